@@ -1,0 +1,284 @@
+//! An ONNX file, parsed with suspicion: sizes bounded, no outside data, the
+//! card's input and output present.
+//!
+//! tract trusts its input in places (it indexes maps by names from the file),
+//! so what it trusts is checked here first, and a panic that still escapes
+//! from it is turned into an error.
+
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
+
+use tract_onnx::pb::tensor_proto::DataLocation;
+use tract_onnx::pb::tensor_shape_proto::dimension;
+use tract_onnx::pb::type_proto::Value;
+use tract_onnx::pb::{GraphProto, ModelProto};
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::*;
+
+use super::BackboneError;
+use super::unit_axes::UnitAxisMoves;
+use crate::model::Card;
+
+/// The largest ONNX file accepted.
+const MAX_BYTES: u64 = 512 << 20;
+/// The most nodes accepted.
+const MAX_NODES: usize = 100_000;
+
+/// A parsed graph with one input and the one output that the card asks for.
+pub(super) struct Graph {
+    path: PathBuf,
+    proto: ModelProto,
+    input_shape: Vec<usize>,
+    frames_axis: usize,
+    output_shape: Vec<usize>,
+}
+
+impl Graph {
+    pub(super) fn read(path: &Path, card: &Card) -> Result<Self, BackboneError> {
+        let bytes = read_bounded(path)?;
+        let mut proto = tract_onnx::onnx()
+            .proto_model_for_read(&mut bytes.as_slice())
+            .map_err(|e| not_onnx(path, format!("{e:#}")))?;
+        let Some(graph) = proto.graph.as_mut() else {
+            return Err(not_onnx(path, "it holds no graph"));
+        };
+        check(path, graph)?;
+        check_input(path, graph, &card.input.shape)?;
+        keep_output(path, graph, card.output.name.as_deref())?;
+        Ok(Self {
+            path: path.to_owned(),
+            proto,
+            input_shape: card.input.shape.clone(),
+            frames_axis: card.input.frames_axis,
+            output_shape: card.output.shape.clone(),
+        })
+    }
+
+    /// The graph with the card's window as its fixed input shape.
+    pub(super) fn fixed(&self) -> Result<TypedModel, BackboneError> {
+        let model = self.guarded(|| {
+            let mut model = parse(&self.proto)?.model;
+            model.set_input_fact(0, f32::fact(&*self.input_shape).into())?;
+            model.into_typed()?.into_decluttered()
+        })?;
+        let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
+        let shape: Vec<String> = actual.shape.iter().map(|d| d.to_string()).collect();
+        let expected: Vec<String> = self.output_shape.iter().map(|d| d.to_string()).collect();
+        if shape != expected {
+            return Err(BackboneError::Shape {
+                path: self.path.clone(),
+                what: "output shape",
+                expected: format!("[{}]", expected.join(", ")),
+                actual: format!("[{}]", shape.join(", ")),
+            });
+        }
+        Ok(model)
+    }
+
+    /// The graph with a symbol for its number of frames. Reshapes that only
+    /// move unit axes at the card's window are axis moves here.
+    pub(super) fn symbolic(&self) -> Result<(TypedModel, Symbol), BackboneError> {
+        self.guarded(|| {
+            let moves = UnitAxisMoves::find(&self.proto, &self.input_shape)?;
+            let mut model = parse(&moves.apply(&self.proto))?.model;
+            let frames = model.symbols.sym("S");
+            let shape: TVec<TDim> = (self.input_shape.iter().enumerate())
+                .map(|(axis, &dim)| {
+                    if axis == self.frames_axis {
+                        frames.to_dim()
+                    } else {
+                        dim.to_dim()
+                    }
+                })
+                .collect();
+            model.set_input_fact(0, f32::fact(shape).into())?;
+            Ok((model.into_typed()?.into_decluttered()?, frames))
+        })
+    }
+
+    /// Runs `step` of tract so that neither its errors nor its panics get out.
+    pub(super) fn guarded<T>(
+        &self,
+        step: impl FnOnce() -> TractResult<T>,
+    ) -> Result<T, BackboneError> {
+        match catch_unwind(AssertUnwindSafe(step)) {
+            Ok(result) => result.map_err(|e| self.unsupported(e)),
+            Err(_) => Err(self.unsupported("tract panicked on it")),
+        }
+    }
+
+    fn unsupported(&self, reason: impl std::fmt::Display) -> BackboneError {
+        BackboneError::Unsupported {
+            path: self.path.clone(),
+            reason: format!("{reason:#}"),
+        }
+    }
+}
+
+/// tract's reading of a model whose shapes are given by us, not by the file.
+pub(super) fn parse(proto: &ModelProto) -> TractResult<tract_onnx::model::ParseResult> {
+    let onnx = tract_onnx::onnx()
+        .with_ignore_output_shapes(true)
+        .with_ignore_value_info(true);
+    let parsed = onnx.parse(proto, None)?;
+    ensure!(
+        parsed.unresolved_inputs.is_empty(),
+        "no node makes the tensors {:?}",
+        parsed.unresolved_inputs
+    );
+    Ok(parsed)
+}
+
+fn read_bounded(path: &Path) -> Result<Vec<u8>, BackboneError> {
+    let read = |source| BackboneError::Read {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(read)?;
+    let mut bytes = Vec::new();
+    file.take(MAX_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(read)?;
+    if bytes.len() as u64 > MAX_BYTES {
+        let bytes = bytes.len() as u64;
+        return Err(BackboneError::TooLarge {
+            path: path.to_owned(),
+            bytes,
+            limit: MAX_BYTES,
+        });
+    }
+    Ok(bytes)
+}
+
+fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
+    if graph.node.is_empty() {
+        return Err(not_onnx(path, "its graph has no nodes"));
+    }
+    if graph.node.len() > MAX_NODES {
+        let nodes = graph.node.len();
+        return Err(not_onnx(
+            path,
+            format!("its graph has {nodes} nodes, {MAX_NODES} at most"),
+        ));
+    }
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    for tensor in &graph.initializer {
+        let name = &tensor.name;
+        if tensor.data_location == Some(DataLocation::External as i32)
+            || !tensor.external_data.is_empty()
+        {
+            return Err(not_onnx(
+                path,
+                format!("tensor {name:?} lies in another file"),
+            ));
+        }
+        let values = tensor.dims.iter().try_fold(1i64, |n, &d| {
+            n.checked_mul(d)
+                .filter(|&n| d >= 0 && n <= MAX_BYTES as i64)
+        });
+        if values.is_none() {
+            return Err(not_onnx(
+                path,
+                format!("tensor {name:?} has the shape {:?}", tensor.dims),
+            ));
+        }
+    }
+    let inputs = graph
+        .input
+        .iter()
+        .filter(|i| !constants.contains(i.name.as_str()))
+        .count();
+    if inputs != 1 {
+        return Err(not_onnx(
+            path,
+            format!("its graph has {inputs} inputs, a backbone has one"),
+        ));
+    }
+    Ok(())
+}
+
+/// Holds the sizes that the file declares for its input against the card's;
+/// symbolic and missing sizes fit anything.
+fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<(), BackboneError> {
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    let input = graph
+        .input
+        .iter()
+        .find(|i| !constants.contains(i.name.as_str()));
+    let tensor = match input
+        .and_then(|i| i.r#type.as_ref())
+        .and_then(|t| t.value.as_ref())
+    {
+        Some(Value::TensorType(tensor)) => tensor,
+        _ => return Err(not_onnx(path, "its input is no tensor")),
+    };
+    let Some(shape) = &tensor.shape else {
+        return Ok(());
+    };
+    let declared: Vec<Option<i64>> = (shape.dim.iter())
+        .map(|dim| match dim.value {
+            Some(dimension::Value::DimValue(size)) => Some(size),
+            _ => None,
+        })
+        .collect();
+    let fits = declared.len() == card.len()
+        && declared
+            .iter()
+            .zip(card)
+            .all(|(d, &c)| d.is_none_or(|d| d <= 0 || d == c as i64));
+    if fits {
+        return Ok(());
+    }
+    let actual: Vec<String> = declared
+        .iter()
+        .map(|d| d.map_or("?".to_owned(), |d| d.to_string()))
+        .collect();
+    Err(BackboneError::Shape {
+        path: path.to_owned(),
+        what: "input shape",
+        expected: format!("{card:?}"),
+        actual: format!("[{}]", actual.join(", ")),
+    })
+}
+
+/// Drops every output but the one asked for, so that nothing else is computed.
+fn keep_output(
+    path: &Path,
+    graph: &mut GraphProto,
+    name: Option<&str>,
+) -> Result<(), BackboneError> {
+    let made: HashSet<&String> = graph.node.iter().flat_map(|node| &node.output).collect();
+    let names: Vec<String> = graph.output.iter().map(|o| o.name.clone()).collect();
+    let wanted = match name {
+        Some(name) => graph.output.iter().find(|output| output.name == name),
+        None => graph.output.first(),
+    };
+    match wanted {
+        Some(output) if made.contains(&output.name) => graph.output = vec![output.clone()],
+        Some(output) => {
+            return Err(not_onnx(
+                path,
+                format!("no node makes its output {:?}", output.name),
+            ));
+        }
+        None => {
+            return Err(BackboneError::Shape {
+                path: path.to_owned(),
+                what: "list of outputs",
+                expected: name.map_or("one output".to_owned(), |n| format!("{n:?}")),
+                actual: format!("{names:?}"),
+            });
+        }
+    }
+    Ok(())
+}
+
+fn not_onnx(path: &Path, reason: impl Into<String>) -> BackboneError {
+    BackboneError::NotOnnx {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
+}

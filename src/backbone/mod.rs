@@ -1,0 +1,260 @@
+//! The frozen backbone: log-mel frames in, one embedding every hop out.
+//!
+//! One [`Backbone`] is loaded once and shared; each [`Stream`] of it runs one
+//! signal through it, in one of two executions that give the same embeddings:
+//! *windowed* recomputes the whole window at every hop, *streaming* keeps each
+//! layer's tail and computes only what is new. Which one is possible is read
+//! off the graph and then tried on noise before it is trusted.
+//!
+//! The only door to tract. It never sees audio, and it never learns.
+
+mod error;
+mod graph;
+mod streaming;
+mod unit_axes;
+mod windowed;
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use tract_onnx::prelude::{Tensor, TractResult};
+
+use crate::model::Card;
+
+pub use error::BackboneError;
+
+use graph::Graph;
+
+/// How the caller wants the graph to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Mode {
+    /// Streaming where the graph allows it, else windowed.
+    #[default]
+    Auto,
+    /// Streaming, or an error that says why not.
+    Streaming,
+    /// Windowed.
+    Windowed,
+}
+
+/// How the graph does run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Execution {
+    /// Only new frames are computed.
+    Streaming,
+    /// Every window is computed whole.
+    Windowed,
+}
+
+/// A frozen ONNX graph, loaded and ready to be streamed through.
+///
+/// ```no_run
+/// use afield::backbone::{Backbone, Mode};
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let card: afield::model::Card = todo!();
+/// let backbone = Backbone::load("model.onnx".as_ref(), &card, Mode::Auto)?;
+/// let mut stream = backbone.stream()?;
+/// let mut embeddings = Vec::new();
+/// stream.push(&vec![0.0; 80 * card.bands()], &mut embeddings)?;
+/// assert_eq!(embeddings.len() % card.embedding.size, 0);
+/// # Ok(())
+/// # }
+/// ```
+pub struct Backbone {
+    layout: Layout,
+    plan: Plan,
+    windowed_because: Option<String>,
+}
+
+enum Plan {
+    Windowed(windowed::Plan),
+    Streaming(streaming::Plan),
+}
+
+/// The sizes that both executions and the frames they share are laid out by.
+#[derive(Debug, Clone)]
+struct Layout {
+    /// Input shape for one window.
+    input: Vec<usize>,
+    frames_axis: usize,
+    bands_axis: usize,
+    bands: usize,
+    window_frames: usize,
+    hop_frames: usize,
+    size: usize,
+}
+
+impl Backbone {
+    /// Loads the ONNX file at `path` as its card describes it.
+    ///
+    /// # Errors
+    /// [`BackboneError`] when the file cannot be read, is no ONNX graph, does
+    /// not have the card's shapes, or cannot run in the mode asked for.
+    pub fn load(path: &Path, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
+        let graph = Graph::read(path, card)?;
+        let layout = Layout::of(card);
+        // The windowed plan comes first in any mode: it proves that the graph
+        // is what its card says, and it is what streaming is held against.
+        let windowed = windowed::Plan::new(&graph)?;
+        if mode == Mode::Windowed {
+            return Ok(Self {
+                layout,
+                plan: Plan::Windowed(windowed),
+                windowed_because: None,
+            });
+        }
+        let (plan, windowed_because) = match streaming::Plan::new(&graph, &windowed, &layout) {
+            Ok(plan) => (Plan::Streaming(plan), None),
+            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
+                (Plan::Windowed(windowed), Some(reason))
+            }
+            Err(other) => return Err(other),
+        };
+        Ok(Self {
+            layout,
+            plan,
+            windowed_because,
+        })
+    }
+
+    /// How the graph runs.
+    pub fn execution(&self) -> Execution {
+        match self.plan {
+            Plan::Windowed(_) => Execution::Windowed,
+            Plan::Streaming(_) => Execution::Streaming,
+        }
+    }
+
+    /// Why [`Mode::Auto`] chose windowed execution, when it did.
+    pub fn windowed_because(&self) -> Option<&str> {
+        self.windowed_because.as_deref()
+    }
+
+    /// Numbers in an embedding.
+    pub fn embedding_size(&self) -> usize {
+        self.layout.size
+    }
+
+    /// A fresh stream through the graph.
+    ///
+    /// # Errors
+    /// [`BackboneError::Run`] when tract cannot set up the graph's state.
+    pub fn stream(&self) -> Result<Stream, BackboneError> {
+        Ok(Stream {
+            state: match &self.plan {
+                Plan::Windowed(plan) => State::Windowed(plan.stream(&self.layout)?),
+                Plan::Streaming(plan) => State::Streaming(plan.stream(&self.layout)?),
+            },
+        })
+    }
+}
+
+/// One signal on its way through a [`Backbone`].
+///
+/// Embedding `i` depends on frames `[i * hop, i * hop + window)` and nothing
+/// else, however the frames were cut into pushes.
+pub struct Stream {
+    state: State,
+}
+
+enum State {
+    Windowed(windowed::Stream),
+    Streaming(streaming::Stream),
+}
+
+impl Stream {
+    /// Takes whole frames, row-major `[n, bands]`, and appends each embedding
+    /// that became computable, row-major `[m, size]`, to `embeddings`.
+    ///
+    /// # Errors
+    /// [`BackboneError::PartialFrame`] when the length is no multiple of the
+    /// bands, [`BackboneError::Run`] when the graph fails.
+    pub fn push(&mut self, frames: &[f32], embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
+        match &mut self.state {
+            State::Windowed(stream) => stream.push(frames, embeddings),
+            State::Streaming(stream) => stream.push(frames, embeddings),
+        }
+    }
+
+    /// Ends the signal: appends the embeddings whose frames are all there but
+    /// that were still waiting for a full step, and starts afresh.
+    ///
+    /// # Errors
+    /// [`BackboneError::Run`] when the graph fails.
+    pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
+        match &mut self.state {
+            State::Windowed(stream) => {
+                stream.reset();
+                Ok(())
+            }
+            State::Streaming(stream) => stream.finish(embeddings),
+        }
+    }
+}
+
+impl Layout {
+    fn of(card: &Card) -> Self {
+        Self {
+            input: card.input.shape.clone(),
+            frames_axis: card.input.frames_axis,
+            bands_axis: card.input.bands_axis,
+            bands: card.bands(),
+            window_frames: card.window_frames(),
+            hop_frames: card.embedding.hop_frames,
+            size: card.embedding.size,
+        }
+    }
+
+    /// Rows of frames as an input tensor, whose axes other than frames and
+    /// bands are all 1.
+    fn tensor(&self, frames: &[f32]) -> TractResult<Tensor> {
+        let rows = frames.len() / self.bands;
+        let mut shape = self.input.clone();
+        shape[self.frames_axis] = rows;
+        if self.frames_axis < self.bands_axis {
+            return Tensor::from_shape(&shape, frames);
+        }
+        let mut transposed = vec![0.0; frames.len()];
+        for (row, frame) in frames.chunks_exact(self.bands).enumerate() {
+            for (band, &value) in frame.iter().enumerate() {
+                transposed[band * rows + row] = value;
+            }
+        }
+        Tensor::from_shape(&shape, &transposed)
+    }
+
+    fn check_whole_frames(&self, frames: &[f32]) -> Result<(), BackboneError> {
+        if frames.len() % self.bands == 0 {
+            Ok(())
+        } else {
+            Err(BackboneError::PartialFrame {
+                values: frames.len(),
+                bands: self.bands,
+            })
+        }
+    }
+}
+
+impl FromStr for Mode {
+    type Err = BackboneError;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text {
+            "auto" => Ok(Mode::Auto),
+            "streaming" => Ok(Mode::Streaming),
+            "windowed" => Ok(Mode::Windowed),
+            _ => Err(BackboneError::UnknownMode {
+                text: text.to_owned(),
+            }),
+        }
+    }
+}
+
+impl fmt::Display for Execution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Execution::Streaming => "streaming",
+            Execution::Windowed => "windowed",
+        })
+    }
+}

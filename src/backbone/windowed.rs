@@ -1,0 +1,96 @@
+//! Windowed execution: at every hop the whole window goes through the graph.
+//!
+//! Works for any graph; costs the same however little of the window is new.
+
+use std::sync::Arc;
+
+use tract_onnx::prelude::*;
+
+use super::graph::Graph;
+use super::{BackboneError, Layout};
+
+/// The optimised graph for one window.
+pub(super) struct Plan(Arc<TypedSimplePlan>);
+
+impl Plan {
+    pub(super) fn new(graph: &Graph) -> Result<Self, BackboneError> {
+        let model = graph.fixed()?;
+        Ok(Self(
+            graph.guarded(|| model.into_optimized()?.into_runnable())?,
+        ))
+    }
+
+    pub(super) fn stream(&self, layout: &Layout) -> Result<Stream, BackboneError> {
+        let state = self.0.spawn().map_err(run_error)?;
+        Ok(Stream {
+            layout: layout.clone(),
+            state,
+            pending: Vec::new(),
+        })
+    }
+}
+
+/// One signal, cut into overlapping windows.
+pub(super) struct Stream {
+    layout: Layout,
+    state: TypedSimpleState,
+    /// Frames from the next window's first on, less than a window of them.
+    pending: Vec<f32>,
+}
+
+impl Stream {
+    pub(super) fn push(
+        &mut self,
+        frames: &[f32],
+        embeddings: &mut Vec<f32>,
+    ) -> Result<(), BackboneError> {
+        self.layout.check_whole_frames(frames)?;
+        let window = self.layout.window_frames * self.layout.bands;
+        let hop = self.layout.hop_frames * self.layout.bands;
+        self.pending.extend_from_slice(frames);
+        let mut start = 0;
+        while let Some(values) = self.pending.get(start..start + window) {
+            run_into(&mut self.state, &self.layout, values, embeddings)?;
+            start += hop;
+        }
+        self.pending.drain(..start.min(self.pending.len()));
+        Ok(())
+    }
+
+    pub(super) fn reset(&mut self) {
+        self.pending.clear();
+    }
+}
+
+/// Runs `frames` through the graph and appends what comes out, checked to be
+/// whole embeddings.
+pub(super) fn run_into(
+    state: &mut TypedSimpleState,
+    layout: &Layout,
+    frames: &[f32],
+    embeddings: &mut Vec<f32>,
+) -> Result<(), BackboneError> {
+    let input = layout.tensor(frames).map_err(run_error)?;
+    let outputs = state.run(tvec!(input.into())).map_err(run_error)?;
+    let Some(output) = outputs.first() else {
+        return Err(BackboneError::Run {
+            reason: "the graph gave no output".to_owned(),
+        });
+    };
+    let plain = output.try_as_plain_ram().map_err(run_error)?;
+    let values = plain.as_slice::<f32>().map_err(run_error)?;
+    if values.len() % layout.size != 0 {
+        let (n, size) = (values.len(), layout.size);
+        return Err(BackboneError::Run {
+            reason: format!("it gave {n} values, not embeddings of {size}"),
+        });
+    }
+    embeddings.extend_from_slice(values);
+    Ok(())
+}
+
+pub(super) fn run_error(error: TractError) -> BackboneError {
+    BackboneError::Run {
+        reason: format!("{error:#}"),
+    }
+}
