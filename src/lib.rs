@@ -8,3 +8,5 @@
 pub mod signal;
 
 pub mod model;
+
+pub mod frontend;
