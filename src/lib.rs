@@ -9,4 +9,6 @@ pub mod signal;
 
 pub mod model;
 
+pub mod frontend;
+
 pub mod backbone;

@@ -1,0 +1,80 @@
+//! From samples at any rate to the log-mel frames that a backbone was trained
+//! on.
+//!
+//! Each backbone's card names its own front end, so [`LogMelFrontend`] is built
+//! from card data alone and replaces the mel graph that some backbones ship:
+//! an FFT and a sparse filter bank instead of a dense Fourier transform written
+//! as convolutions. [`Resampler`] brings a source's native rate to the card's.
+//!
+//! Both are incremental and exact: however the input is cut into pushes, the
+//! output is the same to the last bit. Neither knows about files, windows of
+//! frames or backbones, and neither normalises loudness: backbones are trained
+//! on absolute levels.
+
+mod hann;
+mod log_mel;
+mod logarithm;
+mod mel;
+mod repair;
+mod resample;
+
+pub use log_mel::LogMelFrontend;
+pub use mel::MelFilterBank;
+pub use repair::MAX_ABS_SAMPLE;
+pub use resample::Resampler;
+
+use crate::signal::SampleRate;
+
+/// What makes a front end or a resampler impossible to build.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum FrontendError {
+    /// A size on the card is zero or larger than any sensible front end's.
+    #[error(
+        "front end: {field} is {actual}, expected {min}..={max}\nhint: correct `{field}` under [frontend] on the backbone's card"
+    )]
+    Size {
+        /// The field's name on the card.
+        field: &'static str,
+        /// The value found.
+        actual: usize,
+        /// Lowest value allowed.
+        min: usize,
+        /// Highest value allowed.
+        max: usize,
+    },
+    /// A number on the card is not finite or lies outside its range.
+    #[error(
+        "front end: {field} is {actual}, expected {expected}\nhint: correct `{field}` under [frontend] on the backbone's card"
+    )]
+    Value {
+        /// The field's name on the card.
+        field: &'static str,
+        /// The value found.
+        actual: f64,
+        /// The range allowed, in words.
+        expected: &'static str,
+    },
+    /// The edges of the mel bands do not satisfy `0 <= low < high <= rate / 2`.
+    #[error(
+        "front end: mel bands from {low_hz} to {high_hz} Hz do not fit into 0 to {nyquist_hz} Hz\nhint: correct `low-hz`, `high-hz` or `sample-rate` on the backbone's card"
+    )]
+    BandEdges {
+        /// Lower edge of the lowest band, in Hz.
+        low_hz: f64,
+        /// Upper edge of the highest band, in Hz.
+        high_hz: f64,
+        /// Half the sample rate, in Hz.
+        nyquist_hz: f64,
+    },
+    /// No resampler could be built between two rates.
+    #[error("cannot resample from {from} to {to}: {reason}")]
+    Resampler {
+        /// Rate of the input.
+        from: SampleRate,
+        /// Rate of the output.
+        to: SampleRate,
+        /// What the resampling library says.
+        reason: String,
+    },
+}
