@@ -8,3 +8,9 @@
 pub mod signal;
 
 pub mod model;
+
+pub mod head;
+
+pub mod rehearsal;
+
+pub mod learner;
