@@ -12,3 +12,17 @@ pub mod model;
 pub mod frontend;
 
 pub mod backbone;
+
+pub mod head;
+
+pub mod rehearsal;
+
+pub mod learner;
+
+pub mod decision;
+
+pub mod pipeline;
+
+pub mod store;
+
+pub mod control;

@@ -1,0 +1,287 @@
+//! The one exact statistic that closed-form heads are derived from.
+
+use super::HeadError;
+
+/// Counts, sums and second moments of everything learned, in integers.
+///
+/// For `K` classes of `d` features: `n_k`, `S_k = sum x` per class, and
+/// optionally `G = sum x x^T` over all examples. Integer addition commutes, so
+/// the statistic is the same to the bit for every order of examples, and
+/// [`Self::remove`] is exactly the inverse of [`Self::add`].
+///
+/// No sum can overflow: a feature is an `i16`, so `|x| <= 2^15` and
+/// `|x_i x_j| <= 2^30`; with at most [`Self::MAX_EXAMPLES`]` = 2^32` examples
+/// `|S| <= 2^47` and `|G| <= 2^62`, inside an `i64`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistic {
+    pub(super) width: usize,
+    pub(super) moments: Moments,
+    pub(super) counts: Vec<u64>,
+    /// `[classes, width]`
+    pub(super) sums: Vec<i64>,
+    /// See [`Moments`].
+    pub(super) second: Vec<i64>,
+}
+
+/// Which second moments a statistic keeps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Moments {
+    /// The diagonal of `G`: `d` numbers.
+    Diagonal,
+    /// The lower triangle of `G` packed by columns: `d (d + 1) / 2` numbers.
+    Full,
+}
+
+impl Moments {
+    pub(super) fn len(self, width: usize) -> usize {
+        match self {
+            Self::Diagonal => width,
+            Self::Full => width * (width + 1) / 2,
+        }
+    }
+}
+
+impl Statistic {
+    /// The number of examples for which the absence of overflow is proven.
+    pub const MAX_EXAMPLES: u64 = 1 << 32;
+
+    /// The statistic of no examples.
+    pub fn new(width: usize, moments: Moments) -> Self {
+        Self {
+            width,
+            moments,
+            counts: Vec::new(),
+            sums: Vec::new(),
+            second: vec![0; moments.len(width)],
+        }
+    }
+
+    /// Features of an example.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// `n_k`, all at least 1.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// Examples of all classes.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// `S_k`
+    pub fn sum(&self, class: usize) -> &[i64] {
+        &self.sums[class * self.width..(class + 1) * self.width]
+    }
+
+    /// The diagonal of `G`.
+    pub fn squares(&self) -> impl Iterator<Item = i64> {
+        let full = self.moments == Moments::Full;
+        let mut at = 0;
+        (0..self.width).map(move |j| {
+            let value = self.second[at];
+            at += if full { self.width - j } else { 1 };
+            value
+        })
+    }
+
+    /// Adds one example. `class` equal to the number of classes starts a new one.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::Full`]; nothing
+    /// has changed then.
+    pub fn add(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let classes = self.counts.len();
+        if class > classes {
+            return Err(HeadError::Class { class, classes });
+        }
+        let limit = Self::MAX_EXAMPLES;
+        if self.total() >= limit {
+            return Err(HeadError::Full { limit });
+        }
+        if class == classes {
+            self.counts.push(0);
+            self.sums.resize(self.sums.len() + self.width, 0);
+        }
+        self.counts[class] += 1;
+        self.accumulate::<1>(x, class);
+        Ok(())
+    }
+
+    /// Takes one example back. A class left empty is removed.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`], [`HeadError::Class`], and
+    /// [`HeadError::NeverLearned`] where the sums prove that the example was
+    /// never added; nothing has changed then.
+    pub fn remove(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.check_removable(x, class)?;
+        self.accumulate::<-1>(x, class);
+        self.counts[class] -= 1;
+        if self.counts[class] == 0 {
+            self.counts.remove(class);
+            self.sums
+                .drain(class * self.width..(class + 1) * self.width);
+        }
+        Ok(())
+    }
+
+    /// The errors of [`Self::remove`], without the removal.
+    ///
+    /// # Errors
+    /// As [`Self::remove`].
+    pub fn check_removable(&self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let classes = self.counts.len();
+        let Some(&count) = self.counts.get(class) else {
+            return Err(HeadError::Class { class, classes });
+        };
+        let bound = (count as i64 - 1) << 15;
+        let sums_agree =
+            (self.sum(class).iter().zip(x)).all(|(&sum, &x)| (sum - i64::from(x)).abs() <= bound);
+        let bound = (self.total() as i64 - 1) << 30;
+        let squares_agree = (self.squares().zip(x))
+            .all(|(square, &x)| (0..=bound).contains(&(square - i64::from(x) * i64::from(x))));
+        if sums_agree && squares_agree {
+            Ok(())
+        } else {
+            Err(HeadError::NeverLearned)
+        }
+    }
+
+    /// The classes in an order that depends on what was learned, not on when:
+    /// by count, then by sums. Floating-point sums over classes taken in this
+    /// order are the same to the bit for every order of teaching, because
+    /// classes that compare equal contribute equally.
+    pub fn canonical_order(&self) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.counts.len()).collect();
+        let key = |class: usize| (self.counts[class], self.sum(class));
+        order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+        order
+    }
+
+    pub(super) fn check_width(&self, x: &[i16]) -> Result<(), HeadError> {
+        if x.len() == self.width {
+            return Ok(());
+        }
+        Err(HeadError::Width {
+            expected: self.width,
+            actual: x.len(),
+        })
+    }
+
+    fn accumulate<const SIGN: i32>(&mut self, x: &[i16], class: usize) {
+        let sums = &mut self.sums[class * self.width..(class + 1) * self.width];
+        for (sum, &x) in sums.iter_mut().zip(x) {
+            *sum += i64::from(SIGN * i32::from(x));
+        }
+        match self.moments {
+            Moments::Diagonal => {
+                for (square, &x) in self.second.iter_mut().zip(x) {
+                    *square += i64::from(SIGN * i32::from(x) * i32::from(x));
+                }
+            }
+            Moments::Full => add_outer::<SIGN>(&mut self.second, x),
+        }
+    }
+}
+
+/// `G += SIGN x x^T` on the lower triangle, packed by columns.
+fn add_outer<const SIGN: i32>(mut packed: &mut [i64], mut x: &[i16]) {
+    while let Some((&first, below)) = x.split_first() {
+        let (column, rest) = packed.split_at_mut(x.len());
+        // Embeddings after a ReLU are sparse; a zero leaves its column alone.
+        if first != 0 {
+            let factor = SIGN * i32::from(first);
+            for (g, &x) in column.iter_mut().zip(x) {
+                *g += i64::from(factor * i32::from(x));
+            }
+        }
+        (packed, x) = (rest, below);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_triangle_is_the_sum_of_outer_products() {
+        let mut statistic = Statistic::new(3, Moments::Full);
+        statistic.add(&[1, -2, 3], 0).unwrap();
+        statistic.add(&[10, 0, 5], 1).unwrap();
+        assert_eq!(statistic.second, [101, -2, 53, 4, -6, 34]);
+        assert_eq!(statistic.squares().collect::<Vec<_>>(), [101, 4, 34]);
+        assert_eq!(statistic.sum(1), [10, 0, 5]);
+    }
+
+    #[test]
+    fn no_sum_overflows_at_the_largest_count() {
+        // As though the extreme example had been added 2^32 - 1 times.
+        let n = Statistic::MAX_EXAMPLES - 1;
+        let mut statistic = Statistic {
+            width: 2,
+            moments: Moments::Full,
+            counts: vec![n],
+            sums: vec![-32768 * n as i64; 2],
+            second: vec![(1 << 30) * n as i64; 3],
+        };
+        statistic.add(&[-32768; 2], 0).unwrap();
+        assert_eq!(statistic.second, [1_i64 << 62; 3]);
+        let before = statistic.clone();
+        let limit = Statistic::MAX_EXAMPLES;
+        assert_eq!(
+            statistic.add(&[0; 2], 0),
+            Err(HeadError::Full { limit }),
+            "one more is refused, not wrapped"
+        );
+        assert_eq!(statistic, before);
+    }
+
+    #[test]
+    fn an_example_that_was_never_there_is_not_removed() {
+        let mut statistic = Statistic::new(2, Moments::Full);
+        statistic.add(&[5, 6], 0).unwrap();
+        statistic.add(&[7, 8], 1).unwrap();
+        let before = statistic.clone();
+        assert_eq!(statistic.remove(&[5, 7], 0), Err(HeadError::NeverLearned));
+        assert_eq!(statistic.remove(&[7, 8], 0), Err(HeadError::NeverLearned));
+        assert!(statistic.remove(&[7, 8], 2).is_err());
+        assert!(statistic.remove(&[7], 1).is_err());
+        assert_eq!(statistic, before);
+    }
+
+    fn examples() -> impl Strategy<Value = Vec<(Vec<i16>, usize)>> {
+        proptest::collection::vec(
+            (proptest::collection::vec(any::<i16>(), 5), 0_usize..3),
+            1..30,
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn removal_restores_the_state_to_the_bit(
+            examples in examples(),
+            extra in proptest::collection::vec(any::<i16>(), 5),
+            class in 0_usize..4,
+            full: bool,
+        ) {
+            let moments = if full { Moments::Full } else { Moments::Diagonal };
+            let mut statistic = Statistic::new(5, moments);
+            for (x, class) in &examples {
+                let class = (*class).min(statistic.counts().len());
+                statistic.add(x, class).unwrap();
+            }
+            let before = statistic.clone();
+            let class = class.min(statistic.counts().len());
+            statistic.add(&extra, class).unwrap();
+            prop_assert_ne!(&statistic, &before);
+            statistic.remove(&extra, class).unwrap();
+            prop_assert_eq!(statistic, before);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! What is learned from: one clip, pooled, transformed, in integers.
+
+/// The fixed-point features of one clip, under some contract.
+///
+/// Small, exact, and all that a learner ever keeps of a recording.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Example {
+    features: Vec<i16>,
+    saturated: usize,
+}
+
+impl Example {
+    /// An example as it comes back from disk. Learners check its width when
+    /// they use it.
+    pub fn from_fixed(features: Vec<i16>) -> Self {
+        Self {
+            features,
+            saturated: 0,
+        }
+    }
+
+    pub(super) fn encoded(features: Vec<i16>, saturated: usize) -> Self {
+        Self {
+            features,
+            saturated,
+        }
+    }
+
+    /// The features.
+    pub fn features(&self) -> &[i16] {
+        &self.features
+    }
+
+    /// Components that lay beyond the fixed-point scale and were clamped when
+    /// this was encoded. Many of them mean that the contract's scale does not
+    /// suit the backbone.
+    pub fn saturated(&self) -> usize {
+        self.saturated
+    }
+}

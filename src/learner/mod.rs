@@ -1,0 +1,250 @@
+//! The learner: labels and embeddings in, probabilities out.
+//!
+//! It owns the way from a clip's embeddings to integers (pooling, transform,
+//! fixed point: the [`Contract`]), the table of classes, one head, and the
+//! rehearsal memory where the head needs one; it decides when what is learned
+//! and what is shown again. It does no signal processing, keeps no time, and
+//! never decides: abstaining is for those who read the [`Scores`].
+
+mod contract;
+mod error;
+mod example;
+mod fixed_point;
+mod pool;
+mod settings;
+mod state;
+mod transform;
+
+use crate::head::{Head, Replay};
+use crate::rehearsal::Rehearsal;
+use crate::signal::{Label, Scores};
+
+pub use contract::{Contract, ContractDifference};
+pub use error::LearnError;
+pub use example::Example;
+pub use fixed_point::FixedPoint;
+pub use pool::Pool;
+pub use settings::Settings;
+pub use transform::Transform;
+
+/// A classifier that learns one example at a time and forgets none.
+///
+/// ```
+/// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+/// use afield::signal::Label;
+/// let contract = Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, Transform::None)?;
+/// let mut learner = Learner::new(contract, Settings::default())?;
+/// let (rain, dog) = (Label::new("rain")?, Label::new("dog")?);
+/// learner.learn_one(&learner.encode(&[0.1, 2.0])?, &rain)?;
+/// learner.learn_one(&learner.encode(&[3.0, 0.2])?, &dog)?;
+/// let scores = learner.predict_one(&learner.encode(&[2.5, 0.0])?)?;
+/// assert_eq!(scores.best().map(|(class, _)| &learner.classes()[class]), Some(&dog));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Learner {
+    contract: Contract,
+    settings: Settings,
+    classes: Vec<Label>,
+    head: Box<dyn Head>,
+    rehearsal: Option<Rehearsal>,
+    replay: ReplayBuffer,
+}
+
+/// Scratch for replayed rows, kept to spare allocations.
+#[derive(Debug, Default)]
+struct ReplayBuffer {
+    features: Vec<i16>,
+    classes: Vec<usize>,
+}
+
+impl ReplayBuffer {
+    fn clear(&mut self) {
+        self.features.clear();
+        self.classes.clear();
+    }
+
+    fn rows(&self) -> Replay<'_> {
+        Replay {
+            features: &self.features,
+            classes: &self.classes,
+        }
+    }
+}
+
+impl Learner {
+    /// A learner that has been taught nothing.
+    ///
+    /// The rehearsal memory is kept only for heads that read it: the exact heads
+    /// need none, and what is not stored can neither leak nor outlive its
+    /// unlearning.
+    ///
+    /// # Errors
+    /// [`LearnError::Contract`] where the contract contradicts itself,
+    /// [`LearnError::Rehearsal`] where the capacity does not hold one example.
+    pub fn new(contract: Contract, settings: Settings) -> Result<Self, LearnError> {
+        contract.check()?;
+        let head = settings.head.build(&contract.fixed_point.steps());
+        let rehearsal = match settings.keeps_rehearsal() {
+            true => {
+                let (width, seed) = (contract.width(), settings.seed);
+                Some(Rehearsal::new(settings.rehearsal, width, seed)?)
+            }
+            false => None,
+        };
+        Ok(Self {
+            contract,
+            settings,
+            classes: Vec::new(),
+            head,
+            rehearsal,
+            replay: ReplayBuffer::default(),
+        })
+    }
+
+    /// The example of a clip whose windows have these embeddings, row-major
+    /// `[n, embedding_size]` with `n >= 1`.
+    ///
+    /// # Errors
+    /// [`LearnError::Windows`], [`LearnError::NotFinite`].
+    pub fn encode(&self, windows: &[f32]) -> Result<Example, LearnError> {
+        let Contract {
+            pool,
+            transform,
+            fixed_point,
+            ..
+        } = &self.contract;
+        let mut pooled = Vec::with_capacity(self.contract.width());
+        pool.pool_into(windows, self.contract.embedding_size, &mut pooled)?;
+        transform.apply(&mut pooled);
+        let mut features = Vec::with_capacity(pooled.len());
+        let saturated = fixed_point.encode_into(&pooled, &mut features)?;
+        Ok(Example::encoded(features, saturated))
+    }
+
+    /// Learns one example. A new label becomes the last class.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`], or [`LearnError::Head`] when the head is full.
+    pub fn learn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
+        self.check_width(example)?;
+        let class = self.class(label).unwrap_or(self.classes.len());
+        let (rows, draw) = (self.settings.head.replay_rows(), self.examples());
+        self.replay.clear();
+        if let Some(rehearsal) = &self.rehearsal {
+            let ReplayBuffer { features, classes } = &mut self.replay;
+            rehearsal.draw_into(rows, draw, features, classes);
+        }
+        let features = example.features();
+        self.head.learn_one(features, class, self.replay.rows())?;
+        if class == self.classes.len() {
+            self.classes.push(label.clone());
+        }
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.insert(features, class)?;
+        }
+        Ok(())
+    }
+
+    /// Takes one example back. A class left without examples is gone, and those
+    /// taught after it move up: the state is as though it had never been taught.
+    ///
+    /// Exact to the bit for the exact heads. `linear` drops the example from the
+    /// rehearsal memory and refits on what is left there: no trace of the
+    /// example remains, but the result is not what training without it would
+    /// have given.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and
+    /// [`LearnError::Head`] where the example provably was not learned or the
+    /// head has no way back.
+    pub fn unlearn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
+        self.check_width(example)?;
+        let class = self.class(label).ok_or_else(|| LearnError::UnknownLabel {
+            label: label.clone(),
+        })?;
+        let features = example.features();
+        // The head may refuse, so the memory changes for good only after it.
+        let mut rehearsal = self.rehearsal.clone();
+        self.replay.clear();
+        if let Some(rehearsal) = &mut rehearsal {
+            let all_held = rehearsal.held(class) as u64 == rehearsal.seen(class);
+            if !rehearsal.remove(features, class)? && all_held {
+                return Err(crate::head::HeadError::NeverLearned.into());
+            }
+            if self.head.counts().get(class) == Some(&1) {
+                rehearsal.remove_class(class);
+            }
+            let ReplayBuffer { features, classes } = &mut self.replay;
+            rehearsal.all_into(features, classes);
+        }
+        self.head.unlearn_one(features, class, self.replay.rows())?;
+        if self.head.counts().len() < self.classes.len() {
+            self.classes.remove(class);
+        }
+        self.rehearsal = rehearsal;
+        Ok(())
+    }
+
+    /// Probabilities over [`Self::classes`]; none before anything was taught.
+    /// Changes nothing that is saved; the first call after learning may have to
+    /// [`Self::solve`].
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn predict_one(&self, example: &Example) -> Result<Scores, LearnError> {
+        self.check_width(example)?;
+        let mut scores = Scores(Vec::with_capacity(self.classes.len()));
+        (self.head).predict_into(example.features(), &mut scores.0)?;
+        Ok(scores)
+    }
+
+    /// Does now the work that the next prediction would otherwise start with;
+    /// nothing where none is due.
+    pub fn solve(&self) {
+        self.head.solve();
+    }
+
+    /// The classes, in the order in which they were first taught.
+    pub fn classes(&self) -> &[Label] {
+        &self.classes
+    }
+
+    /// Examples learned of each class, all at least 1.
+    pub fn counts(&self) -> &[u64] {
+        self.head.counts()
+    }
+
+    /// Examples learned of all classes.
+    pub fn examples(&self) -> u64 {
+        self.counts().iter().sum()
+    }
+
+    /// What examples go through.
+    pub fn contract(&self) -> &Contract {
+        &self.contract
+    }
+
+    /// What this learner was made with.
+    pub fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// The rehearsal memory, where the head needs one and the settings give it
+    /// room.
+    pub fn rehearsal(&self) -> Option<&Rehearsal> {
+        self.rehearsal.as_ref()
+    }
+
+    fn class(&self, label: &Label) -> Option<usize> {
+        self.classes.iter().position(|known| known == label)
+    }
+
+    fn check_width(&self, example: &Example) -> Result<(), LearnError> {
+        let (expected, actual) = (self.contract.width(), example.features().len());
+        if expected == actual {
+            return Ok(());
+        }
+        Err(LearnError::Width { expected, actual })
+    }
+}

@@ -1,0 +1,182 @@
+//! The learner as bytes.
+//!
+//! `"afield-learner" | version u16 | contract | settings | classes u32 |
+//! per class: label | head | rehearsal | sha256 of all before`, little-endian.
+//! Contract and settings are JSON; these, labels, head and rehearsal each come
+//! after their length, a u64. The rehearsal is empty where none is kept.
+
+use sha2::{Digest, Sha256};
+
+use super::{Contract, LearnError, Learner, ReplayBuffer, Settings};
+use crate::rehearsal::Rehearsal;
+use crate::signal::Label;
+
+const MAGIC: &[u8; 14] = b"afield-learner";
+const VERSION: u16 = 1;
+const CHECKSUM_BYTES: usize = 32;
+
+impl Learner {
+    /// The whole state: [`Self::state_bytes`] bytes. Learners that were taught
+    /// the same in the same order save the same bytes.
+    pub fn save(&self) -> Vec<u8> {
+        let mut out = Vec::with_capacity(self.state_bytes());
+        out.extend_from_slice(MAGIC);
+        out.extend_from_slice(&VERSION.to_le_bytes());
+        put(&mut out, self.contract.to_json().as_bytes());
+        put(&mut out, self.settings_json().as_bytes());
+        out.extend_from_slice(&(self.classes.len() as u32).to_le_bytes());
+        for label in &self.classes {
+            put(&mut out, label.as_str().as_bytes());
+        }
+        put_len(&mut out, self.head.saved_bytes());
+        self.head.save_into(&mut out);
+        put_len(&mut out, self.rehearsal_bytes());
+        if let Some(rehearsal) = &self.rehearsal {
+            rehearsal.save_into(&mut out);
+        }
+        let checksum = Sha256::digest(&out);
+        out.extend_from_slice(&checksum);
+        out
+    }
+
+    /// Bytes that [`Self::save`] returns.
+    pub fn state_bytes(&self) -> usize {
+        let labels = self.classes.iter().map(|label| 8 + label.as_str().len());
+        let text = 8 + self.contract.to_json().len() + 8 + self.settings_json().len();
+        let parts = 8 + self.head.saved_bytes() + 8 + self.rehearsal_bytes();
+        MAGIC.len() + 2 + text + 4 + labels.sum::<usize>() + parts + CHECKSUM_BYTES
+    }
+
+    /// The learner that [`Self::save`] wrote.
+    ///
+    /// # Errors
+    /// [`LearnError::Damaged`] for anything but the bytes of a learner,
+    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] where it
+    /// was made with others, and what [`Self::new`] refuses.
+    pub fn load(contract: Contract, settings: Settings, bytes: &[u8]) -> Result<Self, LearnError> {
+        let mut rest = checked(bytes)?;
+        let saved: Contract = json(take(&mut rest)?, "contract")?;
+        if let Some(difference) = contract.difference(&saved) {
+            return Err(LearnError::OtherContract(Box::new(difference)));
+        }
+        let saved: Settings = json(take(&mut rest)?, "settings")?;
+        check_settings(&settings, &saved)?;
+
+        let mut learner = Self::new(contract, settings)?;
+        let count = rest.split_first_chunk().ok_or_else(cut_short)?;
+        rest = count.1;
+        for _ in 0..u32::from_le_bytes(*count.0) {
+            let label = label(take(&mut rest)?)?;
+            if learner.classes.contains(&label) {
+                return Err(damaged(format!("{label} twice")));
+            }
+            learner.classes.push(label);
+        }
+        let head = take(&mut rest)?;
+        let steps = learner.contract.fixed_point.steps();
+        learner.head = settings.head.load(&steps, head)?;
+        if learner.head.counts().len() != learner.classes.len() {
+            return Err(damaged("labels and counts differ in number".into()));
+        }
+        let memory = take(&mut rest)?;
+        if learner.rehearsal.is_some() {
+            let width = learner.contract.width();
+            let loaded = Rehearsal::load(settings.rehearsal, width, settings.seed, memory)?;
+            if loaded.classes() > learner.classes.len() {
+                return Err(damaged("rehearsal of unknown classes".into()));
+            }
+            learner.rehearsal = Some(loaded);
+        } else if !memory.is_empty() {
+            return Err(damaged("a rehearsal memory that should not be".into()));
+        }
+        if !rest.is_empty() {
+            return Err(damaged("bytes left over".into()));
+        }
+        learner.replay = ReplayBuffer::default();
+        Ok(learner)
+    }
+
+    /// Three plain fields: writing them as JSON cannot fail.
+    fn settings_json(&self) -> String {
+        serde_json::to_string(&self.settings).unwrap_or_default()
+    }
+
+    fn rehearsal_bytes(&self) -> usize {
+        self.rehearsal.as_ref().map_or(0, Rehearsal::saved_bytes)
+    }
+}
+
+/// The bytes between the version and the checksum, which is right.
+fn checked(bytes: &[u8]) -> Result<&[u8], LearnError> {
+    let (body, checksum) = bytes
+        .split_last_chunk::<CHECKSUM_BYTES>()
+        .ok_or_else(cut_short)?;
+    let rest = body
+        .strip_prefix(MAGIC)
+        .ok_or_else(|| damaged("these are other bytes".into()))?;
+    let (version, rest) = rest.split_first_chunk().ok_or_else(cut_short)?;
+    let version = u16::from_le_bytes(*version);
+    if version != VERSION {
+        return Err(damaged(format!(
+            "state format {version}, this build reads {VERSION}"
+        )));
+    }
+    if Sha256::digest(body).as_slice() != checksum {
+        return Err(damaged("the checksum is wrong".into()));
+    }
+    Ok(rest)
+}
+
+fn check_settings(asked: &Settings, saved: &Settings) -> Result<(), LearnError> {
+    let fields = [
+        ("head", saved.head.to_string(), asked.head.to_string()),
+        (
+            "rehearsal",
+            saved.rehearsal.to_string(),
+            asked.rehearsal.to_string(),
+        ),
+        ("seed", saved.seed.to_string(), asked.seed.to_string()),
+    ];
+    match fields.into_iter().find(|(_, saved, asked)| saved != asked) {
+        Some((field, saved, asked)) => Err(LearnError::OtherSettings {
+            field,
+            saved,
+            asked,
+        }),
+        None => Ok(()),
+    }
+}
+
+fn put_len(out: &mut Vec<u8>, len: usize) {
+    out.extend_from_slice(&(len as u64).to_le_bytes());
+}
+
+fn put(out: &mut Vec<u8>, bytes: &[u8]) {
+    put_len(out, bytes.len());
+    out.extend_from_slice(bytes);
+}
+
+fn take<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], LearnError> {
+    let (len, tail) = rest.split_first_chunk().ok_or_else(cut_short)?;
+    let len = usize::try_from(u64::from_le_bytes(*len)).map_err(|_| cut_short())?;
+    let (taken, tail) = tail.split_at_checked(len).ok_or_else(cut_short)?;
+    *rest = tail;
+    Ok(taken)
+}
+
+fn json<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, LearnError> {
+    serde_json::from_slice(bytes).map_err(|error| damaged(format!("its {what}: {error}")))
+}
+
+fn label(bytes: &[u8]) -> Result<Label, LearnError> {
+    let text = str::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
+    Label::new(text).map_err(|error| damaged(error.to_string()))
+}
+
+fn cut_short() -> LearnError {
+    damaged("it is cut short".into())
+}
+
+fn damaged(what: String) -> LearnError {
+    LearnError::Damaged { what }
+}

@@ -1,0 +1,37 @@
+/// What can go wrong in the rehearsal memory.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RehearsalError {
+    /// The text is no capacity.
+    #[error(
+        "{text:?} is no rehearsal capacity\nhint: use `none`, a number of examples such as `balanced:200`, or a size such as `balanced:512KiB`"
+    )]
+    Capacity {
+        /// The offending text.
+        text: String,
+    },
+    /// The limit does not hold a single example.
+    #[error(
+        "rehearsal of {limit} B cannot hold one example of {example} B\nhint: raise the capacity or set it to `none`"
+    )]
+    TooSmall {
+        /// The limit, in bytes.
+        limit: usize,
+        /// What one example needs, in bytes.
+        example: usize,
+    },
+    /// An example has another length than the memory was made for.
+    #[error("example of {actual} features, expected {expected}")]
+    Width {
+        /// Features an example has here.
+        expected: usize,
+        /// Features it came with.
+        actual: usize,
+    },
+    /// Saved bytes are not what this version writes.
+    #[error("damaged rehearsal state: {what}")]
+    Damaged {
+        /// The first thing found wrong.
+        what: &'static str,
+    },
+}
