@@ -1,14 +1,23 @@
 //! The card: everything Afield needs to know about a backbone beside its
 //! weights. Plain data, read from TOML; what is on a card is part of every
 //! learner's contract.
+//!
+//! A card that was read, from TOML or through serde, obeys every rule of
+//! `rules`. This module does not open models and knows no folders.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
+use super::ModelError;
+use super::rules;
 use crate::signal::SampleRate;
 
 /// One backbone's card, as in `models/*.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(try_from = "Unchecked", rename_all = "kebab-case")]
 pub struct Card {
     /// The name it is asked for by: lower case, digits, dashes.
     pub name: String,
@@ -35,6 +44,54 @@ pub struct Card {
 }
 
 impl Card {
+    /// The longest card, in bytes of TOML.
+    pub const MAX_BYTES: usize = 64 * 1024;
+
+    /// The card that `text` describes; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`ModelError::CardSize`] above [`Self::MAX_BYTES`],
+    /// [`ModelError::CardSyntax`] for text that is no TOML, lacks a key or has
+    /// one too many, [`ModelError::CardField`] for a value that cannot be.
+    ///
+    /// ```
+    /// use afield::model::Card;
+    /// let text = include_str!("../../models/speech-embedding.toml");
+    /// let card = Card::parse(text, "speech-embedding.toml")?;
+    /// assert_eq!(card.window_frames(), 76);
+    /// assert_eq!(card.hop_samples(), 1_280);
+    /// assert!(Card::parse("name = 3", "odd.toml").is_err());
+    /// # Ok::<(), afield::model::ModelError>(())
+    /// ```
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        let path = path.as_ref();
+        if text.len() > Self::MAX_BYTES {
+            return Err(ModelError::CardSize {
+                path: path.into(),
+                limit: Self::MAX_BYTES,
+            });
+        }
+        let unchecked: Unchecked = toml::from_str(text).map_err(|e| ModelError::CardSyntax {
+            path: path.into(),
+            reason: e.to_string().trim_end().to_owned(),
+        })?;
+        unchecked.check().map_err(|fault| ModelError::CardField {
+            path: path.into(),
+            key: fault.key,
+            expected: fault.expected,
+            actual: fault.actual,
+        })
+    }
+
+    /// The card in the file at `path`.
+    ///
+    /// # Errors
+    /// As [`Self::parse`]; [`ModelError::Io`] when the file cannot be read.
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, ModelError> {
+        let path = path.as_ref();
+        Self::parse(&read_text(path)?, path)
+    }
+
     /// Frames the graph sees at once.
     pub fn window_frames(&self) -> usize {
         self.input.shape_at(self.input.frames_axis)
@@ -52,7 +109,73 @@ impl Card {
 
     /// Samples that one embedding depends on.
     pub fn receptive_field_samples(&self) -> usize {
-        (self.window_frames() - 1) * self.frontend.hop_samples + self.frontend.frame_samples
+        self.window_frames().saturating_sub(1) * self.frontend.hop_samples
+            + self.frontend.frame_samples
+    }
+}
+
+/// The text of a card file, read no further than a card may be long.
+pub(super) fn read_text(path: &Path) -> Result<String, ModelError> {
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| {
+            file.take(Card::MAX_BYTES as u64 + 1)
+                .read_to_end(&mut bytes)
+        })
+        .map_err(|e| ModelError::io("read", path, e))?;
+    if bytes.len() > Card::MAX_BYTES {
+        return Err(ModelError::CardSize {
+            path: path.into(),
+            limit: Card::MAX_BYTES,
+        });
+    }
+    String::from_utf8(bytes).map_err(|e| ModelError::CardSyntax {
+        path: path.into(),
+        reason: e.utf8_error().to_string(),
+    })
+}
+
+/// A card's keys before the rules have seen them.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+struct Unchecked {
+    name: String,
+    task: String,
+    licence: String,
+    source: String,
+    sample_rate: SampleRate,
+    origin: Origin,
+    input: Input,
+    output: Output,
+    embedding: EmbeddingSpec,
+    padding: Padding,
+    frontend: LogMel,
+}
+
+impl Unchecked {
+    fn check(self) -> Result<Card, rules::Fault> {
+        let card = Card {
+            name: self.name,
+            task: self.task,
+            licence: self.licence,
+            source: self.source,
+            sample_rate: self.sample_rate,
+            origin: self.origin,
+            input: self.input,
+            output: self.output,
+            embedding: self.embedding,
+            padding: self.padding,
+            frontend: self.frontend,
+        };
+        rules::check(&card)?;
+        Ok(card)
+    }
+}
+
+impl TryFrom<Unchecked> for Card {
+    type Error = rules::Fault;
+    fn try_from(unchecked: Unchecked) -> Result<Self, rules::Fault> {
+        unchecked.check()
     }
 }
 

