@@ -24,5 +24,3 @@ pub mod decision;
 pub mod pipeline;
 
 pub mod store;
-
-pub mod control;

@@ -273,6 +273,9 @@ pub struct Padding {
     pub fill: Fill,
     /// Where the clip lies among them.
     pub align: Align,
+    /// Embeddings that the lengthened clip gives, 1 to 64: from 2 on, the
+    /// window slides over the clip as it would in a live stream.
+    pub windows: usize,
 }
 
 /// What fills padding.

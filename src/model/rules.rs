@@ -11,6 +11,8 @@ use super::card::{Card, Log, LogMel, Origin};
 const MAX_AXIS: usize = 1 << 16;
 /// The most numbers in a tensor, and the most samples in a receptive field.
 const MAX_NUMBERS: usize = 1 << 24;
+/// The most embeddings that a lengthened clip may give.
+const MAX_PADDED_WINDOWS: usize = 64;
 /// Words for [`super::EmbeddingSpec::pool`].
 const POOLS: [&str; 3] = ["mean", "mean+max", "mean+std+max"];
 /// Words for [`super::EmbeddingSpec::transform`].
@@ -38,6 +40,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     line("source", &card.source)?;
     origin(&card.origin)?;
     tensors(card)?;
+    padding(card)?;
     embedding(card)?;
     frontend(&card.frontend, card.sample_rate.hz())?;
     let (frames, front) = (card.window_frames(), &card.frontend);
@@ -133,6 +136,16 @@ fn tensors(card: &Card) -> Result<(), Fault> {
         card.embedding.size == size,
         format!("{size}, the product of output.shape"),
         card.embedding.size,
+    )
+}
+
+fn padding(card: &Card) -> Result<(), Fault> {
+    within(
+        "padding.windows",
+        card.padding.windows,
+        1,
+        MAX_PADDED_WINDOWS,
+        "embeddings",
     )
 }
 
