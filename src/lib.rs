@@ -24,3 +24,5 @@ pub mod decision;
 pub mod pipeline;
 
 pub mod store;
+
+pub mod control;

@@ -1,0 +1,60 @@
+//! What a learner is and knows, for people and for programs.
+
+use serde::Serialize;
+
+/// A learner's state in numbers.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// Name of the backbone.
+    pub backbone: String,
+    /// sha256 of its file.
+    pub backbone_sha256: String,
+    /// sha256 of the contract.
+    pub contract: String,
+    /// Summary of a clip's windows.
+    pub pool: String,
+    /// What the summary goes through.
+    pub transform: String,
+    /// Features of an example.
+    pub features: usize,
+    /// The head that learns.
+    pub head: String,
+    /// Seed of everything random.
+    pub seed: u64,
+    /// Examples learned and not taken back.
+    pub examples: u64,
+    /// Operations in the log.
+    pub operations: i64,
+    /// Classes, in the order they were first taught.
+    pub classes: Vec<ClassStatus>,
+    /// The rehearsal memory, for heads that keep one.
+    pub rehearsal: Option<RehearsalStatus>,
+    /// Bytes of the learner's state.
+    pub state_bytes: usize,
+    /// Bytes of the learner's files.
+    pub disk_bytes: u64,
+    /// When the learner was made, in milliseconds of Unix time.
+    pub created_unix_ms: i64,
+}
+
+/// One class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ClassStatus {
+    /// Its label.
+    pub label: String,
+    /// Its examples.
+    pub examples: u64,
+}
+
+/// The rehearsal memory.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct RehearsalStatus {
+    /// The limit, as it was set.
+    pub setting: String,
+    /// Examples held.
+    pub examples: usize,
+    /// Examples that fit.
+    pub capacity: usize,
+    /// Bytes held.
+    pub bytes: usize,
+}
