@@ -9,4 +9,6 @@ pub mod signal;
 
 pub mod model;
 
+pub mod source;
+
 pub mod frontend;
