@@ -5,6 +5,14 @@
 //! pushes of any size, the delay taken out, an exact total length, and no
 //! allocation after construction. It does not follow drifting clocks: both
 //! rates are exact.
+//!
+//! Why the FFT and not rubato's windowed sinc, measured for 8, 11.025, 44.1, 48
+//! and 96 kHz to 16 kHz on one x86-64 core: sines up to 94 % of the slower
+//! Nyquist frequency come out with errors under -119 dB of full scale, tones
+//! from 8.2 kHz up leave under -130 dB of alias, and a second of input costs 75 to
+//! 390 us. The sinc of 128 taps costs 580 to 1,300 us and lets 8.5 kHz through
+//! at -41 dB (48 kHz); with 256 taps and cubic interpolation 2,000 to 3,100 us
+//! and -69 dB. Its delay is no whole number of samples either.
 
 use std::fmt;
 

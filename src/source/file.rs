@@ -1,0 +1,302 @@
+//! Audio files: WAV, AIFF, FLAC, Ogg Vorbis and MP3, decoded by symphonia.
+//!
+//! Decoding streams: one packet is in memory at a time, so a recording of ten
+//! hours costs no more than one of a second. Channels are mixed by their mean.
+//! Encoder delay and padding are trimmed where the format says how much. A
+//! corrupt packet is skipped and counted, its time passes; a file that breaks
+//! off ends early and says so.
+
+use std::fmt;
+use std::fs::File;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::errors::Error as DecodeError;
+use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
+use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::meta::MetadataOptions;
+
+use super::{Source, SourceError};
+use crate::signal::{Chunk, Micros, SampleRate};
+
+/// Packets without a sample in a row after which a file counts as damaged.
+const MAX_IDLE_PACKETS: u32 = 4096;
+/// Most samples that a skipped packet may claim to have held: FLAC's largest
+/// block.
+const MAX_LOST_SAMPLES: u64 = 65_535;
+
+/// An audio file, read as a stream.
+///
+/// ```
+/// use afield::signal::Chunk;
+/// use afield::source::{AudioFile, Source};
+///
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/audio/stereo.flac");
+/// let mut file = AudioFile::open(path)?;
+/// assert_eq!(file.rate().hz(), 22_050);
+/// let mut chunk = Chunk::default();
+/// let mut samples = 0;
+/// while file.read(&mut chunk)? {
+///     samples += chunk.samples.len();
+/// }
+/// assert_eq!(samples, 3_675);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct AudioFile {
+    decoding: Decoding,
+    rate: SampleRate,
+    /// The first samples, decoded on opening to learn the rate.
+    first: Vec<f32>,
+    ended: bool,
+}
+
+/// The demuxer and decoder of one file.
+struct Decoding {
+    path: PathBuf,
+    format: Box<dyn FormatReader>,
+    decoder: Box<dyn AudioDecoder>,
+    track_id: u32,
+    interleaved: Vec<f32>,
+    /// Stream position in samples: those decoded and those lost.
+    position: u64,
+    skipped_packets: u64,
+    truncated: bool,
+}
+
+impl AudioFile {
+    /// Opens the file and decodes up to its first samples. The contents decide
+    /// on the format; the name only breaks ties.
+    ///
+    /// # Errors
+    /// [`SourceError`] when the file cannot be read, is a folder, is empty, or
+    /// holds no audio track that can be decoded.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        let mut decoding = Decoding::open(path.as_ref())?;
+        let declared_hz = decoding.decoder.codec_params().sample_rate;
+        let mut first = Vec::new();
+        // What is decoded counts: headers can be wrong about it.
+        let hz = match decoding.next_samples(&mut first) {
+            Ok(decoded) => decoded.or(declared_hz).unwrap_or(0),
+            Err(SourceError::Damaged { path, reason, .. }) => {
+                return Err(SourceError::Unrecognised { path, reason });
+            }
+            Err(error) => return Err(error),
+        };
+        let rate = SampleRate::new(hz).map_err(|error| SourceError::Rate {
+            path: decoding.path.clone(),
+            error,
+        })?;
+        Ok(Self {
+            ended: first.is_empty(),
+            decoding,
+            rate,
+            first,
+        })
+    }
+
+    /// The file's path, as given.
+    pub fn path(&self) -> &Path {
+        &self.decoding.path
+    }
+
+    /// Corrupt packets left out so far.
+    pub fn skipped_packets(&self) -> u64 {
+        self.decoding.skipped_packets
+    }
+
+    /// Whether the file broke off before its own end.
+    pub fn is_truncated(&self) -> bool {
+        self.decoding.truncated
+    }
+}
+
+impl Source for AudioFile {
+    fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.samples.clear();
+        if self.ended {
+            return Ok(false);
+        }
+        if !self.first.is_empty() {
+            chunk.samples.append(&mut self.first);
+        } else {
+            // Whatever happens next, a damaged file is not tried twice.
+            self.ended = true;
+            let Some(hz) = self.decoding.next_samples(&mut chunk.samples)? else {
+                return Ok(false);
+            };
+            if hz != self.rate.hz() {
+                chunk.samples.clear();
+                return Err(SourceError::RateChanged {
+                    path: self.decoding.path.clone(),
+                    expected: self.rate,
+                    actual_hz: hz,
+                    seconds: self.decoding.position as f64 / f64::from(self.rate.hz()),
+                });
+            }
+            self.ended = false;
+        }
+        let start = self.decoding.position - chunk.samples.len() as u64;
+        chunk.start = Micros::from_samples(start, self.rate);
+        Ok(true)
+    }
+}
+
+impl Decoding {
+    fn open(path: &Path) -> Result<Self, SourceError> {
+        let io = |error| SourceError::Io {
+            path: path.to_owned(),
+            error,
+        };
+        let unrecognised = |reason: String| SourceError::Unrecognised {
+            path: path.to_owned(),
+            reason,
+        };
+        let file = File::open(path).map_err(io)?;
+        let metadata = file.metadata().map_err(io)?;
+        if metadata.is_dir() {
+            return Err(SourceError::IsFolder {
+                path: path.to_owned(),
+            });
+        }
+        if metadata.is_file() && metadata.len() == 0 {
+            return Err(SourceError::EmptyFile {
+                path: path.to_owned(),
+            });
+        }
+        let mut hint = Hint::new();
+        if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
+            hint.with_extension(extension);
+        }
+        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
+        let format = symphonia::default::get_probe()
+            .probe(
+                &hint,
+                stream,
+                FormatOptions::default(),
+                MetadataOptions::default(),
+            )
+            .map_err(|error| unrecognised(error.to_string()))?;
+        let (track_id, decoder) = decoder_of(&*format).map_err(unrecognised)?;
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            decoder,
+            track_id,
+            interleaved: Vec::new(),
+            position: 0,
+            skipped_packets: 0,
+            truncated: false,
+        })
+    }
+
+    /// Appends the next packet's samples, mixed to one channel, and returns
+    /// their rate in Hz; `None` at the end.
+    fn next_samples(&mut self, out: &mut Vec<f32>) -> Result<Option<u32>, SourceError> {
+        for _ in 0..MAX_IDLE_PACKETS {
+            let packet = match self.format.next_packet() {
+                Ok(Some(packet)) => packet,
+                Ok(None) => return Ok(None),
+                Err(DecodeError::ResetRequired) => {
+                    // A chained stream: another one follows in the same file.
+                    let (track_id, decoder) =
+                        decoder_of(&*self.format).map_err(|reason| self.damaged(reason))?;
+                    self.track_id = track_id;
+                    self.decoder = decoder;
+                    continue;
+                }
+                Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                    self.truncated = true;
+                    return Ok(None);
+                }
+                Err(DecodeError::IoError(error)) => {
+                    return Err(SourceError::Io {
+                        path: self.path.clone(),
+                        error,
+                    });
+                }
+                Err(error) => return Err(self.damaged(error.to_string())),
+            };
+            if packet.track_id != self.track_id {
+                continue;
+            }
+            match self.decoder.decode(&packet) {
+                Ok(decoded) => {
+                    let hz = decoded.spec().rate();
+                    let channels = decoded.spec().channels().count();
+                    decoded.copy_to_vec_interleaved(&mut self.interleaved);
+                    let before = out.len();
+                    mix_down(&self.interleaved, channels, out);
+                    let samples = out.len() - before;
+                    self.position += samples as u64;
+                    if samples > 0 {
+                        return Ok(Some(hz));
+                    }
+                }
+                Err(
+                    DecodeError::DecodeError(_)
+                    | DecodeError::IoError(_)
+                    | DecodeError::LimitError(_),
+                ) => {
+                    self.skipped_packets += 1;
+                    self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                }
+                Err(error) => return Err(self.damaged(error.to_string())),
+            }
+        }
+        Err(self.damaged(format!("{MAX_IDLE_PACKETS} packets without a sample")))
+    }
+
+    fn damaged(&self, reason: String) -> SourceError {
+        let hz = self.decoder.codec_params().sample_rate.unwrap_or(0).max(1);
+        SourceError::Damaged {
+            path: self.path.clone(),
+            seconds: self.position as f64 / f64::from(hz),
+            reason,
+        }
+    }
+}
+
+impl fmt::Debug for AudioFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AudioFile")
+            .field("path", &self.decoding.path)
+            .field("rate", &self.rate)
+            .field("position", &self.decoding.position)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The default audio track and a decoder for it, or why there is none.
+fn decoder_of(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), String> {
+    let track = format
+        .default_track(TrackType::Audio)
+        .ok_or("no audio track")?;
+    let parameters = track
+        .codec_params
+        .as_ref()
+        .and_then(|parameters| parameters.audio())
+        .ok_or("the audio track says nothing of its codec")?;
+    let decoder = symphonia::default::get_codecs()
+        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .map_err(|error| error.to_string())?;
+    Ok((track.id, decoder))
+}
+
+/// Appends the mean of each frame of `channels` interleaved samples.
+fn mix_down(interleaved: &[f32], channels: usize, out: &mut Vec<f32>) {
+    match channels {
+        0 => {}
+        1 => out.extend_from_slice(interleaved),
+        _ => out.extend(
+            interleaved
+                .chunks_exact(channels)
+                .map(|frame| frame.iter().sum::<f32>() / channels as f32),
+        ),
+    }
+}

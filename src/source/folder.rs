@@ -1,0 +1,252 @@
+//! Folders of clips, laid out as `<label>/<clip>`.
+//!
+//! The name of the folder right under the root is the label of everything in
+//! it; clips in the root itself have none. The order is that of the paths,
+//! whatever the file system says.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::SourceError;
+use crate::signal::Label;
+
+/// Levels of folders under the root.
+const MAX_DEPTH: usize = 16;
+/// Audio files.
+const MAX_CLIPS: usize = 1_000_000;
+/// File name endings that count as audio, lower case.
+const EXTENSIONS: [&str; 7] = ["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"];
+
+/// A clip's path and what its folder says it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabelledClip {
+    /// The audio file.
+    pub path: PathBuf,
+    /// The name of the folder under the root; `None` for clips in the root.
+    pub label: Option<Label>,
+}
+
+/// All clips under `root`, sorted by path; a single file gives itself.
+///
+/// Hidden files and folders (`.name`) and files without an audio ending are
+/// passed over. Symbolic links are followed, loops excepted.
+///
+/// ```
+/// # let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens");
+/// let clips = afield::source::labelled_clips(root)?;
+/// assert!(clips.iter().all(|clip| clip.label.as_ref().unwrap().as_str() == "audio"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # Errors
+/// [`SourceError::Io`] when a folder cannot be read, [`SourceError::FolderLabel`]
+/// when the name of a folder with clips cannot be a label,
+/// [`SourceError::NoClips`] when there are none, [`SourceError::FolderTooLarge`]
+/// beyond a million clips or 16 levels.
+pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, SourceError> {
+    let root = root.as_ref();
+    let metadata = fs::metadata(root).map_err(|error| io(root, error))?;
+    if !metadata.is_dir() {
+        return Ok(vec![LabelledClip {
+            path: root.to_owned(),
+            label: None,
+        }]);
+    }
+    let mut walk = Walk {
+        root,
+        ancestors: Vec::new(),
+        clips: Vec::new(),
+    };
+    walk.folder(root)?;
+    if walk.clips.is_empty() {
+        return Err(SourceError::NoClips {
+            path: root.to_owned(),
+        });
+    }
+    walk.clips.sort();
+    walk.clips
+        .into_iter()
+        .map(|path| {
+            let label = label_of(root, &path)?;
+            Ok(LabelledClip { path, label })
+        })
+        .collect()
+}
+
+struct Walk<'a> {
+    root: &'a Path,
+    /// Real paths of the folders above, to notice loops.
+    ancestors: Vec<PathBuf>,
+    clips: Vec<PathBuf>,
+}
+
+impl Walk<'_> {
+    fn folder(&mut self, folder: &Path) -> Result<(), SourceError> {
+        let real = fs::canonicalize(folder).map_err(|error| io(folder, error))?;
+        if self.ancestors.contains(&real) {
+            return Ok(());
+        }
+        if self.ancestors.len() > MAX_DEPTH {
+            return Err(self.too_large(MAX_DEPTH, "levels"));
+        }
+        self.ancestors.push(real);
+        for entry in fs::read_dir(folder).map_err(|error| io(folder, error))? {
+            let entry = entry.map_err(|error| io(folder, error))?;
+            if entry.file_name().as_encoded_bytes().starts_with(b".") {
+                continue;
+            }
+            let path = entry.path();
+            // Follows links; one that leads nowhere is nobody's clip.
+            let Ok(metadata) = fs::metadata(&path) else {
+                continue;
+            };
+            if metadata.is_dir() {
+                self.folder(&path)?;
+            } else if metadata.is_file() && is_audio(&path) {
+                if self.clips.len() == MAX_CLIPS {
+                    return Err(self.too_large(MAX_CLIPS, "clips"));
+                }
+                self.clips.push(path);
+            }
+        }
+        self.ancestors.pop();
+        Ok(())
+    }
+
+    fn too_large(&self, limit: usize, what: &'static str) -> SourceError {
+        SourceError::FolderTooLarge {
+            path: self.root.to_owned(),
+            limit,
+            what,
+        }
+    }
+}
+
+fn is_audio(path: &Path) -> bool {
+    path.extension()
+        .and_then(|extension| extension.to_str())
+        .is_some_and(|extension| {
+            EXTENSIONS
+                .iter()
+                .any(|known| extension.eq_ignore_ascii_case(known))
+        })
+}
+
+fn label_of(root: &Path, clip: &Path) -> Result<Option<Label>, SourceError> {
+    let below = clip.strip_prefix(root).unwrap_or(clip);
+    let mut parts = below.components();
+    let (Some(first), Some(_)) = (parts.next(), parts.next()) else {
+        return Ok(None);
+    };
+    let refuse = |reason: String| SourceError::FolderLabel {
+        path: root.join(first),
+        reason,
+    };
+    let name = first
+        .as_os_str()
+        .to_str()
+        .ok_or_else(|| refuse("its name is not UTF-8".to_owned()))?;
+    match Label::new(name) {
+        Ok(label) => Ok(Some(label)),
+        Err(error) => Err(refuse(error.to_string())),
+    }
+}
+
+fn io(path: &Path, error: std::io::Error) -> SourceError {
+    SourceError::Io {
+        path: path.to_owned(),
+        error,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tree(files: &[&str]) -> tempfile::TempDir {
+        let root = tempfile::tempdir().unwrap();
+        for file in files {
+            let path = root.path().join(file);
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            fs::write(path, b"x").unwrap();
+        }
+        root
+    }
+
+    fn listing(root: &Path) -> Vec<(String, Option<String>)> {
+        let clips = labelled_clips(root).unwrap().into_iter();
+        clips
+            .map(|clip| {
+                let path = clip.path.strip_prefix(root).unwrap();
+                let label = clip.label.map(|label| label.as_str().to_owned());
+                (path.to_str().unwrap().to_owned(), label)
+            })
+            .collect()
+    }
+
+    #[test]
+    fn clips_come_sorted_with_the_top_folder_as_label() {
+        let root = tree(&[
+            "dog/b.wav",
+            "dog/a.OGG",
+            "cat/deep/er/c.flac",
+            "loose.mp3",
+            "dog/notes.txt",
+            "dog/.hidden.wav",
+            ".git/x.wav",
+            "empty/readme",
+        ]);
+        let some = |label: &str| Some(label.to_owned());
+        let expected = [
+            ("cat/deep/er/c.flac".to_owned(), some("cat")),
+            ("dog/a.OGG".to_owned(), some("dog")),
+            ("dog/b.wav".to_owned(), some("dog")),
+            ("loose.mp3".to_owned(), None),
+        ];
+        assert_eq!(listing(root.path()), expected);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn loops_of_links_end_and_dead_links_are_passed_over() {
+        use std::os::unix::fs::symlink;
+        let root = tree(&["dog/a.wav"]);
+        symlink(root.path(), root.path().join("dog/up")).unwrap();
+        symlink("nowhere", root.path().join("dog/dead.wav")).unwrap();
+        symlink(root.path().join("dog"), root.path().join("puppy")).unwrap();
+        let labels: Vec<_> = listing(root.path()).into_iter().map(|(_, l)| l).collect();
+        assert_eq!(labels, [Some("dog".to_owned()), Some("puppy".to_owned())]);
+    }
+
+    #[test]
+    fn a_single_file_gives_itself_without_a_label() {
+        let root = tree(&["dog/a.wav"]);
+        let path = root.path().join("dog/a.wav");
+        let clips = labelled_clips(&path).unwrap();
+        assert_eq!(clips, [LabelledClip { path, label: None }]);
+    }
+
+    #[test]
+    fn what_cannot_be_used_is_said_with_a_hint() {
+        let none = tree(&["dog/readme.md"]);
+        let spaced = tree(&[" dog/a.wav"]);
+        for root in [&none, &spaced] {
+            let error = labelled_clips(root.path()).unwrap_err().to_string();
+            assert!(error.contains("\nhint: "), "{error}");
+        }
+        assert!(matches!(
+            labelled_clips(none.path().join("missing")),
+            Err(SourceError::Io { .. })
+        ));
+    }
+
+    #[test]
+    fn folders_beyond_the_depth_limit_are_refused() {
+        let deep = format!("{}a.wav", "d/".repeat(MAX_DEPTH + 2));
+        let root = tree(&[&deep]);
+        assert!(matches!(
+            labelled_clips(root.path()),
+            Err(SourceError::FolderTooLarge { .. })
+        ));
+    }
+}

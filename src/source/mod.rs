@@ -1,0 +1,195 @@
+//! Where samples come from: files, folders of labelled clips, standard input,
+//! and synthetic signals for tests.
+//!
+//! A [`Source`] hands out mono samples at their native rate, chunk by chunk,
+//! into a buffer the caller keeps. It resamples nothing, windows nothing and
+//! knows no clock: stream time is counted in samples.
+
+mod clip;
+mod fault;
+mod file;
+mod folder;
+mod pcm;
+mod synthetic;
+
+use std::path::PathBuf;
+
+pub use clip::{Clip, read_clip};
+pub use fault::{FaultPlan, Faulty};
+pub use file::AudioFile;
+pub use folder::{LabelledClip, labelled_clips};
+pub use pcm::{Encoding, PcmFormat, PcmReader};
+pub use synthetic::{Segment, Sound, Synthetic};
+
+use crate::signal::{Chunk, SampleRate, SignalError};
+
+/// A stream of mono samples.
+pub trait Source {
+    /// Samples per second of every chunk.
+    fn rate(&self) -> SampleRate;
+
+    /// Replaces the contents of `chunk` by the next samples. `false` means the
+    /// stream has ended and `chunk` is empty; every later call says so again.
+    ///
+    /// A chunk may have any length. Its `start` is later than the end of the
+    /// one before where samples were lost.
+    ///
+    /// # Errors
+    /// [`SourceError`] when no more can be read; what came before is valid.
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError>;
+}
+
+impl<S: Source + ?Sized> Source for Box<S> {
+    fn rate(&self) -> SampleRate {
+        (**self).rate()
+    }
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        (**self).read(chunk)
+    }
+}
+
+/// Why samples cannot be had.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The operating system refuses.
+    #[error("cannot read {}: {error}", path.display())]
+    Io {
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system says.
+        #[source]
+        error: std::io::Error,
+    },
+    /// A folder was given where a file is needed.
+    #[error("{} is a folder\nhint: name one audio file in it", path.display())]
+    IsFolder {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The file has no bytes.
+    #[error("{} is empty\nhint: the recording or the copy may not have finished", path.display())]
+    EmptyFile {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The contents are no audio that can be decoded.
+    #[error(
+        "{} holds no audio that can be read: {reason}\nhint: WAV, AIFF, FLAC, Ogg Vorbis and MP3 are understood, whatever the file's name says",
+        path.display()
+    )]
+    Unrecognised {
+        /// The file.
+        path: PathBuf,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// The file is damaged beyond skipping a packet.
+    #[error(
+        "{} is damaged after {seconds:.3} s: {reason}\nhint: cut the file there, or convert it again from its original",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Seconds that could be decoded.
+        seconds: f64,
+        /// What the decoder says.
+        reason: String,
+    },
+    /// The sample rate changes in the middle of the file.
+    #[error(
+        "{} changes its sample rate from {} to {actual_hz} Hz after {seconds:.3} s\nhint: split the file there, or convert it to one rate",
+        path.display(), expected
+    )]
+    RateChanged {
+        /// The file.
+        path: PathBuf,
+        /// The rate it began with.
+        expected: SampleRate,
+        /// The rate it goes on with, in Hz.
+        actual_hz: u32,
+        /// Where, in seconds from the start.
+        seconds: f64,
+    },
+    /// The file declares a sample rate that is none.
+    #[error("{}: {error}", path.display())]
+    Rate {
+        /// The file.
+        path: PathBuf,
+        /// Which rate.
+        #[source]
+        error: SignalError,
+    },
+    /// The file is well-formed but not a sample long.
+    #[error("{} has no samples\nhint: remove it or record it again", path.display())]
+    NoSamples {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The clip is longer than the caller allows.
+    #[error(
+        "{} is longer than {max_seconds} s, the limit for a clip\nhint: cut it, or use it as a stream",
+        path.display()
+    )]
+    TooLong {
+        /// The file.
+        path: PathBuf,
+        /// The limit, in seconds.
+        max_seconds: f64,
+    },
+    /// A description of raw PCM cannot be understood.
+    #[error(
+        "{text:?} describes no raw PCM: {reason}\nhint: write ENCODING:RATE:CHANNELS, as in s16le:16000:1; encodings are {}",
+        Encoding::NAMES
+    )]
+    PcmFormat {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Raw PCM could not be read on.
+    #[error("cannot read raw PCM: {error}")]
+    Pcm {
+        /// What the system says.
+        #[source]
+        error: std::io::Error,
+    },
+    /// A folder's name cannot be a label.
+    #[error(
+        "the folder {} cannot name a class: {reason}\nhint: rename it; its name is the label of the clips in it",
+        path.display()
+    )]
+    FolderLabel {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// No audio file lies under the folder.
+    #[error(
+        "no audio files under {}\nhint: lay clips out as LABEL/CLIP; files ending in wav, flac, ogg, oga, mp3, aif and aiff count",
+        path.display()
+    )]
+    NoClips {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// More files or deeper folders than any data set has.
+    #[error("{} has more than {limit} {what}\nhint: name a folder further down", path.display())]
+    FolderTooLarge {
+        /// The folder.
+        path: PathBuf,
+        /// The limit.
+        limit: usize,
+        /// Files or levels.
+        what: &'static str,
+    },
+    /// A fault that a test asked for.
+    #[error("injected fault at read {read}")]
+    Injected {
+        /// Number of the read, from 0.
+        read: u64,
+    },
+}

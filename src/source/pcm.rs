@@ -1,0 +1,332 @@
+//! Raw PCM without a header, from any reader: standard input, a pipe, a socket.
+//!
+//! Nothing in such a stream says what it is, so the caller does, in a form like
+//! `s16le:16000:1`. A read returns with whatever has arrived: a live stream is
+//! not held back to fill a buffer.
+
+use std::fmt;
+use std::io::{ErrorKind, Read};
+use std::str::FromStr;
+
+use super::{Source, SourceError};
+use crate::signal::{Chunk, Micros, SampleRate};
+
+/// Most channels accepted.
+const MAX_CHANNELS: u16 = 64;
+/// Bytes asked for at once.
+const BUFFER_BYTES: usize = 16 * 1024;
+
+/// How a raw PCM stream is to be understood.
+///
+/// ```
+/// use afield::source::{Encoding, PcmFormat};
+/// let format: PcmFormat = "s16le:44100:2".parse()?;
+/// assert_eq!((format.rate.hz(), format.channels), (44_100, 2));
+/// assert_eq!(format.encoding, Encoding::S16Le);
+/// assert_eq!(format.to_string(), "s16le:44100:2");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PcmFormat {
+    /// Samples per second and channel.
+    pub rate: SampleRate,
+    /// Interleaved channels, 1 to 64; they are mixed by their mean.
+    pub channels: u16,
+    /// How a sample is written.
+    pub encoding: Encoding,
+}
+
+/// How a sample of raw PCM is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Encoding {
+    /// Unsigned 8-bit.
+    U8,
+    /// Signed 16-bit, little-endian.
+    S16Le,
+    /// Signed 16-bit, big-endian.
+    S16Be,
+    /// Signed 24-bit in three bytes, little-endian.
+    S24Le,
+    /// Signed 32-bit, little-endian.
+    S32Le,
+    /// IEEE 754 single precision, little-endian.
+    F32Le,
+}
+
+impl Encoding {
+    pub(super) const NAMES: &str = "u8, s16le, s16be, s24le, s32le and f32le";
+
+    const ALL: [(&str, Encoding); 6] = [
+        ("u8", Encoding::U8),
+        ("s16le", Encoding::S16Le),
+        ("s16be", Encoding::S16Be),
+        ("s24le", Encoding::S24Le),
+        ("s32le", Encoding::S32Le),
+        ("f32le", Encoding::F32Le),
+    ];
+
+    /// Bytes in a sample.
+    pub fn bytes(self) -> usize {
+        match self {
+            Encoding::U8 => 1,
+            Encoding::S16Le | Encoding::S16Be => 2,
+            Encoding::S24Le => 3,
+            Encoding::S32Le | Encoding::F32Le => 4,
+        }
+    }
+
+    /// The sample written in `bytes`, full scale `[-1, 1]`; 0 when there are
+    /// too few of them.
+    fn sample(self, bytes: &[u8]) -> f32 {
+        match (self, bytes) {
+            (Encoding::U8, &[a]) => (f32::from(a) - 128.0) / 128.0,
+            (Encoding::S16Le, &[a, b]) => f32::from(i16::from_le_bytes([a, b])) / 32_768.0,
+            (Encoding::S16Be, &[a, b]) => f32::from(i16::from_be_bytes([a, b])) / 32_768.0,
+            (Encoding::S24Le, &[a, b, c]) => {
+                i32::from_le_bytes([0, a, b, c]) as f32 / 2_147_483_648.0
+            }
+            (Encoding::S32Le, &[a, b, c, d]) => {
+                i32::from_le_bytes([a, b, c, d]) as f32 / 2_147_483_648.0
+            }
+            (Encoding::F32Le, &[a, b, c, d]) => f32::from_le_bytes([a, b, c, d]),
+            _ => 0.0,
+        }
+    }
+}
+
+impl FromStr for PcmFormat {
+    type Err = SourceError;
+
+    fn from_str(text: &str) -> Result<Self, SourceError> {
+        let refuse = |reason: String| SourceError::PcmFormat {
+            text: text.to_owned(),
+            reason,
+        };
+        let parts: Vec<&str> = text.split(':').collect();
+        let &[encoding, rate, channels] = parts.as_slice() else {
+            return Err(refuse(format!("it has {} parts instead of 3", parts.len())));
+        };
+        let (_, encoding) = Encoding::ALL
+            .into_iter()
+            .find(|(name, _)| *name == encoding)
+            .ok_or_else(|| refuse(format!("{encoding:?} is no encoding")))?;
+        let hz: u32 = rate
+            .parse()
+            .map_err(|_| refuse(format!("{rate:?} is no rate in Hz")))?;
+        let rate = SampleRate::new(hz).map_err(|error| refuse(error.to_string()))?;
+        let channels = channels
+            .parse()
+            .ok()
+            .filter(|channels| (1..=MAX_CHANNELS).contains(channels))
+            .ok_or_else(|| refuse(format!("channels must be 1 to {MAX_CHANNELS}")))?;
+        Ok(Self {
+            rate,
+            channels,
+            encoding,
+        })
+    }
+}
+
+impl fmt::Display for PcmFormat {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = Encoding::ALL
+            .iter()
+            .find(|(_, encoding)| *encoding == self.encoding)
+            .map_or("", |(name, _)| name);
+        write!(f, "{name}:{}:{}", self.rate.hz(), self.channels)
+    }
+}
+
+/// Raw PCM as a [`Source`].
+///
+/// Bytes at the end that do not fill a frame are left out and counted.
+#[derive(Debug)]
+pub struct PcmReader<R> {
+    reader: R,
+    format: PcmFormat,
+    buffer: Vec<u8>,
+    /// Bytes at the front of the buffer that await the rest of their frame.
+    held: usize,
+    samples_out: u64,
+    ended: bool,
+}
+
+impl<R: Read> PcmReader<R> {
+    /// Reads PCM of `format` from `reader`.
+    ///
+    /// ```
+    /// use afield::signal::Chunk;
+    /// use afield::source::{PcmReader, Source};
+    /// let bytes: &[u8] = &[0x00, 0x40, 0x00, 0xc0, 0x00];
+    /// let mut pcm = PcmReader::new(bytes, "s16le:16000:1".parse()?);
+    /// let mut chunk = Chunk::default();
+    /// assert!(pcm.read(&mut chunk)?);
+    /// assert_eq!(chunk.samples, [0.5, -0.5]);
+    /// assert!(!pcm.read(&mut chunk)?);
+    /// assert_eq!(pcm.trailing_bytes(), 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn new(reader: R, format: PcmFormat) -> Self {
+        Self {
+            reader,
+            format,
+            buffer: vec![0; BUFFER_BYTES],
+            held: 0,
+            samples_out: 0,
+            ended: false,
+        }
+    }
+
+    /// Bytes of a frame that the stream ended in the middle of; 0 before the
+    /// end.
+    pub fn trailing_bytes(&self) -> usize {
+        if self.ended { self.held } else { 0 }
+    }
+}
+
+impl<R: Read> Source for PcmReader<R> {
+    fn rate(&self) -> SampleRate {
+        self.format.rate
+    }
+
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.samples.clear();
+        let sample_bytes = self.format.encoding.bytes();
+        let channels = usize::from(self.format.channels);
+        let frame_bytes = (sample_bytes * channels).max(1);
+        while !self.ended {
+            let free = self.buffer.get_mut(self.held..).unwrap_or_default();
+            match self.reader.read(free) {
+                Ok(0) => self.ended = true,
+                Ok(count) => self.held += count.min(free.len()),
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) => {
+                    self.ended = true;
+                    return Err(SourceError::Pcm { error });
+                }
+            }
+            let whole = self.held - self.held % frame_bytes;
+            if whole == 0 {
+                continue;
+            }
+            let encoding = self.format.encoding;
+            let frames = self.buffer.get(..whole).unwrap_or_default();
+            chunk
+                .samples
+                .extend(frames.chunks_exact(frame_bytes).map(|frame| {
+                    let sum: f32 = frame
+                        .chunks_exact(sample_bytes)
+                        .map(|bytes| encoding.sample(bytes))
+                        .sum();
+                    sum / channels as f32
+                }));
+            self.buffer.copy_within(whole..self.held, 0);
+            self.held -= whole;
+            chunk.start = Micros::from_samples(self.samples_out, self.format.rate);
+            self.samples_out += chunk.samples.len() as u64;
+            return Ok(true);
+        }
+        Ok(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Hands out bytes in reads of the given sizes, over and over.
+    struct Trickle<'a> {
+        bytes: &'a [u8],
+        sizes: Vec<usize>,
+        turn: usize,
+    }
+
+    impl Read for Trickle<'_> {
+        fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+            let size = self.sizes[self.turn % self.sizes.len()];
+            self.turn += 1;
+            if size == 0 {
+                return Err(ErrorKind::Interrupted.into());
+            }
+            let count = size.min(out.len()).min(self.bytes.len());
+            let (now, later) = self.bytes.split_at(count);
+            out[..count].copy_from_slice(now);
+            self.bytes = later;
+            Ok(count)
+        }
+    }
+
+    fn samples_of(mut source: impl Source) -> Vec<f32> {
+        let mut chunk = Chunk::default();
+        let mut samples = Vec::new();
+        while source.read(&mut chunk).unwrap() {
+            let start = Micros::from_samples(samples.len() as u64, source.rate());
+            assert_eq!(chunk.start, start);
+            samples.extend_from_slice(&chunk.samples);
+        }
+        assert!(chunk.samples.is_empty());
+        assert!(!source.read(&mut chunk).unwrap());
+        samples
+    }
+
+    #[test]
+    fn every_encoding_reaches_the_same_levels() {
+        let half = [
+            ("u8", vec![192, 64]),
+            ("s16le", vec![0, 0x40, 0, 0xc0]),
+            ("s16be", vec![0x40, 0, 0xc0, 0]),
+            ("s24le", vec![0, 0, 0x40, 0, 0, 0xc0]),
+            ("s32le", vec![0, 0, 0, 0x40, 0, 0, 0, 0xc0]),
+            (
+                "f32le",
+                [0.5f32.to_le_bytes(), (-0.5f32).to_le_bytes()].concat(),
+            ),
+        ];
+        assert_eq!(half.len(), Encoding::ALL.len());
+        for (name, bytes) in half {
+            let format: PcmFormat = format!("{name}:8000:1").parse().unwrap();
+            assert_eq!(
+                samples_of(PcmReader::new(&bytes[..], format)),
+                [0.5, -0.5],
+                "{name}"
+            );
+            assert_eq!(format.to_string(), format!("{name}:8000:1"));
+        }
+    }
+
+    #[test]
+    fn how_bytes_arrive_changes_no_sample() {
+        let bytes: Vec<u8> = (0..60_007u32).map(|i| (i * 31 % 251) as u8).collect();
+        let format: PcmFormat = "s24le:48000:3".parse().unwrap();
+        let at_once = samples_of(PcmReader::new(&bytes[..], format));
+        assert_eq!(at_once.len(), 60_007 / 9);
+        for sizes in [vec![1], vec![7, 0, 2], vec![100_000], vec![8, 9, 10, 0, 0]] {
+            let trickle = Trickle {
+                bytes: &bytes,
+                sizes,
+                turn: 0,
+            };
+            assert_eq!(samples_of(PcmReader::new(trickle, format)), at_once);
+        }
+    }
+
+    #[test]
+    fn descriptions_that_are_none_are_refused_with_a_hint() {
+        for text in [
+            "",
+            "s16le",
+            "s16le:16000",
+            "s16le:16000:1:1",
+            "S16LE:16000:1",
+            "s16le:0:1",
+            "s16le:1e4:1",
+            "s16le:16000:0",
+            "s16le:16000:65",
+            "s16le:-1:1",
+            "mp3:16000:1",
+        ] {
+            let error = text.parse::<PcmFormat>().unwrap_err().to_string();
+            assert!(error.contains("\nhint: "), "{error}");
+        }
+    }
+}
