@@ -166,6 +166,17 @@ fn unknown_missing_and_mistyped_keys_are_errors() {
 }
 
 #[test]
+fn a_message_never_passes_on_terminal_escapes() {
+    for text in ["name = \u{1b}[2J", "\"\u{9b}2J\" = 1", "\u{7}"] {
+        let message = Card::parse(text, "odd.toml").unwrap_err().to_string();
+        assert!(
+            !message.chars().any(|c| c.is_control() && c != '\n'),
+            "{message:?}"
+        );
+    }
+}
+
+#[test]
 fn a_card_beyond_64_kib_is_not_even_parsed() {
     let long = format!("{SPEECH}\n#{}", "x".repeat(Card::MAX_BYTES));
     let error = Card::parse(&long, "long.toml").unwrap_err();
