@@ -73,7 +73,7 @@ impl Card {
         }
         let unchecked: Unchecked = toml::from_str(text).map_err(|e| ModelError::CardSyntax {
             path: path.into(),
-            reason: e.to_string().trim_end().to_owned(),
+            reason: printable(&e.to_string()),
         })?;
         unchecked.check().map_err(|fault| ModelError::CardField {
             path: path.into(),
@@ -112,6 +112,13 @@ impl Card {
         self.window_frames().saturating_sub(1) * self.frontend.hop_samples
             + self.frontend.frame_samples
     }
+}
+
+/// A parser's words about text from outside, which they quote, without the
+/// control characters that could steer a terminal.
+fn printable(reason: &str) -> String {
+    let harmless = |c: char| if c == '\n' || !c.is_control() { c } else { '?' };
+    reason.trim_end().chars().map(harmless).collect()
 }
 
 /// The text of a card file, read no further than a card may be long.

@@ -59,7 +59,8 @@ pub(super) fn copy(
     })
 }
 
-/// The checksum of `bytes`.
+/// The checksum of `bytes`, for tests.
+#[cfg(test)]
 pub(super) fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

