@@ -14,3 +14,5 @@ pub mod head;
 pub mod rehearsal;
 
 pub mod learner;
+
+pub mod evaluate;

@@ -1,0 +1,3 @@
+//! Arguments to assembled parts to output; used by nothing else.
+
+pub mod evaluate;
