@@ -25,6 +25,8 @@ pub mod decision;
 
 pub mod pipeline;
 
+pub mod evaluate;
+
 pub mod store;
 
 pub mod control;

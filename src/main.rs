@@ -6,25 +6,13 @@ mod cli;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
-
-/// A frozen backbone listens, a head learns, nothing is forgotten.
-#[derive(Parser)]
-#[command(version)]
-struct Arguments {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Subcommand)]
-enum Command {
-    Model(cli::model::ModelArgs),
-}
+use clap::Parser;
 
 fn main() -> ExitCode {
-    let Command::Model(model) = Arguments::parse().command;
-    match cli::model::run(model, None) {
+    match cli::run(cli::Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        // Whoever reads stdout has seen enough, as in `| head -1`.
+        Err(error) if cli::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error:#}");
             ExitCode::FAILURE

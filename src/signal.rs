@@ -141,6 +141,13 @@ impl TryFrom<String> for Label {
     }
 }
 
+impl std::str::FromStr for Label {
+    type Err = SignalError;
+    fn from_str(text: &str) -> Result<Self, SignalError> {
+        Self::new(text)
+    }
+}
+
 impl From<Label> for String {
     fn from(label: Label) -> String {
         label.0

@@ -1,3 +1,70 @@
 //! The command line: arguments in, rooms assembled, results out.
+//!
+//! stdout carries data alone; notes, progress and errors go to stderr.
 
-pub mod model;
+mod demo;
+mod embed;
+mod embedding;
+mod evaluate;
+mod init;
+mod learner;
+mod listen;
+mod model;
+mod predict;
+mod status;
+mod teach;
+
+use std::io;
+
+use clap::{Parser, Subcommand};
+
+use model::Places;
+
+/// A frozen backbone listens, a head learns, nothing is forgotten.
+///
+/// Start with `afield demo`. Then: `afield init DIR --backbone NAME`, and with
+/// `--learner DIR`: teach, predict, listen, status.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+pub struct Arguments {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Teach(teach::TeachArgs),
+    Predict(predict::PredictArgs),
+    Listen(listen::ListenArgs),
+    Status(status::StatusArgs),
+    Embed(embed::EmbedArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Model(model::ModelArgs),
+}
+
+/// Runs the command that the arguments name.
+pub fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let places = &arguments.places;
+    match arguments.command {
+        Command::Demo(args) => demo::run(args, places),
+        Command::Init(args) => init::run(args, places),
+        Command::Teach(args) => teach::run(args, places),
+        Command::Predict(args) => predict::run(args, places),
+        Command::Listen(args) => listen::run(args, places),
+        Command::Status(args) => status::run(args),
+        Command::Embed(args) => embed::run(args, places),
+        Command::Evaluate(args) => evaluate::run(args, places),
+        Command::Model(args) => model::run(args, places),
+    }
+}
+
+/// Whether an error is only that nobody reads our output any more.
+pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    (error.chain())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}

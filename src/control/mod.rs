@@ -6,10 +6,12 @@
 //! after the disk does. Sources are read here; arguments are parsed and results
 //! printed elsewhere.
 
+mod contract;
 mod hearing;
 mod session;
 mod status;
 
+pub use contract::backbone_contract;
 pub use hearing::{Heard, hear};
 pub use session::{Session, SessionError, TaughtAs};
 pub use status::{ClassStatus, RehearsalStatus, Status};

@@ -64,7 +64,13 @@ impl Session {
             created_unix_ms: now_unix_ms,
         };
         let store = Store::create(dir, identity)?;
-        Ok(Self { store, card, learner, seen: 0, snapshot_at: 0 })
+        Ok(Self {
+            store,
+            card,
+            learner,
+            seen: 0,
+            snapshot_at: 0,
+        })
     }
 
     /// Opens the learner in `dir`: its latest snapshot, and the log from there.
@@ -80,7 +86,13 @@ impl Session {
         }
         let card = Card::parse(&identity.card, dir.join("card"))?;
         let (learner, seen) = restore(&store, contract)?;
-        let mut session = Self { store, card, learner, seen, snapshot_at: seen };
+        let mut session = Self {
+            store,
+            card,
+            learner,
+            seen,
+            snapshot_at: seen,
+        };
         session.catch_up()?;
         Ok(session)
     }
@@ -135,7 +147,11 @@ impl Session {
                 }
                 None => TaughtAs::New,
             };
-            operations.push(operation(OperationKind::Learn, label.as_str(), example.features()));
+            operations.push(operation(
+                OperationKind::Learn,
+                label.as_str(),
+                example.features(),
+            ));
             match self.commit(&operations) {
                 Err(SessionError::Store(StoreError::Behind { .. })) => continue,
                 other => return other.map(|()| outcome),
@@ -149,7 +165,9 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the embeddings are not the contract's.
     pub fn predict(&self, heard: &Heard) -> Result<Scores, SessionError> {
-        Ok(self.learner.predict_one(&self.learner.encode(&heard.windows)?)?)
+        Ok(self
+            .learner
+            .predict_one(&self.learner.encode(&heard.windows)?)?)
     }
 
     /// Takes in what other processes have taught since.
@@ -157,7 +175,12 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn catch_up(&mut self) -> Result<(), SessionError> {
-        let Self { store, learner, seen, .. } = self;
+        let Self {
+            store,
+            learner,
+            seen,
+            ..
+        } = self;
         store.replay(*seen, |id, operation| {
             apply(learner, &operation)?;
             *seen = id;
@@ -170,7 +193,10 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn median_clip_seconds(&self) -> Result<Option<f64>, SessionError> {
-        Ok(self.store.median_clip_micros()?.map(|micros| micros as f64 / 1e6))
+        Ok(self
+            .store
+            .median_clip_micros()?
+            .map(|micros| micros as f64 / 1e6))
     }
 
     /// Keeps a snapshot where so much was taught since the last one that the
@@ -191,7 +217,10 @@ impl Session {
         let (learner, contract) = (&self.learner, self.learner.contract());
         let settings = learner.settings();
         let classes = (learner.classes().iter().zip(learner.counts()))
-            .map(|(label, &examples)| ClassStatus { label: label.to_string(), examples })
+            .map(|(label, &examples)| ClassStatus {
+                label: label.to_string(),
+                examples,
+            })
             .collect();
         let rehearsal = learner.rehearsal().map(|memory| RehearsalStatus {
             setting: settings.rehearsal.to_string(),
@@ -224,7 +253,9 @@ impl Session {
     /// never reach the log. When the disk then refuses, the memory goes back to
     /// what the disk says.
     fn commit(&mut self, operations: &[Operation]) -> Result<(), SessionError> {
-        let learned = operations.iter().try_for_each(|op| apply(&mut self.learner, op));
+        let learned = operations
+            .iter()
+            .try_for_each(|op| apply(&mut self.learner, op));
         let stored = learned.and_then(|()| Ok(self.store.append(self.seen, operations)?));
         match stored {
             Ok(latest) => {
@@ -243,8 +274,7 @@ impl Session {
 
 /// The state of the latest snapshot, or of no operation at all.
 fn restore(store: &Store, contract: Contract) -> Result<(Learner, OperationId), SessionError> {
-    let settings: Settings =
-        serde_json::from_str(&store.identity().settings).map_err(damaged)?;
+    let settings: Settings = serde_json::from_str(&store.identity().settings).map_err(damaged)?;
     if let Some((at, bytes)) = store.snapshot()?
         // One that cannot be read costs time, not knowledge: the log has it all.
         && let Ok(learner) = Learner::load(contract.clone(), settings, &bytes)
@@ -287,7 +317,9 @@ pub enum SessionError {
     #[error(transparent)]
     Signal(#[from] SignalError),
     /// What is stored contradicts itself.
-    #[error("the learner is damaged: {reason}\nhint: keep a copy of its folder before anything else")]
+    #[error(
+        "the learner is damaged: {reason}\nhint: keep a copy of its folder before anything else"
+    )]
     Damaged {
         /// What is wrong.
         reason: String,
@@ -301,5 +333,7 @@ pub enum SessionError {
 }
 
 fn damaged(reason: impl std::fmt::Display) -> SessionError {
-    SessionError::Damaged { reason: reason.to_string() }
+    SessionError::Damaged {
+        reason: reason.to_string(),
+    }
 }

@@ -1,0 +1,104 @@
+//! `afield embed`: clips in, embeddings out as one NumPy array.
+
+use std::fs;
+use std::io::{self, BufWriter, Write};
+use std::path::{Path, PathBuf};
+
+use afield::backbone::Mode;
+use afield::control::hear;
+use afield::model;
+use afield::source::{AudioFile, labelled_clips};
+use anyhow::{Context, Result};
+use clap::Args;
+use cpu_time::ProcessTime;
+use ndarray::ArrayView2;
+use ndarray_npy::WriteNpyExt;
+use serde_json::json;
+use tempfile::NamedTempFile;
+
+use super::embedding::progress;
+use super::learner::load_backbone;
+use super::model::Places;
+
+/// Write the embeddings of clips as a NumPy array
+///
+/// The array is float32 [n, d], the rows of all files one after the other. Row
+/// i of a file covers its resampled samples from i * hop to i * hop + receptive
+/// field; a shorter clip is padded by the card's rule. stdout gets one JSON line
+/// a file: path, rows, seconds of audio, CPU seconds.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield embed clips/ --backbone speech-embedding -o clips.npy")]
+pub struct EmbedArgs {
+    /// Audio files, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Backbone, as `afield model list` calls it
+    #[arg(long, value_name = "NAME")]
+    backbone: String,
+
+    /// How the graph runs: auto, streaming or windowed
+    #[arg(long, default_value = "auto", value_name = "MODE")]
+    mode: Mode,
+
+    /// NumPy file to write
+    #[arg(short, long, value_name = "OUT.npy")]
+    output: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
+    let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
+    let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
+    // Made now, so that a folder that is not there costs no embedding.
+    let file = temporary(&args.output).context("--output")?;
+    let mut clips = Vec::new();
+    for path in &args.paths {
+        clips.extend(labelled_clips(path)?);
+    }
+    let bar = progress(clips.len(), "embedded");
+    let mut rows = Vec::new();
+    for clip in &clips {
+        let name = clip.path.display().to_string();
+        let started = ProcessTime::now();
+        let heard = hear(&mut AudioFile::open(&clip.path)?, &card, &backbone)
+            .with_context(|| name.clone())?;
+        let line = json!({
+            "path": name,
+            "rows": heard.windows.len() / card.embedding.size,
+            "seconds": heard.duration.as_secs_f64(),
+            "cpu_seconds": started.elapsed().as_secs_f64(),
+            "mode": backbone.execution().to_string(),
+        });
+        rows.extend(heard.windows);
+        bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let shape = (rows.len() / card.embedding.size, card.embedding.size);
+    let mut writer = BufWriter::new(file.as_file());
+    ArrayView2::from_shape(shape, &rows)?
+        .write_npy(&mut writer)
+        .context("--output")?;
+    writer.flush().context("--output")?;
+    drop(writer);
+    file.persist(&args.output).context("--output")?;
+    Ok(())
+}
+
+/// A file beside `output` that takes its place when it is whole.
+fn temporary(output: &Path) -> io::Result<NamedTempFile> {
+    let folder = output
+        .parent()
+        .filter(|p| !p.as_os_str().is_empty())
+        .unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    // Readable by whom the umask says, as any other output.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    if output.is_dir() {
+        return Err(io::Error::from(io::ErrorKind::IsADirectory));
+    }
+    fs::metadata(folder)?;
+    builder.tempfile_in(folder)
+}

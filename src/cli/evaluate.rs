@@ -1,0 +1,263 @@
+//! `afield evaluate`: read a data set, run a stream over it, print what came
+//! of it.
+//!
+//! stdout carries the report alone; notes and progress go to stderr.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+
+use afield::control::backbone_contract;
+use afield::evaluate::{
+    ClipList, Clips, Dataset, Evaluation, Machine, Progress, Protocol, Provenance, Report,
+    TestSide, contract_for, html, read_manifest, read_npz, table,
+};
+use afield::head::HeadKind;
+use afield::learner::{Contract, Pool, Transform};
+use afield::model;
+use afield::rehearsal::Capacity;
+use afield::source::labelled_clips;
+use anyhow::{Context, Result, bail};
+use clap::{ArgGroup, Args};
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::embedding::embed_list;
+use super::model::Places;
+
+/// Teach a stream to one or more heads, one example at a time, and score them
+/// beside the joint offline upper bound on the same embeddings.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
+    after_help = "Examples:\n  \
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
+        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json"
+)]
+pub struct EvaluateArgs {
+    /// Folder of clips, one folder a class: DIR/<class>/<clip>
+    #[arg(long, value_name = "DIR", conflicts_with = "embeddings")]
+    data: Option<PathBuf>,
+
+    /// CSV file with the columns path,label and optionally group,split
+    /// (train or test); paths are relative to --data, or else to the file
+    #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
+    manifest: Option<PathBuf>,
+
+    /// NPZ file with X (float32 [n,d]), y, and optionally group and test (bool)
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
+
+    /// Order of the stream: class-incremental, domain-incremental (by group)
+    /// or iid
+    #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
+    protocol: Protocol,
+
+    /// Heads to teach, comma-separated: ncm, lda, linear, finetune
+    #[arg(
+        long, value_name = "HEADS", value_delimiter = ',',
+        default_values_t = HeadKind::ALL
+    )]
+    head: Vec<HeadKind>,
+
+    /// Rehearsal memory of heads that need one: balanced:SIZE in examples
+    /// (balanced:200) or bytes (balanced:512KiB), or none
+    #[arg(long, default_value_t = Capacity::default(), value_name = "POLICY")]
+    rehearsal: Capacity,
+
+    /// Groups held out for testing, comma-separated; without it the data's own
+    /// mark is taken, and without that about 30 % (whole groups where known)
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    test_groups: Vec<String>,
+
+    /// Group of a clip: the first capture of this pattern in its file name,
+    /// such as '^(\d+)-'
+    #[arg(long, value_name = "REGEX", conflicts_with = "embeddings")]
+    group_pattern: Option<String>,
+
+    /// Backbone that embeds the clips
+    #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
+    backbone: Option<String>,
+
+    /// What summarises a clip's windows: mean, mean+max or mean+std+max
+    /// [default: the backbone's]
+    #[arg(long, value_name = "POOL", conflicts_with = "embeddings")]
+    pool: Option<Pool>,
+
+    /// What embeddings go through: none, l2 or signed-sqrt
+    /// [default: the backbone's; none for --embeddings]
+    #[arg(long, value_name = "TRANSFORM")]
+    transform: Option<Transform>,
+
+    /// Seed of the order, the learners and the drawn split
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Print one JSON object instead of a table
+    #[arg(long)]
+    json: bool,
+
+    /// Also write a page with accuracy curves
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// For input that cannot be read or does not suit the protocol, and for output
+/// that cannot be written.
+pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
+    if let Some(path) = &args.report {
+        // Found out now rather than after the last head.
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(|| format!("--report {}", path.display()))?;
+    }
+    let (dataset, contract) = read_input(&args, places)?;
+    let untaught = dataset.untaught_classes();
+    if !untaught.is_empty() {
+        let names: Vec<&str> = untaught.iter().map(|class| class.as_str()).collect();
+        eprintln!("note: tested but never taught: {}", names.join(", "));
+    }
+    let mut heads = Vec::new();
+    for &head in &args.head {
+        if !heads.contains(&head) {
+            heads.push(head);
+        }
+    }
+    let EvaluateArgs {
+        protocol,
+        rehearsal,
+        seed,
+        ..
+    } = args;
+    let evaluation = Evaluation {
+        protocol,
+        heads,
+        rehearsal,
+        seed,
+        contract,
+    };
+    let bar = progress_bar();
+    let report = evaluation.run(&dataset, &mut |progress| show(&bar, progress))?;
+    bar.finish_and_clear();
+    if report.saturated > 1e-3 {
+        let percent = report.saturated * 100.0;
+        eprintln!("note: {percent:.1} % of the features lay beyond the fixed-point scale");
+    }
+
+    if let Some(path) = &args.report {
+        write_page(path, &report)?;
+    }
+    let text = match args.json {
+        true => serde_json::to_string(&report)? + "\n",
+        false => table(&report),
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as in `| head -1`.
+        Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract)> {
+    if let Some(path) = &args.embeddings {
+        let clips = read_npz(path).context("--embeddings")?;
+        let dataset = split(clips, args)?;
+        let transform = args.transform.unwrap_or(Transform::None);
+        let contract = contract_for(&dataset, Pool::Mean, transform)?;
+        return Ok((dataset, contract));
+    }
+    let mut list = match (&args.manifest, &args.data) {
+        (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
+        (None, Some(folder)) => list_folder(folder).context("--data")?,
+        (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
+    };
+    if let Some(pattern) = &args.group_pattern {
+        list.set_groups(pattern)?;
+    }
+    let Some(name) = &args.backbone else {
+        bail!(
+            "clips need a backbone to be heard through\nhint: give --backbone NAME; `afield model list` tells the names"
+        );
+    };
+    let card = model::find(name, &places.cache()?).context("--backbone")?;
+    let contract = backbone_contract(&card, args.pool, args.transform)?;
+    let clips = embed_list(&list, &card, places)?;
+    Ok((split(clips, args)?, contract))
+}
+
+/// The clips under `folder`, one folder a class.
+fn list_folder(folder: &Path) -> Result<ClipList> {
+    let mut pairs = Vec::new();
+    for clip in labelled_clips(folder)? {
+        let Some(label) = clip.label else {
+            bail!(
+                "{} lies in no class's folder\nhint: lay clips out as DIR/<class>/<clip>, or list them with --manifest",
+                clip.path.display()
+            );
+        };
+        pairs.push((clip.path, label));
+    }
+    Ok(ClipList::from_pairs(pairs))
+}
+
+fn split(clips: Clips, args: &EvaluateArgs) -> Result<Dataset> {
+    let side = if !args.test_groups.is_empty() {
+        TestSide::Groups(args.test_groups.clone())
+    } else if clips.marked_test().is_some() {
+        TestSide::Marked
+    } else {
+        TestSide::Automatic { seed: args.seed }
+    };
+    let dataset = Dataset::new(clips, &side)?;
+    if let TestSide::Automatic { seed } = side {
+        let (held_out, all) = (dataset.test().len(), dataset.clips().len());
+        let how = match dataset.test_groups().as_slice() {
+            [] => "drawn from every class".to_owned(),
+            groups => format!("whole groups: {}", groups.join(", ")),
+        };
+        eprintln!(
+            "note: no test side was named; {held_out} of {all} clips are held out ({how}; seed {seed})"
+        );
+    }
+    Ok(dataset)
+}
+
+fn write_page(path: &Path, report: &Report) -> Result<()> {
+    let command: Vec<String> = std::env::args_os()
+        .map(|arg| quoted(&arg.to_string_lossy()))
+        .collect();
+    let provenance = Provenance {
+        command: command.join(" "),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: Machine::this(),
+    };
+    let page = html(report, &provenance)?;
+    fs::write(path, page).with_context(|| format!("--report {}", path.display()))
+}
+
+/// An argument as a shell would need it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    }
+}
+
+/// On stderr, and only where that is a terminal.
+fn progress_bar() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} learned, {msg} [{elapsed}]");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+}
+
+fn show(bar: &ProgressBar, progress: Progress<'_>) {
+    bar.set_length(progress.total as u64);
+    bar.set_position(progress.done as u64);
+    if bar.message() != progress.doing {
+        bar.set_message(progress.doing.to_owned());
+    }
+}

@@ -1,0 +1,230 @@
+//! `afield listen`: a stream in, decisions out as they are made.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use afield::backbone::{Backbone, Mode};
+use afield::control::{Session, hear};
+use afield::decision::Threshold;
+use afield::model::Card;
+use afield::pipeline::{EmbeddingStream, Event, Listener, Window};
+use afield::signal::{Chunk, Decision};
+use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
+use super::model::Places;
+
+/// Listen to a stream and say what is heard, one JSON line a decision
+///
+/// Each line has the time in seconds at which the stretch of sound ended, the
+/// label (null when nothing is probable enough) and the confidence. What
+/// another `afield teach` stores meanwhile counts from the next decision on.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    afield listen --source wav:morning.flac --learner birds\n  \
+    arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
+    afield listen --source dir:labelled/ --learn --learner birds")]
+pub struct ListenArgs {
+    /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR
+    #[arg(long, value_name = "SOURCE")]
+    source: SourceName,
+
+    /// Raw PCM on stdin: encoding:rate:channels
+    #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT")]
+    format: PcmFormat,
+
+    /// Learn each clip after deciding on it; its label is the name of its
+    /// folder under dir:DIR
+    #[arg(long)]
+    learn: bool,
+
+    /// Seconds of sound that one decision looks back on [default: the median
+    /// length of the taught clips]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    window: Option<f64>,
+
+    /// Seconds between decisions
+    #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
+    every: f64,
+
+    /// Probability, 0 to 1, below which the label is null
+    #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
+    min_confidence: f32,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// What can be listened to.
+#[derive(Debug, Clone)]
+enum SourceName {
+    File(PathBuf),
+    Stdin,
+    Folder(PathBuf),
+}
+
+/// Runs the command.
+pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
+    let mut session = args.place.open()?;
+    let card = session.card().clone();
+    let backbone = load_backbone(&card, places, Mode::Auto)?;
+    let clips = match &args.source {
+        SourceName::Folder(folder) => labelled_clips(folder).context("--source")?,
+        SourceName::File(path) => vec![LabelledClip {
+            path: path.clone(),
+            label: None,
+        }],
+        SourceName::Stdin => Vec::new(),
+    };
+    if args.learn {
+        if let Some(clip) = clips.iter().find(|clip| clip.label.is_none()) {
+            bail!(
+                "--learn: no label comes with {}\nhint: give dir:DIR with one folder a class, or `afield teach LABEL FILE`",
+                clip.path.display()
+            );
+        }
+        if clips.is_empty() {
+            bail!(
+                "--learn: no labels come on stdin\nhint: give --source dir:DIR with one folder a class"
+            );
+        }
+        return learn(&mut session, &card, &backbone, &clips);
+    }
+    let span = match args.window {
+        Some(seconds) => seconds,
+        None => session.median_clip_seconds()?.unwrap_or(0.0),
+    };
+    let window = Window::spanning(&card, span, args.every);
+    let threshold = Threshold::new(args.min_confidence);
+    let mut ear = Ear {
+        session,
+        card,
+        backbone,
+        window,
+        threshold,
+    };
+    if let SourceName::Stdin = args.source {
+        return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
+    }
+    for clip in &clips {
+        let name = clip.path.display().to_string();
+        let mut source = AudioFile::open(&clip.path)?;
+        ear.listen(&mut source, Some(&name))
+            .with_context(|| name.clone())?;
+    }
+    Ok(())
+}
+
+/// What one signal after the other is listened to with.
+struct Ear {
+    session: Session,
+    card: Card,
+    backbone: Backbone,
+    window: Window,
+    threshold: Threshold,
+}
+
+impl Ear {
+    fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
+        let rate = source.rate();
+        let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
+        let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
+        let mut chunk = Chunk::default();
+        let mut events = Vec::new();
+        while source.read(&mut chunk)? {
+            self.session.catch_up()?;
+            listener.step(&chunk, self.session.learner(), &mut events)?;
+            print(&mut events, path)?;
+        }
+        listener.finish(self.session.learner(), &mut events)?;
+        print(&mut events, path)
+    }
+}
+
+fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
+    let mut out = io::stdout().lock();
+    for event in events.drain(..) {
+        let (label, confidence) = match &event.decision {
+            Decision::Known { label, confidence } => (json!(label), *confidence),
+            Decision::Abstain => (Value::Null, event.scores.best().map_or(0.0, |(_, p)| p)),
+        };
+        let mut line = json!({
+            "time": event.end.as_secs_f64(),
+            "start": event.start.as_secs_f64(),
+            "label": label,
+            "confidence": confidence,
+        });
+        if let Some(path) = path {
+            line["path"] = json!(path);
+        }
+        writeln!(out, "{line}")?;
+    }
+    // Whoever listens to us wants it now.
+    Ok(out.flush()?)
+}
+
+/// Clip by clip: first decide, then learn.
+fn learn(
+    session: &mut Session,
+    card: &Card,
+    backbone: &Backbone,
+    clips: &[LabelledClip],
+) -> Result<()> {
+    let mut out = io::stdout().lock();
+    let mut time = 0.0;
+    for clip in clips {
+        let Some(truth) = &clip.label else { continue };
+        let name = clip.path.display().to_string();
+        let heard = hear(&mut AudioFile::open(&clip.path)?, card, backbone)
+            .with_context(|| name.clone())?;
+        session.catch_up()?;
+        let best = session.predict(&heard)?.best();
+        let said = best
+            .and_then(|(class, _)| session.learner().classes().get(class))
+            .cloned();
+        session
+            .teach(truth, &heard, &name, now_unix_ms())
+            .with_context(|| name.clone())?;
+        time += heard.duration.as_secs_f64();
+        let line = json!({
+            "time": time,
+            "label": said,
+            "confidence": best.map_or(0.0, |(_, p)| p),
+            "truth": truth,
+            "path": name,
+        });
+        writeln!(out, "{line}")?;
+        out.flush()?;
+    }
+    Ok(())
+}
+
+impl FromStr for SourceName {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text.split_once(':') {
+            Some(("wav", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
+            None if text == "stdin" => Ok(Self::Stdin),
+            _ => Err("expected wav:FILE, stdin or dir:DIR".to_owned()),
+        }
+    }
+}
+
+fn seconds(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(seconds),
+        _ => Err("expected seconds above 0, up to 3600".to_owned()),
+    }
+}
+
+fn probability(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
+        _ => Err("expected a probability from 0 to 1".to_owned()),
+    }
+}

@@ -1,0 +1,126 @@
+//! Accuracy after each task as an SVG chart.
+//!
+//! The colours are stand-ins: the page that embeds the chart replaces them by
+//! its own, one set for light and one for dark, through selectors on the
+//! attributes. Seen alone, the chart is still legible on white.
+
+use plotters::prelude::*;
+use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use super::error::EvaluateError;
+use super::report::Report;
+
+/// Width and height, in pixels; the page scales it.
+const SIZE: (u32, u32) = (920, 400);
+/// Axes and their numbers.
+pub(super) const INK: RGBColor = RGBColor(0x5A, 0x61, 0x6B);
+/// Grid lines.
+pub(super) const GRID: RGBColor = RGBColor(0xE3, 0xE6, 0xEA);
+/// The upper bound.
+pub(super) const BOUND: RGBColor = RGBColor(0x3B, 0x3F, 0x46);
+/// One colour a head, repeated beyond the last (after Okabe & Ito, who chose
+/// them for colour-blind readers).
+pub(super) const SERIES: [RGBColor; 6] = [
+    RGBColor(0x00, 0x72, 0xB2),
+    RGBColor(0xD5, 0x5E, 0x00),
+    RGBColor(0x00, 0x9E, 0x73),
+    RGBColor(0xCC, 0x79, 0xA7),
+    RGBColor(0xB8, 0x86, 0x0B),
+    RGBColor(0x56, 0xB4, 0xE9),
+];
+
+/// The colour of the head at `position`.
+pub(super) fn series(position: usize) -> RGBColor {
+    SERIES[position % SERIES.len()]
+}
+
+/// As plotters writes it into an attribute.
+pub(super) fn hex(RGBColor(r, g, b): RGBColor) -> String {
+    format!("#{r:02X}{g:02X}{b:02X}")
+}
+
+/// The chart of a report: a line a head, the upper bound dashed.
+pub(super) fn accuracy_chart(report: &Report) -> Result<String, EvaluateError> {
+    let mut svg = String::new();
+    draw(report, &mut svg).map_err(|fault| EvaluateError::Chart {
+        reason: fault.to_string(),
+    })?;
+    Ok(svg)
+}
+
+fn draw(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Error>> {
+    let stages = report.tasks.len().max(2);
+    let area = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let mut chart = ChartBuilder::on(&area)
+        .margin(10)
+        .margin_right(24)
+        .x_label_area_size(44)
+        .y_label_area_size(56)
+        .build_cartesian_2d(0.75..stages as f64 + 0.25, 0.0..1.02)?;
+    let numbers = ("sans-serif", 14).into_font().color(&INK);
+    let what = match report.protocol.as_str() {
+        "class-incremental" => "classes taught",
+        "domain-incremental" => "groups taught",
+        _ => "tenths of the stream learned",
+    };
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(GRID)
+        .axis_style(INK)
+        .label_style(numbers.clone())
+        .x_labels(stages.min(20) + 2)
+        .y_labels(6)
+        .x_label_formatter(&|x| match (x - x.round()).abs() < 1e-9 {
+            true => format!("{x:.0}"),
+            false => String::new(),
+        })
+        .y_label_formatter(&|y| format!("{:.0} %", y * 100.0))
+        .x_desc(what)
+        .y_desc("accuracy")
+        .axis_desc_style(numbers)
+        .draw()?;
+
+    let ends = [
+        (0.75, report.upper_bound),
+        (stages as f64 + 0.25, report.upper_bound),
+    ];
+    chart.draw_series(DashedLineSeries::new(ends, 8, 6, BOUND.stroke_width(2)))?;
+    let above = ("sans-serif", 13).into_font().color(&BOUND).pos(Pos::new(
+        HPos::Right,
+        // Near the top edge there is no room above the line.
+        if report.upper_bound > 0.93 {
+            VPos::Top
+        } else {
+            VPos::Bottom
+        },
+    ));
+    let lift = if report.upper_bound > 0.93 {
+        -0.02
+    } else {
+        0.01
+    };
+    chart.draw_series([Text::new(
+        "joint, offline",
+        (stages as f64 + 0.22, report.upper_bound + lift),
+        above,
+    )])?;
+    for (position, head) in report.heads.iter().enumerate() {
+        let color = series(position);
+        let points: Vec<(f64, f64)> = head
+            .accuracy_after
+            .iter()
+            .enumerate()
+            .map(|(stage, &accuracy)| ((stage + 1) as f64, accuracy))
+            .collect();
+        chart.draw_series(LineSeries::new(points.clone(), color.stroke_width(2)))?;
+        chart.draw_series(
+            points
+                .into_iter()
+                .map(|point| Circle::new(point, 3, color.filled())),
+        )?;
+    }
+    area.present()?;
+    Ok(())
+}

@@ -1,0 +1,85 @@
+//! What an evaluation found, in the shape in which `--json` prints it.
+//!
+//! For one data set, one seed and one machine type, everything but durations
+//! and memory is the same from run to run.
+
+use serde::Serialize;
+
+use super::metrics::{Continual, Percentiles};
+use super::upper_bound::UpperBound;
+
+/// An evaluation of one or more heads over one stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Report {
+    /// Accuracy of the joint offline fit on the same embeddings, in `[0, 1]`.
+    pub upper_bound: f64,
+    /// The heads, in the order asked for.
+    pub heads: Vec<HeadReport>,
+    /// The most memory that the whole process held, joint fit included, in
+    /// bytes; `None` where the system does not tell.
+    pub peak_rss_bytes: Option<u64>,
+    /// The stream's order.
+    pub protocol: String,
+    /// Seed of the order, the heads and, where it is drawn, the split.
+    pub seed: u64,
+    /// Capacity of the rehearsal memory.
+    pub rehearsal: String,
+    /// Embedding size after pooling.
+    pub features: usize,
+    /// What embeddings go through before they are learned.
+    pub transform: String,
+    /// Number of classes.
+    pub classes: usize,
+    /// Training clips.
+    pub train: usize,
+    /// Test clips.
+    pub test: usize,
+    /// Names of the tasks, in the order in which they were taught.
+    pub tasks: Vec<String>,
+    /// Classes, in the order of the `class_accuracy` lists.
+    pub class_names: Vec<String>,
+    /// How the upper bound came about.
+    pub upper_bound_fit: UpperBoundFit,
+    /// Pooling, transforming and rounding one clip's embeddings, which every
+    /// head shares and `learn_us` leaves out.
+    pub encode_us: Percentiles,
+    /// Share of the features that lay beyond the fixed-point scale and were
+    /// clamped, in `[0, 1]`.
+    pub saturated: f64,
+}
+
+/// One head over the stream.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct HeadReport {
+    /// The head's name.
+    pub head: String,
+    /// Accuracies and what became of them.
+    #[serde(flatten)]
+    pub continual: Continual,
+    /// `learn_one` of one example.
+    pub learn_us: Percentiles,
+    /// `predict_one` of one example, solved.
+    pub predict_us: Percentiles,
+    /// The deferred solve between learning and predicting, one a stage. It is
+    /// part of neither `learn_us` nor `predict_us`.
+    pub solve_us: Percentiles,
+    /// Bytes of the learner's saved state after the stream.
+    pub state_bytes: usize,
+    /// Accuracy after each task, on the test clips of that stage.
+    pub accuracy_after: Vec<f64>,
+    /// Accuracy on each class after the last task; `None` for a class without
+    /// test clips.
+    pub class_accuracy: Vec<Option<f64>>,
+}
+
+/// The joint fit beside the heads.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct UpperBoundFit {
+    /// What was chosen, and how.
+    #[serde(flatten)]
+    pub chosen: UpperBound,
+    /// Accuracy on each class; `None` for a class without test clips.
+    pub class_accuracy: Vec<Option<f64>>,
+    /// Time that choosing and fitting took, in seconds.
+    pub seconds: f64,
+}

@@ -1,0 +1,451 @@
+//! Teaching a stream to one head after another, and testing along the way.
+//!
+//! Clips are encoded once, under one contract: every head learns the same
+//! integers in the same order, and the joint upper bound is fitted to the same
+//! integers times their step. Durations are wall-clock, one call each; the
+//! deferred solve is timed apart from learning and predicting, never hidden in
+//! either or left out.
+
+use std::time::Instant;
+
+use crate::head::HeadKind;
+use crate::learner::{Contract, Example, FixedPoint, Learner, Pool, Settings, Transform};
+use crate::rehearsal::Capacity;
+
+use super::dataset::{Clips, Dataset};
+use super::error::EvaluateError;
+use super::machine::peak_rss_bytes;
+use super::metrics::{Continual, Percentiles, Stage, Tally};
+use super::report::{HeadReport, Report, UpperBoundFit};
+use super::stream::{Protocol, Task, tasks};
+use super::upper_bound::{Joint, UpperBound};
+
+/// What to run over a data set.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The stream's order.
+    pub protocol: Protocol,
+    /// The heads, each with a learner of its own.
+    pub heads: Vec<HeadKind>,
+    /// Rehearsal memory of each learner.
+    pub rehearsal: Capacity,
+    /// Seeds the order and the learners.
+    pub seed: u64,
+    /// How embeddings become examples, for every head alike.
+    pub contract: Contract,
+}
+
+/// How far a run has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress<'a> {
+    /// What is being done: a head's name, or `joint upper bound`.
+    pub doing: &'a str,
+    /// Examples learned, over all heads.
+    pub done: usize,
+    /// Examples to learn, over all heads.
+    pub total: usize,
+}
+
+/// A contract for embeddings that come without a backbone's card: the scale of
+/// each feature is twice its largest magnitude among the training clips.
+///
+/// Only the range is taken from the data, before the stream begins, as a
+/// card's `max-abs` would have been; test clips take no part in it.
+///
+/// # Errors
+/// [`EvaluateError::Learner`] where no fixed-point scale suits the values.
+pub fn contract_for(
+    dataset: &Dataset,
+    pool: Pool,
+    transform: Transform,
+) -> Result<Contract, EvaluateError> {
+    let clips = dataset.clips();
+    let mut max_abs = vec![0.0_f32; pool.width(clips.size())];
+    let mut features = Vec::new();
+    for &clip in dataset.train() {
+        pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
+        transform.apply(&mut features);
+        for (max, x) in max_abs.iter_mut().zip(&features) {
+            *max = max.max(x.abs());
+        }
+    }
+    // A feature that is silent in training may still speak in testing.
+    let largest = max_abs.iter().copied().fold(0.0, f32::max);
+    let silent = if largest > 0.0 { largest } else { 1.0 };
+    for max in &mut max_abs {
+        *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
+    }
+    Ok(Contract {
+        backbone: "embeddings".to_owned(),
+        backbone_sha256: String::new(),
+        frontend: String::new(),
+        embedding_size: clips.size(),
+        pool,
+        transform,
+        fixed_point: FixedPoint::per_component(&max_abs)?,
+    })
+}
+
+impl Evaluation {
+    /// Runs every head over the stream, then the joint upper bound.
+    ///
+    /// `on_progress` is called between examples, outside all timing.
+    ///
+    /// # Errors
+    /// Those of [`tasks`] and of [`Joint::upper_bound`];
+    /// [`EvaluateError::Learner`] where the learner refuses.
+    pub fn run(
+        &self,
+        dataset: &Dataset,
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Report, EvaluateError> {
+        let tasks = tasks(dataset, self.protocol, self.seed)?;
+        let (examples, encode_us) = self.encode(dataset.clips())?;
+        let run = Run {
+            plan: self,
+            dataset,
+            tasks: &tasks,
+            examples: &examples,
+        };
+        let total = self.heads.len() * dataset.train().len();
+        let mut heads = Vec::with_capacity(self.heads.len());
+        for (position, &head) in self.heads.iter().enumerate() {
+            let before = position * dataset.train().len();
+            let name = head.to_string();
+            heads.push(run.head(head, &mut |learned| {
+                on_progress(Progress {
+                    doing: &name,
+                    done: before + learned,
+                    total,
+                });
+            })?);
+        }
+        on_progress(Progress {
+            doing: "joint upper bound",
+            done: total,
+            total,
+        });
+        let upper_bound_fit = run.upper_bound()?;
+        let clips = dataset.clips();
+        let values = examples.len() * self.contract.width();
+        let saturated: usize = examples.iter().map(Example::saturated).sum();
+        Ok(Report {
+            upper_bound: upper_bound_fit.chosen.accuracy,
+            heads,
+            peak_rss_bytes: peak_rss_bytes(),
+            protocol: self.protocol.to_string(),
+            seed: self.seed,
+            rehearsal: self.rehearsal.to_string(),
+            features: self.contract.width(),
+            transform: self.contract.transform.to_string(),
+            classes: clips.classes().len(),
+            train: dataset.train().len(),
+            test: dataset.test().len(),
+            tasks: tasks.iter().map(|task| task.name.clone()).collect(),
+            class_names: clips.classes().iter().map(ToString::to_string).collect(),
+            upper_bound_fit,
+            encode_us,
+            saturated: saturated as f64 / values.max(1) as f64,
+        })
+    }
+
+    fn encode(&self, clips: &Clips) -> Result<(Vec<Example>, Percentiles), EvaluateError> {
+        let settings = Settings {
+            seed: self.seed,
+            ..Settings::default()
+        };
+        let encoder = Learner::new(self.contract.clone(), settings)?;
+        let mut micros = Vec::with_capacity(clips.len());
+        let examples = (0..clips.len()).map(|clip| {
+            let begin = Instant::now();
+            let example = encoder.encode(clips.windows(clip));
+            micros.push(microseconds_since(begin));
+            example
+        });
+        let examples = examples.collect::<Result<Vec<_>, _>>()?;
+        Ok((examples, Percentiles::of(&mut micros)))
+    }
+}
+
+/// What all heads of a run share.
+struct Run<'a> {
+    plan: &'a Evaluation,
+    dataset: &'a Dataset,
+    tasks: &'a [Task],
+    examples: &'a [Example],
+}
+
+impl Run<'_> {
+    fn head(
+        &self,
+        head: HeadKind,
+        on_learned: &mut dyn FnMut(usize),
+    ) -> Result<HeadReport, EvaluateError> {
+        let Evaluation {
+            rehearsal,
+            seed,
+            ref contract,
+            ..
+        } = *self.plan;
+        let clips = self.dataset.clips();
+        let mut learner = Learner::new(
+            contract.clone(),
+            Settings {
+                head,
+                rehearsal,
+                seed,
+            },
+        )?;
+        let (mut learn, mut predict, mut solve) = (Vec::new(), Vec::new(), Vec::new());
+        let (unit_of, taught) = self.units();
+        let mut seen = vec![false; clips.classes().len()];
+        let mut stages = Vec::with_capacity(self.tasks.len());
+        let mut classes = vec![Tally::default(); clips.classes().len()];
+        let mut learned = 0;
+        for (stage, task) in self.tasks.iter().enumerate() {
+            for &clip in &task.clips {
+                let label = &clips.classes()[clips.label(clip)];
+                let begin = Instant::now();
+                learner.learn_one(&self.examples[clip], label)?;
+                learn.push(microseconds_since(begin));
+                seen[clips.label(clip)] = true;
+                learned += 1;
+                on_learned(learned);
+            }
+            let begin = Instant::now();
+            learner.solve();
+            solve.push(microseconds_since(begin));
+
+            let last = stage + 1 == self.tasks.len();
+            let all = last || self.plan.protocol != Protocol::ClassIncremental;
+            let mut units = vec![Tally::default(); taught.len()];
+            for &clip in self.dataset.test() {
+                let truth = clips.label(clip);
+                if !all && !seen[truth] {
+                    continue;
+                }
+                let begin = Instant::now();
+                let scores = learner.predict_one(&self.examples[clip])?;
+                predict.push(microseconds_since(begin));
+                let answer = scores
+                    .best()
+                    .and_then(|(class, _)| learner.classes().get(class));
+                let right = answer == clips.classes().get(truth);
+                units[unit_of[clip]].count(right);
+                if last {
+                    classes[truth].count(right);
+                }
+            }
+            stages.push(Stage { units });
+        }
+        Ok(HeadReport {
+            head: head.to_string(),
+            continual: Continual::of(&stages, &taught),
+            learn_us: Percentiles::of(&mut learn),
+            predict_us: Percentiles::of(&mut predict),
+            solve_us: Percentiles::of(&mut solve),
+            state_bytes: learner.state_bytes(),
+            accuracy_after: stages.iter().map(Stage::accuracy).collect(),
+            class_accuracy: classes.into_iter().map(Tally::accuracy).collect(),
+        })
+    }
+
+    /// The unit of every clip, and the task that first taught each unit: test
+    /// groups where the stream goes by groups that are also tested, else
+    /// classes.
+    fn units(&self) -> (Vec<usize>, Vec<Option<usize>>) {
+        let clips = self.dataset.clips();
+        let first_task = |unit_of: &[usize], units: usize| {
+            let mut taught = vec![None; units];
+            for (stage, task) in self.tasks.iter().enumerate() {
+                for &clip in &task.clips {
+                    taught[unit_of[clip]].get_or_insert(stage);
+                }
+            }
+            taught
+        };
+        if self.plan.protocol == Protocol::DomainIncremental
+            && let Some(groups) = clips.groups()
+        {
+            let taught = first_task(groups.of(), groups.names().len());
+            if self
+                .dataset
+                .test()
+                .iter()
+                .any(|&clip| taught[groups.of()[clip]].is_some())
+            {
+                return (groups.of().to_vec(), taught);
+            }
+        }
+        let taught = first_task(clips.labels(), clips.classes().len());
+        (clips.labels().to_vec(), taught)
+    }
+
+    fn upper_bound(&self) -> Result<UpperBoundFit, EvaluateError> {
+        let begin = Instant::now();
+        let clips = self.dataset.clips();
+        let steps = self.plan.contract.fixed_point.steps();
+        let side = |members: &[usize]| -> Vec<Vec<f32>> {
+            let row = |&clip: &usize| -> Vec<f32> {
+                let features = self.examples[clip].features().iter();
+                features
+                    .zip(&steps)
+                    .map(|(&q, step)| f32::from(q) * step)
+                    .collect()
+            };
+            members.iter().map(row).collect()
+        };
+        let (train, test) = (side(self.dataset.train()), side(self.dataset.test()));
+        let (train, test) = (slices(&train), slices(&test));
+        let of = |all: &[usize], members: &[usize]| -> Vec<usize> {
+            members.iter().map(|&clip| all[clip]).collect()
+        };
+        let labels = of(clips.labels(), self.dataset.train());
+        let truth = of(clips.labels(), self.dataset.test());
+        let groups = clips
+            .groups()
+            .map(|groups| of(groups.of(), self.dataset.train()));
+        let joint = Joint {
+            features: &train,
+            labels: &labels,
+            groups: groups.as_deref(),
+            classes: clips.classes().len(),
+        };
+        let chosen: UpperBound = joint.upper_bound(&test, &truth, self.plan.seed)?;
+        let mut classes = vec![Tally::default(); clips.classes().len()];
+        for (&truth, &predicted) in truth.iter().zip(&chosen.predictions) {
+            classes[truth].count(truth == predicted);
+        }
+        let class_accuracy = classes.into_iter().map(Tally::accuracy).collect();
+        Ok(UpperBoundFit {
+            chosen,
+            class_accuracy,
+            seconds: begin.elapsed().as_secs_f64(),
+        })
+    }
+}
+
+fn slices(rows: &[Vec<f32>]) -> Vec<&[f32]> {
+    rows.iter().map(Vec::as_slice).collect()
+}
+
+/// Microseconds, to the nanosecond.
+fn microseconds_since(begin: Instant) -> f64 {
+    begin.elapsed().as_nanos() as f64 / 1e3
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{Names, TestSide};
+
+    /// Four classes on the axes of a plane, two groups on either side of it.
+    fn dataset() -> Dataset {
+        let mut state = 3_u32;
+        let mut noise = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((state >> 8) as f32 / (1 << 24) as f32 - 0.5) * 0.4
+        };
+        let corners = [[1.0, 0.0], [0.0, 1.0], [-1.0, 0.0], [0.0, -1.0]];
+        let classes: Vec<i64> = (0..160).map(|i| i % 4).collect();
+        let groups: Vec<i64> = (0..160).map(|i| i / 4 % 2).collect();
+        let windows: Vec<f32> = classes
+            .iter()
+            .zip(&groups)
+            .flat_map(|(&class, &group)| {
+                let [x, y] = corners[class as usize];
+                [x + noise(), y + noise(), group as f32 * 0.2]
+            })
+            .collect();
+        let test = (0..160).map(|i| i >= 120).collect();
+        let (classes, groups) = (
+            Names::from_integers(&classes),
+            Names::from_integers(&groups),
+        );
+        let clips = Clips::of_rows(3, windows, classes, Some(groups), Some(test)).unwrap();
+        Dataset::new(clips, &TestSide::Marked).unwrap()
+    }
+
+    fn report(protocol: Protocol, seed: u64) -> Report {
+        let dataset = dataset();
+        let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
+        let rehearsal = Capacity::Examples(40);
+        let heads = HeadKind::ALL.to_vec();
+        let evaluation = Evaluation {
+            protocol,
+            heads,
+            rehearsal,
+            seed,
+            contract,
+        };
+        evaluation.run(&dataset, &mut |_| {}).unwrap()
+    }
+
+    #[test]
+    fn finetune_forgets_class_after_class_and_the_others_do_not() {
+        let report = report(Protocol::ClassIncremental, 0);
+        assert_eq!(report.tasks.len(), 4);
+        assert!(report.upper_bound > 0.95, "{report:?}");
+        for head in &report.heads {
+            assert_eq!(head.accuracy_after.len(), 4);
+            assert_eq!(head.accuracy_after[0], 1.0, "one class is never mistaken");
+            let forgets = head.head == "finetune";
+            assert_eq!(head.continual.final_accuracy < 0.6, forgets, "{head:?}");
+            assert_eq!(head.continual.forgetting > 0.5, forgets, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn the_iid_order_forgives_finetune() {
+        let report = report(Protocol::Iid, 0);
+        assert_eq!(report.tasks.len(), 10);
+        for head in &report.heads {
+            assert!(head.continual.final_accuracy > 0.85, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn domains_are_scored_by_group_where_the_groups_are_tested() {
+        let dataset = dataset();
+        let protocol = Protocol::DomainIncremental;
+        let tasks = tasks(&dataset, protocol, 1).unwrap();
+        let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
+        let (heads, rehearsal) = (vec![HeadKind::Ncm], Capacity::None);
+        let plan = Evaluation {
+            protocol,
+            heads,
+            rehearsal,
+            seed: 1,
+            contract,
+        };
+        let run = Run {
+            plan: &plan,
+            dataset: &dataset,
+            tasks: &tasks,
+            examples: &[],
+        };
+        let (unit_of, taught) = run.units();
+        assert_eq!(unit_of, dataset.clips().groups().unwrap().of());
+        let mut stages: Vec<_> = taught.into_iter().flatten().collect();
+        stages.sort_unstable();
+        assert_eq!(stages, [0, 1]);
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_report_but_for_the_clock() {
+        let untimed = |seed| {
+            let mut report = report(Protocol::ClassIncremental, seed);
+            report.peak_rss_bytes = None;
+            report.encode_us = Percentiles::default();
+            report.upper_bound_fit.seconds = 0.0;
+            for head in &mut report.heads {
+                head.learn_us = Percentiles::default();
+                head.predict_us = Percentiles::default();
+                head.solve_us = Percentiles::default();
+            }
+            report
+        };
+        assert_eq!(untimed(5), untimed(5));
+        assert_ne!(untimed(5), untimed(6));
+    }
+}
