@@ -218,6 +218,11 @@ fn half_a_recording_in_ogg_gives_half_its_sound() {
     let clip = read_clip(&path, 10.0).unwrap();
     println!("half of 5 s: {:.2} s", clip.seconds());
     assert!((1.8..3.2).contains(&clip.seconds()));
+
+    let mut file = AudioFile::open(&path).unwrap();
+    let mut chunk = Chunk::default();
+    while file.read(&mut chunk).unwrap() {}
+    assert!(file.is_truncated());
 }
 
 #[test]

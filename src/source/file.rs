@@ -108,7 +108,8 @@ impl AudioFile {
         self.decoding.skipped_packets
     }
 
-    /// Whether the file broke off before its own end.
+    /// Whether the file broke off before its own end, as far as its format lets
+    /// on: an MP3 file that lacks whole frames passes for complete.
     pub fn is_truncated(&self) -> bool {
         self.decoding.truncated
     }
