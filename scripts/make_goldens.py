@@ -28,12 +28,14 @@ GOLDENS = pathlib.Path(__file__).resolve().parent.parent / "tests" / "goldens"
 SAMPLES = 15_872  # 97 frames of both front ends: one YAMNet patch and more.
 
 SIGNALS = [
-    # name, files below the shared data, first sample, whether to store YAMNet frames too
+    # name, files below the shared data, first sample, whether to store YAMNet frames too.
+    # Not for Ogg: decoders differ by a rounding (7e-8), which log(x + 0.001) makes 8e-4 of
+    # where a codec has emptied the top bands.
     ("fsdd-jackson", [f"fsdd/{d}/jackson_1.wav" for d in range(6)], 0, True),
     ("fsdd-nicolas", [f"fsdd/{d}/nicolas_2.wav" for d in range(8)], 0, False),
-    ("fsdd-theo", [f"fsdd/{d}/theo_3.wav" for d in range(10)], 0, False),
+    ("fsdd-theo", [f"fsdd/{d}/theo_3.wav" for d in range(10)], 0, True),
     ("fsdd-yweweler", [f"fsdd/{d}/yweweler_4.wav" for d in range(10)], 0, False),
-    ("esc10-rain", ["esc10/rain/1-21189-A.ogg"], 0, True),
+    ("esc10-rain", ["esc10/rain/1-21189-A.ogg"], 0, False),
     ("esc10-helicopter", ["esc10/helicopter/1-172649-A.ogg"], 44_100, False),
     ("esc10-chainsaw", ["esc10/chainsaw/1-19898-A.ogg"], 22_050, False),
 ]
@@ -132,15 +134,17 @@ def make_frontend_goldens(shared, resources):
 
 
 def make_audio():
-    """A sixth of a second at 22,050 Hz: a falling tone left, a rising one right."""
+    """Half a second at 22,050 Hz, a falling tone left, a rising one right; all but
+    the FLAC file, whose blocks are long, stop after a sixth of a second."""
     out = GOLDENS / "audio"
     out.mkdir(parents=True, exist_ok=True)
-    rate, n = 22_050, np.arange(3_675) / 22_050
+    rate, n = 22_050, np.arange(11_025) / 22_050
     left = 0.5 * np.sin(2 * np.pi * (1_000 - 800 * n) * n)
     right = 0.25 * np.sin(2 * np.pi * (300 + 1_200 * n) * n)
-    stereo = np.stack([left, right], axis=1)
+    long = np.stack([left, right], axis=1)
+    left, stereo = left[:3_675], long[:3_675]
     soundfile.write(out / "stereo.wav", stereo, rate, subtype="PCM_16")
-    soundfile.write(out / "stereo.flac", stereo, rate, subtype="PCM_16")
+    soundfile.write(out / "stereo.flac", long, rate, subtype="PCM_16")
     soundfile.write(out / "stereo.ogg", stereo, rate, subtype="VORBIS")
     soundfile.write(out / "stereo.mp3", stereo, rate, subtype="MPEG_LAYER_III")
     soundfile.write(out / "mono.aiff", left, rate, subtype="PCM_24")

@@ -43,7 +43,7 @@ fn expected(stereo: bool, samples: usize) -> Vec<f64> {
 fn lossless_files_decode_to_the_signal_they_were_made_from() {
     for (name, rate, samples, step) in [
         ("stereo.wav", 22_050, 3_675, 2f64.powi(-15)),
-        ("stereo.flac", 22_050, 3_675, 2f64.powi(-15)),
+        ("stereo.flac", 22_050, 11_025, 2f64.powi(-15)),
         ("mono.aiff", 22_050, 3_675, 2f64.powi(-15)),
         ("mono-float.wav", 8_000, 1_000, 1e-7),
     ] {
@@ -109,7 +109,7 @@ fn the_contents_decide_and_not_the_name() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flac-by-content.wav");
     std::fs::copy(golden("stereo.flac"), &path).unwrap();
-    assert_eq!(read_clip(path, 10.0).unwrap().samples.len(), 3_675);
+    assert_eq!(read_clip(path, 10.0).unwrap().samples.len(), 11_025);
 }
 
 #[test]
@@ -181,12 +181,13 @@ fn files_that_break_off_give_what_came_before() {
     for name in FILES {
         let bytes = std::fs::read(golden(name)).unwrap();
         let path = folder.path().join(name);
+        let whole = drain(&golden(name)).0;
         let mut most = 0;
         let mut lengths = Vec::new();
         for sixteenth in 1..16 {
             std::fs::write(&path, &bytes[..bytes.len() * sixteenth / 16]).unwrap();
             let (samples, error) = drain(&path);
-            assert!(samples <= 3_675 + 1_152 * 2, "{name}");
+            assert!(samples <= whole, "{name}");
             // Only a file cut within its headers may be refused.
             assert!(
                 error.is_none() || samples == 0,
@@ -196,9 +197,32 @@ fn files_that_break_off_give_what_came_before() {
             lengths.push(samples);
         }
         println!("{name}: {lengths:?}");
-        let whole = drain(&golden(name)).0;
-        assert!(most > whole / 3, "{name} at 15/16 gives {most} of {whole}");
+        // All sound of the Ogg file lies on one page, which is lost when cut.
+        let one_page = name == "stereo.ogg";
+        assert!(
+            one_page || most > whole / 3,
+            "{name} at 15/16 gives {most} of {whole}"
+        );
     }
+}
+
+#[test]
+fn half_a_recording_in_ogg_gives_half_its_sound() {
+    let Some(shared) = shared_data::folder("a truncated recording") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("half.ogg");
+    let bytes = std::fs::read(shared.join("esc10/rain/1-21189-A.ogg")).unwrap();
+    std::fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    let clip = read_clip(&path, 10.0).unwrap();
+    println!("half of 5 s: {:.2} s", clip.seconds());
+    assert!((1.8..3.2).contains(&clip.seconds()));
+
+    let mut file = AudioFile::open(&path).unwrap();
+    let mut chunk = Chunk::default();
+    while file.read(&mut chunk).unwrap() {}
+    assert!(file.is_truncated());
 }
 
 #[test]

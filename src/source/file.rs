@@ -15,7 +15,9 @@ use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
-use symphonia::core::io::{MediaSourceStream, MediaSourceStreamOptions};
+use symphonia::core::io::{
+    MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource,
+};
 use symphonia::core::meta::MetadataOptions;
 
 use super::{Source, SourceError};
@@ -41,7 +43,7 @@ const MAX_LOST_SAMPLES: u64 = 65_535;
 /// while file.read(&mut chunk)? {
 ///     samples += chunk.samples.len();
 /// }
-/// assert_eq!(samples, 3_675);
+/// assert_eq!(samples, 11_025);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct AudioFile {
@@ -106,7 +108,8 @@ impl AudioFile {
         self.decoding.skipped_packets
     }
 
-    /// Whether the file broke off before its own end.
+    /// Whether the file broke off before its own end, as far as its format lets
+    /// on: an MP3 file that lacks whole frames passes for complete.
     pub fn is_truncated(&self) -> bool {
         self.decoding.truncated
     }
@@ -173,15 +176,24 @@ impl Decoding {
         if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
             hint.with_extension(extension);
         }
-        let stream = MediaSourceStream::new(Box::new(file), MediaSourceStreamOptions::default());
-        let format = symphonia::default::get_probe()
-            .probe(
+        let probe = |source: Box<dyn MediaSource>| {
+            symphonia::default::get_probe().probe(
                 &hint,
-                stream,
+                MediaSourceStream::new(source, MediaSourceStreamOptions::default()),
                 FormatOptions::default(),
                 MetadataOptions::default(),
             )
-            .map_err(|error| unrecognised(error.to_string()))?;
+        };
+        let format = match probe(Box::new(file)) {
+            // AIFF wants to look behind the sound first, which a file that
+            // broke off denies it, unless seeking is ruled out.
+            Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
+                let again = File::open(path).map_err(io)?;
+                probe(Box::new(ReadOnlySource::new(again)))
+            }
+            format => format,
+        }
+        .map_err(|error| unrecognised(error.to_string()))?;
         let (track_id, decoder) = decoder_of(&*format).map_err(unrecognised)?;
         Ok(Self {
             path: path.to_owned(),
