@@ -280,6 +280,7 @@ fn exact_heads_unlearn_to_the_bit() {
             let (before, seen) = (learner.save(), predictions(&learner));
             teach(&mut learner, &[(class, 777)]);
             assert_ne!(learner.save(), before);
+            learner.solve();
             let example = learner.encode(&features(class, 777)).unwrap();
             learner.unlearn_one(&example, &label(class)).unwrap();
             assert_eq!(learner.save(), before, "{head}");
