@@ -8,9 +8,10 @@ use faer::linalg::matmul::triangular::{self, BlockStructure};
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, Mat, Par};
+use faer::{Accum, Mat, MatMut, Par};
 
 use super::discriminant::Discriminant;
+use super::means::ClassMeans;
 use super::shrinkage::oracle_approximating;
 use super::statistic_state::damaged;
 use super::{Head, HeadError, Moments, Replay, Statistic};
@@ -18,10 +19,15 @@ use super::{Head, HeadError, Moments, Replay, Statistic};
 /// Linear discriminant analysis with one covariance for all classes, equal
 /// priors, solved from an exact [`Statistic`].
 ///
-/// The pooled within-class covariance is shrunk towards its own diagonal by the
-/// oracle-approximating intensity (Chen et al. 2010) taken on the correlation
-/// scale. Streaming LDA as published (Hayes & Kanan 2020) depends on the order
-/// of examples; this does not.
+/// The pooled within-class covariance is shrunk by the oracle-approximating
+/// intensity (Chen et al. 2010) towards its mean variance times the identity.
+/// Held out, 2 folds of ESC-10 (YAMNet, mean+max, square root) and 3 speakers of
+/// FSDD (speech embedding), that gives 0.969 and 0.865; its own diagonal as the
+/// target 0.938 and 0.866, and 0.748 against 0.945 with two examples a class,
+/// since many components of a ReLU network have not varied by then.
+///
+/// Streaming LDA as published (Hayes & Kanan 2020) depends on the order of
+/// examples; this does not.
 #[derive(Debug)]
 pub struct Lda {
     steps: Vec<f32>,
@@ -103,134 +109,92 @@ impl Head for Lda {
 }
 
 fn discriminant(statistic: &Statistic, steps: &[f32]) -> Discriminant {
-    let (width, classes) = (statistic.width(), statistic.counts().len());
-    let order = statistic.canonical_order();
-    let steps: Vec<f64> = steps.iter().map(|&step| f64::from(step)).collect();
-    let mean = |class: usize, j: usize| {
-        statistic.sum(class)[j] as f64 / statistic.counts()[class] as f64 * steps[j]
-    };
-    let mut centre = vec![0.0; width];
-    for &class in &order {
-        for (j, centre) in centre.iter_mut().enumerate() {
-            *centre += mean(class, j) / classes as f64;
+    if statistic.counts().is_empty() {
+        return Discriminant::default();
+    }
+    let means = ClassMeans::new(statistic, steps);
+    let covariance = shrunk(within_scatter(statistic, &means), statistic, &means);
+    let mut directions = means.offsets.clone();
+    let (width, classes) = (statistic.width(), means.order.len());
+    let rhs = MatMut::from_column_major_slice_mut(&mut directions, width, classes);
+    solve_in_place(covariance, rhs);
+    means.discriminant(&directions, 1.0)
+}
+
+/// Lower triangle of `G - sum_k S_k S_k^T / n_k`, in real units.
+fn within_scatter(statistic: &Statistic, means: &ClassMeans<'_>) -> Mat<f64> {
+    let (width, steps) = (statistic.width(), means.steps());
+    let mut scatter = Mat::<f64>::zeros(width, width);
+    let mut packed = statistic.second();
+    for (j, column) in scatter.col_iter_mut().enumerate() {
+        let (moments, rest) = packed.split_at(width - j);
+        packed = rest;
+        if let Some(column) = column.try_as_col_major_mut() {
+            let below = column.as_slice_mut()[j..].iter_mut();
+            for ((value, &g), step) in below.zip(moments).zip(&steps[j..]) {
+                *value = g as f64 * (steps[j] * step);
+            }
         }
     }
-    let within = Within::new(statistic, &order, &steps);
-    let deviations = within.deviations.clone();
-    let offsets = Mat::from_fn(width, classes, |j, k| {
-        (mean(order[k], j) - centre[j]) / deviations[j]
+    let sums = Mat::from_fn(width, means.order.len(), |j, k| {
+        let class = means.order[k];
+        let n = statistic.counts()[class] as f64;
+        statistic.sum(class)[j] as f64 * steps[j] / n.sqrt()
     });
-    let solved = within.solve(offsets);
-
-    let mut weights = vec![0.0; classes * width];
-    let mut biases = vec![0.0; classes];
-    let mut previous: Option<(usize, usize)> = None;
-    for (k, &class) in order.iter().enumerate() {
-        // Equal classes share one column: a solver may round its columns
-        // differently, and which of two equals comes first is accidental.
-        let twin = previous.filter(|&(_, other)| {
-            statistic.counts()[other] == statistic.counts()[class]
-                && statistic.sum(other) == statistic.sum(class)
-        });
-        let column = twin.map_or(k, |(column, _)| column);
-        previous = Some((column, class));
-        let mut bias = 0.0;
-        for j in 0..width {
-            let weight = solved[(j, column)] / deviations[j];
-            let offset = mean(class, j) - centre[j];
-            bias -= weight * (centre[j] + offset / 2.0);
-            weights[class * width + j] = (weight * steps[j]) as f32;
-        }
-        biases[class] = bias as f32;
-    }
-    Discriminant::new(weights, biases)
+    triangular::matmul(
+        &mut scatter,
+        BlockStructure::TriangularLower,
+        Accum::Add,
+        &sums,
+        BlockStructure::Rectangular,
+        sums.transpose(),
+        BlockStructure::Rectangular,
+        -1.0,
+        Par::Seq,
+    );
+    scatter
 }
 
-/// The shrunk pooled within-class covariance, as deviations and correlation.
-struct Within {
-    deviations: Vec<f64>,
-    /// Lower triangle.
-    correlation: Mat<f64>,
-}
-
-impl Within {
-    fn new(statistic: &Statistic, order: &[usize], steps: &[f64]) -> Self {
-        let width = statistic.width();
-        let freedom = statistic.total() as f64 - order.len() as f64;
-        let mut scatter = Mat::<f64>::zeros(width, width);
-        let mut packed = &statistic.second[..];
-        for j in 0..width {
-            let (column, rest) = packed.split_at(width - j);
-            packed = rest;
-            for (i, &g) in column.iter().enumerate() {
-                scatter[(j + i, j)] = g as f64 * (steps[j] * steps[j + i]);
-            }
-        }
-        let sums = Mat::from_fn(width, order.len(), |j, k| {
-            let class = order[k];
-            let n = statistic.counts()[class] as f64;
-            statistic.sum(class)[j] as f64 * steps[j] / n.sqrt()
-        });
-        triangular::matmul(
-            &mut scatter,
-            BlockStructure::TriangularLower,
-            Accum::Add,
-            &sums,
-            BlockStructure::Rectangular,
-            sums.transpose(),
-            BlockStructure::Rectangular,
-            -1.0,
-            Par::Seq,
-        );
-        let freedom = freedom.max(1.0);
-        let deviations: Vec<f64> = (0..width)
-            .map(|j| {
-                // No component is known better than its rounding to the grid.
-                let rounding = steps[j] * steps[j] / 12.0;
-                (scatter[(j, j)] / freedom).max(rounding).sqrt()
-            })
-            .collect();
-        let mut squares = 0.0;
-        for j in 0..width {
-            scatter[(j, j)] = 1.0;
-            squares += 1.0;
-            for i in j + 1..width {
-                let r = scatter[(i, j)] / (freedom * deviations[i] * deviations[j]);
-                scatter[(i, j)] = r;
-                squares += 2.0 * r * r;
-            }
-        }
-        let p = width as f64;
-        let kept = 1.0 - oracle_approximating(p, freedom, p, squares);
-        for j in 0..width {
-            for i in j + 1..width {
-                scatter[(i, j)] *= kept;
-            }
-        }
-        Self {
-            deviations,
-            correlation: scatter,
+/// The shrunk covariance of a scatter; lower triangles both.
+fn shrunk(mut scatter: Mat<f64>, statistic: &Statistic, means: &ClassMeans<'_>) -> Mat<f64> {
+    let p = statistic.width() as f64;
+    let freedom = (statistic.total() as f64 - means.order.len() as f64).max(1.0);
+    let (mut trace, mut squares) = (0.0, 0.0);
+    for (j, column) in scatter.col_iter().enumerate() {
+        let mut below = column.iter().skip(j).map(|value| value / freedom);
+        let variance = below.next().unwrap_or(0.0);
+        trace += variance;
+        squares += variance * variance + 2.0 * below.map(|value| value * value).sum::<f64>();
+    }
+    let shrinkage = oracle_approximating(p, freedom, trace, squares);
+    // Nothing is known better than its rounding to the grid: with one example a
+    // class, or only duplicates, this alone is left.
+    let rounding: f64 = means.steps().iter().map(|step| step * step / 12.0).sum();
+    let target = shrinkage * trace.max(rounding) / p;
+    let kept = (1.0 - shrinkage) / freedom;
+    for (j, column) in scatter.col_iter_mut().enumerate() {
+        for (i, value) in column.iter_mut().enumerate().skip(j) {
+            *value = *value * kept + if i == j { target } else { 0.0 };
         }
     }
+    scatter
+}
 
-    /// Overwrites `rhs` with the whitened solution. A correlation matrix shrunk
-    /// by any amount is positive definite; should rounding still break the
-    /// factorisation, its target, the identity, stands in.
-    fn solve(mut self, mut rhs: Mat<f64>) -> Mat<f64> {
-        let width = self.correlation.nrows();
-        let scratch = cholesky_in_place_scratch::<f64>(width, Par::Seq, Default::default());
-        let factored = cholesky_in_place(
-            self.correlation.as_mut(),
-            Default::default(),
-            Par::Seq,
-            MemStack::new(&mut MemBuffer::new(scratch)),
-            Default::default(),
-        );
-        if factored.is_ok() {
-            let l = self.correlation.as_ref();
-            solve_lower_triangular_in_place(l, rhs.as_mut(), Par::Seq);
-            solve_upper_triangular_in_place(l.transpose(), rhs.as_mut(), Par::Seq);
-        }
-        rhs
+/// Overwrites `rhs` with the solution. A covariance shrunk by any amount is
+/// positive definite; should rounding still break the factorisation, the
+/// target of the shrinkage, and so nearest class mean, stands in.
+fn solve_in_place(mut covariance: Mat<f64>, mut rhs: MatMut<'_, f64>) {
+    let scratch = cholesky_in_place_scratch::<f64>(covariance.nrows(), Par::Seq, Default::default());
+    let factored = cholesky_in_place(
+        covariance.as_mut(),
+        Default::default(),
+        Par::Seq,
+        MemStack::new(&mut MemBuffer::new(scratch)),
+        Default::default(),
+    );
+    if factored.is_ok() {
+        let l = covariance.as_ref();
+        solve_lower_triangular_in_place(l, rhs.as_mut(), Par::Seq);
+        solve_upper_triangular_in_place(l.transpose(), rhs, Par::Seq);
     }
 }

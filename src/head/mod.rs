@@ -14,6 +14,7 @@ mod error;
 mod kind;
 mod lda;
 mod linear;
+mod means;
 mod ncm;
 mod shrinkage;
 mod standardisation;

@@ -76,6 +76,11 @@ impl Statistic {
         &self.sums[class * self.width..(class + 1) * self.width]
     }
 
+    /// The second moments, as [`Moments`] lays them out.
+    pub fn second(&self) -> &[i64] {
+        &self.second
+    }
+
     /// The diagonal of `G`.
     pub fn squares(&self) -> impl Iterator<Item = i64> {
         let full = self.moments == Moments::Full;
@@ -161,6 +166,11 @@ impl Statistic {
         let key = |class: usize| (self.counts[class], self.sum(class));
         order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
         order
+    }
+
+    /// Whether two classes have the same count and the same sums.
+    pub(super) fn same(&self, a: usize, b: usize) -> bool {
+        self.counts[a] == self.counts[b] && self.sum(a) == self.sum(b)
     }
 
     pub(super) fn check_width(&self, x: &[i16]) -> Result<(), HeadError> {
