@@ -99,11 +99,16 @@ impl Clips {
                 actual: found,
             });
         }
-        let labels = classes.of;
-        let named = classes.names.into_iter().enumerate().map(|(class, name)| {
-            let example = labels.iter().position(|&label| label == class).unwrap_or(0);
-            Label::new(name).map_err(|fault| EvaluateError::Class { example, fault })
-        });
+        let labels = classes.of().to_vec();
+        let named = classes
+            .names()
+            .iter()
+            .cloned()
+            .enumerate()
+            .map(|(class, name)| {
+                let example = labels.iter().position(|&label| label == class).unwrap_or(0);
+                Label::new(name).map_err(|fault| EvaluateError::Class { example, fault })
+            });
         let classes = named.collect::<Result<_, _>>()?;
         Ok(Self {
             size,

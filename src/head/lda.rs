@@ -184,7 +184,8 @@ fn shrunk(mut scatter: Mat<f64>, statistic: &Statistic, means: &ClassMeans<'_>) 
 /// positive definite; should rounding still break the factorisation, the
 /// target of the shrinkage, and so nearest class mean, stands in.
 fn solve_in_place(mut covariance: Mat<f64>, mut rhs: MatMut<'_, f64>) {
-    let scratch = cholesky_in_place_scratch::<f64>(covariance.nrows(), Par::Seq, Default::default());
+    let scratch =
+        cholesky_in_place_scratch::<f64>(covariance.nrows(), Par::Seq, Default::default());
     let factored = cholesky_in_place(
         covariance.as_mut(),
         Default::default(),

@@ -62,7 +62,12 @@ impl<'a> ClassMeans<'a> {
     /// nats, and no sharper than `sharpest`.
     pub(super) fn discriminant(&self, directions: &[f64], sharpest: f64) -> Discriminant {
         let (width, classes) = (self.steps.len(), self.order.len());
-        let spread: f64 = self.offsets.iter().zip(directions).map(|(o, d)| o * d).sum();
+        let spread: f64 = self
+            .offsets
+            .iter()
+            .zip(directions)
+            .map(|(o, d)| o * d)
+            .sum();
         let wanted = Self::EVIDENCE * (classes as f64 - 1.0) / spread;
         let sharpness = match wanted.is_finite() {
             true => wanted.min(sharpest),
