@@ -1,8 +1,8 @@
 //! `afield evaluate`, run as a user runs it.
 
 use std::path::Path;
+use std::process::{Command, Output};
 
-use assert_cmd::Command;
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzWriter;
 use serde_json::Value;
@@ -30,21 +30,29 @@ fn write_npz(path: &Path, spread: f32, with_test: bool) {
     npz.finish().unwrap();
 }
 
-fn afield(args: &[&str]) -> Command {
-    let mut command = Command::cargo_bin("afield").unwrap();
-    command.arg("evaluate").args(args);
-    command
+fn afield(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_afield"))
+        .arg("evaluate")
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+/// What a run that must fail said about it.
+fn failure(args: &[&str]) -> String {
+    let output = afield(args);
+    assert!(!output.status.success(), "{args:?} succeeded");
+    String::from_utf8(output.stderr).unwrap()
+}
+
+fn success(args: &[&str]) -> Output {
+    let output = afield(args);
+    assert!(output.status.success(), "{args:?}: {output:?}");
+    output
 }
 
 fn json(args: &[&str]) -> Value {
-    let output = afield(args)
-        .arg("--json")
-        .assert()
-        .success()
-        .get_output()
-        .stdout
-        .clone();
-    let text = String::from_utf8(output).unwrap();
+    let text = String::from_utf8(success(&[args, &["--json"]].concat()).stdout).unwrap();
     assert_eq!(
         text.lines().count(),
         1,
@@ -187,15 +195,10 @@ fn groups_choose_the_test_side() {
         (&report["train"], &report["test"]),
         (&200.into(), &200.into())
     );
-    let failed = afield(&["--embeddings", &path, "--test-groups", "7"])
-        .assert()
-        .failure();
-    let stderr = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    let stderr = failure(&["--embeddings", &path, "--test-groups", "7"]);
     assert!(stderr.contains("no group '7'") && stderr.contains("hint: the groups are 0, 1, 2, 3"));
-    let drawn = afield(&["--embeddings", &path, "--head", "ncm"])
-        .assert()
-        .success();
-    let stderr = String::from_utf8_lossy(&drawn.get_output().stderr).into_owned();
+    let stderr =
+        String::from_utf8(success(&["--embeddings", &path, "--head", "ncm"]).stderr).unwrap();
     assert!(
         stderr.contains("100 of 400 clips are held out (whole groups: "),
         "{stderr}"
@@ -207,7 +210,7 @@ fn the_table_goes_to_stdout_and_the_page_to_its_file() {
     let (folder, path) = data(1.0, true);
     let page = folder.path().join("out.html");
     let page_arg = page.to_str().unwrap();
-    let mut done = afield(&[
+    let output = success(&[
         "--embeddings",
         &path,
         "--head",
@@ -215,7 +218,6 @@ fn the_table_goes_to_stdout_and_the_page_to_its_file() {
         "--report",
         page_arg,
     ]);
-    let output = done.unwrap();
     let table = String::from_utf8(output.stdout).unwrap();
     for said in [
         "ncm",
@@ -234,12 +236,9 @@ fn the_table_goes_to_stdout_and_the_page_to_its_file() {
 #[test]
 fn input_is_asked_for_once_and_named_when_it_is_wrong() {
     let (_folder, path) = data(1.0, true);
-    afield(&[]).assert().failure();
-    afield(&["--embeddings", &path, "--data", "."])
-        .assert()
-        .failure();
-    let failed = afield(&["--embeddings", "absent.npz"]).assert().failure();
-    let stderr = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+    failure(&[]);
+    failure(&["--embeddings", &path, "--data", "."]);
+    let stderr = failure(&["--embeddings", "absent.npz"]);
     assert!(
         stderr.contains("--embeddings") && stderr.contains("absent.npz"),
         "{stderr}"
@@ -249,10 +248,7 @@ fn input_is_asked_for_once_and_named_when_it_is_wrong() {
         ("--rehearsal", "all"),
         ("--protocol", "random"),
     ] {
-        let failed = afield(&["--embeddings", &path, flag, value])
-            .assert()
-            .failure();
-        let stderr = String::from_utf8_lossy(&failed.get_output().stderr).into_owned();
+        let stderr = failure(&["--embeddings", &path, flag, value]);
         assert!(stderr.contains(flag) && stderr.contains(value), "{stderr}");
     }
 }
