@@ -3,7 +3,7 @@
 //!
 //! The objective is scikit-learn's: mean cross-entropy plus
 //! `|W|^2 / (2 C n)`, the intercept unpenalised, solved by L-BFGS. Features
-//! are standardised by the training examples. With fewer examples than
+//! are centred and scaled by the training examples. With fewer examples than
 //! features the problem is solved in the row space of the training matrix: the
 //! penalty is invariant under rotation, so no weight leaves that space and the
 //! solution is the same (Hastie & Tibshirani 2004, "Efficient quadratic
@@ -11,6 +11,7 @@
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};
+use serde::Serialize;
 
 use super::error::EvaluateError;
 use super::lbfgs::minimise;
@@ -22,6 +23,17 @@ const MAX_ITERATIONS: usize = 1000;
 /// Eigenvalues below this share of the largest are rounding.
 const RANK_TOLERANCE: f64 = 1e-12;
 
+/// What features are divided by, after their mean is taken off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scaling {
+    /// Each by its own standard deviation.
+    Each,
+    /// All by one: the root mean square of their standard deviations. Features
+    /// of an embedding differ in how much they matter, and their spread tells.
+    Common,
+}
+
 /// Training and test examples, one a column, in the coordinates of the fit.
 pub(super) struct Problem {
     train: Mat<f64>,
@@ -31,7 +43,7 @@ pub(super) struct Problem {
 }
 
 impl Problem {
-    /// Standardises, and rotates where that makes the problem smaller.
+    /// Scales, and rotates where that makes the problem smaller.
     ///
     /// `train` and `test` hold one example of the same size each.
     pub(super) fn new(
@@ -39,9 +51,14 @@ impl Problem {
         labels: Vec<usize>,
         test: &[&[f32]],
         classes: usize,
+        scaling: Scaling,
     ) -> Result<Self, EvaluateError> {
         let size = train.first().map_or(0, |row| row.len());
-        let (mean, deviation) = moments(train, size);
+        let (mean, mut deviation) = moments(train, size);
+        if scaling == Scaling::Common {
+            let squares: f64 = deviation.iter().map(|d| d * d).sum();
+            deviation.fill((squares / size.max(1) as f64).sqrt());
+        }
         let standardised = |rows: &[&[f32]]| {
             Mat::from_fn(size, rows.len(), |i, j| {
                 (f64::from(rows[j][i]) - mean[i]) / deviation[i]

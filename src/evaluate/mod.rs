@@ -37,6 +37,7 @@ pub use clip_list::{Clip, ClipList};
 pub use dataset::{Clips, Dataset};
 pub use error::{ArrayFault, EvaluateError};
 pub use html::{Provenance, html};
+pub use logistic::Scaling;
 pub use machine::{Machine, peak_rss_bytes};
 pub use manifest::{decode_manifest, read_manifest};
 pub use metrics::{Continual, Percentiles, Stage, Tally};
