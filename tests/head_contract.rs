@@ -470,7 +470,8 @@ proptest! {
     fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
         for head in HeadKind::ALL {
             prop_assert!(Learner::load(contract(), settings(head), &bytes).is_err());
-            prop_assert!(head.load(&[1.0; 4], &bytes).is_err() || bytes.len() > 4);
+            // Without a checksum before it a head may accept bytes, never panic.
+            let _ = head.load(&[1.0; 4], &bytes);
         }
     }
 }

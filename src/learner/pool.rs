@@ -68,7 +68,7 @@ impl Pool {
     ) -> Result<(), LearnError> {
         out.clear();
         let values = windows.len();
-        if size == 0 || values == 0 || values % size != 0 {
+        if size == 0 || values == 0 || !values.is_multiple_of(size) {
             return Err(LearnError::Windows { values, size });
         }
         if let Some(index) = windows.iter().position(|x| !x.is_finite()) {
