@@ -265,7 +265,7 @@ footer code{color:var(--ink);overflow-wrap:anywhere;font-size:.85rem}
 mod tests {
     use super::*;
     use crate::evaluate::report::UpperBoundFit;
-    use crate::evaluate::{Continual, HeadReport, UpperBound};
+    use crate::evaluate::{Continual, HeadReport, Scaling, UpperBound};
 
     fn page() -> String {
         let percentiles = Percentiles { p50: 1.0, p95: 2.0 };
@@ -288,6 +288,7 @@ mod tests {
         let chosen = UpperBound {
             accuracy: 0.9,
             c: 0.1,
+            scaling: Scaling::Each,
             cross_validated_accuracy: 0.8,
             grouped: true,
             predictions: vec![],

@@ -243,7 +243,7 @@ mod tests {
         let test: Vec<&[f32]> = test.iter().map(Vec::as_slice).collect();
         let labels: Vec<usize> = (0..30).map(|i| i % 3).collect();
         let truth: Vec<usize> = (0..20).map(|i| i % 3).collect();
-        let reduced = Problem::new(&train, labels.clone(), &test, 3).unwrap();
+        let reduced = Problem::new(&train, labels.clone(), &test, 3, Scaling::Each).unwrap();
         assert!(reduced.train.nrows() < 30);
         let (mean, deviation) = moments(&train, 50);
         let plain = |rows: &[&[f32]]| {
@@ -291,7 +291,7 @@ mod tests {
     fn a_constant_feature_and_equal_examples_do_no_harm() {
         let rows = [[1e-3_f32, 7.0], [1e-3, 7.0], [1e-3, 7.0]];
         let rows: Vec<&[f32]> = rows.iter().map(|row| row.as_slice()).collect();
-        let problem = Problem::new(&rows, vec![0, 1, 1], &rows, 2).unwrap();
+        let problem = Problem::new(&rows, vec![0, 1, 1], &rows, 2, Scaling::Each).unwrap();
         let mut weights = problem.zeros();
         assert!(problem.fit(1.0, &mut weights));
         assert!(

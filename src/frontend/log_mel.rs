@@ -166,6 +166,7 @@ impl LogMelFrontend {
         self.repaired_samples
     }
 
+    #[expect(clippy::expect_used, reason = "lengths that `new` made equal")]
     fn append_frame(&mut self, start: usize, frames: &mut Vec<f32>) {
         // Moving a frame in time changes phases only, so the windowed samples
         // go to the front of the FFT wherever the window lies in the frame.

@@ -217,6 +217,7 @@ impl Blocks {
         self.convert(out);
     }
 
+    #[expect(clippy::expect_used, reason = "lengths that `new` made equal")]
     fn convert(&mut self, out: &mut Vec<f32>) {
         const SIZES: &str = "the buffers have the block lengths of this very converter";
         let output_block = self.output.len();
