@@ -8,6 +8,7 @@ use std::{fs, path::Path};
 const ROOMS: &[(&str, &[&str])] = &[
     ("signal", &[]),
     ("model", &["signal"]),
+    ("corpus", &[]),
     ("source", &["signal"]),
     ("frontend", &["signal", "model"]),
     ("backbone", &["signal", "model"]),
@@ -42,7 +43,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("realfft", &["src/frontend/log_mel.rs"]),
     ("faer", &["src/head/", "src/evaluate/"]),
     ("plotters", &["src/evaluate/"]),
-    ("std::process::Command", &["src/model/"]),
+    ("std::process::Command", &["src/model/", "src/corpus/"]),
     ("indicatif", &["src/cli/"]),
     ("clap", &["src/cli/", "src/main.rs"]),
     ("anyhow", &["src/cli/"]),

@@ -2,6 +2,7 @@
 //!
 //! stdout carries data alone; notes, progress and errors go to stderr.
 
+mod data;
 mod demo;
 mod embed;
 mod embedding;
@@ -44,6 +45,7 @@ enum Command {
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
+    Data(data::DataArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -59,6 +61,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),
+        Command::Data(args) => data::run(args, places),
     }
 }
 
