@@ -45,7 +45,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("plotters", &["src/evaluate/"]),
     ("std::process::Command", &["src/model/", "src/corpus/"]),
     ("indicatif", &["src/cli/"]),
-    ("clap", &["src/cli/", "src/main.rs"]),
+    ("clap::", &["src/cli/", "src/main.rs"]),
     ("anyhow", &["src/cli/"]),
     ("SystemTime", &["src/cli/"]),
     (
