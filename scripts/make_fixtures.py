@@ -1,0 +1,94 @@
+#!/usr/bin/env python3
+"""Makes the small ONNX graphs under tests/fixtures/.
+
+    python scripts/make_fixtures.py
+
+Their weights are random (seeded): they hear nothing, but they are laid out like
+real backbones, so that whoever has no network can run the tests of the runtime.
+
+- tiny.onnx: three convolutions that neither pad nor pool across time, behind a
+  Reshape with a literal shape that only moves an axis of length 1, as exporters
+  write it. Can be streamed.
+- padded.onnx: pads the window's time axis and then slides like a window, so that
+  its shapes alone do not tell that it cannot be streamed.
+
+Prints each file's sha256 for its card. Needs numpy and onnx.
+"""
+
+import hashlib
+import pathlib
+
+import numpy as np
+import onnx
+from onnx import TensorProto, helper, numpy_helper
+
+FIXTURES = pathlib.Path(__file__).resolve().parent.parent / "tests" / "fixtures"
+FRAMES, BANDS, SIZE = 15, 8, 16
+
+
+def weights(rng, name, *shape):
+    fan_in = int(np.prod(shape[1:]))
+    values = rng.normal(0, (2 / fan_in) ** 0.5, shape).astype(np.float32)
+    return numpy_helper.from_array(values, name)
+
+
+def save(name, nodes, constants, output_shape):
+    graph = helper.make_graph(
+        nodes,
+        name,
+        [helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["n", FRAMES, BANDS, 1])],
+        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, output_shape)],
+        constants,
+    )
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", 13)], ir_version=8, producer_name="afield"
+    )
+    onnx.checker.check_model(model, full_check=True)
+    bytes = model.SerializeToString(deterministic=True)
+    (FIXTURES / f"{name}.onnx").write_bytes(bytes)
+    print(f"{name}.onnx: {len(bytes)} bytes, sha256 {hashlib.sha256(bytes).hexdigest()}")
+
+
+def shape(name, *sizes):
+    return numpy_helper.from_array(np.array(sizes, dtype=np.int64), name)
+
+
+def tiny():
+    rng = np.random.default_rng(2026)
+    constants = [
+        shape("channels-first", -1, 1, FRAMES, BANDS),
+        weights(rng, "w1", 6, 1, 3, 3),
+        weights(rng, "w2", 8, 6, 3, 3),
+        weights(rng, "w3", SIZE, 8, 3, 1),
+        shape("channels-last", -1, 1, 1, SIZE),
+    ]
+    nodes = [
+        helper.make_node("Reshape", ["mel", "channels-first"], ["x0"]),
+        helper.make_node("Conv", ["x0", "w1"], ["x1"], strides=[2, 2]),
+        helper.make_node("Relu", ["x1"], ["x2"]),
+        helper.make_node("Conv", ["x2", "w2"], ["x3"], strides=[2, 1]),
+        helper.make_node("Relu", ["x3"], ["x4"]),
+        helper.make_node("Conv", ["x4", "w3"], ["x5"]),
+        helper.make_node("Reshape", ["x5", "channels-last"], ["embedding"]),
+    ]
+    save("tiny", nodes, constants, ["n", 1, 1, SIZE])
+
+
+def padded():
+    rng = np.random.default_rng(2027)
+    constants = [
+        weights(rng, "w1", 2, 1, 3, BANDS),
+        weights(rng, "w2", SIZE, 2, FRAMES, 1),
+    ]
+    nodes = [
+        helper.make_node("Transpose", ["mel"], ["x0"], perm=[0, 3, 1, 2]),
+        helper.make_node("Conv", ["x0", "w1"], ["x1"], pads=[1, 0, 1, 0]),
+        helper.make_node("Conv", ["x1", "w2"], ["x2"], strides=[4, 1]),
+        helper.make_node("Transpose", ["x2"], ["embedding"], perm=[0, 2, 3, 1]),
+    ]
+    save("padded", nodes, constants, ["n", 1, 1, SIZE])
+
+
+if __name__ == "__main__":
+    tiny()
+    padded()
