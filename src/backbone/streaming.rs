@@ -210,7 +210,7 @@ fn slides_like_a_window(
         };
         if !rows_then_size {
             return Err(format!(
-                "{count} frames give an output of {shape:?} where {} embeddings of {} were due, so it pads or pools across time",
+                "{count} frames give an output of {shape:?} where {} embeddings of {} were due, so it pads or pools across time or has another hop",
                 hops + 1,
                 layout.size
             ));
