@@ -9,11 +9,11 @@ use afield::control::{Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Listener, Window};
-use afield::signal::{Chunk, Decision};
+use afield::signal::{Chunk, Decision, Label};
 use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
@@ -145,23 +145,39 @@ impl Ear {
     }
 }
 
+/// One decision, as it is printed.
+#[derive(Serialize)]
+struct Line<'a> {
+    /// Where the stretch of sound ended, in seconds.
+    time: f64,
+    /// Where it began.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    start: Option<f64>,
+    label: Option<&'a Label>,
+    confidence: f32,
+    /// The label that came with the clip.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    truth: Option<&'a Label>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+}
+
 fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
     let mut out = io::stdout().lock();
     for event in events.drain(..) {
         let (label, confidence) = match &event.decision {
-            Decision::Known { label, confidence } => (json!(label), *confidence),
-            Decision::Abstain => (Value::Null, event.scores.best().map_or(0.0, |(_, p)| p)),
+            Decision::Known { label, confidence } => (Some(label), *confidence),
+            Decision::Abstain => (None, event.scores.best().map_or(0.0, |(_, p)| p)),
         };
-        let mut line = json!({
-            "time": event.end.as_secs_f64(),
-            "start": event.start.as_secs_f64(),
-            "label": label,
-            "confidence": confidence,
-        });
-        if let Some(path) = path {
-            line["path"] = json!(path);
-        }
-        writeln!(out, "{line}")?;
+        let line = Line {
+            time: event.end.as_secs_f64(),
+            start: Some(event.start.as_secs_f64()),
+            label,
+            confidence,
+            truth: None,
+            path,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     // Whoever listens to us wants it now.
     Ok(out.flush()?)
@@ -190,14 +206,15 @@ fn learn(
             .teach(truth, &heard, &name, now_unix_ms())
             .with_context(|| name.clone())?;
         time += heard.duration.as_secs_f64();
-        let line = json!({
-            "time": time,
-            "label": said,
-            "confidence": best.map_or(0.0, |(_, p)| p),
-            "truth": truth,
-            "path": name,
-        });
-        writeln!(out, "{line}")?;
+        let line = Line {
+            time,
+            start: None,
+            label: said.as_ref(),
+            confidence: best.map_or(0.0, |(_, p)| p),
+            truth: Some(truth),
+            path: Some(&name),
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
         out.flush()?;
     }
     Ok(())

@@ -1,14 +1,16 @@
 //! `afield predict`: clips in, what they are out.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
 use afield::backbone::Mode;
 use afield::control::hear;
+use afield::signal::Label;
 use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::json;
+use serde::Serialize;
 
 use super::learner::{LearnerPlace, load_backbone};
 use super::model::Places;
@@ -23,6 +25,16 @@ pub struct PredictArgs {
 
     #[command(flatten)]
     place: LearnerPlace,
+}
+
+/// What a clip is, as it is printed.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    label: Option<&'a Label>,
+    confidence: Option<f32>,
+    /// Probability of every class, by label.
+    scores: BTreeMap<&'a Label, f32>,
 }
 
 /// Runs the command.
@@ -44,17 +56,13 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
             let best = scores
                 .best()
                 .and_then(|(class, p)| Some((classes.get(class)?, p)));
-            let scores: serde_json::Map<String, serde_json::Value> = (classes.iter())
-                .zip(&scores.0)
-                .map(|(label, &p)| (label.to_string(), json!(p)))
-                .collect();
-            let line = json!({
-                "path": name,
-                "label": best.map(|(label, _)| label),
-                "confidence": best.map(|(_, p)| p),
-                "scores": scores,
-            });
-            writeln!(out, "{line}")?;
+            let line = Line {
+                path: &name,
+                label: best.map(|(label, _)| label),
+                confidence: best.map(|(_, p)| p),
+                scores: classes.iter().zip(scores.0.iter().copied()).collect(),
+            };
+            writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }
     }
     Ok(())
