@@ -77,12 +77,11 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
         None => {
             let card = corpus::find(DATA)?;
             let folder = data::get(card, places)?.folder;
-            // The card's pattern has the label first: name the group's capture.
-            let pattern = card.clips.replace("(?<label>", "(?:");
+            let pattern = Some(card.groups.clone());
             (
                 folder,
                 card.backbone.as_str(),
-                Some(pattern),
+                pattern,
                 card.test_groups.clone(),
             )
         }

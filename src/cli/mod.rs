@@ -71,3 +71,33 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
+
+/// An error and its causes in one text, from what was done to what went wrong.
+///
+/// Our errors tell their cause themselves, before their hint; a cause is not
+/// told twice.
+pub fn told(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::told;
+
+    #[test]
+    fn a_cause_that_the_error_tells_is_not_told_again() {
+        let cause = std::io::Error::other("no room");
+        let error = anyhow::Error::new(cause).context("cannot write: no room\nhint: make some");
+        assert_eq!(told(&error), "cannot write: no room\nhint: make some");
+        let error = anyhow::anyhow!("inner").context("outer");
+        assert_eq!(told(&error), "outer: inner");
+    }
+}
