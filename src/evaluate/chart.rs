@@ -5,7 +5,6 @@
 //! attributes. Seen alone, the chart is still legible on white.
 
 use plotters::prelude::*;
-use plotters::style::text_anchor::{HPos, Pos, VPos};
 
 use super::error::EvaluateError;
 use super::report::Report;
@@ -87,25 +86,6 @@ fn draw(report: &Report, svg: &mut String) -> Result<(), Box<dyn std::error::Err
         (stages as f64 + 0.25, report.upper_bound),
     ];
     chart.draw_series(DashedLineSeries::new(ends, 8, 6, BOUND.stroke_width(2)))?;
-    let above = ("sans-serif", 13).into_font().color(&BOUND).pos(Pos::new(
-        HPos::Right,
-        // Near the top edge there is no room above the line.
-        if report.upper_bound > 0.93 {
-            VPos::Top
-        } else {
-            VPos::Bottom
-        },
-    ));
-    let lift = if report.upper_bound > 0.93 {
-        -0.02
-    } else {
-        0.01
-    };
-    chart.draw_series([Text::new(
-        "joint, offline",
-        (stages as f64 + 0.22, report.upper_bound + lift),
-        above,
-    )])?;
     for (position, head) in report.heads.iter().enumerate() {
         let color = series(position);
         let points: Vec<(f64, f64)> = head

@@ -8,8 +8,9 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
-use super::dataset::{Clips, Names};
+use super::dataset::Clips;
 use super::error::EvaluateError;
+use super::names::Names;
 
 /// One clip on disk.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -5,70 +5,18 @@
 //! is finite; a [`Dataset`] only once both sides of the split are filled.
 //! Nothing here computes embeddings or knows where they came from.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use crate::signal::Label;
 
 use super::error::EvaluateError;
+use super::names::Names;
 use super::split::TestSide;
 
 /// The largest embedding.
 const MAX_SIZE: usize = 1 << 16;
 /// The most classes: the joint upper bound solves for all of them at once.
 const MAX_CLASSES: usize = 4096;
-
-/// One name an example, each distinct name stored once, in sorted order.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Names {
-    names: Vec<String>,
-    of: Vec<usize>,
-}
-
-impl Names {
-    /// Names that sort as text.
-    pub fn from_text<S: AsRef<str>>(values: &[S]) -> Self {
-        let distinct: BTreeSet<&str> = values.iter().map(S::as_ref).collect();
-        let index: HashMap<&str, usize> = distinct
-            .iter()
-            .enumerate()
-            .map(|(position, &name)| (name, position))
-            .collect();
-        Self {
-            of: values
-                .iter()
-                .filter_map(|value| index.get(value.as_ref()).copied())
-                .collect(),
-            names: distinct.into_iter().map(str::to_owned).collect(),
-        }
-    }
-
-    /// Integers as names, which sort by value.
-    pub fn from_integers(values: &[i64]) -> Self {
-        let distinct: BTreeSet<i64> = values.iter().copied().collect();
-        let index: HashMap<i64, usize> = distinct
-            .iter()
-            .enumerate()
-            .map(|(position, &value)| (value, position))
-            .collect();
-        Self {
-            of: values
-                .iter()
-                .filter_map(|value| index.get(value).copied())
-                .collect(),
-            names: distinct.iter().map(i64::to_string).collect(),
-        }
-    }
-
-    /// The distinct names.
-    pub fn names(&self) -> &[String] {
-        &self.names
-    }
-
-    /// For each example, the position of its name in [`Self::names`].
-    pub fn of(&self) -> &[usize] {
-        &self.of
-    }
-}
 
 /// Embedded clips: one or more windows each, with class and perhaps group.
 #[derive(Debug, Clone, PartialEq)]
@@ -110,9 +58,9 @@ impl Clips {
                 actual: size,
             });
         }
-        let clips = classes.of.len();
+        let clips = classes.of().len();
         let mut columns = vec![("the list of clips", offsets.len().saturating_sub(1))];
-        columns.extend(groups.as_ref().map(|groups| ("group", groups.of.len())));
+        columns.extend(groups.as_ref().map(|groups| ("group", groups.of().len())));
         columns.extend(marked_test.as_ref().map(|test| ("test", test.len())));
         for (what, actual) in columns {
             if actual != clips {
@@ -139,7 +87,7 @@ impl Clips {
                 column: position % size,
             });
         }
-        let found = classes.names.len();
+        let found = classes.names().len();
         if found < 2 {
             return Err(EvaluateError::Classes { classes: found });
         }
@@ -151,11 +99,16 @@ impl Clips {
                 actual: found,
             });
         }
-        let labels = classes.of;
-        let named = classes.names.into_iter().enumerate().map(|(class, name)| {
-            let example = labels.iter().position(|&label| label == class).unwrap_or(0);
-            Label::new(name).map_err(|fault| EvaluateError::Class { example, fault })
-        });
+        let labels = classes.of().to_vec();
+        let named = classes
+            .names()
+            .iter()
+            .cloned()
+            .enumerate()
+            .map(|(class, name)| {
+                let example = labels.iter().position(|&label| label == class).unwrap_or(0);
+                Label::new(name).map_err(|fault| EvaluateError::Class { example, fault })
+            });
         let classes = named.collect::<Result<_, _>>()?;
         Ok(Self {
             size,
@@ -189,8 +142,8 @@ impl Clips {
         marked_test: Option<Vec<bool>>,
     ) -> Result<Self, EvaluateError> {
         let rows = windows.len().checked_div(size).unwrap_or(0);
-        if rows != classes.of.len() {
-            let (expected, actual) = (rows, classes.of.len());
+        if rows != classes.of().len() {
+            let (expected, actual) = (rows, classes.of().len());
             return Err(EvaluateError::Lengths {
                 what: "the column of classes",
                 expected,
@@ -323,12 +276,12 @@ impl Dataset {
             return Vec::new();
         };
         let side = |members: &[usize]| -> BTreeSet<usize> {
-            members.iter().map(|&clip| groups.of[clip]).collect()
+            members.iter().map(|&clip| groups.of()[clip]).collect()
         };
         let whole = &side(&self.test) - &side(&self.train);
         whole
             .into_iter()
-            .filter_map(|group| groups.names.get(group))
+            .filter_map(|group| groups.names().get(group))
             .map(String::as_str)
             .collect()
     }
@@ -352,16 +305,6 @@ mod tests {
 
     fn rows(windows: Vec<f32>, classes: &[&str]) -> Result<Clips, EvaluateError> {
         Clips::of_rows(2, windows, Names::from_text(classes), None, None)
-    }
-
-    #[test]
-    fn integers_sort_by_value_and_text_by_code_point() {
-        assert_eq!(
-            Names::from_integers(&[10, -1, 9, 10]).names(),
-            ["-1", "9", "10"]
-        );
-        assert_eq!(Names::from_text(&["10", "9", "10"]).names(), ["10", "9"]);
-        assert_eq!(Names::from_integers(&[10, -1, 9, 10]).of(), [2, 0, 1, 2]);
     }
 
     #[test]

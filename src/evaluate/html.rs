@@ -77,6 +77,7 @@ fn legend(report: &Report) -> String {
             escape(&head.head)
         );
     }
+    legend.push_str("<span class=\"joint\">joint, offline</span>");
     legend
 }
 
@@ -246,6 +247,7 @@ figure{margin:0}svg{width:100%;height:auto;display:block}svg text{font-family:sy
 figcaption{display:flex;flex-wrap:wrap;gap:.3rem 1.4rem;padding-left:3.6rem}
 figcaption span::before{content:'';display:inline-block;width:1.1rem;height:.25rem;\
 border-radius:2px;margin-right:.5rem;vertical-align:middle}
+figcaption .joint::before{height:0;border-radius:0;border-top:2px dashed var(--ink)}
 .scroll{overflow-x:auto}table{border-collapse:collapse;width:100%;font-variant-numeric:tabular-nums}
 th,td{padding:.4rem .6rem;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 thead th{color:var(--muted);font-weight:500;font-size:.85rem;white-space:normal;vertical-align:bottom}

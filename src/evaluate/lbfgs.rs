@@ -69,8 +69,7 @@ pub(super) fn minimise(
                 *next = x + length * d;
             }
             let reached = value_and_gradient(&next, &mut next_gradient);
-            // Written so that a NaN counts as too far.
-            if !(reached <= value + DECREASE * length * slope) {
+            if reached.is_nan() || reached > value + DECREASE * length * slope {
                 high = length;
             } else if dot(&direction, &next_gradient) < CURVATURE * slope {
                 low = length;

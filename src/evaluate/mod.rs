@@ -6,8 +6,11 @@
 //! beside what a [`Joint`] offline fit makes of the same embeddings.
 //!
 //! This room computes no embeddings: it takes them from an npz archive, or from
-//! whoever embedded the clips of a [`ClipList`].
+//! whoever embedded the clips of a [`ClipList`] (an [`EmbeddingCache`] saves
+//! doing that twice).
 
+mod cache;
+mod calibration;
 mod chart;
 mod clip_list;
 mod dataset;
@@ -18,6 +21,7 @@ mod logistic;
 mod machine;
 mod manifest;
 mod metrics;
+mod names;
 mod npy;
 mod npz;
 mod report;
@@ -27,16 +31,19 @@ mod stream;
 mod table;
 mod upper_bound;
 
+pub use cache::{CacheKey, EmbeddingCache};
+pub use calibration::contract_for;
 pub use clip_list::{Clip, ClipList};
-pub use dataset::{Clips, Dataset, Names};
+pub use dataset::{Clips, Dataset};
 pub use error::{ArrayFault, EvaluateError};
 pub use html::{Provenance, html};
 pub use machine::{Machine, peak_rss_bytes};
 pub use manifest::{decode_manifest, read_manifest};
 pub use metrics::{Continual, Percentiles, Stage, Tally};
+pub use names::Names;
 pub use npz::{decode_npz, read_npz};
 pub use report::{HeadReport, Report, UpperBoundFit};
-pub use run::{Evaluation, Progress, contract_for};
+pub use run::{Evaluation, Progress};
 pub use split::TestSide;
 pub use stream::{Protocol, Task, tasks};
 pub use table::table;

@@ -69,6 +69,13 @@ impl<'a> Npy<'a> {
             .and_then(|pattern| pattern.captures(header))
             .ok_or(ArrayFault::Header("header is not of a plain dtype"))?;
         let descr = &fields["descr"];
+        if descr == "|O" {
+            return Err(ArrayFault::Dtype {
+                expected: "integers, floats or text",
+                actual: descr.to_owned(),
+                hint: "an object array is a Python pickle; save it with .astype(str)",
+            });
+        }
         let mut shape = Vec::new();
         for axis in fields["shape"].split(',').map(str::trim) {
             if !axis.is_empty() {
@@ -150,10 +157,6 @@ impl<'a> Npy<'a> {
                     .collect::<Result<_, _>>()
                     .map(Names::Text)
             }
-            b'O' => Err(self.wrong_dtype(
-                "integers or text",
-                "an object array is a Python pickle; save it with .astype(str)",
-            )),
             _ => Err(self.wrong_dtype("integers or text", "use .astype(int) or .astype(str)")),
         }
     }
@@ -319,8 +322,8 @@ mod tests {
 
     #[test]
     fn objects_halves_and_structs_are_refused_with_a_hint() {
-        let object = npy("|O8", "False", "(1,)", &[0; 8]);
-        let fault = Npy::parse(&object).unwrap().names().unwrap_err();
+        let object = npy("|O", "False", "(1,)", &[0; 8]);
+        let fault = Npy::parse(&object).unwrap_err();
         assert!(
             fault
                 .to_string()

@@ -10,8 +10,9 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-use super::dataset::{Clips, Names as Column};
+use super::dataset::Clips;
 use super::error::{ArrayFault, EvaluateError};
+use super::names::Names as Column;
 use super::npy::{Names, Npy};
 
 /// The largest member, unpacked: 1 GiB, or 2.8 million embeddings of 96.

@@ -9,7 +9,7 @@
 use std::time::Instant;
 
 use crate::head::HeadKind;
-use crate::learner::{Contract, Example, FixedPoint, Learner, Pool, Settings, Transform};
+use crate::learner::{Contract, Example, Learner, Settings};
 use crate::rehearsal::Capacity;
 
 use super::dataset::{Clips, Dataset};
@@ -44,46 +44,6 @@ pub struct Progress<'a> {
     pub done: usize,
     /// Examples to learn, over all heads.
     pub total: usize,
-}
-
-/// A contract for embeddings that come without a backbone's card: the scale of
-/// each feature is twice its largest magnitude among the training clips.
-///
-/// Only the range is taken from the data, before the stream begins, as a
-/// card's `max-abs` would have been; test clips take no part in it.
-///
-/// # Errors
-/// [`EvaluateError::Learner`] where no fixed-point scale suits the values.
-pub fn contract_for(
-    dataset: &Dataset,
-    pool: Pool,
-    transform: Transform,
-) -> Result<Contract, EvaluateError> {
-    let clips = dataset.clips();
-    let mut max_abs = vec![0.0_f32; pool.width(clips.size())];
-    let mut features = Vec::new();
-    for &clip in dataset.train() {
-        pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
-        transform.apply(&mut features);
-        for (max, x) in max_abs.iter_mut().zip(&features) {
-            *max = max.max(x.abs());
-        }
-    }
-    // A feature that is silent in training may still speak in testing.
-    let largest = max_abs.iter().copied().fold(0.0, f32::max);
-    let silent = if largest > 0.0 { largest } else { 1.0 };
-    for max in &mut max_abs {
-        *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
-    }
-    Ok(Contract {
-        backbone: "embeddings".to_owned(),
-        backbone_sha256: String::new(),
-        frontend: String::new(),
-        embedding_size: clips.size(),
-        pool,
-        transform,
-        fixed_point: FixedPoint::per_component(&max_abs)?,
-    })
 }
 
 impl Evaluation {
@@ -337,7 +297,8 @@ fn microseconds_since(begin: Instant) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Names, TestSide};
+    use crate::evaluate::{Names, TestSide, contract_for};
+    use crate::learner::{Pool, Transform};
 
     /// Four classes on the axes of a plane, two groups on either side of it.
     fn dataset() -> Dataset {

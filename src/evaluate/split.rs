@@ -194,6 +194,19 @@ mod tests {
     }
 
     #[test]
+    fn the_only_group_of_a_class_stays_in_training() {
+        let classes: Vec<&str> = ["a"; 20].into_iter().chain(["b"]).collect();
+        let groups: Vec<String> = (0..21).map(|i| (i % 20 / 2).to_string()).collect();
+        let groups: Vec<&str> = groups.iter().map(String::as_str).collect();
+        for seed in 0..20 {
+            let marks = TestSide::Automatic { seed }
+                .mark(&clips(&classes, Some(&groups)))
+                .unwrap();
+            assert!(marks.contains(&true) && !marks[20], "seed {seed}");
+        }
+    }
+
+    #[test]
     fn an_unknown_test_group_is_answered_with_the_groups_there_are() {
         let clips = clips(&["a", "b"], Some(&["anna", "ben"]));
         let fault = TestSide::Groups(vec!["bob".into()])
