@@ -275,6 +275,7 @@ mod tests {
         };
         let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
         assert!(bound.accuracy > 0.95 && bound.grouped, "{bound:?}");
+        assert!(bound.c >= 1.0, "clean classes ask for weak ones: {bound:?}");
         assert_eq!(bound, joint.upper_bound(test, &labels[180..], 0).unwrap());
 
         let wrong: Vec<usize> = (0..180).map(|i| i * i / 7 % 3).collect();
@@ -286,6 +287,10 @@ mod tests {
         };
         let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
         assert!(bound.accuracy < 0.7 && !bound.grouped, "{bound:?}");
+        assert!(
+            bound.c <= 0.1,
+            "wrong labels ask for strong penalties: {bound:?}"
+        );
     }
 
     #[test]

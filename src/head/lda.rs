@@ -113,12 +113,18 @@ fn discriminant(statistic: &Statistic, steps: &[f32]) -> Discriminant {
         return Discriminant::default();
     }
     let means = ClassMeans::new(statistic, steps);
-    let covariance = shrunk(within_scatter(statistic, &means), statistic, &means);
+    means.discriminant(&directions(statistic, &means), 1.0)
+}
+
+/// The covariance solved for the offsets of the class means, `[classes, width]`
+/// in canonical order.
+fn directions(statistic: &Statistic, means: &ClassMeans<'_>) -> Vec<f64> {
+    let covariance = shrunk(within_scatter(statistic, means), statistic, means);
     let mut directions = means.offsets.clone();
     let (width, classes) = (statistic.width(), means.order.len());
     let rhs = MatMut::from_column_major_slice_mut(&mut directions, width, classes);
     solve_in_place(covariance, rhs);
-    means.discriminant(&directions, 1.0)
+    directions
 }
 
 /// Lower triangle of `G - sum_k S_k S_k^T / n_k`, in real units.
@@ -197,5 +203,77 @@ fn solve_in_place(mut covariance: Mat<f64>, mut rhs: MatMut<'_, f64>) {
         let l = covariance.as_ref();
         solve_lower_triangular_in_place(l, rhs.as_mut(), Par::Seq);
         solve_upper_triangular_in_place(l.transpose(), rhs, Par::Seq);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Class `c` has `5 + c` examples of width 21; 30 and up repeat class 0.
+    fn statistic(order: &[usize]) -> Statistic {
+        let mut statistic = Statistic::new(21, Moments::Full);
+        for (index, &class) in order.iter().enumerate() {
+            let source = if class >= 30 { 0 } else { class };
+            for i in 0..5 + source {
+                let value = |j: usize| {
+                    let mixed = (source * 7919 + i * 104_729 + j * 1_299_709 + 1) as u64;
+                    (mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as i16 / 3
+                };
+                let x: Vec<i16> = (0..21).map(value).collect();
+                statistic.add(&x, index).unwrap();
+            }
+        }
+        statistic
+    }
+
+    /// Before any rounding to `f32`, which would hide a difference: the offset
+    /// and the direction of each class, as bits.
+    fn solution(order: &[usize]) -> Vec<(usize, Vec<u64>)> {
+        let statistic = statistic(order);
+        let means = ClassMeans::new(&statistic, &[0.01; 21]);
+        let directions = directions(&statistic, &means);
+        let rows = means.offsets.chunks(21).zip(directions.chunks(21));
+        let mut solution: Vec<_> = (means.order.iter().zip(rows))
+            .map(|(&index, (offset, direction))| {
+                let bits = offset.iter().chain(direction).map(|v| v.to_bits());
+                (order[index].min(30) % 30, bits.collect())
+            })
+            .collect();
+        solution.sort();
+        solution
+    }
+
+    #[test]
+    fn the_solution_has_the_same_bits_for_every_order_of_classes() {
+        let mut order: Vec<usize> = (0..11).chain([30, 31]).collect();
+        let reference = solution(&order);
+        for round in 0..20 {
+            let len = order.len();
+            order.rotate_left(round % 5 + 1);
+            order.swap(round % len, (round * 7 + 3) % len);
+            assert_eq!(solution(&order), reference, "{order:?}");
+        }
+    }
+
+    #[test]
+    fn the_scatter_is_that_of_the_centred_examples() {
+        let statistic = statistic(&[0, 1, 2]);
+        let means = ClassMeans::new(&statistic, &[0.5; 21]);
+        let scatter = within_scatter(&statistic, &means);
+        let mut expected = 0.0;
+        for source in 0..3_usize {
+            let value = |i: usize, j: usize| {
+                let mixed = (source * 7919 + i * 104_729 + j * 1_299_709 + 1) as u64;
+                f64::from((mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 48) as i16 / 3) * 0.5
+            };
+            let n = 5 + source;
+            let mean = |j| (0..n).map(|i| value(i, j)).sum::<f64>() / n as f64;
+            expected += (0..n)
+                .map(|i| (value(i, 9) - mean(9)) * (value(i, 4) - mean(4)))
+                .sum::<f64>();
+        }
+        let relative = (scatter[(9, 4)] - expected).abs() / expected.abs();
+        assert!(relative < 1e-9, "{relative}");
     }
 }

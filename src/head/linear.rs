@@ -2,26 +2,27 @@
 
 use std::sync::OnceLock;
 
+use super::centring::Centring;
 use super::discriminant::{Discriminant, dot, softmax};
-use super::standardisation::Standardisation;
 use super::statistic_state::{damaged, take_many};
 use super::{Head, HeadError, HeadKind, Moments, Replay, Statistic};
 
 /// Softmax regression by gradient descent, with rehearsal (`linear`) or without
 /// (`finetune`).
 ///
-/// Inputs are standardised by running, exact sums over everything learned. Each
-/// new example is mixed with the replayed rows into one batch, and all rows of a
-/// batch weigh alike (experience replay, Rolnick et al. 2019; Chaudhry et al.
-/// 2019). A new class starts as a row of zeros and leaves the other rows alone.
+/// Inputs are centred and scaled by exact sums over everything learned. Each new
+/// example is mixed with the replayed rows into one batch, in which all rows
+/// weigh alike (experience replay, Rolnick et al. 2019; Chaudhry et al. 2019).
+/// A new class starts as a row of zeros and leaves the other rows alone.
 #[derive(Debug)]
 pub struct Linear {
     recipe: Recipe,
     statistic: Statistic,
-    /// `[classes, width]`, on standardised features.
+    /// `[classes, width]`, on centred features.
     weights: Vec<f32>,
     biases: Vec<f32>,
-    standard: Standardisation,
+    steps: Vec<f32>,
+    centring: Centring,
     solved: OnceLock<Discriminant>,
     batch: Batch,
 }
@@ -40,6 +41,7 @@ struct Recipe {
 #[derive(Debug, Default)]
 struct Batch {
     rows: Vec<f32>,
+    classes: Vec<usize>,
     probabilities: Vec<f32>,
     errors: Vec<f32>,
 }
@@ -48,12 +50,17 @@ impl Linear {
     /// Rehearsal rows in every batch.
     pub const REPLAY_ROWS: usize = 31;
 
+    /// Chosen without the test split: on 2 folds of ESC-10 (YAMNet) and 3
+    /// speakers of FSDD (speech embedding), each held out in turn, class after
+    /// class, of rates 1 to 64 with 1 to 8 passes and 15 or 31 rows.
     const REHEARSED: Recipe = Recipe {
         kind: HeadKind::Linear,
         rate: 4.0,
-        passes: 2,
+        passes: 3,
     };
 
+    /// As above, the best rate of 0.01 to 64 when classes come mixed (0.954 and
+    /// 0.867). Class after class no rate helps: 0.34 and 0.27 at best, at 0.01.
     const FINETUNED: Recipe = Recipe {
         kind: HeadKind::Finetune,
         rate: 1.0,
@@ -79,7 +86,8 @@ impl Linear {
             statistic: Statistic::new(steps.len(), Moments::Diagonal),
             weights: Vec::new(),
             biases: Vec::new(),
-            standard: Standardisation::default(),
+            steps: steps.to_vec(),
+            centring: Centring::default(),
             solved: OnceLock::new(),
             batch: Batch::default(),
         }
@@ -106,27 +114,30 @@ impl Linear {
         {
             return Err(damaged("a weight that is not finite"));
         }
-        self.standard.update(&self.statistic);
+        self.centring.update(&self.statistic, &self.steps);
         Ok(self)
     }
 
     /// One gradient step of the mean cross-entropy over the batch.
-    fn descend(&mut self, classes: &[usize]) {
+    fn descend(&mut self) {
         let width = self.statistic.width();
         let Batch {
             rows,
+            classes,
             probabilities,
             errors,
         } = &mut self.batch;
         let known = self.biases.len();
-        let rate = self.recipe.rate / classes.len() as f32;
+        let rate = self.recipe.rate / classes.len().max(1) as f32;
         errors.clear();
-        for (row, &class) in rows.chunks_exact(width).zip(classes) {
+        for (row, &class) in rows.chunks_exact(width).zip(&*classes) {
             probabilities.clear();
             let logits = self.weights.chunks_exact(width).zip(&self.biases);
             probabilities.extend(logits.map(|(w, b)| dot(w, row) + b));
             softmax(probabilities);
-            probabilities[class] -= 1.0;
+            if let Some(error) = probabilities.get_mut(class) {
+                *error -= 1.0;
+            }
             errors.extend_from_slice(probabilities);
         }
         for (row, errors) in rows.chunks_exact(width).zip(errors.chunks_exact(known)) {
@@ -147,7 +158,7 @@ impl Linear {
             let rows = (self.weights).chunks_exact(self.statistic.width());
             let biases = rows
                 .zip(&self.biases)
-                .map(|(w, &b)| self.standard.fold_into(w, b, &mut weights))
+                .map(|(w, &b)| self.centring.fold_into(w, b, &mut weights))
                 .collect();
             Discriminant::new(weights, biases)
         })
@@ -165,15 +176,16 @@ impl Head for Linear {
         let (width, known) = (self.statistic.width(), self.statistic.counts().len());
         self.weights.resize(known * width, 0.0);
         self.biases.resize(known, 0.0);
-        self.standard.update(&self.statistic);
+        self.centring.update(&self.statistic, &self.steps);
         self.batch.rows.clear();
-        self.standard.apply_into(x, &mut self.batch.rows);
-        self.standard
+        self.centring.apply_into(x, &mut self.batch.rows);
+        self.centring
             .apply_into(replay.features, &mut self.batch.rows);
-        let mut classes = vec![class];
-        classes.extend_from_slice(replay.classes);
+        self.batch.classes.clear();
+        self.batch.classes.push(class);
+        self.batch.classes.extend_from_slice(replay.classes);
         for _ in 0..self.recipe.passes {
-            self.descend(&classes);
+            self.descend();
         }
         Ok(())
     }
@@ -184,6 +196,13 @@ impl Head for Linear {
             let why = "it has nothing to refit from";
             return Err(HeadError::CannotUnlearn { head, why });
         }
+        // A class without a single row to refit from would be lost silently.
+        let emptied = usize::from(self.counts().get(class) == Some(&1));
+        let left = self.counts().len() - emptied;
+        if !(0..left).all(|class| kept.classes.contains(&class)) {
+            let why = "the rehearsal memory does not hold every class";
+            return Err(HeadError::CannotUnlearn { head, why });
+        }
         self.statistic.remove(x, class)?;
         self.solved.take();
         let (width, known) = (self.statistic.width(), self.statistic.counts().len());
@@ -191,14 +210,14 @@ impl Head for Linear {
         self.weights.resize(known * width, 0.0);
         self.biases.clear();
         self.biases.resize(known, 0.0);
-        self.standard.update(&self.statistic);
+        self.centring.update(&self.statistic, &self.steps);
         self.batch.rows.clear();
-        self.standard
+        self.centring
             .apply_into(kept.features, &mut self.batch.rows);
-        if !kept.classes.is_empty() {
-            for _ in 0..Self::REFIT_STEPS {
-                self.descend(kept.classes);
-            }
+        self.batch.classes.clear();
+        self.batch.classes.extend_from_slice(kept.classes);
+        for _ in 0..Self::REFIT_STEPS {
+            self.descend();
         }
         Ok(())
     }

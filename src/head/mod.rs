@@ -9,6 +9,7 @@
 //! Heads know nothing of labels, of pooling, or of where replayed rows come
 //! from; the learner hands these in.
 
+mod centring;
 mod discriminant;
 mod error;
 mod kind;
@@ -17,7 +18,6 @@ mod linear;
 mod means;
 mod ncm;
 mod shrinkage;
-mod standardisation;
 mod statistic;
 mod statistic_state;
 

@@ -154,4 +154,42 @@ mod tests {
         );
         assert!(rest.is_empty());
     }
+
+    #[test]
+    fn one_statistic_has_one_form() {
+        let mut statistic = Statistic::new(1, Moments::Diagonal);
+        statistic.add(&[3], 0).unwrap();
+        let mut bytes = Vec::new();
+        statistic.save_into(&mut bytes);
+        assert_eq!(bytes[bytes.len() - 2..], [1, 9]);
+        // The same moment, one byte wider.
+        let at = bytes.len() - 2;
+        bytes[at] = 2;
+        bytes.push(0);
+        let error = Statistic::take(1, Moments::Diagonal, &mut &bytes[..]).unwrap_err();
+        assert_eq!(error, damaged("second moments wider than they need"));
+    }
+
+    #[test]
+    fn sums_that_could_overflow_later_do_not_load() {
+        let mut statistic = Statistic::new(1, Moments::Diagonal);
+        statistic.add(&[3], 0).unwrap();
+        let load = |statistic: &Statistic| {
+            let mut bytes = Vec::new();
+            statistic.save_into(&mut bytes);
+            Statistic::take(1, Moments::Diagonal, &mut &bytes[..])
+        };
+        assert!(load(&statistic).is_ok());
+        let mut count = statistic.clone();
+        count.counts[0] = Statistic::MAX_EXAMPLES + 1;
+        let mut sum = statistic.clone();
+        sum.sums[0] = 1 << 16;
+        let mut square = statistic.clone();
+        square.second[0] = (1 << 30) + 1;
+        let mut negative = statistic.clone();
+        negative.second[0] = -1;
+        for broken in [count, sum, square, negative] {
+            assert!(load(&broken).is_err(), "{broken:?}");
+        }
+    }
 }

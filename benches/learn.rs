@@ -1,0 +1,88 @@
+//! What learning, predicting and the deferred solve cost, at 50 classes.
+//!
+//! `cargo bench --bench learn`; examples are dense, the worst case for the exact
+//! heads, which skip zeros.
+
+use afield::head::HeadKind;
+use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::signal::Label;
+use divan::{Bencher, black_box};
+
+const CLASSES: usize = 50;
+const WIDTHS: [usize; 3] = [96, 1024, 2048];
+
+fn main() {
+    divan::main();
+}
+
+fn example(width: usize, i: usize) -> Example {
+    let value = |j: usize| {
+        let mixed = ((i * 65_537 + j) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // Odd, so never zero.
+        ((mixed >> 48) as i16 / 4) | 1
+    };
+    Example::from_fixed((0..width).map(value).collect())
+}
+
+fn label(i: usize) -> Label {
+    Label::new(format!("class {}", i % CLASSES)).expect("a plain label")
+}
+
+fn taught(head: HeadKind, width: usize) -> Learner {
+    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
+    let settings = Settings {
+        head,
+        ..Settings::default()
+    };
+    let mut learner = contract
+        .and_then(|contract| Learner::new(contract, settings))
+        .expect("a plain learner");
+    for i in 0..4 * CLASSES {
+        let example = example(width, i);
+        learner.learn_one(&example, &label(i)).expect("learns");
+    }
+    learner
+}
+
+macro_rules! heads {
+    ($($name:ident: $kind:ident),*) => {$(
+        mod $name {
+            use super::*;
+
+            #[divan::bench(args = WIDTHS)]
+            fn learn_one(bencher: Bencher, width: usize) {
+                let mut learner = taught(HeadKind::$kind, width);
+                let examples: Vec<_> = (0..64).map(|i| (example(width, i), label(i))).collect();
+                let mut i = 0;
+                bencher.bench_local(|| {
+                    let (example, label) = &examples[i % 64];
+                    i += 1;
+                    learner.learn_one(black_box(example), label)
+                });
+            }
+
+            #[divan::bench(args = WIDTHS)]
+            fn predict_one(bencher: Bencher, width: usize) {
+                let learner = taught(HeadKind::$kind, width);
+                learner.solve();
+                let probe = example(width, 9999);
+                bencher.bench_local(|| learner.predict_one(black_box(&probe)));
+            }
+
+            #[divan::bench(args = WIDTHS, sample_count = 10, sample_size = 1)]
+            fn solve(bencher: Bencher, width: usize) {
+                let mut learner = taught(HeadKind::$kind, width);
+                let (example, label) = (example(width, 1), label(1));
+                bencher
+                    // Learning makes the next solve due.
+                    .with_inputs(|| ())
+                    .bench_local_values(|()| {
+                        learner.learn_one(&example, &label).ok();
+                        learner.solve();
+                    });
+            }
+        }
+    )*};
+}
+
+heads!(ncm: Ncm, lda: Lda, linear: Linear, finetune: Finetune);

@@ -1,0 +1,476 @@
+//! What every head promises, checked on every head through the learner.
+
+use std::collections::BTreeMap;
+
+use afield::head::{HeadError, HeadKind};
+use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
+use afield::rehearsal::Capacity;
+use afield::signal::Label;
+use proptest::prelude::*;
+
+const WIDTH: usize = 24;
+
+fn contract() -> Contract {
+    Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None).unwrap()
+}
+
+fn settings(head: HeadKind) -> Settings {
+    Settings {
+        head,
+        rehearsal: Capacity::Examples(40),
+        seed: 7,
+    }
+}
+
+fn learner(head: HeadKind) -> Learner {
+    Learner::new(contract(), settings(head)).unwrap()
+}
+
+fn label(class: usize) -> Label {
+    Label::new(format!("class {class}")).unwrap()
+}
+
+/// Deterministic, class-dependent features with correlated noise.
+fn features(class: usize, i: usize) -> Vec<f32> {
+    let noise = |j: usize| {
+        let mixed = (class * 7919 + i * 104_729 + j * 1_299_709 + 17) as u64;
+        let mixed = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        (mixed >> 40) as f32 / (1 << 24) as f32 - 0.5
+    };
+    (0..WIDTH)
+        .map(|j| noise(j) + 0.5 * noise(j / 4) + if j % 5 == class { 1.0 } else { 0.0 })
+        .collect()
+}
+
+fn stream(classes: usize, per_class: usize) -> Vec<(usize, usize)> {
+    (0..classes)
+        .flat_map(|class| (0..per_class).map(move |i| (class, i)))
+        .collect()
+}
+
+fn teach(learner: &mut Learner, stream: &[(usize, usize)]) {
+    for &(class, i) in stream {
+        let example = learner.encode(&features(class, i)).unwrap();
+        learner.learn_one(&example, &label(class)).unwrap();
+    }
+}
+
+fn taught(head: HeadKind) -> Learner {
+    let mut learner = learner(head);
+    teach(&mut learner, &stream(4, 20));
+    learner
+}
+
+/// Bits of every probability by label, over a few probes.
+fn predictions(learner: &Learner) -> Vec<BTreeMap<Label, u32>> {
+    (0..12)
+        .map(|i| {
+            let probe = learner.encode(&features(i % 4, 1000 + i)).unwrap();
+            let scores = learner.predict_one(&probe).unwrap().0;
+            let bits = scores.into_iter().map(f32::to_bits);
+            learner.classes().iter().cloned().zip(bits).collect()
+        })
+        .collect()
+}
+
+fn shuffled(mut stream: Vec<(usize, usize)>, mut seed: u64) -> Vec<(usize, usize)> {
+    for i in (1..stream.len()).rev() {
+        seed = seed
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        stream.swap(i, (seed >> 33) as usize % (i + 1));
+    }
+    stream
+}
+
+#[test]
+fn no_class_gives_no_scores() {
+    for head in HeadKind::ALL {
+        let learner = learner(head);
+        learner.solve();
+        let probe = learner.encode(&features(0, 0)).unwrap();
+        assert!(learner.predict_one(&probe).unwrap().0.is_empty(), "{head}");
+        assert_eq!(learner.examples(), 0);
+    }
+}
+
+#[test]
+fn probabilities_are_finite_and_sum_to_one() {
+    for head in HeadKind::ALL {
+        let mut learner = learner(head);
+        for (class, i) in stream(5, 6) {
+            teach(&mut learner, &[(class, i)]);
+            let extreme: Vec<f32> = (0..WIDTH).map(|j| [1e9, -1e9][j % 2]).collect();
+            for probe in [features(class, 99), vec![0.0; WIDTH], extreme] {
+                let probe = learner.encode(&probe).unwrap();
+                let p = learner.predict_one(&probe).unwrap().0;
+                assert_eq!(p.len(), learner.classes().len());
+                assert!(p.iter().all(|p| (0.0..=1.0).contains(p)), "{head} {p:?}");
+                assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-5, "{head} {p:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_head_that_may_learns_what_it_is_taught() {
+    for head in HeadKind::ALL {
+        let mut learner = learner(head);
+        // Mixed, so that even the head that forgets can learn it.
+        teach(&mut learner, &shuffled(stream(4, 20), 3));
+        let right = (stream(4, 25).into_iter())
+            .filter(|&(class, i)| {
+                let probe = learner.encode(&features(class, 500 + i)).unwrap();
+                let (best, _) = learner.predict_one(&probe).unwrap().best().unwrap();
+                learner.classes()[best] == label(class)
+            })
+            .count();
+        assert!(right >= 90, "{head}: {right} of 100");
+    }
+}
+
+#[test]
+fn one_example_of_one_class_is_enough() {
+    for head in HeadKind::ALL {
+        let mut learner = learner(head);
+        teach(&mut learner, &[(0, 0)]);
+        let probe = learner.encode(&features(1, 1)).unwrap();
+        assert_eq!(learner.predict_one(&probe).unwrap().0, [1.0], "{head}");
+        // Then one each, and duplicates only.
+        teach(&mut learner, &[(1, 0), (0, 0), (1, 0), (1, 0)]);
+        for class in 0..2 {
+            let probe = learner.encode(&features(class, 0)).unwrap();
+            let scores = learner.predict_one(&probe).unwrap();
+            if head != HeadKind::Finetune {
+                assert_eq!(scores.best().unwrap().0, class, "{head} {scores:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn prediction_is_pure() {
+    for head in HeadKind::ALL {
+        let learner = taught(head);
+        let before = learner.save();
+        let first = predictions(&learner);
+        assert_eq!(predictions(&learner), first, "{head}");
+        assert_eq!(learner.save(), before, "{head}");
+    }
+}
+
+#[test]
+fn the_same_seed_gives_the_same_bytes() {
+    for head in HeadKind::ALL {
+        assert_eq!(taught(head).save(), taught(head).save(), "{head}");
+        let bytes = taught(head).save();
+        assert_eq!(bytes.len(), taught(head).state_bytes(), "{head}");
+    }
+}
+
+#[test]
+fn another_seed_rehearses_otherwise() {
+    let mut other = settings(HeadKind::Linear);
+    other.seed += 1;
+    let mut other = Learner::new(contract(), other).unwrap();
+    teach(&mut other, &stream(4, 20));
+    assert_ne!(predictions(&other), predictions(&taught(HeadKind::Linear)));
+}
+
+#[test]
+fn a_loaded_learner_is_the_saved_one_and_goes_on_alike() {
+    for head in HeadKind::ALL {
+        let mut saved = taught(head);
+        let bytes = saved.save();
+        let mut loaded = Learner::load(contract(), settings(head), &bytes).unwrap();
+        assert_eq!(loaded.save(), bytes, "{head}");
+        assert_eq!(predictions(&loaded), predictions(&saved), "{head}");
+        teach(&mut saved, &stream(6, 3));
+        teach(&mut loaded, &stream(6, 3));
+        assert_eq!(loaded.save(), saved.save(), "{head}");
+    }
+}
+
+#[test]
+fn another_contract_or_setting_is_refused_by_name() {
+    let bytes = taught(HeadKind::Lda).save();
+    let contract = Contract {
+        backbone: "other".into(),
+        ..contract()
+    };
+    let error = Learner::load(contract, settings(HeadKind::Lda), &bytes).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("backbone is other here and toy there"),
+        "{error}"
+    );
+    let error = Learner::load(self::contract(), settings(HeadKind::Ncm), &bytes).unwrap_err();
+    assert!(error.to_string().contains("head lda, not ncm"), "{error}");
+}
+
+#[test]
+fn values_that_are_no_numbers_are_refused_and_change_nothing() {
+    for head in HeadKind::ALL {
+        let learner = taught(head);
+        let before = learner.save();
+        for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
+            let mut windows = features(0, 0);
+            windows[3] = bad;
+            let error = learner.encode(&windows).unwrap_err();
+            assert_eq!(error, LearnError::NotFinite { index: 3 });
+        }
+        assert!(learner.encode(&[]).is_err());
+        assert!(learner.encode(&[0.0; WIDTH + 1]).is_err());
+        assert_eq!(learner.save(), before, "{head}");
+    }
+}
+
+#[test]
+fn another_width_is_refused_and_changes_nothing() {
+    for head in HeadKind::ALL {
+        let mut learner = taught(head);
+        let before = learner.save();
+        for width in [0, WIDTH - 1, WIDTH + 1] {
+            let example = Example::from_fixed(vec![1; width]);
+            let expected = LearnError::Width {
+                expected: WIDTH,
+                actual: width,
+            };
+            assert_eq!(
+                learner.learn_one(&example, &label(0)),
+                Err(expected.clone())
+            );
+            assert_eq!(
+                learner.unlearn_one(&example, &label(0)),
+                Err(expected.clone())
+            );
+            assert_eq!(learner.predict_one(&example), Err(expected));
+        }
+        assert_eq!(learner.save(), before, "{head}");
+    }
+}
+
+#[test]
+fn unlearning_what_was_never_taught_is_refused_and_changes_nothing() {
+    for head in HeadKind::ALL {
+        let mut learner = taught(head);
+        let before = learner.save();
+        let example = learner.encode(&features(0, 0)).unwrap();
+        assert!(matches!(
+            learner.unlearn_one(&example, &label(9)),
+            Err(LearnError::UnknownLabel { .. })
+        ));
+        // Far beyond the sum of what the class was taught.
+        teach(&mut learner, &[(5, 0)]);
+        let with_single = learner.save();
+        let stranger = learner.encode(&[-7.0; WIDTH]).unwrap();
+        assert!(learner.unlearn_one(&stranger, &label(5)).is_err(), "{head}");
+        assert_eq!(learner.save(), with_single, "{head}");
+        assert_ne!(with_single, before);
+    }
+}
+
+#[test]
+fn exact_heads_unlearn_to_the_bit() {
+    for head in HeadKind::ALL.into_iter().filter(|head| head.is_exact()) {
+        // A known class, and one that is new with this example.
+        for class in [1, 8] {
+            let mut learner = taught(head);
+            let (before, seen) = (learner.save(), predictions(&learner));
+            teach(&mut learner, &[(class, 777)]);
+            assert_ne!(learner.save(), before);
+            learner.solve();
+            let example = learner.encode(&features(class, 777)).unwrap();
+            learner.unlearn_one(&example, &label(class)).unwrap();
+            assert_eq!(learner.save(), before, "{head}");
+            assert_eq!(predictions(&learner), seen, "{head}");
+        }
+    }
+}
+
+#[test]
+fn a_class_left_empty_is_as_though_never_taught() {
+    for head in [HeadKind::Ncm, HeadKind::Lda] {
+        let mut learner = taught(head);
+        for i in 0..20 {
+            let example = learner.encode(&features(1, i)).unwrap();
+            learner.unlearn_one(&example, &label(1)).unwrap();
+        }
+        assert_eq!(learner.classes(), [label(0), label(2), label(3)]);
+        let mut without = self::learner(head);
+        let rest: Vec<_> = stream(4, 20).into_iter().filter(|(c, _)| *c != 1).collect();
+        teach(&mut without, &rest);
+        assert_eq!(learner.save(), without.save(), "{head}");
+    }
+}
+
+#[test]
+fn linear_unlearns_by_refitting_on_what_is_left() {
+    let mut learner = learner(HeadKind::Linear);
+    teach(&mut learner, &stream(3, 8));
+    let example = learner.encode(&features(1, 4)).unwrap();
+    learner.unlearn_one(&example, &label(1)).unwrap();
+    let rehearsal = learner.rehearsal().unwrap();
+    assert_eq!((rehearsal.len(), learner.counts()), (23, &[8, 7, 8][..]));
+    assert!(rehearsal.examples(1).all(|held| held != example.features()));
+    // Held completely and not among them any more: taken back only once.
+    let again = learner.unlearn_one(&example, &label(1));
+    assert_eq!(again, Err(HeadError::NeverLearned.into()));
+    for class in 0..3 {
+        let probe = learner.encode(&features(class, 300)).unwrap();
+        assert_eq!(
+            learner.predict_one(&probe).unwrap().best().unwrap().0,
+            class
+        );
+    }
+    // A whole class, from the middle.
+    for i in (0..8).filter(|&i| i != 4) {
+        let example = learner.encode(&features(1, i)).unwrap();
+        learner.unlearn_one(&example, &label(1)).unwrap();
+    }
+    assert_eq!(learner.classes(), [label(0), label(2)]);
+    let probe = learner.encode(&features(2, 300)).unwrap();
+    assert_eq!(learner.predict_one(&probe).unwrap().best().unwrap().0, 1);
+    let bytes = learner.save();
+    let settings = settings(HeadKind::Linear);
+    assert!(Learner::load(contract(), settings, &bytes).is_ok());
+}
+
+#[test]
+fn finetune_says_that_it_cannot_unlearn() {
+    let mut learner = taught(HeadKind::Finetune);
+    let example = learner.encode(&features(0, 0)).unwrap();
+    let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
+    assert!(matches!(
+        error,
+        LearnError::Head(HeadError::CannotUnlearn { .. })
+    ));
+    assert!(error.to_string().contains("\nhint: "));
+}
+
+#[test]
+fn linear_without_a_memory_says_that_it_cannot_unlearn() {
+    let settings = Settings {
+        rehearsal: Capacity::None,
+        ..settings(HeadKind::Linear)
+    };
+    let mut learner = Learner::new(contract(), settings).unwrap();
+    teach(&mut learner, &stream(2, 5));
+    let before = learner.save();
+    let example = learner.encode(&features(0, 0)).unwrap();
+    let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
+    assert!(
+        matches!(error, LearnError::Head(HeadError::CannotUnlearn { .. })),
+        "{error}"
+    );
+    assert_eq!(learner.save(), before);
+}
+
+#[test]
+fn exact_heads_predict_the_same_bits_for_every_order_of_teaching() {
+    for head in HeadKind::ALL.into_iter().filter(|head| head.is_exact()) {
+        // Uneven counts, and two classes that are equal to the last bit.
+        let mut all: Vec<_> = stream(4, 20)
+            .into_iter()
+            .filter(|(c, i)| i % (c + 1) == 0)
+            .collect();
+        all.extend(stream(3, 5));
+        let teach_twins = |stream: &[(usize, usize)]| {
+            let mut learner = learner(head);
+            for &(class, i) in stream {
+                teach(&mut learner, &[(class, i)]);
+                if class == 2 {
+                    let example = learner.encode(&features(2, i)).unwrap();
+                    learner.learn_one(&example, &label(70 + i % 2)).unwrap();
+                    learner.learn_one(&example, &label(71 - i % 2)).unwrap();
+                }
+            }
+            learner
+        };
+        let reference = teach_twins(&all);
+        for seed in 0..20 {
+            let other = teach_twins(&shuffled(all.clone(), seed));
+            assert_eq!(
+                predictions(&other),
+                predictions(&reference),
+                "{head} {seed}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_new_class_never_moves_an_old_mean() {
+    let mut learner = learner(HeadKind::Ncm);
+    teach(&mut learner, &stream(2, 20));
+    let (probe, scores) = (learner.encode(&features(0, 50)).unwrap(), |l: &Learner| {
+        let probe = l.encode(&features(0, 50)).unwrap();
+        l.predict_one(&probe).unwrap()
+    });
+    let before = scores(&learner);
+    teach(&mut learner, &stream(4, 20)[40..]);
+    let after = learner.predict_one(&probe).unwrap();
+    assert_eq!(before.best().unwrap().0, after.best().unwrap().0);
+    for class in 2..4 {
+        for i in 0..20 {
+            let example = learner.encode(&features(class, i)).unwrap();
+            learner.unlearn_one(&example, &label(class)).unwrap();
+        }
+    }
+    assert_eq!(scores(&learner), before);
+}
+
+/// The bytes with their checksum made right, so that what lies behind it is
+/// reached.
+fn resealed(mut bytes: Vec<u8>) -> Vec<u8> {
+    use sha2::{Digest, Sha256};
+    let body = bytes.len() - 32;
+    let checksum = Sha256::digest(&bytes[..body]);
+    bytes[body..].copy_from_slice(&checksum);
+    bytes
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn damaged_bytes_never_panic(
+        head in proptest::sample::select(HeadKind::ALL.to_vec()),
+        at in any::<prop::sample::Index>(),
+        cut in any::<prop::sample::Index>(),
+        value: u8,
+    ) {
+        let mut learner = learner(head);
+        teach(&mut learner, &stream(3, 4));
+        let good = learner.save();
+        let load = |bytes: &[u8]| Learner::load(contract(), settings(head), bytes);
+        let mut bytes = good.clone();
+        let at = at.index(bytes.len());
+        if bytes[at] != value {
+            bytes[at] = value;
+            prop_assert!(load(&bytes).is_err());
+        }
+        prop_assert!(load(&good[..cut.index(good.len())]).is_err());
+        // A flaw that the checksum vouches for: an error, or a learner that works.
+        if let Ok(mut learner) = load(&resealed(bytes.clone())) {
+            prop_assert_eq!(learner.save(), resealed(bytes));
+            let probe = learner.encode(&features(0, 0)).unwrap();
+            let p = learner.predict_one(&probe).unwrap().0;
+            prop_assert!(p.iter().all(|p| p.is_finite()), "{:?}", p);
+            teach(&mut learner, &stream(4, 2));
+            let example = learner.encode(&features(0, 0)).unwrap();
+            let _ = learner.unlearn_one(&example, &label(0));
+        }
+        let cut = cut.index(good.len()).max(33);
+        let _ = load(&resealed(good[..cut].to_vec()));
+    }
+
+    #[test]
+    fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
+        for head in HeadKind::ALL {
+            prop_assert!(Learner::load(contract(), settings(head), &bytes).is_err());
+            prop_assert!(head.load(&[1.0; 4], &bytes).is_err() || bytes.len() > 4);
+        }
+    }
+}
