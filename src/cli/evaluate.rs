@@ -255,9 +255,15 @@ fn progress_bar() -> ProgressBar {
 }
 
 fn show(bar: &ProgressBar, progress: Progress<'_>) {
-    bar.set_length(progress.total as u64);
-    bar.set_position(progress.done as u64);
-    if bar.message() != progress.doing {
-        bar.set_message(progress.doing.to_owned());
+    match progress {
+        Progress::Learning { head, done, total } => {
+            bar.set_length(total as u64);
+            bar.set_position(done as u64);
+            if bar.message() != head.name() {
+                bar.set_message(head.name());
+            }
+        }
+        Progress::Taught { .. } => {}
+        Progress::UpperBound => bar.set_message("joint upper bound"),
     }
 }

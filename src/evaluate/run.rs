@@ -1,4 +1,4 @@
-//! Teaching a stream to one head after another, and testing along the way.
+//! Teaching a stream to several heads side by side, and testing along the way.
 //!
 //! Clips are encoded once, under one contract: every head learns the same
 //! integers in the same order, and the joint upper bound is fitted to the same
@@ -12,10 +12,11 @@ use crate::head::HeadKind;
 use crate::learner::{Contract, Example, Learner, Settings};
 use crate::rehearsal::Capacity;
 
+use super::course::{Course, Standing, Stream, microseconds_since};
 use super::dataset::{Clips, Dataset};
 use super::error::EvaluateError;
 use super::machine::peak_rss_bytes;
-use super::metrics::{Continual, Percentiles, Stage, Tally};
+use super::metrics::{Percentiles, Tally};
 use super::report::{HeadReport, Report, UpperBoundFit};
 use super::stream::{Protocol, Task, tasks};
 use super::upper_bound::{Joint, UpperBound};
@@ -35,19 +36,36 @@ pub struct Evaluation {
     pub contract: Contract,
 }
 
-/// How far a run has come.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Progress<'a> {
-    /// What is being done: a head's name, or `joint upper bound`.
-    pub doing: &'a str,
-    /// Examples learned, over all heads.
-    pub done: usize,
-    /// Examples to learn, over all heads.
-    pub total: usize,
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Progress<'a> {
+    /// Examples are being learned.
+    Learning {
+        /// The head that learns.
+        head: HeadKind,
+        /// Examples learned, over all heads.
+        done: usize,
+        /// Examples to learn, over all heads.
+        total: usize,
+    },
+    /// A task was taught to every head, and every head was tested.
+    Taught {
+        /// The task's position, from 0.
+        stage: usize,
+        /// How many tasks there are.
+        stages: usize,
+        /// The class, the group, or the slice's number.
+        task: &'a str,
+        /// Where each head stands, in the order of [`Evaluation::heads`].
+        standings: &'a [Standing],
+    },
+    /// The joint upper bound is being fitted.
+    UpperBound,
 }
 
 impl Evaluation {
-    /// Runs every head over the stream, then the joint upper bound.
+    /// Runs the stream past all heads, task by task, then fits the joint upper
+    /// bound.
     ///
     /// `on_progress` is called between examples, outside all timing.
     ///
@@ -67,24 +85,8 @@ impl Evaluation {
             tasks: &tasks,
             examples: &examples,
         };
-        let total = self.heads.len() * dataset.train().len();
-        let mut heads = Vec::with_capacity(self.heads.len());
-        for (position, &head) in self.heads.iter().enumerate() {
-            let before = position * dataset.train().len();
-            let name = head.to_string();
-            heads.push(run.head(head, &mut |learned| {
-                on_progress(Progress {
-                    doing: &name,
-                    done: before + learned,
-                    total,
-                });
-            })?);
-        }
-        on_progress(Progress {
-            doing: "joint upper bound",
-            done: total,
-            total,
-        });
+        let heads = run.heads(on_progress)?;
+        on_progress(Progress::UpperBound);
         let upper_bound_fit = run.upper_bound()?;
         let clips = dataset.clips();
         let values = examples.len() * self.contract.width();
@@ -136,78 +138,54 @@ struct Run<'a> {
 }
 
 impl Run<'_> {
-    fn head(
+    fn heads(
         &self,
-        head: HeadKind,
-        on_learned: &mut dyn FnMut(usize),
-    ) -> Result<HeadReport, EvaluateError> {
-        let Evaluation {
-            rehearsal,
-            seed,
-            ref contract,
-            ..
-        } = *self.plan;
-        let clips = self.dataset.clips();
-        let mut learner = Learner::new(
-            contract.clone(),
-            Settings {
-                head,
-                rehearsal,
-                seed,
-            },
-        )?;
-        let (mut learn, mut predict, mut solve) = (Vec::new(), Vec::new(), Vec::new());
+        on_progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<Vec<HeadReport>, EvaluateError> {
         let (unit_of, taught) = self.units();
-        let mut seen = vec![false; clips.classes().len()];
-        let mut stages = Vec::with_capacity(self.tasks.len());
-        let mut classes = vec![Tally::default(); clips.classes().len()];
-        let mut learned = 0;
+        let stream = Stream {
+            clips: self.dataset.clips(),
+            examples: self.examples,
+            unit_of: &unit_of,
+            taught: &taught,
+        };
+        let mut courses = Vec::with_capacity(self.plan.heads.len());
+        for &head in &self.plan.heads {
+            let settings = Settings {
+                head,
+                rehearsal: self.plan.rehearsal,
+                seed: self.plan.seed,
+            };
+            courses.push(Course::new(self.plan.contract.clone(), settings, &stream)?);
+        }
+        let total = courses.len() * self.dataset.train().len();
+        let mut done = 0;
+        let mut seen = vec![false; stream.clips.classes().len()];
         for (stage, task) in self.tasks.iter().enumerate() {
             for &clip in &task.clips {
-                let label = &clips.classes()[clips.label(clip)];
-                let begin = Instant::now();
-                learner.learn_one(&self.examples[clip], label)?;
-                learn.push(microseconds_since(begin));
-                seen[clips.label(clip)] = true;
-                learned += 1;
-                on_learned(learned);
+                seen[stream.clips.label(clip)] = true;
             }
-            let begin = Instant::now();
-            learner.solve();
-            solve.push(microseconds_since(begin));
-
             let last = stage + 1 == self.tasks.len();
             let all = last || self.plan.protocol != Protocol::ClassIncremental;
-            let mut units = vec![Tally::default(); taught.len()];
-            for &clip in self.dataset.test() {
-                let truth = clips.label(clip);
-                if !all && !seen[truth] {
-                    continue;
-                }
-                let begin = Instant::now();
-                let scores = learner.predict_one(&self.examples[clip])?;
-                predict.push(microseconds_since(begin));
-                let answer = scores
-                    .best()
-                    .and_then(|(class, _)| learner.classes().get(class));
-                let right = answer == clips.classes().get(truth);
-                units[unit_of[clip]].count(right);
-                if last {
-                    classes[truth].count(right);
-                }
+            let tested: Vec<usize> = (self.dataset.test().iter().copied())
+                .filter(|&clip| all || seen[stream.clips.label(clip)])
+                .collect();
+            let mut standings = Vec::with_capacity(courses.len());
+            for (course, &head) in courses.iter_mut().zip(&self.plan.heads) {
+                course.teach(&task.clips, &mut || {
+                    done += 1;
+                    on_progress(Progress::Learning { head, done, total });
+                })?;
+                standings.push(course.test(&tested)?);
             }
-            stages.push(Stage { units });
+            on_progress(Progress::Taught {
+                stage,
+                stages: self.tasks.len(),
+                task: &task.name,
+                standings: &standings,
+            });
         }
-        Ok(HeadReport {
-            head: head.to_string(),
-            continual: Continual::of(&stages, &taught),
-            learn_us: Percentiles::of(&mut learn),
-            predict_us: Percentiles::of(&mut predict),
-            solve_us: Percentiles::of(&mut solve),
-            state_bytes: learner.state_bytes(),
-            accuracy_after: stages.iter().map(Stage::accuracy).collect(),
-            class_accuracy: classes.into_iter().map(Tally::accuracy).collect(),
-        })
+        Ok(courses.into_iter().map(Course::report).collect())
     }
 
     /// The unit of every clip, and the task that first taught each unit: test
@@ -289,11 +267,6 @@ fn slices(rows: &[Vec<f32>]) -> Vec<&[f32]> {
     rows.iter().map(Vec::as_slice).collect()
 }
 
-/// Microseconds, to the nanosecond.
-fn microseconds_since(begin: Instant) -> f64 {
-    begin.elapsed().as_nanos() as f64 / 1e3
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -353,6 +326,48 @@ mod tests {
             let forgets = head.head == "finetune";
             assert_eq!(head.continual.final_accuracy < 0.6, forgets, "{head:?}");
             assert_eq!(head.continual.forgetting > 0.5, forgets, "{head:?}");
+        }
+    }
+
+    #[test]
+    fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
+        let dataset = dataset();
+        let evaluation = Evaluation {
+            protocol: Protocol::ClassIncremental,
+            heads: HeadKind::ALL.to_vec(),
+            rehearsal: Capacity::Examples(40),
+            seed: 0,
+            contract: contract_for(&dataset, Pool::Mean, Transform::None).unwrap(),
+        };
+        let mut told: Vec<(String, Vec<Standing>)> = Vec::new();
+        let mut learned = 0;
+        let report = evaluation.run(&dataset, &mut |progress| match progress {
+            Progress::Learning { done, .. } => {
+                assert_eq!(done, learned + 1);
+                learned = done;
+            }
+            Progress::Taught {
+                stage,
+                task,
+                standings,
+                ..
+            } => {
+                assert_eq!(stage, told.len());
+                assert_eq!(learned, (stage + 1) * HeadKind::ALL.len() * 30);
+                told.push((task.to_owned(), standings.to_vec()));
+            }
+            Progress::UpperBound => assert_eq!(told.len(), 4),
+        });
+        let report = report.unwrap();
+        for (stage, (task, standings)) in told.iter().enumerate() {
+            assert_eq!(task, &report.tasks[stage]);
+            for (standing, head) in standings.iter().zip(&report.heads) {
+                assert_eq!(standing.accuracy, head.accuracy_after[stage]);
+            }
+        }
+        let first = report.class_names.iter().position(|name| *name == told[0].0);
+        for (standing, head) in told[3].1.iter().zip(&report.heads) {
+            assert_eq!(standing.on_first_task, head.class_accuracy[first.unwrap()]);
         }
     }
 
