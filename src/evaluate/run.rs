@@ -365,7 +365,10 @@ mod tests {
                 assert_eq!(standing.accuracy, head.accuracy_after[stage]);
             }
         }
-        let first = report.class_names.iter().position(|name| *name == told[0].0);
+        let first = report
+            .class_names
+            .iter()
+            .position(|name| *name == told[0].0);
         for (standing, head) in told[3].1.iter().zip(&report.heads) {
             assert_eq!(standing.on_first_task, head.class_accuracy[first.unwrap()]);
         }
