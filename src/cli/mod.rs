@@ -62,6 +62,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// An error and what led to it, each said once; nothing follows a hint.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Most of our messages quote their cause already.
+        if !said.contains(&text) {
+            let colon = if said.is_empty() { "" } else { ": " };
+            said = said + colon + &text;
+        }
+        if said.contains("\nhint: ") {
+            break;
+        }
+    }
+    said
+}
+
 /// Whether an error is only that nobody reads our output any more.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     (error.chain())
