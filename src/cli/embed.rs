@@ -13,7 +13,7 @@ use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
 use ndarray_npy::WriteNpyExt;
-use serde_json::json;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::embedding::progress;
@@ -46,6 +46,16 @@ pub struct EmbedArgs {
     output: PathBuf,
 }
 
+/// One line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    rows: usize,
+    seconds: f64,
+    cpu_seconds: f64,
+    mode: String,
+}
+
 /// Runs the command.
 pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
@@ -63,13 +73,13 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         let started = ProcessTime::now();
         let heard = hear(&mut AudioFile::open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
-        let line = json!({
-            "path": name,
-            "rows": heard.windows.len() / card.embedding.size,
-            "seconds": heard.duration.as_secs_f64(),
-            "cpu_seconds": started.elapsed().as_secs_f64(),
-            "mode": backbone.execution().to_string(),
-        });
+        let line = serde_json::to_string(&Line {
+            path: &name,
+            rows: heard.windows.len() / card.embedding.size,
+            seconds: heard.duration.as_secs_f64(),
+            cpu_seconds: started.elapsed().as_secs_f64(),
+            mode: backbone.execution().to_string(),
+        })?;
         rows.extend(heard.windows);
         bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
         bar.inc(1);

@@ -9,11 +9,11 @@ use afield::control::{Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Listener, Window};
-use afield::signal::{Chunk, Decision};
+use afield::signal::{Chunk, Decision, Label};
 use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde_json::{Value, json};
+use serde::Serialize;
 
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
@@ -145,26 +145,45 @@ impl Ear {
     }
 }
 
+/// One decision, as a line of output.
+#[derive(Serialize)]
+struct DecisionLine<'a> {
+    time: f64,
+    start: f64,
+    label: Option<&'a Label>,
+    confidence: f32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    path: Option<&'a str>,
+}
+
 fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
     let mut out = io::stdout().lock();
     for event in events.drain(..) {
         let (label, confidence) = match &event.decision {
-            Decision::Known { label, confidence } => (json!(label), *confidence),
-            Decision::Abstain => (Value::Null, event.scores.best().map_or(0.0, |(_, p)| p)),
+            Decision::Known { label, confidence } => (Some(label), *confidence),
+            Decision::Abstain => (None, event.scores.best().map_or(0.0, |(_, p)| p)),
         };
-        let mut line = json!({
-            "time": event.end.as_secs_f64(),
-            "start": event.start.as_secs_f64(),
-            "label": label,
-            "confidence": confidence,
-        });
-        if let Some(path) = path {
-            line["path"] = json!(path);
-        }
-        writeln!(out, "{line}")?;
+        let line = DecisionLine {
+            time: event.end.as_secs_f64(),
+            start: event.start.as_secs_f64(),
+            label,
+            confidence,
+            path,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     // Whoever listens to us wants it now.
     Ok(out.flush()?)
+}
+
+/// One clip that was decided on and then learned, as a line of output.
+#[derive(Serialize)]
+struct LearnedLine<'a> {
+    time: f64,
+    label: Option<&'a Label>,
+    confidence: f32,
+    truth: &'a Label,
+    path: &'a str,
 }
 
 /// Clip by clip: first decide, then learn.
@@ -190,14 +209,14 @@ fn learn(
             .teach(truth, &heard, &name, now_unix_ms())
             .with_context(|| name.clone())?;
         time += heard.duration.as_secs_f64();
-        let line = json!({
-            "time": time,
-            "label": said,
-            "confidence": best.map_or(0.0, |(_, p)| p),
-            "truth": truth,
-            "path": name,
-        });
-        writeln!(out, "{line}")?;
+        let line = LearnedLine {
+            time,
+            label: said.as_ref(),
+            confidence: best.map_or(0.0, |(_, p)| p),
+            truth,
+            path: &name,
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
         out.flush()?;
     }
     Ok(())

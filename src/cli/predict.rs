@@ -5,9 +5,11 @@ use std::path::PathBuf;
 
 use afield::backbone::Mode;
 use afield::control::hear;
+use afield::signal::Label;
 use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use serde::Serialize;
 use serde_json::json;
 
 use super::learner::{LearnerPlace, load_backbone};
@@ -23,6 +25,15 @@ pub struct PredictArgs {
 
     #[command(flatten)]
     place: LearnerPlace,
+}
+
+/// One line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    label: Option<&'a Label>,
+    confidence: Option<f32>,
+    scores: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Runs the command.
@@ -48,13 +59,13 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                 .zip(&scores.0)
                 .map(|(label, &p)| (label.to_string(), json!(p)))
                 .collect();
-            let line = json!({
-                "path": name,
-                "label": best.map(|(label, _)| label),
-                "confidence": best.map(|(_, p)| p),
-                "scores": scores,
-            });
-            writeln!(out, "{line}")?;
+            let line = Line {
+                path: &name,
+                label: best.map(|(label, _)| label),
+                confidence: best.map(|(_, p)| p),
+                scores,
+            };
+            writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }
     }
     Ok(())
