@@ -1,5 +1,6 @@
 //! `afield embed`: clips in, embeddings out as one NumPy array.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,7 +9,7 @@ use afield::backbone::Mode;
 use afield::control::hear;
 use afield::model;
 use afield::source::{AudioFile, labelled_clips};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
@@ -61,7 +62,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // Made now, so that a folder that is not there costs no embedding.
-    let file = temporary(&args.output).context("--output")?;
+    let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {
         clips.extend(labelled_clips(path)?);
@@ -89,11 +90,18 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let mut writer = BufWriter::new(file.as_file());
     ArrayView2::from_shape(shape, &rows)?
         .write_npy(&mut writer)
-        .context("--output")?;
-    writer.flush().context("--output")?;
+        .map_err(|e| unwritable(&args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
     drop(writer);
-    file.persist(&args.output).context("--output")?;
+    (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
     Ok(())
+}
+
+fn unwritable(output: &Path, reason: &dyn Display) -> anyhow::Error {
+    anyhow!(
+        "--output: cannot write {}: {reason}\nhint: name a file in a folder that exists and is yours",
+        output.display()
+    )
 }
 
 /// A file beside `output` that takes its place when it is whole.
