@@ -14,7 +14,7 @@ fn main() -> ExitCode {
         // Whoever reads stdout has seen enough, as in `| head -1`.
         Err(error) if cli::is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("error: {}", cli::told(&error));
+            eprintln!("error: {}", cli::message(&error));
             ExitCode::FAILURE
         }
     }

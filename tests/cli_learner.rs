@@ -1,330 +1,585 @@
-//! The life of a learner by the command line, on spoken digits through the real
-//! speech embedding.
+//! A learner on the command line, from `init` to `listen`, run as a user runs it.
 
 mod models;
+mod recording;
 mod shared_data;
 
+use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use ndarray::Array2;
 use serde_json::Value;
+use tempfile::TempDir;
 
-/// A learner's folder and the recordings; `None` where a test has to skip.
-struct Place {
-    folder: tempfile::TempDir,
-    fsdd: PathBuf,
+/// A folder with a learner in it or soon to be, and the cache of the tests.
+struct Bench {
+    root: TempDir,
 }
 
-impl Place {
-    fn new(test: &str) -> Option<Self> {
-        models::real("speech-embedding", test)?;
-        let fsdd = shared_data::folder(test)?.join("fsdd");
-        let folder = tempfile::tempdir().unwrap();
-        Some(Self { folder, fsdd })
+impl Bench {
+    fn new() -> Self {
+        models::fixture("tiny");
+        let root = tempfile::tempdir().unwrap();
+        Self { root }
+    }
+
+    /// One with a learner on the tiny backbone, taught low and high tones.
+    fn taught() -> Self {
+        let bench = Self::new();
+        ok(bench.run(&["init", "box", "--backbone", "tiny"]));
+        for (label, hz) in [("low", 300.0), ("high", 3_000.0)] {
+            for seed in 0..4 {
+                let samples = recording::tone(16_000, hz + 10.0 * seed as f64, 0.5, seed);
+                bench.wav(&format!("{label}/{seed}.wav"), 16_000, &samples);
+            }
+            ok(bench.run(&["teach", label, label]));
+        }
+        bench
+    }
+
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
+        command
+            .args(arguments)
+            .current_dir(self.root.path())
+            .env("AFIELD_CACHE", models::cache().root())
+            .env("AFIELD_LEARNER", self.root.path().join("box"))
+            .stdin(Stdio::null());
+        command
     }
 
     fn run(&self, arguments: &[&str]) -> Output {
         self.command(arguments).output().unwrap()
     }
 
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
-        (command.args(arguments))
-            .env("AFIELD_CACHE", models::cache().root())
-            .env("AFIELD_LEARNER", self.folder.path().join("learner"));
-        command
+    fn path(&self, name: &str) -> PathBuf {
+        self.root.path().join(name)
     }
 
-    /// stdout of a run that must succeed, a JSON value a line.
-    fn lines(&self, arguments: &[&str]) -> Vec<Value> {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {output:?}");
-        json_lines(&output.stdout)
-    }
-
-    /// stderr of a run that must fail and print nothing else.
-    fn failure(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(!output.status.success(), "{arguments:?} succeeded");
-        assert!(output.stdout.is_empty(), "{arguments:?}: {output:?}");
-        String::from_utf8(output.stderr).unwrap()
-    }
-
-    fn clip(&self, digit: usize, speaker: &str, n: usize) -> String {
-        let path = self.fsdd.join(format!("{digit}/{speaker}_{n}.wav"));
-        path.to_str().unwrap().to_owned()
-    }
-
-    /// Three digits by two speakers, ten takes each.
-    fn taught(&self) {
-        let learner = self.folder.path().join("learner");
-        self.lines(&[
-            "init",
-            learner.to_str().unwrap(),
-            "--backbone",
-            "speech-embedding",
-        ]);
-        for (digit, label) in ["zero", "one", "two"].into_iter().enumerate() {
-            let clips: Vec<String> = (["jackson", "nicolas"].iter())
-                .flat_map(|speaker| (0..10).map(|n| self.clip(digit, speaker, n)))
-                .collect();
-            let mut arguments = vec!["teach", label];
-            arguments.extend(clips.iter().map(String::as_str));
-            self.lines(&arguments);
-        }
+    fn wav(&self, name: &str, rate: u32, samples: &[i16]) {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        recording::write_wav(&path, rate, samples);
     }
 }
 
-fn json_lines(bytes: &[u8]) -> Vec<Value> {
-    let text = std::str::from_utf8(bytes).unwrap();
+fn ok(output: Output) -> Output {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    output
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+fn lines(output: &Output) -> Vec<Value> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
     text.lines()
-        .map(|l| serde_json::from_str(l).unwrap())
+        .map(|line| serde_json::from_str(line).unwrap())
         .collect()
 }
 
-#[test]
-fn a_taught_learner_knows_clips_it_never_heard_and_says_what_it_knows() {
-    let Some(learner) = Place::new("a_taught_learner_knows_clips_it_never_heard") else {
-        return;
+/// The keys of each line of output, in the order in which they stand there.
+fn keys(output: &Output) -> Vec<Vec<String>> {
+    let text = std::str::from_utf8(&output.stdout).unwrap();
+    let keys_of = |line: &str| {
+        let object: Value = serde_json::from_str(line).unwrap();
+        let mut keys: Vec<String> = object.as_object().unwrap().keys().cloned().collect();
+        keys.sort_by_key(|key| line.find(&format!("\"{key}\":")));
+        keys
     };
-    learner.taught();
-    let mut right = 0;
-    for (digit, label) in ["zero", "one", "two"].into_iter().enumerate() {
-        let clips: Vec<String> = (20..30)
-            .map(|n| learner.clip(digit, "jackson", n))
-            .collect();
-        let mut arguments = vec!["predict"];
-        arguments.extend(clips.iter().map(String::as_str));
-        let lines = learner.lines(&arguments);
-        assert_eq!(lines.len(), 10);
-        for line in lines {
-            let sum: f64 = (line["scores"].as_object().unwrap().values())
-                .map(|p| p.as_f64().unwrap())
-                .sum();
-            assert!((sum - 1.0).abs() < 1e-5);
-            right += usize::from(line["label"] == label);
-        }
-    }
-    assert!(right >= 27, "{right} of 30 right");
-    let status = &learner.lines(&["status", "--json"])[0];
-    assert_eq!(
-        (&status["examples"], &status["backbone"]),
-        (&60.into(), &"speech-embedding".into())
-    );
-    assert_eq!(
-        status["classes"][1],
-        serde_json::json!({"label": "one", "examples": 20})
-    );
+    text.lines().map(keys_of).collect()
+}
 
-    // The same clips again change nothing; another label corrects.
-    let clip = learner.clip(0, "jackson", 0);
-    let again = learner.run(&["teach", "zero", &clip]);
-    assert!(String::from_utf8_lossy(&again.stderr).contains("0 new, 0 corrected, 1 known already"));
-    let corrected = learner.run(&["teach", "nought", &clip]);
-    assert!(String::from_utf8_lossy(&corrected.stderr).contains("was zero, is nought"));
-    let status = &learner.lines(&["status", "--json"])[0];
-    assert_eq!(status["examples"], 60);
-    assert_eq!(status["classes"].as_array().unwrap().len(), 4);
+fn fsdd(shared: &Path, digit: u32, speaker: &str, take: u32) -> String {
+    let path = shared.join(format!("fsdd/{digit}/{speaker}_{take}.wav"));
+    path.to_str().unwrap().to_owned()
 }
 
 #[test]
-fn a_file_and_the_same_samples_on_stdin_are_heard_the_same() {
-    let Some(learner) = Place::new("a_file_and_the_same_samples_on_stdin") else {
+fn three_spoken_digits_of_two_people_are_taught_and_told_apart() {
+    let test = "spoken digits on the command line";
+    let (Some(shared), Some(_)) = (
+        shared_data::folder(test),
+        models::real("speech-embedding", test),
+    ) else {
         return;
     };
-    learner.taught();
-    // Twenty takes in a row, as one recording of 8 kHz.
-    let mut pcm = Vec::new();
-    for n in 30..50 {
-        let wav = std::fs::read(learner.clip(n % 3, "nicolas", n)).unwrap();
-        pcm.extend_from_slice(&wav[44..]);
+    let bench = Bench::new();
+    ok(bench.run(&["init", "box", "--backbone", "speech-embedding"]));
+    let (digits, speakers) = ([0, 3, 7], ["jackson", "theo"]);
+    for digit in digits {
+        let clips: Vec<String> = (speakers.iter())
+            .flat_map(|speaker| (0..6).map(|take| fsdd(&shared, digit, speaker, take)))
+            .collect();
+        let label = digit.to_string();
+        let mut arguments = vec!["teach", &label];
+        arguments.extend(clips.iter().map(String::as_str));
+        let said = stderr(&ok(bench.run(&arguments)));
+        assert_eq!(
+            said,
+            format!("{digit}: 12 new, 0 corrected, 0 known already\n")
+        );
     }
-    let mut wav = b"RIFF".to_vec();
-    wav.extend((36 + pcm.len() as u32).to_le_bytes());
-    wav.extend(b"WAVEfmt \x10\0\0\0\x01\0\x01\0\x40\x1f\0\0\x80\x3e\0\0\x02\0\x10\0data");
-    wav.extend((pcm.len() as u32).to_le_bytes());
-    wav.extend_from_slice(&pcm);
-    let path = learner.folder.path().join("digits.wav");
-    std::fs::write(&path, wav).unwrap();
-    let source = format!("wav:{}", path.display());
-    let mut from_file = learner.lines(&["listen", "--source", &source]);
-    assert!(from_file.len() > 5, "{} events", from_file.len());
 
-    let mut child = learner
-        .command(&["listen", "--source", "stdin", "--format", "s16le:8000:1"])
+    let mut clips = Vec::new();
+    for digit in digits {
+        for speaker in speakers {
+            clips.extend((10..20).map(|take| (digit, fsdd(&shared, digit, speaker, take))));
+        }
+    }
+    let mut arguments = vec!["predict"];
+    arguments.extend(clips.iter().map(|(_, clip)| clip.as_str()));
+    let output = ok(bench.run(&arguments));
+    let said = lines(&output);
+    assert_eq!(said.len(), 60);
+    assert!(
+        keys(&output)
+            .iter()
+            .all(|keys| keys[..] == ["path", "label", "confidence", "scores"])
+    );
+    let mut right = 0;
+    for ((digit, clip), line) in clips.iter().zip(&said) {
+        assert_eq!(line["path"], clip.as_str());
+        right += usize::from(line["label"] == digit.to_string());
+        let scores = line["scores"].as_object().unwrap();
+        let sum: f64 = scores.values().map(|p| p.as_f64().unwrap()).sum();
+        assert!(scores.len() == 3 && (sum - 1.0).abs() < 1e-4, "{line}");
+        let best = &scores[line["label"].as_str().unwrap()];
+        assert!((best.as_f64().unwrap() - line["confidence"].as_f64().unwrap()).abs() < 1e-6);
+    }
+    println!("{right} of 60 unheard takes right");
+    assert!(right > 48, "{right} of 60");
+
+    // Real words through the ear, at the file's own 8 kHz.
+    let (digit, clip) = &clips[0];
+    let heard = lines(&ok(bench.run(&[
+        "listen",
+        "--source",
+        &format!("wav:{clip}"),
+    ])));
+    assert!(!heard.is_empty());
+    println!("{digit} heard as {heard:?}");
+}
+
+#[test]
+fn status_says_what_the_learner_is_and_knows() {
+    let bench = Bench::taught();
+    let output = ok(bench.run(&["status", "--json"]));
+    let status = &lines(&output)[0];
+    let expected = [
+        "backbone",
+        "backbone_sha256",
+        "contract",
+        "pool",
+        "transform",
+        "features",
+        "head",
+        "seed",
+        "examples",
+        "operations",
+        "classes",
+        "rehearsal",
+        "state_bytes",
+        "disk_bytes",
+        "created_unix_ms",
+    ];
+    let mut keys: Vec<&String> = status.as_object().unwrap().keys().collect();
+    let mut wanted = expected.to_vec();
+    (keys.sort(), wanted.sort());
+    assert_eq!(keys, wanted);
+    assert_eq!(
+        (&status["examples"], &status["features"]),
+        (&8.into(), &32.into())
+    );
+    assert_eq!(
+        status["classes"][0],
+        serde_json::json!({"label": "low", "examples": 4})
+    );
+    let text = String::from_utf8(ok(bench.run(&["status"])).stdout).unwrap();
+    assert!(
+        text.contains("tiny") && text.contains("8 in 2 classes"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_clip_taught_again_is_known_and_taught_otherwise_is_corrected() {
+    let bench = Bench::taught();
+    let said = stderr(&ok(bench.run(&["teach", "low", "low"])));
+    assert_eq!(said, "low: 0 new, 0 corrected, 4 known already\n");
+    // The same recording under another name is the same clip.
+    fs::copy(bench.path("low/0.wav"), bench.path("renamed.wav")).unwrap();
+    let said = stderr(&ok(bench.run(&["teach", "high", "renamed.wav"])));
+    assert_eq!(
+        said,
+        "renamed.wav: was low, is high\nhigh: 0 new, 1 corrected, 0 known already\n"
+    );
+    let status = &lines(&ok(bench.run(&["status", "--json"])))[0];
+    assert_eq!(status["classes"][0]["examples"], 3);
+    assert_eq!(status["classes"][1]["examples"], 5);
+    assert_eq!(status["operations"], 10);
+}
+
+#[test]
+fn what_was_taught_is_recognised() {
+    let bench = Bench::taught();
+    for (label, hz) in [("low", 325.0), ("high", 2_990.0)] {
+        for rate in [8_000, 16_000, 44_100] {
+            let name = format!("{label}-{rate}.wav");
+            bench.wav(&name, rate, &recording::tone(rate, hz, 0.5, 77));
+            let said = lines(&ok(bench.run(&["predict", &name])));
+            assert_eq!(said[0]["label"], label, "{said:?}");
+        }
+    }
+}
+
+fn listen_to_bytes(bench: &Bench, arguments: &[&str], bytes: &[u8]) -> Output {
+    let mut child = bench
+        .command(arguments)
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
         .spawn()
         .unwrap();
     let mut stdin = child.stdin.take().unwrap();
-    // Odd pieces: the cut of the stream must not matter.
-    for piece in pcm.chunks(777) {
+    // In odd pieces, as a pipe may deliver them.
+    for piece in bytes.chunks(3_001) {
         stdin.write_all(piece).unwrap();
     }
     drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success());
-    for event in &mut from_file {
-        event.as_object_mut().unwrap().remove("path").unwrap();
-    }
-    assert_eq!(from_file, json_lines(&output.stdout));
-    let times: Vec<f64> = from_file
-        .iter()
-        .map(|e| e["time"].as_f64().unwrap())
-        .collect();
-    assert!(times.is_sorted());
+    ok(child.wait_with_output().unwrap())
 }
 
 #[test]
-fn a_labelled_folder_is_learned_while_it_is_listened_to() {
-    let Some(learner) = Place::new("a_labelled_folder_is_learned") else {
-        return;
-    };
-    let clips = learner.folder.path().join("clips");
-    for digit in 0..3 {
-        let class = clips.join(digit.to_string());
-        std::fs::create_dir_all(&class).unwrap();
-        for n in 0..4 {
-            let name = format!("theo_{n}.wav");
-            std::fs::copy(learner.clip(digit, "theo", n), class.join(name)).unwrap();
+fn a_file_and_the_same_pcm_on_stdin_give_the_same_events() {
+    let bench = Bench::taught();
+    for rate in [8_000, 16_000, 44_100] {
+        let mut samples = recording::tone(rate, 300.0, 3.0, 1);
+        samples.extend(recording::tone(rate, 3_000.0, 2.0, 2));
+        bench.wav("long.wav", rate, &samples);
+        let file = ok(bench.run(&["listen", "--source", "wav:long.wav"]));
+        let format = format!("s16le:{rate}:1");
+        let arguments = ["listen", "--source", "stdin", "--format", &format];
+        let stdin = listen_to_bytes(&bench, &arguments, &recording::pcm(&samples));
+        assert!(keys(&file)[0] == ["time", "start", "label", "confidence", "path"]);
+        assert!(keys(&stdin)[0] == ["time", "start", "label", "confidence"]);
+        let mut events = lines(&file);
+        for event in &mut events {
+            assert_eq!(
+                event.as_object_mut().unwrap().remove("path").unwrap(),
+                "long.wav"
+            );
+        }
+        assert_eq!(events, lines(&stdin), "at {rate} Hz");
+        // A decision every half second, on about half a second each.
+        assert!((9..=10).contains(&events.len()), "{} events", events.len());
+        let time = |event: &Value, key: &str| event[key].as_f64().unwrap();
+        for event in &events {
+            let (start, end) = (time(event, "start"), time(event, "time"));
+            assert!((0.4..0.6).contains(&(end - start)) && end <= 5.0, "{event}");
+            if end < 3.0 {
+                assert_eq!(event["label"], "low", "{event}");
+            }
+            if start > 3.1 {
+                assert_eq!(event["label"], "high", "{event}");
+            }
+        }
+        assert!(
+            events
+                .windows(2)
+                .all(|e| time(&e[0], "time") < time(&e[1], "time"))
+        );
+    }
+}
+
+#[test]
+fn listening_to_labelled_clips_learns_each_after_deciding_on_it() {
+    let bench = Bench::new();
+    ok(bench.run(&["init", "box", "--backbone", "tiny"]));
+    for (label, hz) in [("low", 300.0), ("high", 3_000.0)] {
+        for seed in 0..5 {
+            let name = format!("clips/{label}/{seed}.wav");
+            bench.wav(&name, 16_000, &recording::tone(16_000, hz, 0.5, seed));
         }
     }
-    let dir = learner.folder.path().join("learner");
-    learner.lines(&[
-        "init",
-        dir.to_str().unwrap(),
-        "--backbone",
-        "speech-embedding",
-    ]);
-    let source = format!("dir:{}", clips.display());
-    let lines = learner.lines(&["listen", "--source", &source, "--learn"]);
-    assert_eq!(lines.len(), 12);
-    assert!(lines[0]["label"].is_null(), "nothing was known yet");
-    assert_eq!(
-        (&lines[1]["label"], &lines[1]["truth"]),
-        (&"0".into(), &"0".into())
-    );
-    assert_eq!(learner.lines(&["status", "--json"])[0]["examples"], 12);
-    let error = learner.failure(&["listen", "--source", "stdin", "--learn"]);
+    let output = ok(bench.run(&["listen", "--source", "dir:clips", "--learn"]));
+    let said = lines(&output);
     assert!(
-        error.contains("--learn") && error.contains("hint:"),
-        "{error}"
+        keys(&output)
+            .iter()
+            .all(|keys| keys[..] == ["time", "label", "confidence", "truth", "path"])
     );
+    assert_eq!(said.len(), 10);
+    // Nothing is known at first, and `low` comes as a surprise.
+    assert_eq!(
+        (&said[0]["label"], &said[0]["truth"]),
+        (&Value::Null, &"high".into())
+    );
+    assert_eq!(
+        (&said[5]["label"], &said[5]["truth"]),
+        (&"high".into(), &"low".into())
+    );
+    assert!(said[8..].iter().all(|line| line["label"] == line["truth"]));
+    assert_eq!(said[9]["time"], 5.0);
+    let status = &lines(&ok(bench.run(&["status", "--json"])))[0];
+    assert_eq!(status["examples"], 10);
 }
 
 #[test]
-fn embeddings_of_both_modes_agree_and_are_counted() {
-    let Some(learner) = Place::new("embeddings_of_both_modes_agree") else {
-        return;
-    };
-    let embed = |mode: &str| -> (Vec<Value>, ndarray::Array2<f32>) {
-        let out = learner.folder.path().join(format!("{mode}.npy"));
-        let (a, b) = (learner.clip(3, "theo", 0), learner.clip(4, "theo", 0));
-        let lines = learner.lines(&[
+fn what_cannot_be_done_is_said_with_a_hint_and_nothing_on_stdout() {
+    let bench = Bench::taught();
+    fs::write(
+        bench.path("text.wav"),
+        "this is no sound at all\n".repeat(50),
+    )
+    .unwrap();
+    fs::write(bench.path("empty.wav"), "").unwrap();
+    fs::create_dir(bench.path("nothing")).unwrap();
+    bench.wav(
+        "loose/a.wav",
+        16_000,
+        &recording::tone(16_000, 300.0, 0.5, 1),
+    );
+    recording::write_wav(&bench.path("none.wav"), 16_000, &[]);
+    let cold = tempfile::tempdir().unwrap();
+    let cold = cold.path().to_str().unwrap();
+    ok(bench.run(&["init", "fresh", "--backbone", "tiny"]));
+    let cases: &[(&[&str], &[&str])] = &[
+        (
+            &["status", "--learner", "nowhere"],
+            &["--learner", "nowhere"],
+        ),
+        (
+            &["predict", "low/0.wav", "--learner", "nowhere"],
+            &["--learner", "nowhere"],
+        ),
+        (
+            &["predict", "low/0.wav", "--learner", "fresh"],
+            &["no class"],
+        ),
+        (&["init", "box", "--backbone", "tiny"], &["box"]),
+        (
+            &["init", "new", "--backbone", "tinny"],
+            &["--backbone", "tinny", "tiny"],
+        ),
+        (
+            &[
+                "init",
+                "new",
+                "--backbone",
+                "speech-embedding",
+                "--cache-dir",
+                cold,
+            ],
+            &["--backbone", "speech-embedding", "afield model get"],
+        ),
+        (&["predict", "missing.wav"], &["missing.wav"]),
+        (&["predict", "text.wav"], &["text.wav"]),
+        (&["predict", "empty.wav"], &["empty.wav"]),
+        (&["predict", "none.wav"], &["none.wav"]),
+        (&["predict", "nothing"], &["nothing"]),
+        (&["teach", "low", "missing.wav"], &["missing.wav"]),
+        (&["teach", "low", "text.wav"], &["text.wav"]),
+        (&["teach", "low", "none.wav"], &["none.wav"]),
+        (&["listen", "--source", "wav:missing.wav"], &["missing.wav"]),
+        (&["listen", "--source", "wav:text.wav"], &["text.wav"]),
+        (
+            &["listen", "--source", "dir:nothing"],
+            &["--source", "nothing"],
+        ),
+        (
+            &["listen", "--source", "dir:loose", "--learn"],
+            &["--learn", "a.wav"],
+        ),
+        (
+            &["listen", "--source", "stdin", "--learn"],
+            &["--learn", "stdin"],
+        ),
+        (
+            &["embed", "low/0.wav", "--backbone", "tinny", "-o", "o.npy"],
+            &["--backbone", "tinny"],
+        ),
+        (
+            &[
+                "embed",
+                "low/0.wav",
+                "--backbone",
+                "padded",
+                "--mode",
+                "streaming",
+                "-o",
+                "o.npy",
+            ],
+            &["--backbone", "--mode windowed"],
+        ),
+        (
+            &[
+                "embed",
+                "low/0.wav",
+                "--backbone",
+                "tiny",
+                "-o",
+                "nowhere/o.npy",
+            ],
+            &["--output", "nowhere"],
+        ),
+        (
+            &["embed", "low/0.wav", "--backbone", "tiny", "-o", "nothing"],
+            &["--output", "nothing"],
+        ),
+        (
+            &["embed", "text.wav", "--backbone", "tiny", "-o", "o.npy"],
+            &["text.wav"],
+        ),
+    ];
+    models::fixture("padded");
+    let mut wrong = Vec::new();
+    for (arguments, words) in cases {
+        let output = bench.run(arguments);
+        let said = stderr(&output);
+        println!("afield {}\n{said}", arguments.join(" "));
+        let sound = output.status.code() == Some(1)
+            && output.stdout.is_empty()
+            && said.starts_with("error: ")
+            && words.iter().all(|word| said.contains(word))
+            && said.matches("\nhint: ").count() == 1
+            && said.lines().count() == 2;
+        if !sound {
+            wrong.push(format!("afield {}\n{said}", arguments.join(" ")));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(!bench.path("o.npy").exists() && !bench.path("new").exists());
+}
+
+#[test]
+fn arguments_that_are_none_are_usage_errors() {
+    let bench = Bench::taught();
+    let cases: &[(&[&str], &str)] = &[
+        (&["listen", "--source", "mic"], "--source"),
+        (&["listen", "--source", "wav:"], "--source"),
+        (&["listen", "--source", "stdin", "--every", "0"], "--every"),
+        (
+            &["listen", "--source", "stdin", "--every", "nan"],
+            "--every",
+        ),
+        (
+            &["listen", "--source", "stdin", "--min-confidence", "2"],
+            "--min-confidence",
+        ),
+        (
+            &["listen", "--source", "stdin", "--format", "mp3:1:1"],
+            "--format",
+        ),
+        (&["teach", " padded ", "low/0.wav"], "padded"),
+        (
+            &["init", "x", "--backbone", "tiny", "--head", "brain"],
+            "--head",
+        ),
+        (
+            &[
+                "embed",
+                "low",
+                "--backbone",
+                "tiny",
+                "-o",
+                "o.npy",
+                "--mode",
+                "fast",
+            ],
+            "--mode",
+        ),
+    ];
+    for (arguments, word) in cases {
+        let output = bench.run(arguments);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(2), "{said}");
+        assert!(output.stdout.is_empty() && said.contains(word), "{said}");
+    }
+}
+
+#[test]
+fn embeddings_are_an_array_with_a_line_for_each_file() {
+    let bench = Bench::taught();
+    let embed = |mode: &str, out: &str| {
+        let arguments = [
             "embed",
-            &a,
-            &b,
+            "low",
+            "high",
             "--backbone",
-            "speech-embedding",
+            "tiny",
             "--mode",
             mode,
             "-o",
-            out.to_str().unwrap(),
-        ]);
-        (lines, ndarray_npy::read_npy(out).unwrap())
+            out,
+        ];
+        ok(bench.run(&arguments))
     };
-    let (lines, streaming) = embed("streaming");
-    let (_, windowed) = embed("windowed");
-    assert_eq!(lines.len(), 2);
-    let rows: u64 = lines.iter().map(|l| l["rows"].as_u64().unwrap()).sum();
-    assert_eq!(streaming.dim(), (rows as usize, 96));
-    let difference = (&streaming - &windowed)
-        .mapv(f32::abs)
-        .into_iter()
-        .fold(0.0, f32::max);
-    println!("max abs difference of the modes: {difference:e}");
-    assert!(difference < 1e-3);
-    for key in ["path", "seconds", "cpu_seconds"] {
-        assert!(!lines[0][key].is_null(), "{key}");
+    let (streaming, windowed) = (embed("streaming", "s.npy"), embed("windowed", "w.npy"));
+    let read = |name: &str| -> Array2<f32> { ndarray_npy::read_npy(bench.path(name)).unwrap() };
+    let (s, w) = (read("s.npy"), read("w.npy"));
+    // Half a second: 8,000 samples, a field of 2,640, hops of 640.
+    assert_eq!(s.dim(), (8 * ((8_000 - 2_640) / 640 + 1), 16));
+    assert_eq!(s.dim(), w.dim());
+    let largest = (&s - &w).iter().fold(0.0f32, |m, d| m.max(d.abs()));
+    println!("streaming and windowed files differ by {largest:.1e}");
+    assert!(
+        s.iter().all(|x| x.is_finite()) && largest < 1e-4,
+        "{largest}"
+    );
+    for (output, mode) in [(&streaming, "streaming"), (&windowed, "windowed")] {
+        assert!(
+            keys(output)
+                .iter()
+                .all(|keys| keys[..] == ["path", "rows", "seconds", "cpu_seconds", "mode"])
+        );
+        let said = lines(output);
+        assert_eq!(said.len(), 8);
+        assert!(
+            said.iter()
+                .all(|l| l["mode"] == mode && l["rows"] == 9 && l["seconds"] == 0.5)
+        );
+        assert_eq!(said[0]["path"], "low/0.wav");
     }
-    let clip = learner.clip(3, "theo", 0);
-    let absent = learner.folder.path().join("absent/out.npy");
-    let error = learner.failure(&[
-        "embed",
-        &clip,
-        "--backbone",
-        "speech-embedding",
-        "-o",
-        absent.to_str().unwrap(),
-    ]);
-    assert!(error.contains("--output"), "{error}");
+    // Nothing but what was asked for is left behind.
+    let count = fs::read_dir(bench.root.path()).unwrap().count();
+    assert_eq!(count, ["box", "low", "high", "s.npy", "w.npy"].len());
 }
 
 #[test]
-fn every_wrong_word_is_named_and_comes_with_a_hint() {
-    let empty = tempfile::tempdir().unwrap();
-    let text = empty.path().join("notes.wav");
-    std::fs::write(&text, "kettle at noon, no rain").unwrap();
-    let (card, _) = models::fixture("tiny");
-    let dir = empty.path().join("learner");
-    let contract = afield::control::backbone_contract(&card, None, None).unwrap();
-    afield::control::Session::create(&dir, card, contract, Default::default(), 0).unwrap();
-    let failure = |learner: &Path, cache: &Path, arguments: &[&str]| -> String {
-        let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-            .args(arguments)
-            .env("AFIELD_CACHE", cache)
-            .env("AFIELD_LEARNER", learner)
-            .output()
-            .unwrap();
-        assert!(
-            !output.status.success() && output.stdout.is_empty(),
-            "{output:?}"
-        );
-        String::from_utf8(output.stderr).unwrap()
+fn whoever_stops_reading_is_no_error() {
+    let bench = Bench::taught();
+    let mut child = bench
+        .command(&["predict", "low", "high"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    drop(child.stdout.take());
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{}", stderr(&output));
+    assert_eq!(stderr(&output), "");
+}
+
+#[test]
+fn the_help_is_what_it_was() {
+    let help = |arguments: &[&str]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
+        command.args(arguments).arg("--help");
+        // The help shows what the environment sets.
+        for key in ["AFIELD_CACHE", "AFIELD_LEARNER", "AFIELD_PYTHON", "COLUMNS"] {
+            command.env_remove(key);
+        }
+        String::from_utf8(ok(command.output().unwrap()).stdout).unwrap()
     };
-    let (known, text) = (models::cache(), text.to_str().unwrap());
-    let none = empty.path().join("none");
-    let absent = none.to_str().unwrap();
-    for (cache, learner, arguments, words) in [
-        (known.root(), none.as_path(), &["status"][..], "--learner"),
-        (
-            known.root(),
-            dir.as_path(),
-            &["init", absent, "--backbone", "bats"],
-            "--backbone",
-        ),
-        (
-            none.as_path(),
-            dir.as_path(),
-            &["init", absent, "--backbone", "yamnet"],
-            "--backbone",
-        ),
-        (
-            known.root(),
-            dir.as_path(),
-            &["teach", "kettle", text],
-            "notes.wav",
-        ),
-        (known.root(), dir.as_path(), &["predict", text], "no class"),
-        (
-            known.root(),
-            dir.as_path(),
-            &["teach", "kettle", absent],
-            "none",
-        ),
-        (
-            known.root(),
-            dir.as_path(),
-            &["listen", "--source", "dir:/absent"],
-            "--source",
-        ),
+    insta::assert_snapshot!("help", help(&[]));
+    for command in [
+        "demo", "init", "teach", "predict", "listen", "status", "embed", "evaluate", "model",
     ] {
-        let error = failure(learner, cache, arguments);
-        assert!(error.contains(words), "{arguments:?}: {error}");
-        assert!(
-            error.contains("hint:") || words == "none" || words == "--source",
-            "{arguments:?}: {error}"
-        );
+        insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }
 }

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 pub enum BackboneError {
     /// The file cannot be read.
-    #[error("cannot read the model {}: {source}", path.display())]
+    #[error("cannot read the model {}: {source}\nhint: check its name and whose it is", path.display())]
     Read {
         /// The file.
         path: PathBuf,

@@ -1,5 +1,6 @@
 //! `afield embed`: clips in, embeddings out as one NumPy array.
 
+use std::fmt::Display;
 use std::fs;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
@@ -8,12 +9,12 @@ use afield::backbone::Mode;
 use afield::control::hear;
 use afield::model;
 use afield::source::{AudioFile, labelled_clips};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
 use ndarray_npy::WriteNpyExt;
-use serde_json::json;
+use serde::Serialize;
 use tempfile::NamedTempFile;
 
 use super::embedding::progress;
@@ -46,12 +47,22 @@ pub struct EmbedArgs {
     output: PathBuf,
 }
 
+/// One line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    rows: usize,
+    seconds: f64,
+    cpu_seconds: f64,
+    mode: String,
+}
+
 /// Runs the command.
 pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // Made now, so that a folder that is not there costs no embedding.
-    let file = temporary(&args.output).context("--output")?;
+    let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {
         clips.extend(labelled_clips(path)?);
@@ -63,13 +74,13 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         let started = ProcessTime::now();
         let heard = hear(&mut AudioFile::open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
-        let line = json!({
-            "path": name,
-            "rows": heard.windows.len() / card.embedding.size,
-            "seconds": heard.duration.as_secs_f64(),
-            "cpu_seconds": started.elapsed().as_secs_f64(),
-            "mode": backbone.execution().to_string(),
-        });
+        let line = serde_json::to_string(&Line {
+            path: &name,
+            rows: heard.windows.len() / card.embedding.size,
+            seconds: heard.duration.as_secs_f64(),
+            cpu_seconds: started.elapsed().as_secs_f64(),
+            mode: backbone.execution().to_string(),
+        })?;
         rows.extend(heard.windows);
         bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
         bar.inc(1);
@@ -79,11 +90,18 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let mut writer = BufWriter::new(file.as_file());
     ArrayView2::from_shape(shape, &rows)?
         .write_npy(&mut writer)
-        .context("--output")?;
-    writer.flush().context("--output")?;
+        .map_err(|e| unwritable(&args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
     drop(writer);
-    file.persist(&args.output).context("--output")?;
+    (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
     Ok(())
+}
+
+fn unwritable(output: &Path, reason: &dyn Display) -> anyhow::Error {
+    anyhow!(
+        "--output: cannot write {}: {reason}\nhint: name a file in a folder that exists and is yours",
+        output.display()
+    )
 }
 
 /// A file beside `output` that takes its place when it is whole.

@@ -145,19 +145,13 @@ impl Ear {
     }
 }
 
-/// One decision, as it is printed.
+/// One decision, as a line of output.
 #[derive(Serialize)]
-struct Line<'a> {
-    /// Where the stretch of sound ended, in seconds.
+struct DecisionLine<'a> {
     time: f64,
-    /// Where it began.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    start: Option<f64>,
+    start: f64,
     label: Option<&'a Label>,
     confidence: f32,
-    /// The label that came with the clip.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    truth: Option<&'a Label>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
 }
@@ -169,18 +163,27 @@ fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
             Decision::Known { label, confidence } => (Some(label), *confidence),
             Decision::Abstain => (None, event.scores.best().map_or(0.0, |(_, p)| p)),
         };
-        let line = Line {
+        let line = DecisionLine {
             time: event.end.as_secs_f64(),
-            start: Some(event.start.as_secs_f64()),
+            start: event.start.as_secs_f64(),
             label,
             confidence,
-            truth: None,
             path,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
     }
     // Whoever listens to us wants it now.
     Ok(out.flush()?)
+}
+
+/// One clip that was decided on and then learned, as a line of output.
+#[derive(Serialize)]
+struct LearnedLine<'a> {
+    time: f64,
+    label: Option<&'a Label>,
+    confidence: f32,
+    truth: &'a Label,
+    path: &'a str,
 }
 
 /// Clip by clip: first decide, then learn.
@@ -206,13 +209,12 @@ fn learn(
             .teach(truth, &heard, &name, now_unix_ms())
             .with_context(|| name.clone())?;
         time += heard.duration.as_secs_f64();
-        let line = Line {
+        let line = LearnedLine {
             time,
-            start: None,
             label: said.as_ref(),
             confidence: best.map_or(0.0, |(_, p)| p),
-            truth: Some(truth),
-            path: Some(&name),
+            truth,
+            path: &name,
         };
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
         out.flush()?;

@@ -67,6 +67,23 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
+/// An error and what led to it, each said once; nothing follows a hint.
+pub fn message(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Most of our messages quote their cause already.
+        if !said.contains(&text) {
+            let colon = if said.is_empty() { "" } else { ": " };
+            said = said + colon + &text;
+        }
+        if said.contains("\nhint: ") {
+            break;
+        }
+    }
+    said
+}
+
 /// Whether an error is only that nobody reads our output any more.
 pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
     (error.chain())
@@ -74,32 +91,16 @@ pub fn is_closed_pipe(error: &anyhow::Error) -> bool {
         .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
 }
 
-/// An error and its causes in one text, from what was done to what went wrong.
-///
-/// Our errors tell their cause themselves, before their hint; a cause is not
-/// told twice.
-pub fn told(error: &anyhow::Error) -> String {
-    let mut text = String::new();
-    for cause in error.chain().map(ToString::to_string) {
-        if text.is_empty() {
-            text = cause;
-        } else if !text.contains(&cause) {
-            text = format!("{text}: {cause}");
-        }
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
-    use super::told;
+    use super::message;
 
     #[test]
     fn a_cause_that_the_error_tells_is_not_told_again() {
         let cause = std::io::Error::other("no room");
         let error = anyhow::Error::new(cause).context("cannot write: no room\nhint: make some");
-        assert_eq!(told(&error), "cannot write: no room\nhint: make some");
+        assert_eq!(message(&error), "cannot write: no room\nhint: make some");
         let error = anyhow::anyhow!("inner").context("outer");
-        assert_eq!(told(&error), "outer: inner");
+        assert_eq!(message(&error), "outer: inner");
     }
 }

@@ -1,6 +1,5 @@
 //! `afield predict`: clips in, what they are out.
 
-use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::PathBuf;
 
@@ -11,6 +10,7 @@ use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
+use serde_json::json;
 
 use super::learner::{LearnerPlace, load_backbone};
 use super::model::Places;
@@ -27,14 +27,13 @@ pub struct PredictArgs {
     place: LearnerPlace,
 }
 
-/// What a clip is, as it is printed.
+/// One line of output.
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
     label: Option<&'a Label>,
     confidence: Option<f32>,
-    /// Probability of every class, by label.
-    scores: BTreeMap<&'a Label, f32>,
+    scores: serde_json::Map<String, serde_json::Value>,
 }
 
 /// Runs the command.
@@ -56,11 +55,15 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
             let best = scores
                 .best()
                 .and_then(|(class, p)| Some((classes.get(class)?, p)));
+            let scores: serde_json::Map<String, serde_json::Value> = (classes.iter())
+                .zip(&scores.0)
+                .map(|(label, &p)| (label.to_string(), json!(p)))
+                .collect();
             let line = Line {
                 path: &name,
                 label: best.map(|(label, _)| label),
                 confidence: best.map(|(_, p)| p),
-                scores: classes.iter().zip(scores.0.iter().copied()).collect(),
+                scores,
             };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }

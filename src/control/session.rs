@@ -247,6 +247,21 @@ impl Session {
         }
     }
 
+    /// Forgets what memory holds beyond the log.
+    ///
+    /// Where the log cannot be read either, memory is left as it was after some
+    /// operation of the log, from which the next [`Self::catch_up`] goes on.
+    fn go_back_to_the_log(&mut self) -> Result<(), SessionError> {
+        let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
+        (self.learner, self.seen) = (Learner::new(contract.clone(), settings)?, 0);
+        if let Ok(restored) = restore(&self.store, contract) {
+            (self.learner, self.seen) = restored;
+        }
+        // A failure here is met, and told, by whoever asks next.
+        let _ = self.catch_up();
+        Ok(())
+    }
+
     /// Learns and stores `operations`, all or none.
     ///
     /// They are learned first: an operation that the learner refuses must
@@ -263,9 +278,7 @@ impl Session {
                 Ok(())
             }
             Err(error) => {
-                let contract = self.learner.contract().clone();
-                (self.learner, self.seen) = restore(&self.store, contract)?;
-                self.catch_up()?;
+                self.go_back_to_the_log()?;
                 Err(error)
             }
         }
@@ -325,7 +338,7 @@ pub enum SessionError {
         reason: String,
     },
     /// The source ended without a sample.
-    #[error("there is no sound in it")]
+    #[error("there is no sound in it\nhint: remove it or record it again")]
     Silent,
     /// Other processes store faster than this one can follow.
     #[error("other processes keep teaching this learner\nhint: try again when they are done")]

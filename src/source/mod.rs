@@ -53,7 +53,7 @@ impl<S: Source + ?Sized> Source for Box<S> {
 #[non_exhaustive]
 pub enum SourceError {
     /// The operating system refuses.
-    #[error("cannot read {}: {error}", path.display())]
+    #[error("cannot read {}: {error}\nhint: check its name and whose it is", path.display())]
     Io {
         /// The file or folder.
         path: PathBuf,

@@ -10,7 +10,7 @@ use super::OperationId;
 #[non_exhaustive]
 pub enum StoreError {
     /// The folder cannot be made.
-    #[error("cannot make the folder {}: {source}", path.display())]
+    #[error("cannot make the folder {}: {source}\nhint: choose another folder, or check whose this one is", path.display())]
     Io {
         /// The folder.
         path: PathBuf,
@@ -31,7 +31,7 @@ pub enum StoreError {
     },
     /// The file is a database of something else, or of an `init` that was cut
     /// off.
-    #[error("{} holds no learner's tables\nhint: if `afield init` was interrupted here, run it again", path.display())]
+    #[error("{} holds no learner's tables\nhint: if `afield init` was interrupted here, run it again; else choose another folder", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -77,10 +77,14 @@ fn hint(error: &rusqlite::Error) -> &'static str {
         Some(DatabaseCorrupt | NotADatabase) => {
             "\nhint: the file is damaged; keep a copy of it before anything else"
         }
-        Some(DiskFull) => "\nhint: the disk is full; nothing was stored, make room and try again",
+        Some(DiskFull) => {
+            "\nhint: the disk is full and this was not stored; make room and try again"
+        }
         Some(ReadOnly) => "\nhint: the folder cannot be written to; check its owner and its mount",
         Some(CannotOpen) => "\nhint: check that the folder exists and is yours",
-        Some(SystemIoFailure) => "\nhint: the disk failed; nothing was stored, check `dmesg`",
+        Some(SystemIoFailure) => {
+            "\nhint: the disk failed and this was not stored; check `dmesg` and the room left"
+        }
         _ => "",
     }
 }

@@ -64,6 +64,8 @@ impl Store {
         let path = dir.join(FILE_NAME);
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut db = connect(&path, flags)?;
+        schema::refuse_taken(&db, &path)?;
+        make_durable(&db, &path)?;
         schema::create(&mut db, &path, &identity)?;
         Ok(Self { db, path, identity })
     }
@@ -83,6 +85,7 @@ impl Store {
         }
         let db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let identity = schema::identity(&db, &path)?;
+        make_durable(&db, &path)?;
         Ok(Self { db, path, identity })
     }
 
@@ -208,11 +211,20 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
     let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags).map_err(database)?;
     db.busy_timeout(BUSY_TIMEOUT).map_err(database)?;
+    Ok(db)
+}
+
+/// Sets how writes reach the disk. This alone writes to the file, so it comes
+/// after the file is known to be ours.
+fn make_durable(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let database = |source| StoreError::Database {
+        path: path.to_owned(),
+        source,
+    };
     db.pragma_update(None, "journal_mode", "WAL")
         .map_err(database)?;
     db.pragma_update(None, "synchronous", "FULL")
         .map_err(database)?;
     db.pragma_update(None, "foreign_keys", "ON")
-        .map_err(database)?;
-    Ok(db)
+        .map_err(database)
 }

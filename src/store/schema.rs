@@ -49,6 +49,22 @@ const MIGRATIONS: &[&str] = &["
 
 const FORMAT: i64 = MIGRATIONS.len() as i64;
 
+/// Refuses a file that holds anything already, without writing to it.
+pub(super) fn refuse_taken(db: &Connection, path: &Path) -> Result<(), StoreError> {
+    let database = |source| StoreError::Database {
+        path: path.to_owned(),
+        source,
+    };
+    if format(db).map_err(database)? == 0 && tables(db).map_err(database)? == 0 {
+        return Ok(());
+    }
+    let path = path.to_owned();
+    Err(match application(db).map_err(database)? {
+        APPLICATION_ID => StoreError::Exists { path },
+        _ => StoreError::Foreign { path },
+    })
+}
+
 /// Lays the tables and the identity, all or nothing.
 pub(super) fn create(
     db: &mut Connection,
@@ -62,12 +78,8 @@ pub(super) fn create(
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(database)?;
-    if format(&transaction).map_err(database)? != 0 || tables(&transaction).map_err(database)? != 0
-    {
-        return Err(StoreError::Exists {
-            path: path.to_owned(),
-        });
-    }
+    // Again, now that no other process can come in between.
+    refuse_taken(&transaction, path)?;
     for migration in MIGRATIONS {
         transaction.execute_batch(migration).map_err(database)?;
     }
@@ -98,11 +110,8 @@ pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreEr
         path: path.to_owned(),
         source,
     };
-    let application: i64 = db
-        .pragma_query_value(None, "application_id", |row| row.get(0))
-        .map_err(database)?;
     let found = format(db).map_err(database)?;
-    if application != APPLICATION_ID || found == 0 {
+    if application(db).map_err(database)? != APPLICATION_ID || found == 0 {
         return Err(StoreError::Foreign {
             path: path.to_owned(),
         });
@@ -133,6 +142,10 @@ pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreEr
     row.ok_or_else(|| StoreError::Foreign {
         path: path.to_owned(),
     })
+}
+
+fn application(db: &Connection) -> rusqlite::Result<i64> {
+    db.pragma_query_value(None, "application_id", |row| row.get(0))
 }
 
 fn format(db: &Connection) -> rusqlite::Result<i64> {
