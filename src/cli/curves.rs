@@ -52,8 +52,8 @@ pub fn verdict(report: &Report) -> Option<String> {
         return None;
     }
     Some(format!(
-        "After {} classes, taught one after the other, {} names {} of {} held-out clips right, \
-         {} {};\na classifier fitted offline to all clips at once: {}.\n",
+        "After {} classes, taught one after the other, {} names {} of {} held-out clips\n\
+         right, {} {}; a classifier fitted offline to all clips at once: {}.\n",
         report.classes,
         least.head,
         percent(kept(&least)),
