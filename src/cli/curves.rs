@@ -3,6 +3,8 @@
 
 use afield::evaluate::{HeadReport, Report};
 
+use super::scoreboard::percent;
+
 /// Lines of a chart.
 const LINES: usize = 3;
 /// The most cells that a chart is wide.
@@ -16,11 +18,8 @@ pub fn curves(report: &Report, paint: &dyn Fn(usize, &str) -> String) -> String 
     for (position, head) in report.heads.iter().enumerate() {
         text.push('\n');
         let said = [
-            format!("{:.0} % at the end", head.continual.final_accuracy * 100.0),
-            format!(
-                "{:.0} % forgotten",
-                positive(head.continual.forgetting) * 100.0
-            ),
+            format!("{} at the end", percent(head.continual.final_accuracy)),
+            format!("{} forgotten", percent(head.continual.forgetting)),
             String::new(),
         ];
         for ((line, chart), said) in rows(&head.accuracy_after).into_iter().enumerate().zip(said) {
@@ -53,15 +52,15 @@ pub fn verdict(report: &Report) -> Option<String> {
         return None;
     }
     Some(format!(
-        "After {} classes, taught one after the other, {} names {:.0} % of {} held-out clips right, \
-         {} {:.0} %;\na classifier fitted offline to all clips at once: {:.0} %.\n",
+        "After {} classes, taught one after the other, {} names {} of {} held-out clips\n\
+         right, {} {}; a classifier fitted offline to all clips at once: {}.\n",
         report.classes,
         least.head,
-        kept(&least) * 100.0,
+        percent(kept(&least)),
         report.test,
         most.head,
-        kept(&most) * 100.0,
-        report.upper_bound * 100.0,
+        percent(kept(&most)),
+        percent(report.upper_bound),
     ))
 }
 
@@ -92,10 +91,6 @@ fn rows(accuracies: &[f64]) -> [String; LINES] {
         }
     }
     rows
-}
-
-fn positive(value: f64) -> f64 {
-    value.max(0.0)
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use afield::evaluate::{Clip, ClipList, Dataset, Evaluation, Progress, Protocol, 
 use afield::head::HeadKind;
 use afield::model::{self, Pip};
 use afield::rehearsal::Capacity;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::curves::{curves, verdict};
@@ -133,7 +133,7 @@ fn show(evaluation: &Evaluation, dataset: &Dataset, list: &ClipList) -> Result<R
     let board = Scoreboard::new(&evaluation.heads, classes, colour);
     writeln!(
         out,
-        "{} real recordings of {} classes: {} to learn, one class after the other, each clip once;\n\
+        "{} recordings of {} classes: {} to learn, one class after the other, each clip once;\n\
          {} to be tested on, never learned.\n",
         list.clips.len(),
         dataset.clips().classes().len(),
@@ -180,12 +180,25 @@ fn read_clips(args: &DemoArgs, places: &Places) -> Result<ClipList> {
     let corpus = match &args.data {
         Some(folder) if folder.is_dir() => {
             let mut list = list_folder(folder).context("--data")?;
-            if let Some(pattern) = &args.group_pattern {
-                list.set_groups(pattern)?;
+            match &args.group_pattern {
+                Some(pattern) => list.set_groups(pattern)?,
+                None => eprintln!(
+                    "note: clips of one speaker or recording may lie on both sides of the split; \
+                     --group-pattern tells them apart"
+                ),
             }
             return Ok(list);
         }
-        Some(name) => corpus::find(&name.to_string_lossy()).context("--data")?,
+        Some(name) => {
+            let corpus = corpus::find(&name.to_string_lossy()).context("--data")?;
+            if args.group_pattern.is_some() {
+                bail!(
+                    "--group-pattern is for a folder; {} names its own groups",
+                    corpus.name
+                );
+            }
+            corpus
+        }
         None => &corpus::built_in()[0],
     };
     let fetched = data::get(corpus, &places.cache()?)?;

@@ -55,18 +55,13 @@ impl Scoreboard {
     pub fn line(&self, stage: usize, task: &str, standings: &[Standing]) -> String {
         let mut line = format!("{:>3}  {}", stage + 1, fitted(task, self.name_cells));
         for (head, standing) in self.heads.iter().zip(standings) {
-            let cell = format!(
-                "  {} {:>3.0} %",
-                bar(standing.accuracy, BAR),
-                standing.accuracy * 100.0
-            );
+            let (bar, share) = (bar(standing.accuracy, BAR), percent(standing.accuracy));
+            let cell = format!("  {bar} {share:>5}");
             line += &self.paint(*head, &cell);
         }
         line += " ";
         for (head, standing) in self.heads.iter().zip(standings) {
-            let share = standing
-                .on_first_task
-                .map_or("-".to_owned(), |share| format!("{:.0} %", share * 100.0));
+            let share = standing.on_first_task.map_or("-".to_owned(), percent);
             line += &self.paint(*head, &format!(" {share:>0$}", answer_cells(*head)));
         }
         line + "\n"
@@ -86,6 +81,17 @@ impl Scoreboard {
             false => text.to_owned(),
         }
     }
+}
+
+/// A share in `[0, 1]` in whole percent; 0 and 100 only where it is just that.
+pub fn percent(share: f64) -> String {
+    let whole = (share * 100.0).round();
+    let honest = match share {
+        ..=0.0 => 0.0,
+        1.0.. => 100.0,
+        _ => whole.clamp(1.0, 99.0),
+    };
+    format!("{honest:.0} %")
 }
 
 /// Cells of what a head still knows of the first class.
@@ -130,6 +136,13 @@ mod tests {
         assert_eq!(bar(0.53, 4), "██▏·");
         assert_eq!(bar(1.0, 4), "████");
         assert_eq!(bar(f64::NAN, 2), "··");
+    }
+
+    #[test]
+    fn nothing_is_rounded_to_perfect_or_to_nothing() {
+        let shares = [0.0, 0.001, 0.004, 0.5, 0.994, 0.999, 1.0].map(percent);
+        let expected = ["0 %", "1 %", "1 %", "50 %", "99 %", "99 %", "100 %"];
+        assert_eq!(shares, expected);
     }
 
     #[test]

@@ -71,8 +71,9 @@ impl Apt {
         if !succeeded(&first) {
             // Whether this works is seen by the download: one source of many
             // that does not answer is no reason to give up.
-            run.apt_get(&["update"], true, "apt-get update", said)?;
-            let second = run.apt_get(&["download", package], true, &doing, said)?;
+            let update = run.apt_get(&["update"], true, "apt-get update", said)?;
+            let mut second = run.apt_get(&["download", package], true, &doing, said)?;
+            second.said = told_once([&first.said, &update.said, &second.said]);
             check(second, doing)?;
         }
         only_package(&debs, package)
@@ -146,8 +147,7 @@ impl Run<'_> {
         doing: &str,
         said: &mut dyn FnMut(&str),
     ) -> Result<Ended, CorpusError> {
-        let log = self.into.join("talk.log");
-        let ended = command::run(command.env("LC_ALL", "C"), &log, self.apt.limit, said);
+        let ended = command::run(command.env("LC_ALL", "C"), self.apt.limit, said);
         match ended {
             Ok(Ended { status: None, .. }) => Err(CorpusError::Timeout {
                 doing: doing.to_owned(),
@@ -160,7 +160,8 @@ impl Run<'_> {
                 reason,
             }),
             Err(Fault::Watch(reason)) => {
-                Err(CorpusError::io("keep the talk of apt in", &log)(reason))
+                let action = "keep the talk of apt in";
+                Err(CorpusError::io(action, &std::env::temp_dir())(reason))
             }
         }
     }
@@ -179,6 +180,19 @@ fn check(ended: Ended, doing: String) -> Result<(), CorpusError> {
             said: ended.said,
         }),
     }
+}
+
+/// The lines of several runs, each once: the first of them may tell the cause
+/// that the last one does not.
+fn told_once(talks: [&String; 3]) -> String {
+    let mut lines: Vec<&str> = Vec::new();
+    for line in talks.into_iter().flat_map(|talk| talk.lines()) {
+        if !lines.contains(&line) {
+            lines.push(line);
+        }
+    }
+    let last = lines.len().saturating_sub(12);
+    lines.split_off(last).join("\n")
 }
 
 fn only_package(folder: &Path, package: &str) -> Result<PathBuf, CorpusError> {

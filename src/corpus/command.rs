@@ -1,11 +1,12 @@
 //! A program run to its end or its time limit, its talk kept.
 
-use std::fs::{self, File};
-use std::io;
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, Read};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
+
+use tempfile::NamedTempFile;
 
 /// How a program ended.
 pub(super) struct Ended {
@@ -23,25 +24,30 @@ pub(super) enum Fault {
     Watch(io::Error),
 }
 
-/// Runs `command` for at most `limit`, its talk in the new file `log`; `said`
-/// is told its latest line, ten times a second.
+/// Runs `command` for at most `limit`; `said` is told its latest line, ten
+/// times a second.
 pub(super) fn run(
     command: &mut Command,
-    log: &Path,
     limit: Duration,
     said: &mut dyn FnMut(&str),
 ) -> Result<Ended, Fault> {
     // A file, not a pipe: a grandchild that keeps a pipe open cannot hang us.
-    let talk = File::create(log).map_err(Fault::Watch)?;
-    let faults = talk.try_clone().map_err(Fault::Watch)?;
+    // Not in the folder that the program fills, which may have no space left.
+    let log = NamedTempFile::new().map_err(Fault::Watch)?;
+    let appended = || File::options().append(true).open(log.path());
+    let (talk, faults) = (
+        appended().map_err(Fault::Watch)?,
+        appended().map_err(Fault::Watch)?,
+    );
     let mut child = command
         .stdin(Stdio::null())
         .stdout(talk)
         .stderr(faults)
         .spawn()
         .map_err(Fault::Start)?;
-    let status = wait(&mut child, limit, &mut || said(&tail(log, 1))).map_err(Fault::Watch)?;
-    let said = tail(log, 8);
+    let status = wait(&mut child, limit, &mut || said(&tail(&talk_of(&log), 1)));
+    let status = status.map_err(Fault::Watch)?;
+    let said = tail(&talk_of(&log), 8);
     Ok(Ended { status, said })
 }
 
@@ -66,10 +72,18 @@ fn wait(
     }
 }
 
-/// The last lines, without control characters; the programs run here write
-/// little.
-fn tail(log: &Path, lines: usize) -> String {
-    let text = String::from_utf8_lossy(&fs::read(log).unwrap_or_default()).into_owned();
+/// The talk so far, at most 1 MiB of it.
+fn talk_of(log: &NamedTempFile) -> String {
+    let read = || -> io::Result<Vec<u8>> {
+        let mut bytes = Vec::new();
+        log.reopen()?.take(1 << 20).read_to_end(&mut bytes)?;
+        Ok(bytes)
+    };
+    String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
+}
+
+/// The last lines, without control characters.
+fn tail(text: &str, lines: usize) -> String {
     let clean =
         |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };
     let mut last: Vec<String> = (text.lines().rev())
