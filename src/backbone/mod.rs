@@ -225,7 +225,7 @@ impl Layout {
     }
 
     fn check_whole_frames(&self, frames: &[f32]) -> Result<(), BackboneError> {
-        if frames.len() % self.bands == 0 {
+        if frames.len().is_multiple_of(self.bands) {
             Ok(())
         } else {
             Err(BackboneError::PartialFrame {
