@@ -144,7 +144,7 @@ fn three_spoken_digits_of_two_people_are_taught_and_told_apart() {
     let mut right = 0;
     for ((digit, clip), line) in clips.iter().zip(&said) {
         assert_eq!(line["path"], clip.as_str());
-        right += usize::from(line["label"] == digit.to_string());
+        right += usize::from(line["label"] == digit.to_string().as_str());
         let scores = line["scores"].as_object().unwrap();
         let sum: f64 = scores.values().map(|p| p.as_f64().unwrap()).sum();
         assert!(scores.len() == 3 && (sum - 1.0).abs() < 1e-4, "{line}");
@@ -189,7 +189,8 @@ fn status_says_what_the_learner_is_and_knows() {
     ];
     let mut keys: Vec<&String> = status.as_object().unwrap().keys().collect();
     let mut wanted = expected.to_vec();
-    (keys.sort(), wanted.sort());
+    keys.sort();
+    wanted.sort();
     assert_eq!(keys, wanted);
     assert_eq!(
         (&status["examples"], &status["features"]),
