@@ -8,7 +8,7 @@ use std::{fs, path::Path};
 const ROOMS: &[(&str, &[&str])] = &[
     ("signal", &[]),
     ("model", &["signal"]),
-    ("corpus", &[]),
+    ("corpus", &["signal", "model"]),
     ("source", &["signal"]),
     ("frontend", &["signal", "model"]),
     ("backbone", &["signal", "model"]),
