@@ -144,7 +144,7 @@ fn three_spoken_digits_of_two_people_are_taught_and_told_apart() {
     let mut right = 0;
     for ((digit, clip), line) in clips.iter().zip(&said) {
         assert_eq!(line["path"], clip.as_str());
-        right += usize::from(line["label"] == digit.to_string().as_str());
+        right += usize::from(line["label"].as_str() == Some(&digit.to_string()));
         let scores = line["scores"].as_object().unwrap();
         let sum: f64 = scores.values().map(|p| p.as_f64().unwrap()).sum();
         assert!(scores.len() == 3 && (sum - 1.0).abs() < 1e-4, "{line}");

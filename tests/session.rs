@@ -9,13 +9,14 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Barrier;
 use std::time::Duration;
 
 use afield::control::{Heard, Session, SessionError, TaughtAs, backbone_contract};
 use afield::head::HeadKind;
 use afield::learner::Settings;
 use afield::signal::{Label, Micros};
-use afield::store::StoreError;
+use afield::store::{Operation, OperationKind, Store, StoreError};
 use proptest::prelude::*;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -235,6 +236,9 @@ fn a_damaged_snapshot_costs_time_not_knowledge() {
         &format!("UPDATE snapshots SET state = zeroblob(length(state)) WHERE {last}"),
     );
     same();
+    // The one before it stands in, so that not all is replayed.
+    let (at, _) = Store::open(dir).unwrap().snapshot().unwrap().unwrap();
+    assert_eq!(at, 300);
     execute(dir, "UPDATE snapshots SET state = x'00'");
     same();
     // A checksum that holds over bytes that are no learner.
@@ -279,28 +283,78 @@ fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
 }
 
 #[test]
+fn an_operation_is_not_stored_after_one_that_the_caller_does_not_know() {
+    let root = tempfile::tempdir().unwrap();
+    create(root.path(), HeadKind::Ncm);
+    let operation = Operation {
+        kind: OperationKind::Learn,
+        label: "rain".to_owned(),
+        features: vec![1; 32],
+        clip_sha256: [1; 32],
+        clip_micros: 1,
+        source: "test".to_owned(),
+        taught_unix_ms: 0,
+    };
+    let operations = [operation];
+    let mut one = Store::open(root.path()).unwrap();
+    let mut two = Store::open(root.path()).unwrap();
+    assert_eq!(one.append(0, &operations).unwrap(), 1);
+    let error = two.append(0, &operations).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            StoreError::Behind {
+                known: 0,
+                latest: 1
+            }
+        ),
+        "{error}"
+    );
+    assert_eq!(count(root.path(), "operations"), 1);
+    assert_eq!(two.append(1, &operations).unwrap(), 2);
+}
+
+#[test]
 fn sessions_that_teach_at_the_same_time_lose_nothing() {
     let root = tempfile::tempdir().unwrap();
     create(root.path(), HeadKind::Ncm);
-    std::thread::scope(|scope| {
-        for part in 0..4 {
-            let dir = root.path();
-            scope.spawn(move || {
-                let mut session = Session::open(dir).unwrap();
-                for (class, seed) in clips(120).into_iter().filter(|(_, i)| i % 4 == part) {
-                    assert_eq!(teach(&mut session, class, seed), TaughtAs::New);
-                }
-            });
-        }
+    let start = Barrier::new(4);
+    // All teach the same clips in the same order, each as fast as it can.
+    let taught: Vec<(Session, usize)> = std::thread::scope(|scope| {
+        let threads: Vec<_> = (0..4)
+            .map(|_| {
+                scope.spawn(|| {
+                    let mut session = Session::open(root.path()).unwrap();
+                    start.wait();
+                    let new = clips(120)
+                        .into_iter()
+                        .filter(|&(class, seed)| {
+                            // SQLite's lock is not fair: let the others have a turn.
+                            std::thread::sleep(Duration::from_micros(200));
+                            teach(&mut session, class, seed) == TaughtAs::New
+                        })
+                        .count();
+                    (session, new)
+                })
+            })
+            .collect();
+        threads.into_iter().map(|t| t.join().unwrap()).collect()
     });
-    let session = Session::open(root.path()).unwrap();
-    assert_eq!(session.status().examples, 120);
+    let news: Vec<usize> = taught.iter().map(|(_, new)| *new).collect();
+    println!("new to each of four sessions: {news:?}");
+    assert_eq!(news.iter().sum::<usize>(), 120, "each clip once: {news:?}");
     let other = tempfile::tempdir().unwrap();
     let mut single = create(other.path(), HeadKind::Ncm);
     for (class, seed) in clips(120) {
         teach(&mut single, class, seed);
     }
-    assert!(predictions(&session) == predictions(&single));
+    let expected = predictions(&single);
+    for (mut session, _) in taught {
+        // What each of them holds in memory, not only what the disk does.
+        session.catch_up().unwrap();
+        assert_eq!(session.status().examples, 120);
+        assert!(predictions(&session) == expected);
+    }
 }
 
 #[test]

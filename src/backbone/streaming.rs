@@ -42,7 +42,9 @@ impl Plan {
         layout: &Layout,
     ) -> Result<Self, BackboneError> {
         let refuse = |e: BackboneError| match e {
-            BackboneError::Unsupported { reason, .. } => BackboneError::NotStreamable { reason },
+            BackboneError::Unsupported { reason, .. } | BackboneError::Run { reason } => {
+                BackboneError::NotStreamable { reason }
+            }
             other => other,
         };
         let (model, frames) = graph.symbolic().map_err(refuse)?;
@@ -63,7 +65,7 @@ impl Plan {
             graph: plan,
             warm_up,
         };
-        plan.agrees_with(windowed, layout)?;
+        plan.agrees_with(windowed, layout).map_err(refuse)?;
         Ok(plan)
     }
 

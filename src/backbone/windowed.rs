@@ -2,6 +2,7 @@
 //!
 //! Works for any graph; costs the same however little of the window is new.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tract_onnx::prelude::*;
@@ -71,7 +72,12 @@ pub(super) fn run_into(
     embeddings: &mut Vec<f32>,
 ) -> Result<(), BackboneError> {
     let input = layout.tensor(frames).map_err(run_error)?;
-    let outputs = state.run(tvec!(input.into())).map_err(run_error)?;
+    // The last resort against a graph that tract accepted and cannot run.
+    let outputs = catch_unwind(AssertUnwindSafe(|| state.run(tvec!(input.into()))))
+        .map_err(|_| BackboneError::Run {
+            reason: "tract panicked".to_owned(),
+        })?
+        .map_err(run_error)?;
     let Some(output) = outputs.first() else {
         return Err(BackboneError::Run {
             reason: "the graph gave no output".to_owned(),

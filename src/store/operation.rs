@@ -121,8 +121,12 @@ pub(super) fn taught(db: &Connection, clip: &[u8; 32]) -> rusqlite::Result<Optio
 pub(super) fn median_clip_micros(db: &Connection) -> rusqlite::Result<Option<u64>> {
     let median: Option<i64> = db
         .query_row(
-            "SELECT clip_micros FROM operations WHERE kind = 'learn' ORDER BY clip_micros
-             LIMIT 1 OFFSET (SELECT count(*) / 2 FROM operations WHERE kind = 'learn')",
+            "WITH taught AS (
+                 SELECT clip_micros FROM operations
+                 WHERE kind = 'learn'
+                 AND id IN (SELECT max(id) FROM operations GROUP BY clip_sha256))
+             SELECT clip_micros FROM taught ORDER BY clip_micros
+             LIMIT 1 OFFSET (SELECT count(*) / 2 FROM taught)",
             [],
             |row| row.get(0),
         )
