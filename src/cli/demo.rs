@@ -21,7 +21,7 @@ use clap::Args;
 use super::curves::{curves, verdict};
 use super::data;
 use super::embedding::embed_list;
-use super::evaluate::{list_folder, split, write_page};
+use super::evaluate::{distinct, list_folder, split, write_page};
 use super::model::{self as models, Places};
 use super::scoreboard::Scoreboard;
 
@@ -90,17 +90,9 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     models::get(&card, &cache, &Pip::new(None)).context("--backbone")?;
     let clips = embed_list(&list, &card, places)?;
     let dataset = split(clips, &args.test_groups, args.seed)?;
-    let mut heads = args.head.clone();
-    let mut known = Vec::new();
-    heads.retain(|head| {
-        !known.contains(head) && {
-            known.push(*head);
-            true
-        }
-    });
     let evaluation = Evaluation {
         protocol: Protocol::ClassIncremental,
-        heads,
+        heads: distinct(&args.head),
         rehearsal: Capacity::default(),
         seed: args.seed,
         contract: backbone_contract(&card, None, None)?,

@@ -121,12 +121,7 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
         let names: Vec<&str> = untaught.iter().map(|class| class.as_str()).collect();
         eprintln!("note: tested but never taught: {}", names.join(", "));
     }
-    let mut heads = Vec::new();
-    for &head in &args.head {
-        if !heads.contains(&head) {
-            heads.push(head);
-        }
-    }
+    let heads = distinct(&args.head);
     let EvaluateArgs {
         protocol,
         rehearsal,
@@ -160,6 +155,17 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
         Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),
     }
+}
+
+/// The heads, each once, in the order they were named.
+pub fn distinct(named: &[HeadKind]) -> Vec<HeadKind> {
+    let mut heads = Vec::new();
+    for &head in named {
+        if !heads.contains(&head) {
+            heads.push(head);
+        }
+    }
+    heads
 }
 
 fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract)> {
