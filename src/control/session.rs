@@ -9,7 +9,7 @@ use crate::model::{Card, ModelError};
 use crate::pipeline::PipelineError;
 use crate::signal::{Label, Scores, SignalError};
 use crate::source::SourceError;
-use crate::store::{Identity, Operation, OperationId, OperationKind, Store, StoreError};
+use crate::store::{Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError};
 
 /// Operations that are replayed at opening before a snapshot is worth its
 /// bytes: half a second of learning at 2,048 features.
@@ -158,6 +158,53 @@ impl Session {
             }
         }
         Err(SessionError::Contended)
+    }
+
+    /// The clips that are taught at the moment, as far as selected, in the order
+    /// of their teaching.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read.
+    pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, SessionError> {
+        Ok(self.store.standing(which)?)
+    }
+
+    /// Takes back every selected clip, all or none, and returns them; done when it
+    /// is on disk. With an exact head the learner is then, to the bit, one that
+    /// was never taught them.
+    ///
+    /// # Errors
+    /// [`SessionError`], [`LearnError::Head`] among them where the head cannot
+    /// unlearn; nothing has changed then.
+    pub fn forget(
+        &mut self,
+        which: &Selection,
+        now_unix_ms: i64,
+    ) -> Result<Vec<Operation>, SessionError> {
+        for _ in 0..APPEND_ATTEMPTS {
+            self.catch_up()?;
+            let taught = self.store.standing(which)?;
+            let unlearn = |taught: &Operation| Operation {
+                kind: OperationKind::Unlearn,
+                taught_unix_ms: now_unix_ms,
+                ..taught.clone()
+            };
+            let operations: Vec<Operation> = taught.iter().map(unlearn).collect();
+            if operations.is_empty() {
+                return Ok(taught);
+            }
+            match self.commit(&operations) {
+                Err(SessionError::Store(StoreError::Behind { .. })) => continue,
+                other => return other.map(|()| taught),
+            }
+        }
+        Err(SessionError::Contended)
+    }
+
+    /// Learns and stores what was taught elsewhere under the same contract, all
+    /// or none.
+    pub(super) fn take_in(&mut self, taught: &[Operation]) -> Result<(), SessionError> {
+        self.commit(taught)
     }
 
     /// Probabilities of the classes for what was heard.
