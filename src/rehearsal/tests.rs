@@ -330,6 +330,31 @@ fn what_int8_changed_is_found_and_removed_by_what_was_shown() {
 }
 
 #[test]
+fn rows_that_no_storage_writes_are_refused() {
+    let refused = |plan: &str, at_end: &[u8]| {
+        let plan: Plan = plan.parse().unwrap();
+        let mut memory = Rehearsal::new(plan, 2, 0).unwrap();
+        memory.insert(&[300, -200], 0, at(1)).unwrap();
+        let mut bytes = saved(&memory);
+        // The ring's own four bytes come last.
+        let end = bytes.len() - 4;
+        bytes[end - at_end.len()..end].copy_from_slice(at_end);
+        Rehearsal::load(plan, 2, 0, &bytes).is_err()
+    };
+    let scale = 300_u16.to_le_bytes();
+    assert!(!refused("recent:1:int8", &[scale[0], scale[1], 127, 171]));
+    assert!(refused("recent:1:int8", &[scale[0], scale[1], 128, 171]));
+    // No feature of the scale's size.
+    assert!(refused("recent:1:int8", &[scale[0], scale[1], 126, 171]));
+    assert!(refused("recent:1:int8", &[0, 0, 0, 171]));
+    for x in [0.5, f32::NAN, f32::INFINITY, -0.0, 40_000.0] {
+        assert!(refused("recent:1:f32", &x.to_le_bytes()), "{x}");
+    }
+    assert!(!refused("recent:1:f32", &7_f32.to_le_bytes()));
+    assert!(!refused("recent:1", &7_i16.to_le_bytes()));
+}
+
+#[test]
 fn without_capacity_nothing_is_kept() {
     for plan in plans(Capacity::None) {
         let mut memory = Rehearsal::new(plan, 1, 0).unwrap();
