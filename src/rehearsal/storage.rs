@@ -91,9 +91,11 @@ impl Storage {
             Self::Int8 => decode_int8(row, out),
             Self::I16 => out.extend(row.as_chunks().0.iter().map(|&x| i16::from_le_bytes(x))),
             // Saved bytes that are no integer do not survive, so loading finds them.
-            Self::F32 => out.extend(
-                (row.as_chunks().0.iter()).map(|&x| f32::from_le_bytes(x).round_ties_even() as i16),
-            ),
+            // Saved bytes that are no such integer do not survive, so loading finds
+            // them.
+            Self::F32 => {
+                out.extend((row.as_chunks().0.iter()).map(|&x| f32::from_le_bytes(x) as i16));
+            }
         }
     }
 }
