@@ -14,7 +14,7 @@ use afield::corpus;
 use afield::evaluate::{Clip, ClipList, Dataset, Evaluation, Progress, Protocol, Report, table};
 use afield::head::HeadKind;
 use afield::model::{self, Pip};
-use afield::rehearsal::Capacity;
+use afield::rehearsal::Plan;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
@@ -93,7 +93,7 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     let evaluation = Evaluation {
         protocol: Protocol::ClassIncremental,
         heads: distinct(&args.head),
-        rehearsal: Capacity::default(),
+        rehearsal: Plan::default(),
         seed: args.seed,
         contract: backbone_contract(&card, None, None)?,
     };

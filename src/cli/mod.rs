@@ -12,6 +12,7 @@ mod forget;
 mod init;
 mod learner;
 mod listen;
+mod memory;
 mod merge;
 mod model;
 mod predict;
@@ -48,6 +49,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
+    Memory(memory::MemoryArgs),
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
@@ -66,6 +68,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args),
+        Command::Memory(args) => memory::run(args),
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),

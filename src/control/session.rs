@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Heard;
 use super::status::{ClassStatus, RehearsalStatus, Status};
-use crate::learner::{Contract, Example, LearnError, Learner, Settings};
+use crate::learner::{Contract, Example, LearnError, Learner, Origin, Settings};
 use crate::model::{Card, ModelError};
 use crate::pipeline::PipelineError;
 use crate::signal::{Label, Scores, SignalError};
@@ -348,7 +348,13 @@ fn apply(learner: &mut Learner, operation: &Operation) -> Result<(), SessionErro
     let label = Label::new(operation.label.clone())?;
     let example = Example::from_fixed(operation.features.clone());
     match operation.kind {
-        OperationKind::Learn => learner.learn_one(&example, &label)?,
+        OperationKind::Learn => {
+            let origin = Origin {
+                at_unix_ms: operation.taught_unix_ms,
+                ..Origin::default()
+            };
+            learner.learn_from(&example, &label, origin)?;
+        }
         OperationKind::Unlearn => learner.unlearn_one(&example, &label)?,
     }
     Ok(())

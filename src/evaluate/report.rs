@@ -22,7 +22,7 @@ pub struct Report {
     pub protocol: String,
     /// Seed of the order, the heads and, where it is drawn, the split.
     pub seed: u64,
-    /// Capacity of the rehearsal memory.
+    /// Plan of the rehearsal memory.
     pub rehearsal: String,
     /// Embedding size after pooling.
     pub features: usize,

@@ -10,7 +10,7 @@ use std::time::Instant;
 
 use crate::head::HeadKind;
 use crate::learner::{Contract, Example, Learner, Settings};
-use crate::rehearsal::Capacity;
+use crate::rehearsal::Plan;
 
 use super::course::{Course, Standing, Stream, microseconds_since};
 use super::dataset::{Clips, Dataset};
@@ -29,7 +29,7 @@ pub struct Evaluation {
     /// The heads, each with a learner of its own.
     pub heads: Vec<HeadKind>,
     /// Rehearsal memory of each learner.
-    pub rehearsal: Capacity,
+    pub rehearsal: Plan,
     /// Seeds the order and the learners.
     pub seed: u64,
     /// How embeddings become examples, for every head alike.
@@ -272,6 +272,7 @@ mod tests {
     use super::*;
     use crate::evaluate::{Names, TestSide, contract_for};
     use crate::learner::{Pool, Transform};
+    use crate::rehearsal::Capacity;
 
     /// Four classes on the axes of a plane, two groups on either side of it.
     fn dataset() -> Dataset {
@@ -303,7 +304,7 @@ mod tests {
     fn report(protocol: Protocol, seed: u64) -> Report {
         let dataset = dataset();
         let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
-        let rehearsal = Capacity::Examples(40);
+        let rehearsal = Capacity::Examples(40).into();
         let heads = HeadKind::ALL.to_vec();
         let evaluation = Evaluation {
             protocol,
@@ -335,7 +336,7 @@ mod tests {
         let evaluation = Evaluation {
             protocol: Protocol::ClassIncremental,
             heads: HeadKind::ALL.to_vec(),
-            rehearsal: Capacity::Examples(40),
+            rehearsal: Capacity::Examples(40).into(),
             seed: 0,
             contract: contract_for(&dataset, Pool::Mean, Transform::None).unwrap(),
         };
@@ -389,7 +390,7 @@ mod tests {
         let protocol = Protocol::DomainIncremental;
         let tasks = tasks(&dataset, protocol, 1).unwrap();
         let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
-        let (heads, rehearsal) = (vec![HeadKind::Ncm], Capacity::None);
+        let (heads, rehearsal) = (vec![HeadKind::Ncm], Capacity::None.into());
         let plan = Evaluation {
             protocol,
             heads,

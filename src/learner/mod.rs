@@ -16,9 +16,10 @@ mod state;
 mod transform;
 
 use crate::head::{Head, HeadError, Job, Replay, Solution};
-use crate::rehearsal::Rehearsal;
+use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::{Label, Scores};
 
+pub use crate::rehearsal::Origin;
 pub use contract::{Contract, ContractDifference};
 pub use error::LearnError;
 pub use example::Example;
@@ -48,27 +49,15 @@ pub struct Learner {
     classes: Vec<Label>,
     head: Box<dyn Head>,
     rehearsal: Option<Rehearsal>,
-    replay: ReplayBuffer,
+    /// Scratch for replayed rows, kept to spare allocations.
+    replay: Rows,
 }
 
-/// Scratch for replayed rows, kept to spare allocations.
-#[derive(Debug, Default)]
-struct ReplayBuffer {
-    features: Vec<i16>,
-    classes: Vec<usize>,
-}
-
-impl ReplayBuffer {
-    fn clear(&mut self) {
-        self.features.clear();
-        self.classes.clear();
-    }
-
-    fn rows(&self) -> Replay<'_> {
-        Replay {
-            features: &self.features,
-            classes: &self.classes,
-        }
+/// Rows of the memory, as heads take them.
+fn replayed(rows: &Rows) -> Replay<'_> {
+    Replay {
+        features: &rows.features,
+        classes: &rows.classes,
     }
 }
 
@@ -98,7 +87,7 @@ impl Learner {
             classes: Vec::new(),
             head,
             rehearsal,
-            replay: ReplayBuffer::default(),
+            replay: Rows::default(),
         })
     }
 
@@ -122,26 +111,40 @@ impl Learner {
         Ok(Example::encoded(features, saturated))
     }
 
-    /// Learns one example. A new label becomes the last class.
+    /// Learns one example of unknown origin. A new label becomes the last class.
     ///
     /// # Errors
     /// [`LearnError::Width`], or [`LearnError::Head`] when the head is full.
     pub fn learn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
+        self.learn_from(example, label, Origin::default())
+    }
+
+    /// Learns one example, as [`Self::learn_one`], and remembers where it came
+    /// from as long as the rehearsal memory keeps it.
+    ///
+    /// # Errors
+    /// As [`Self::learn_one`].
+    pub fn learn_from(
+        &mut self,
+        example: &Example,
+        label: &Label,
+        origin: Origin,
+    ) -> Result<(), LearnError> {
         self.check_width(example)?;
         let class = self.class(label).unwrap_or(self.classes.len());
         let (rows, draw) = (self.settings.head.replay_rows(), self.examples());
         self.replay.clear();
         if let Some(rehearsal) = &self.rehearsal {
-            let ReplayBuffer { features, classes } = &mut self.replay;
-            rehearsal.draw_into(rows, draw, features, classes);
+            rehearsal.draw_into(rows, draw, &mut self.replay);
         }
         let features = example.features();
-        self.head.learn_one(features, class, self.replay.rows())?;
+        self.head
+            .learn_one(features, class, replayed(&self.replay))?;
         if class == self.classes.len() {
             self.classes.push(label.clone());
         }
         if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.insert(features, class)?;
+            rehearsal.insert(features, class, origin)?;
         }
         Ok(())
     }
@@ -175,10 +178,10 @@ impl Learner {
             if self.head.counts().get(class) == Some(&1) {
                 rehearsal.remove_class(class);
             }
-            let ReplayBuffer { features, classes } = &mut self.replay;
-            rehearsal.all_into(features, classes);
+            rehearsal.all_into(&mut self.replay);
         }
-        self.head.unlearn_one(features, class, self.replay.rows())?;
+        self.head
+            .unlearn_one(features, class, replayed(&self.replay))?;
         if self.head.counts().len() < self.classes.len() {
             self.classes.remove(class);
         }

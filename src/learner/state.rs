@@ -7,12 +7,12 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Contract, LearnError, Learner, ReplayBuffer, Settings};
-use crate::rehearsal::Rehearsal;
+use super::{Contract, LearnError, Learner, Settings};
+use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::Label;
 
 const MAGIC: &[u8; 14] = b"afield-learner";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CHECKSUM_BYTES: usize = 32;
 
 impl Learner {
@@ -104,7 +104,7 @@ impl Learner {
         if !rest.is_empty() {
             return Err(damaged("bytes left over".into()));
         }
-        learner.replay = ReplayBuffer::default();
+        learner.replay = Rows::default();
         Ok(learner)
     }
 
