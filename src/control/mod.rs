@@ -10,6 +10,7 @@ mod contract;
 mod hearing;
 mod merge;
 mod session;
+mod solver;
 mod status;
 
 pub use contract::backbone_contract;

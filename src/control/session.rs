@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::Heard;
+use super::solver::Solver;
 use super::status::{ClassStatus, RehearsalStatus, Status};
 use crate::learner::{Contract, Example, LearnError, Learner, Origin, Settings};
 use crate::model::{Card, ModelError};
-use crate::pipeline::PipelineError;
-use crate::signal::{Label, Scores, SignalError};
+use crate::pipeline::{Event, Listener, PipelineError};
+use crate::signal::{Chunk, Label, Scores, SignalError};
 use crate::source::SourceError;
 use crate::store::{Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError};
 
@@ -25,6 +26,7 @@ pub struct Session {
     /// The latest operation that `learner` has seen.
     seen: OperationId,
     snapshot_at: OperationId,
+    solver: Option<Solver>,
 }
 
 /// What teaching a clip came to.
@@ -70,6 +72,7 @@ impl Session {
             learner,
             seen: 0,
             snapshot_at: 0,
+            solver: None,
         })
     }
 
@@ -92,6 +95,7 @@ impl Session {
             learner,
             seen,
             snapshot_at: seen,
+            solver: None,
         };
         session.catch_up()?;
         Ok(session)
@@ -215,6 +219,44 @@ impl Session {
         Ok(self
             .learner
             .predict_one(&self.learner.encode(&heard.windows)?)?)
+    }
+
+    /// From now on [`Self::step`] never waits for a solve: a thread of its own
+    /// does them, and decisions may lag behind by what is taught meanwhile.
+    pub fn solve_in_background(&mut self) {
+        // The first one has nothing to fall back on.
+        self.learner.solve();
+        self.solver = Some(Solver::start());
+    }
+
+    /// Takes in what other processes have taught, then the next chunk of what is
+    /// listened to.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read or the backbone fails.
+    pub fn step(
+        &mut self,
+        listener: &mut Listener,
+        chunk: &Chunk,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        self.catch_up()?;
+        if let Some(solver) = &mut self.solver {
+            solver.tend(&mut self.learner);
+        }
+        Ok(listener.step(chunk, &mut self.learner, events)?)
+    }
+
+    /// Ends what is listened to.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn finish(
+        &mut self,
+        listener: &mut Listener,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        Ok(listener.finish(&mut self.learner, events)?)
     }
 
     /// Takes in what other processes have taught since.

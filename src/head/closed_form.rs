@@ -68,7 +68,7 @@ impl<M: Method> ClosedForm<M> {
         Self {
             method,
             statistic,
-            version: Version::default(),
+            version: Version::first(),
             exact: OnceLock::new(),
             behind: None,
             changes: VecDeque::new(),
@@ -161,11 +161,13 @@ impl<M: Method> ClosedForm<M> {
         let Some(solved) = solution.downcast::<M::Solved>() else {
             return;
         };
-        self.job_given = false;
+        if at.comparable(self.version) {
+            self.job_given = false;
+        }
         let missed = self.version.changes.checked_sub(at.changes);
         let newer = (self.behind.as_ref()).is_none_or(|b| b.solved_at.changes <= at.changes);
         match missed {
-            _ if at.epoch != self.version.epoch || self.exact.get().is_some() => {}
+            _ if !at.comparable(self.version) || self.exact.get().is_some() => {}
             Some(0) => {
                 self.behind = None;
                 self.changes.clear();

@@ -6,14 +6,34 @@
 
 use std::any::Any;
 use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Which changes a state has seen. Numbers of one head mean nothing to another.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// Which changes a state has seen.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
+    /// Whose changes: a solution may outlive its head and meet another one.
+    head: u64,
     /// Counts what made earlier solutions useless: classes that moved.
     pub(super) epoch: u64,
     /// Counts examples learned and unlearned.
     pub(super) changes: u64,
+}
+
+impl Version {
+    /// The version of a head that has seen nothing.
+    pub(super) fn first() -> Self {
+        static HEADS: AtomicU64 = AtomicU64::new(0);
+        Self {
+            head: HEADS.fetch_add(1, Ordering::Relaxed),
+            epoch: 0,
+            changes: 0,
+        }
+    }
+
+    /// Whether it is of the same head, and no class has moved in between.
+    pub(super) fn comparable(self, other: Self) -> bool {
+        (self.head, self.epoch) == (other.head, other.epoch)
+    }
 }
 
 type Solved = Box<dyn Any + Send>;
