@@ -81,7 +81,7 @@ fn examples() -> impl Strategy<Value = Vec<Taught>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn any_order_any_parts_and_any_detour_give_the_same_bits(
@@ -187,7 +187,7 @@ fn a_deferred_answer_is_near_the_exact_one_and_its_lag_is_bounded() {
         }
         assert_eq!(lags[0], 1);
         assert!(
-            lags.iter().all(|&lag| lag <= 64) && lags.contains(&64),
+            lags.iter().all(|&lag| lag <= 256) && lags.contains(&256),
             "{lags:?}"
         );
         assert!(agreed >= 396, "{head}: {agreed} of 400");

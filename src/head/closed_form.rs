@@ -62,7 +62,7 @@ struct Behind<S> {
 impl<M: Method> ClosedForm<M> {
     /// Changes that an earlier solve is kept in step with before an exact one is
     /// due.
-    pub(super) const MAX_LAG: u64 = 64;
+    pub(super) const MAX_LAG: u64 = 256;
 
     pub(super) fn new(method: M, statistic: Statistic) -> Self {
         Self {

@@ -88,7 +88,7 @@ pub trait Head: fmt::Debug + Send + Sync {
     ///
     /// `lda` answers with the exact class means under the covariance of the last
     /// solve, `ridge` with the penalty of the last solve and the recursive
-    /// least-squares update of its weights. After 64 such examples without
+    /// least-squares update of its weights. After 256 such examples without
     /// [`Self::adopt`], or after a class went, it solves exactly first.
     ///
     /// # Errors
