@@ -91,7 +91,7 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     let clips = embed_list(&list, &card, places)?;
     let dataset = split(clips, &args.test_groups, args.seed)?;
     let evaluation = Evaluation {
-        protocol: Protocol::ClassIncremental,
+        order: Protocol::ClassIncremental.into(),
         heads: distinct(&args.head),
         rehearsal: Capacity::default(),
         seed: args.seed,

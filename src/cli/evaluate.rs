@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use afield::control::backbone_contract;
 use afield::evaluate::{
-    ClipList, Clips, Dataset, Evaluation, Machine, Progress, Protocol, Provenance, Report,
-    TestSide, contract_for, html, read_manifest, read_npz, table,
+    ClipList, Clips, Dataset, Evaluation, Imbalance, LabelNoise, Machine, Order, Progress,
+    Protocol, Provenance, Report, TestSide, contract_for, html, read_manifest, read_npz, table,
 };
 use afield::head::HeadKind;
 use afield::learner::{Contract, Pool, Transform};
@@ -47,10 +47,26 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
 
-    /// Order of the stream: class-incremental, domain-incremental (by group)
-    /// or iid
+    /// Order of the stream. class-incremental: one class after another, tested
+    /// on the classes so far. The others are tested on all test clips.
+    /// domain-incremental: one group after another. iid: shuffled, in ten
+    /// slices. bursty: runs of one class, 8 clips long on average (geometric),
+    /// every clip 1 to 5 times in a row. drift: iid, but one class, drawn by
+    /// the seed, means another class's clips from the middle on; it is tested
+    /// on what it means at the time, and the other class is not taught as
+    /// itself
     #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
     protocol: Protocol,
+
+    /// Replace this share of the taught labels, drawn by the seed, each by
+    /// another class of the stream, taught by then or not; tests keep the truth
+    #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE")]
+    label_noise: LabelNoise,
+
+    /// Let the number of clips a class fall exponentially, from all of them to
+    /// all/RATIO (at least 1), classes ranked by the seed; test clips stay
+    #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
+    imbalance: Imbalance,
 
     /// Heads to teach, comma-separated: ncm, lda, linear, finetune
     #[arg(
@@ -124,12 +140,19 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     let heads = distinct(&args.head);
     let EvaluateArgs {
         protocol,
+        label_noise,
+        imbalance,
         rehearsal,
         seed,
         ..
     } = args;
-    let evaluation = Evaluation {
+    let order = Order {
         protocol,
+        label_noise,
+        imbalance,
+    };
+    let evaluation = Evaluation {
+        order,
         heads,
         rehearsal,
         seed,

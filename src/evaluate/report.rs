@@ -5,7 +5,7 @@
 
 use serde::Serialize;
 
-use super::metrics::{Continual, Percentiles};
+use super::metrics::{Continual, DriftAccuracy, Percentiles};
 use super::upper_bound::UpperBound;
 
 /// An evaluation of one or more heads over one stream.
@@ -20,6 +20,13 @@ pub struct Report {
     pub peak_rss_bytes: Option<u64>,
     /// The stream's order.
     pub protocol: String,
+    /// Share of the taught labels that were replaced by another class.
+    pub label_noise: f64,
+    /// How many times fewer clips the rarest class kept than it has.
+    pub imbalance: f64,
+    /// The class that changed what it is, in a drifting stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftReport>,
     /// Seed of the order, the heads and, where it is drawn, the split.
     pub seed: u64,
     /// Capacity of the rehearsal memory.
@@ -30,10 +37,14 @@ pub struct Report {
     pub transform: String,
     /// Number of classes.
     pub classes: usize,
-    /// Training clips.
+    /// Distinct training clips.
     pub train: usize,
+    /// Examples taught; more than the clips where clips are repeated.
+    pub examples: usize,
     /// Test clips.
     pub test: usize,
+    /// Groups that lie wholly on the test side.
+    pub test_groups: Vec<String>,
     /// Names of the tasks, in the order in which they were taught.
     pub tasks: Vec<String>,
     /// Classes, in the order of the `class_accuracy` lists.
@@ -63,6 +74,10 @@ pub struct HeadReport {
     /// The deferred solve between learning and predicting, one a stage. It is
     /// part of neither `learn_us` nor `predict_us`.
     pub solve_us: Percentiles,
+    /// `predict_one` right after `learn_one`, with whatever solving that takes,
+    /// where it was measured.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub predict_after_learn_us: Option<Percentiles>,
     /// Bytes of the learner's saved state after the stream.
     pub state_bytes: usize,
     /// Accuracy after each task, on the test clips of that stage.
@@ -70,6 +85,20 @@ pub struct HeadReport {
     /// Accuracy on each class after the last task; `None` for a class without
     /// test clips.
     pub class_accuracy: Vec<Option<f64>>,
+    /// The drifting class and the rest, in a drifting stream.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<DriftAccuracy>,
+}
+
+/// Which class changed into which.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct DriftReport {
+    /// The class whose label changed its meaning.
+    pub class: String,
+    /// The class whose clips it meant from then on.
+    pub becomes: String,
+    /// Tasks taught before the change.
+    pub after_tasks: usize,
 }
 
 /// The joint fit beside the heads.

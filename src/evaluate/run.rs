@@ -12,20 +12,22 @@ use crate::head::HeadKind;
 use crate::learner::{Contract, Example, Learner, Settings};
 use crate::rehearsal::Capacity;
 
-use super::course::{Course, Standing, Stream, microseconds_since};
-use super::dataset::{Clips, Dataset};
+use super::clips::Clips;
+use super::course::{Course, Setting, Standing, microseconds_since};
+use super::dataset::Dataset;
 use super::error::EvaluateError;
 use super::machine::peak_rss_bytes;
 use super::metrics::{Percentiles, Tally};
-use super::report::{HeadReport, Report, UpperBoundFit};
-use super::stream::{Protocol, Task, tasks};
+use super::protocol::Protocol;
+use super::report::{DriftReport, HeadReport, Report, UpperBoundFit};
+use super::stream::{Order, Stream};
 use super::upper_bound::{Joint, UpperBound};
 
 /// What to run over a data set.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// The stream's order.
-    pub protocol: Protocol,
+    /// The stream's order, and what is wrong with it.
+    pub order: Order,
     /// The heads, each with a learner of its own.
     pub heads: Vec<HeadKind>,
     /// Rehearsal memory of each learner.
@@ -70,19 +72,19 @@ impl Evaluation {
     /// `on_progress` is called between examples, outside all timing.
     ///
     /// # Errors
-    /// Those of [`tasks`] and of [`Joint::upper_bound`];
+    /// Those of [`Stream::draw`] and of [`Joint::upper_bound`];
     /// [`EvaluateError::Learner`] where the learner refuses.
     pub fn run(
         &self,
         dataset: &Dataset,
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Report, EvaluateError> {
-        let tasks = tasks(dataset, self.protocol, self.seed)?;
+        let stream = Stream::draw(dataset, self.order, self.seed)?;
         let (examples, encode_us) = self.encode(dataset.clips())?;
         let run = Run {
             plan: self,
             dataset,
-            tasks: &tasks,
+            stream: &stream,
             examples: &examples,
         };
         let heads = run.heads(on_progress)?;
@@ -95,15 +97,28 @@ impl Evaluation {
             upper_bound: upper_bound_fit.chosen.accuracy,
             heads,
             peak_rss_bytes: peak_rss_bytes(),
-            protocol: self.protocol.to_string(),
+            protocol: self.order.protocol.to_string(),
+            label_noise: self.order.label_noise.share(),
+            imbalance: self.order.imbalance.ratio(),
+            drift: stream.drift().map(|drift| DriftReport {
+                class: clips.classes()[drift.class].to_string(),
+                becomes: clips.classes()[drift.becomes].to_string(),
+                after_tasks: drift.task,
+            }),
             seed: self.seed,
             rehearsal: self.rehearsal.to_string(),
             features: self.contract.width(),
             transform: self.contract.transform.to_string(),
             classes: clips.classes().len(),
-            train: dataset.train().len(),
+            train: stream.clips().len(),
+            examples: stream.examples(),
             test: dataset.test().len(),
-            tasks: tasks.iter().map(|task| task.name.clone()).collect(),
+            test_groups: (dataset.test_groups().into_iter())
+                .map(str::to_owned)
+                .collect(),
+            tasks: (stream.tasks().iter())
+                .map(|task| task.name.clone())
+                .collect(),
             class_names: clips.classes().iter().map(ToString::to_string).collect(),
             upper_bound_fit,
             encode_us,
@@ -133,7 +148,7 @@ impl Evaluation {
 struct Run<'a> {
     plan: &'a Evaluation,
     dataset: &'a Dataset,
-    tasks: &'a [Task],
+    stream: &'a Stream,
     examples: &'a [Example],
 }
 
@@ -143,9 +158,9 @@ impl Run<'_> {
         on_progress: &mut dyn FnMut(Progress<'_>),
     ) -> Result<Vec<HeadReport>, EvaluateError> {
         let (unit_of, taught) = self.units();
-        let stream = Stream {
+        let setting = Setting {
             clips: self.dataset.clips(),
-            examples: self.examples,
+            stream: self.stream,
             unit_of: &unit_of,
             taught: &taught,
         };
@@ -156,31 +171,24 @@ impl Run<'_> {
                 rehearsal: self.plan.rehearsal,
                 seed: self.plan.seed,
             };
-            courses.push(Course::new(self.plan.contract.clone(), settings, &stream)?);
+            let contract = self.plan.contract.clone();
+            courses.push(Course::new(contract, settings, self.examples, &setting)?);
         }
-        let total = courses.len() * self.dataset.train().len();
+        let tasks = self.stream.tasks();
+        let total = courses.len() * self.stream.examples();
         let mut done = 0;
-        let mut seen = vec![false; stream.clips.classes().len()];
-        for (stage, task) in self.tasks.iter().enumerate() {
-            for &clip in &task.clips {
-                seen[stream.clips.label(clip)] = true;
-            }
-            let last = stage + 1 == self.tasks.len();
-            let all = last || self.plan.protocol != Protocol::ClassIncremental;
-            let tested: Vec<usize> = (self.dataset.test().iter().copied())
-                .filter(|&clip| all || seen[stream.clips.label(clip)])
-                .collect();
+        for (stage, task) in tasks.iter().enumerate() {
             let mut standings = Vec::with_capacity(courses.len());
             for (course, &head) in courses.iter_mut().zip(&self.plan.heads) {
-                course.teach(&task.clips, &mut || {
+                course.teach(task, &mut || {
                     done += 1;
                     on_progress(Progress::Learning { head, done, total });
                 })?;
-                standings.push(course.test(&tested)?);
+                standings.push(course.test(task)?);
             }
             on_progress(Progress::Taught {
                 stage,
-                stages: self.tasks.len(),
+                stages: tasks.len(),
                 task: &task.name,
                 standings: &standings,
             });
@@ -190,59 +198,55 @@ impl Run<'_> {
 
     /// The unit of every clip, and the task that first taught each unit: test
     /// groups where the stream goes by groups that are also tested, else
-    /// classes.
+    /// classes, as they are tested.
     fn units(&self) -> (Vec<usize>, Vec<Option<usize>>) {
         let clips = self.dataset.clips();
         let first_task = |unit_of: &[usize], units: usize| {
             let mut taught = vec![None; units];
-            for (stage, task) in self.tasks.iter().enumerate() {
+            for (stage, task) in self.stream.tasks().iter().enumerate() {
                 for &clip in &task.clips {
                     taught[unit_of[clip]].get_or_insert(stage);
                 }
             }
             taught
         };
-        if self.plan.protocol == Protocol::DomainIncremental
+        if self.plan.order.protocol == Protocol::DomainIncremental
             && let Some(groups) = clips.groups()
         {
             let taught = first_task(groups.of(), groups.names().len());
-            if self
-                .dataset
-                .test()
-                .iter()
+            let tested = self.dataset.test().iter();
+            if tested
+                .into_iter()
                 .any(|&clip| taught[groups.of()[clip]].is_some())
             {
                 return (groups.of().to_vec(), taught);
             }
         }
-        let taught = first_task(clips.labels(), clips.classes().len());
-        (clips.labels().to_vec(), taught)
+        let taught = first_task(self.stream.truth(), clips.classes().len());
+        (self.stream.truth().to_vec(), taught)
     }
 
     fn upper_bound(&self) -> Result<UpperBoundFit, EvaluateError> {
         let begin = Instant::now();
         let clips = self.dataset.clips();
         let steps = self.plan.contract.fixed_point.steps();
-        let side = |members: &[usize]| -> Vec<Vec<f32>> {
-            let row = |&clip: &usize| -> Vec<f32> {
-                let features = self.examples[clip].features().iter();
-                features
-                    .zip(&steps)
-                    .map(|(&q, step)| f32::from(q) * step)
-                    .collect()
-            };
-            members.iter().map(row).collect()
+        let lessons = self.stream.valid_clips();
+        let tested = self.stream.tasks().last().map(|task| &task.tested[..]);
+        let tested = tested.unwrap_or_default();
+        let row = |clip: usize| -> Vec<f32> {
+            let features = self.examples[clip].features().iter();
+            (features.zip(&steps))
+                .map(|(&q, step)| f32::from(q) * step)
+                .collect()
         };
-        let (train, test) = (side(self.dataset.train()), side(self.dataset.test()));
+        let train: Vec<Vec<f32>> = lessons.iter().map(|&(clip, _)| row(clip)).collect();
+        let test: Vec<Vec<f32>> = tested.iter().map(|&clip| row(clip)).collect();
         let (train, test) = (slices(&train), slices(&test));
-        let of = |all: &[usize], members: &[usize]| -> Vec<usize> {
-            members.iter().map(|&clip| all[clip]).collect()
-        };
-        let labels = of(clips.labels(), self.dataset.train());
-        let truth = of(clips.labels(), self.dataset.test());
-        let groups = clips
+        let labels: Vec<usize> = lessons.iter().map(|&(_, label)| label).collect();
+        let truth: Vec<usize> = tested.iter().map(|&c| self.stream.truth()[c]).collect();
+        let groups: Option<Vec<usize>> = clips
             .groups()
-            .map(|groups| of(groups.of(), self.dataset.train()));
+            .map(|groups| lessons.iter().map(|&(clip, _)| groups.of()[clip]).collect());
         let joint = Joint {
             features: &train,
             labels: &labels,
@@ -306,7 +310,7 @@ mod tests {
         let rehearsal = Capacity::Examples(40);
         let heads = HeadKind::ALL.to_vec();
         let evaluation = Evaluation {
-            protocol,
+            order: protocol.into(),
             heads,
             rehearsal,
             seed,
@@ -333,7 +337,7 @@ mod tests {
     fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
         let dataset = dataset();
         let evaluation = Evaluation {
-            protocol: Protocol::ClassIncremental,
+            order: Protocol::ClassIncremental.into(),
             heads: HeadKind::ALL.to_vec(),
             rehearsal: Capacity::Examples(40),
             seed: 0,
@@ -387,11 +391,11 @@ mod tests {
     fn domains_are_scored_by_group_where_the_groups_are_tested() {
         let dataset = dataset();
         let protocol = Protocol::DomainIncremental;
-        let tasks = tasks(&dataset, protocol, 1).unwrap();
+        let stream = Stream::draw(&dataset, protocol.into(), 1).unwrap();
         let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
         let (heads, rehearsal) = (vec![HeadKind::Ncm], Capacity::None);
         let plan = Evaluation {
-            protocol,
+            order: protocol.into(),
             heads,
             rehearsal,
             seed: 1,
@@ -400,7 +404,7 @@ mod tests {
         let run = Run {
             plan: &plan,
             dataset: &dataset,
-            tasks: &tasks,
+            stream: &stream,
             examples: &[],
         };
         let (unit_of, taught) = run.units();
