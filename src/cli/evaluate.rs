@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use afield::control::backbone_contract;
 use afield::evaluate::{
     ClipList, Clips, Dataset, Evaluation, Imbalance, LabelNoise, Machine, Order, Progress,
-    Protocol, Provenance, Report, TestSide, contract_for, html, read_manifest, read_npz, table,
+    Protocol, Provenance, Report, SavedStream, Stream, TestSide, contract_for, html, read_manifest,
+    read_npz, table,
 };
 use afield::head::HeadKind;
 use afield::learner::{Contract, Pool, Transform};
@@ -108,6 +109,11 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
+    /// Also write the stream (tasks, clips by their row in the data, the labels
+    /// taught, what is tested when) as JSON, for teaching it to others
+    #[arg(long, value_name = "FILE")]
+    save_stream: Option<PathBuf>,
+
     /// Print one JSON object instead of a table
     #[arg(long)]
     json: bool,
@@ -151,6 +157,11 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
         label_noise,
         imbalance,
     };
+    if let Some(path) = &args.save_stream {
+        let stream = Stream::draw(&dataset, order, seed)?;
+        let json = serde_json::to_string(&SavedStream::new(&dataset, &stream))? + "\n";
+        fs::write(path, json).with_context(|| format!("--save-stream {}", path.display()))?;
+    }
     let evaluation = Evaluation {
         order,
         heads,

@@ -41,7 +41,7 @@ pub struct Report {
     pub train: usize,
     /// Examples taught; more than the clips where clips are repeated.
     pub examples: usize,
-    /// Test clips.
+    /// Test clips, after the last task.
     pub test: usize,
     /// Groups that lie wholly on the test side.
     pub test_groups: Vec<String>,

@@ -112,7 +112,7 @@ impl Evaluation {
             classes: clips.classes().len(),
             train: stream.clips().len(),
             examples: stream.examples(),
-            test: dataset.test().len(),
+            test: stream.tasks().last().map_or(0, |task| task.tested.len()),
             test_groups: (dataset.test_groups().into_iter())
                 .map(str::to_owned)
                 .collect(),
