@@ -6,12 +6,14 @@
 
 use std::time::Instant;
 
-use crate::learner::{Contract, Example, Learner, Settings};
+use crate::learner::{Learner, Settings};
 
 use super::clips::Clips;
+use super::encoding::Encoded;
 use super::error::EvaluateError;
 use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally};
 use super::report::HeadReport;
+use super::rows::Row;
 use super::stream::{Stream, Task};
 
 /// Where a head stands after a task.
@@ -40,7 +42,8 @@ pub(super) struct Setting<'a> {
 /// One head on its way.
 pub(super) struct Course<'a> {
     setting: &'a Setting<'a>,
-    examples: &'a [Example],
+    row: &'a Row,
+    encoded: &'a Encoded,
     learner: Learner,
     learn: Vec<f64>,
     predict: Vec<f64>,
@@ -54,15 +57,16 @@ pub(super) struct Course<'a> {
 
 impl<'a> Course<'a> {
     pub fn new(
-        contract: Contract,
+        row: &'a Row,
         settings: Settings,
-        examples: &'a [Example],
+        encoded: &'a Encoded,
         setting: &'a Setting<'a>,
     ) -> Result<Self, EvaluateError> {
         Ok(Self {
             setting,
-            examples,
-            learner: Learner::new(contract, settings)?,
+            row,
+            encoded,
+            learner: Learner::new(encoded.contract.clone(), settings)?,
             learn: Vec::new(),
             predict: Vec::new(),
             solve: Vec::new(),
@@ -79,7 +83,7 @@ impl<'a> Course<'a> {
         for (&clip, &label) in task.clips.iter().zip(&task.labels) {
             let begin = Instant::now();
             self.learner
-                .learn_one(&self.examples[clip], &classes[label])?;
+                .learn_one(&self.encoded.examples[clip], &classes[label])?;
             self.learn.push(microseconds_since(begin));
             learned();
         }
@@ -97,7 +101,7 @@ impl<'a> Course<'a> {
         for &clip in &task.tested {
             let truth = stream.truth()[clip];
             let begin = Instant::now();
-            let scores = self.learner.predict_one(&self.examples[clip])?;
+            let scores = self.learner.predict_one(&self.encoded.examples[clip])?;
             self.predict.push(microseconds_since(begin));
             let answer = scores
                 .best()
@@ -133,7 +137,9 @@ impl<'a> Course<'a> {
         let drift = self.setting.stream.drift();
         HeadReport {
             drift: drift.map(|drift| DriftAccuracy::of(&self.drift, drift.task)),
-            head: self.learner.settings().head.to_string(),
+            head: self.row.name.clone(),
+            asked: self.row.asked.clone(),
+            transform: self.encoded.transform(),
             continual: Continual::of(&self.stages, self.setting.taught),
             learn_us: Percentiles::of(&mut self.learn),
             predict_us: Percentiles::of(&mut self.predict),

@@ -172,6 +172,9 @@ pub enum EvaluateError {
         "no group can be held out without losing a class from training\nhint: choose the test side with --test-groups, an npz test array or a split column"
     )]
     NoGroupSplit,
+    /// There is no contract to learn under.
+    #[error("no contract says how embeddings become examples")]
+    NoContract,
     /// The learner refused.
     #[error(transparent)]
     Learner(#[from] LearnError),
