@@ -256,3 +256,35 @@ fn the_joint_fit_is_made_once_a_split_and_again_where_labels_differ() {
     assert_eq!([run(0, 0.0), run(1, 0.0), run(2, 0.0)], [1, 1, 1]);
     assert_eq!([run(0, 0.1), run(1, 0.1), run(1, 0.1)], [2, 3, 3]);
 }
+
+#[test]
+fn learning_clips_by_heart_wins_no_choice() {
+    // Labels that nothing tells, and room enough to learn all of them.
+    let mut state = 5_u32;
+    let mut noise = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 24) as f32 - 0.5
+    };
+    let windows: Vec<f32> = (0..90 * 100).map(|_| noise()).collect();
+    let classes: Vec<i64> = (0..90).map(|_| i64::from(noise() > 0.0)).collect();
+    let test = (0..90).map(|i| i >= 80).collect();
+    let names = Names::from_integers(&classes);
+    let clips = Clips::of_rows(100, windows, names, None, Some(test)).unwrap();
+    let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+    // Bursts repeat clips: a repeat must not be asked for after its twin was taught.
+    let evaluation = Evaluation {
+        order: Protocol::Bursty.into(),
+        heads: vec![HeadChoice::Best],
+        rehearsal: Capacity::Examples(80),
+        seed: 0,
+        contracts: contract_for(&dataset, Pool::Mean, Transform::None)
+            .unwrap()
+            .into(),
+        upper_bound: false,
+    };
+    let report = evaluation.run(&dataset, &mut Fits::default(), &mut |_| {});
+    for tried in report.unwrap().tried {
+        let accuracy = tried.cross_validated_accuracy;
+        assert!((0.3..0.7).contains(&accuracy), "{}: {accuracy}", tried.head);
+    }
+}

@@ -32,7 +32,9 @@ use super::run_bar::RunBar;
     group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
     after_help = "Examples:\n  \
         afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
-        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json"
+        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
+        afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
+        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json"
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder a class: DIR/<class>/<clip>
@@ -55,12 +57,13 @@ pub struct EvaluateArgs {
     /// every clip 1 to 5 times in a row. drift: iid, but one class, drawn by
     /// the seed, means another class's clips from the middle on; it is tested
     /// on what it means at the time, and the other class is not taught as
-    /// itself
+    /// itself; the joint fit learns what is true at the end
     #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
     protocol: Protocol,
 
     /// Replace this share of the taught labels, drawn by the seed, each by
-    /// another class of the stream, taught by then or not; tests keep the truth
+    /// another class of the stream, taught by then or not; tests keep the truth,
+    /// the joint fit and all choices see the replaced labels
     #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE")]
     label_noise: LabelNoise,
 

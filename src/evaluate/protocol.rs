@@ -26,6 +26,8 @@ pub enum Protocol {
     /// As [`Protocol::Iid`], but one class becomes another half-way: its label
     /// is taught, and tested, on its own clips in the first half and on the
     /// other class's in the second. The other class is never taught as itself.
+    /// The joint upper bound learns what is true at the end: the first class's
+    /// own clips are left out of it.
     Drift,
 }
 
