@@ -4,6 +4,7 @@
 
 mod curves;
 mod data;
+mod dataset;
 mod demo;
 mod embed;
 mod embedding;
@@ -16,6 +17,7 @@ mod memory;
 mod merge;
 mod model;
 mod predict;
+mod run_bar;
 mod scoreboard;
 mod status;
 mod teach;

@@ -84,6 +84,10 @@ impl Learner {
             }
             learner.classes.push(label);
         }
+        let sorted = |pair: &[Label]| pair[0].as_str() < pair[1].as_str();
+        if settings.head.is_exact() && !learner.classes.windows(2).all(sorted) {
+            return Err(damaged("labels out of order".into()));
+        }
         let head = take(&mut rest)?;
         let steps = learner.contract.fixed_point.steps();
         learner.head = settings.head.load(&steps, head)?;
