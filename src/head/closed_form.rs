@@ -45,6 +45,9 @@ pub(super) struct ClosedForm<M: Method> {
     exact: OnceLock<M::Solved>,
     /// Exact for an earlier one, and kept in step since.
     behind: Option<Behind<M::Solved>>,
+    /// A later solve than that, being brought into step a little with every
+    /// answer: all at once it would keep one of them waiting.
+    next: Option<Behind<M::Solved>>,
     /// The latest changes, as far back as a base or a job may need.
     changes: VecDeque<Change>,
     job_given: bool,
@@ -59,7 +62,30 @@ struct Behind<S> {
     followed_to: u64,
 }
 
+impl<S> Behind<S> {
+    /// Takes in at most `most` of the changes up to `now` that it has not seen.
+    fn follow<M: Method<Solved = S>>(
+        &mut self,
+        method: &M,
+        statistic: &Statistic,
+        changes: &VecDeque<Change>,
+        now: u64,
+        most: usize,
+    ) {
+        let unseen = (now - self.followed_to) as usize;
+        let taken = unseen.min(most);
+        for change in changes.range(changes.len() - unseen..).take(taken) {
+            method.follow(&mut self.solved, statistic, change);
+        }
+        self.followed_to += taken as u64;
+    }
+}
+
 impl<M: Method> ClosedForm<M> {
+    /// Changes that a later solve takes in with every answer: more than one, or
+    /// it would never be in step with a stream that teaches as often as it asks.
+    const CATCH_UP: usize = 3;
+
     /// Changes that an earlier solve is kept in step with before an exact one is
     /// due.
     pub(super) const MAX_LAG: u64 = 256;
@@ -71,6 +97,7 @@ impl<M: Method> ClosedForm<M> {
             version: Version::first(),
             exact: OnceLock::new(),
             behind: None,
+            next: None,
             changes: VecDeque::new(),
             job_given: false,
         }
@@ -125,15 +152,17 @@ impl<M: Method> ClosedForm<M> {
         if self.exact.get().is_none()
             && let Some(behind) = &mut self.behind
         {
-            let lag = self.version.changes - behind.solved_at.changes;
-            let unseen = (self.version.changes - behind.followed_to) as usize;
-            for change in self.changes.range(self.changes.len() - unseen..) {
-                self.method
-                    .follow(&mut behind.solved, &self.statistic, change);
+            let (method, statistic, now) = (&self.method, &self.statistic, self.version.changes);
+            if let Some(mut next) = self.next.take() {
+                next.follow(method, statistic, &self.changes, now, Self::CATCH_UP);
+                match next.followed_to == now {
+                    true => *behind = next,
+                    false => self.next = Some(next),
+                }
             }
-            behind.followed_to = self.version.changes;
-            self.method.predict_into(&behind.solved, x, probabilities);
-            return Ok(lag);
+            behind.follow(method, statistic, &self.changes, now, usize::MAX);
+            method.predict_into(&behind.solved, x, probabilities);
+            return Ok(now - behind.solved_at.changes);
         }
         self.predict_into(x, probabilities)?;
         Ok(0)
@@ -145,7 +174,8 @@ impl<M: Method> ClosedForm<M> {
     }
 
     pub(super) fn job(&mut self) -> Option<Job> {
-        if self.exact.get().is_some() || self.statistic.counts().is_empty() {
+        let idle = self.exact.get().is_some() || self.next.is_some();
+        if idle || self.statistic.counts().is_empty() {
             return None;
         }
         if self.behind.is_none() {
@@ -169,18 +199,20 @@ impl<M: Method> ClosedForm<M> {
         match missed {
             _ if !at.comparable(self.version) || self.exact.get().is_some() => {}
             Some(0) => {
-                self.behind = None;
+                (self.behind, self.next) = (None, None);
                 self.changes.clear();
                 self.exact = OnceLock::from(solved);
             }
             Some(missed) if newer && missed <= self.changes.len() as u64 => {
-                self.behind = Some(Behind {
+                let solved = Behind {
                     solved,
                     solved_at: at,
                     followed_to: at.changes,
-                });
-                let obsolete = self.changes.len() - missed as usize;
-                self.changes.drain(..obsolete);
+                };
+                match self.behind {
+                    Some(_) => self.next = Some(solved),
+                    None => self.behind = Some(solved),
+                }
             }
             _ => {}
         }
@@ -190,6 +222,7 @@ impl<M: Method> ClosedForm<M> {
     fn changed(&mut self, x: &[i16], class: usize, sign: f32) {
         if let Some(solved) = self.exact.take() {
             self.changes.clear();
+            self.next = None;
             self.behind = Some(Behind {
                 solved,
                 solved_at: self.version,
@@ -199,7 +232,7 @@ impl<M: Method> ClosedForm<M> {
         self.version.changes += 1;
         let lag = |behind: &Behind<_>| self.version.changes - behind.solved_at.changes;
         if self.behind.as_ref().is_some_and(|b| lag(b) > Self::MAX_LAG) {
-            self.behind = None;
+            self.behind = self.next.take();
         }
         if self.behind.is_none() && !self.job_given {
             self.changes.clear();
@@ -220,7 +253,7 @@ impl<M: Method> ClosedForm<M> {
         self.version.epoch += 1;
         self.version.changes += 1;
         self.exact.take();
-        self.behind = None;
+        (self.behind, self.next) = (None, None);
         self.changes.clear();
         self.job_given = false;
     }
