@@ -59,3 +59,23 @@ fn largest(held: &Held, random: &mut ChaCha8Rng) -> usize {
     let nth = below(random, tied().count() as u64) as usize;
     tied().nth(nth).map_or(0, |(index, _)| index)
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rehearsal::Policy;
+    use crate::rehearsal::tests::{at, of};
+
+    #[test]
+    fn within_a_class_old_and_new_examples_are_held_alike() {
+        let mut old = 0;
+        for seed in 0..400 {
+            let mut memory = of(Policy::Balanced, 10, seed);
+            for i in 0..100 {
+                memory.insert(&[i], 0, at(1)).unwrap();
+            }
+            old += memory.examples(0).filter(|x| x[0] < 50).count();
+        }
+        // 4000 held, each old with probability 1/2: sd about 30.
+        assert!((1880..2120).contains(&old), "{old}");
+    }
+}

@@ -195,3 +195,154 @@ fn largest(held: &Held) -> usize {
     let found = held.classes.iter().position(|c| c.rows.len() == most);
     found.unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::rehearsal::tests::{at, of, plan, saved};
+    use crate::rehearsal::{Capacity, Origin, Plan, Policy, Rehearsal, Storage};
+
+    proptest! {
+        #[test]
+        fn herding_keeps_exact_sums_through_removal(
+            steps in proptest::collection::vec((0_usize..3, any::<i16>(), any::<i16>()), 1..60),
+            removed in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let mut memory = Rehearsal::new("herding:6".parse::<Plan>().unwrap(), 2, 0).unwrap();
+            let mut left = steps;
+            for &(class, x, y) in &left {
+                memory.insert(&[x, y], class, Origin::default()).unwrap();
+            }
+            for index in removed {
+                if !left.is_empty() {
+                    let (class, x, y) = left.swap_remove(index.index(left.len()));
+                    memory.remove(&[x, y], class).unwrap();
+                }
+            }
+            for (class, statistics) in memory.statistics().classes.iter().enumerate() {
+                let of_class = || left.iter().filter(|(c, ..)| *c == class);
+                prop_assert_eq!(statistics.seen, of_class().count() as u64);
+                let total = |of: fn(&(usize, i16, i16)) -> i16| {
+                    of_class().map(|x| i64::from(of(x))).sum::<i64>() as f64
+                };
+                if let Some(length) = statistics.mean_length {
+                    let wanted = total(|x| x.1).hypot(total(|x| x.2)) / statistics.seen as f64;
+                    prop_assert!((length - wanted).abs() <= 1e-9 * wanted.max(1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn herding_is_balanced_to_one_row_in_any_order() {
+        let mut memory = of(Policy::Herding, 31, 0);
+        for i in 0..5000_usize {
+            // Class 0 comes half of the time, class 6 seldom.
+            let class = (i.wrapping_mul(0x9e37_79b9) >> 7).leading_zeros() as usize % 7;
+            memory
+                .insert(&[(i * 37 % 997) as i16], class, at(1))
+                .unwrap();
+        }
+        let held: Vec<usize> = (0..7).map(|class| memory.held(class)).collect();
+        assert_eq!(held.iter().sum::<usize>(), 31);
+        let seen: Vec<u64> = (0..7).map(|class| memory.seen(class)).collect();
+        assert!(
+            held.iter()
+                .zip(&seen)
+                .all(|(&h, &s)| (4..=5).contains(&h) || h as u64 == s),
+            "{held:?} of {seen:?}"
+        );
+    }
+
+    /// Skewed, correlated features, as embeddings are after a rectifier.
+    fn skewed(class: usize, i: usize) -> Vec<i16> {
+        let noise = |j: usize| {
+            // SplitMix64.
+            let mut mixed = ((class * 7919 + i) * 1009 + j) as u64;
+            for factor in [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9_u64] {
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(factor);
+            }
+            mixed ^= mixed >> 31;
+            (mixed >> 40) as f64 / (1 << 24) as f64
+        };
+        (0..32)
+            .map(|j| {
+                (3000.0 * (noise(j) * noise(100 + j / 4)) * (1 + (j + class) % 3) as f64) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn herding_is_nearer_to_the_class_mean_than_a_random_sample() {
+        let (classes, per_class) = (4, 300);
+        let shown = |policy, seed| {
+            let plan = plan(policy, Capacity::Examples(40), Storage::Int8);
+            let mut memory = Rehearsal::new(plan, 32, seed).unwrap();
+            for class in 0..classes {
+                for i in 0..per_class {
+                    memory.insert(&skewed(class, i), class, at(1)).unwrap();
+                }
+            }
+            memory
+        };
+        // By hand, so that it is not the policy's own word.
+        let distance = |memory: &Rehearsal, class: usize| {
+            let mean = |rows: &mut dyn Iterator<Item = Vec<i16>>| {
+                let (mut sums, mut n) = ([0.0; 32], 0.0);
+                for row in rows {
+                    n += 1.0;
+                    (sums.iter_mut().zip(row)).for_each(|(sum, x)| *sum += f64::from(x));
+                }
+                sums.map(|sum| sum / n)
+            };
+            let held = mean(&mut memory.examples(class));
+            let all = mean(&mut (0..per_class).map(|i| skewed(class, i)));
+            let squares = held.iter().zip(&all).map(|(a, b)| (a - b).powi(2));
+            squares.sum::<f64>().sqrt()
+        };
+        let herding = shown(Policy::Herding, 0);
+        assert_eq!(
+            saved(&herding)[24..],
+            saved(&shown(Policy::Herding, 9))[24..]
+        );
+        for class in 0..classes {
+            let ours = distance(&herding, class);
+            let told = herding.statistics().classes[class].mean_distance.unwrap();
+            assert!((ours - told).abs() < 1e-6, "{ours} {told}");
+            let random: Vec<f64> = (0..20)
+                .map(|seed| distance(&shown(Policy::Balanced, seed), class))
+                .collect();
+            let best = random.iter().copied().fold(f64::INFINITY, f64::min);
+            let mean = random.iter().sum::<f64>() / random.len() as f64;
+            assert!(
+                ours < best && 2.0 * ours < mean,
+                "{ours} against {random:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn herding_without_room_for_sums_goes_on_as_balanced() {
+        let plan: Plan = "herding:1000B:int8".parse().unwrap();
+        let mut memory = Rehearsal::new(plan, 10, 0).unwrap();
+        let mut herds = Vec::new();
+        for class in 0..8 {
+            for i in 0..50 {
+                memory.insert(&[i; 10], class, at(1)).unwrap();
+            }
+            herds.push(memory.statistics().herds.unwrap());
+        }
+        // 6 x 80 B are less than half of 1000, 7 x 80 B are not.
+        assert_eq!(herds, [true, true, true, true, true, true, false, false]);
+        assert_eq!((memory.len(), memory.sums_bytes()), (1000 / 32, 0));
+        // What made room for sums is gone; the room goes to the classes after them.
+        let held: Vec<usize> = (0..8).map(|class| memory.held(class)).collect();
+        assert!(held.iter().all(|&held| held >= 2), "{held:?}");
+        for i in 0..2000 {
+            memory.insert(&[i; 10], i as usize % 8, at(1)).unwrap();
+        }
+        assert_eq!(memory.len(), 1000 / 32);
+        assert_eq!(memory.statistics().classes[0].mean_distance, None);
+    }
+}

@@ -24,3 +24,50 @@ impl Recent {
         self.oldest = 0;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use proptest::prelude::*;
+
+    use crate::rehearsal::tests::{at, of};
+    use crate::rehearsal::{Policy, Rows};
+
+    proptest! {
+        #[test]
+        fn recent_holds_the_latest_in_the_ring(
+            limit in 1_usize..6,
+            steps in proptest::collection::vec((0_usize..3, 0_u8..8), 1..80),
+        ) {
+            let mut memory = of(Policy::Recent, limit, 0);
+            let mut model: VecDeque<(i16, usize)> = VecDeque::new();
+            for (i, &(class, action)) in steps.iter().enumerate() {
+                // Some of those removed were let go long ago.
+                let gone = (i / 2) as i16;
+                match action {
+                    0 => {
+                        if let Some(place) = model.iter().position(|&x| x == (gone, class)) {
+                            model.remove(place);
+                        }
+                        memory.remove(&[gone], class).unwrap();
+                    }
+                    _ => {
+                        if model.len() == limit {
+                            model.pop_front();
+                        }
+                        model.push_back((i as i16, class));
+                        memory.insert(&[i as i16], class, at(i as u64)).unwrap();
+                    }
+                }
+                let mut rows = Rows::default();
+                memory.all_into(&mut rows);
+                let mut held: Vec<_> = rows.features.into_iter().zip(rows.classes).collect();
+                held.sort_unstable();
+                let mut wanted: Vec<_> = model.iter().copied().collect();
+                wanted.sort_unstable();
+                prop_assert_eq!(held, wanted);
+            }
+        }
+    }
+}

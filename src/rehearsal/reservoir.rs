@@ -49,3 +49,61 @@ impl Reservoir {
         ever.is_some() && ever.map(|ever| ever.min(limit as u64)) == kept
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::rehearsal::tests::{at, of};
+    use crate::rehearsal::{Policy, Rehearsal};
+
+    /// How often each of `items` is held over many seeds is within five standard
+    /// deviations of the same for all.
+    fn assert_uniform(items: std::ops::Range<i16>, life: impl Fn(u64) -> Rehearsal) {
+        const SEEDS: u64 = 4000;
+        let mut held = vec![0_u32; items.end as usize];
+        for seed in 0..SEEDS {
+            let memory = life(seed);
+            for row in (0..memory.classes()).flat_map(|class| memory.examples(class)) {
+                held[row[0] as usize] += 1;
+            }
+        }
+        let held: Vec<u32> = held.into_iter().filter(|&n| n > 0).collect();
+        let mean = held.iter().sum::<u32>() as f64 / held.len() as f64;
+        let share = mean / SEEDS as f64;
+        let sd = (SEEDS as f64 * share * (1.0 - share)).sqrt();
+        for &n in &held {
+            assert!(
+                (f64::from(n) - mean).abs() < 5.0 * sd,
+                "{mean} +- {sd}: {held:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_reservoir_holds_every_example_alike() {
+        assert_uniform(0..40, |seed| {
+            let mut memory = of(Policy::Reservoir, 7, seed);
+            for i in 0..40 {
+                memory.insert(&[i], usize::from(i > 30), at(1)).unwrap();
+            }
+            assert_eq!(memory.len(), 7);
+            memory
+        });
+    }
+
+    #[test]
+    fn the_reservoir_stays_uniform_when_examples_are_removed() {
+        assert_uniform(0..40, |seed| {
+            let mut memory = of(Policy::Reservoir, 7, seed);
+            for i in 0..20 {
+                memory.insert(&[i], usize::from(i % 3 == 0), at(1)).unwrap();
+            }
+            for i in [0, 3, 5, 9, 12, 15, 19] {
+                memory.remove(&[i], usize::from(i % 3 == 0)).unwrap();
+            }
+            for i in 20..25 {
+                memory.insert(&[i], 0, at(1)).unwrap();
+            }
+            memory
+        });
+    }
+}

@@ -159,3 +159,41 @@ impl Rehearsal {
         Some((length(&mut gaps).sqrt(), length(&mut mean).sqrt()))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_tell_times_groups_and_bytes() {
+        let mut memory = Rehearsal::new("recent:8:int8".parse::<Plan>().unwrap(), 4, 0).unwrap();
+        for (i, group) in [7, 3, 7, 0, 7].into_iter().enumerate() {
+            let at_unix_ms = if group == 0 { 0 } else { 100 + i as i64 };
+            let origin = Origin { group, at_unix_ms };
+            memory.insert(&[i as i16; 4], 1, origin).unwrap();
+        }
+        let json = serde_json::to_value(memory.statistics()).unwrap();
+        let wanted = serde_json::json!({
+            "plan": "recent:8:int8", "policy": "recent", "storage": "int8", "draws": "uniform",
+            "examples": 5, "capacity": 8, "shown": 5, "herds": null,
+            "bytes": {
+                "features": 20, "scales": 10, "index": 20, "origins": 80, "sums": 0,
+                "total": 130, "limit": null,
+            },
+            "classes": [
+                {
+                    "held": 0, "seen": 0, "oldest_unix_ms": null, "newest_unix_ms": null,
+                    "groups": [], "mean_distance": null, "mean_length": null,
+                },
+                {
+                    "held": 5, "seen": 5, "oldest_unix_ms": 100, "newest_unix_ms": 104,
+                    "groups": [
+                        {"group": 0, "held": 1}, {"group": 3, "held": 1}, {"group": 7, "held": 3},
+                    ],
+                    "mean_distance": null, "mean_length": null,
+                },
+            ],
+        });
+        assert_eq!(json, wanted);
+    }
+}

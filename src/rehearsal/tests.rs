@@ -1,14 +1,11 @@
-//! What every policy promises under every storage, and what each one promises
-//! alone.
-
-use std::collections::VecDeque;
+//! What every policy promises under every storage.
 
 use proptest::prelude::*;
 use proptest::sample::select;
 
 use super::*;
 
-fn plan(policy: Policy, capacity: Capacity, storage: Storage) -> Plan {
+pub(super) fn plan(policy: Policy, capacity: Capacity, storage: Storage) -> Plan {
     Plan {
         policy,
         capacity,
@@ -34,12 +31,12 @@ fn any_plan() -> impl Strategy<Value = Plan> {
         .prop_map(|(policy, capacity, storage)| plan(policy, capacity, storage))
 }
 
-fn of(policy: Policy, limit: usize, seed: u64) -> Rehearsal {
+pub(super) fn of(policy: Policy, limit: usize, seed: u64) -> Rehearsal {
     let plan = plan(policy, Capacity::Examples(limit), Storage::I16);
     Rehearsal::new(plan, 1, seed).unwrap()
 }
 
-fn at(group: u64) -> Origin {
+pub(super) fn at(group: u64) -> Origin {
     Origin {
         group,
         at_unix_ms: -(group as i64),
@@ -111,7 +108,7 @@ fn check(memory: &Rehearsal) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-fn saved(memory: &Rehearsal) -> Vec<u8> {
+pub(super) fn saved(memory: &Rehearsal) -> Vec<u8> {
     let mut bytes = Vec::new();
     memory.save_into(&mut bytes);
     assert_eq!(bytes.len(), memory.saved_bytes());
@@ -208,70 +205,6 @@ proptest! {
     ) {
         if let Ok(memory) = Rehearsal::load(plan, WIDTH, 1, &bytes) {
             prop_assert_eq!(saved(&memory), bytes);
-        }
-    }
-
-    #[test]
-    fn recent_holds_the_latest_in_the_ring(
-        limit in 1_usize..6,
-        steps in proptest::collection::vec((0_usize..3, 0_u8..8), 1..80),
-    ) {
-        let mut memory = of(Policy::Recent, limit, 0);
-        let mut model: VecDeque<(i16, usize)> = VecDeque::new();
-        for (i, &(class, action)) in steps.iter().enumerate() {
-            // Some of those removed were let go long ago.
-            let gone = (i / 2) as i16;
-            match action {
-                0 => {
-                    if let Some(place) = model.iter().position(|&x| x == (gone, class)) {
-                        model.remove(place);
-                    }
-                    memory.remove(&[gone], class).unwrap();
-                }
-                _ => {
-                    if model.len() == limit {
-                        model.pop_front();
-                    }
-                    model.push_back((i as i16, class));
-                    memory.insert(&[i as i16], class, at(i as u64)).unwrap();
-                }
-            }
-            let mut rows = Rows::default();
-            memory.all_into(&mut rows);
-            let mut held: Vec<_> = rows.features.into_iter().zip(rows.classes).collect();
-            held.sort_unstable();
-            let mut wanted: Vec<_> = model.iter().copied().collect();
-            wanted.sort_unstable();
-            prop_assert_eq!(held, wanted);
-        }
-    }
-
-    #[test]
-    fn herding_keeps_exact_sums_through_removal(
-        steps in proptest::collection::vec((0_usize..3, any::<i16>(), any::<i16>()), 1..60),
-        removed in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
-    ) {
-        let mut memory = Rehearsal::new("herding:6".parse::<Plan>().unwrap(), 2, 0).unwrap();
-        let mut left = steps;
-        for &(class, x, y) in &left {
-            memory.insert(&[x, y], class, Origin::default()).unwrap();
-        }
-        for index in removed {
-            if !left.is_empty() {
-                let (class, x, y) = left.swap_remove(index.index(left.len()));
-                memory.remove(&[x, y], class).unwrap();
-            }
-        }
-        for (class, statistics) in memory.statistics().classes.iter().enumerate() {
-            let of_class = || left.iter().filter(|(c, ..)| *c == class);
-            prop_assert_eq!(statistics.seen, of_class().count() as u64);
-            let total = |of: fn(&(usize, i16, i16)) -> i16| {
-                of_class().map(|x| i64::from(of(x))).sum::<i64>() as f64
-            };
-            if let Some(length) = statistics.mean_length {
-                let wanted = total(|x| x.1).hypot(total(|x| x.2)) / statistics.seen as f64;
-                prop_assert!((length - wanted).abs() <= 1e-9 * wanted.max(1.0));
-            }
         }
     }
 }
@@ -382,93 +315,6 @@ fn a_class_streamed_later_gets_its_equal_share() {
 }
 
 #[test]
-fn herding_is_balanced_to_one_row_in_any_order() {
-    let mut memory = of(Policy::Herding, 31, 0);
-    for i in 0..5000_usize {
-        // Class 0 comes half of the time, class 6 seldom.
-        let class = (i.wrapping_mul(0x9e37_79b9) >> 7).leading_zeros() as usize % 7;
-        memory
-            .insert(&[(i * 37 % 997) as i16], class, at(1))
-            .unwrap();
-    }
-    let held: Vec<usize> = (0..7).map(|class| memory.held(class)).collect();
-    assert_eq!(held.iter().sum::<usize>(), 31);
-    let seen: Vec<u64> = (0..7).map(|class| memory.seen(class)).collect();
-    assert!(
-        held.iter()
-            .zip(&seen)
-            .all(|(&h, &s)| (4..=5).contains(&h) || h as u64 == s),
-        "{held:?} of {seen:?}"
-    );
-}
-
-#[test]
-fn within_a_class_old_and_new_examples_are_held_alike() {
-    let mut old = 0;
-    for seed in 0..400 {
-        let mut memory = of(Policy::Balanced, 10, seed);
-        for i in 0..100 {
-            memory.insert(&[i], 0, at(1)).unwrap();
-        }
-        old += memory.examples(0).filter(|x| x[0] < 50).count();
-    }
-    // 4000 held, each old with probability 1/2: sd about 30.
-    assert!((1880..2120).contains(&old), "{old}");
-}
-
-/// How often each of `items` is held over many seeds is within five standard
-/// deviations of the same for all.
-fn assert_uniform(items: std::ops::Range<i16>, life: impl Fn(u64) -> Rehearsal) {
-    const SEEDS: u64 = 4000;
-    let mut held = vec![0_u32; items.end as usize];
-    for seed in 0..SEEDS {
-        let memory = life(seed);
-        for row in (0..memory.classes()).flat_map(|class| memory.examples(class)) {
-            held[row[0] as usize] += 1;
-        }
-    }
-    let held: Vec<u32> = held.into_iter().filter(|&n| n > 0).collect();
-    let mean = held.iter().sum::<u32>() as f64 / held.len() as f64;
-    let share = mean / SEEDS as f64;
-    let sd = (SEEDS as f64 * share * (1.0 - share)).sqrt();
-    for &n in &held {
-        assert!(
-            (f64::from(n) - mean).abs() < 5.0 * sd,
-            "{mean} +- {sd}: {held:?}"
-        );
-    }
-}
-
-#[test]
-fn the_reservoir_holds_every_example_alike() {
-    assert_uniform(0..40, |seed| {
-        let mut memory = of(Policy::Reservoir, 7, seed);
-        for i in 0..40 {
-            memory.insert(&[i], usize::from(i > 30), at(1)).unwrap();
-        }
-        assert_eq!(memory.len(), 7);
-        memory
-    });
-}
-
-#[test]
-fn the_reservoir_stays_uniform_when_examples_are_removed() {
-    assert_uniform(0..40, |seed| {
-        let mut memory = of(Policy::Reservoir, 7, seed);
-        for i in 0..20 {
-            memory.insert(&[i], usize::from(i % 3 == 0), at(1)).unwrap();
-        }
-        for i in [0, 3, 5, 9, 12, 15, 19] {
-            memory.remove(&[i], usize::from(i % 3 == 0)).unwrap();
-        }
-        for i in 20..25 {
-            memory.insert(&[i], 0, at(1)).unwrap();
-        }
-        memory
-    });
-}
-
-#[test]
 fn draws_are_balanced_over_classes_or_uniform_over_rows() {
     for policy in Policy::ALL {
         let mut memory = of(policy, 100, 3);
@@ -499,126 +345,4 @@ fn draws_are_balanced_over_classes_or_uniform_over_rows() {
         memory.draw_into(1000, 10, &mut again);
         assert_ne!(rows, again);
     }
-}
-
-/// Skewed, correlated features, as embeddings are after a rectifier.
-fn skewed(class: usize, i: usize) -> Vec<i16> {
-    let noise = |j: usize| {
-        // SplitMix64.
-        let mut mixed = ((class * 7919 + i) * 1009 + j) as u64;
-        for factor in [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9_u64] {
-            mixed = (mixed ^ (mixed >> 30)).wrapping_mul(factor);
-        }
-        mixed ^= mixed >> 31;
-        (mixed >> 40) as f64 / (1 << 24) as f64
-    };
-    (0..32)
-        .map(|j| (3000.0 * (noise(j) * noise(100 + j / 4)) * (1 + (j + class) % 3) as f64) as i16)
-        .collect()
-}
-
-#[test]
-fn herding_is_nearer_to_the_class_mean_than_a_random_sample() {
-    let (classes, per_class) = (4, 300);
-    let shown = |policy, seed| {
-        let plan = plan(policy, Capacity::Examples(40), Storage::Int8);
-        let mut memory = Rehearsal::new(plan, 32, seed).unwrap();
-        for class in 0..classes {
-            for i in 0..per_class {
-                memory.insert(&skewed(class, i), class, at(1)).unwrap();
-            }
-        }
-        memory
-    };
-    // By hand, so that it is not the policy's own word.
-    let distance = |memory: &Rehearsal, class: usize| {
-        let mean = |rows: &mut dyn Iterator<Item = Vec<i16>>| {
-            let (mut sums, mut n) = ([0.0; 32], 0.0);
-            for row in rows {
-                n += 1.0;
-                (sums.iter_mut().zip(row)).for_each(|(sum, x)| *sum += f64::from(x));
-            }
-            sums.map(|sum| sum / n)
-        };
-        let held = mean(&mut memory.examples(class));
-        let all = mean(&mut (0..per_class).map(|i| skewed(class, i)));
-        let squares = held.iter().zip(&all).map(|(a, b)| (a - b).powi(2));
-        squares.sum::<f64>().sqrt()
-    };
-    let herding = shown(Policy::Herding, 0);
-    assert_eq!(
-        saved(&herding)[24..],
-        saved(&shown(Policy::Herding, 9))[24..]
-    );
-    for class in 0..classes {
-        let ours = distance(&herding, class);
-        let told = herding.statistics().classes[class].mean_distance.unwrap();
-        assert!((ours - told).abs() < 1e-6, "{ours} {told}");
-        let random: Vec<f64> = (0..20)
-            .map(|seed| distance(&shown(Policy::Balanced, seed), class))
-            .collect();
-        let best = random.iter().copied().fold(f64::INFINITY, f64::min);
-        let mean = random.iter().sum::<f64>() / random.len() as f64;
-        assert!(
-            ours < best && 2.0 * ours < mean,
-            "{ours} against {random:?}"
-        );
-    }
-}
-
-#[test]
-fn herding_without_room_for_sums_goes_on_as_balanced() {
-    let plan: Plan = "herding:1000B:int8".parse().unwrap();
-    let mut memory = Rehearsal::new(plan, 10, 0).unwrap();
-    let mut herds = Vec::new();
-    for class in 0..8 {
-        for i in 0..50 {
-            memory.insert(&[i; 10], class, at(1)).unwrap();
-        }
-        herds.push(memory.statistics().herds.unwrap());
-    }
-    // 6 x 80 B are less than half of 1000, 7 x 80 B are not.
-    assert_eq!(herds, [true, true, true, true, true, true, false, false]);
-    assert_eq!((memory.len(), memory.sums_bytes()), (1000 / 32, 0));
-    // What made room for sums is gone; the room goes to the classes after them.
-    let held: Vec<usize> = (0..8).map(|class| memory.held(class)).collect();
-    assert!(held.iter().all(|&held| held >= 2), "{held:?}");
-    for i in 0..2000 {
-        memory.insert(&[i; 10], i as usize % 8, at(1)).unwrap();
-    }
-    assert_eq!(memory.len(), 1000 / 32);
-    assert_eq!(memory.statistics().classes[0].mean_distance, None);
-}
-
-#[test]
-fn statistics_tell_times_groups_and_bytes() {
-    let mut memory = Rehearsal::new("recent:8:int8".parse::<Plan>().unwrap(), 4, 0).unwrap();
-    for (i, group) in [7, 3, 7, 0, 7].into_iter().enumerate() {
-        let at_unix_ms = if group == 0 { 0 } else { 100 + i as i64 };
-        let origin = Origin { group, at_unix_ms };
-        memory.insert(&[i as i16; 4], 1, origin).unwrap();
-    }
-    let json = serde_json::to_value(memory.statistics()).unwrap();
-    let wanted = serde_json::json!({
-        "plan": "recent:8:int8", "policy": "recent", "storage": "int8", "draws": "uniform",
-        "examples": 5, "capacity": 8, "shown": 5, "herds": null,
-        "bytes": {
-            "features": 20, "scales": 10, "index": 20, "origins": 80, "sums": 0,
-            "total": 130, "limit": null,
-        },
-        "classes": [
-            {
-                "held": 0, "seen": 0, "oldest_unix_ms": null, "newest_unix_ms": null,
-                "groups": [], "mean_distance": null, "mean_length": null,
-            },
-            {
-                "held": 5, "seen": 5, "oldest_unix_ms": 100, "newest_unix_ms": 104,
-                "groups": [
-                    {"group": 0, "held": 1}, {"group": 3, "held": 1}, {"group": 7, "held": 3},
-                ],
-                "mean_distance": null, "mean_length": null,
-            },
-        ],
-    });
-    assert_eq!(json, wanted);
 }
