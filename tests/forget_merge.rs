@@ -1,6 +1,7 @@
 //! Forgetting and merging whole learners: what is left is what was never taught
 //! otherwise, to the bit.
 
+mod folder;
 mod models;
 mod shared_data;
 
@@ -13,17 +14,9 @@ use afield::learner::{Settings, Transform};
 use afield::signal::{Label, Micros};
 use afield::store::Selection;
 
-const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
+use folder::create;
 
-fn create(dir: &Path, head: HeadKind) -> Session {
-    let (card, _) = models::fixture("tiny");
-    let contract = backbone_contract(&card, None, None).unwrap();
-    let settings = Settings {
-        head,
-        ..Settings::default()
-    };
-    Session::create(dir, card, contract, settings, 0).unwrap()
-}
+const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
 fn heard(seed: u64) -> Heard {
     let windows = (0..16)
