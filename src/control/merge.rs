@@ -53,7 +53,6 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
             }
             // Label and then features settle a tie, so that parts may come in any
             // order.
-            let rank = |op: &Operation| (op.taught_unix_ms, op.label.clone(), op.features.clone());
             if rank(&taught) > rank(known) {
                 *known = taught;
             }
@@ -67,4 +66,9 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     session.take_in(&operations)?;
     session.close()?;
     Ok(merged)
+}
+
+/// The teaching of the highest rank holds.
+fn rank(taught: &Operation) -> (i64, &str, &[i16]) {
+    (taught.taught_unix_ms, &taught.label, &taught.features)
 }
