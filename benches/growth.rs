@@ -12,7 +12,7 @@ mod toy;
 use std::time::Instant;
 
 use afield::control::Solver;
-use afield::head::HeadKind;
+use afield::head::{HeadKind, Training};
 use afield::learner::{Example, Learner};
 
 use toy::CLASSES;
@@ -30,11 +30,11 @@ fn main() {
         (HeadKind::Ncm, 96),
         (HeadKind::Lda, 96),
         (HeadKind::Ridge, 96),
-        (HeadKind::Linear, 96),
+        (HeadKind::Linear(Training::LINEAR), 96),
         (HeadKind::Ncm, 1024),
         (HeadKind::Lda, 1024),
         (HeadKind::Ridge, 1024),
-        (HeadKind::Linear, 1024),
+        (HeadKind::Linear(Training::LINEAR), 1024),
     ] {
         grow(head, width, most);
     }

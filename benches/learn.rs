@@ -5,7 +5,7 @@
 
 mod toy;
 
-use afield::head::HeadKind;
+use afield::head::{HeadKind, Training};
 use afield::learner::{Example, Learner};
 use divan::{Bencher, black_box};
 
@@ -36,13 +36,13 @@ fn taught(head: HeadKind, width: usize) -> Learner {
 }
 
 macro_rules! heads {
-    ($($name:ident: $kind:ident),*) => {$(
+    ($($name:ident: $kind:expr),* $(,)?) => {$(
         mod $name {
             use super::*;
 
             #[divan::bench(args = WIDTHS)]
             fn learn_one(bencher: Bencher, width: usize) {
-                let mut learner = taught(HeadKind::$kind, width);
+                let mut learner = taught($kind, width);
                 let examples: Vec<_> = (0..64).map(|i| (example(width, i), label(i))).collect();
                 let mut i = 0;
                 bencher.bench_local(|| {
@@ -54,7 +54,7 @@ macro_rules! heads {
 
             #[divan::bench(args = WIDTHS)]
             fn predict_one(bencher: Bencher, width: usize) {
-                let learner = taught(HeadKind::$kind, width);
+                let learner = taught($kind, width);
                 learner.solve();
                 let probe = example(width, 9999);
                 bencher.bench_local(|| learner.predict_one(black_box(&probe)));
@@ -62,7 +62,7 @@ macro_rules! heads {
 
             #[divan::bench(args = WIDTHS, sample_count = 10, sample_size = 1)]
             fn solve(bencher: Bencher, width: usize) {
-                let mut learner = taught(HeadKind::$kind, width);
+                let mut learner = taught($kind, width);
                 let (example, label) = (example(width, 1), label(1));
                 bencher
                     // Learning makes the next solve due.
@@ -76,4 +76,21 @@ macro_rules! heads {
     )*};
 }
 
-heads!(ncm: Ncm, lda: Lda, ridge: Ridge, linear: Linear, finetune: Finetune);
+fn head(text: &str) -> HeadKind {
+    text.parse().expect("a head")
+}
+
+heads!(
+    ncm: HeadKind::Ncm,
+    lda: HeadKind::Lda,
+    ridge: HeadKind::Ridge,
+    linear: HeadKind::Linear(Training::LINEAR),
+    linear_adam_er_ace: head("linear:adam+er-ace+balanced"),
+    mlp: HeadKind::Mlp(Training::MLP),
+    mlp_sgd: head("mlp:sgd"),
+    knn: head("knn"),
+    finetune: HeadKind::Finetune,
+    ewc: HeadKind::Ewc,
+    lwf: HeadKind::Lwf,
+    l2sp: HeadKind::L2sp,
+);

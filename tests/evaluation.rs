@@ -61,7 +61,12 @@ fn finetune_forgets_class_after_class_and_the_others_do_not() {
     for head in &report.heads {
         assert_eq!(head.accuracy_after.len(), 4);
         assert_eq!(head.accuracy_after[0], 1.0, "one class is never mistaken");
-        let forgets = head.head == "finetune";
+        let kind: HeadKind = head.head.parse().unwrap();
+        if kind.is_baseline() && kind != HeadKind::Finetune {
+            // Somewhere in between.
+            continue;
+        }
+        let forgets = kind == HeadKind::Finetune;
         assert_eq!(head.continual.final_accuracy < 0.6, forgets, "{head:?}");
         assert_eq!(head.continual.forgetting > 0.5, forgets, "{head:?}");
     }

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use afield::head::{HeadError, HeadKind};
+use afield::head::{HeadError, HeadKind, Training};
 use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
 use afield::rehearsal::{Capacity, Origin, Rows};
 use afield::signal::Label;
 use proptest::prelude::*;
 
 const WIDTH: usize = 24;
+const LINEAR: HeadKind = HeadKind::Linear(Training::LINEAR);
 
 fn contract() -> Contract {
     Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None).unwrap()
@@ -85,7 +86,7 @@ fn shuffled(mut stream: Vec<(usize, usize)>, mut seed: u64) -> Vec<(usize, usize
 
 #[test]
 fn no_class_gives_no_scores() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let learner = learner(head);
         learner.solve();
         let probe = learner.encode(&features(0, 0)).unwrap();
@@ -96,7 +97,7 @@ fn no_class_gives_no_scores() {
 
 #[test]
 fn probabilities_are_finite_and_sum_to_one() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut learner = learner(head);
         for (class, i) in stream(5, 6) {
             teach(&mut learner, &[(class, i)]);
@@ -114,7 +115,7 @@ fn probabilities_are_finite_and_sum_to_one() {
 
 #[test]
 fn every_head_that_may_learns_what_it_is_taught() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut learner = learner(head);
         // Mixed, so that even the head that forgets can learn it.
         teach(&mut learner, &shuffled(stream(4, 20), 3));
@@ -131,7 +132,7 @@ fn every_head_that_may_learns_what_it_is_taught() {
 
 #[test]
 fn one_example_of_one_class_is_enough() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut learner = learner(head);
         teach(&mut learner, &[(0, 0)]);
         let probe = learner.encode(&features(1, 1)).unwrap();
@@ -141,7 +142,7 @@ fn one_example_of_one_class_is_enough() {
         for class in 0..2 {
             let probe = learner.encode(&features(class, 0)).unwrap();
             let scores = learner.predict_one(&probe).unwrap();
-            if head != HeadKind::Finetune {
+            if !head.is_baseline() {
                 assert_eq!(scores.best().unwrap().0, class, "{head} {scores:?}");
             }
         }
@@ -150,7 +151,7 @@ fn one_example_of_one_class_is_enough() {
 
 #[test]
 fn prediction_is_pure() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let learner = taught(head);
         let before = learner.save();
         let first = predictions(&learner);
@@ -161,7 +162,7 @@ fn prediction_is_pure() {
 
 #[test]
 fn the_same_seed_gives_the_same_bytes() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         assert_eq!(taught(head).save(), taught(head).save(), "{head}");
         let bytes = taught(head).save();
         assert_eq!(bytes.len(), taught(head).state_bytes(), "{head}");
@@ -170,16 +171,16 @@ fn the_same_seed_gives_the_same_bytes() {
 
 #[test]
 fn another_seed_rehearses_otherwise() {
-    let mut other = settings(HeadKind::Linear);
+    let mut other = settings(LINEAR);
     other.seed += 1;
     let mut other = Learner::new(contract(), other).unwrap();
     teach(&mut other, &stream(4, 20));
-    assert_ne!(predictions(&other), predictions(&taught(HeadKind::Linear)));
+    assert_ne!(predictions(&other), predictions(&taught(LINEAR)));
 }
 
 #[test]
 fn a_loaded_learner_is_the_saved_one_and_goes_on_alike() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut saved = taught(head);
         let bytes = saved.save();
         let mut loaded = Learner::load(contract(), settings(head), &bytes).unwrap();
@@ -211,7 +212,7 @@ fn another_contract_or_setting_is_refused_by_name() {
 
 #[test]
 fn values_that_are_no_numbers_are_refused_and_change_nothing() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let learner = taught(head);
         let before = learner.save();
         for bad in [f32::NAN, f32::INFINITY, f32::NEG_INFINITY] {
@@ -228,7 +229,7 @@ fn values_that_are_no_numbers_are_refused_and_change_nothing() {
 
 #[test]
 fn another_width_is_refused_and_changes_nothing() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut learner = taught(head);
         let before = learner.save();
         for width in [0, WIDTH - 1, WIDTH + 1] {
@@ -253,7 +254,7 @@ fn another_width_is_refused_and_changes_nothing() {
 
 #[test]
 fn unlearning_what_was_never_taught_is_refused_and_changes_nothing() {
-    for head in HeadKind::ALL {
+    for head in HeadKind::VARIANTS {
         let mut learner = taught(head);
         let before = learner.save();
         let example = learner.encode(&features(0, 0)).unwrap();
@@ -273,7 +274,10 @@ fn unlearning_what_was_never_taught_is_refused_and_changes_nothing() {
 
 #[test]
 fn exact_heads_unlearn_to_the_bit() {
-    for head in HeadKind::ALL.into_iter().filter(|head| head.is_exact()) {
+    for head in HeadKind::VARIANTS
+        .into_iter()
+        .filter(|head| head.is_exact())
+    {
         // A known class, and one that is new with this example.
         for class in [1, 8] {
             let mut learner = taught(head);
@@ -306,35 +310,72 @@ fn a_class_left_empty_is_as_though_never_taught() {
 }
 
 #[test]
-fn linear_unlearns_by_refitting_on_what_is_left() {
-    let mut learner = learner(HeadKind::Linear);
-    teach(&mut learner, &stream(3, 8));
-    let example = learner.encode(&features(1, 4)).unwrap();
-    learner.unlearn_one(&example, &label(1)).unwrap();
-    let rehearsal = learner.rehearsal().unwrap();
-    assert_eq!((rehearsal.len(), learner.counts()), (23, &[8, 7, 8][..]));
-    assert!(rehearsal.examples(1).all(|held| held != example.features()));
-    // Held completely and not among them any more: taken back only once.
-    let again = learner.unlearn_one(&example, &label(1));
-    assert_eq!(again, Err(HeadError::NeverLearned.into()));
-    for class in 0..3 {
-        let probe = learner.encode(&features(class, 300)).unwrap();
-        assert_eq!(
-            learner.predict_one(&probe).unwrap().best().unwrap().0,
-            class
-        );
-    }
-    // A whole class, from the middle.
-    for i in (0..8).filter(|&i| i != 4) {
-        let example = learner.encode(&features(1, i)).unwrap();
+fn heads_with_rehearsal_unlearn_by_what_is_left_there() {
+    let heads = HeadKind::VARIANTS.into_iter();
+    for head in heads.filter(|head| head.keeps_rehearsal()) {
+        let mut learner = learner(head);
+        teach(&mut learner, &stream(3, 8));
+        let example = learner.encode(&features(1, 4)).unwrap();
         learner.unlearn_one(&example, &label(1)).unwrap();
+        let rehearsal = learner.rehearsal().unwrap();
+        assert_eq!((rehearsal.len(), learner.counts()), (23, &[8, 7, 8][..]));
+        assert!(rehearsal.examples(1).all(|held| held != example.features()));
+        // Held completely and not among them any more: taken back only once.
+        let again = learner.unlearn_one(&example, &label(1));
+        assert_eq!(again, Err(HeadError::NeverLearned.into()));
+        for class in 0..3 {
+            let probe = learner.encode(&features(class, 300)).unwrap();
+            let best = learner.predict_one(&probe).unwrap().best().unwrap().0;
+            assert_eq!(best, class, "{head}");
+        }
+        // A whole class, from the middle.
+        for i in (0..8).filter(|&i| i != 4) {
+            let example = learner.encode(&features(1, i)).unwrap();
+            learner.unlearn_one(&example, &label(1)).unwrap();
+        }
+        assert_eq!(learner.classes(), [label(0), label(2)]);
+        let probe = learner.encode(&features(2, 300)).unwrap();
+        let best = learner.predict_one(&probe).unwrap().best().unwrap().0;
+        assert_eq!(best, 1, "{head}");
+        let bytes = learner.save();
+        let loaded = Learner::load(contract(), settings(head), &bytes).unwrap();
+        assert_eq!(predictions(&loaded), predictions(&learner), "{head}");
+        // And on it goes, from either.
+        let mut learners = [learner, loaded];
+        for learner in &mut learners {
+            teach(learner, &stream(4, 2));
+        }
+        assert_eq!(learners[0].save(), learners[1].save(), "{head}");
     }
-    assert_eq!(learner.classes(), [label(0), label(2)]);
-    let probe = learner.encode(&features(2, 300)).unwrap();
-    assert_eq!(learner.predict_one(&probe).unwrap().best().unwrap().0, 1);
-    let bytes = learner.save();
-    let settings = settings(HeadKind::Linear);
-    assert!(Learner::load(contract(), settings, &bytes).is_ok());
+}
+
+#[test]
+fn a_class_with_one_example_stands_beside_full_ones() {
+    let heads = HeadKind::VARIANTS.into_iter();
+    for head in heads.filter(|head| !head.is_baseline()) {
+        let mut learner = taught(head);
+        teach(&mut learner, &[(4, 0)]);
+        // Rehearsed beside what comes after it.
+        teach(&mut learner, &stream(4, 5));
+        let probe = learner.encode(&features(4, 0)).unwrap();
+        let scores = learner.predict_one(&probe).unwrap();
+        assert_eq!(scores.best().unwrap().0, 4, "{head} {scores:?}");
+    }
+}
+
+#[test]
+fn an_unknown_head_or_option_is_an_error_that_lists_the_valid_ones() {
+    for (text, hint) in [
+        ("svm", "one of ncm, lda, "),
+        ("linear:lion", "sgd or adam"),
+        ("mlp:adam+sgd", "replay or er-ace"),
+        ("knn:many", "a whole number from 1 to 255"),
+        ("ewc:2", "`ewc` has no options"),
+    ] {
+        let error = text.parse::<HeadKind>().unwrap_err().to_string();
+        let (_, shown) = error.split_once("\nhint: ").unwrap();
+        assert!(shown.contains(hint), "{error}");
+    }
 }
 
 #[test]
@@ -343,13 +384,13 @@ fn where_an_example_came_from_is_remembered_with_it() {
         group: 7,
         at_unix_ms: 99,
     };
-    let mut learner = learner(HeadKind::Linear);
+    let mut learner = learner(LINEAR);
     let example = learner.encode(&features(0, 0)).unwrap();
     learner.learn_from(&example, &label(0), origin).unwrap();
     let example = learner.encode(&features(0, 1)).unwrap();
     learner.learn_one(&example, &label(0)).unwrap();
     let bytes = learner.save();
-    let loaded = Learner::load(contract(), settings(HeadKind::Linear), &bytes).unwrap();
+    let loaded = Learner::load(contract(), settings(LINEAR), &bytes).unwrap();
     for learner in [learner, loaded] {
         let mut rows = Rows::default();
         learner.rehearsal().unwrap().all_into(&mut rows);
@@ -360,38 +401,69 @@ fn where_an_example_came_from_is_remembered_with_it() {
 }
 
 #[test]
-fn finetune_says_that_it_cannot_unlearn() {
-    let mut learner = taught(HeadKind::Finetune);
-    let example = learner.encode(&features(0, 0)).unwrap();
-    let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
-    assert!(matches!(
-        error,
-        LearnError::Head(HeadError::CannotUnlearn { .. })
-    ));
-    assert!(error.to_string().contains("\nhint: "));
+fn baselines_say_that_they_cannot_unlearn() {
+    let baselines = [
+        HeadKind::Finetune,
+        HeadKind::Ewc,
+        HeadKind::Lwf,
+        HeadKind::L2sp,
+    ];
+    for head in baselines {
+        assert!(head.is_baseline() && !head.keeps_rehearsal());
+        let mut learner = taught(head);
+        assert!(learner.rehearsal().is_none());
+        let before = learner.save();
+        let example = learner.encode(&features(0, 0)).unwrap();
+        let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
+        assert!(matches!(
+            error,
+            LearnError::Head(HeadError::CannotUnlearn { .. })
+        ));
+        assert!(error.to_string().contains("\nhint: "));
+        assert_eq!(learner.save(), before, "{head}");
+    }
 }
 
 #[test]
-fn linear_without_a_memory_says_that_it_cannot_unlearn() {
+fn networks_without_a_memory_say_that_they_cannot_unlearn() {
+    let heads = HeadKind::VARIANTS.into_iter();
+    for head in heads.filter(|head| head.replay_rows() > 0) {
+        let settings = Settings {
+            rehearsal: Capacity::None.into(),
+            ..settings(head)
+        };
+        let mut learner = Learner::new(contract(), settings).unwrap();
+        teach(&mut learner, &stream(2, 5));
+        let before = learner.save();
+        let example = learner.encode(&features(0, 0)).unwrap();
+        let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
+        assert!(
+            matches!(error, LearnError::Head(HeadError::CannotUnlearn { .. })),
+            "{error}"
+        );
+        assert_eq!(learner.save(), before);
+    }
+}
+
+#[test]
+fn neighbours_without_a_memory_are_no_help_and_no_error() {
+    let head = HeadKind::Knn("5".parse().unwrap());
     let settings = Settings {
         rehearsal: Capacity::None.into(),
-        ..settings(HeadKind::Linear)
+        ..settings(head)
     };
     let mut learner = Learner::new(contract(), settings).unwrap();
-    teach(&mut learner, &stream(2, 5));
-    let before = learner.save();
-    let example = learner.encode(&features(0, 0)).unwrap();
-    let error = learner.unlearn_one(&example, &label(0)).unwrap_err();
-    assert!(
-        matches!(error, LearnError::Head(HeadError::CannotUnlearn { .. })),
-        "{error}"
-    );
-    assert_eq!(learner.save(), before);
+    teach(&mut learner, &stream(4, 5));
+    let probe = learner.encode(&features(0, 0)).unwrap();
+    assert_eq!(learner.predict_one(&probe).unwrap().0, [0.25; 4]);
 }
 
 #[test]
 fn exact_heads_predict_the_same_bits_for_every_order_of_teaching() {
-    for head in HeadKind::ALL.into_iter().filter(|head| head.is_exact()) {
+    for head in HeadKind::VARIANTS
+        .into_iter()
+        .filter(|head| head.is_exact())
+    {
         // Uneven counts, and two classes that are equal to the last bit.
         let mut all: Vec<_> = stream(4, 20)
             .into_iter()
@@ -458,7 +530,7 @@ proptest! {
 
     #[test]
     fn damaged_bytes_never_panic(
-        head in proptest::sample::select(HeadKind::ALL.to_vec()),
+        head in proptest::sample::select(HeadKind::VARIANTS.to_vec()),
         at in any::<prop::sample::Index>(),
         cut in any::<prop::sample::Index>(),
         value: u8,
@@ -490,10 +562,10 @@ proptest! {
 
     #[test]
     fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-        for head in HeadKind::ALL {
+        for head in HeadKind::VARIANTS {
             prop_assert!(Learner::load(contract(), settings(head), &bytes).is_err());
             // Without a checksum before it a head may accept bytes, never panic.
-            let _ = head.load(&[1.0; 4], &bytes);
+            let _ = head.load(&[1.0; 4], 0, &bytes);
         }
     }
 }

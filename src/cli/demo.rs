@@ -14,7 +14,7 @@ use afield::corpus;
 use afield::evaluate::{
     Clip, ClipList, Dataset, Evaluation, Fits, HeadChoice, Progress, Protocol, Report, html, table,
 };
-use afield::head::HeadKind;
+use afield::head::{HeadKind, Training};
 use afield::model::{self, Pip};
 use afield::rehearsal::Plan;
 use anyhow::{Context, Result, bail};
@@ -53,10 +53,10 @@ pub struct DemoArgs {
     #[arg(long, default_value = "speech-embedding", value_name = "NAME")]
     backbone: String,
 
-    /// Heads to teach, comma-separated: ncm, lda, linear, finetune
+    /// Heads to teach, comma-separated; `afield evaluate --help` lists them
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',',
-        default_values_t = [HeadKind::Finetune, HeadKind::Linear, HeadKind::Ncm, HeadKind::Lda]
+        default_values_t = [HeadKind::Finetune, HeadKind::Linear(Training::LINEAR), HeadKind::Ncm, HeadKind::Lda]
     )]
     head: Vec<HeadKind>,
 

@@ -22,6 +22,7 @@ use clap::{ArgGroup, Args};
 
 use super::dataset::{Input, TransformChoice, list_folder, runs};
 use super::embedding::embed_list;
+use super::heads;
 use super::model::Places;
 use super::run_bar::RunBar;
 
@@ -30,11 +31,11 @@ use super::run_bar::RunBar;
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
-    after_help = "Examples:\n  \
+    after_help = heads::help("Examples:\n  \
         afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
         afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
         afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
-        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json"
+        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json")
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder a class: DIR/<class>/<clip>
@@ -72,9 +73,9 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
     imbalance: Imbalance,
 
-    /// Heads to teach, comma-separated: ncm, lda, ridge, linear, finetune; or best, the
-    /// exact head (or linear) and the transform with the highest cross-validated
-    /// accuracy on the training side
+    /// Heads to teach, listed below, comma-separated, with their options, such as
+    /// ncm,linear:adam; or best, the exact head (or linear) and the transform
+    /// with the highest cross-validated accuracy on the training side
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',',
         default_values_t = HeadKind::ALL.map(HeadChoice::from)

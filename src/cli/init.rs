@@ -10,12 +10,13 @@ use afield::rehearsal::Plan;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::heads;
 use super::learner::now_unix_ms;
 use super::model::Places;
 
 /// Make a new learner in a folder
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  afield init birds --backbone yamnet")]
+#[command(after_help = heads::help("Example:\n  afield init birds --backbone yamnet"))]
 pub struct InitArgs {
     /// Folder to make; it will hold all that is learned
     dir: PathBuf,
@@ -24,7 +25,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "NAME")]
     backbone: String,
 
-    /// What learns: ncm, lda, ridge, linear or finetune
+    /// What learns: a head, listed below, and its options, such as linear:adam
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
     head: HeadKind,
 

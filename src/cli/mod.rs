@@ -10,6 +10,7 @@ mod embed;
 mod embedding;
 mod evaluate;
 mod forget;
+mod heads;
 mod init;
 mod learner;
 mod listen;

@@ -71,7 +71,7 @@ impl Scoreboard {
     pub fn paint(&self, head: HeadKind, text: &str) -> String {
         let code = match head {
             HeadKind::Finetune => 31,
-            HeadKind::Linear => 33,
+            HeadKind::Linear(_) => 33,
             HeadKind::Ncm => 36,
             HeadKind::Lda => 32,
             _ => 35,

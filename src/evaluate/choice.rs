@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::head::{HeadError, HeadKind};
+use crate::head::{HeadError, HeadKind, Training};
 
 /// A head as a user asks for it.
 ///
@@ -28,7 +28,7 @@ impl HeadChoice {
     /// `linear`.
     pub fn tried() -> Vec<HeadKind> {
         (HeadKind::ALL.into_iter())
-            .filter(|head| head.is_exact() || *head == HeadKind::Linear)
+            .filter(|head| head.is_exact() || *head == HeadKind::Linear(Training::LINEAR))
             .collect()
     }
 }

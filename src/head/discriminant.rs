@@ -28,17 +28,22 @@ impl Discriminant {
 
     /// Overwrites `probabilities` with one per class.
     pub(super) fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) {
-        Self::scores_into(&self.weights, &self.biases, x, probabilities);
+        self.apply_into(x, probabilities);
         softmax(probabilities);
     }
 
     /// As [`Self::predict_into`], of `scale (W x + b)`.
     pub(super) fn predict_scaled_into(&self, x: &[i16], scale: f64, probabilities: &mut Vec<f32>) {
-        Self::scores_into(&self.weights, &self.biases, x, probabilities);
+        self.apply_into(x, probabilities);
         for score in &mut *probabilities {
             *score = (f64::from(*score) * scale) as f32;
         }
         softmax(probabilities);
+    }
+
+    /// Overwrites `out` with `W x + b`.
+    pub(super) fn apply_into(&self, x: &[i16], out: &mut Vec<f32>) {
+        Self::scores_into(&self.weights, &self.biases, x, out);
     }
 
     /// Overwrites `scores` with `W x + b`.

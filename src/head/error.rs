@@ -10,6 +10,18 @@ pub enum HeadError {
         /// The name asked for.
         name: String,
     },
+    /// The head has no such option.
+    #[error("head `{head}`: {fault} {option:?}\nhint: {valid}")]
+    HeadOption {
+        /// The head's name.
+        head: String,
+        /// The option asked for.
+        option: String,
+        /// What is wrong with it.
+        fault: &'static str,
+        /// What would be right.
+        valid: String,
+    },
     /// An example has another length than the head was made for.
     #[error("example of {actual} features, expected {expected}")]
     Width {

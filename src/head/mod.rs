@@ -2,9 +2,10 @@
 //!
 //! `ncm`, `lda` and `ridge` keep one exact [`Statistic`] and derive everything from it,
 //! so no order of teaching, no crash and no merge can change a bit of them, and
-//! a new class never moves an old one. `linear` and `finetune` are trained by
-//! gradient descent; the first is shown rehearsal rows with every example, the
-//! second shows what happens without.
+//! a new class never moves an old one. `linear` and `mlp` are trained by gradient
+//! descent and shown rehearsal rows with every example; `knn` looks its answer up
+//! among these rows. `finetune` shows what happens without, and `ewc`, `lwf` and
+//! `l2sp` how far regularisation alone mends it.
 //!
 //! Heads know nothing of labels, of pooling, or of where replayed rows come
 //! from; the learner hands these in.
@@ -17,27 +18,38 @@ mod discriminant;
 mod error;
 mod factor;
 mod kind;
+mod knn;
 mod lda;
-mod linear;
+mod loss;
 mod means;
 mod ncm;
+mod network;
+mod optimiser;
+mod options;
 mod projection;
+mod recipe;
+mod regulariser;
 mod ridge;
 mod shrinkage;
 mod statistic;
 mod statistic_state;
+mod trained;
+mod trained_state;
+mod training;
 
 use std::fmt;
 
 pub use deferred::{Job, Solution};
 pub use error::HeadError;
 pub use kind::HeadKind;
+pub use knn::Knn;
 pub use lda::{Lda, LdaOptions, Priors};
-pub use linear::Linear;
 pub use ncm::{Distance, Ncm};
 pub use ridge::Ridge;
 pub use shrinkage::Shrinkage;
 pub use statistic::{Moments, Statistic};
+pub use trained::Trained;
+pub use training::{Loss, Optimiser, Training};
 
 /// Something that learns one example at a time.
 ///
@@ -73,6 +85,11 @@ pub trait Head: fmt::Debug + Send + Sync {
         class: usize,
         kept: Replay<'_>,
     ) -> Result<(), HeadError>;
+
+    /// Is handed all that the rehearsal memory holds, after every example learned
+    /// and after loading (unlearning hands it over by itself); only heads that
+    /// [`HeadKind::recalls`] names care.
+    fn recall(&mut self, _kept: Replay<'_>) {}
 
     /// Overwrites `probabilities` with one per class: none when there is no
     /// class, else in `[0, 1]` and summing to 1.
@@ -146,4 +163,7 @@ pub struct Replay<'a> {
     pub features: &'a [i16],
     /// The class of each row.
     pub classes: &'a [usize],
+    /// Where each row comes from (a speaker, a place), 0 where unknown; empty
+    /// where nothing is known of any.
+    pub groups: &'a [u64],
 }

@@ -58,6 +58,7 @@ fn replayed(rows: &Rows) -> Replay<'_> {
     Replay {
         features: &rows.features,
         classes: &rows.classes,
+        groups: &rows.groups,
     }
 }
 
@@ -73,7 +74,7 @@ impl Learner {
     /// [`LearnError::Rehearsal`] where the capacity does not hold one example.
     pub fn new(contract: Contract, settings: Settings) -> Result<Self, LearnError> {
         contract.check()?;
-        let head = settings.head.build(&contract.fixed_point.steps());
+        let head = (settings.head).build(&contract.fixed_point.steps(), settings.seed);
         let rehearsal = match settings.keeps_rehearsal() {
             true => {
                 let (width, seed) = (contract.width(), settings.seed);
@@ -146,16 +147,17 @@ impl Learner {
         if let Some(rehearsal) = &mut self.rehearsal {
             rehearsal.insert(features, class, origin)?;
         }
+        self.recall();
         Ok(())
     }
 
     /// Takes one example back. A class left without examples is gone, and those
     /// taught after it move up: the state is as though it had never been taught.
     ///
-    /// Exact to the bit for the exact heads. `linear` drops the example from the
-    /// rehearsal memory and refits on what is left there: no trace of the
+    /// Exact to the bit for the exact heads. `linear` and `mlp` drop the example
+    /// from the rehearsal memory and refit on what is left there: no trace of the
     /// example remains, but the result is not what training without it would
-    /// have given.
+    /// have given. `knn` drops it from the memory, and there is nothing else.
     ///
     /// # Errors
     /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and
@@ -187,6 +189,15 @@ impl Learner {
         }
         self.rehearsal = rehearsal;
         Ok(())
+    }
+
+    /// Shows the memory to a head that looks its answers up there.
+    fn recall(&mut self) {
+        if let (true, Some(rehearsal)) = (self.settings.head.recalls(), &self.rehearsal) {
+            self.replay.clear();
+            rehearsal.all_into(&mut self.replay);
+            self.head.recall(replayed(&self.replay));
+        }
     }
 
     /// Probabilities over [`Self::classes`]; none before anything was taught.

@@ -13,12 +13,12 @@ pub struct Settings {
     pub head: HeadKind,
     /// The rehearsal memory; heads that need none keep none.
     pub rehearsal: Plan,
-    /// Seeds the choice of what is kept and shown again.
+    /// Seeds the choice of what is kept and shown again, and where networks start.
     pub seed: u64,
 }
 
 impl Settings {
     pub(super) fn keeps_rehearsal(&self) -> bool {
-        self.head.replay_rows() > 0 && self.rehearsal.capacity != Capacity::None
+        self.head.keeps_rehearsal() && self.rehearsal.capacity != Capacity::None
     }
 }

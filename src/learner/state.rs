@@ -90,7 +90,7 @@ impl Learner {
         }
         let head = take(&mut rest)?;
         let steps = learner.contract.fixed_point.steps();
-        learner.head = settings.head.load(&steps, head)?;
+        learner.head = settings.head.load(&steps, settings.seed, head)?;
         if learner.head.counts().len() != learner.classes.len() {
             return Err(damaged("labels and counts differ in number".into()));
         }
@@ -109,6 +109,7 @@ impl Learner {
             return Err(damaged("bytes left over".into()));
         }
         learner.replay = Rows::default();
+        learner.recall();
         Ok(learner)
     }
 

@@ -1,0 +1,145 @@
+//! A head as text: `NAME[:OPTION[+OPTION…]]`.
+//!
+//! Splits and checks; what the options mean is the business of the heads.
+
+use std::ops::RangeInclusive;
+
+use super::HeadError;
+
+/// The options behind a head's name. Each is an alternative of one group, such
+/// as `sgd` and `adam`, and each group is chosen from at most once.
+#[derive(Debug)]
+pub(super) struct Options<'a> {
+    head: &'a str,
+    listed: Option<&'a str>,
+}
+
+impl<'a> Options<'a> {
+    /// The name in `text`, and the options behind it.
+    pub(super) fn split(text: &'a str) -> (&'a str, Self) {
+        let (head, listed) = match text.split_once(':') {
+            Some((head, listed)) => (head, Some(listed)),
+            None => (text, None),
+        };
+        (head, Self { head, listed })
+    }
+
+    /// For a head that has no options.
+    ///
+    /// # Errors
+    /// [`HeadError::HeadOption`] where there are any.
+    pub(super) fn none(&self) -> Result<(), HeadError> {
+        self.choose([]).map(|[]| ())
+    }
+
+    /// The position in each group of the alternative that was named, if any.
+    ///
+    /// # Errors
+    /// [`HeadError::HeadOption`] for an option of no group, and for two of one.
+    pub(super) fn choose<const N: usize>(
+        &self,
+        groups: [&[&str]; N],
+    ) -> Result<[Option<usize>; N], HeadError> {
+        let mut chosen = [None; N];
+        let Some(listed) = self.listed else {
+            return Ok(chosen);
+        };
+        let valid = || match groups.iter().all(|group| group.is_empty()) {
+            true => format!("`{}` has no options", self.head),
+            false => {
+                let groups = groups.map(|group| group.join(" or "));
+                format!("options, joined by `+`: {}", groups.join("; "))
+            }
+        };
+        for option in listed.split('+') {
+            let found = groups.iter().zip(&mut chosen).find_map(|(group, slot)| {
+                let at = group.iter().position(|valid| *valid == option)?;
+                Some((slot, at))
+            });
+            match found {
+                Some((slot @ None, at)) => *slot = Some(at),
+                Some(_) => {
+                    return Err(self.fault(option, "one choice too many:", valid()));
+                }
+                None => return Err(self.fault(option, "no such option:", valid())),
+            }
+        }
+        Ok(chosen)
+    }
+
+    /// For a head whose one option is a whole number within `range`.
+    ///
+    /// # Errors
+    /// [`HeadError::HeadOption`] for anything else.
+    pub(super) fn number(&self, range: RangeInclusive<u32>) -> Result<Option<u32>, HeadError> {
+        let Some(listed) = self.listed else {
+            return Ok(None);
+        };
+        // `parse` alone would take a sign and leading zeros, and one head would
+        // have many texts.
+        let plain = |n: &u32| range.contains(n) && n.to_string() == listed;
+        match listed.parse().ok().filter(plain) {
+            Some(n) => Ok(Some(n)),
+            None => {
+                let (low, high) = (range.start(), range.end());
+                let valid = format!("a whole number from {low} to {high}");
+                Err(self.fault(listed, "no such option:", valid))
+            }
+        }
+    }
+
+    fn fault(&self, option: &str, fault: &'static str, valid: String) -> HeadError {
+        HeadError::HeadOption {
+            head: self.head.to_owned(),
+            option: option.to_owned(),
+            fault,
+            valid,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GROUPS: [&[&str]; 2] = [&["sgd", "adam"], &["replay", "er-ace"]];
+
+    fn chosen(text: &str) -> Result<[Option<usize>; 2], String> {
+        let (name, options) = Options::split(text);
+        assert_eq!(name, "net");
+        options.choose(GROUPS).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn options_are_chosen_by_group_in_any_order() {
+        assert_eq!(chosen("net"), Ok([None, None]));
+        assert_eq!(chosen("net:adam"), Ok([Some(1), None]));
+        assert_eq!(chosen("net:er-ace+sgd"), Ok([Some(0), Some(1)]));
+    }
+
+    #[test]
+    fn unknown_and_doubled_options_are_refused_with_all_that_are_valid() {
+        let hint = "\nhint: options, joined by `+`: sgd or adam; replay or er-ace";
+        for (text, message) in [
+            ("net:lion", "head `net`: no such option: \"lion\""),
+            ("net:", "head `net`: no such option: \"\""),
+            ("net:adam+", "head `net`: no such option: \"\""),
+            ("net:sgd+adam", "head `net`: one choice too many: \"adam\""),
+            ("net:adam+adam", "head `net`: one choice too many: \"adam\""),
+        ] {
+            assert_eq!(chosen(text), Err(format!("{message}{hint}")));
+        }
+        let error = Options::split("ncm:x").1.none().unwrap_err().to_string();
+        assert!(error.ends_with("\nhint: `ncm` has no options"), "{error}");
+    }
+
+    #[test]
+    fn a_number_has_one_text() {
+        let number = |text| Options::split(text).1.number(1..=500);
+        assert_eq!(number("knn"), Ok(None));
+        assert_eq!(number("knn:500"), Ok(Some(500)));
+        for text in ["knn:", "knn:0", "knn:501", "knn:05", "knn:+5", "knn:5+5"] {
+            assert!(number(text).is_err(), "{text}");
+        }
+    }
+}

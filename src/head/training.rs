@@ -1,0 +1,97 @@
+//! How a network is trained, as far as a user chooses it.
+
+use super::HeadError;
+use super::options::Options;
+
+/// Optimiser, loss and adjustment of a trained head.
+///
+/// As text, the choices that differ from the head's defaults, joined by `+`:
+///
+/// ```
+/// use afield::head::{HeadKind, Loss, Optimiser, Training};
+/// let training = Training { optimiser: Optimiser::Adam, loss: Loss::ErAce, ..Training::LINEAR };
+/// assert_eq!("linear:adam+er-ace".parse(), Ok(HeadKind::Linear(training)));
+/// assert_eq!("linear:sgd".parse(), Ok(HeadKind::Linear(Training::LINEAR)));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Training {
+    /// How gradients become steps.
+    pub optimiser: Optimiser,
+    /// What the gradients are of.
+    pub loss: Loss,
+    /// Whether logits are adjusted by the classes' frequencies while training
+    /// (Menon et al. 2021): `balanced`.
+    pub balanced: bool,
+}
+
+/// How gradients become steps.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Optimiser {
+    /// Plain stochastic gradient descent: `sgd`.
+    Sgd,
+    /// Steps scaled by running moments of the gradient (Kingma & Ba 2015):
+    /// `adam`.
+    Adam,
+}
+
+/// What is descended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+pub enum Loss {
+    /// Cross-entropy in which the new example and the replayed rows weigh alike
+    /// (experience replay; Rolnick et al. 2019, Chaudhry et al. 2019): `replay`.
+    Replay,
+    /// The same, but the new example competes only with the classes that came
+    /// in lately, so that it pushes no class down that is not there to push back
+    /// (ER-ACE; Caccia et al. 2022): `er-ace`.
+    ErAce,
+}
+
+const OPTIMISERS: [Optimiser; 2] = [Optimiser::Sgd, Optimiser::Adam];
+const LOSSES: [Loss; 2] = [Loss::Replay, Loss::ErAce];
+const BALANCED: [bool; 2] = [false, true];
+
+/// The texts of the above, in their order.
+const TEXTS: [&[&str]; 3] = [
+    &["sgd", "adam"],
+    &["replay", "er-ace"],
+    &["unbalanced", "balanced"],
+];
+
+impl Training {
+    /// The defaults of `linear`.
+    pub const LINEAR: Self = Self {
+        optimiser: Optimiser::Sgd,
+        loss: Loss::Replay,
+        balanced: false,
+    };
+
+    /// The defaults of `mlp`.
+    pub const MLP: Self = Self {
+        optimiser: Optimiser::Adam,
+        loss: Loss::Replay,
+        balanced: false,
+    };
+
+    /// The defaults with `options` in place of what they name.
+    pub(super) fn parse(options: &Options<'_>, defaults: Self) -> Result<Self, HeadError> {
+        let [optimiser, loss, balanced] = options.choose(TEXTS)?;
+        Ok(Self {
+            optimiser: optimiser.map_or(defaults.optimiser, |at| OPTIMISERS[at]),
+            loss: loss.map_or(defaults.loss, |at| LOSSES[at]),
+            balanced: balanced.map_or(defaults.balanced, |at| BALANCED[at]),
+        })
+    }
+
+    /// The options that make this of the defaults.
+    pub(super) fn options(self, defaults: Self) -> Vec<&'static str> {
+        let differing = [
+            (self.optimiser != defaults.optimiser).then_some(self.optimiser as usize),
+            (self.loss != defaults.loss).then_some(self.loss as usize),
+            (self.balanced != defaults.balanced).then_some(usize::from(self.balanced)),
+        ];
+        let texts = TEXTS.iter().zip(differing);
+        texts.filter_map(|(group, at)| Some(group[at?])).collect()
+    }
+}
