@@ -103,7 +103,7 @@ impl Descent {
     pub(super) fn is_possible(&self) -> bool {
         let pair = |(&m, &v): (&f32, &f32)| {
             let (m, v) = (f64::from(m), f64::from(v));
-            v >= 0.0 && v <= 1e3 && m * m <= 64.0 * (v + 1e-36)
+            (0.0..=1e3).contains(&v) && m * m <= 64.0 * (v + 1e-36)
         };
         self.first.iter().zip(&self.second).all(pair)
     }
