@@ -52,7 +52,7 @@ mod table;
 mod upper_bound;
 
 pub use cache::{CacheKey, EmbeddingCache};
-pub use calibration::contract_for;
+pub use calibration::{contract_for, standardised};
 pub use choice::HeadChoice;
 pub use clip_list::{Clip, ClipList};
 pub use clips::Clips;
