@@ -31,7 +31,7 @@ fn heard(seed: u8) -> Heard {
 }
 
 fn teach_as(session: &mut Session, label: &str, seed: u8, group: Option<&str>) -> TaughtAs {
-    let (label, group) = (Label::new(label).unwrap(), group.map(|g| Group::new(g)));
+    let (label, group) = (Label::new(label).unwrap(), group.map(Group::new));
     let group = group.transpose().unwrap();
     session
         .teach_from(&label, &heard(seed), "test", group.as_ref(), seed.into())

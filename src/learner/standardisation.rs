@@ -14,10 +14,10 @@ use super::LearnError;
 ///
 /// ```
 /// use afield::learner::Standardisation;
-/// let calm = Standardisation::of(&[[1.0, -5.0], [3.0, 5.0]])?;
+/// let calm = Standardisation::of(&[[1.0, -3.0], [3.0, 3.0]])?;
 /// assert_eq!(calm.means(), [2.0, 0.0]);
-/// assert_eq!(calm.deviations(), [1.0, 5.0]);
-/// let mut x = [4.0, 5.0];
+/// assert_eq!(calm.deviations(), [1.0, 3.0]);
+/// let mut x = [4.0, 3.0];
 /// calm.apply(&mut x);
 /// assert_eq!(x, [2.0, 1.0]);
 /// # Ok::<(), afield::learner::LearnError>(())
@@ -249,13 +249,17 @@ mod tests {
         }
     }
 
-    fn rows() -> impl Strategy<Value = Vec<Vec<f32>>> {
-        prop::collection::vec(prop::collection::vec(-1e6_f32..1e6, 5), 2..40)
+    fn rows(component: BoxedStrategy<f32>) -> impl Strategy<Value = Vec<Vec<f32>>> {
+        prop::collection::vec(prop::collection::vec(component, 5), 2..40)
     }
 
     proptest! {
         #[test]
-        fn the_order_of_the_clips_changes_no_bit(rows in rows(), by in 0_usize..40) {
+        fn the_order_of_the_clips_changes_no_bit(
+            // Beside the large ones small ones vanish, in some orders.
+            rows in rows(prop_oneof![-1e6_f32..1e6, Just(1e30), Just(-1e30)].boxed()),
+            by in 0_usize..40,
+        ) {
             let mut turned = rows.clone();
             turned.rotate_left(by % rows.len());
             turned.swap(0, rows.len() / 2);
@@ -263,7 +267,7 @@ mod tests {
         }
 
         #[test]
-        fn calibration_clips_lie_within_the_scale(rows in rows()) {
+        fn calibration_clips_lie_within_the_scale(rows in rows((-1e6_f32..1e6).boxed())) {
             prop_assume!(Standardisation::of(&rows).is_ok());
             let found = Standardisation::of(&rows).unwrap();
             let mut sums = [0.0; 5];
