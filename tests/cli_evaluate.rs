@@ -453,6 +453,28 @@ fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
     assert!(report["upper_bound_fit"]["tried"].as_array().unwrap().len() >= 3);
     let text = String::from_utf8(success(&args).stdout).unwrap();
     assert!(text.contains("tried on the training side"), "{text}");
+    for transform in ["none", "l2", "signed-sqrt", "standardise"] {
+        let of = |list: &Value| {
+            let list = list.as_array().unwrap();
+            list.iter().any(|tried| tried["transform"] == transform)
+        };
+        let joint = &report["upper_bound_fit"]["tried"];
+        assert!(of(&report["tried"]) && of(joint), "{transform}");
+    }
+    let named = [
+        "--embeddings",
+        &path,
+        "--head",
+        "ncm",
+        "--transform",
+        "standardise",
+    ];
+    let named = json(&named);
+    assert_eq!(
+        (&named["transform"], &named["saturated"]),
+        (&"standardise".into(), &0.0.into())
+    );
+    assert!(named["heads"][0]["final_accuracy"].as_f64().unwrap() > 0.5);
     let plain = json(&["--embeddings", &path, "--head", "ncm"]);
     assert_eq!(plain["heads"][0]["head"], "ncm");
     assert_eq!(plain["tried"], Value::Null);

@@ -182,6 +182,7 @@ fn status_says_what_the_learner_is_and_knows() {
         "examples",
         "operations",
         "classes",
+        "groups",
         "rehearsal",
         "state_bytes",
         "disk_bytes",

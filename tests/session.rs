@@ -286,6 +286,7 @@ fn an_operation_is_not_stored_after_one_that_the_caller_does_not_know() {
         clip_sha256: [1; 32],
         clip_micros: 1,
         source: "test".to_owned(),
+        group: None,
         taught_unix_ms: 0,
     };
     let operations = [operation];

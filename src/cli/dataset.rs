@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use afield::control::backbone_contract;
 use afield::evaluate::{
-    ClipList, Clips, Contracts, Dataset, EvaluateError, TestSide, contract_for,
+    ClipList, Clips, Contracts, Dataset, EvaluateError, TestSide, contract_for, standardised,
 };
-use afield::learner::{Contract, Pool, Transform};
+use afield::learner::{Contract, LearnError, Pool, Transform};
 use afield::model::Card;
 use afield::source::labelled_clips;
 use anyhow::{Result, bail};
@@ -42,17 +42,30 @@ impl Input {
         let mut tried = Vec::new();
         if choose || fixed.is_none() {
             for transform in Transform::ALL {
-                tried.push(self.contract(dataset, Some(transform))?);
+                match self.contract(dataset, Some(transform)) {
+                    // Clips that are all alike can go through any other.
+                    Err(EvaluateError::Learner(LearnError::Calibration { .. })) => {}
+                    contract => tried.push(contract?),
+                }
             }
         }
         Ok(Contracts::new(fixed, tried)?)
     }
 
-    fn contract(&self, dataset: &Dataset, transform: Option<Transform>) -> Result<Contract> {
-        Ok(match &self.heard {
-            Some((card, pool)) => backbone_contract(card, *pool, transform)?,
-            None => contract_for(dataset, Pool::Mean, transform.unwrap_or(Transform::None))?,
-        })
+    fn contract(
+        &self,
+        dataset: &Dataset,
+        transform: Option<Transform>,
+    ) -> Result<Contract, EvaluateError> {
+        match (&self.heard, transform) {
+            (Some((card, pool)), Some(Transform::Standardise)) => {
+                standardised(backbone_contract(card, *pool, None)?, dataset)
+            }
+            (Some((card, pool)), transform) => Ok(backbone_contract(card, *pool, transform)?),
+            (None, transform) => {
+                contract_for(dataset, Pool::Mean, transform.unwrap_or(Transform::None))
+            }
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
@@ -21,14 +22,26 @@ const CACHE_FOLDER: &str = "embeddings";
 
 /// The clips of `list` with their embeddings, from the cache where they are.
 pub fn embed_list(list: &ClipList, card: &Card, places: &Places) -> Result<Clips> {
+    let paths: Vec<&Path> = list.clips.iter().map(|clip| clip.path.as_path()).collect();
+    let mut windows = Vec::new();
+    let mut offsets = vec![0];
+    for clip in embed_files(&paths, card, places)? {
+        windows.extend(clip);
+        offsets.push(windows.len() / card.embedding.size);
+    }
+    Ok(list.with_embeddings(card.embedding.size, windows, offsets)?)
+}
+
+/// The embeddings of each file, row-major `[windows, embedding size]`, from the
+/// cache where they are.
+pub fn embed_files(paths: &[&Path], card: &Card, places: &Places) -> Result<Vec<Vec<f32>>> {
     let cache = EmbeddingCache::new(&places.cache()?.root().join(CACHE_FOLDER));
     let contract = backbone_contract(card, None, None)?;
     let size = card.embedding.size;
     let mut clips: Vec<Option<Vec<f32>>> = Vec::new();
     let mut missing = Vec::new();
-    for (index, clip) in list.clips.iter().enumerate() {
-        let bytes =
-            fs::read(&clip.path).with_context(|| format!("cannot read {}", clip.path.display()))?;
+    for (index, path) in paths.iter().enumerate() {
+        let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         let key = CacheKey::new(&contract.backbone_sha256, &contract.frontend, &bytes);
         clips.push(cache.get(&key, size));
         if clips[index].is_none() {
@@ -39,7 +52,7 @@ pub fn embed_list(list: &ClipList, card: &Card, places: &Places) -> Result<Clips
         let backbone = load_backbone(card, places, Mode::Auto)?;
         let bar = progress(missing.len(), "embedded");
         let embed = |(index, key): &(usize, CacheKey)| -> Result<(usize, Vec<f32>)> {
-            let path = &list.clips[*index].path;
+            let path = paths[*index];
             let heard = hear(&mut AudioFile::open(path)?, card, &backbone)
                 .with_context(|| path.display().to_string())?;
             cache.put(key, size, &heard.windows)?;
@@ -51,13 +64,7 @@ pub fn embed_list(list: &ClipList, card: &Card, places: &Places) -> Result<Clips
         }
         bar.finish_and_clear();
     }
-    let mut windows = Vec::new();
-    let mut offsets = vec![0];
-    for clip in clips.iter().flatten() {
-        windows.extend_from_slice(clip);
-        offsets.push(windows.len() / card.embedding.size);
-    }
-    Ok(list.with_embeddings(card.embedding.size, windows, offsets)?)
+    Ok(clips.into_iter().flatten().collect())
 }
 
 /// A bar on stderr, where that is a terminal.

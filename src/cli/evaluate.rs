@@ -108,9 +108,10 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings")]
     pool: Option<Pool>,
 
-    /// What embeddings go through: none, l2 or signed-sqrt; or auto, for each
-    /// head the one with its highest cross-validated accuracy on the training
-    /// side (for the joint fit, with its lowest log loss)
+    /// What embeddings go through: none, l2, signed-sqrt or standardise (by the
+    /// means and deviations of the training side); or auto, for each head the
+    /// one with its highest cross-validated accuracy on the training side (for
+    /// the joint fit, with its lowest log loss)
     /// [default: the backbone's; none for --embeddings]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<TransformChoice>,

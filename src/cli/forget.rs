@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
 use afield::control::clip_sha256;
-use afield::signal::Label;
+use afield::signal::{Group, Label};
 use afield::source::AudioFile;
 use afield::store::Selection;
 use anyhow::{Context, Result, bail};
@@ -38,6 +38,10 @@ pub struct ForgetArgs {
     /// Clips of a file or folder, as named when it was taught; `*` and `?` match
     #[arg(long, value_name = "PATTERN", group = "which")]
     source: Option<String>,
+
+    /// Clips of a group: a speaker, a machine, a site
+    #[arg(long, value_name = "NAME", group = "which")]
+    group: Option<Group>,
 
     /// Clips taught in the last 30min, 2h, 7days, or since 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", group = "which")]
@@ -98,6 +102,7 @@ pub fn run(args: ForgetArgs) -> Result<()> {
             .transpose()
             .context("--clip")?,
         source: args.source,
+        group: args.group.map(String::from),
         since_unix_ms: args.since.map(|since| since.unix_ms(now)),
     };
     if args.dry_run {
@@ -107,7 +112,9 @@ pub fn run(args: ForgetArgs) -> Result<()> {
                 .iter()
                 .map(|b| format!("{b:02x}"))
                 .collect();
-            writeln!(out, "{digits}  {}  {}", taught.label, taught.source)?;
+            let group = taught.group.map(|group| format!("  of {group}"));
+            let group = group.unwrap_or_default();
+            writeln!(out, "{digits}  {}  {}{group}", taught.label, taught.source)?;
         }
         return Ok(());
     }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use afield::control::{Session, backbone_contract};
+use afield::control::Session;
 use afield::head::HeadKind;
 use afield::learner::{Pool, Settings, Transform};
 use afield::model;
@@ -10,13 +10,15 @@ use afield::rehearsal::Plan;
 use anyhow::{Context, Result};
 use clap::Args;
 
+use super::calibrate::calibrated_contract;
 use super::heads;
 use super::learner::now_unix_ms;
 use super::model::Places;
 
 /// Make a new learner in a folder
 #[derive(Debug, Args)]
-#[command(after_help = heads::help("Example:\n  afield init birds --backbone yamnet"))]
+#[command(after_help = heads::help("Examples:\n  afield init birds --backbone yamnet\n  \
+                   afield init birds --backbone yamnet --transform standardise --calibrate clips/"))]
 pub struct InitArgs {
     /// Folder to make; it will hold all that is learned
     dir: PathBuf,
@@ -34,10 +36,15 @@ pub struct InitArgs {
     #[arg(long, value_name = "POOL")]
     pool: Option<Pool>,
 
-    /// What embeddings go through: none, l2 or signed-sqrt
+    /// What embeddings go through: none, l2, signed-sqrt or standardise
     /// [default: the backbone's]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<Transform>,
+
+    /// Recordings, or folders of them, whose means and deviations the transform
+    /// standardise takes for good; they need no labels and are not learned
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    calibrate: Vec<PathBuf>,
 
     /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
     /// such as balanced:512KiB or herding:200:int8; policies reservoir,
@@ -56,7 +63,7 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &cache).context("--backbone")?;
     // A learner whose backbone is missing could not do anything.
     cache.model_path(&card).context("--backbone")?;
-    let contract = backbone_contract(&card, args.pool, args.transform)?;
+    let contract = calibrated_contract(&card, args.pool, args.transform, &args.calibrate, places)?;
     let settings = Settings {
         head: args.head,
         rehearsal: args.rehearsal,

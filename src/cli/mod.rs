@@ -2,6 +2,7 @@
 //!
 //! stdout carries data alone; notes, progress and errors go to stderr.
 
+mod calibrate;
 mod curves;
 mod data;
 mod dataset;

@@ -2,10 +2,11 @@
 
 use std::io::{self, Write};
 
-use afield::control::Status;
+use afield::control::{GroupStatus, Status};
 use anyhow::Result;
 use clap::Args;
 use indicatif::HumanBytes;
+use serde::Serialize;
 
 use super::learner::LearnerPlace;
 
@@ -21,19 +22,34 @@ pub struct StatusArgs {
     place: LearnerPlace,
 }
 
+/// Groups that are told by name where nobody asks for all of them.
+const GROUPS_SHOWN: usize = 8;
+
+/// What `--json` prints.
+#[derive(Serialize)]
+struct Report {
+    #[serde(flatten)]
+    status: Status,
+    /// By name; examples of no known group are in none.
+    groups: Vec<GroupStatus>,
+}
+
 /// Runs the command.
 pub fn run(args: StatusArgs) -> Result<()> {
-    let status = args.place.open()?.status();
-    let mut out = io::stdout().lock();
-    if args.json {
-        writeln!(out, "{}", serde_json::to_string(&status)?)?;
-    } else {
-        out.write_all(text(&status).as_bytes())?;
-    }
+    let session = args.place.open()?;
+    let report = Report {
+        status: session.status(),
+        groups: session.groups()?,
+    };
+    let text = match args.json {
+        true => serde_json::to_string(&report)? + "\n",
+        false => text(&report),
+    };
+    io::stdout().lock().write_all(text.as_bytes())?;
     Ok(())
 }
 
-fn text(status: &Status) -> String {
+fn text(Report { status, groups }: &Report) -> String {
     let rehearsal = match &status.rehearsal {
         Some(memory) => format!(
             "{}, {} of {} examples, {}",
@@ -44,7 +60,7 @@ fn text(status: &Status) -> String {
         ),
         None => "none: the head needs none".to_owned(),
     };
-    let rows = [
+    let mut rows = vec![
         (
             "backbone",
             format!("{} ({})", status.backbone, short(&status.backbone_sha256)),
@@ -74,6 +90,11 @@ fn text(status: &Status) -> String {
             ),
         ),
     ];
+    if !groups.is_empty() {
+        let known: u64 = groups.iter().map(|group| group.examples).sum();
+        let unknown = status.examples.saturating_sub(known);
+        rows.push(("groups", group_row(groups, unknown)));
+    }
     let mut text = String::new();
     for (key, value) in rows {
         text += &format!("{key:<9}  {value}\n");
@@ -88,6 +109,18 @@ fn text(status: &Status) -> String {
         text += &format!("  {:<width$}  {:>6}\n", class.label, class.examples);
     }
     text
+}
+
+fn group_row(groups: &[GroupStatus], unknown: u64) -> String {
+    let name = |group: &GroupStatus| format!("{} {}", group.group, group.examples);
+    let mut shown: Vec<String> = groups.iter().take(GROUPS_SHOWN).map(name).collect();
+    if let Some(more @ 1..) = groups.len().checked_sub(GROUPS_SHOWN) {
+        shown.push(format!("{more} more"));
+    }
+    if unknown > 0 {
+        shown.push(format!("of none {unknown}"));
+    }
+    format!("{}: {}", groups.len(), shown.join(", "))
 }
 
 fn short(sha256: &str) -> &str {

@@ -1,12 +1,13 @@
 //! `afield teach`: clips in, one example each, stored before we say so.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use afield::backbone::Mode;
 use afield::control::{TaughtAs, hear};
-use afield::signal::Label;
+use afield::evaluate::GroupPattern;
+use afield::signal::{Group, Label};
 use afield::source::{AudioFile, labelled_clips};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
 use super::embedding::progress;
@@ -17,9 +18,13 @@ use super::model::Places;
 ///
 /// Each clip becomes one example. The command succeeds only when every clip is
 /// stored; what was stored before a failure stays. A clip that was taught as
-/// another class is corrected, one that was taught as this class is left alone.
+/// another class or of another group is corrected, one that was taught as this
+/// class is left alone. A clip keeps its group until it is taught with another.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  afield teach kettle kettle-*.wav --learner box")]
+#[command(
+    after_help = "Examples:\n  afield teach kettle kettle-*.wav --learner box\n  \
+    afield teach one one/ --group-pattern '^([a-z]+)_' --learner box"
+)]
 pub struct TeachArgs {
     /// The class; a new one is made by teaching it
     label: Label,
@@ -27,6 +32,15 @@ pub struct TeachArgs {
     /// Audio files, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Speaker, machine, site or subject that all the clips are of
+    #[arg(long, value_name = "NAME", conflicts_with = "group_pattern")]
+    group: Option<Group>,
+
+    /// Group of a clip: the first capture of this pattern in its file name,
+    /// such as '^(\d+)-'
+    #[arg(long, value_name = "REGEX")]
+    group_pattern: Option<String>,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -36,19 +50,30 @@ pub struct TeachArgs {
 pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
     let card = session.card().clone();
-    let backbone = load_backbone(&card, places, Mode::Auto)?;
+    let pattern: Option<GroupPattern> = match &args.group_pattern {
+        Some(pattern) => Some(pattern.parse()?),
+        None => None,
+    };
     let mut clips = Vec::new();
     for path in &args.files {
-        clips.extend(labelled_clips(path)?);
+        for clip in labelled_clips(path)? {
+            // Found out now, before any of them is taught.
+            let group = match &pattern {
+                Some(pattern) => Some(captured(pattern, &clip.path)?),
+                None => args.group.clone(),
+            };
+            clips.push((clip, group));
+        }
     }
+    let backbone = load_backbone(&card, places, Mode::Auto)?;
     let bar = progress(clips.len(), "taught");
     let (mut new, mut already, mut corrected) = (0, 0, 0);
-    for clip in &clips {
+    for (clip, group) in &clips {
         let name = clip.path.display().to_string();
         let mut source = AudioFile::open(&clip.path)?;
         let heard = hear(&mut source, &card, &backbone).with_context(|| name.clone())?;
         let outcome = session
-            .teach(&args.label, &heard, &name, now_unix_ms())
+            .teach_from(&args.label, &heard, &name, group.as_ref(), now_unix_ms())
             .with_context(|| name.clone())?;
         match outcome {
             TaughtAs::New => new += 1,
@@ -56,6 +81,12 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
             TaughtAs::Corrected { from } => {
                 corrected += 1;
                 bar.suspend(|| eprintln!("{name}: was {from}, is {}", args.label));
+            }
+            TaughtAs::Regrouped { from } => {
+                corrected += 1;
+                if let (Some(from), Some(group)) = (from, group) {
+                    bar.suspend(|| eprintln!("{name}: was of {from}, is of {group}"));
+                }
             }
         }
         bar.inc(1);
@@ -67,4 +98,13 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         args.label
     );
     Ok(())
+}
+
+fn captured(pattern: &GroupPattern, path: &Path) -> Result<Group> {
+    Group::new(pattern.group_of(path)?).map_err(|fault| {
+        anyhow!(
+            "--group-pattern on {}: {fault}\nhint: capture a name in the parentheses, as '^([a-z]+)_' does",
+            path.display()
+        )
+    })
 }

@@ -23,7 +23,8 @@ pub struct Merged {
 }
 
 /// Makes the folder `into` a learner that was taught what `parts` were, in the
-/// order of teaching; card and settings are the first one's.
+/// order of teaching; card and settings are the first one's. The latest teaching
+/// of a clip holds, but where it names no group one that does lends it its own.
 ///
 /// # Errors
 /// [`LearnError::OtherContract`] names the first field in which a part differs
@@ -41,8 +42,15 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     }
     let mut merged = Merged::default();
     let mut latest: HashMap<[u8; 32], Operation> = HashMap::new();
+    // Of every clip the group that was named last, and when.
+    let mut grouped: HashMap<[u8; 32], (i64, String)> = HashMap::new();
     for part in parts {
         for taught in part.taught(&Selection::default())? {
+            if let Some(group) = &taught.group {
+                let named = (taught.taught_unix_ms, group.clone());
+                let known = grouped.entry(taught.clip_sha256).or_default();
+                *known = named.max(std::mem::take(known));
+            }
             let Some(known) = latest.get_mut(&taught.clip_sha256) else {
                 latest.insert(taught.clip_sha256, taught);
                 continue;
@@ -51,7 +59,7 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
                 true => merged.shared += 1,
                 false => merged.contested += 1,
             }
-            // Label and then features settle a tie, so that parts may come in any
+            // Label, features and group settle a tie, so that parts may come in any
             // order.
             if rank(&taught) > rank(known) {
                 *known = taught;
@@ -59,6 +67,12 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
         }
     }
     let mut operations: Vec<Operation> = latest.into_values().collect();
+    for operation in &mut operations {
+        if operation.group.is_none() {
+            let named = grouped.remove(&operation.clip_sha256);
+            operation.group = named.map(|(_, group)| group);
+        }
+    }
     operations.sort_by_key(|taught| (taught.taught_unix_ms, taught.clip_sha256));
     merged.clips = operations.len();
     let (card, settings) = (first.card().clone(), *first.learner().settings());
@@ -69,6 +83,11 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
 }
 
 /// The teaching of the highest rank holds.
-fn rank(taught: &Operation) -> (i64, &str, &[i16]) {
-    (taught.taught_unix_ms, &taught.label, &taught.features)
+fn rank(taught: &Operation) -> (i64, &str, &[i16], Option<&str>) {
+    (
+        taught.taught_unix_ms,
+        &taught.label,
+        &taught.features,
+        taught.group.as_deref(),
+    )
 }

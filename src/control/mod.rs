@@ -18,4 +18,4 @@ pub use hearing::{Heard, clip_sha256, hear};
 pub use merge::{Merged, merge};
 pub use session::{Session, SessionError, TaughtAs};
 pub use solver::Solver;
-pub use status::{ClassStatus, RehearsalStatus, Status};
+pub use status::{ClassStatus, GroupStatus, RehearsalStatus, Status};

@@ -4,13 +4,15 @@ use std::path::Path;
 
 use super::Heard;
 use super::solver::Solver;
-use super::status::{ClassStatus, RehearsalStatus, Status};
+use super::status::{ClassStatus, GroupStatus, RehearsalStatus, Status};
 use crate::learner::{Contract, Example, LearnError, Learner, Origin, Settings};
 use crate::model::{Card, ModelError};
 use crate::pipeline::{Event, Listener, PipelineError};
-use crate::signal::{Chunk, Label, Scores, SignalError};
+use crate::signal::{Chunk, Group, Label, Scores, SignalError};
 use crate::source::SourceError;
-use crate::store::{Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError};
+use crate::store::{
+    Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError, Taught,
+};
 
 /// Operations that are replayed at opening before a snapshot is worth its
 /// bytes: half a second of learning at 2,048 features.
@@ -40,6 +42,12 @@ pub enum TaughtAs {
     Corrected {
         /// The label before.
         from: String,
+    },
+    /// The clip had been taught as this class, but as of another group or of
+    /// none, which was taken back.
+    Regrouped {
+        /// The group before, if there was one.
+        from: Option<String>,
     },
 }
 
@@ -141,37 +149,56 @@ impl Session {
         source: &str,
         now_unix_ms: i64,
     ) -> Result<TaughtAs, SessionError> {
+        self.teach_from(label, heard, source, None, now_unix_ms)
+    }
+
+    /// As [`Self::teach`], of a clip whose speaker, machine, site or subject may
+    /// be known. A clip keeps the group it was taught with until it is taught
+    /// with another one, which corrects it as another label does.
+    ///
+    /// # Errors
+    /// As [`Self::teach`].
+    pub fn teach_from(
+        &mut self,
+        label: &Label,
+        heard: &Heard,
+        source: &str,
+        group: Option<&Group>,
+        now_unix_ms: i64,
+    ) -> Result<TaughtAs, SessionError> {
         let example = self.learner.encode(&heard.windows)?;
         for _ in 0..APPEND_ATTEMPTS {
             self.catch_up()?;
             let before = self.store.taught(&heard.clip_sha256)?;
-            let operation = |kind, label: &str, features: &[i16]| Operation {
+            let learned = Taught {
+                label: label.to_string(),
+                features: example.features().to_vec(),
+                group: (group.map(ToString::to_string))
+                    .or_else(|| before.as_ref().and_then(|before| before.group.clone())),
+            };
+            let outcome = match &before {
+                None => TaughtAs::New,
+                Some(before) if before.label != learned.label => TaughtAs::Corrected {
+                    from: before.label.clone(),
+                },
+                Some(before) if before.group != learned.group => TaughtAs::Regrouped {
+                    from: before.group.clone(),
+                },
+                Some(_) => return Ok(TaughtAs::Already),
+            };
+            let operation = |kind, taught: Taught| Operation {
                 kind,
-                label: label.to_owned(),
-                features: features.to_vec(),
+                label: taught.label,
+                features: taught.features,
                 clip_sha256: heard.clip_sha256,
                 clip_micros: heard.duration.0,
                 source: source.to_owned(),
+                group: taught.group,
                 taught_unix_ms: now_unix_ms,
             };
-            let mut operations = Vec::new();
-            let outcome = match before {
-                Some(taught) if taught.label == label.as_str() => return Ok(TaughtAs::Already),
-                Some(taught) => {
-                    operations.push(operation(
-                        OperationKind::Unlearn,
-                        &taught.label,
-                        &taught.features,
-                    ));
-                    TaughtAs::Corrected { from: taught.label }
-                }
-                None => TaughtAs::New,
-            };
-            operations.push(operation(
-                OperationKind::Learn,
-                label.as_str(),
-                example.features(),
-            ));
+            let unlearn = before.map(|before| operation(OperationKind::Unlearn, before));
+            let learn = operation(OperationKind::Learn, learned);
+            let operations: Vec<Operation> = unlearn.into_iter().chain([learn]).collect();
             match self.commit(&operations) {
                 Err(SessionError::Store(StoreError::Behind { .. })) => continue,
                 other => return other.map(|()| outcome),
@@ -219,6 +246,19 @@ impl Session {
             }
         }
         Err(SessionError::Contended)
+    }
+
+    /// How many clips of each group are taught at the moment, by name; none where
+    /// no group is known.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read.
+    pub fn groups(&self) -> Result<Vec<GroupStatus>, SessionError> {
+        let counts = self.store.group_counts()?.into_iter();
+        let named = counts.filter_map(|(group, examples)| Some((group?, examples)));
+        Ok(named
+            .map(|(group, examples)| GroupStatus { group, examples })
+            .collect())
     }
 
     /// Probabilities of the classes for what was heard.
@@ -401,9 +441,10 @@ fn apply(learner: &mut Learner, operation: &Operation) -> Result<(), SessionErro
     let example = Example::from_fixed(operation.features.clone());
     match operation.kind {
         OperationKind::Learn => {
+            let group = operation.group.clone().map(Group::new).transpose()?;
             let origin = Origin {
+                group: group.map_or(0, |group| group.number()),
                 at_unix_ms: operation.taught_unix_ms,
-                ..Origin::default()
             };
             learner.learn_from(&example, &label, origin)?;
         }
@@ -431,7 +472,7 @@ pub enum SessionError {
     /// The stored card is not valid.
     #[error(transparent)]
     Card(#[from] ModelError),
-    /// A stored label is not valid.
+    /// A stored label or group is not valid.
     #[error(transparent)]
     Signal(#[from] SignalError),
     /// What is stored contradicts itself.

@@ -46,6 +46,15 @@ pub struct ClassStatus {
     pub examples: u64,
 }
 
+/// One group: a speaker, machine, site or subject.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct GroupStatus {
+    /// Its name.
+    pub group: String,
+    /// Its examples.
+    pub examples: u64,
+}
+
 /// The rehearsal memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RehearsalStatus {

@@ -1,8 +1,11 @@
-//! A learner's contract for embeddings of which nothing but the numbers is
-//! known.
+//! What a learner's contract takes from the clips: the scale of embeddings of
+//! which nothing but the numbers is known, and what standardising goes by.
+//!
+//! All of it comes from the training side, and none of it from labels.
 
-use crate::learner::{Contract, FixedPoint, Pool, Transform};
+use crate::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
 
+use super::clips::Clips;
 use super::dataset::Dataset;
 use super::error::EvaluateError;
 
@@ -11,20 +14,35 @@ use super::error::EvaluateError;
 ///
 /// Only the range is taken from the data, before the stream begins, as a
 /// card's `max-abs` would have been; test clips take no part in it.
+/// [`Transform::Standardise`] has its own scale instead: see [`standardised`].
 ///
 /// # Errors
-/// [`EvaluateError::Learner`] where no fixed-point scale suits the values.
+/// [`EvaluateError::Learner`] where no fixed-point scale suits the values, and
+/// those of [`standardised`].
 pub fn contract_for(
     dataset: &Dataset,
     pool: Pool,
     transform: Transform,
 ) -> Result<Contract, EvaluateError> {
     let clips = dataset.clips();
-    let mut max_abs = vec![0.0_f32; pool.width(clips.size())];
+    let plain = Contract {
+        backbone: "embeddings".to_owned(),
+        backbone_sha256: String::new(),
+        frontend: String::new(),
+        embedding_size: clips.size(),
+        pool,
+        transform,
+        standardisation: None,
+        fixed_point: FixedPoint::uniform(1.0, pool.width(clips.size()))?,
+    };
+    if transform == Transform::Standardise {
+        return standardised(plain, dataset);
+    }
+    let mut max_abs = vec![0.0_f32; plain.width()];
     let mut features = Vec::new();
     for &clip in dataset.train() {
         pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
-        transform.apply(&mut features);
+        plain.transform(&mut features);
         for (max, x) in max_abs.iter_mut().zip(&features) {
             *max = max.max(x.abs());
         }
@@ -36,14 +54,33 @@ pub fn contract_for(
         *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
     }
     Ok(Contract {
-        backbone: "embeddings".to_owned(),
-        backbone_sha256: String::new(),
-        frontend: String::new(),
-        embedding_size: clips.size(),
-        pool,
-        transform,
         fixed_point: FixedPoint::per_component(&max_abs)?,
+        ..plain
     })
+}
+
+/// `contract` with [`Transform::Standardise`] in place of its transform, by the
+/// means and deviations of the training clips.
+///
+/// # Errors
+/// [`EvaluateError::Learner`] where these are too few or all alike.
+pub fn standardised(contract: Contract, dataset: &Dataset) -> Result<Contract, EvaluateError> {
+    standardised_by(contract, dataset.clips(), dataset.train())
+}
+
+/// As [`standardised`], by the clips that are listed.
+pub(super) fn standardised_by(
+    contract: Contract,
+    clips: &Clips,
+    listed: &[usize],
+) -> Result<Contract, EvaluateError> {
+    let mut rows = Vec::with_capacity(listed.len());
+    for &clip in listed {
+        let mut pooled = Vec::with_capacity(contract.width());
+        (contract.pool).pool_into(clips.windows(clip), contract.embedding_size, &mut pooled)?;
+        rows.push(pooled);
+    }
+    Ok(contract.standardised(Standardisation::of(&rows)?)?)
 }
 
 #[cfg(test)]
@@ -51,6 +88,21 @@ mod tests {
     use super::*;
     use crate::evaluate::{Clips, Names, TestSide};
     use crate::learner::{Learner, Settings};
+
+    #[test]
+    fn only_training_clips_are_standardised_by() {
+        let windows = vec![1.0, 0.0, 3.0, 4.0, 100.0, -9.0, 7.0, 7.0];
+        let names = Names::from_text(&["a", "b", "a", "b"]);
+        let test = Some(vec![false, false, true, true]);
+        let clips = Clips::of_rows(2, windows, names, None, test).unwrap();
+        let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+        let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
+        let by = contract.standardisation.unwrap();
+        assert_eq!(
+            (by.means(), by.deviations()),
+            (&[2.0, 2.0][..], &[1.0, 2.0][..])
+        );
+    }
 
     #[test]
     fn only_training_clips_set_the_scale_and_silent_features_get_one() {

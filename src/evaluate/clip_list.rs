@@ -6,10 +6,9 @@
 
 use std::path::PathBuf;
 
-use regex::Regex;
-
 use super::clips::Clips;
 use super::error::EvaluateError;
+use super::group_pattern::GroupPattern;
 use super::names::Names;
 
 /// One clip on disk.
@@ -61,26 +60,9 @@ impl ClipList {
     /// # Ok::<(), afield::evaluate::EvaluateError>(())
     /// ```
     pub fn set_groups(&mut self, pattern: &str) -> Result<(), EvaluateError> {
-        let fault = |reason: String| EvaluateError::GroupPattern {
-            pattern: pattern.to_owned(),
-            reason,
-        };
-        let regex = Regex::new(pattern).map_err(|invalid| fault(invalid.to_string()))?;
-        if regex.captures_len() < 2 {
-            return Err(fault(
-                r"has no capture\nhint: put the group in parentheses, as in '^(\d+)-'"
-                    .replace(r"\n", "\n"),
-            ));
-        }
+        let pattern: GroupPattern = pattern.parse()?;
         for clip in &mut self.clips {
-            let name = clip.path.file_name().unwrap_or_default().to_string_lossy();
-            let group = regex.captures(&name).and_then(|found| found.get(1));
-            let Some(group) = group else {
-                return Err(fault(format!(
-                    "does not match the file name '{name}'\nhint: every clip needs a group, or none"
-                )));
-            };
-            clip.group = Some(group.as_str().to_owned());
+            clip.group = Some(pattern.group_of(&clip.path)?);
         }
         Ok(())
     }
@@ -120,47 +102,5 @@ impl ClipList {
                     .collect()
             }),
         )
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn list() -> ClipList {
-        ClipList::from_pairs([
-            (PathBuf::from("data/1-a/anna_0.wav"), "one"),
-            (PathBuf::from("data/2-b/ben_0.wav"), "two"),
-        ])
-    }
-
-    #[test]
-    fn the_group_is_captured_from_the_file_name_not_the_folder() {
-        let mut list = list();
-        list.set_groups("^([a-z]+)_").unwrap();
-        let groups: Vec<_> = list
-            .clips
-            .iter()
-            .map(|clip| clip.group.as_deref())
-            .collect();
-        assert_eq!(groups, [Some("anna"), Some("ben")]);
-        assert!(
-            list.set_groups(r"^(\d)-")
-                .unwrap_err()
-                .to_string()
-                .contains("anna_0.wav")
-        );
-    }
-
-    #[test]
-    fn a_pattern_without_a_capture_is_refused() {
-        assert!(
-            list()
-                .set_groups("anna|ben")
-                .unwrap_err()
-                .to_string()
-                .contains("hint: ")
-        );
-        assert!(list().set_groups("(").is_err());
     }
 }

@@ -2,14 +2,15 @@
 //!
 //! A candidate is judged as it will be used: it is taught the stream, in the
 //! stream's order and under its labels, but for a fold of clips, and asked for
-//! these. Folds are whole groups where groups are known. Nothing here reads a
+//! these; means and deviations to standardise by are those of the other folds. Folds are whole groups where groups are known. Nothing here reads a
 //! test clip, and where labels are noisy it is the noisy ones that count: whoever
 //! chooses knows no others.
 
 use crate::head::HeadKind;
-use crate::learner::{Learner, Settings};
+use crate::learner::{LearnError, Learner, Settings, Transform};
 use crate::rehearsal::Plan;
 
+use super::calibration::standardised_by;
 use super::dataset::Dataset;
 use super::encoding::Encoded;
 use super::error::EvaluateError;
@@ -91,6 +92,22 @@ impl<'a> CrossValidation<'a> {
         Ok(accuracy)
     }
 
+    /// The encoding as it would be had nobody heard the fold; `None` where that is
+    /// the very same, or too little is left to standardise by.
+    fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
+        if encoded.contract.transform != Transform::Standardise {
+            return Ok(None);
+        }
+        let taught = |clip: &usize| self.fold_of[*clip] != usize::MAX;
+        let clips = (0..self.fold_of.len()).filter(taught);
+        let others: Vec<usize> = clips.filter(|&clip| self.fold_of[clip] != fold).collect();
+        let clips = self.dataset.clips();
+        match standardised_by(encoded.contract.clone(), clips, &others) {
+            Err(EvaluateError::Learner(LearnError::Calibration { .. })) => Ok(None),
+            contract => Ok(Some(Encoded::new(&contract?, clips)?)),
+        }
+    }
+
     /// Everything that is taught, in order: clip and label.
     fn lessons(&self) -> Vec<(usize, usize)> {
         let tasks = self.stream.tasks().iter();
@@ -113,6 +130,8 @@ impl<'a> CrossValidation<'a> {
             rehearsal: self.rehearsal,
             seed: self.seed,
         };
+        let restandardised = self.without(fold, encoded)?;
+        let encoded = restandardised.as_ref().unwrap_or(encoded);
         let mut learner = Learner::new(encoded.contract.clone(), settings)?;
         for &(clip, label) in lessons
             .iter()
@@ -133,5 +152,42 @@ impl<'a> CrossValidation<'a> {
             right += usize::from(answer == classes.get(label));
         }
         Ok(right)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{Clips, Names, Protocol, TestSide, contract_for};
+    use crate::learner::{Pool, Standardisation};
+
+    #[test]
+    fn a_fold_that_is_asked_for_is_not_standardised_by() {
+        // Clip i is the number i; the last four are tested, and of no interest.
+        let windows: Vec<f32> = (0..16_u8).map(f32::from).collect();
+        let classes = Names::from_integers(&(0..16).map(|i| i % 2).collect::<Vec<_>>());
+        let groups = Names::from_integers(&(0..16).map(|i| i / 4).collect::<Vec<_>>());
+        let test = Some((0..16).map(|i| i >= 12).collect());
+        let clips = Clips::of_rows(1, windows, classes, Some(groups), test).unwrap();
+        let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+        let stream = Stream::draw(&dataset, Protocol::Iid.into(), 0).unwrap();
+        let validation = CrossValidation::new(&dataset, &stream, Plan::default(), 0);
+        let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
+        let encoded = Encoded::new(&contract, dataset.clips()).unwrap();
+        assert_eq!(validation.folds, 3);
+        for fold in 0..3 {
+            let others: Vec<[f32; 1]> = (0..12_u8)
+                .filter(|&clip| validation.fold_of[usize::from(clip)] != fold)
+                .map(|clip| [f32::from(clip)])
+                .collect();
+            let refitted = validation.without(fold, &encoded).unwrap().unwrap();
+            let expected = Standardisation::of(&others).unwrap();
+            assert_eq!(others.len(), 8);
+            assert_eq!(refitted.contract.standardisation, Some(expected));
+            assert_ne!(refitted.contract, encoded.contract);
+        }
+        let plain = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
+        let plain = Encoded::new(&plain, dataset.clips()).unwrap();
+        assert!(validation.without(0, &plain).unwrap().is_none());
     }
 }

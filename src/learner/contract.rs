@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{FixedPoint, LearnError, Pool, Transform};
+use super::{FixedPoint, LearnError, Pool, Standardisation, Transform};
 
 /// Everything that an example went through before it became integers.
 ///
@@ -38,6 +38,9 @@ pub struct Contract {
     pub pool: Pool,
     /// What the pooled vector goes through.
     pub transform: Transform,
+    /// What [`Transform::Standardise`] standardises by, and only with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub standardisation: Option<Standardisation>,
     /// The integers it ends as; as wide as the pooled vector.
     pub fixed_point: FixedPoint,
 }
@@ -48,7 +51,9 @@ impl Contract {
     /// `max_abs` taken through the transform.
     ///
     /// # Errors
-    /// [`LearnError::Scale`] where no scale suits these numbers.
+    /// [`LearnError::Scale`] where no scale suits these numbers,
+    /// [`LearnError::Contract`] for [`Transform::Standardise`], which is had from
+    /// [`Self::standardised`].
     pub fn for_backbone(
         backbone: &str,
         backbone_sha256: &str,
@@ -59,6 +64,9 @@ impl Contract {
         transform: Transform,
     ) -> Result<Self, LearnError> {
         let width = pool.width(embedding_size);
+        if transform == Transform::Standardise {
+            return Err(unstandardised());
+        }
         Ok(Self {
             backbone: backbone.to_owned(),
             backbone_sha256: backbone_sha256.to_owned(),
@@ -66,8 +74,40 @@ impl Contract {
             embedding_size,
             pool,
             transform,
+            standardisation: None,
             fixed_point: FixedPoint::uniform(transform.max_abs(max_abs), width)?,
         })
+    }
+
+    /// This contract with [`Transform::Standardise`] in place of its transform,
+    /// on a scale of 16 deviations to either side.
+    ///
+    /// ```
+    /// use afield::learner::{Contract, Pool, Standardisation, Transform};
+    /// let toy = Contract::for_backbone("toy", "", "", 2, 8.0, Pool::Mean, Transform::None)?;
+    /// let toy = toy.standardised(Standardisation::of(&[[1.0, 0.0], [3.0, 4.0]])?)?;
+    /// let mut x = [3.0, 0.0];
+    /// toy.transform(&mut x);
+    /// assert_eq!(x, [1.0, -1.0]);
+    /// # Ok::<(), afield::learner::LearnError>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`LearnError::Contract`] where the statistics have another width.
+    pub fn standardised(self, statistics: Standardisation) -> Result<Self, LearnError> {
+        let contract = Self {
+            transform: Transform::Standardise,
+            standardisation: Some(statistics),
+            fixed_point: FixedPoint::uniform(Standardisation::MAX_ABS, self.width())?,
+            ..self
+        };
+        contract.check()?;
+        Ok(contract)
+    }
+
+    /// Takes a pooled vector through the transform, in place.
+    pub fn transform(&self, pooled: &mut [f32]) {
+        (self.transform).apply(pooled, self.standardisation.as_ref());
     }
 
     /// Features of an example: the pooled width.
@@ -78,8 +118,13 @@ impl Contract {
     /// sha256, lower-case hex, of the contract as canonical JSON (compact,
     /// fields in declared order).
     pub fn digest(&self) -> String {
-        let digest = Sha256::digest(self.to_json());
-        digest.iter().map(|byte| format!("{byte:02x}")).collect()
+        sha256(&self.to_json())
+    }
+
+    /// Thousands of numbers, told apart by their sha256.
+    fn standardisation_digest(&self) -> String {
+        let digest = |statistics| "by ".to_owned() + &sha256(&json(statistics));
+        (self.standardisation.as_ref()).map_or_else(|| "none".to_owned(), digest)
     }
 
     /// The first field in which `theirs` differs.
@@ -104,6 +149,11 @@ impl Contract {
                 theirs.transform.to_string(),
             ),
             (
+                "standardisation",
+                self.standardisation_digest(),
+                theirs.standardisation_digest(),
+            ),
+            (
                 "fixed-point",
                 json(&self.fixed_point),
                 json(&theirs.fixed_point),
@@ -122,19 +172,43 @@ impl Contract {
     }
 
     pub(super) fn check(&self) -> Result<(), LearnError> {
-        if self.fixed_point.width() == self.width() {
-            return Ok(());
-        }
-        Err(LearnError::Contract {
-            what: format!(
-                "a fixed-point scale for {} features, {} of {} give {}",
-                self.fixed_point.width(),
-                self.pool,
-                self.embedding_size,
-                self.width()
+        let standardise = self.transform == Transform::Standardise;
+        let widths = [
+            ("a fixed-point scale", Some(self.fixed_point.width())),
+            (
+                "means and deviations",
+                self.standardisation.as_ref().map(Standardisation::width),
             ),
-        })
+        ];
+        for (what, width) in widths {
+            if let Some(width) = width
+                && width != self.width()
+            {
+                let (pool, size, expected) = (self.pool, self.embedding_size, self.width());
+                return Err(LearnError::Contract {
+                    what: format!("{what} for {width} features, {pool} of {size} give {expected}"),
+                });
+            }
+        }
+        match (&self.standardisation, standardise) {
+            (None, true) => Err(unstandardised()),
+            (Some(_), false) => Err(LearnError::Contract {
+                what: format!("means and deviations for the transform {}", self.transform),
+            }),
+            _ => Ok(()),
+        }
     }
+}
+
+fn unstandardised() -> LearnError {
+    LearnError::Contract {
+        what: "the transform standardise without means and deviations".to_owned(),
+    }
+}
+
+fn sha256(text: &str) -> String {
+    let digest = Sha256::digest(text);
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Strings, numbers and lists of them: writing these as JSON cannot fail.
@@ -218,6 +292,13 @@ mod tests {
                     ..ours.clone()
                 },
             ),
+            (
+                "standardisation",
+                Contract {
+                    standardisation: Some(statistics(0.0)),
+                    ..ours.clone()
+                },
+            ),
             ("fixed-point", contract(32.0, Pool::Mean, Transform::None)),
         ];
         for (field, theirs) in theirs {
@@ -225,6 +306,52 @@ mod tests {
             assert_ne!(ours.digest(), theirs.digest(), "{field}");
         }
         assert_eq!(ours.difference(&ours), None);
+    }
+
+    fn statistics(offset: f32) -> Standardisation {
+        Standardisation::of(&[[0.0, 1.0, offset], [4.0, 5.0, 8.0]]).unwrap()
+    }
+
+    #[test]
+    fn other_means_or_deviations_are_another_contract() {
+        let plain = contract(64.0, Pool::Mean, Transform::None);
+        let of = |offset| plain.clone().standardised(statistics(offset)).unwrap();
+        let difference = of(0.0).difference(&of(1.0)).unwrap();
+        assert_eq!(difference.field, "standardisation");
+        assert!(difference.to_string().len() < 200, "{difference}");
+        assert_ne!(of(0.0).digest(), of(1.0).digest());
+        assert_eq!(of(0.0).difference(&of(0.0)), None);
+        assert_eq!(plain.difference(&of(0.0)).unwrap().field, "transform");
+    }
+
+    #[test]
+    fn a_contract_that_contradicts_itself_does_not_hold() {
+        let plain = contract(64.0, Pool::Mean, Transform::None);
+        let good = plain.clone().standardised(statistics(0.0)).unwrap();
+        assert_eq!(good.check(), Ok(()));
+        let bad = [
+            Contract {
+                standardisation: None,
+                ..good.clone()
+            },
+            Contract {
+                transform: Transform::L2,
+                ..good.clone()
+            },
+            Contract {
+                embedding_size: 4,
+                fixed_point: FixedPoint::uniform(16.0, 4).unwrap(),
+                ..good.clone()
+            },
+        ];
+        for bad in bad {
+            let read: Contract = serde_json::from_str(&bad.to_json()).unwrap();
+            assert!(matches!(read.check(), Err(LearnError::Contract { .. })));
+        }
+        let narrow = contract(64.0, Pool::MeanMax, Transform::None);
+        assert!(narrow.standardised(statistics(0.0)).is_err());
+        let made = Contract::for_backbone("b", "", "", 3, 1.0, Pool::Mean, Transform::Standardise);
+        assert!(made.is_err());
     }
 
     #[test]
@@ -238,5 +365,11 @@ mod tests {
         let read: Contract = serde_json::from_str(&contract.to_json()).unwrap();
         assert_eq!(read.digest(), contract.digest());
         assert_eq!(contract.digest().len(), 64);
+        let contract = Contract::for_backbone("b", "aa", "mel", 3, 1.0, Pool::Mean, Transform::L2)
+            .and_then(|contract| contract.standardised(statistics(0.5)));
+        assert_eq!(
+            contract.unwrap().to_json(),
+            r#"{"backbone":"b","backbone-sha256":"aa","frontend":"mel","embedding-size":3,"pool":"mean","transform":"standardise","standardisation":{"means":[2.0,3.0,4.25],"deviations":[2.0,2.0,3.75]},"fixed-point":{"width":3,"exponents":[11]}}"#
+        );
     }
 }

@@ -45,6 +45,14 @@ pub enum LearnError {
         /// What it was asked for.
         what: String,
     },
+    /// Means and deviations cannot be taken.
+    #[error(
+        "no means and deviations from {what}\nhint: calibrate by two or more recordings that differ, best some of everything that will be heard"
+    )]
+    Calibration {
+        /// What they were to be taken from.
+        what: String,
+    },
     /// The parts of a contract do not fit together.
     #[error("contract does not hold: {what}")]
     Contract {

@@ -12,6 +12,7 @@ mod example;
 mod fixed_point;
 mod pool;
 mod settings;
+mod standardisation;
 mod state;
 mod transform;
 
@@ -26,6 +27,7 @@ pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use pool::Pool;
 pub use settings::Settings;
+pub use standardisation::Standardisation;
 pub use transform::Transform;
 
 /// A classifier that learns one example at a time and forgets none.
@@ -98,17 +100,12 @@ impl Learner {
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
     pub fn encode(&self, windows: &[f32]) -> Result<Example, LearnError> {
-        let Contract {
-            pool,
-            transform,
-            fixed_point,
-            ..
-        } = &self.contract;
-        let mut pooled = Vec::with_capacity(self.contract.width());
-        pool.pool_into(windows, self.contract.embedding_size, &mut pooled)?;
-        transform.apply(&mut pooled);
+        let contract = &self.contract;
+        let mut pooled = Vec::with_capacity(contract.width());
+        (contract.pool).pool_into(windows, contract.embedding_size, &mut pooled)?;
+        contract.transform(&mut pooled);
         let mut features = Vec::with_capacity(pooled.len());
-        let saturated = fixed_point.encode_into(&pooled, &mut features)?;
+        let saturated = contract.fixed_point.encode_into(&pooled, &mut features)?;
         Ok(Example::encoded(features, saturated))
     }
 

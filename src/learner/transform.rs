@@ -5,16 +5,14 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::LearnError;
+use super::{LearnError, Standardisation};
 
 /// A fixed map of pooled vectors that suits linear heads better than the raw
-/// embedding.
+/// embedding; [`Contract::transform`](super::Contract::transform) applies it.
 ///
 /// ```
 /// use afield::learner::Transform;
-/// let mut x = [4.0, -9.0, 0.0];
-/// Transform::SignedSqrt.apply(&mut x);
-/// assert_eq!(x, [2.0, -3.0, 0.0]);
+/// assert_eq!("signed-sqrt".parse(), Ok(Transform::SignedSqrt));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -27,11 +25,14 @@ pub enum Transform {
     /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010:
     /// it tames the heavy tail of activations after a ReLU.
     SignedSqrt,
+    /// `(x - mean) / deviation` by component, with the means and deviations of
+    /// calibration clips that the contract holds.
+    Standardise,
 }
 
 impl Transform {
     /// Every transform.
-    pub const ALL: [Self; 3] = [Self::None, Self::L2, Self::SignedSqrt];
+    pub const ALL: [Self; 4] = [Self::None, Self::L2, Self::SignedSqrt, Self::Standardise];
 
     /// The name, as on a card.
     pub fn name(self) -> &'static str {
@@ -39,12 +40,14 @@ impl Transform {
             Self::None => "none",
             Self::L2 => "l2",
             Self::SignedSqrt => "signed-sqrt",
+            Self::Standardise => "standardise",
         }
     }
 
     /// Transforms in place. Only correctly rounded operations in a fixed order:
-    /// the result is the same to the bit on every machine.
-    pub fn apply(self, x: &mut [f32]) {
+    /// the result is the same to the bit on every machine. Without statistics
+    /// [`Self::Standardise`], in a contract that does not hold, changes nothing.
+    pub(super) fn apply(self, x: &mut [f32], statistics: Option<&Standardisation>) {
         match self {
             Self::None => {}
             Self::L2 => {
@@ -61,6 +64,11 @@ impl Transform {
                     *x = x.abs().sqrt().copysign(*x);
                 }
             }
+            Self::Standardise => {
+                if let Some(statistics) = statistics {
+                    statistics.apply(x);
+                }
+            }
         }
     }
 
@@ -70,6 +78,7 @@ impl Transform {
             Self::None => max_abs,
             Self::L2 => 1.0,
             Self::SignedSqrt => max_abs.sqrt(),
+            Self::Standardise => Standardisation::MAX_ABS,
         }
     }
 }
@@ -99,14 +108,21 @@ mod tests {
     #[test]
     fn l2_makes_length_one_and_spares_zero() {
         let mut x = [3.0, 0.0, -4.0];
-        Transform::L2.apply(&mut x);
+        Transform::L2.apply(&mut x, None);
         assert_eq!(x, [0.6, 0.0, -0.8]);
         let mut zero = [0.0; 3];
-        Transform::L2.apply(&mut zero);
+        Transform::L2.apply(&mut zero, None);
         assert_eq!(zero, [0.0; 3]);
         let mut huge = [f32::MAX, f32::MAX];
-        Transform::L2.apply(&mut huge);
+        Transform::L2.apply(&mut huge, None);
         assert!((huge[0] - 0.5_f32.sqrt()).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_signed_root_keeps_the_sign() {
+        let mut x = [4.0, -9.0, 0.0];
+        Transform::SignedSqrt.apply(&mut x, None);
+        assert_eq!(x, [2.0, -3.0, 0.0]);
     }
 
     #[test]

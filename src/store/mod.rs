@@ -76,7 +76,8 @@ impl Store {
         Ok(Self { db, path, identity })
     }
 
-    /// Opens the learner in `dir`.
+    /// Opens the learner in `dir`; one that an older Afield wrote is taken to
+    /// this one's format, losing nothing.
     ///
     /// # Errors
     /// [`StoreError::NoLearner`] when there is none, [`StoreError::Version`]
@@ -89,9 +90,10 @@ impl Store {
                 dir: dir.to_owned(),
             });
         }
-        let db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+        let mut db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
         let identity = schema::identity(&db, &path)?;
         make_durable(&db, &path)?;
+        schema::upgrade(&mut db, &path)?;
         Ok(Self { db, path, identity })
     }
 
@@ -170,6 +172,15 @@ impl Store {
     /// [`StoreError::Database`].
     pub fn standing(&self, which: &Selection) -> Result<Vec<Operation>, StoreError> {
         operation::standing(&self.db, which).map_err(|e| self.database(e))
+    }
+
+    /// How many clips of each group are taught at the moment, by name; those of
+    /// no known group, if any, first.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn group_counts(&self) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+        operation::group_counts(&self.db).map_err(|e| self.database(e))
     }
 
     /// The median length of the taught clips, in microseconds.

@@ -32,6 +32,8 @@ pub struct Operation {
     pub clip_micros: u64,
     /// Where the clip came from.
     pub source: String,
+    /// The speaker, machine, site or subject it is of, where known.
+    pub group: Option<String>,
     /// When it was taught, in milliseconds of Unix time.
     pub taught_unix_ms: i64,
 }
@@ -43,7 +45,13 @@ pub struct Taught {
     pub label: String,
     /// The features that were learned.
     pub features: Vec<i16>,
+    /// The group, where known.
+    pub group: Option<String>,
 }
+
+/// The columns of an operation, in the order in which [`operation`] reads them.
+const COLUMNS: &str =
+    "id, kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms, clip_group";
 
 impl OperationKind {
     fn name(self) -> &'static str {
@@ -63,8 +71,8 @@ pub(super) fn latest(db: &Connection) -> rusqlite::Result<OperationId> {
 pub(super) fn insert(db: &Connection, operation: &Operation) -> rusqlite::Result<()> {
     let mut statement = db.prepare_cached(
         "INSERT INTO operations
-         (kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms)
-         VALUES (:kind, :label, :features, :clip, :micros, :source, :at)",
+         (kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms, clip_group)
+         VALUES (:kind, :label, :features, :clip, :micros, :source, :at, :group)",
     )?;
     statement.execute(named_params! {
         ":kind": operation.kind.name(),
@@ -74,6 +82,7 @@ pub(super) fn insert(db: &Connection, operation: &Operation) -> rusqlite::Result
         ":micros": i64::try_from(operation.clip_micros).unwrap_or(i64::MAX),
         ":source": operation.source,
         ":at": operation.taught_unix_ms,
+        ":group": operation.group,
     })?;
     Ok(())
 }
@@ -85,10 +94,9 @@ pub(super) fn replay<E: From<StoreError>>(
     database: impl Fn(rusqlite::Error) -> StoreError,
 ) -> Result<(), E> {
     let mut statement = db
-        .prepare_cached(
-            "SELECT id, kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms
-             FROM operations WHERE id > ?1 ORDER BY id",
-        )
+        .prepare_cached(&format!(
+            "SELECT {COLUMNS} FROM operations WHERE id > ?1 ORDER BY id"
+        ))
         .map_err(&database)?;
     let mut rows = statement.query([after]).map_err(&database)?;
     while let Some(row) = rows.next().map_err(&database)? {
@@ -102,7 +110,7 @@ pub(super) fn replay<E: From<StoreError>>(
 /// back.
 pub(super) fn taught(db: &Connection, clip: &[u8; 32]) -> rusqlite::Result<Option<Taught>> {
     let mut statement = db.prepare_cached(
-        "SELECT kind, label, features FROM operations
+        "SELECT kind, label, features, clip_group FROM operations
          WHERE clip_sha256 = ?1 ORDER BY id DESC LIMIT 1",
     )?;
     let last = statement
@@ -111,6 +119,7 @@ pub(super) fn taught(db: &Connection, clip: &[u8; 32]) -> rusqlite::Result<Optio
             let taught = Taught {
                 label: row.get(1)?,
                 features: from_bytes(row.get_ref(2)?.as_blob()?),
+                group: row.get(3)?,
             };
             Ok((kind == OperationKind::Learn.name()).then_some(taught))
         })
@@ -129,6 +138,8 @@ pub struct Selection {
     /// Where the clip came from: the very name, a folder above it, or a pattern
     /// with `*` and `?`.
     pub source: Option<String>,
+    /// Of this group.
+    pub group: Option<String>,
     /// Taught then or later, in milliseconds of Unix time.
     pub since_unix_ms: Option<i64>,
 }
@@ -136,8 +147,8 @@ pub struct Selection {
 /// The last teaching of every selected clip that was not taken back, in the
 /// order of teaching.
 pub(super) fn standing(db: &Connection, which: &Selection) -> rusqlite::Result<Vec<Operation>> {
-    let mut statement = db.prepare_cached(
-        "SELECT id, kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS}
          FROM operations
          WHERE kind = 'learn'
          AND id IN (SELECT max(id) FROM operations GROUP BY clip_sha256)
@@ -146,18 +157,36 @@ pub(super) fn standing(db: &Connection, which: &Selection) -> rusqlite::Result<V
          AND (:source IS NULL OR source = :source OR source GLOB :source
               OR substr(source, 1, length(:source) + 1) = rtrim(:source, '/') || '/'
               OR substr(source, 1, length(:source)) = rtrim(:source, '/') || '/')
+         AND (:group IS NULL OR clip_group = :group)
          AND (:since IS NULL OR taught_unix_ms >= :since)
-         ORDER BY id",
-    )?;
+         ORDER BY id"
+    ))?;
     let rows = statement.query_map(
         named_params! {
             ":label": which.label,
             ":clip": which.clip,
             ":source": which.source,
+            ":group": which.group,
             ":since": which.since_unix_ms,
         },
         operation,
     )?;
+    rows.collect()
+}
+
+/// How many clips of each group are taught at the moment, by name; those of no
+/// known group first.
+pub(super) fn group_counts(db: &Connection) -> rusqlite::Result<Vec<(Option<String>, u64)>> {
+    let mut statement = db.prepare_cached(
+        "SELECT clip_group, count(*) FROM operations
+         WHERE kind = 'learn'
+         AND id IN (SELECT max(id) FROM operations GROUP BY clip_sha256)
+         GROUP BY clip_group ORDER BY clip_group",
+    )?;
+    let rows = statement.query_map([], |row| {
+        let clips: i64 = row.get(1)?;
+        Ok((row.get(0)?, clips.try_into().unwrap_or(0)))
+    })?;
     rows.collect()
 }
 
@@ -190,6 +219,7 @@ fn operation(row: &Row<'_>) -> rusqlite::Result<Operation> {
         clip_micros: row.get::<_, i64>(5)?.try_into().unwrap_or(0),
         source: row.get(6)?,
         taught_unix_ms: row.get(7)?,
+        group: row.get(8)?,
     })
 }
 

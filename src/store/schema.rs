@@ -20,7 +20,8 @@ use super::{Identity, Operation, StoreError, operation};
 const APPLICATION_ID: i64 = 0x4146_4C44;
 
 /// Entry `i` takes format `i` to `i + 1`.
-const MIGRATIONS: &[&str] = &["
+const MIGRATIONS: &[&str] = &[
+    "
     CREATE TABLE identity (
         one             INTEGER PRIMARY KEY CHECK (one = 1),
         contract        TEXT NOT NULL,
@@ -45,7 +46,9 @@ const MIGRATIONS: &[&str] = &["
         state     BLOB NOT NULL,
         sha256    BLOB NOT NULL CHECK (length(sha256) = 32)
     ) STRICT;
-"];
+",
+    "ALTER TABLE operations ADD COLUMN clip_group TEXT;",
+];
 
 const FORMAT: i64 = MIGRATIONS.len() as i64;
 
@@ -105,6 +108,32 @@ pub(super) fn create(
     transaction
         .pragma_update(None, "user_version", FORMAT)
         .map_err(database)?;
+    transaction.commit().map_err(database)
+}
+
+/// Takes a learner's file of an older format to ours, all or nothing.
+pub(super) fn upgrade(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
+    let database = |source| StoreError::Database {
+        path: path.to_owned(),
+        source,
+    };
+    if format(db).map_err(database)? >= FORMAT {
+        return Ok(());
+    }
+    let transaction = db
+        .transaction_with_behavior(TransactionBehavior::Immediate)
+        .map_err(database)?;
+    // Again: another process may have done some of it while this one waited.
+    let found = format(&transaction).map_err(database)?;
+    let done = usize::try_from(found).unwrap_or(0);
+    for migration in MIGRATIONS.iter().skip(done) {
+        transaction.execute_batch(migration).map_err(database)?;
+    }
+    if found < FORMAT {
+        transaction
+            .pragma_update(None, "user_version", FORMAT)
+            .map_err(database)?;
+    }
     transaction.commit().map_err(database)
 }
 
