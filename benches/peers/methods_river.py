@@ -1,0 +1,68 @@
+"""River: its own learners, its own dictionaries, a running StandardScaler in front."""
+
+from river import forest, linear_model, multiclass, neighbors, optim, preprocessing
+
+from method import Method, product
+
+
+class River(Method):
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.model = preprocessing.StandardScaler() | self.build()
+
+    def native(self, row):
+        return dict(enumerate(row.tolist()))
+
+    def learn(self, x, y):
+        self.model.learn_one(x, y)
+
+    def predict(self, x):
+        return self.model.predict_one(x)
+
+    def state(self):
+        return self.model
+
+
+class Softmax(River):
+    configs = product(l2=[0.0, 1e-3], rate=[1e-2, 1e-1, 1e-3, 1e-4])
+
+    def build(self):
+        rate, l2 = self.config["rate"], self.config["l2"]
+        return linear_model.SoftmaxRegression(optimizer=optim.SGD(rate), l2=l2)
+
+
+class OneVsRest(River):
+    configs = product(l2=[0.0, 1e-3], rate=[1e-2, 1e-1, 1e-3, 1e-4])
+
+    def build(self):
+        rate, l2 = self.config["rate"], self.config["l2"]
+        binary = linear_model.LogisticRegression(optimizer=optim.SGD(rate), l2=l2)
+        return multiclass.OneVsRestClassifier(binary)
+
+
+class Neighbours(River):
+    configs = product(window=[200, 2000], k=[5, 1, 3, 9])
+
+    def build(self):
+        engine = neighbors.LazySearch(window_size=self.config["window"])
+        return neighbors.KNNClassifier(n_neighbors=self.config["k"], engine=engine)
+
+
+class AdaptiveForest(River):
+    configs = product(trees=[10, 5], grace_period=[50, 10], delta=[0.01, 0.1])
+
+    def build(self):
+        return forest.ARFClassifier(
+            n_models=self.config["trees"],
+            grace_period=self.config["grace_period"],
+            delta=self.config["delta"],
+            seed=self.seed,
+        )
+
+
+METHODS = {
+    "river softmax": Softmax,
+    "river one-vs-rest": OneVsRest,
+    "river knn": Neighbours,
+    "river arf": AdaptiveForest,
+}
