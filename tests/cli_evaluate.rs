@@ -162,6 +162,8 @@ fn each_protocol_cuts_the_stream_its_own_way() {
         ("class-incremental", 5),
         ("domain-incremental", 3),
         ("iid", 10),
+        ("bursty", 10),
+        ("drift", 10),
     ] {
         let report = json(&[
             "--embeddings",
@@ -251,4 +253,252 @@ fn input_is_asked_for_once_and_named_when_it_is_wrong() {
         let stderr = failure(&["--embeddings", &path, flag, value]);
         assert!(stderr.contains(flag) && stderr.contains(value), "{stderr}");
     }
+}
+
+/// A share of the runs' reports: the mean, and half of Student's interval.
+fn by_hand(runs: &[Value], of: impl Fn(&Value) -> f64, t: f64) -> (f64, f64) {
+    let values: Vec<f64> = runs.iter().map(of).collect();
+    let n = values.len() as f64;
+    let mean = values.iter().sum::<f64>() / n;
+    let variance = values.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (n - 1.0);
+    (mean, t * (variance / n).sqrt())
+}
+
+#[test]
+fn seeds_and_held_out_groups_multiply_and_are_summed_up() {
+    let (folder, path) = data(3.0, false);
+    let page = folder.path().join("out.html");
+    let args = [
+        "--embeddings",
+        &path,
+        "--head",
+        "ncm,linear",
+        "--protocol",
+        "iid",
+        "--test-groups",
+        "each",
+        "--seeds",
+        "3",
+        "--seed",
+        "5",
+    ];
+    let series = json(&[&args[..], &["--report", page.to_str().unwrap()]].concat());
+    let runs = series["runs"].as_array().unwrap();
+    let which: Vec<(u64, &str)> = runs
+        .iter()
+        .map(|run| {
+            let groups = run["test_groups"].as_array().unwrap();
+            assert_eq!(groups.len(), 1);
+            (run["seed"].as_u64().unwrap(), groups[0].as_str().unwrap())
+        })
+        .collect();
+    let expected = (5..8).flat_map(|seed| ["0", "1", "2", "3"].map(|group| (seed, group)));
+    assert_eq!(which, expected.collect::<Vec<_>>());
+    let summary = &series["summary"];
+    assert_eq!(
+        (&summary["runs"], summary["seeds"].to_string()),
+        (&12.into(), "[5,6,7]".into())
+    );
+    for head in 0..2 {
+        let accuracy = |run: &Value| run["heads"][head]["final_accuracy"].as_f64().unwrap();
+        // t(0.975, 11)
+        let (mean, half) = by_hand(runs, accuracy, 2.200985);
+        let found = &summary["heads"][head]["final_accuracy"];
+        assert!(
+            (found["mean"].as_f64().unwrap() - mean).abs() < 1e-9,
+            "{found}"
+        );
+        assert!(
+            (found["ci95"].as_f64().unwrap() - half).abs() < 1e-6,
+            "{found}"
+        );
+        assert!(half > 0.0);
+    }
+    let html = std::fs::read_to_string(&page).unwrap();
+    assert!(html.contains("<polygon") && html.contains("12 runs (3 seeds x 4 folds)"));
+
+    let text = String::from_utf8(success(&args).stdout).unwrap();
+    for said in [
+        "12 runs (3 seeds x 4 folds)",
+        " \u{b1} .",
+        "Student t",
+        "joint, offline",
+    ] {
+        assert!(text.contains(said), "{said}: {text}");
+    }
+}
+
+#[test]
+fn a_run_of_a_series_is_the_run_that_its_seed_and_group_give_alone() {
+    let (_folder, path) = data(3.0, false);
+    let args = [
+        "--embeddings",
+        &path,
+        "--head",
+        "linear,best",
+        "--protocol",
+        "bursty",
+    ];
+    let series = json(&[&args[..], &["--test-groups", "each", "--seeds", "2"]].concat());
+    let alone = json(&[&args[..], &["--test-groups", "2", "--seed", "1"]].concat());
+    assert_eq!(untimed(series["runs"][6].clone()), untimed(alone));
+}
+
+#[test]
+fn the_saved_stream_is_the_one_that_was_taught() {
+    let (folder, path) = data(1.0, true);
+    let file = folder.path().join("stream.json");
+    let file_arg = file.to_str().unwrap();
+    let args = [
+        "--embeddings",
+        &path,
+        "--head",
+        "ncm",
+        "--protocol",
+        "drift",
+        "--label-noise",
+        "0.1",
+        "--no-upper-bound",
+        "--save-stream",
+        file_arg,
+    ];
+    let report = json(&args);
+    assert_eq!(report["upper_bound"], Value::Null);
+    let saved = || -> Value { serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap() };
+    let stream = saved();
+    assert_eq!(
+        (&stream["version"], &stream["protocol"]),
+        (&1.into(), &"drift".into())
+    );
+    let tasks = stream["tasks"].as_array().unwrap();
+    let names: Vec<&Value> = tasks.iter().map(|task| &task["name"]).collect();
+    assert_eq!(
+        names,
+        report["tasks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .collect::<Vec<_>>()
+    );
+    let truth = stream["truth"].as_array().unwrap();
+    let (mut taught, mut wrong) = (0, 0);
+    for task in tasks {
+        let (clips, labels) = (
+            task["clips"].as_array().unwrap(),
+            task["labels"].as_array().unwrap(),
+        );
+        assert_eq!(clips.len(), labels.len());
+        taught += clips.len();
+        wrong += clips
+            .iter()
+            .zip(labels)
+            .filter(|(clip, label)| truth[clip.as_u64().unwrap() as usize] != **label)
+            .count();
+    }
+    assert_eq!((taught, wrong), (300, 30));
+    assert_eq!(stream["train"].as_array().unwrap().len(), 300);
+    let drift = &report["heads"][0]["drift"];
+    assert_eq!(drift["drifted_after"].as_array().unwrap().len(), 10);
+    assert!(drift["rest"].as_f64().unwrap() > 0.9, "{report}");
+
+    success(&[&args[..], &["--seeds", "2"]].concat());
+    assert_eq!(saved().as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn what_is_wrong_with_a_stream_shows_in_its_report() {
+    let (_folder, path) = data(1.0, true);
+    let run = |more: &[&str]| {
+        let args = ["--embeddings", &path, "--no-upper-bound", "--protocol"];
+        json(&[&args[..], more].concat())
+    };
+    let thinned = run(&["iid", "--imbalance", "20", "--head", "ncm"]);
+    // 60 times 20^(-k/4), rounded
+    assert_eq!(thinned["train"], 60 + 28 + 13 + 6 + 3);
+    assert_eq!(
+        (&thinned["test"], &thinned["imbalance"]),
+        (&100.into(), &20.0.into())
+    );
+    let accuracy = |report: &Value| report["heads"][0]["final_accuracy"].as_f64().unwrap();
+    let clean = run(&["iid", "--head", "finetune"]);
+    let noisy = run(&["iid", "--head", "finetune", "--label-noise", "0.6"]);
+    assert!(accuracy(&noisy) < accuracy(&clean) - 0.05, "{noisy}");
+    let bursty = run(&["bursty", "--head", "ncm"]);
+    let examples = bursty["examples"].as_u64().unwrap();
+    assert!(
+        (700..=1100).contains(&examples) && bursty["train"] == 300,
+        "{bursty}"
+    );
+}
+
+#[test]
+fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
+    let (_folder, path) = data(2.0, true);
+    let args = [
+        "--embeddings",
+        &path,
+        "--head",
+        "ncm,best",
+        "--transform",
+        "auto",
+    ];
+    let report = json(&args);
+    assert_eq!(report["transform"], "auto");
+    let name = |row: usize| report["heads"][row]["head"].as_str().unwrap();
+    assert!(name(0).starts_with("ncm after "), "{}", name(0));
+    assert!(
+        name(1).starts_with("best (") && name(1).contains(" after "),
+        "{}",
+        name(1)
+    );
+    let tried = report["tried"].as_array().unwrap();
+    assert!(tried.len() >= 9 && tried.iter().any(|tried| tried["head"] == "linear"));
+    assert!(report["upper_bound_fit"]["tried"].as_array().unwrap().len() >= 3);
+    let text = String::from_utf8(success(&args).stdout).unwrap();
+    assert!(text.contains("tried on the training side"), "{text}");
+    let plain = json(&["--embeddings", &path, "--head", "ncm"]);
+    assert_eq!(plain["heads"][0]["head"], "ncm");
+    assert_eq!(plain["tried"], Value::Null);
+}
+
+#[test]
+fn flags_beyond_their_range_are_refused_with_a_hint() {
+    let (folder, path) = data(1.0, true);
+    for (flag, value) in [
+        ("--label-noise", "1.5"),
+        ("--label-noise", "-0.1"),
+        ("--label-noise", "many"),
+        ("--imbalance", "0.5"),
+        ("--imbalance", "inf"),
+        ("--transform", "sqrt"),
+    ] {
+        let flag_and_value = format!("{flag}={value}");
+        let stderr = failure(&["--embeddings", &path, &flag_and_value]);
+        for said in [flag, value, "hint: "] {
+            assert!(stderr.contains(said), "{said}: {stderr}");
+        }
+    }
+    failure(&["--embeddings", &path, "--seeds", "0"]);
+    let last = u64::MAX.to_string();
+    let stderr = failure(&["--embeddings", &path, "--seed", &last, "--seeds", "2"]);
+    assert!(stderr.contains("hint: the largest seed"), "{stderr}");
+
+    let small = folder.path().join("small.npz");
+    let mut npz = NpzWriter::new(std::fs::File::create(&small).unwrap());
+    let x = Array2::from_shape_fn((40, 2), |(i, j)| (i % 2 + j) as f32);
+    npz.add_array("X", &x).unwrap();
+    let y = Array1::from_shape_fn(40, |i| (i % 2) as i64);
+    npz.add_array("y", &y).unwrap();
+    npz.finish().unwrap();
+    let small = small.to_str().unwrap();
+    let stderr = failure(&["--embeddings", small, "--protocol", "drift"]);
+    assert!(
+        stderr.contains("at least 3 classes") && stderr.contains("hint: "),
+        "{stderr}"
+    );
+    let stderr = failure(&["--embeddings", small, "--test-groups", "each"]);
+    assert!(
+        stderr.contains("--test-groups each needs groups") && stderr.contains("hint: "),
+        "{stderr}"
+    );
 }

@@ -60,7 +60,7 @@ pub fn verdict(report: &Report) -> Option<String> {
         report.test,
         most.head,
         percent(kept(&most)),
-        percent(report.upper_bound),
+        percent(report.upper_bound?),
     ))
 }
 

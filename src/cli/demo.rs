@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use afield::control::backbone_contract;
 use afield::corpus;
-use afield::evaluate::{Clip, ClipList, Dataset, Evaluation, Progress, Protocol, Report, table};
+use afield::evaluate::{
+    Clip, ClipList, Dataset, Evaluation, Fits, HeadChoice, Progress, Protocol, Report, html, table,
+};
 use afield::head::HeadKind;
 use afield::model::{self, Pip};
 use afield::rehearsal::Capacity;
@@ -20,8 +22,9 @@ use clap::Args;
 
 use super::curves::{curves, verdict};
 use super::data;
+use super::dataset::{list_folder, split};
 use super::embedding::embed_list;
-use super::evaluate::{distinct, list_folder, split, write_page};
+use super::evaluate::{distinct, write_page};
 use super::model::{self as models, Places};
 use super::scoreboard::Scoreboard;
 
@@ -90,23 +93,25 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     models::get(&card, &cache, &Pip::new(None)).context("--backbone")?;
     let clips = embed_list(&list, &card, places)?;
     let dataset = split(clips, &args.test_groups, args.seed)?;
+    let heads = distinct(&args.head);
     let evaluation = Evaluation {
-        protocol: Protocol::ClassIncremental,
-        heads: distinct(&args.head),
+        order: Protocol::ClassIncremental.into(),
+        heads: heads.iter().copied().map(HeadChoice::from).collect(),
         rehearsal: Capacity::default(),
         seed: args.seed,
-        contract: backbone_contract(&card, None, None)?,
+        contracts: backbone_contract(&card, None, None)?.into(),
+        upper_bound: true,
     };
     let report = match args.json {
         true => {
-            let report = evaluation.run(&dataset, &mut |_| {})?;
+            let report = evaluation.run(&dataset, &mut Fits::default(), &mut |_| {})?;
             writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
             report
         }
-        false => show(&evaluation, &dataset, &list)?,
+        false => show(&evaluation, &heads, &dataset, &list)?,
     };
     let page = args.report.as_deref().unwrap_or(Path::new(PAGE));
-    match write_page(page, &report) {
+    match write_page(page, |provenance| html(&report, provenance)) {
         Ok(()) => eprintln!("curves: {}", page.display()),
         Err(error) if args.report.is_some() => return Err(error),
         // Not asked for: seeing the demo needs no writable folder.
@@ -117,12 +122,17 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
 }
 
 /// Runs the evaluation before the user's eyes.
-fn show(evaluation: &Evaluation, dataset: &Dataset, list: &ClipList) -> Result<Report> {
+fn show(
+    evaluation: &Evaluation,
+    heads: &[HeadKind],
+    dataset: &Dataset,
+    list: &ClipList,
+) -> Result<Report> {
     let out = &mut io::stdout().lock();
     let terminal = io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let classes = dataset.clips().classes().iter().map(|class| class.as_str());
-    let board = Scoreboard::new(&evaluation.heads, classes, colour);
+    let board = Scoreboard::new(heads, classes, colour);
     writeln!(
         out,
         "{} recordings of {} classes: {} to learn, one class after the other, each clip once;\n\
@@ -133,7 +143,7 @@ fn show(evaluation: &Evaluation, dataset: &Dataset, list: &ClipList) -> Result<R
         dataset.test().len(),
     )?;
     let mut written = Ok(());
-    let report = evaluation.run(dataset, &mut |progress| {
+    let report = evaluation.run(dataset, &mut Fits::default(), &mut |progress| {
         let Progress::Taught {
             stage,
             task,
@@ -156,7 +166,7 @@ fn show(evaluation: &Evaluation, dataset: &Dataset, list: &ClipList) -> Result<R
         }
     })?;
     written?;
-    let paint = |position: usize, text: &str| match evaluation.heads.get(position) {
+    let paint = |position: usize, text: &str| match heads.get(position) {
         Some(&head) => board.paint(head, text),
         None => text.to_owned(),
     };

@@ -20,8 +20,8 @@ use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
+use super::dataset::list_folder;
 use super::embedding::{embed_list, progress};
-use super::evaluate::list_folder;
 use super::learner::load_backbone;
 use super::model::Places;
 

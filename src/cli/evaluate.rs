@@ -6,23 +6,24 @@
 use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use afield::control::backbone_contract;
 use afield::evaluate::{
-    ClipList, Clips, Dataset, Evaluation, Machine, Progress, Protocol, Provenance, Report,
-    TestSide, contract_for, html, read_manifest, read_npz, table,
+    Dataset, EvaluateError, Evaluation, Fits, HeadChoice, Imbalance, LabelNoise, Machine, Order,
+    Progress, Protocol, Provenance, Report, SavedStream, Series, Stream, html, read_manifest,
+    read_npz, series_html, series_table, table,
 };
 use afield::head::HeadKind;
-use afield::learner::{Contract, Pool, Transform};
+use afield::learner::Pool;
 use afield::model;
 use afield::rehearsal::Capacity;
-use afield::source::labelled_clips;
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
-use indicatif::{ProgressBar, ProgressStyle};
 
+use super::dataset::{Input, TransformChoice, list_folder, runs};
 use super::embedding::embed_list;
 use super::model::Places;
+use super::run_bar::RunBar;
 
 /// Teach a stream to one or more heads, one example at a time, and score them
 /// beside the joint offline upper bound on the same embeddings.
@@ -31,7 +32,9 @@ use super::model::Places;
     group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
     after_help = "Examples:\n  \
         afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
-        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json"
+        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
+        afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
+        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json"
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder a class: DIR/<class>/<clip>
@@ -47,25 +50,45 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
 
-    /// Order of the stream: class-incremental, domain-incremental (by group)
-    /// or iid
+    /// Order of the stream. class-incremental: one class after another, tested
+    /// on the classes so far. The others are tested on all test clips.
+    /// domain-incremental: one group after another. iid: shuffled, in ten
+    /// slices. bursty: runs of one class, 8 clips long on average (geometric),
+    /// every clip 1 to 5 times in a row. drift: iid, but one class, drawn by
+    /// the seed, means another class's clips from the middle on; it is tested
+    /// on what it means at the time, and the other class is not taught as
+    /// itself; the joint fit learns what is true at the end
     #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
     protocol: Protocol,
 
-    /// Heads to teach, comma-separated: ncm, lda, linear, finetune
+    /// Replace this share of the taught labels, drawn by the seed, each by
+    /// another class of the stream, taught by then or not; tests keep the truth,
+    /// the joint fit and all choices see the replaced labels
+    #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE")]
+    label_noise: LabelNoise,
+
+    /// Let the number of clips a class fall exponentially, from all of them to
+    /// all/RATIO (at least 1), classes ranked by the seed; test clips stay
+    #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
+    imbalance: Imbalance,
+
+    /// Heads to teach, comma-separated: ncm, lda, linear, finetune; or best, the
+    /// exact head (or linear) and the transform with the highest cross-validated
+    /// accuracy on the training side
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',',
-        default_values_t = HeadKind::ALL
+        default_values_t = HeadKind::ALL.map(HeadChoice::from)
     )]
-    head: Vec<HeadKind>,
+    head: Vec<HeadChoice>,
 
     /// Rehearsal memory of heads that need one: balanced:SIZE in examples
     /// (balanced:200) or bytes (balanced:512KiB), or none
     #[arg(long, default_value_t = Capacity::default(), value_name = "POLICY")]
     rehearsal: Capacity,
 
-    /// Groups held out for testing, comma-separated; without it the data's own
-    /// mark is taken, and without that about 30 % (whole groups where known)
+    /// Groups held out for testing, comma-separated, or each: every group in
+    /// turn, a run for each. Without it the data's own mark is taken, and
+    /// without that about 30 % (whole groups where known)
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     test_groups: Vec<String>,
 
@@ -83,16 +106,37 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings")]
     pool: Option<Pool>,
 
-    /// What embeddings go through: none, l2 or signed-sqrt
+    /// What embeddings go through: none, l2 or signed-sqrt; or auto, for each
+    /// head the one with its highest cross-validated accuracy on the training
+    /// side (for the joint fit, with its lowest log loss)
     /// [default: the backbone's; none for --embeddings]
     #[arg(long, value_name = "TRANSFORM")]
-    transform: Option<Transform>,
+    transform: Option<TransformChoice>,
 
     /// Seed of the order, the learners and the drawn split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Print one JSON object instead of a table
+    /// Runs with as many seeds, from --seed up; with several runs, means over
+    /// them and 95 % confidence intervals are shown
+    #[arg(
+        long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
+    seeds: u64,
+
+    /// Leave the joint offline fit out; it takes long with many classes
+    #[arg(long)]
+    no_upper_bound: bool,
+
+    /// Also write the stream (tasks, clips by their row in the data, the labels
+    /// taught, what is tested when) as JSON, for teaching it to others; with
+    /// several runs an array of them
+    #[arg(long, value_name = "FILE")]
+    save_stream: Option<PathBuf>,
+
+    /// Print one JSON object instead of a table; with several runs
+    /// {"runs":[...],"summary":{...}}
     #[arg(long)]
     json: bool,
 
@@ -115,40 +159,54 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
             .open(path)
             .with_context(|| format!("--report {}", path.display()))?;
     }
-    let (dataset, contract) = read_input(&args, places)?;
-    let untaught = dataset.untaught_classes();
-    if !untaught.is_empty() {
-        let names: Vec<&str> = untaught.iter().map(|class| class.as_str()).collect();
-        eprintln!("note: tested but never taught: {}", names.join(", "));
-    }
-    let heads = distinct(&args.head);
-    let EvaluateArgs {
-        protocol,
-        rehearsal,
-        seed,
-        ..
-    } = args;
-    let evaluation = Evaluation {
-        protocol,
-        heads,
-        rehearsal,
-        seed,
-        contract,
+    let Some(last_seed) = args.seed.checked_add(args.seeds - 1) else {
+        bail!(
+            "--seed {} leaves no room for {} seeds\nhint: the largest seed is {}",
+            args.seed,
+            args.seeds,
+            u64::MAX
+        );
     };
-    let bar = progress_bar();
-    let report = evaluation.run(&dataset, &mut |progress| show(&bar, progress))?;
-    bar.finish_and_clear();
-    if report.saturated > 1e-3 {
-        let percent = report.saturated * 100.0;
+    let input = read_input(&args, places)?;
+    let runs = runs(&input.clips, &args.test_groups, args.seed..=last_seed)?;
+    for names in untaught(&runs) {
+        eprintln!("note: tested but never taught: {names}");
+    }
+    let order = Order {
+        protocol: args.protocol,
+        label_noise: args.label_noise,
+        imbalance: args.imbalance,
+    };
+    if let Some(path) = &args.save_stream {
+        save_streams(path, &runs, order)?;
+    }
+    let reports = run_all(&args, &input, &runs, order)?;
+    let saturated = reports.iter().map(|report| report.saturated);
+    let saturated = saturated.fold(0.0, f64::max);
+    if saturated > 1e-3 {
+        let percent = saturated * 100.0;
         eprintln!("note: {percent:.1} % of the features lay beyond the fixed-point scale");
     }
-
-    if let Some(path) = &args.report {
-        write_page(path, &report)?;
-    }
-    let text = match args.json {
-        true => serde_json::to_string(&report)? + "\n",
-        false => table(&report),
+    let text = match reports.as_slice() {
+        [report] => {
+            if let Some(path) = &args.report {
+                write_page(path, |provenance| html(report, provenance))?;
+            }
+            match args.json {
+                true => serde_json::to_string(report)? + "\n",
+                false => table(report),
+            }
+        }
+        _ => {
+            let series = Series::of(reports).context("nothing was run")?;
+            if let Some(path) = &args.report {
+                write_page(path, |provenance| series_html(&series, provenance))?;
+            }
+            match args.json {
+                true => serde_json::to_string(&series)? + "\n",
+                false => series_table(&series),
+            }
+        }
     };
     match io::stdout().lock().write_all(text.as_bytes()) {
         // Whoever reads has seen enough, as in `| head -1`.
@@ -157,8 +215,66 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     }
 }
 
+/// One report a run, one run after another: side by side they would spoil each
+/// other's durations.
+fn run_all(
+    args: &EvaluateArgs,
+    input: &Input,
+    runs: &[(u64, Dataset)],
+    order: Order,
+) -> Result<Vec<Report>> {
+    let heads = distinct(&args.head);
+    let mut bar = RunBar::new(runs.len());
+    let mut fits = Fits::default();
+    let mut reports = Vec::with_capacity(runs.len());
+    for (seed, dataset) in runs {
+        let choose = heads.contains(&HeadChoice::Best);
+        let evaluation = Evaluation {
+            order,
+            heads: heads.clone(),
+            rehearsal: args.rehearsal,
+            seed: *seed,
+            contracts: input.contracts(dataset, args.transform.unwrap_or_default(), choose)?,
+            upper_bound: !args.no_upper_bound,
+        };
+        let show = &mut |progress: Progress<'_>| bar.show(progress);
+        reports.push(evaluation.run(dataset, &mut fits, show)?);
+        bar.next_run();
+    }
+    Ok(reports)
+}
+
+/// Lists of classes that a run tests and none of its clips teach, each once.
+fn untaught(runs: &[(u64, Dataset)]) -> Vec<String> {
+    let mut lists = Vec::new();
+    for (_, dataset) in runs {
+        let names: Vec<&str> = (dataset.untaught_classes().iter())
+            .map(|class| class.as_str())
+            .collect();
+        let names = names.join(", ");
+        if !names.is_empty() && !lists.contains(&names) {
+            lists.push(names);
+        }
+    }
+    lists
+}
+
+/// One stream as an object, several as an array.
+fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: Order) -> Result<()> {
+    let mut streams = Vec::with_capacity(runs.len());
+    for (seed, dataset) in runs {
+        let stream = Stream::draw(dataset, order, *seed)?;
+        streams.push(SavedStream::new(dataset, &stream));
+    }
+    let json = match streams.as_slice() {
+        [only] => serde_json::to_string(only)?,
+        _ => serde_json::to_string(&streams)?,
+    };
+    fs::write(path, json + "\n").with_context(|| format!("--save-stream {}", path.display()))
+}
+
 /// The heads, each once, in the order they were named.
-pub fn distinct(named: &[HeadKind]) -> Vec<HeadKind> {
+pub fn distinct<H: Copy + PartialEq>(named: &[H]) -> Vec<H> {
     let mut heads = Vec::new();
     for &head in named {
         if !heads.contains(&head) {
@@ -168,13 +284,10 @@ pub fn distinct(named: &[HeadKind]) -> Vec<HeadKind> {
     heads
 }
 
-fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract)> {
+fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
     if let Some(path) = &args.embeddings {
-        let clips = read_npz(path).context("--embeddings")?;
-        let dataset = split(clips, &args.test_groups, args.seed)?;
-        let transform = args.transform.unwrap_or(Transform::None);
-        let contract = contract_for(&dataset, Pool::Mean, transform)?;
-        return Ok((dataset, contract));
+        let clips = Arc::new(read_npz(path).context("--embeddings")?);
+        return Ok(Input { clips, heard: None });
     }
     let mut list = match (&args.manifest, &args.data) {
         (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
@@ -190,52 +303,18 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<(Dataset, Contract
         );
     };
     let card = model::find(name, &places.cache()?).context("--backbone")?;
-    let contract = backbone_contract(&card, args.pool, args.transform)?;
-    let clips = embed_list(&list, &card, places)?;
-    Ok((split(clips, &args.test_groups, args.seed)?, contract))
+    let clips = Arc::new(embed_list(&list, &card, places)?);
+    Ok(Input {
+        clips,
+        heard: Some((card, args.pool)),
+    })
 }
 
-/// The clips under `folder`, one folder a class.
-pub(super) fn list_folder(folder: &Path) -> Result<ClipList> {
-    let mut pairs = Vec::new();
-    for clip in labelled_clips(folder)? {
-        let Some(label) = clip.label else {
-            bail!(
-                "{} lies in no class's folder\nhint: lay clips out as DIR/<class>/<clip>, or list them with --manifest",
-                clip.path.display()
-            );
-        };
-        pairs.push((clip.path, label));
-    }
-    Ok(ClipList::from_pairs(pairs))
-}
-
-/// The two sides of the clips: `test_groups` where any are named, else what the
-/// data mark, else a draw, which is told about.
-pub(super) fn split(clips: Clips, test_groups: &[String], seed: u64) -> Result<Dataset> {
-    let side = if !test_groups.is_empty() {
-        TestSide::Groups(test_groups.to_vec())
-    } else if clips.marked_test().is_some() {
-        TestSide::Marked
-    } else {
-        TestSide::Automatic { seed }
-    };
-    let dataset = Dataset::new(clips, &side)?;
-    if let TestSide::Automatic { seed } = side {
-        let (held_out, all) = (dataset.test().len(), dataset.clips().len());
-        let how = match dataset.test_groups().as_slice() {
-            [] => "drawn from every class".to_owned(),
-            groups => format!("whole groups: {}", groups.join(", ")),
-        };
-        eprintln!(
-            "note: no test side was named; {held_out} of {all} clips are held out ({how}; seed {seed})"
-        );
-    }
-    Ok(dataset)
-}
-
-/// Writes the page of a report, with the command that made it.
-pub(super) fn write_page(path: &Path, report: &Report) -> Result<()> {
+/// Writes the page that `page` makes, given the command that made it.
+pub(super) fn write_page(
+    path: &Path,
+    page: impl FnOnce(&Provenance) -> Result<String, EvaluateError>,
+) -> Result<()> {
     let command: Vec<String> = std::env::args_os()
         .map(|arg| quoted(&arg.to_string_lossy()))
         .collect();
@@ -244,7 +323,7 @@ pub(super) fn write_page(path: &Path, report: &Report) -> Result<()> {
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: Machine::this(),
     };
-    let page = html(report, &provenance)?;
+    let page = page(&provenance)?;
     fs::write(path, page).with_context(|| format!("--report {}", path.display()))
 }
 
@@ -254,25 +333,5 @@ fn quoted(argument: &str) -> String {
     match !argument.is_empty() && argument.chars().all(plain) {
         true => argument.to_owned(),
         false => format!("'{}'", argument.replace('\'', r"'\''")),
-    }
-}
-
-/// On stderr, and only where that is a terminal.
-fn progress_bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} learned, {msg} [{elapsed}]");
-    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
-}
-
-fn show(bar: &ProgressBar, progress: Progress<'_>) {
-    match progress {
-        Progress::Learning { head, done, total } => {
-            bar.set_length(total as u64);
-            bar.set_position(done as u64);
-            if bar.message() != head.name() {
-                bar.set_message(head.name());
-            }
-        }
-        Progress::Taught { .. } => {}
-        Progress::UpperBound => bar.set_message("joint upper bound"),
     }
 }

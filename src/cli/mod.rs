@@ -4,6 +4,7 @@
 
 mod curves;
 mod data;
+mod dataset;
 mod demo;
 mod embed;
 mod embedding;
@@ -13,6 +14,7 @@ mod learner;
 mod listen;
 mod model;
 mod predict;
+mod run_bar;
 mod scoreboard;
 mod status;
 mod teach;

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use regex::Regex;
 
-use super::dataset::Clips;
+use super::clips::Clips;
 use super::error::EvaluateError;
 use super::names::Names;
 

@@ -6,12 +6,15 @@
 
 use std::time::Instant;
 
-use crate::learner::{Contract, Example, Learner, Settings};
+use crate::learner::{Learner, Settings};
 
-use super::dataset::Clips;
+use super::clips::Clips;
+use super::encoding::Encoded;
 use super::error::EvaluateError;
-use super::metrics::{Continual, Percentiles, Stage, Tally};
+use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally};
 use super::report::HeadReport;
+use super::rows::Row;
+use super::stream::{Stream, Task};
 
 /// Where a head stands after a task.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,12 +27,12 @@ pub struct Standing {
     pub on_first_task: Option<f64>,
 }
 
-/// What all courses of a run go through.
-pub(super) struct Stream<'a> {
+/// What all courses of a run have in common.
+pub(super) struct Setting<'a> {
     /// The clips.
     pub clips: &'a Clips,
-    /// The clips, encoded.
-    pub examples: &'a [Example],
+    /// What is taught and tested.
+    pub stream: &'a Stream,
     /// The unit of every clip; see [`super::metrics`].
     pub unit_of: &'a [usize],
     /// The task that first taught each unit.
@@ -38,7 +41,9 @@ pub(super) struct Stream<'a> {
 
 /// One head on its way.
 pub(super) struct Course<'a> {
-    stream: &'a Stream<'a>,
+    setting: &'a Setting<'a>,
+    row: &'a Row,
+    encoded: &'a Encoded,
     learner: Learner,
     learn: Vec<f64>,
     predict: Vec<f64>,
@@ -46,37 +51,39 @@ pub(super) struct Course<'a> {
     stages: Vec<Stage>,
     /// Per class, of the latest stage.
     classes: Vec<Tally>,
+    /// Of each stage of a drifting stream: the drifting class, and the rest.
+    drift: Vec<(Tally, Tally)>,
 }
 
 impl<'a> Course<'a> {
     pub fn new(
-        contract: Contract,
+        row: &'a Row,
         settings: Settings,
-        stream: &'a Stream<'a>,
+        encoded: &'a Encoded,
+        setting: &'a Setting<'a>,
     ) -> Result<Self, EvaluateError> {
         Ok(Self {
-            stream,
-            learner: Learner::new(contract, settings)?,
+            setting,
+            row,
+            encoded,
+            learner: Learner::new(encoded.contract.clone(), settings)?,
             learn: Vec::new(),
             predict: Vec::new(),
             solve: Vec::new(),
             stages: Vec::new(),
             classes: Vec::new(),
+            drift: Vec::new(),
         })
     }
 
-    /// Teaches `clips` in their order, then solves; `learned` is called after
+    /// Teaches a task in its order, then solves; `learned` is called after
     /// each clip, untimed.
-    pub fn teach(
-        &mut self,
-        clips: &[usize],
-        learned: &mut dyn FnMut(),
-    ) -> Result<(), EvaluateError> {
-        let all = self.stream.clips;
-        for &clip in clips {
-            let label = &all.classes()[all.label(clip)];
+    pub fn teach(&mut self, task: &Task, learned: &mut dyn FnMut()) -> Result<(), EvaluateError> {
+        let classes = self.setting.clips.classes();
+        for (&clip, &label) in task.clips.iter().zip(&task.labels) {
             let begin = Instant::now();
-            self.learner.learn_one(&self.stream.examples[clip], label)?;
+            self.learner
+                .learn_one(&self.encoded.examples[clip], &classes[label])?;
             self.learn.push(microseconds_since(begin));
             learned();
         }
@@ -86,29 +93,36 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    /// Tests on `clips` and closes the stage.
-    pub fn test(&mut self, clips: &[usize]) -> Result<Standing, EvaluateError> {
-        let all = self.stream.clips;
-        let mut units = vec![Tally::default(); self.stream.taught.len()];
-        self.classes = vec![Tally::default(); all.classes().len()];
-        for &clip in clips {
-            let truth = all.label(clip);
+    /// Tests on what the task says and closes the stage.
+    pub fn test(&mut self, task: &Task) -> Result<Standing, EvaluateError> {
+        let Setting { stream, clips, .. } = self.setting;
+        let mut units = vec![Tally::default(); self.setting.taught.len()];
+        self.classes = vec![Tally::default(); clips.classes().len()];
+        for &clip in &task.tested {
+            let truth = stream.truth()[clip];
             let begin = Instant::now();
-            let scores = self.learner.predict_one(&self.stream.examples[clip])?;
+            let scores = self.learner.predict_one(&self.encoded.examples[clip])?;
             self.predict.push(microseconds_since(begin));
             let answer = scores
                 .best()
                 .and_then(|(class, _)| self.learner.classes().get(class));
-            let right = answer == all.classes().get(truth);
-            units[self.stream.unit_of[clip]].count(right);
+            let right = answer == clips.classes().get(truth);
+            units[self.setting.unit_of[clip]].count(right);
             self.classes[truth].count(right);
         }
-        let first = (units.iter().zip(self.stream.taught))
+        if let Some(drift) = stream.drift() {
+            let sum = |drifting: bool| {
+                (self.classes.iter().enumerate())
+                    .filter(|(class, _)| (*class == drift.class) == drifting)
+                    .map(|(_, tally)| *tally)
+                    .sum()
+            };
+            self.drift.push((sum(true), sum(false)));
+        }
+        let first: Tally = (units.iter().zip(self.setting.taught))
             .filter(|(_, taught)| **taught == Some(0))
-            .fold(Tally::default(), |sum, (unit, _)| Tally {
-                right: sum.right + unit.right,
-                total: sum.total + unit.total,
-            });
+            .map(|(unit, _)| *unit)
+            .sum();
         let stage = Stage { units };
         let accuracy = stage.accuracy();
         self.stages.push(stage);
@@ -120,12 +134,17 @@ impl<'a> Course<'a> {
 
     /// What became of the head.
     pub fn report(mut self) -> HeadReport {
+        let drift = self.setting.stream.drift();
         HeadReport {
-            head: self.learner.settings().head.to_string(),
-            continual: Continual::of(&self.stages, self.stream.taught),
+            drift: drift.map(|drift| DriftAccuracy::of(&self.drift, drift.task)),
+            head: self.row.name.clone(),
+            asked: self.row.asked.clone(),
+            transform: self.encoded.transform(),
+            continual: Continual::of(&self.stages, self.setting.taught),
             learn_us: Percentiles::of(&mut self.learn),
             predict_us: Percentiles::of(&mut self.predict),
             solve_us: Percentiles::of(&mut self.solve),
+            predict_after_learn_us: None,
             state_bytes: self.learner.state_bytes(),
             accuracy_after: self.stages.iter().map(Stage::accuracy).collect(),
             class_accuracy: self.classes.into_iter().map(Tally::accuracy).collect(),

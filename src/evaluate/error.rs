@@ -146,11 +146,38 @@ pub enum EvaluateError {
         /// The one training group.
         only: String,
     },
+    /// A share that is none.
+    #[error("'{text}' is no share\nhint: write a number from 0 to 1; 0.05 is one in twenty")]
+    Share {
+        /// What was written.
+        text: String,
+    },
+    /// A ratio of class sizes that is none.
+    #[error(
+        "'{text}' is no ratio of the largest to the smallest class\nhint: write a number from 1 (all alike) up; with 50 the rarest class keeps one clip in fifty"
+    )]
+    Ratio {
+        /// What was written.
+        text: String,
+    },
+    /// Too few classes for one of them to change.
+    #[error(
+        "--protocol drift needs at least {needed} classes with training and test clips, there are {classes}\nhint: one class becomes another, and a third is needed to tell them from"
+    )]
+    DriftClasses {
+        /// How many there must be.
+        needed: usize,
+        /// How many there are.
+        classes: usize,
+    },
     /// No set of whole groups can be held out.
     #[error(
         "no group can be held out without losing a class from training\nhint: choose the test side with --test-groups, an npz test array or a split column"
     )]
     NoGroupSplit,
+    /// There is no contract to learn under.
+    #[error("no contract says how embeddings become examples")]
+    NoContract,
     /// The learner refused.
     #[error(transparent)]
     Learner(#[from] LearnError),

@@ -6,6 +6,8 @@
 //! al. (2018), "Riemannian Walk", eq. 3. Backward transfer: Lopez-Paz & Ranzato
 //! (2017), "Gradient Episodic Memory".
 
+use std::iter::Sum;
+
 use serde::Serialize;
 
 /// What was counted after one stage of the stream.
@@ -37,13 +39,20 @@ impl Tally {
     }
 }
 
+impl Sum for Tally {
+    fn sum<I: Iterator<Item = Self>>(tallies: I) -> Self {
+        tallies.fold(Self::default(), |sum, tally| Self {
+            right: sum.right + tally.right,
+            total: sum.total + tally.total,
+        })
+    }
+}
+
 impl Stage {
     /// Accuracy over all test examples of the stage, each weighing the same.
     pub fn accuracy(&self) -> f64 {
-        let (right, total) = self.units.iter().fold((0, 0), |(right, total), unit| {
-            (right + unit.right, total + unit.total)
-        });
-        Tally { right, total }.accuracy().unwrap_or(0.0)
+        let all: Tally = self.units.iter().copied().sum();
+        all.accuracy().unwrap_or(0.0)
     }
 }
 
@@ -117,6 +126,40 @@ impl Continual {
     }
 }
 
+/// Accuracy on a class that changes what it is, and on all others apart, each
+/// in `[0, 1]`.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DriftAccuracy {
+    /// On the drifting class as it was, right before the change.
+    pub drifted_before: f64,
+    /// On the drifting class as it is by then, at the end.
+    pub drifted: f64,
+    /// On all other classes, at the end.
+    pub rest: f64,
+    /// On the drifting class as it is at the time, after each task.
+    pub drifted_after: Vec<f64>,
+    /// On all other classes, after each task.
+    pub rest_after: Vec<f64>,
+}
+
+impl DriftAccuracy {
+    /// From the tallies of each stage, on the drifting class and on the rest;
+    /// `change` is the first stage after the change.
+    pub fn of(stages: &[(Tally, Tally)], change: usize) -> Self {
+        let share = |tally: &Tally| tally.accuracy().unwrap_or(0.0);
+        let drifted_after: Vec<f64> = stages.iter().map(|stage| share(&stage.0)).collect();
+        let rest_after: Vec<f64> = stages.iter().map(|stage| share(&stage.1)).collect();
+        let before = change.checked_sub(1).and_then(|at| drifted_after.get(at));
+        Self {
+            drifted_before: before.copied().unwrap_or(0.0),
+            drifted: drifted_after.last().copied().unwrap_or(0.0),
+            rest: rest_after.last().copied().unwrap_or(0.0),
+            drifted_after,
+            rest_after,
+        }
+    }
+}
+
 /// Two percentiles of a duration, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Percentiles {
@@ -178,6 +221,22 @@ mod tests {
         assert!((metrics.forgetting - (0.4 + 0.1) / 2.0).abs() < 1e-12);
         // unit 0: 0.5 - 0.8; unit 1: 0.6 - 0.7
         assert!((metrics.backward_transfer - (-0.3 - 0.1) / 2.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_drifting_class_is_told_apart_from_the_rest() {
+        let tally = |right| Tally { right, total: 4 };
+        let stages = [
+            (tally(4), tally(2)),
+            (tally(0), tally(3)),
+            (tally(1), tally(3)),
+        ];
+        let drift = DriftAccuracy::of(&stages, 1);
+        assert_eq!(
+            (drift.drifted_before, drift.drifted, drift.rest),
+            (1.0, 0.25, 0.75)
+        );
+        assert_eq!(drift.drifted_after, [1.0, 0.0, 0.25]);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use std::path::Path;
 
 use zip::ZipArchive;
 
-use super::dataset::Clips;
+use super::clips::Clips;
 use super::error::{ArrayFault, EvaluateError};
 use super::names::Names as Column;
 use super::npy::{Names, Npy};

@@ -12,7 +12,7 @@ use zip::{CompressionMethod, ZipWriter};
 
 use crate::learner::Pool;
 
-use super::dataset::Clips;
+use super::clips::Clips;
 use super::error::EvaluateError;
 
 /// Writes `X` float32 `[clips, width]`, `y` text `[clips]` and, where the clips

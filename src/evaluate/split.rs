@@ -7,7 +7,7 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use super::dataset::Clips;
+use super::clips::Clips;
 use super::error::EvaluateError;
 
 /// Share of each class that the automatic split aims to hold out.

@@ -1,117 +1,266 @@
-//! In which order a learner meets the training clips.
+//! What a learner meets, in which order, under which labels, and what it is
+//! tested on after each stretch.
 //!
-//! The protocols of van de Ven, Tuytelaars & Tolias (2022), "Three types of
-//! incremental learning": class-incremental, domain-incremental, and the iid
-//! order as their control. An order depends on the data and the seed alone, so
-//! every head of a run learns the same examples in the same sequence.
+//! Class-incremental and domain-incremental are the protocols of van de Ven,
+//! Tuytelaars & Tolias (2022), "Three types of incremental learning"; iid is
+//! their control. Bursty streams and drift are what they leave out. A stream
+//! depends on the data, the order and the seed alone, so every head of a run
+//! learns the same examples in the same sequence; order, imbalance and noise
+//! are drawn apart, so that noise never changes the order.
 
-use std::fmt;
-use std::str::FromStr;
+use std::collections::{BTreeMap, HashSet};
 
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
+use super::bursty::bursts;
 use super::dataset::Dataset;
+use super::drift::{Drift, draw_drift};
 use super::error::EvaluateError;
+use super::imbalance::Imbalance;
+use super::label_noise::LabelNoise;
+use super::protocol::Protocol;
 
-/// Slices that the iid order is cut into, to have a curve.
-const IID_SLICES: usize = 10;
+/// Slices that a stream without tasks of its own is cut into, to have a curve.
+pub(super) const SLICES: usize = 10;
 
-/// The order of a stream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Protocol {
-    /// One class after another; each is tested from the moment it is taught.
-    ClassIncremental,
-    /// One group (speaker, subject, site) after another, all classes tested
-    /// throughout.
-    DomainIncremental,
-    /// Shuffled, cut into ten equal slices; all classes tested throughout.
-    Iid,
+/// The order of a stream, and what is wrong with it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Order {
+    /// What comes after what.
+    pub protocol: Protocol,
+    /// Labels that are taught wrong.
+    pub label_noise: LabelNoise,
+    /// Classes that lack clips.
+    pub imbalance: Imbalance,
 }
 
-impl Protocol {
-    /// All protocols.
-    pub const ALL: [Protocol; 3] = [
-        Protocol::ClassIncremental,
-        Protocol::DomainIncremental,
-        Protocol::Iid,
-    ];
-}
-
-impl fmt::Display for Protocol {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Protocol::ClassIncremental => "class-incremental",
-            Protocol::DomainIncremental => "domain-incremental",
-            Protocol::Iid => "iid",
-        })
-    }
-}
-
-impl FromStr for Protocol {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::ALL
-            .into_iter()
-            .find(|protocol| protocol.to_string() == text)
-            .ok_or_else(|| {
-                format!("'{text}' is none of class-incremental, domain-incremental, iid")
-            })
+impl From<Protocol> for Order {
+    /// The order, with nothing wrong.
+    fn from(protocol: Protocol) -> Self {
+        Self {
+            protocol,
+            label_noise: LabelNoise::NONE,
+            imbalance: Imbalance::NONE,
+        }
     }
 }
 
 /// A stretch of the stream after which the learner is tested.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Task {
     /// The class, the group, or the slice's number.
     pub name: String,
-    /// Training clips, in the order in which they are learned.
+    /// Training clips, in the order in which they are learned; a bursty stream
+    /// repeats them.
     pub clips: Vec<usize>,
+    /// The class that each of them is taught as.
+    pub labels: Vec<usize>,
+    /// Test clips after this task, ascending.
+    pub tested: Vec<usize>,
 }
 
-/// The tasks of a stream; together they hold every training clip once.
+/// Tasks, one after another.
 ///
-/// # Errors
-/// [`EvaluateError::NoGroups`] and [`EvaluateError::OneDomain`] when a
-/// domain-incremental stream has no or one training group.
-pub fn tasks(dataset: &Dataset, protocol: Protocol, seed: u64) -> Result<Vec<Task>, EvaluateError> {
-    let mut rng = ChaCha8Rng::seed_from_u64(seed);
-    let clips = dataset.clips();
-    match protocol {
-        Protocol::ClassIncremental => {
-            let names: Vec<&str> = clips.classes().iter().map(|class| class.as_str()).collect();
-            Ok(one_task_each(
-                dataset.train(),
-                &names,
-                clips.labels(),
-                &mut rng,
-            ))
+/// ```
+/// use afield::evaluate::{Clips, Dataset, Names, Protocol, Stream, TestSide};
+/// let names = Names::from_integers(&[0, 1, 0, 1, 0, 1]);
+/// let test = Some(vec![false, false, false, false, true, true]);
+/// let clips = Clips::of_rows(1, vec![0.0; 6], names, None, test)?;
+/// let dataset = Dataset::new(clips, &TestSide::Marked)?;
+/// let stream = Stream::draw(&dataset, Protocol::ClassIncremental.into(), 0)?;
+/// assert_eq!(stream.tasks().len(), 2);
+/// assert_eq!(stream.tasks()[1].tested, [4, 5]);
+/// # Ok::<(), afield::evaluate::EvaluateError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Stream {
+    order: Order,
+    seed: u64,
+    tasks: Vec<Task>,
+    truth: Vec<usize>,
+    drift: Option<Drift>,
+}
+
+impl Stream {
+    /// Draws a stream over the training side.
+    ///
+    /// # Errors
+    /// [`EvaluateError::NoGroups`] and [`EvaluateError::OneDomain`] when a
+    /// domain-incremental stream has no or one training group;
+    /// [`EvaluateError::DriftClasses`] when a drifting one has too few classes.
+    pub fn draw(dataset: &Dataset, order: Order, seed: u64) -> Result<Self, EvaluateError> {
+        let clips = dataset.clips();
+        let rng = |of: u64| {
+            let mut rng = ChaCha8Rng::seed_from_u64(seed);
+            rng.set_stream(of);
+            rng
+        };
+        let kept = (order.imbalance).keep(dataset.train(), clips.labels(), &mut rng(1));
+        let mut truth = clips.labels().to_vec();
+        let mut drift = None;
+        let rng_of_order = &mut rng(0);
+        let mut tasks = match order.protocol {
+            Protocol::ClassIncremental => {
+                let names: Vec<&str> = clips.classes().iter().map(|c| c.as_str()).collect();
+                one_task_each(&kept, &names, clips.labels(), rng_of_order)
+            }
+            Protocol::DomainIncremental => domains(dataset, &kept, rng_of_order)?,
+            Protocol::Iid => {
+                let mut order = kept;
+                order.shuffle(rng_of_order);
+                slices(&order, SLICES)
+            }
+            Protocol::Bursty => slices(&bursts(&kept, clips.labels(), rng_of_order), SLICES),
+            Protocol::Drift => {
+                let (drawn, tasks) = draw_drift(dataset, &kept, rng_of_order)?;
+                for label in truth.iter_mut().filter(|label| **label == drawn.becomes) {
+                    *label = drawn.class;
+                }
+                drift = Some(drawn);
+                tasks
+            }
+        };
+        name_slices(&mut tasks);
+        for task in &mut tasks {
+            task.labels = task.clips.iter().map(|&clip| truth[clip]).collect();
         }
-        Protocol::DomainIncremental => {
-            let groups = clips.groups().ok_or(EvaluateError::NoGroups {
-                needed_by: "--protocol domain-incremental",
-            })?;
-            let names: Vec<&str> = groups.names().iter().map(String::as_str).collect();
-            let tasks = one_task_each(dataset.train(), &names, groups.of(), &mut rng);
-            match tasks.as_slice() {
-                [only] => Err(EvaluateError::OneDomain {
-                    only: only.name.clone(),
-                }),
-                _ => Ok(tasks),
+        let mut stream = Self {
+            order,
+            seed,
+            tasks,
+            truth,
+            drift,
+        };
+        stream.set_tested(dataset);
+        let tasks = stream.tasks.iter_mut();
+        let mut labels: Vec<&mut usize> = tasks.flat_map(|task| &mut task.labels).collect();
+        order.label_noise.spoil(&mut labels, &mut rng(2));
+        Ok(stream)
+    }
+
+    /// What it was drawn for.
+    pub fn order(&self) -> Order {
+        self.order
+    }
+
+    /// What it was drawn with.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The tasks, in the order in which they are taught.
+    pub fn tasks(&self) -> &[Task] {
+        &self.tasks
+    }
+
+    /// The class of every clip, as it is tested. It is the clip's own, but for
+    /// the class whose clips another's label drifts to.
+    pub fn truth(&self) -> &[usize] {
+        &self.truth
+    }
+
+    /// The class that changes what it is, in a drifting stream.
+    pub fn drift(&self) -> Option<Drift> {
+        self.drift
+    }
+
+    /// Examples taught, repeats counted.
+    pub fn examples(&self) -> usize {
+        self.tasks.iter().map(|task| task.clips.len()).sum()
+    }
+
+    /// Clips taught, each once, ascending, with the label each was taught under
+    /// most often (the first such label, in a tie).
+    pub fn clips(&self) -> Vec<(usize, usize)> {
+        let mut labels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+        for task in &self.tasks {
+            for (&clip, &label) in task.clips.iter().zip(&task.labels) {
+                labels.entry(clip).or_default().push(label);
             }
         }
-        Protocol::Iid => {
-            let mut order = dataset.train().to_vec();
-            order.shuffle(&mut rng);
-            let slices = IID_SLICES.min(order.len());
-            let cut = |slice: usize| slice * order.len() / slices;
-            let task = |slice: usize| Task {
-                name: format!("slice {}", slice + 1),
-                clips: order[cut(slice)..cut(slice + 1)].to_vec(),
-            };
-            Ok((0..slices).map(task).collect())
+        let most = |labels: &[usize]| {
+            let times = |label: &usize| labels.iter().filter(|other| *other == label).count();
+            // `max_by_key` takes the last of equals.
+            labels.iter().rev().copied().max_by_key(times)
+        };
+        (labels.iter())
+            .filter_map(|(&clip, labels)| Some((clip, most(labels)?)))
+            .collect()
+    }
+
+    /// Of [`Self::clips`], those which are true at the end: what an offline fit
+    /// may learn from. A drifted class has its new clips alone.
+    pub fn valid_clips(&self) -> Vec<(usize, usize)> {
+        let mut clips = self.clips();
+        if let Some(drift) = self.drift {
+            let over = self.tasks.iter().take(drift.task);
+            let over: HashSet<usize> = over.flat_map(|task| task.clips.iter().copied()).collect();
+            clips.retain(|(clip, _)| self.truth[*clip] != drift.class || !over.contains(clip));
         }
+        clips
+    }
+
+    /// Class-incremental: the classes taught so far, and after the last task
+    /// all. Drift: what the drifting class is at that time. Else all.
+    fn set_tested(&mut self, dataset: &Dataset) {
+        let last = self.tasks.len().saturating_sub(1);
+        let own = dataset.clips().labels();
+        let mut seen = vec![false; dataset.clips().classes().len()];
+        for (position, task) in self.tasks.iter_mut().enumerate() {
+            for &label in &task.labels {
+                seen[label] = true;
+            }
+            let growing = self.order.protocol == Protocol::ClassIncremental && position < last;
+            let gone = self.drift.map(|drift| match position < drift.task {
+                true => drift.becomes,
+                false => drift.class,
+            });
+            let tested = dataset.test().iter().copied();
+            task.tested = tested
+                .filter(|&clip| !growing || seen[own[clip]])
+                .filter(|&clip| Some(own[clip]) != gone)
+                .collect();
+        }
+    }
+}
+
+/// `order` in `count` slices that differ by one clip at most; fewer where there
+/// are fewer clips.
+pub(super) fn slices(order: &[usize], count: usize) -> Vec<Task> {
+    let count = count.min(order.len());
+    let cut = |slice: usize| slice * order.len() / count;
+    let task = |slice: usize| Task {
+        clips: order[cut(slice)..cut(slice + 1)].to_vec(),
+        ..Task::default()
+    };
+    (0..count).map(task).collect()
+}
+
+fn name_slices(tasks: &mut [Task]) {
+    for (position, task) in tasks.iter_mut().enumerate() {
+        if task.name.is_empty() {
+            task.name = format!("slice {}", position + 1);
+        }
+    }
+}
+
+fn domains(
+    dataset: &Dataset,
+    members: &[usize],
+    rng: &mut ChaCha8Rng,
+) -> Result<Vec<Task>, EvaluateError> {
+    let groups = dataset.clips().groups().ok_or(EvaluateError::NoGroups {
+        needed_by: "--protocol domain-incremental",
+    })?;
+    let names: Vec<&str> = groups.names().iter().map(String::as_str).collect();
+    let tasks = one_task_each(members, &names, groups.of(), rng);
+    match tasks.as_slice() {
+        [only] => Err(EvaluateError::OneDomain {
+            only: only.name.clone(),
+        }),
+        _ => Ok(tasks),
     }
 }
 
@@ -123,13 +272,11 @@ fn one_task_each(
     name_of: &[usize],
     rng: &mut ChaCha8Rng,
 ) -> Vec<Task> {
-    let mut tasks: Vec<Task> = names
-        .iter()
-        .map(|&name| Task {
-            name: name.to_owned(),
-            clips: Vec::new(),
-        })
-        .collect();
+    let task = |&name: &&str| Task {
+        name: name.to_owned(),
+        ..Task::default()
+    };
+    let mut tasks: Vec<Task> = names.iter().map(task).collect();
     for &clip in members {
         tasks[name_of[clip]].clips.push(clip);
     }
@@ -144,60 +291,20 @@ fn one_task_each(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Clips, Names, TestSide};
-
-    fn dataset() -> Dataset {
-        let classes: Vec<i64> = (0..60).map(|i| i % 5).collect();
-        let groups: Vec<i64> = (0..60).map(|i| i / 15).collect();
-        let (classes, groups) = (
-            Names::from_integers(&classes),
-            Names::from_integers(&groups),
-        );
-        let clips = Clips::of_rows(1, vec![0.0; 60], classes, Some(groups), None).unwrap();
-        Dataset::new(clips, &TestSide::Groups(vec!["3".into()])).unwrap()
-    }
 
     #[test]
-    fn every_training_clip_is_learned_exactly_once() {
-        for protocol in Protocol::ALL {
-            let mut met: Vec<usize> = tasks(&dataset(), protocol, 7)
-                .unwrap()
-                .into_iter()
-                .flat_map(|task| task.clips)
-                .collect();
-            met.sort_unstable();
-            assert_eq!(met, (0..45).collect::<Vec<_>>(), "{protocol}");
-        }
-    }
-
-    #[test]
-    fn a_task_is_one_class_one_group_or_a_tenth() {
-        let dataset = dataset();
-        for task in tasks(&dataset, Protocol::ClassIncremental, 7).unwrap() {
-            assert!(
-                task.clips
-                    .iter()
-                    .all(|&c| dataset.clips().label(c).to_string() == task.name)
-            );
-        }
-        for task in tasks(&dataset, Protocol::DomainIncremental, 7).unwrap() {
-            assert!(
-                task.clips
-                    .iter()
-                    .all(|&clip| (clip / 15).to_string() == task.name)
-            );
-        }
-        let slices = tasks(&dataset, Protocol::Iid, 7).unwrap();
-        assert_eq!(slices.len(), 10);
-        assert!(slices.iter().all(|task| [4, 5].contains(&task.clips.len())));
-    }
-
-    #[test]
-    fn the_seed_alone_decides_the_order() {
-        for protocol in Protocol::ALL {
-            let order = |seed| tasks(&dataset(), protocol, seed).unwrap();
-            assert_eq!(order(1), order(1));
-            assert_ne!(order(1), order(2));
-        }
+    fn a_clip_counts_as_what_it_was_called_most_often() {
+        let stream = Stream {
+            order: Protocol::Bursty.into(),
+            seed: 0,
+            tasks: vec![Task {
+                clips: vec![3, 3, 3, 8, 8],
+                labels: vec![1, 2, 2, 4, 0],
+                ..Task::default()
+            }],
+            truth: vec![0; 9],
+            drift: None,
+        };
+        assert_eq!(stream.clips(), [(3, 2), (8, 4)]);
     }
 }

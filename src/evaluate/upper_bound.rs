@@ -9,18 +9,14 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use rand::SeedableRng;
-use rand::seq::SliceRandom;
-use rand_chacha::ChaCha8Rng;
 use serde::Serialize;
 
 use super::error::EvaluateError;
+use super::folds::Folds;
 use super::logistic::{Problem, Scaling};
 
 /// Inverse regularisation strengths tried, ascending.
 pub const GRID: [f64; 11] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 1e1, 3e1, 1e2];
-/// Folds of the cross-validation; fewer where there are fewer groups.
-const FOLDS: usize = 5;
 /// Folds are fitted side by side by at most this many threads.
 const THREADS: usize = 2;
 
@@ -42,25 +38,27 @@ pub struct Joint<'a> {
 pub struct UpperBound {
     /// Accuracy on the test side, in `[0, 1]`.
     pub accuracy: f64,
-    /// The inverse regularisation strength chosen.
-    pub c: f64,
-    /// The scaling of the features chosen.
-    pub scaling: Scaling,
-    /// Cross-validated accuracy on the training side at that strength.
-    pub cross_validated_accuracy: f64,
-    /// Whether folds kept groups whole.
-    pub grouped: bool,
+    /// What was chosen.
+    #[serde(flatten)]
+    pub penalty: Penalty,
     /// Predicted class of each test example.
     #[serde(skip)]
     pub predictions: Vec<usize>,
 }
 
-/// What cross-validation found best under one scaling.
-struct Choice {
-    c: f64,
-    scaling: Scaling,
-    cross_entropy: f64,
-    cross_validated_accuracy: f64,
+/// What cross-validation on the training side found best.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct Penalty {
+    /// The inverse regularisation strength.
+    pub c: f64,
+    /// The scaling of the features.
+    pub scaling: Scaling,
+    /// Mean cross-validated cross-entropy, in nats.
+    pub cross_validated_log_loss: f64,
+    /// Cross-validated accuracy, in `[0, 1]`.
+    pub cross_validated_accuracy: f64,
+    /// Whether folds kept groups whole.
+    pub grouped: bool,
 }
 
 impl Joint<'_> {
@@ -69,57 +67,52 @@ impl Joint<'_> {
     /// The seed shuffles examples into folds where there are no groups.
     ///
     /// # Errors
-    /// [`EvaluateError::Lengths`] when parts disagree, and
-    /// [`EvaluateError::UpperBound`] when the linear algebra fails.
+    /// Those of [`Self::penalty`] and of [`Self::predict`].
     pub fn upper_bound(
         &self,
         test: &[&[f32]],
         truth: &[usize],
         seed: u64,
     ) -> Result<UpperBound, EvaluateError> {
-        let n = self.features.len();
-        let groups = self.groups.map_or(n, <[usize]>::len);
-        for (what, expected, actual) in [
-            ("labels of the joint fit", n, self.labels.len()),
-            ("groups of the joint fit", n, groups),
-            ("labels of the test side", test.len(), truth.len()),
-        ] {
-            if expected != actual {
-                return Err(EvaluateError::Lengths {
-                    what,
-                    expected,
-                    actual,
-                });
-            }
-        }
-        let size = self.features.first().map_or(0, |row| row.len());
-        if let Some(row) = self
-            .features
-            .iter()
-            .chain(test)
-            .find(|row| row.len() != size)
-        {
-            let (what, actual) = ("a row of features", row.len());
+        self.predict(self.penalty(seed)?, test, truth)
+    }
+
+    /// The penalty and scaling of the lowest cross-validated cross-entropy.
+    ///
+    /// The seed shuffles examples into folds where there are no groups.
+    ///
+    /// # Errors
+    /// [`EvaluateError::Lengths`] when parts disagree, and
+    /// [`EvaluateError::UpperBound`] when the linear algebra fails.
+    pub fn penalty(&self, seed: u64) -> Result<Penalty, EvaluateError> {
+        self.check(&[])?;
+        let folds = Folds::deal(self.labels, self.groups, seed);
+        let each = self.choose(&folds, Scaling::Each)?;
+        let common = self.choose(&folds, Scaling::Common)?;
+        let better = common.cross_validated_log_loss < each.cross_validated_log_loss;
+        Ok(if better { common } else { each })
+    }
+
+    /// Fits on all training examples and predicts `test`, of which `truth` is
+    /// the class of each.
+    ///
+    /// # Errors
+    /// As [`Self::penalty`].
+    pub fn predict(
+        &self,
+        penalty: Penalty,
+        test: &[&[f32]],
+        truth: &[usize],
+    ) -> Result<UpperBound, EvaluateError> {
+        self.check(test)?;
+        if test.len() != truth.len() {
             return Err(EvaluateError::Lengths {
-                what,
-                expected: size,
-                actual,
+                what: "labels of the test side",
+                expected: test.len(),
+                actual: truth.len(),
             });
         }
-        let (fold_of, grouped) = self.folds(seed);
-        let each = self.choose(&fold_of, Scaling::Each)?;
-        let common = self.choose(&fold_of, Scaling::Common)?;
-        let chosen = if common.cross_entropy < each.cross_entropy {
-            common
-        } else {
-            each
-        };
-        let Choice {
-            c,
-            scaling,
-            cross_validated_accuracy,
-            ..
-        } = chosen;
+        let Penalty { c, scaling, .. } = penalty;
         let labels = self.labels.to_vec();
         let problem = Problem::new(self.features, labels, test, self.classes, scaling)?;
         let mut weights = problem.zeros();
@@ -137,68 +130,46 @@ impl Joint<'_> {
             .zip(truth)
             .filter(|(a, b)| a == b)
             .count();
-        let accuracy = right as f64 / truth.len().max(1) as f64;
         Ok(UpperBound {
-            accuracy,
-            c,
-            scaling,
-            cross_validated_accuracy,
-            grouped,
+            accuracy: right as f64 / truth.len().max(1) as f64,
+            penalty,
             predictions,
         })
     }
 
-    /// The fold of each example: whole groups, largest first into the smallest
-    /// fold; without two groups, shuffled and dealt out class by class.
-    fn folds(&self, seed: u64) -> (Vec<usize>, bool) {
-        let n = self.labels.len();
-        let mut sizes: Vec<(usize, usize)> = Vec::new();
-        for &group in self.groups.unwrap_or_default() {
-            match sizes.iter_mut().find(|(known, _)| *known == group) {
-                Some((_, size)) => *size += 1,
-                None => sizes.push((group, 1)),
-            }
+    fn check(&self, test: &[&[f32]]) -> Result<(), EvaluateError> {
+        let n = self.features.len();
+        let groups = self.groups.map_or(n, <[usize]>::len);
+        let size = self.features.first().map_or(0, |row| row.len());
+        let columns = [
+            ("labels of the joint fit", n, self.labels.len()),
+            ("groups of the joint fit", n, groups),
+        ];
+        let rows = self.features.iter().chain(test);
+        let rows = rows.map(|row| ("a row of features", size, row.len()));
+        match columns.into_iter().chain(rows).find(|(_, e, a)| e != a) {
+            None => Ok(()),
+            Some((what, expected, actual)) => Err(EvaluateError::Lengths {
+                what,
+                expected,
+                actual,
+            }),
         }
-        if sizes.len() < 2 {
-            let mut rng = ChaCha8Rng::seed_from_u64(seed);
-            let mut order: Vec<usize> = (0..n).collect();
-            order.shuffle(&mut rng);
-            order.sort_by_key(|&example| self.labels[example]);
-            let mut fold_of = vec![0; n];
-            for (position, example) in order.into_iter().enumerate() {
-                fold_of[example] = position % FOLDS;
-            }
-            return (fold_of, false);
-        }
-        sizes.sort_by_key(|&(group, size)| (std::cmp::Reverse(size), group));
-        let mut load = vec![0_usize; FOLDS.min(sizes.len())];
-        let mut fold_of_group = std::collections::HashMap::new();
-        for (group, size) in sizes {
-            let smallest = (0..load.len()).min_by_key(|&fold| load[fold]).unwrap_or(0);
-            load[smallest] += size;
-            fold_of_group.insert(group, smallest);
-        }
-        let groups = self.groups.unwrap_or_default();
-        (
-            groups.iter().map(|group| fold_of_group[group]).collect(),
-            true,
-        )
     }
 
     /// The strength of the lowest cross-validated cross-entropy. Over few groups
     /// accuracy is too coarse a judge: held out speaker by speaker on FSDD, it
     /// costs 2.6 points against this.
-    fn choose(&self, fold_of: &[usize], scaling: Scaling) -> Result<Choice, EvaluateError> {
-        let folds = fold_of.iter().max().map_or(0, |last| last + 1);
+    fn choose(&self, folds: &Folds, scaling: Scaling) -> Result<Penalty, EvaluateError> {
         let next = AtomicUsize::new(0);
         let work = || {
             let mut done = Vec::new();
             loop {
                 let fold = next.fetch_add(1, Ordering::Relaxed);
-                if fold >= folds {
+                if fold >= folds.count() {
                     return done;
                 }
-                done.push((fold, self.validate(fold_of, fold, scaling)));
+                done.push((fold, self.validate(folds.of(), fold, scaling)));
             }
         };
         let threads = thread::available_parallelism()
@@ -230,11 +201,13 @@ impl Joint<'_> {
                 best = (c, sum);
             }
         }
-        Ok(Choice {
+        let validated = validated.max(1) as f64;
+        Ok(Penalty {
             c: best.0,
             scaling,
-            cross_entropy: best.1.1,
-            cross_validated_accuracy: best.1.0 as f64 / validated.max(1) as f64,
+            cross_validated_log_loss: best.1.1 / validated,
+            cross_validated_accuracy: best.1.0 as f64 / validated,
+            grouped: folds.grouped(),
         })
     }
 
@@ -304,8 +277,11 @@ mod tests {
             classes,
         };
         let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
-        assert!(bound.accuracy > 0.95 && bound.grouped, "{bound:?}");
-        assert!(bound.c >= 1.0, "clean classes ask for weak ones: {bound:?}");
+        assert!(bound.accuracy > 0.95 && bound.penalty.grouped, "{bound:?}");
+        assert!(
+            bound.penalty.c >= 1.0,
+            "clean classes ask for weak ones: {bound:?}"
+        );
         assert_eq!(bound, joint.upper_bound(test, &labels[180..], 0).unwrap());
 
         let wrong: Vec<usize> = (0..180).map(|i| i * i / 7 % 3).collect();
@@ -316,36 +292,10 @@ mod tests {
             classes,
         };
         let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
-        assert!(bound.accuracy < 0.7 && !bound.grouped, "{bound:?}");
+        assert!(bound.accuracy < 0.7 && !bound.penalty.grouped, "{bound:?}");
         assert!(
-            bound.c <= 0.1,
+            bound.penalty.c <= 0.1,
             "wrong labels ask for strong penalties: {bound:?}"
         );
-    }
-
-    #[test]
-    fn a_fold_holds_whole_groups_or_its_share_of_each_class() {
-        let (rows, labels, groups) = examples(120);
-        let features: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
-        let joint = |groups| Joint {
-            features: &features,
-            labels: &labels,
-            groups,
-            classes: 3,
-        };
-        let (folds, grouped) = joint(Some(groups.as_slice())).folds(0);
-        assert!(grouped);
-        for (fold, group) in folds.iter().zip(&groups) {
-            let first = groups.iter().position(|g| g == group).unwrap();
-            assert_eq!(*fold, folds[first]);
-        }
-        let (folds, grouped) = joint(None).folds(0);
-        assert!(!grouped);
-        for class in 0..3 {
-            let held_out = (0..120)
-                .filter(|&i| labels[i] == class && folds[i] == 0)
-                .count();
-            assert_eq!(held_out, 8);
-        }
     }
 }

@@ -1,0 +1,137 @@
+//! How well a head would do, found on the training side alone.
+//!
+//! A candidate is judged as it will be used: it is taught the stream, in the
+//! stream's order and under its labels, but for a fold of clips, and asked for
+//! these. Folds are whole groups where groups are known. Nothing here reads a
+//! test clip, and where labels are noisy it is the noisy ones that count: whoever
+//! chooses knows no others.
+
+use crate::head::HeadKind;
+use crate::learner::{Learner, Settings};
+use crate::rehearsal::Capacity;
+
+use super::dataset::Dataset;
+use super::encoding::Encoded;
+use super::error::EvaluateError;
+use super::fits::{Fits, Ingredients};
+use super::folds::Folds;
+use super::joint_fit::FOLD_SEED;
+use super::stream::Stream;
+
+/// Cross-validation over the training side of a stream.
+pub(super) struct CrossValidation<'a> {
+    stream: &'a Stream,
+    dataset: &'a Dataset,
+    rehearsal: Capacity,
+    seed: u64,
+    /// Clips asked for: those which are true at the end, with their labels.
+    asked: Vec<(usize, usize)>,
+    /// Of every clip that is taught; out of range for the others.
+    fold_of: Vec<usize>,
+    folds: usize,
+}
+
+impl<'a> CrossValidation<'a> {
+    pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Capacity, seed: u64) -> Self {
+        let taught = stream.clips();
+        let labels: Vec<usize> = taught.iter().map(|&(_, label)| label).collect();
+        let groups: Option<Vec<usize>> = (dataset.clips().groups())
+            .map(|groups| taught.iter().map(|&(clip, _)| groups.of()[clip]).collect());
+        let folds = Folds::deal(&labels, groups.as_deref(), FOLD_SEED);
+        let mut fold_of = vec![usize::MAX; dataset.clips().len()];
+        for (&(clip, _), &fold) in taught.iter().zip(folds.of()) {
+            fold_of[clip] = fold;
+        }
+        Self {
+            stream,
+            dataset,
+            rehearsal,
+            seed,
+            asked: stream.valid_clips(),
+            fold_of,
+            folds: folds.count(),
+        }
+    }
+
+    /// Accuracy over all folds, in `[0, 1]`; out of `fits` where it was found
+    /// before.
+    pub fn accuracy(
+        &self,
+        head: HeadKind,
+        encoded: &Encoded,
+        fits: &mut Fits,
+    ) -> Result<f64, EvaluateError> {
+        let mut lessons = self.lessons();
+        if head.is_exact() {
+            // No order and no seed can change an exact head, so that runs which
+            // differ in them alone share its accuracy.
+            lessons.sort_unstable();
+        }
+        let mut ingredients = Ingredients::default();
+        ingredients.text(&head.to_string());
+        ingredients.contract(&encoded.contract);
+        if !head.is_exact() {
+            ingredients.text(&self.rehearsal.to_string());
+            ingredients.text(&self.seed.to_string());
+        }
+        for &(clip, label) in lessons.iter().chain(&self.asked) {
+            ingredients.number(self.fold_of[clip]);
+            ingredients.example(&encoded.examples[clip], label);
+        }
+        let fingerprint = ingredients.fingerprint();
+        if let Some(&known) = fits.accuracies.get(&fingerprint) {
+            return Ok(known);
+        }
+        let mut right = 0;
+        for fold in 0..self.folds {
+            right += self.right(head, encoded, &lessons, fold)?;
+        }
+        let accuracy = right as f64 / self.asked.len().max(1) as f64;
+        fits.accuracies.insert(fingerprint, accuracy);
+        Ok(accuracy)
+    }
+
+    /// Everything that is taught, in order: clip and label.
+    fn lessons(&self) -> Vec<(usize, usize)> {
+        let tasks = self.stream.tasks().iter();
+        tasks
+            .flat_map(|task| task.clips.iter().copied().zip(task.labels.iter().copied()))
+            .collect()
+    }
+
+    /// Right answers on one fold by a learner that was taught all others.
+    fn right(
+        &self,
+        head: HeadKind,
+        encoded: &Encoded,
+        lessons: &[(usize, usize)],
+        fold: usize,
+    ) -> Result<usize, EvaluateError> {
+        let classes = self.dataset.clips().classes();
+        let settings = Settings {
+            head,
+            rehearsal: self.rehearsal,
+            seed: self.seed,
+        };
+        let mut learner = Learner::new(encoded.contract.clone(), settings)?;
+        for &(clip, label) in lessons
+            .iter()
+            .filter(|(clip, _)| self.fold_of[*clip] != fold)
+        {
+            learner.learn_one(&encoded.examples[clip], &classes[label])?;
+        }
+        let mut right = 0;
+        for &(clip, label) in self
+            .asked
+            .iter()
+            .filter(|(clip, _)| self.fold_of[*clip] == fold)
+        {
+            let scores = learner.predict_one(&encoded.examples[clip])?;
+            let answer = scores
+                .best()
+                .and_then(|(class, _)| learner.classes().get(class));
+            right += usize::from(answer == classes.get(label));
+        }
+        Ok(right)
+    }
+}
