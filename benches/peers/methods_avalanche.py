@@ -33,7 +33,7 @@ class Slda(Method):
     """`base` rows, or the first task where that is shorter, go to `fit_base`. Classes
     without a row yet are never answered, which the library leaves to its user."""
 
-    configs = product(base=[0, 50], shrinkage=[1e-4, 1e-3, 1e-2, 1e-1])
+    configs = product(base=[0, 50], shrinkage=[1e-4, 1e-2, 1e-1, 0.5])
 
     def __init__(self, *args):
         super().__init__(*args)
@@ -106,9 +106,6 @@ class Stopwatch(SupervisedPlugin):
     def __init__(self):
         super().__init__()
         self.clock = None
-
-    def before_training_exp(self, strategy, **_):
-        pass
 
     def after_training_iteration(self, strategy, **_):
         if self.clock is not None:

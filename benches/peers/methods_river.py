@@ -4,6 +4,9 @@ from river import forest, linear_model, multiclass, neighbors, optim, preprocess
 
 from method import Method, product
 
+# River's default first.
+RATES = [1e-2, 1.0, 1e-1, 3e-2, 3e-3, 1e-3, 1e-4, 1e-5]
+
 
 class River(Method):
     def __init__(self, *args):
@@ -24,19 +27,17 @@ class River(Method):
 
 
 class Softmax(River):
-    configs = product(l2=[0.0, 1e-3], rate=[1e-2, 1e-1, 1e-3, 1e-4])
+    configs = product(rate=RATES)
 
     def build(self):
-        rate, l2 = self.config["rate"], self.config["l2"]
-        return linear_model.SoftmaxRegression(optimizer=optim.SGD(rate), l2=l2)
+        return linear_model.SoftmaxRegression(optimizer=optim.SGD(self.config["rate"]))
 
 
 class OneVsRest(River):
-    configs = product(l2=[0.0, 1e-3], rate=[1e-2, 1e-1, 1e-3, 1e-4])
+    configs = product(rate=RATES)
 
     def build(self):
-        rate, l2 = self.config["rate"], self.config["l2"]
-        binary = linear_model.LogisticRegression(optimizer=optim.SGD(rate), l2=l2)
+        binary = linear_model.LogisticRegression(optimizer=optim.SGD(self.config["rate"]))
         return multiclass.OneVsRestClassifier(binary)
 
 

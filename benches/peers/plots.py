@@ -1,0 +1,126 @@
+"""The report's plots: SVG with text as text, in colours that the colour-blind can tell
+apart (Okabe & Ito), each also told apart by marker, dash or place."""
+
+import csv
+
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+
+AFIELD, PEER = "#0072B2", "#E69F00"
+COLOURS = ["#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00", "#000000", "#999999"]
+MARKERS = "osD^vPX*"
+DASHES = ["-", "--", "-.", ":", "-", "--", "-.", ":"]
+
+plt.rcParams.update(
+    {
+        "svg.fonttype": "none",
+        "svg.hashsalt": "afield",
+        "font.family": "sans-serif",
+        "font.size": 9,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.grid": True,
+        "grid.color": "#dddddd",
+        "axes.axisbelow": True,
+    }
+)
+
+
+def _save(figure, path):
+    # Without a date, so that the same results give the same bytes.
+    figure.savefig(path, format="svg", bbox_inches="tight", metadata={"Date": None})
+    plt.close(figure)
+    return path.name
+
+
+def accuracy(path, curves, joint, xlabel):
+    """`curves`: name to mean accuracy after each task."""
+    figure, axes = plt.subplots(figsize=(7.2, 4.0))
+    for index, (name, values) in enumerate(curves.items()):
+        axes.plot(
+            range(1, len(values) + 1),
+            values,
+            label=f"{name} {values[-1]:.3f}",
+            color=COLOURS[index % 8],
+            marker=MARKERS[index % 8],
+            linestyle=DASHES[index % 8],
+            linewidth=2.2 if index == 0 else 1.3,
+            markersize=4,
+        )
+    if joint is not None:
+        axes.axhline(joint, color="#555555", linewidth=1, linestyle=(0, (1, 3)))
+        axes.text(1, joint, f" joint, offline {joint:.3f}", va="bottom", fontsize=8, color="#555555")
+    axes.set_xlabel(xlabel)
+    axes.set_ylabel("accuracy")
+    axes.set_ylim(0, 1.02)
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    return _save(figure, path)
+
+
+def costs(path, rows):
+    """`rows`: (name, whether it is Afield's, learn p95 us, after-learn p95 us, state
+    bytes, peak bytes), None where not measured."""
+    titles = [
+        "learn one, p95 (µs)",
+        "predict right after, p95 (µs)",
+        "state (bytes)",
+        "peak memory (bytes)",
+    ]
+    figure, panels = plt.subplots(1, 4, figsize=(11, 0.27 * len(rows) + 1), sharey=True)
+    places = range(len(rows), 0, -1)
+    for panel, title, values in zip(panels, titles, list(zip(*rows))[2:]):
+        colours = [AFIELD if row[1] else PEER for row in rows]
+        hatches = [None if row[1] else "//" for row in rows]
+        widths = [value or 0 for value in values]
+        for place, width, colour, hatch in zip(places, widths, colours, hatches):
+            if width:
+                panel.barh(place, width, color=colour, hatch=hatch, edgecolor="white", linewidth=0.4)
+                panel.text(width, place, " " + short(width), va="center", fontsize=7)
+        panel.set_xscale("log")
+        known = [width for width in widths if width]
+        if known:
+            panel.set_xlim(min(known) / 2, max(known) * 12)
+        panel.set_title(title, fontsize=9)
+        panel.tick_params(axis="x", labelsize=7)
+        panel.grid(axis="y", visible=False)
+    panels[0].set_yticks(list(places), [row[0] for row in rows])
+    return _save(figure, path)
+
+
+def short(value):
+    for size, unit in ((1e9, "G"), (1e6, "M"), (1e3, "k")):
+        if value >= size:
+            return f"{value / size:.3g}{unit}"
+    return f"{value:.3g}"
+
+
+def growth(path, source):
+    """Costs against examples seen. `source` is CSV with the columns examples and any
+    columns that end in _us; a column head (or method) and one features make a curve each."""
+    curves = {}
+    with source.open(newline="") as lines:
+        for row in csv.DictReader(lines):
+            of = " ".join(
+                row[key] if key != "features" else f"d = {row[key]}"
+                for key in ("head", "method", "features")
+                if row.get(key)
+            )
+            for column, value in row.items():
+                if column.endswith("_us") and value:
+                    name = f"{of} {column.removesuffix('_us').replace('_', ' ')}".strip()
+                    curves.setdefault(name, []).append((float(row["examples"]), float(value)))
+    figure, axes = plt.subplots(figsize=(7.2, 4.0))
+    for index, (name, points) in enumerate(sorted(curves.items())):
+        axes.plot(
+            *zip(*sorted(points)),
+            label=name,
+            color=COLOURS[index % 8],
+            marker=MARKERS[index % 8],
+            linestyle=DASHES[index // 8 % 8],
+            markersize=4,
+        )
+    axes.set(xscale="log", yscale="log", xlabel="examples seen", ylabel="µs")
+    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=7)
+    return _save(figure, path)
