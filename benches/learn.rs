@@ -85,4 +85,4 @@ macro_rules! heads {
     )*};
 }
 
-heads!(ncm: Ncm, lda: Lda, linear: Linear, finetune: Finetune);
+heads!(ncm: Ncm, lda: Lda, ridge: Ridge, linear: Linear, finetune: Finetune);

@@ -27,7 +27,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "control",
         &[
-            "signal", "model", "backbone", "source", "learner", "pipeline", "store",
+            "signal", "model", "backbone", "source", "head", "learner", "pipeline", "store",
         ],
     ),
 ];
@@ -52,6 +52,7 @@ const DOORS: &[(&str, &[&str])] = &[
         "thread::s",
         &[
             "src/cli/",
+            "src/control/solver.rs",
             "src/model/pip.rs",
             "src/corpus/command.rs",
             "src/evaluate/upper_bound.rs",

@@ -208,6 +208,45 @@ fn status_says_what_the_learner_is_and_knows() {
 }
 
 #[test]
+fn memory_tells_what_is_kept_to_rehearse_and_since_when() {
+    let bench = Bench::taught();
+    let text = String::from_utf8(ok(bench.run(&["memory"])).stdout).unwrap();
+    assert_eq!(text, "lda keeps no memory of examples\n");
+    let report = &lines(&ok(bench.run(&["memory", "--json"])))[0];
+    assert_eq!(report["memory"], Value::Null);
+
+    fs::remove_dir_all(bench.path("box")).unwrap();
+    let plan = "herding:4KiB:int8";
+    ok(bench.run(&[
+        "init",
+        "box",
+        "--backbone",
+        "tiny",
+        "--head",
+        "linear",
+        "--rehearsal",
+        plan,
+    ]));
+    ok(bench.run(&["teach", "low", "low"]));
+    ok(bench.run(&["teach", "high", "high"]));
+    let report = &lines(&ok(bench.run(&["memory", "--json"])))[0];
+    assert_eq!(report["labels"], serde_json::json!(["low", "high"]));
+    let memory = &report["memory"];
+    assert_eq!(memory["plan"], plan);
+    // 8 rows of 32 features with a scale, a place and an origin, and two sums.
+    assert_eq!(memory["bytes"]["total"], 8 * (32 + 2 + 4 + 16) + 2 * 32 * 8);
+    for class in 0..2 {
+        let class = &memory["classes"][class];
+        assert_eq!((&class["held"], &class["seen"]), (&4.into(), &4.into()));
+        let at = |key: &str| class[key].as_i64().unwrap();
+        assert!(1_600_000_000_000 < at("oldest_unix_ms"));
+        assert!(at("oldest_unix_ms") <= at("newest_unix_ms"));
+    }
+    let text = String::from_utf8(ok(bench.run(&["memory"])).stdout).unwrap();
+    assert!(text.contains(plan) && text.contains('█'), "{text}");
+}
+
+#[test]
 fn a_clip_taught_again_is_known_and_taught_otherwise_is_corrected() {
     let bench = Bench::taught();
     let said = stderr(&ok(bench.run(&["teach", "low", "low"])));
@@ -579,7 +618,8 @@ fn the_help_is_what_it_was() {
     };
     insta::assert_snapshot!("help", help(&[]));
     for command in [
-        "demo", "init", "teach", "predict", "listen", "status", "embed", "evaluate", "model",
+        "demo", "init", "teach", "predict", "listen", "status", "memory", "embed", "evaluate",
+        "model",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(&[command]));
     }

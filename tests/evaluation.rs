@@ -38,7 +38,7 @@ fn dataset() -> Dataset {
 fn report(protocol: Protocol, seed: u64) -> Report {
     let dataset = dataset();
     let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
-    let rehearsal = Capacity::Examples(40);
+    let rehearsal = Capacity::Examples(40).into();
     let heads = HeadKind::ALL.map(HeadChoice::from).to_vec();
     let evaluation = Evaluation {
         order: protocol.into(),
@@ -73,7 +73,7 @@ fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
     let evaluation = Evaluation {
         order: Protocol::ClassIncremental.into(),
         heads: HeadKind::ALL.map(HeadChoice::from).to_vec(),
-        rehearsal: Capacity::Examples(40),
+        rehearsal: Capacity::Examples(40).into(),
         seed: 0,
         contracts: (contract_for(&dataset, Pool::Mean, Transform::None).unwrap()).into(),
         upper_bound: true,
@@ -158,7 +158,7 @@ fn chosen(dataset: &Dataset, seed: u64, fits: &mut Fits) -> Report {
             ..Protocol::Iid.into()
         },
         heads: vec![HeadChoice::Best, HeadKind::Ncm.into()],
-        rehearsal: Capacity::Examples(40),
+        rehearsal: Capacity::Examples(40).into(),
         seed,
         contracts: Contracts::new(None, tried.to_vec()).unwrap(),
         upper_bound: true,
@@ -243,7 +243,7 @@ fn the_joint_fit_is_made_once_a_split_and_again_where_labels_differ() {
                 ..Protocol::Iid.into()
             },
             heads: vec![],
-            rehearsal: Capacity::None,
+            rehearsal: Capacity::None.into(),
             seed,
             contracts: contract_for(&dataset, Pool::Mean, Transform::None)
                 .unwrap()
@@ -275,7 +275,7 @@ fn learning_clips_by_heart_wins_no_choice() {
     let evaluation = Evaluation {
         order: Protocol::Bursty.into(),
         heads: vec![HeadChoice::Best],
-        rehearsal: Capacity::Examples(80),
+        rehearsal: Capacity::Examples(80).into(),
         seed: 0,
         contracts: contract_for(&dataset, Pool::Mean, Transform::None)
             .unwrap()

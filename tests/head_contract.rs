@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use afield::head::{HeadError, HeadKind};
 use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
-use afield::rehearsal::Capacity;
+use afield::rehearsal::{Capacity, Origin, Rows};
 use afield::signal::Label;
 use proptest::prelude::*;
 
@@ -17,7 +17,7 @@ fn contract() -> Contract {
 fn settings(head: HeadKind) -> Settings {
     Settings {
         head,
-        rehearsal: Capacity::Examples(40),
+        rehearsal: Capacity::Examples(40).into(),
         seed: 7,
     }
 }
@@ -338,6 +338,28 @@ fn linear_unlearns_by_refitting_on_what_is_left() {
 }
 
 #[test]
+fn where_an_example_came_from_is_remembered_with_it() {
+    let origin = Origin {
+        group: 7,
+        at_unix_ms: 99,
+    };
+    let mut learner = learner(HeadKind::Linear);
+    let example = learner.encode(&features(0, 0)).unwrap();
+    learner.learn_from(&example, &label(0), origin).unwrap();
+    let example = learner.encode(&features(0, 1)).unwrap();
+    learner.learn_one(&example, &label(0)).unwrap();
+    let bytes = learner.save();
+    let loaded = Learner::load(contract(), settings(HeadKind::Linear), &bytes).unwrap();
+    for learner in [learner, loaded] {
+        let mut rows = Rows::default();
+        learner.rehearsal().unwrap().all_into(&mut rows);
+        assert_eq!(rows.groups, [7, 0]);
+        let class = &learner.rehearsal().unwrap().statistics().classes[0];
+        assert_eq!(class.oldest_unix_ms, Some(99));
+    }
+}
+
+#[test]
 fn finetune_says_that_it_cannot_unlearn() {
     let mut learner = taught(HeadKind::Finetune);
     let example = learner.encode(&features(0, 0)).unwrap();
@@ -352,7 +374,7 @@ fn finetune_says_that_it_cannot_unlearn() {
 #[test]
 fn linear_without_a_memory_says_that_it_cannot_unlearn() {
     let settings = Settings {
-        rehearsal: Capacity::None,
+        rehearsal: Capacity::None.into(),
         ..settings(HeadKind::Linear)
     };
     let mut learner = Learner::new(contract(), settings).unwrap();

@@ -16,7 +16,7 @@ use afield::evaluate::{
 };
 use afield::head::HeadKind;
 use afield::model::{self, Pip};
-use afield::rehearsal::Capacity;
+use afield::rehearsal::Plan;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 
@@ -97,7 +97,7 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     let evaluation = Evaluation {
         order: Protocol::ClassIncremental.into(),
         heads: heads.iter().copied().map(HeadChoice::from).collect(),
-        rehearsal: Capacity::default(),
+        rehearsal: Plan::default(),
         seed: args.seed,
         contracts: backbone_contract(&card, None, None)?.into(),
         upper_bound: true,

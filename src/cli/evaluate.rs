@@ -16,7 +16,7 @@ use afield::evaluate::{
 use afield::head::HeadKind;
 use afield::learner::Pool;
 use afield::model;
-use afield::rehearsal::Capacity;
+use afield::rehearsal::Plan;
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 
@@ -81,10 +81,11 @@ pub struct EvaluateArgs {
     )]
     head: Vec<HeadChoice>,
 
-    /// Rehearsal memory of heads that need one: balanced:SIZE in examples
-    /// (balanced:200) or bytes (balanced:512KiB), or none
-    #[arg(long, default_value_t = Capacity::default(), value_name = "POLICY")]
-    rehearsal: Capacity,
+    /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
+    /// such as balanced:512KiB or herding:200:int8; policies reservoir,
+    /// balanced, herding, recent; storages int8, i16, f32
+    #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
+    rehearsal: Plan,
 
     /// Groups held out for testing, comma-separated, or each: every group in
     /// turn, a run for each. Without it the data's own mark is taken, and

@@ -6,7 +6,7 @@ use afield::control::{Session, backbone_contract};
 use afield::head::HeadKind;
 use afield::learner::{Pool, Settings, Transform};
 use afield::model;
-use afield::rehearsal::Capacity;
+use afield::rehearsal::Plan;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -38,10 +38,11 @@ pub struct InitArgs {
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<Transform>,
 
-    /// Rehearsal memory of heads that need one: balanced:SIZE in examples
-    /// (balanced:200) or bytes (balanced:512KiB), or none
-    #[arg(long, default_value_t = Capacity::default(), value_name = "POLICY")]
-    rehearsal: Capacity,
+    /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
+    /// such as balanced:512KiB or herding:200:int8; policies reservoir,
+    /// balanced, herding, recent; storages int8, i16, f32
+    #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
+    rehearsal: Plan,
 
     /// Seed of everything random
     #[arg(long, default_value_t = 0, value_name = "N")]

@@ -106,8 +106,12 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         backbone,
         window,
         threshold,
+        live: false,
     };
     if let SourceName::Stdin = args.source {
+        // Live sound does not wait; files do, and give the same lines every time.
+        ear.session.solve_in_background();
+        ear.live = true;
         return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
     }
     for clip in &clips {
@@ -126,6 +130,7 @@ struct Ear {
     backbone: Backbone,
     window: Window,
     threshold: Threshold,
+    live: bool,
 }
 
 impl Ear {
@@ -133,14 +138,16 @@ impl Ear {
         let rate = source.rate();
         let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
+        if self.live {
+            listener = listener.prompt();
+        }
         let mut chunk = Chunk::default();
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
-            self.session.catch_up()?;
-            listener.step(&chunk, self.session.learner(), &mut events)?;
+            self.session.step(&mut listener, &chunk, &mut events)?;
             print(&mut events, path)?;
         }
-        listener.finish(self.session.learner(), &mut events)?;
+        self.session.finish(&mut listener, &mut events)?;
         print(&mut events, path)
     }
 }

@@ -9,9 +9,12 @@ mod demo;
 mod embed;
 mod embedding;
 mod evaluate;
+mod forget;
 mod init;
 mod learner;
 mod listen;
+mod memory;
+mod merge;
 mod model;
 mod predict;
 mod run_bar;
@@ -28,7 +31,7 @@ use model::Places;
 /// A frozen backbone listens, a head learns, nothing is forgotten.
 ///
 /// Start with `afield demo`. Then: `afield init DIR --backbone NAME`, and with
-/// `--learner DIR`: teach, predict, listen, status.
+/// `--learner DIR`: teach, forget, predict, listen, status.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 pub struct Arguments {
@@ -43,9 +46,12 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Teach(teach::TeachArgs),
+    Forget(forget::ForgetArgs),
+    Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
+    Memory(memory::MemoryArgs),
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
@@ -59,9 +65,12 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args, places),
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
+        Command::Forget(args) => forget::run(args),
+        Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args),
+        Command::Memory(args) => memory::run(args),
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),

@@ -8,10 +8,13 @@
 
 mod contract;
 mod hearing;
+mod merge;
 mod session;
+mod solver;
 mod status;
 
 pub use contract::backbone_contract;
-pub use hearing::{Heard, hear};
+pub use hearing::{Heard, clip_sha256, hear};
+pub use merge::{Merged, merge};
 pub use session::{Session, SessionError, TaughtAs};
 pub use status::{ClassStatus, RehearsalStatus, Status};

@@ -3,13 +3,14 @@
 use std::path::Path;
 
 use super::Heard;
+use super::solver::Solver;
 use super::status::{ClassStatus, RehearsalStatus, Status};
-use crate::learner::{Contract, Example, LearnError, Learner, Settings};
+use crate::learner::{Contract, Example, LearnError, Learner, Origin, Settings};
 use crate::model::{Card, ModelError};
-use crate::pipeline::PipelineError;
-use crate::signal::{Label, Scores, SignalError};
+use crate::pipeline::{Event, Listener, PipelineError};
+use crate::signal::{Chunk, Label, Scores, SignalError};
 use crate::source::SourceError;
-use crate::store::{Identity, Operation, OperationId, OperationKind, Store, StoreError};
+use crate::store::{Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError};
 
 /// Operations that are replayed at opening before a snapshot is worth its
 /// bytes: half a second of learning at 2,048 features.
@@ -25,6 +26,7 @@ pub struct Session {
     /// The latest operation that `learner` has seen.
     seen: OperationId,
     snapshot_at: OperationId,
+    solver: Option<Solver>,
 }
 
 /// What teaching a clip came to.
@@ -70,6 +72,7 @@ impl Session {
             learner,
             seen: 0,
             snapshot_at: 0,
+            solver: None,
         })
     }
 
@@ -92,6 +95,7 @@ impl Session {
             learner,
             seen,
             snapshot_at: seen,
+            solver: None,
         };
         session.catch_up()?;
         Ok(session)
@@ -160,6 +164,53 @@ impl Session {
         Err(SessionError::Contended)
     }
 
+    /// The clips that are taught at the moment, as far as selected, in the order
+    /// of their teaching.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read.
+    pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, SessionError> {
+        Ok(self.store.standing(which)?)
+    }
+
+    /// Takes back every selected clip, all or none, and returns them; done when it
+    /// is on disk. With an exact head the learner is then, to the bit, one that
+    /// was never taught them.
+    ///
+    /// # Errors
+    /// [`SessionError`], [`LearnError::Head`] among them where the head cannot
+    /// unlearn; nothing has changed then.
+    pub fn forget(
+        &mut self,
+        which: &Selection,
+        now_unix_ms: i64,
+    ) -> Result<Vec<Operation>, SessionError> {
+        for _ in 0..APPEND_ATTEMPTS {
+            self.catch_up()?;
+            let taught = self.store.standing(which)?;
+            let unlearn = |taught: &Operation| Operation {
+                kind: OperationKind::Unlearn,
+                taught_unix_ms: now_unix_ms,
+                ..taught.clone()
+            };
+            let operations: Vec<Operation> = taught.iter().map(unlearn).collect();
+            if operations.is_empty() {
+                return Ok(taught);
+            }
+            match self.commit(&operations) {
+                Err(SessionError::Store(StoreError::Behind { .. })) => continue,
+                other => return other.map(|()| taught),
+            }
+        }
+        Err(SessionError::Contended)
+    }
+
+    /// Learns and stores what was taught elsewhere under the same contract, all
+    /// or none.
+    pub(super) fn take_in(&mut self, taught: &[Operation]) -> Result<(), SessionError> {
+        self.commit(taught)
+    }
+
     /// Probabilities of the classes for what was heard.
     ///
     /// # Errors
@@ -168,6 +219,44 @@ impl Session {
         Ok(self
             .learner
             .predict_one(&self.learner.encode(&heard.windows)?)?)
+    }
+
+    /// From now on [`Self::step`] never waits for a solve: a thread of its own
+    /// does them, and decisions may lag behind by what is taught meanwhile.
+    pub fn solve_in_background(&mut self) {
+        // The first one has nothing to fall back on.
+        self.learner.solve();
+        self.solver = Some(Solver::start());
+    }
+
+    /// Takes in what other processes have taught, then the next chunk of what is
+    /// listened to.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read or the backbone fails.
+    pub fn step(
+        &mut self,
+        listener: &mut Listener,
+        chunk: &Chunk,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        self.catch_up()?;
+        if let Some(solver) = &mut self.solver {
+            solver.tend(&mut self.learner);
+        }
+        Ok(listener.step(chunk, &mut self.learner, events)?)
+    }
+
+    /// Ends what is listened to.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn finish(
+        &mut self,
+        listener: &mut Listener,
+        events: &mut Vec<Event>,
+    ) -> Result<(), SessionError> {
+        Ok(listener.finish(&mut self.learner, events)?)
     }
 
     /// Takes in what other processes have taught since.
@@ -301,7 +390,13 @@ fn apply(learner: &mut Learner, operation: &Operation) -> Result<(), SessionErro
     let label = Label::new(operation.label.clone())?;
     let example = Example::from_fixed(operation.features.clone());
     match operation.kind {
-        OperationKind::Learn => learner.learn_one(&example, &label)?,
+        OperationKind::Learn => {
+            let origin = Origin {
+                at_unix_ms: operation.taught_unix_ms,
+                ..Origin::default()
+            };
+            learner.learn_from(&example, &label, origin)?;
+        }
         OperationKind::Unlearn => learner.unlearn_one(&example, &label)?,
     }
     Ok(())

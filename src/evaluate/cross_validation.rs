@@ -8,7 +8,7 @@
 
 use crate::head::HeadKind;
 use crate::learner::{Learner, Settings};
-use crate::rehearsal::Capacity;
+use crate::rehearsal::Plan;
 
 use super::dataset::Dataset;
 use super::encoding::Encoded;
@@ -22,7 +22,7 @@ use super::stream::Stream;
 pub(super) struct CrossValidation<'a> {
     stream: &'a Stream,
     dataset: &'a Dataset,
-    rehearsal: Capacity,
+    rehearsal: Plan,
     seed: u64,
     /// Clips asked for: those which are true at the end, with their labels.
     asked: Vec<(usize, usize)>,
@@ -32,7 +32,7 @@ pub(super) struct CrossValidation<'a> {
 }
 
 impl<'a> CrossValidation<'a> {
-    pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Capacity, seed: u64) -> Self {
+    pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Plan, seed: u64) -> Self {
         let taught = stream.clips();
         let labels: Vec<usize> = taught.iter().map(|&(_, label)| label).collect();
         let groups: Option<Vec<usize>> = (dataset.clips().groups())

@@ -270,9 +270,10 @@ fn drift(report: &Report, single: bool) -> String {
             escape(&drift.class),
             escape(&drift.becomes)
         ),
-        Some(_) => "<p class=\"note\">One class, another in every run, becomes another \
-                    half-way.</p>\n"
-            .to_owned(),
+        Some(_) => {
+            "<p class=\"note\">One class, drawn by the seed, becomes another half-way.</p>\n"
+                .to_owned()
+        }
         None => String::new(),
     }
 }

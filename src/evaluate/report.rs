@@ -30,7 +30,7 @@ pub struct Report {
     pub drift: Option<DriftReport>,
     /// Seed of the order, the heads and, where it is drawn, the split.
     pub seed: u64,
-    /// Capacity of the rehearsal memory.
+    /// Plan of the rehearsal memory.
     pub rehearsal: String,
     /// Embedding size after pooling.
     pub features: usize,

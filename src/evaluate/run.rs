@@ -7,7 +7,7 @@
 //! either or left out.
 
 use crate::learner::Settings;
-use crate::rehearsal::Capacity;
+use crate::rehearsal::Plan;
 
 use super::choice::HeadChoice;
 use super::course::{Course, Setting, Standing};
@@ -31,7 +31,7 @@ pub struct Evaluation {
     /// The heads, each with a learner of its own.
     pub heads: Vec<HeadChoice>,
     /// Rehearsal memory of each learner.
-    pub rehearsal: Capacity,
+    pub rehearsal: Plan,
     /// Seeds the order and the learners.
     pub seed: u64,
     /// How embeddings become examples.

@@ -16,13 +16,27 @@ impl Discriminant {
 
     /// Overwrites `probabilities` with one per class.
     pub(super) fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) {
-        probabilities.clear();
+        Self::scores_into(&self.weights, &self.biases, x, probabilities);
+        softmax(probabilities);
+    }
+
+    /// As [`Self::predict_into`], of `scale (W x + b)`.
+    pub(super) fn predict_scaled_into(&self, x: &[i16], scale: f64, probabilities: &mut Vec<f32>) {
+        Self::scores_into(&self.weights, &self.biases, x, probabilities);
+        for score in &mut *probabilities {
+            *score = (f64::from(*score) * scale) as f32;
+        }
+        softmax(probabilities);
+    }
+
+    /// Overwrites `scores` with `W x + b`.
+    pub(super) fn scores_into(weights: &[f32], biases: &[f32], x: &[i16], scores: &mut Vec<f32>) {
+        scores.clear();
         if x.is_empty() {
             return;
         }
-        let rows = self.weights.chunks_exact(x.len());
-        probabilities.extend(rows.zip(&self.biases).map(|(w, b)| dot_fixed(w, x) + b));
-        softmax(probabilities);
+        let rows = weights.chunks_exact(x.len());
+        scores.extend(rows.zip(biases).map(|(w, b)| dot_fixed(w, x) + b));
     }
 }
 

@@ -37,7 +37,7 @@ pub enum HeadError {
     NeverLearned,
     /// This head has no way back.
     #[error(
-        "{head} cannot unlearn: {why}\nhint: `ncm` and `lda` unlearn exactly; `linear` does with a rehearsal memory"
+        "{head} cannot unlearn: {why}\nhint: `ncm`, `lda` and `ridge` unlearn exactly; heads with a rehearsal memory refit from it"
     )]
     CannotUnlearn {
         /// The head.
@@ -45,6 +45,9 @@ pub enum HeadError {
         /// What is missing.
         why: &'static str,
     },
+    /// What the head learned is no sum, so two of them have none.
+    #[error("only exact heads can be merged\nhint: `ncm`, `lda` and `ridge` are")]
+    CannotMerge,
     /// Saved bytes are not what this version writes.
     #[error("damaged head state: {what}")]
     Damaged {

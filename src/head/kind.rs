@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Head, HeadError, Lda, Linear, Ncm};
+use super::{Distance, Head, HeadError, Lda, LdaOptions, Linear, Ncm, Ridge};
 
 /// Which head learns.
 ///
@@ -26,6 +26,8 @@ pub enum HeadKind {
     /// Linear discriminant analysis from an exact statistic; the default.
     #[default]
     Lda,
+    /// Ridge regression on random features, from an exact statistic.
+    Ridge,
     /// A softmax classifier trained on the new example and on rehearsal.
     Linear,
     /// A softmax classifier trained on the new example alone: the baseline that
@@ -35,13 +37,20 @@ pub enum HeadKind {
 
 impl HeadKind {
     /// Every head.
-    pub const ALL: [Self; 4] = [Self::Ncm, Self::Lda, Self::Linear, Self::Finetune];
+    pub const ALL: [Self; 5] = [
+        Self::Ncm,
+        Self::Lda,
+        Self::Ridge,
+        Self::Linear,
+        Self::Finetune,
+    ];
 
     /// The name, as on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Ncm => "ncm",
             Self::Lda => "lda",
+            Self::Ridge => "ridge",
             Self::Linear => "linear",
             Self::Finetune => "finetune",
         }
@@ -54,7 +63,7 @@ impl HeadKind {
     /// Whether the state is a sum over the examples, so that it does not depend
     /// on their order and unlearning restores it to the bit.
     pub fn is_exact(self) -> bool {
-        matches!(self, Self::Ncm | Self::Lda)
+        matches!(self, Self::Ncm | Self::Lda | Self::Ridge)
     }
 
     /// Rehearsal rows this head wants beside each new example; 0 for heads that
@@ -70,8 +79,9 @@ impl HeadKind {
     /// feature `i` is worth `steps[i]`.
     pub fn build(self, steps: &[f32]) -> Box<dyn Head> {
         match self {
-            Self::Ncm => Box::new(Ncm::new(steps)),
-            Self::Lda => Box::new(Lda::new(steps)),
+            Self::Ncm => Box::new(Ncm::new(steps, Distance::default())),
+            Self::Lda => Box::new(Lda::new(steps, LdaOptions::default())),
+            Self::Ridge => Box::new(Ridge::new(steps, Ridge::DEFAULT_WIDTH)),
             Self::Linear => Box::new(Linear::rehearsed(steps)),
             Self::Finetune => Box::new(Linear::finetuned(steps)),
         }
@@ -84,8 +94,9 @@ impl HeadKind {
     /// writes.
     pub fn load(self, steps: &[f32], bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
         Ok(match self {
-            Self::Ncm => Box::new(Ncm::load(steps, bytes)?),
-            Self::Lda => Box::new(Lda::load(steps, bytes)?),
+            Self::Ncm => Box::new(Ncm::load(steps, Distance::default(), bytes)?),
+            Self::Lda => Box::new(Lda::load(steps, LdaOptions::default(), bytes)?),
+            Self::Ridge => Box::new(Ridge::load(steps, Ridge::DEFAULT_WIDTH, bytes)?),
             Self::Linear => Box::new(Linear::rehearsed(steps).load(bytes)?),
             Self::Finetune => Box::new(Linear::finetuned(steps).load(bytes)?),
         })

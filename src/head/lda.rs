@@ -1,209 +1,289 @@
 //! Linear discriminant analysis, exact.
 
-use std::sync::OnceLock;
-
-use faer::dyn_stack::{MemBuffer, MemStack};
-use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
-use faer::linalg::matmul::triangular::{self, BlockStructure};
+use faer::MatMut;
+use faer::Par;
 use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
-use faer::{Accum, Mat, MatMut, Par};
 
-use super::discriminant::Discriminant;
-use super::means::ClassMeans;
-use super::shrinkage::oracle_approximating;
+use super::closed_form::{Change, ClosedForm, Method};
+use super::covariance::{factorise, shrunk, within_scatter};
+use super::deferred::{Job, Solution};
+use super::discriminant::{Discriminant, dot, softmax};
+use super::factor::Factor;
+use super::means::{ClassMeans, sharpness};
 use super::statistic_state::damaged;
-use super::{Head, HeadError, Moments, Replay, Statistic};
+use super::{Head, HeadError, Moments, Replay, Shrinkage, Statistic};
 
-/// Linear discriminant analysis with one covariance for all classes, equal
-/// priors, solved from an exact [`Statistic`].
+/// Linear discriminant analysis with one covariance for all classes, solved from
+/// an exact [`Statistic`].
 ///
-/// The pooled within-class covariance is shrunk by the oracle-approximating
-/// intensity (Chen et al. 2010) towards its mean variance times the identity.
-/// Held out, 2 folds of ESC-10 (YAMNet, mean+max, square root) and 3 speakers of
-/// FSDD (speech embedding), that gives 0.969 and 0.865; its own diagonal as the
-/// target 0.938 and 0.866, and 0.748 against 0.945 with two examples a class,
-/// since many components of a ReLU network have not varied by then.
+/// The pooled within-class covariance is shrunk towards its mean variance times
+/// the identity, by default by the oracle-approximating intensity (Chen et al.
+/// 2010). Held out, 2 folds of ESC-10 (YAMNet, mean+max, square root) and 3
+/// speakers of FSDD (speech embedding), that gives 0.969 and 0.865; its own
+/// diagonal as the target 0.938 and 0.866, and 0.748 against 0.945 with two
+/// examples a class, since many components of a ReLU network have not varied by
+/// then.
 ///
 /// Streaming LDA as published (Hayes & Kanan 2020) depends on the order of
 /// examples; this does not.
+///
+/// Between two solves the class means stay exact and the covariance waits: see
+/// [`Head::predict_now`].
 #[derive(Debug)]
 pub struct Lda {
-    steps: Vec<f32>,
-    statistic: Statistic,
-    solved: OnceLock<Discriminant>,
+    form: ClosedForm<Rule>,
+}
+
+/// What a user may choose about [`Lda`].
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LdaOptions {
+    /// How the covariance is shrunk.
+    pub shrinkage: Shrinkage,
+    /// What is assumed of a class before anything is heard.
+    pub priors: Priors,
+}
+
+/// How probable each class is beforehand.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Priors {
+    /// All alike: what was taught more often is not expected more often.
+    #[default]
+    Equal,
+    /// As often as they were taught.
+    Empirical,
 }
 
 impl Lda {
     /// A head without classes; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32]) -> Self {
-        Self {
-            steps: steps.to_vec(),
-            statistic: Statistic::new(steps.len(), Moments::Full),
-            solved: OnceLock::new(),
-        }
+    pub fn new(steps: &[f32], options: LdaOptions) -> Self {
+        let statistic = Statistic::new(steps.len(), Moments::Full);
+        Self::of(steps, options, statistic)
     }
 
     /// The head that [`Head::save_into`] wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], mut bytes: &[u8]) -> Result<Self, HeadError> {
+    pub fn load(steps: &[f32], options: LdaOptions, mut bytes: &[u8]) -> Result<Self, HeadError> {
         let statistic = Statistic::take(steps.len(), Moments::Full, &mut bytes)?;
         if !bytes.is_empty() {
             return Err(damaged("bytes left over"));
         }
-        Ok(Self {
-            steps: steps.to_vec(),
-            statistic,
-            solved: OnceLock::new(),
-        })
+        Ok(Self::of(steps, options, statistic))
     }
 
-    /// The statistic everything follows from.
-    pub fn statistic(&self) -> &Statistic {
-        &self.statistic
-    }
-
-    fn solved(&self) -> &Discriminant {
-        self.solved
-            .get_or_init(|| discriminant(&self.statistic, &self.steps))
+    fn of(steps: &[f32], options: LdaOptions, statistic: Statistic) -> Self {
+        let steps = steps.to_vec();
+        Self {
+            form: ClosedForm::new(Rule { steps, options }, statistic),
+        }
     }
 }
 
 impl Head for Lda {
     fn counts(&self) -> &[u64] {
-        self.statistic.counts()
+        self.form.statistic().counts()
     }
 
     fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.statistic.add(x, class)?;
-        self.solved.take();
-        Ok(())
+        self.form.learn_one(x, class)
     }
 
     fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.statistic.remove(x, class)?;
-        self.solved.take();
-        Ok(())
+        self.form.unlearn_one(x, class)
     }
 
     fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.statistic.check_width(x)?;
-        self.solved().predict_into(x, probabilities);
-        Ok(())
+        self.form.predict_into(x, probabilities)
+    }
+
+    fn predict_now(&mut self, x: &[i16], p: &mut Vec<f32>) -> Result<u64, HeadError> {
+        self.form.predict_now(x, p)
     }
 
     fn solve(&self) {
-        self.solved();
+        if !self.counts().is_empty() {
+            self.form.solve();
+        }
+    }
+
+    fn job(&mut self) -> Option<Job> {
+        self.form.job()
+    }
+
+    fn adopt(&mut self, solution: Solution) {
+        self.form.adopt(solution);
+    }
+
+    fn statistic(&self) -> Option<&Statistic> {
+        Some(self.form.statistic())
+    }
+
+    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        self.form.merge(other, classes)
     }
 
     fn save_into(&self, out: &mut Vec<u8>) {
-        self.statistic.save_into(out);
+        self.form.statistic().save_into(out);
     }
 
     fn saved_bytes(&self) -> usize {
-        self.statistic.saved_bytes()
+        self.form.statistic().saved_bytes()
     }
 }
 
-fn discriminant(statistic: &Statistic, steps: &[f32]) -> Discriminant {
-    if statistic.counts().is_empty() {
-        return Discriminant::default();
+#[derive(Debug, Clone)]
+struct Rule {
+    steps: Vec<f32>,
+    options: LdaOptions,
+}
+
+/// A solve, and what keeps it in step until the next.
+#[derive(Debug)]
+struct Solved {
+    discriminant: Discriminant,
+    /// Of the shrunk covariance.
+    factor: Factor,
+    /// The point that offsets are counted from; any does, this one is central.
+    centre: Vec<f64>,
+    /// Class means less the centre, `[classes, width]`.
+    offsets: Vec<f32>,
+    /// The covariance solved for the offsets, `[classes, width]`.
+    directions: Vec<f32>,
+    /// Set once the discriminant has fallen behind: then the rows above answer.
+    followed: Option<Followed>,
+}
+
+/// `softmax(sharpness (w_k . x + b_k) + log prior_k)`
+#[derive(Debug, Default)]
+struct Followed {
+    /// `[classes, width]`, per unit of the fixed-point features.
+    weights: Vec<f32>,
+    biases: Vec<f32>,
+    sharpness: f32,
+    log_priors: Vec<f32>,
+}
+
+impl Rule {
+    fn log_priors(&self, statistic: &Statistic) -> Vec<f32> {
+        let total = statistic.total() as f64;
+        let log_prior = |&n: &u64| match self.options.priors {
+            Priors::Equal => 0.0,
+            Priors::Empirical => (n as f64 / total).ln() as f32,
+        };
+        statistic.counts().iter().map(log_prior).collect()
     }
-    let means = ClassMeans::new(statistic, steps);
-    means.discriminant(&directions(statistic, &means), 1.0)
+
+    /// The weights and the bias of a class from its offset and direction.
+    fn row(&self, solved: &Solved, class: usize, weights: &mut [f32]) -> f32 {
+        let at = class * self.steps.len()..(class + 1) * self.steps.len();
+        let (offset, direction) = (&solved.offsets[at.clone()], &solved.directions[at]);
+        let mut bias = 0.0;
+        for (j, weight) in weights.iter_mut().enumerate() {
+            *weight = direction[j] * self.steps[j];
+            bias -= f64::from(direction[j]) * (solved.centre[j] + f64::from(offset[j]) / 2.0);
+        }
+        bias as f32
+    }
 }
 
-/// The covariance solved for the offsets of the class means, `[classes, width]`
-/// in canonical order.
-fn directions(statistic: &Statistic, means: &ClassMeans<'_>) -> Vec<f64> {
-    let covariance = shrunk(within_scatter(statistic, means), statistic, means);
-    let mut directions = means.offsets.clone();
-    let (width, classes) = (statistic.width(), means.order.len());
-    let rhs = MatMut::from_column_major_slice_mut(&mut directions, width, classes);
-    solve_in_place(covariance, rhs);
-    directions
+impl Method for Rule {
+    type Solved = Solved;
+
+    fn solve(&self, statistic: &Statistic) -> Solved {
+        let width = self.steps.len();
+        let means = ClassMeans::new(statistic, &self.steps);
+        let scatter = within_scatter(statistic, &means);
+        let (mut covariance, variance) = shrunk(scatter, statistic, &means, self.options.shrinkage);
+        let mut directions = means.offsets.clone();
+        // A covariance shrunk by any amount is positive definite; should rounding
+        // still break the factorisation, the target of the shrinkage, and so
+        // nearest class mean, stands in.
+        let factor = if factorise(&mut covariance) {
+            let mut rhs =
+                MatMut::from_column_major_slice_mut(&mut directions, width, means.order.len());
+            let l = covariance.as_ref();
+            solve_lower_triangular_in_place(l, rhs.as_mut(), Par::Seq);
+            solve_upper_triangular_in_place(l.transpose(), rhs, Par::Seq);
+            Factor::pack(l)
+        } else {
+            directions.iter_mut().for_each(|d| *d /= variance);
+            Factor::diagonal(width, variance.sqrt())
+        };
+        let log_priors = self.log_priors(statistic);
+        Solved {
+            discriminant: means.discriminant(&directions, 1.0, &log_priors),
+            factor,
+            offsets: means.in_taught_order(&means.offsets),
+            directions: means.in_taught_order(&directions),
+            centre: means.centre,
+            followed: None,
+        }
+    }
+
+    fn predict_into(&self, solved: &Solved, x: &[i16], probabilities: &mut Vec<f32>) {
+        let Some(followed) = &solved.followed else {
+            return solved.discriminant.predict_into(x, probabilities);
+        };
+        Discriminant::scores_into(&followed.weights, &followed.biases, x, probabilities);
+        for (score, log_prior) in probabilities.iter_mut().zip(&followed.log_priors) {
+            *score = followed.sharpness * *score + log_prior;
+        }
+        softmax(probabilities);
+    }
+
+    /// The class that changed gets its exact mean under the covariance of the
+    /// last solve.
+    fn follow(&self, solved: &mut Solved, statistic: &Statistic, change: &Change) {
+        let (width, class) = (self.steps.len(), change.class);
+        let mut followed = solved.followed.take().unwrap_or_else(|| {
+            let mut followed = Followed::default();
+            let classes = solved.offsets.len() / width;
+            followed.weights.resize(classes * width, 0.0);
+            for (class, row) in followed.weights.chunks_exact_mut(width).enumerate() {
+                followed.biases.push(self.row(solved, class, row));
+            }
+            followed
+        });
+        let len = solved.offsets.len().max((class + 1) * width);
+        solved.offsets.resize(len, 0.0);
+        solved.directions.resize(len, 0.0);
+        followed.weights.resize(len, 0.0);
+        followed.biases.resize(len / width, 0.0);
+        let at = class * width..(class + 1) * width;
+        let n = statistic.counts()[class] as f64;
+        let offset = &mut solved.offsets[at.clone()];
+        for (j, offset) in offset.iter_mut().enumerate() {
+            let mean = statistic.sum(class)[j] as f64 / n * f64::from(self.steps[j]);
+            *offset = (mean - solved.centre[j]) as f32;
+        }
+        let direction = &mut solved.directions[at.clone()];
+        direction.copy_from_slice(offset);
+        solved.factor.solve_in_place(direction);
+        followed.biases[class] = self.row(solved, class, &mut followed.weights[at]);
+        followed.sharpness = spread_sharpness(&solved.offsets, &solved.directions, width);
+        followed.log_priors = self.log_priors(statistic);
+        solved.followed = Some(followed);
+    }
 }
 
-/// Lower triangle of `G - sum_k S_k S_k^T / n_k`, in real units.
-fn within_scatter(statistic: &Statistic, means: &ClassMeans<'_>) -> Mat<f64> {
-    let (width, steps) = (statistic.width(), means.steps());
-    let mut scatter = Mat::<f64>::zeros(width, width);
-    let mut packed = statistic.second();
-    for (j, column) in scatter.col_iter_mut().enumerate() {
-        let (moments, rest) = packed.split_at(width - j);
-        packed = rest;
-        if let Some(column) = column.try_as_col_major_mut() {
-            let below = column.as_slice_mut()[j..].iter_mut();
-            for ((value, &g), step) in below.zip(moments).zip(&steps[j..]) {
-                *value = g as f64 * (steps[j] * step);
+/// The sharpness of classes whose offsets are counted from any point.
+fn spread_sharpness(offsets: &[f32], directions: &[f32], width: usize) -> f32 {
+    let classes = offsets.len() / width;
+    let mean = |rows: &[f32]| -> Vec<f32> {
+        let mut mean = vec![0.0; width];
+        for row in rows.chunks_exact(width) {
+            for (mean, x) in mean.iter_mut().zip(row) {
+                *mean += x / classes as f32;
             }
         }
-    }
-    let sums = Mat::from_fn(width, means.order.len(), |j, k| {
-        let class = means.order[k];
-        let n = statistic.counts()[class] as f64;
-        statistic.sum(class)[j] as f64 * steps[j] / n.sqrt()
-    });
-    triangular::matmul(
-        &mut scatter,
-        BlockStructure::TriangularLower,
-        Accum::Add,
-        &sums,
-        BlockStructure::Rectangular,
-        sums.transpose(),
-        BlockStructure::Rectangular,
-        -1.0,
-        Par::Seq,
-    );
-    scatter
-}
-
-/// The shrunk covariance of a scatter; lower triangles both.
-fn shrunk(mut scatter: Mat<f64>, statistic: &Statistic, means: &ClassMeans<'_>) -> Mat<f64> {
-    let p = statistic.width() as f64;
-    let freedom = (statistic.total() as f64 - means.order.len() as f64).max(1.0);
-    let (mut trace, mut squares) = (0.0, 0.0);
-    for (j, column) in scatter.col_iter().enumerate() {
-        let mut below = column.iter().skip(j).map(|value| value / freedom);
-        let variance = below.next().unwrap_or(0.0);
-        trace += variance;
-        squares += variance * variance + 2.0 * below.map(|value| value * value).sum::<f64>();
-    }
-    let shrinkage = oracle_approximating(p, freedom, trace, squares);
-    // Nothing is known better than its rounding to the grid: with one example a
-    // class, or only duplicates, this alone is left.
-    let rounding: f64 = means.steps().iter().map(|step| step * step / 12.0).sum();
-    let target = shrinkage * trace.max(rounding) / p;
-    let kept = (1.0 - shrinkage) / freedom;
-    for (j, column) in scatter.col_iter_mut().enumerate() {
-        for (i, value) in column.iter_mut().enumerate().skip(j) {
-            *value = *value * kept + if i == j { target } else { 0.0 };
-        }
-    }
-    scatter
-}
-
-/// Overwrites `rhs` with the solution. A covariance shrunk by any amount is
-/// positive definite; should rounding still break the factorisation, the
-/// target of the shrinkage, and so nearest class mean, stands in.
-fn solve_in_place(mut covariance: Mat<f64>, mut rhs: MatMut<'_, f64>) {
-    let scratch =
-        cholesky_in_place_scratch::<f64>(covariance.nrows(), Par::Seq, Default::default());
-    let factored = cholesky_in_place(
-        covariance.as_mut(),
-        Default::default(),
-        Par::Seq,
-        MemStack::new(&mut MemBuffer::new(scratch)),
-        Default::default(),
-    );
-    if factored.is_ok() {
-        let l = covariance.as_ref();
-        solve_lower_triangular_in_place(l, rhs.as_mut(), Par::Seq);
-        solve_upper_triangular_in_place(l.transpose(), rhs, Par::Seq);
-    }
+        mean
+    };
+    let about_centre = dot(&mean(offsets), &mean(directions)) * classes as f32;
+    let spread = dot(offsets, directions) - about_centre;
+    sharpness(spread.into(), classes, 1.0) as f32
 }
 
 #[cfg(test)]
@@ -227,15 +307,15 @@ mod tests {
         statistic
     }
 
-    /// Before any rounding to `f32`, which would hide a difference: the offset
-    /// and the direction of each class, as bits.
-    fn solution(order: &[usize]) -> Vec<(usize, Vec<u64>)> {
+    /// The offset and the direction of each class, as bits.
+    fn solution(order: &[usize]) -> Vec<(usize, Vec<u32>)> {
         let statistic = statistic(order);
-        let means = ClassMeans::new(&statistic, &[0.01; 21]);
-        let directions = directions(&statistic, &means);
-        let rows = means.offsets.chunks(21).zip(directions.chunks(21));
-        let mut solution: Vec<_> = (means.order.iter().zip(rows))
-            .map(|(&index, (offset, direction))| {
+        let steps = vec![0.01; 21];
+        let options = LdaOptions::default();
+        let solved = Rule { steps, options }.solve(&statistic);
+        let rows = solved.offsets.chunks(21).zip(solved.directions.chunks(21));
+        let mut solution: Vec<_> = (rows.enumerate())
+            .map(|(index, (offset, direction))| {
                 let bits = offset.iter().chain(direction).map(|v| v.to_bits());
                 (order[index].min(30) % 30, bits.collect())
             })

@@ -14,7 +14,7 @@ pub(super) struct ClassMeans<'a> {
     steps: Vec<f64>,
     /// Class of each row.
     pub(super) order: Vec<usize>,
-    centre: Vec<f64>,
+    pub(super) centre: Vec<f64>,
     /// `[classes, width]`
     pub(super) offsets: Vec<f64>,
 }
@@ -53,14 +53,27 @@ impl<'a> ClassMeans<'a> {
         &self.steps
     }
 
+    /// Rows in the order of the classes instead of the canonical one, rounded.
+    pub(super) fn in_taught_order(&self, rows: &[f64]) -> Vec<f32> {
+        let width = self.steps.len();
+        let mut out = vec![0.0; rows.len()];
+        for (row, &class) in rows.chunks_exact(width).zip(&self.order) {
+            let to = &mut out[class * width..(class + 1) * width];
+            for (to, value) in to.iter_mut().zip(row) {
+                *to = *value as f32;
+            }
+        }
+        out
+    }
+
     /// The discriminant `directions_k . (x - centre - offset_k / 2)`, times a
-    /// sharpness.
-    ///
-    /// Bayes' rule would take the sharpness as 1, but a covariance estimated
-    /// from few examples makes it absurdly certain. Here classes that lie apart
-    /// by their mean squared distance are told apart by [`Self::EVIDENCE`]
-    /// nats, and no sharper than `sharpest`.
-    pub(super) fn discriminant(&self, directions: &[f64], sharpest: f64) -> Discriminant {
+    /// [`sharpness`] of at most `sharpest`, plus the logarithm of the prior.
+    pub(super) fn discriminant(
+        &self,
+        directions: &[f64],
+        sharpest: f64,
+        log_priors: &[f32],
+    ) -> Discriminant {
         let (width, classes) = (self.steps.len(), self.order.len());
         let spread: f64 = self
             .offsets
@@ -68,11 +81,7 @@ impl<'a> ClassMeans<'a> {
             .zip(directions)
             .map(|(o, d)| o * d)
             .sum();
-        let wanted = Self::EVIDENCE * (classes as f64 - 1.0) / spread;
-        let sharpness = match wanted.is_finite() {
-            true => wanted.min(sharpest),
-            false => 0.0,
-        };
+        let sharpness = sharpness(spread, classes, sharpest);
         let mut weights = vec![0.0; classes * width];
         let mut biases = vec![0.0; classes];
         let mut row = 0;
@@ -90,14 +99,28 @@ impl<'a> ClassMeans<'a> {
                 bias -= weight * (self.centre[j] + offset[j] / 2.0);
                 weights[class * width + j] = (weight * self.steps[j]) as f32;
             }
-            biases[class] = bias as f32;
+            biases[class] = bias as f32 + log_priors[class];
         }
         Discriminant::new(weights, biases)
     }
-
-    /// Chosen by log loss on held-out folds of ESC-10 (YAMNet) and speakers of
-    /// FSDD (speech embedding). With 10 classes and 1 to 200 examples of each the
-    /// best value lay in 7..=17 for both heads; with 2 to 5 classes in 5..=60,
-    /// where 10 costs up to 0.07 nats. A rule of thumb, no calibration.
-    const EVIDENCE: f64 = 10.0;
 }
+
+/// How strongly a difference of scores speaks, in nats.
+///
+/// Bayes' rule would take 1, but a covariance estimated from few examples makes
+/// it absurdly certain. Here classes that lie apart by their mean squared
+/// distance (`spread` sums it over the classes) are told apart by [`EVIDENCE`]
+/// nats, and no sharper than `sharpest`.
+pub(super) fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
+    let wanted = EVIDENCE * (classes as f64 - 1.0) / spread;
+    match wanted.is_finite() && wanted > 0.0 {
+        true => wanted.min(sharpest),
+        false => 0.0,
+    }
+}
+
+/// Chosen by log loss on held-out folds of ESC-10 (YAMNet) and speakers of FSDD
+/// (speech embedding). With 10 classes and 1 to 200 examples of each the best
+/// value lay in 7..=17 for `ncm` and `lda`; with 2 to 5 classes in 5..=60, where
+/// 10 costs up to 0.07 nats. A rule of thumb, no calibration.
+const EVIDENCE: f64 = 10.0;

@@ -10,24 +10,33 @@
 //! from; the learner hands these in.
 
 mod centring;
+mod closed_form;
+mod covariance;
+mod deferred;
 mod discriminant;
 mod error;
+mod factor;
 mod kind;
 mod lda;
 mod linear;
 mod means;
 mod ncm;
+mod projection;
+mod ridge;
 mod shrinkage;
 mod statistic;
 mod statistic_state;
 
 use std::fmt;
 
+pub use deferred::{Job, Solution};
 pub use error::HeadError;
 pub use kind::HeadKind;
-pub use lda::Lda;
+pub use lda::{Lda, LdaOptions, Priors};
 pub use linear::Linear;
-pub use ncm::Ncm;
+pub use ncm::{Distance, Ncm};
+pub use ridge::Ridge;
+pub use shrinkage::Shrinkage;
 pub use statistic::{Moments, Statistic};
 
 /// Something that learns one example at a time.
@@ -73,8 +82,55 @@ pub trait Head: fmt::Debug + Send + Sync {
     fn predict_into(&self, features: &[i16], probabilities: &mut Vec<f32>)
     -> Result<(), HeadError>;
 
+    /// As [`Self::predict_into`], without waiting for a factorisation as long as
+    /// an earlier one is at hand: returns how many of the latest examples are
+    /// taken in only approximately. 0 means exact.
+    ///
+    /// `lda` answers with the exact class means under the covariance of the last
+    /// solve, `ridge` with the penalty of the last solve and the recursive
+    /// least-squares update of its weights. After 256 such examples without
+    /// [`Self::adopt`], or after a class went, it solves exactly first.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`].
+    fn predict_now(
+        &mut self,
+        features: &[i16],
+        probabilities: &mut Vec<f32>,
+    ) -> Result<u64, HeadError> {
+        self.predict_into(features, probabilities)?;
+        Ok(0)
+    }
+
     /// Does now the work that the next prediction would otherwise start with.
     fn solve(&self);
+
+    /// The same work, to be done elsewhere; `None` where none is due.
+    fn job(&mut self) -> Option<Job> {
+        None
+    }
+
+    /// Takes what a [`Job`] of this head came to. One that is out of date serves
+    /// [`Self::predict_now`] at most.
+    fn adopt(&mut self, solution: Solution) {
+        let _ = solution;
+    }
+
+    /// The sums that an exact head is a function of.
+    fn statistic(&self) -> Option<&Statistic> {
+        None
+    }
+
+    /// Learns all that another head of this kind has learned. `classes[i]` is
+    /// what its class `i` is called here; those beyond the last are new.
+    ///
+    /// # Errors
+    /// [`HeadError::CannotMerge`] for a head that is not exact, and those of
+    /// [`Statistic::merge`].
+    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        let _ = (other, classes);
+        Err(HeadError::CannotMerge)
+    }
 
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
     fn save_into(&self, out: &mut Vec<u8>);

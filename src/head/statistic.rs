@@ -134,6 +134,53 @@ impl Statistic {
         Ok(())
     }
 
+    /// Adds everything that another statistic of the same layout has seen.
+    /// `classes[i]` is what its class `i` is called here; the number of classes
+    /// and those after it are new, in order.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names one twice,
+    /// leaves a gap or has another length, [`HeadError::Full`]; nothing has
+    /// changed then.
+    pub fn merge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
+        let mut known = self.counts.len();
+        if other.width != self.width || other.moments != self.moments {
+            return Err(HeadError::Width {
+                expected: self.width,
+                actual: other.width,
+            });
+        }
+        for (i, &class) in classes.iter().enumerate() {
+            if class > known || classes[..i].contains(&class) || classes.len() != other.counts.len()
+            {
+                let classes = known;
+                return Err(HeadError::Class { class, classes });
+            }
+            known += usize::from(class == known);
+        }
+        if classes.len() != other.counts.len() {
+            let (class, classes) = (classes.len(), other.counts.len());
+            return Err(HeadError::Class { class, classes });
+        }
+        let limit = Self::MAX_EXAMPLES;
+        if self.total() + other.total() > limit {
+            return Err(HeadError::Full { limit });
+        }
+        self.counts.resize(known, 0);
+        self.sums.resize(known * self.width, 0);
+        for (theirs, &class) in classes.iter().enumerate() {
+            self.counts[class] += other.counts[theirs];
+            let sums = &mut self.sums[class * self.width..(class + 1) * self.width];
+            for (sum, theirs) in sums.iter_mut().zip(other.sum(theirs)) {
+                *sum += theirs;
+            }
+        }
+        for (moment, theirs) in self.second.iter_mut().zip(&other.second) {
+            *moment += theirs;
+        }
+        Ok(())
+    }
+
     /// The errors of [`Self::remove`], without the removal.
     ///
     /// # Errors

@@ -11,9 +11,20 @@ use super::{HeadError, Moments, Statistic};
 impl Statistic {
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
     pub fn save_into(&self, out: &mut Vec<u8>) {
+        let order: Vec<usize> = (0..self.counts.len()).collect();
+        self.save_in_order(&order, out);
+    }
+
+    /// As [`Self::save_into`], with the classes in the given order, which names
+    /// each of them once.
+    pub fn save_in_order(&self, order: &[usize], out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_le_bytes());
-        out.extend(self.counts.iter().flat_map(|n| n.to_le_bytes()));
-        out.extend(self.sums.iter().flat_map(|sum| sum.to_le_bytes()));
+        for &class in order {
+            out.extend_from_slice(&self.counts[class].to_le_bytes());
+        }
+        for &class in order {
+            out.extend(self.sum(class).iter().flat_map(|sum| sum.to_le_bytes()));
+        }
         let size = moment_bytes(&self.second);
         out.push(size as u8);
         out.reserve(self.second.len() * size);

@@ -15,10 +15,11 @@ mod settings;
 mod state;
 mod transform;
 
-use crate::head::{Head, Replay};
-use crate::rehearsal::Rehearsal;
+use crate::head::{Head, HeadError, Job, Replay, Solution};
+use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::{Label, Scores};
 
+pub use crate::rehearsal::Origin;
 pub use contract::{Contract, ContractDifference};
 pub use error::LearnError;
 pub use example::Example;
@@ -48,27 +49,15 @@ pub struct Learner {
     classes: Vec<Label>,
     head: Box<dyn Head>,
     rehearsal: Option<Rehearsal>,
-    replay: ReplayBuffer,
+    /// Scratch for replayed rows, kept to spare allocations.
+    replay: Rows,
 }
 
-/// Scratch for replayed rows, kept to spare allocations.
-#[derive(Debug, Default)]
-struct ReplayBuffer {
-    features: Vec<i16>,
-    classes: Vec<usize>,
-}
-
-impl ReplayBuffer {
-    fn clear(&mut self) {
-        self.features.clear();
-        self.classes.clear();
-    }
-
-    fn rows(&self) -> Replay<'_> {
-        Replay {
-            features: &self.features,
-            classes: &self.classes,
-        }
+/// Rows of the memory, as heads take them.
+fn replayed(rows: &Rows) -> Replay<'_> {
+    Replay {
+        features: &rows.features,
+        classes: &rows.classes,
     }
 }
 
@@ -98,7 +87,7 @@ impl Learner {
             classes: Vec::new(),
             head,
             rehearsal,
-            replay: ReplayBuffer::default(),
+            replay: Rows::default(),
         })
     }
 
@@ -122,26 +111,40 @@ impl Learner {
         Ok(Example::encoded(features, saturated))
     }
 
-    /// Learns one example. A new label becomes the last class.
+    /// Learns one example of unknown origin. A new label becomes the last class.
     ///
     /// # Errors
     /// [`LearnError::Width`], or [`LearnError::Head`] when the head is full.
     pub fn learn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
+        self.learn_from(example, label, Origin::default())
+    }
+
+    /// Learns one example, as [`Self::learn_one`], and remembers where it came
+    /// from as long as the rehearsal memory keeps it.
+    ///
+    /// # Errors
+    /// As [`Self::learn_one`].
+    pub fn learn_from(
+        &mut self,
+        example: &Example,
+        label: &Label,
+        origin: Origin,
+    ) -> Result<(), LearnError> {
         self.check_width(example)?;
         let class = self.class(label).unwrap_or(self.classes.len());
         let (rows, draw) = (self.settings.head.replay_rows(), self.examples());
         self.replay.clear();
         if let Some(rehearsal) = &self.rehearsal {
-            let ReplayBuffer { features, classes } = &mut self.replay;
-            rehearsal.draw_into(rows, draw, features, classes);
+            rehearsal.draw_into(rows, draw, &mut self.replay);
         }
         let features = example.features();
-        self.head.learn_one(features, class, self.replay.rows())?;
+        self.head
+            .learn_one(features, class, replayed(&self.replay))?;
         if class == self.classes.len() {
             self.classes.push(label.clone());
         }
         if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.insert(features, class)?;
+            rehearsal.insert(features, class, origin)?;
         }
         Ok(())
     }
@@ -170,15 +173,15 @@ impl Learner {
         if let Some(rehearsal) = &mut rehearsal {
             let all_held = rehearsal.held(class) as u64 == rehearsal.seen(class);
             if !rehearsal.remove(features, class)? && all_held {
-                return Err(crate::head::HeadError::NeverLearned.into());
+                return Err(HeadError::NeverLearned.into());
             }
             if self.head.counts().get(class) == Some(&1) {
                 rehearsal.remove_class(class);
             }
-            let ReplayBuffer { features, classes } = &mut self.replay;
-            rehearsal.all_into(features, classes);
+            rehearsal.all_into(&mut self.replay);
         }
-        self.head.unlearn_one(features, class, self.replay.rows())?;
+        self.head
+            .unlearn_one(features, class, replayed(&self.replay))?;
         if self.head.counts().len() < self.classes.len() {
             self.classes.remove(class);
         }
@@ -199,13 +202,76 @@ impl Learner {
         Ok(scores)
     }
 
+    /// As [`Self::predict_one`], without waiting for a solve as long as an earlier
+    /// one is at hand. Returns how many of the latest examples are taken in only
+    /// approximately, 0 for an exact answer: see [`Head::predict_now`].
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn predict_now(&mut self, example: &Example) -> Result<(Scores, u64), LearnError> {
+        self.check_width(example)?;
+        let mut scores = Scores(Vec::with_capacity(self.classes.len()));
+        let lag = (self.head).predict_now(example.features(), &mut scores.0)?;
+        Ok((scores, lag))
+    }
+
+    /// The solve that is due, to be run where nobody waits; `None` where none is.
+    pub fn job(&mut self) -> Option<Job> {
+        self.head.job()
+    }
+
+    /// Takes what a [`Job`] of this learner came to; harmless when much was
+    /// learned meanwhile.
+    pub fn adopt(&mut self, solution: Solution) {
+        self.head.adopt(solution);
+    }
+
+    /// Learns everything that `other` has learned, as though it had been taught
+    /// here: for exact heads only, and then to the bit.
+    ///
+    /// What both were taught counts twice; sums cannot tell.
+    ///
+    /// # Errors
+    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] name what
+    /// differs; [`LearnError::Head`] where the head cannot be merged or would be
+    /// too full. Nothing has changed then.
+    pub fn merge(&mut self, other: &Self) -> Result<(), LearnError> {
+        if let Some(difference) = self.contract.difference(&other.contract) {
+            return Err(LearnError::OtherContract(Box::new(difference)));
+        }
+        if self.settings.head != other.settings.head {
+            return Err(LearnError::OtherSettings {
+                field: "head",
+                saved: other.settings.head.to_string(),
+                asked: self.settings.head.to_string(),
+            });
+        }
+        let statistic = match other.head.statistic() {
+            Some(statistic) if self.settings.head.is_exact() => statistic,
+            _ => return Err(HeadError::CannotMerge.into()),
+        };
+        let mut classes = self.classes.clone();
+        let mut to = Vec::with_capacity(other.classes.len());
+        for label in &other.classes {
+            let known = classes.iter().position(|known| known == label);
+            to.push(known.unwrap_or(classes.len()));
+            if known.is_none() {
+                classes.push(label.clone());
+            }
+        }
+        self.head.merge(statistic, &to)?;
+        self.classes = classes;
+        Ok(())
+    }
+
     /// Does now the work that the next prediction would otherwise start with;
     /// nothing where none is due.
     pub fn solve(&self) {
         self.head.solve();
     }
 
-    /// The classes, in the order in which they were first taught.
+    /// The classes, in the order in which they were first taught; in a loaded
+    /// learner with an exact head, by label.
     pub fn classes(&self) -> &[Label] {
         &self.classes
     }

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::head::HeadKind;
-use crate::rehearsal::Capacity;
+use crate::rehearsal::{Capacity, Plan};
 
 /// Which head, how much rehearsal, and the seed of everything random.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -11,14 +11,14 @@ use crate::rehearsal::Capacity;
 pub struct Settings {
     /// The head.
     pub head: HeadKind,
-    /// The limit of the rehearsal memory; heads that need none keep none.
-    pub rehearsal: Capacity,
+    /// The rehearsal memory; heads that need none keep none.
+    pub rehearsal: Plan,
     /// Seeds the choice of what is kept and shown again.
     pub seed: u64,
 }
 
 impl Settings {
     pub(super) fn keeps_rehearsal(&self) -> bool {
-        self.head.replay_rows() > 0 && self.rehearsal != Capacity::None
+        self.head.replay_rows() > 0 && self.rehearsal.capacity != Capacity::None
     }
 }

@@ -7,17 +7,18 @@
 
 use sha2::{Digest, Sha256};
 
-use super::{Contract, LearnError, Learner, ReplayBuffer, Settings};
-use crate::rehearsal::Rehearsal;
+use super::{Contract, LearnError, Learner, Settings};
+use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::Label;
 
 const MAGIC: &[u8; 14] = b"afield-learner";
-const VERSION: u16 = 1;
+const VERSION: u16 = 2;
 const CHECKSUM_BYTES: usize = 32;
 
 impl Learner {
     /// The whole state: [`Self::state_bytes`] bytes. Learners that were taught
-    /// the same in the same order save the same bytes.
+    /// the same in the same order save the same bytes; with an exact head, in any
+    /// order, by any detour of unlearning, and merged from any parts.
     pub fn save(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.state_bytes());
         out.extend_from_slice(MAGIC);
@@ -25,11 +26,22 @@ impl Learner {
         put(&mut out, self.contract.to_json().as_bytes());
         put(&mut out, self.settings_json().as_bytes());
         out.extend_from_slice(&(self.classes.len() as u32).to_le_bytes());
-        for label in &self.classes {
-            put(&mut out, label.as_str().as_bytes());
+        let exact = self.settings.head.is_exact();
+        let statistic = self.head.statistic().filter(|_| exact);
+        let mut order: Vec<usize> = (0..self.classes.len()).collect();
+        if statistic.is_some() {
+            // Who came first is no knowledge: without it, equal states are equal
+            // bytes.
+            order.sort_by(|&a, &b| self.classes[a].as_str().cmp(self.classes[b].as_str()));
+        }
+        for &class in &order {
+            put(&mut out, self.classes[class].as_str().as_bytes());
         }
         put_len(&mut out, self.head.saved_bytes());
-        self.head.save_into(&mut out);
+        match statistic {
+            Some(statistic) => statistic.save_in_order(&order, &mut out),
+            None => self.head.save_into(&mut out),
+        }
         put_len(&mut out, self.rehearsal_bytes());
         if let Some(rehearsal) = &self.rehearsal {
             rehearsal.save_into(&mut out);
@@ -72,6 +84,10 @@ impl Learner {
             }
             learner.classes.push(label);
         }
+        let sorted = |pair: &[Label]| pair[0].as_str() < pair[1].as_str();
+        if settings.head.is_exact() && !learner.classes.windows(2).all(sorted) {
+            return Err(damaged("labels out of order".into()));
+        }
         let head = take(&mut rest)?;
         let steps = learner.contract.fixed_point.steps();
         learner.head = settings.head.load(&steps, head)?;
@@ -92,7 +108,7 @@ impl Learner {
         if !rest.is_empty() {
             return Err(damaged("bytes left over".into()));
         }
-        learner.replay = ReplayBuffer::default();
+        learner.replay = Rows::default();
         Ok(learner)
     }
 

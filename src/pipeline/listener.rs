@@ -65,6 +65,7 @@ pub struct Listener {
     origin: Micros,
     samples_since_origin: u64,
     fresh: Vec<f32>,
+    prompt: bool,
 }
 
 impl Listener {
@@ -94,7 +95,16 @@ impl Listener {
             origin: Micros(0),
             samples_since_origin: 0,
             fresh: Vec::new(),
+            prompt: false,
         }
+    }
+
+    /// The same listener, which never waits for a solve: decisions may lag a few
+    /// examples behind what was taught ([`Learner::predict_now`]).
+    #[must_use]
+    pub fn prompt(mut self) -> Self {
+        self.prompt = true;
+        self
     }
 
     /// Takes the next chunk and appends the events that it completes.
@@ -108,7 +118,7 @@ impl Listener {
     pub fn step(
         &mut self,
         chunk: &Chunk,
-        learner: &Learner,
+        learner: &mut Learner,
         events: &mut Vec<Event>,
     ) -> Result<(), PipelineError> {
         // Two microseconds forgive the rounding of two time stamps.
@@ -134,7 +144,7 @@ impl Listener {
     /// As [`Listener::step`].
     pub fn finish(
         &mut self,
-        learner: &Learner,
+        learner: &mut Learner,
         events: &mut Vec<Event>,
     ) -> Result<(), PipelineError> {
         let mut fresh = std::mem::take(&mut self.fresh);
@@ -157,7 +167,7 @@ impl Listener {
     fn decide(
         &mut self,
         fresh: &[f32],
-        learner: &Learner,
+        learner: &mut Learner,
         events: &mut Vec<Event>,
     ) -> Result<(), PipelineError> {
         for row in fresh.chunks_exact(self.size) {
@@ -176,13 +186,17 @@ impl Listener {
         Ok(())
     }
 
-    fn event(&self, learner: &Learner) -> Result<Event, PipelineError> {
+    fn event(&self, learner: &mut Learner) -> Result<Event, PipelineError> {
         let rows = (self.recent.len() / self.size) as u64;
         let first = (self.rows_seen - rows) * self.hop_samples;
         let last = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
         let at =
             |samples| Micros(self.origin.0 + Micros::from_samples(samples, self.backbone_rate).0);
-        let scores = learner.predict_one(&learner.encode(&self.recent)?)?;
+        let example = learner.encode(&self.recent)?;
+        let scores = match self.prompt {
+            true => learner.predict_now(&example)?.0,
+            false => learner.predict_one(&example)?,
+        };
         Ok(Event {
             start: at(first),
             // A padded stretch ends with its last real sample.

@@ -1,33 +1,30 @@
-//! How much the rehearsal memory may hold, as a user writes it.
+//! How much the rehearsal memory may hold.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use super::RehearsalError;
 
-/// The limit of a rehearsal memory, and with it the policy that keeps it.
+/// The limit of a rehearsal memory.
 ///
-/// Written `none`, `balanced:200` (examples) or `balanced:512KiB` (bytes;
-/// `B`, `kB`, `MB`, `GB` count in thousands, `KiB`, `MiB`, `GiB` in 1024s).
+/// Written `none`, `200` (examples) or `512KiB` (bytes; `B`, `kB`, `MB`, `GB`
+/// count in thousands, `KiB`, `MiB`, `GiB` in 1024s).
 ///
 /// ```
 /// use afield::rehearsal::Capacity;
-/// let capacity: Capacity = "balanced:512KiB".parse()?;
+/// let capacity: Capacity = "512KiB".parse()?;
 /// assert_eq!(capacity, Capacity::Bytes(512 * 1024));
-/// assert_eq!(capacity.to_string(), "balanced:512KiB");
+/// assert_eq!(capacity.to_string(), "512KiB");
 /// # Ok::<(), afield::rehearsal::RehearsalError>(())
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Capacity {
     /// Nothing is kept.
     None,
-    /// At most this many examples, balanced over the classes; at least 1.
+    /// At most this many examples; at least 1.
     Examples(usize),
-    /// At most this many bytes of examples, balanced over the classes.
+    /// At most this many bytes of examples and of what choosing them needs.
     Bytes(usize),
 }
 
@@ -51,17 +48,16 @@ impl FromStr for Capacity {
     type Err = RehearsalError;
 
     fn from_str(text: &str) -> Result<Self, RehearsalError> {
-        let error = || RehearsalError::Capacity {
+        let error = || RehearsalError::Plan {
             text: text.to_owned(),
         };
         if text == "none" {
             return Ok(Self::None);
         }
-        let amount = text.strip_prefix("balanced:").ok_or_else(error)?;
         let unit = UNITS
             .iter()
-            .find_map(|&(name, size)| Some((amount.strip_suffix(name)?, size)));
-        let (digits, size) = unit.unwrap_or((amount, 1));
+            .find_map(|&(name, size)| Some((text.strip_suffix(name)?, size)));
+        let (digits, size) = unit.unwrap_or((text, 1));
         // `parse` alone would take a leading plus sign.
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(error());
@@ -80,67 +76,14 @@ impl fmt::Display for Capacity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::None => f.write_str("none"),
-            Self::Examples(n) => write!(f, "balanced:{n}"),
+            Self::Examples(n) => write!(f, "{n}"),
             Self::Bytes(n) => {
                 let (name, size) = UNITS
                     .into_iter()
                     .find(|(_, size)| n != 0 && n % size == 0)
                     .unwrap_or(("B", 1));
-                write!(f, "balanced:{}{name}", n / size)
+                write!(f, "{}{name}", n / size)
             }
-        }
-    }
-}
-
-impl TryFrom<String> for Capacity {
-    type Error = RehearsalError;
-    fn try_from(text: String) -> Result<Self, RehearsalError> {
-        text.parse()
-    }
-}
-
-impl From<Capacity> for String {
-    fn from(capacity: Capacity) -> String {
-        capacity.to_string()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    #[test]
-    fn capacities_are_read_as_users_write_them() {
-        let parse = |text: &str| text.parse::<Capacity>();
-        assert_eq!(parse("none"), Ok(Capacity::None));
-        assert_eq!(parse("balanced:200"), Ok(Capacity::Examples(200)));
-        assert_eq!(parse("balanced:1MiB"), Ok(Capacity::Bytes(1 << 20)));
-        assert_eq!(parse("balanced:64kB"), Ok(Capacity::Bytes(64_000)));
-        for wrong in [
-            "",
-            "200",
-            "balanced:",
-            "balanced:0",
-            "balanced:0KiB",
-            "balanced:KiB",
-            "balanced:+5",
-            "balanced:-5",
-            "balanced:1.5MiB",
-            "balanced:99999999999999999999",
-            "balanced:99999999999GiB",
-            "ring:10",
-        ] {
-            assert!(parse(wrong).is_err(), "{wrong:?}");
-        }
-    }
-
-    proptest! {
-        #[test]
-        fn display_and_parse_are_inverse(n in 1_usize..1 << 48, bytes: bool, shift in 0_u32..12) {
-            let n = n << shift;
-            let capacity = if bytes { Capacity::Bytes(n) } else { Capacity::Examples(n) };
-            prop_assert_eq!(capacity.to_string().parse::<Capacity>(), Ok(capacity));
         }
     }
 }

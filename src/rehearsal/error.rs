@@ -2,11 +2,11 @@
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RehearsalError {
-    /// The text is no capacity.
+    /// The text is no plan.
     #[error(
-        "{text:?} is no rehearsal capacity\nhint: use `none`, a number of examples such as `balanced:200`, or a size such as `balanced:512KiB`"
+        "{text:?} is no rehearsal memory\nhint: use `none` or POLICY:SIZE[:STORAGE] with reservoir, balanced, herding or recent, a number of examples or a size, and int8, i16 or f32: `balanced:200`, `herding:512KiB:int8`"
     )]
-    Capacity {
+    Plan {
         /// The offending text.
         text: String,
     },

@@ -1,77 +1,175 @@
 //! The rehearsal memory as bytes. Little-endian, without a checksum of its own:
 //! whoever embeds it brings one.
 //!
-//! `shown u64 | rows u32 | classes u32 | per class: seen u64, full u8,
-//! held u32, held x row u32 | rows x width x i16`
+//! `shown u64 | rows u32 | classes u32 | per class: seen u64, held u32,
+//! held x row u32 | rows x (group u64, time i64) | rows x row | policy`, a row
+//! as the storage has it, and of the policy:
+//!
+//! | policy | its own state |
+//! |---|---|
+//! | reservoir | removed and held `u64`, removed and not held `u64` |
+//! | balanced | `classes x full u8` |
+//! | herding | `classes x full u8`, `sums u8` (0 or 1), with sums `classes x width x i64` |
+//! | recent | `oldest u32` |
 
-use super::reservoir::ClassRows;
-use super::{Capacity, Rehearsal, RehearsalError};
+use super::balanced::Balanced;
+use super::held::ClassRows;
+use super::herding::sum_bound;
+use super::memory::Keeper;
+use super::{Capacity, Origin, Plan, Rehearsal, RehearsalError};
+
+/// More examples than anyone shows, few enough that sums of them fit an `i64`.
+const MAX_COUNT: u64 = 1 << 47;
 
 impl Rehearsal {
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
     pub fn save_into(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.shown.to_le_bytes());
         out.extend_from_slice(&(self.len() as u32).to_le_bytes());
-        out.extend_from_slice(&(self.classes.len() as u32).to_le_bytes());
-        for class in &self.classes {
+        out.extend_from_slice(&(self.classes() as u32).to_le_bytes());
+        for class in &self.held.classes {
             out.extend_from_slice(&class.seen.to_le_bytes());
-            out.push(u8::from(class.full));
             out.extend_from_slice(&(class.rows.len() as u32).to_le_bytes());
             out.extend(class.rows.iter().flat_map(|row| row.to_le_bytes()));
         }
-        out.extend(self.features.iter().flat_map(|q| q.to_le_bytes()));
+        for origin in self.held.arena.origins() {
+            out.extend_from_slice(&origin.group.to_le_bytes());
+            out.extend_from_slice(&origin.at_unix_ms.to_le_bytes());
+        }
+        out.extend_from_slice(self.held.arena.bytes());
+        match &self.keeper {
+            Keeper::Reservoir(reservoir) => {
+                out.extend_from_slice(&reservoir.removed_held.to_le_bytes());
+                out.extend_from_slice(&reservoir.removed_other.to_le_bytes());
+            }
+            Keeper::Balanced(balanced) => save_flags(balanced, out),
+            Keeper::Herding(herding) => {
+                save_flags(&herding.balanced, out);
+                out.push(u8::from(herding.sums.is_some()));
+                let sums = herding.sums.iter().flatten();
+                out.extend(sums.flat_map(|sum| sum.to_le_bytes()));
+            }
+            Keeper::Recent(recent) => out.extend_from_slice(&recent.oldest.to_le_bytes()),
+        }
     }
 
     /// Bytes that [`Self::save_into`] appends.
     pub fn saved_bytes(&self) -> usize {
-        16 + 13 * self.classes.len() + 4 * self.len() + 2 * self.features.len()
+        let classes = self.classes();
+        let policy = match &self.keeper {
+            Keeper::Reservoir(_) => 16,
+            Keeper::Balanced(_) => classes,
+            Keeper::Herding(_) => classes + 1 + self.sums_bytes(),
+            Keeper::Recent(_) => 4,
+        };
+        let rows = self.len() * (4 + Origin::BYTES) + self.held.arena.bytes().len();
+        16 + 12 * classes + rows + policy
     }
 
     /// The memory that [`Self::save_into`] wrote, under the same arguments as
     /// [`Self::new`].
     ///
     /// # Errors
-    /// [`RehearsalError::Damaged`] for bytes that no memory of this capacity and
+    /// [`RehearsalError::Damaged`] for bytes that no memory of this plan and
     /// width writes, and what [`Self::new`] refuses.
     pub fn load(
-        capacity: Capacity,
+        plan: impl Into<Plan>,
         width: usize,
         seed: u64,
         bytes: &[u8],
     ) -> Result<Self, RehearsalError> {
-        let mut memory = Self::new(capacity, width, seed)?;
-        let mut rest = bytes;
-        memory.shown = u64::from_le_bytes(take(&mut rest)?);
-        let rows = u32::from_le_bytes(take(&mut rest)?) as usize;
-        let classes = u32::from_le_bytes(take(&mut rest)?);
+        let mut memory = Self::new(plan, width, seed)?;
+        let rest = &mut &bytes[..];
+        memory.shown = take_count(rest)?;
+        let rows = u32::from_le_bytes(take(rest)?) as usize;
+        let classes = u32::from_le_bytes(take(rest)?) as usize;
         // Bounds what the counts may allocate by what is there.
-        if rows > memory.limit || rows > rest.len() / 2 {
-            return Err(damaged("more rows than it can hold"));
+        if rows > rest.len() / Origin::BYTES || classes > rest.len() / 12 {
+            return Err(damaged("cut short"));
         }
         let mut taken = vec![false; rows];
         for _ in 0..classes {
-            let class = take_class(&mut rest, &mut taken)?;
-            memory.classes.push(class);
+            let class = take_class(rest, &mut taken)?;
+            memory.held.classes.push(class);
         }
         if taken.contains(&false) {
             return Err(damaged("a row without a class"));
         }
-        if Some(rest.len()) != rows.checked_mul(width).and_then(|n| n.checked_mul(2)) {
-            return Err(damaged("wrong length"));
+        let seen = memory.held.classes.iter().map(|class| class.seen);
+        if seen.fold(0, u64::saturating_add) > memory.shown {
+            return Err(damaged("more examples of classes than were shown"));
         }
-        let (values, _) = rest.as_chunks::<2>();
-        memory.features = values.iter().map(|&q| i16::from_le_bytes(q)).collect();
+        memory.take_rows(rest, rows)?;
+        memory.take_policy(rest)?;
+        if !rest.is_empty() {
+            return Err(damaged("bytes left over"));
+        }
+        if rows > memory.capacity() {
+            return Err(damaged("more rows than it can hold"));
+        }
         Ok(memory)
+    }
+
+    fn take_rows(&mut self, rest: &mut &[u8], rows: usize) -> Result<(), RehearsalError> {
+        let mut origins = Vec::with_capacity(rows);
+        for _ in 0..rows {
+            origins.push(Origin {
+                group: u64::from_le_bytes(take(rest)?),
+                at_unix_ms: i64::from_le_bytes(take(rest)?),
+            });
+        }
+        let bytes = rows.checked_mul(self.plan().storage.row_bytes(self.width));
+        let bytes = bytes.and_then(|bytes| rest.split_at_checked(bytes));
+        let (bytes, tail) = bytes.ok_or(damaged("cut short"))?;
+        *rest = tail;
+        match self.held.arena.restore(bytes, origins) {
+            true => Ok(()),
+            false => Err(damaged("a row that its storage does not write")),
+        }
+    }
+
+    fn take_policy(&mut self, rest: &mut &[u8]) -> Result<(), RehearsalError> {
+        let (classes, rows) = (self.classes(), self.len());
+        let (limit, seen) = (self.capacity(), self.held.seen());
+        match &mut self.keeper {
+            Keeper::Reservoir(reservoir) => {
+                reservoir.removed_held = take_count(rest)?;
+                reservoir.removed_other = take_count(rest)?;
+                if !reservoir.explains(rows, seen, limit) {
+                    return Err(damaged("counts that do not explain the rows"));
+                }
+            }
+            Keeper::Balanced(balanced) => balanced.full = take_flags(rest, classes)?,
+            Keeper::Herding(herding) => {
+                herding.balanced.full = take_flags(rest, classes)?;
+                herding.sums = match take_flag(rest)? {
+                    true => Some(take_sums(rest, &self.held.classes, self.width)?),
+                    false => None,
+                };
+                let has_sums = herding.sums.is_some();
+                let limited = matches!(self.plan().capacity, Capacity::Bytes(_));
+                if (has_sums && !self.has_room_for_sums(classes)) || (!has_sums && !limited) {
+                    return Err(damaged("sums that the limit does not explain"));
+                }
+            }
+            Keeper::Recent(recent) => {
+                recent.oldest = u32::from_le_bytes(take(rest)?);
+                let oldest = recent.oldest as usize;
+                if oldest > 0 && (rows < limit || oldest >= rows) {
+                    return Err(damaged("an oldest row that is none"));
+                }
+            }
+        }
+        Ok(())
     }
 }
 
+fn save_flags(balanced: &Balanced, out: &mut Vec<u8>) {
+    out.extend(balanced.full.iter().map(|&full| u8::from(full)));
+}
+
 fn take_class(rest: &mut &[u8], taken: &mut [bool]) -> Result<ClassRows, RehearsalError> {
-    let seen = u64::from_le_bytes(take(rest)?);
-    let full = match take::<1>(rest)? {
-        [0] => false,
-        [1] => true,
-        _ => return Err(damaged("a flag that is neither 0 nor 1")),
-    };
+    let seen = take_count(rest)?;
     let held = u32::from_le_bytes(take(rest)?);
     if u64::from(held) > seen {
         return Err(damaged("a class that holds more than it has seen"));
@@ -85,7 +183,45 @@ fn take_class(rest: &mut &[u8], taken: &mut [bool]) -> Result<ClassRows, Rehears
         }
         rows.push(row);
     }
-    Ok(ClassRows { seen, full, rows })
+    Ok(ClassRows { seen, rows })
+}
+
+fn take_sums(
+    rest: &mut &[u8],
+    classes: &[ClassRows],
+    width: usize,
+) -> Result<Vec<i64>, RehearsalError> {
+    let mut sums = Vec::new();
+    for class in classes {
+        let most = sum_bound(class.seen);
+        for _ in 0..width {
+            let sum = i64::from_le_bytes(take(rest)?);
+            if sum.unsigned_abs() > most {
+                return Err(damaged("a sum beyond what was seen"));
+            }
+            sums.push(sum);
+        }
+    }
+    Ok(sums)
+}
+
+fn take_flags(rest: &mut &[u8], flags: usize) -> Result<Vec<bool>, RehearsalError> {
+    (0..flags).map(|_| take_flag(rest)).collect()
+}
+
+fn take_flag(rest: &mut &[u8]) -> Result<bool, RehearsalError> {
+    match take::<1>(rest)? {
+        [0] => Ok(false),
+        [1] => Ok(true),
+        _ => Err(damaged("a flag that is neither 0 nor 1")),
+    }
+}
+
+fn take_count(rest: &mut &[u8]) -> Result<u64, RehearsalError> {
+    match u64::from_le_bytes(take(rest)?) {
+        count if count > MAX_COUNT => Err(damaged("a count beyond all reason")),
+        count => Ok(count),
+    }
 }
 
 fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RehearsalError> {
@@ -96,56 +232,4 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], RehearsalError> {
 
 fn damaged(what: &'static str) -> RehearsalError {
     RehearsalError::Damaged { what }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use proptest::prelude::*;
-
-    fn filled() -> Rehearsal {
-        let mut memory = Rehearsal::new(Capacity::Examples(7), 3, 1).unwrap();
-        for i in 0..40_i16 {
-            let class = (i as usize * 7) % 5;
-            memory.insert(&[i, i + 1, -i], class).unwrap();
-        }
-        memory.remove_class(2);
-        memory
-    }
-
-    #[test]
-    fn a_loaded_memory_goes_on_exactly_like_the_saved_one() {
-        let mut memory = filled();
-        let mut bytes = Vec::new();
-        memory.save_into(&mut bytes);
-        assert_eq!(bytes.len(), memory.saved_bytes());
-        let mut loaded = Rehearsal::load(Capacity::Examples(7), 3, 1, &bytes).unwrap();
-        assert_eq!(loaded, memory);
-        for i in 0..100 {
-            memory.insert(&[i, 0, 0], i as usize % 6).unwrap();
-            loaded.insert(&[i, 0, 0], i as usize % 6).unwrap();
-        }
-        assert_eq!(loaded, memory);
-    }
-
-    proptest! {
-        #[test]
-        fn damaged_bytes_never_panic(at in 0_usize..200, value: u8, cut in 0_usize..200) {
-            let mut bytes = Vec::new();
-            filled().save_into(&mut bytes);
-            let at = at % bytes.len();
-            bytes[at] = value;
-            let load = |bytes: &[u8]| Rehearsal::load(Capacity::Examples(7), 3, 1, bytes);
-            if let Ok(mut loaded) = load(&bytes) {
-                // What loads is a valid memory, whatever it remembers.
-                let mut again = Vec::new();
-                loaded.save_into(&mut again);
-                prop_assert_eq!(&again, &bytes);
-                for i in 0..30 {
-                    loaded.insert(&[i, i, i], i as usize % 4).unwrap();
-                }
-            }
-            prop_assert!(load(&bytes[..cut.min(bytes.len() - 1)]).is_err());
-        }
-    }
 }

@@ -19,7 +19,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags, TransactionBehavior};
 
 pub use error::StoreError;
-pub use operation::{Operation, OperationId, OperationKind, Taught};
+pub use operation::{Operation, OperationId, OperationKind, Selection, Taught};
 
 /// The file inside a learner's folder.
 const FILE_NAME: &str = "learner.sqlite";
@@ -155,6 +155,15 @@ impl Store {
     /// [`StoreError::Database`].
     pub fn taught(&self, clip_sha256: &[u8; 32]) -> Result<Option<Taught>, StoreError> {
         operation::taught(&self.db, clip_sha256).map_err(|e| self.database(e))
+    }
+
+    /// The last teaching of every selected clip that was not taken back, in the
+    /// order of teaching.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn standing(&self, which: &Selection) -> Result<Vec<Operation>, StoreError> {
+        operation::standing(&self.db, which).map_err(|e| self.database(e))
     }
 
     /// The median length of the taught clips, in microseconds.

@@ -118,6 +118,49 @@ pub(super) fn taught(db: &Connection, clip: &[u8; 32]) -> rusqlite::Result<Optio
     Ok(last.flatten())
 }
 
+/// Which of the clips that are taught at the moment; all that is given must
+/// hold.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Selection {
+    /// Taught as this.
+    pub label: Option<String>,
+    /// The first lower-case hex digits of the clip's sha256.
+    pub clip: Option<String>,
+    /// Where the clip came from: the very name, a folder above it, or a pattern
+    /// with `*` and `?`.
+    pub source: Option<String>,
+    /// Taught then or later, in milliseconds of Unix time.
+    pub since_unix_ms: Option<i64>,
+}
+
+/// The last teaching of every selected clip that was not taken back, in the
+/// order of teaching.
+pub(super) fn standing(db: &Connection, which: &Selection) -> rusqlite::Result<Vec<Operation>> {
+    let mut statement = db.prepare_cached(
+        "SELECT id, kind, label, features, clip_sha256, clip_micros, source, taught_unix_ms
+         FROM operations
+         WHERE kind = 'learn'
+         AND id IN (SELECT max(id) FROM operations GROUP BY clip_sha256)
+         AND (:label IS NULL OR label = :label)
+         AND (:clip IS NULL OR substr(lower(hex(clip_sha256)), 1, length(:clip)) = :clip)
+         AND (:source IS NULL OR source = :source OR source GLOB :source
+              OR substr(source, 1, length(:source) + 1) = rtrim(:source, '/') || '/'
+              OR substr(source, 1, length(:source)) = rtrim(:source, '/') || '/')
+         AND (:since IS NULL OR taught_unix_ms >= :since)
+         ORDER BY id",
+    )?;
+    let rows = statement.query_map(
+        named_params! {
+            ":label": which.label,
+            ":clip": which.clip,
+            ":source": which.source,
+            ":since": which.since_unix_ms,
+        },
+        operation,
+    )?;
+    rows.collect()
+}
+
 pub(super) fn median_clip_micros(db: &Connection) -> rusqlite::Result<Option<u64>> {
     let median: Option<i64> = db
         .query_row(

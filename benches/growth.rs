@@ -1,0 +1,146 @@
+//! What learning, predicting and predicting right after learning cost as examples
+//! accumulate, as CSV.
+//!
+//! `cargo bench --bench growth [-- MOST]`; MOST examples, 10^5 unless said, at 50
+//! classes. Durations are microseconds of wall-clock time, one call each, over the
+//! last 200 (400 for learning) examples before each power of ten. `after` is
+//! `predict_now` straight after `learn_one`, with a thread that solves beside it as
+//! `afield listen` has; `lag` is by how many examples those answers lagged at most.
+
+use std::sync::mpsc::channel;
+use std::time::Instant;
+
+use afield::head::{HeadKind, Job};
+use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::signal::Label;
+
+const CLASSES: usize = 50;
+const TIMED: usize = 200;
+
+fn main() {
+    // `cargo bench` adds a flag of its own.
+    let most = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
+    let most: usize = most.unwrap_or(100_000);
+    println!(
+        "head,features,examples,learn_p50,learn_p95,predict_p50,predict_p95,after_p50,after_p95,after_max,lag,state_bytes"
+    );
+    for (head, width) in [
+        (HeadKind::Ncm, 96),
+        (HeadKind::Lda, 96),
+        (HeadKind::Ridge, 96),
+        (HeadKind::Linear, 96),
+        (HeadKind::Ncm, 1024),
+        (HeadKind::Lda, 1024),
+        (HeadKind::Ridge, 1024),
+        (HeadKind::Linear, 1024),
+    ] {
+        grow(head, width, most);
+    }
+}
+
+fn grow(head: HeadKind, width: usize, most: usize) {
+    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
+    let settings = Settings {
+        head,
+        ..Settings::default()
+    };
+    let mut learner = contract
+        .and_then(|contract| Learner::new(contract, settings))
+        .expect("a plain learner");
+    let labels: Vec<Label> = (0..CLASSES)
+        .map(|class| Label::new(format!("class {class}")).expect("a plain label"))
+        .collect();
+    let mut at = 0;
+    let mut next = || {
+        at += 1;
+        (example(width, at), at % CLASSES)
+    };
+    let mut learn = |learner: &mut Learner| {
+        let (example, class) = next();
+        let begin = Instant::now();
+        learner.learn_one(&example, &labels[class]).expect("learns");
+        micros(begin)
+    };
+    let mut seen = 0;
+    let mut goal = 100;
+    while goal <= most {
+        // Half of the examples before the goal where there are not twice 200.
+        let pairs = TIMED.min((goal - seen) / 3);
+        let mut learned = Vec::new();
+        for left in (pairs..goal - seen).rev() {
+            let took = learn(&mut learner);
+            if left < pairs + 2 * TIMED {
+                learned.push(took);
+            }
+        }
+        learner.solve();
+        let mut predicted = Vec::new();
+        for i in 0..TIMED {
+            let probe = example(width, usize::MAX / 2 - i);
+            let begin = Instant::now();
+            learner.predict_one(&probe).expect("predicts");
+            predicted.push(micros(begin));
+        }
+        let (jobs, todo) = channel::<Job>();
+        let (done, solutions) = channel();
+        let (mut after, mut most_lag) = (Vec::new(), 0);
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for job in todo {
+                    done.send(job.run()).ok();
+                }
+            });
+            let mut busy = false;
+            for i in 0..pairs {
+                learn(&mut learner);
+                while let Ok(solution) = solutions.try_recv() {
+                    learner.adopt(solution);
+                    busy = false;
+                }
+                if !busy && let Some(job) = learner.job() {
+                    busy = jobs.send(job).is_ok();
+                }
+                let probe = example(width, usize::MAX / 3 - i);
+                let begin = Instant::now();
+                let (_, lag) = learner.predict_now(&probe).expect("predicts");
+                after.push(micros(begin));
+                most_lag = lag.max(most_lag);
+            }
+            drop(jobs);
+        });
+        seen = goal;
+        let (learned, predicted, after) = (sorted(learned), sorted(predicted), sorted(after));
+        let of = |sorted: &[f64], share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];
+        println!(
+            "{head},{width},{goal},{:.2},{:.2},{:.2},{:.2},{:.2},{:.2},{:.2},{most_lag},{}",
+            of(&learned, 0.5),
+            of(&learned, 0.95),
+            of(&predicted, 0.5),
+            of(&predicted, 0.95),
+            of(&after, 0.5),
+            of(&after, 0.95),
+            of(&after, 1.0),
+            learner.state_bytes()
+        );
+        goal *= 10;
+    }
+}
+
+fn micros(begin: Instant) -> f64 {
+    begin.elapsed().as_nanos() as f64 / 1e3
+}
+
+fn sorted(mut values: Vec<f64>) -> Vec<f64> {
+    values.sort_by(f64::total_cmp);
+    values
+}
+
+/// Dense features around the place of their class.
+fn example(width: usize, i: usize) -> Example {
+    let value = |j: usize| {
+        let mixed = ((i.wrapping_mul(65_537) + j) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let place = ((i % CLASSES * 31 + j * 17) % 13) as i16 * 200;
+        (((mixed >> 48) as i16 / 8) + place) | 1
+    };
+    Example::from_fixed((0..width).map(value).collect())
+}

@@ -1,0 +1,186 @@
+//! A random projection of integers that loses no bit.
+
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
+
+use super::Statistic;
+
+/// `max(0, H D x)` over 16-bit integers: random signs `D`, a Walsh-Hadamard
+/// transform `H`, a random choice of its rows, and a rectifier.
+///
+/// The features of RanPAC (McDonnell et al. 2023) with the structured projection
+/// of Ailon & Chazelle 2009 instead of a dense Gaussian one: `width log d`
+/// additions instead of `width d` multiplications, no matrix to keep, and
+/// integers throughout, so that the result is the same on every machine. Where
+/// more features are wanted than a transform has rows, there are several with
+/// signs of their own.
+#[derive(Debug, Clone)]
+pub(super) struct Projection {
+    inputs: usize,
+    /// Length of a transform, a power of two.
+    block: usize,
+    /// Bits by which each input is shifted to stand in one common unit.
+    aligned: Vec<u8>,
+    /// Whether an input is negated, `[blocks, inputs]`.
+    negated: Vec<bool>,
+    /// For every feature the row of the concatenated transforms.
+    rows: Vec<u32>,
+    /// Bits dropped from a transformed value.
+    shift: u32,
+}
+
+/// The widest gap between the scales of two inputs that is kept apart: 2^24,
+/// beyond which the smaller one is below the other's resolution anyway.
+const MAX_ALIGNMENT: u32 = 24;
+
+impl Projection {
+    /// A projection to `width` features, drawn by `seed`; one unit of input `i`
+    /// is worth `steps[i]`, all powers of two.
+    pub(super) fn new(steps: &[f32], width: usize, seed: u64) -> Self {
+        let inputs = steps.len();
+        let block = inputs.next_power_of_two();
+        let finest = steps.iter().copied().fold(f32::INFINITY, f32::min);
+        let aligned: Vec<u8> = steps
+            .iter()
+            .map(|step| ((step / finest).log2().round() as u32).min(MAX_ALIGNMENT) as u8)
+            .collect();
+        // A vector of random full-scale inputs has about this length, and every
+        // transformed value its order of magnitude.
+        let squares: f64 = aligned.iter().map(|&a| 4_f64.powi(a.into())).sum();
+        let shift = (0..48).find(|&s| 4_f64.powi(s) >= squares).unwrap_or(48) as u32;
+        let mut random = ChaCha8Rng::seed_from_u64(seed);
+        let (mut negated, mut rows) = (Vec::new(), Vec::with_capacity(width));
+        while rows.len() < width {
+            negated.extend((0..inputs).map(|_| random.next_u32() & 1 == 1));
+            // Fisher and Yates over the rows of this transform.
+            let mut order: Vec<u32> = (0..block as u32).collect();
+            let wanted = block.min(width - rows.len());
+            for i in 0..wanted {
+                let left = (block - i) as u64;
+                let pick = (u128::from(random.next_u64()) * u128::from(left)) >> 64;
+                order.swap(i, i + pick as usize);
+            }
+            let offset = (negated.len() / inputs - 1) * block;
+            rows.extend(order[..wanted].iter().map(|row| offset as u32 + row));
+        }
+        Self {
+            inputs,
+            block,
+            aligned,
+            negated,
+            rows,
+            shift,
+        }
+    }
+
+    pub(super) fn inputs(&self) -> usize {
+        self.inputs
+    }
+
+    /// Overwrites `out` with the features of `x`, `x.len() == inputs`.
+    pub(super) fn apply_into(&self, x: &[i16], scratch: &mut Vec<i64>, out: &mut Vec<i16>) {
+        scratch.clear();
+        for negated in self.negated.chunks_exact(self.inputs) {
+            let start = scratch.len();
+            let signed = x.iter().zip(negated).zip(&self.aligned);
+            // |x| < 2^16 and 24 bits of alignment: a block of 2^16 sums to 2^56.
+            scratch.extend(signed.map(|((&x, &negated), &shift)| {
+                let x = i64::from(x) << shift;
+                if negated { -x } else { x }
+            }));
+            scratch.resize(start + self.block, 0);
+            hadamard(&mut scratch[start..]);
+        }
+        let half = (1_i64 << self.shift) >> 1;
+        let feature = |&row: &u32| {
+            let rounded = (scratch[row as usize] + half) >> self.shift;
+            rounded.clamp(0, i64::from(Self::LARGEST)) as i16
+        };
+        out.clear();
+        out.extend(self.rows.iter().map(feature));
+    }
+
+    const LARGEST: i16 = i16::MAX;
+}
+
+/// The unnormalised Walsh-Hadamard transform of a power of two of values.
+fn hadamard(values: &mut [i64]) {
+    let mut half = 1;
+    while half < values.len() {
+        for pair in values.chunks_exact_mut(2 * half) {
+            let (low, high) = pair.split_at_mut(half);
+            for (a, b) in low.iter_mut().zip(high) {
+                (*a, *b) = (*a + *b, *a - *b);
+            }
+        }
+        half *= 2;
+    }
+}
+
+/// The mean square of a feature, which a statistic of projections knows.
+pub(super) fn mean_square(statistic: &Statistic) -> f64 {
+    let squares: f64 = statistic.squares().map(|square| square as f64).sum();
+    squares / (statistic.total().max(1) * statistic.width() as u64) as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_transform_is_its_own_inverse_up_to_length() {
+        let mut values: Vec<i64> = (0..16).map(|i| i * i - 40).collect();
+        let before = values.clone();
+        hadamard(&mut values);
+        assert_eq!(values[0], before.iter().sum::<i64>());
+        hadamard(&mut values);
+        assert!(values.iter().zip(before).all(|(v, b)| *v == 16 * b));
+    }
+
+    #[test]
+    fn features_are_rectified_projections_that_keep_their_range() {
+        let projection = Projection::new(&[0.5; 100], 300, 7);
+        assert_eq!((projection.rows.len(), projection.block), (300, 128));
+        let x: Vec<i16> = (0..100).map(|i| (i * 7919 % 30_011) as i16).collect();
+        let (mut scratch, mut out) = (Vec::new(), Vec::new());
+        projection.apply_into(&x, &mut scratch, &mut out);
+        let zeros = out.iter().filter(|&&h| h == 0).count();
+        assert!((90..210).contains(&zeros), "{zeros} of 300 are cut off");
+        let most = out.iter().copied().max().unwrap();
+        assert!((10_000..i16::MAX).contains(&most), "{most}");
+        let mut again = Vec::new();
+        Projection::new(&[0.5; 100], 300, 7).apply_into(&x, &mut scratch, &mut again);
+        assert_eq!(out, again);
+        Projection::new(&[0.5; 100], 300, 8).apply_into(&x, &mut scratch, &mut again);
+        assert_ne!(out, again);
+        // The rows of one transform are taken at most once each.
+        let mut rows = projection.rows.clone();
+        rows.sort_unstable();
+        rows.dedup();
+        assert_eq!(rows.len(), 300);
+    }
+
+    #[test]
+    fn inputs_of_unlike_scale_stand_in_one_unit() {
+        // The same real vector, once on one grid, once on two.
+        let even = Projection::new(&[0.25; 8], 16, 3);
+        let uneven = Projection::new(&[0.25, 0.25, 0.25, 0.25, 1.0, 1.0, 1.0, 1.0], 16, 3);
+        let (mut a, mut b, mut scratch) = (Vec::new(), Vec::new(), Vec::new());
+        even.apply_into(&[80, -40, 8, 400, 400, 80, -240, 4], &mut scratch, &mut a);
+        uneven.apply_into(&[80, -40, 8, 400, 100, 20, -60, 1], &mut scratch, &mut b);
+        let scale = 1 << (uneven.shift - even.shift);
+        assert!(
+            (a.iter().zip(&b)).all(|(a, b)| (i32::from(*a) - i32::from(*b) * scale).abs() <= scale)
+        );
+    }
+
+    #[test]
+    fn extreme_inputs_and_scales_do_not_overflow() {
+        let mut steps = vec![1e-20_f32; 3000];
+        steps[17] = 1e20;
+        let projection = Projection::new(&steps, 2000, 0);
+        let (mut scratch, mut out) = (Vec::new(), Vec::new());
+        projection.apply_into(&[i16::MIN; 3000], &mut scratch, &mut out);
+        assert_eq!(out.len(), 2000);
+    }
+}

@@ -1,0 +1,348 @@
+//! The examples whose mean is the class's mean.
+
+use rand_chacha::ChaCha8Rng;
+
+use super::balanced::Balanced;
+use super::held::{ClassRows, Held, Shown};
+
+/// Herding (iCaRL, Rebuffi et al. 2017) one example at a time: where iCaRL
+/// chooses from all examples of a class, which a stream does not have, this
+/// lets go, of those held and the new one, the example without which the mean
+/// of the rest lies nearest to the mean of everything shown.
+///
+/// That mean comes from sums in `i64`: exact, whatever the order, and removing
+/// an example is subtraction. Comparing distances is floating point in a fixed
+/// order; ties go to the first. No randomness.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(super) struct Herding {
+    /// Sum of the features of everything shown, less what was removed again:
+    /// `[classes, width]`. `None` once the limit had no room for it.
+    pub(super) sums: Option<Vec<i64>>,
+    /// Takes over when there are no sums.
+    pub(super) balanced: Balanced,
+    scratch: Scratch,
+}
+
+/// Kept to spare allocations; no part of the state.
+#[derive(Debug, Clone, Default)]
+struct Scratch {
+    /// The new example as it would be stored.
+    stored: Vec<u8>,
+    row: Vec<i16>,
+    excess: Vec<f64>,
+}
+
+impl PartialEq for Scratch {
+    fn eq(&self, _: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Scratch {}
+
+impl Herding {
+    pub(super) fn new() -> Self {
+        Self {
+            sums: Some(Vec::new()),
+            ..Self::default()
+        }
+    }
+
+    /// The sum of one class.
+    pub(super) fn sum(&self, class: usize, width: usize) -> Option<&[i64]> {
+        self.sums.as_ref()?.chunks_exact(width).nth(class)
+    }
+
+    pub(super) fn count(&mut self, shown: Shown<'_>) {
+        self.accumulate(shown.features, shown.class, 1);
+    }
+
+    pub(super) fn uncount(&mut self, features: &[i16], class: usize) {
+        self.accumulate(features, class, -1);
+    }
+
+    fn accumulate(&mut self, features: &[i16], class: usize, sign: i64) {
+        let sums = self.sums.iter_mut().flatten();
+        for (sum, &x) in sums.skip(class * features.len()).zip(features) {
+            *sum += sign * i64::from(x);
+        }
+    }
+
+    pub(super) fn remove_class(&mut self, class: usize, width: usize) {
+        if let Some(sums) = &mut self.sums {
+            sums.drain(class * width..(class + 1) * width);
+            sums.shrink_to_fit();
+        }
+    }
+
+    /// Makes room where the memory holds more than `limit`, because a new class
+    /// brought its sum.
+    pub(super) fn shrink(&mut self, held: &mut Held, limit: usize, width: usize) {
+        while held.len() > limit {
+            let class = largest(held);
+            let slot = self.spared(held, class, None, width);
+            held.free(class, slot);
+        }
+        held.arena.shrink_to(limit);
+    }
+
+    pub(super) fn insert(
+        &mut self,
+        held: &mut Held,
+        limit: usize,
+        shown: Shown<'_>,
+        random: &mut ChaCha8Rng,
+    ) {
+        if self.sums.is_none() {
+            return self.balanced.insert(held, limit, shown, random);
+        }
+        if held.len() < limit {
+            return held.push(shown, limit);
+        }
+        self.balanced.mark_full(held);
+        let (own, width) = (held.classes[shown.class].rows.len(), shown.features.len());
+        // A class one short of the largest has its share already: taking from
+        // another would only pass the odd row around.
+        if own == 0 || own + 1 < held.most() {
+            let class = largest(held);
+            let slot = self.spared(held, class, None, width);
+            held.replace(class, slot, shown);
+        } else {
+            let slot = self.spared(held, shown.class, Some(shown.features), width);
+            if slot < own {
+                held.replace(shown.class, slot, shown);
+            }
+        }
+    }
+
+    /// Which row of a class can best be spared, the new one being the last.
+    ///
+    /// With `t` the sum of the `m + 1` candidates and `mean` the class's, what
+    /// is left without `x` has the squared distance `|(t - x) / m - mean|^2`.
+    /// Times `m^2` and without what is the same for all, that is
+    /// `|x|^2 - 2 x (t - m mean)`.
+    fn spared(&mut self, held: &Held, class: usize, new: Option<&[i16]>, width: usize) -> usize {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let Scratch {
+            stored,
+            row,
+            excess,
+        } = &mut scratch;
+        if let Some(new) = new {
+            held.arena.encode_into(new, stored);
+        }
+        let ClassRows { seen, rows } = &held.classes[class];
+        let candidates = rows.len() + usize::from(new.is_some());
+        // Read twice rather than kept: a class may be the whole memory.
+        let read = |slot: usize, row: &mut Vec<i16>| {
+            row.clear();
+            match rows.get(slot) {
+                Some(&at) => held.arena.read_into(at, row),
+                // As it would be read again.
+                None => held.arena.storage().decode_into(stored, row),
+            }
+        };
+        excess.clear();
+        excess.resize(width, 0.0);
+        for slot in 0..candidates {
+            read(slot, row);
+            for (excess, &x) in excess.iter_mut().zip(&*row) {
+                *excess += f64::from(x);
+            }
+        }
+        let share = candidates.saturating_sub(1) as f64 / (*seen).max(1) as f64;
+        let sum = self.sum(class, width).unwrap_or(&[]);
+        for (excess, &sum) in excess.iter_mut().zip(sum) {
+            *excess -= share * sum as f64;
+        }
+        let mut best = (f64::INFINITY, 0);
+        for slot in 0..candidates {
+            read(slot, row);
+            let cost = cost(row, excess);
+            if cost < best.0 {
+                best = (cost, slot);
+            }
+        }
+        self.scratch = scratch;
+        best.1
+    }
+}
+
+/// `|x|^2 - 2 x excess`, in four sums that the processor can work on at once.
+fn cost(x: &[i16], excess: &[f64]) -> f64 {
+    let term = |x: i16, excess: f64| f64::from(x) * (f64::from(x) - 2.0 * excess);
+    let mut sums = [0.0; 4];
+    let (fours, rest) = x.as_chunks::<4>();
+    let (excess_fours, excess_rest) = excess.as_chunks::<4>();
+    for (x, excess) in fours.iter().zip(excess_fours) {
+        for lane in 0..4 {
+            sums[lane] += term(x[lane], excess[lane]);
+        }
+    }
+    let tail: f64 = (rest.iter().zip(excess_rest))
+        .map(|(&x, &excess)| term(x, excess))
+        .sum();
+    (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
+}
+
+/// What `seen` features can add up to.
+pub(super) fn sum_bound(seen: u64) -> u64 {
+    seen.saturating_mul(1 << 15)
+}
+
+fn largest(held: &Held) -> usize {
+    let most = held.most();
+    let found = held.classes.iter().position(|c| c.rows.len() == most);
+    found.unwrap_or(0)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use crate::rehearsal::tests::{at, of, plan, saved};
+    use crate::rehearsal::{Capacity, Origin, Plan, Policy, Rehearsal, Storage};
+
+    proptest! {
+        #[test]
+        fn herding_keeps_exact_sums_through_removal(
+            steps in proptest::collection::vec((0_usize..3, any::<i16>(), any::<i16>()), 1..60),
+            removed in proptest::collection::vec(any::<prop::sample::Index>(), 0..20),
+        ) {
+            let mut memory = Rehearsal::new("herding:6".parse::<Plan>().unwrap(), 2, 0).unwrap();
+            let mut left = steps;
+            for &(class, x, y) in &left {
+                memory.insert(&[x, y], class, Origin::default()).unwrap();
+            }
+            for index in removed {
+                if !left.is_empty() {
+                    let (class, x, y) = left.swap_remove(index.index(left.len()));
+                    memory.remove(&[x, y], class).unwrap();
+                }
+            }
+            for (class, statistics) in memory.statistics().classes.iter().enumerate() {
+                let of_class = || left.iter().filter(|(c, ..)| *c == class);
+                prop_assert_eq!(statistics.seen, of_class().count() as u64);
+                let total = |of: fn(&(usize, i16, i16)) -> i16| {
+                    of_class().map(|x| i64::from(of(x))).sum::<i64>() as f64
+                };
+                if let Some(length) = statistics.mean_length {
+                    let wanted = total(|x| x.1).hypot(total(|x| x.2)) / statistics.seen as f64;
+                    prop_assert!((length - wanted).abs() <= 1e-9 * wanted.max(1.0));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn herding_is_balanced_to_one_row_in_any_order() {
+        let mut memory = of(Policy::Herding, 31, 0);
+        for i in 0..5000_usize {
+            // Class 0 comes half of the time, class 6 seldom.
+            let class = (i.wrapping_mul(0x9e37_79b9) >> 7).leading_zeros() as usize % 7;
+            memory
+                .insert(&[(i * 37 % 997) as i16], class, at(1))
+                .unwrap();
+        }
+        let held: Vec<usize> = (0..7).map(|class| memory.held(class)).collect();
+        assert_eq!(held.iter().sum::<usize>(), 31);
+        let seen: Vec<u64> = (0..7).map(|class| memory.seen(class)).collect();
+        assert!(
+            held.iter()
+                .zip(&seen)
+                .all(|(&h, &s)| (4..=5).contains(&h) || h as u64 == s),
+            "{held:?} of {seen:?}"
+        );
+    }
+
+    /// Skewed, correlated features, as embeddings are after a rectifier.
+    fn skewed(class: usize, i: usize) -> Vec<i16> {
+        let noise = |j: usize| {
+            // SplitMix64.
+            let mut mixed = ((class * 7919 + i) * 1009 + j) as u64;
+            for factor in [0x9e37_79b9_7f4a_7c15, 0xbf58_476d_1ce4_e5b9_u64] {
+                mixed = (mixed ^ (mixed >> 30)).wrapping_mul(factor);
+            }
+            mixed ^= mixed >> 31;
+            (mixed >> 40) as f64 / (1 << 24) as f64
+        };
+        (0..32)
+            .map(|j| {
+                (3000.0 * (noise(j) * noise(100 + j / 4)) * (1 + (j + class) % 3) as f64) as i16
+            })
+            .collect()
+    }
+
+    #[test]
+    fn herding_is_nearer_to_the_class_mean_than_a_random_sample() {
+        let (classes, per_class) = (4, 300);
+        let shown = |policy, seed| {
+            let plan = plan(policy, Capacity::Examples(40), Storage::Int8);
+            let mut memory = Rehearsal::new(plan, 32, seed).unwrap();
+            for class in 0..classes {
+                for i in 0..per_class {
+                    memory.insert(&skewed(class, i), class, at(1)).unwrap();
+                }
+            }
+            memory
+        };
+        // By hand, so that it is not the policy's own word.
+        let distance = |memory: &Rehearsal, class: usize| {
+            let mean = |rows: &mut dyn Iterator<Item = Vec<i16>>| {
+                let (mut sums, mut n) = ([0.0; 32], 0.0);
+                for row in rows {
+                    n += 1.0;
+                    (sums.iter_mut().zip(row)).for_each(|(sum, x)| *sum += f64::from(x));
+                }
+                sums.map(|sum| sum / n)
+            };
+            let held = mean(&mut memory.examples(class));
+            let all = mean(&mut (0..per_class).map(|i| skewed(class, i)));
+            let squares = held.iter().zip(&all).map(|(a, b)| (a - b).powi(2));
+            squares.sum::<f64>().sqrt()
+        };
+        let herding = shown(Policy::Herding, 0);
+        assert_eq!(
+            saved(&herding)[24..],
+            saved(&shown(Policy::Herding, 9))[24..]
+        );
+        for class in 0..classes {
+            let ours = distance(&herding, class);
+            let told = herding.statistics().classes[class].mean_distance.unwrap();
+            assert!((ours - told).abs() < 1e-6, "{ours} {told}");
+            let random: Vec<f64> = (0..20)
+                .map(|seed| distance(&shown(Policy::Balanced, seed), class))
+                .collect();
+            let best = random.iter().copied().fold(f64::INFINITY, f64::min);
+            let mean = random.iter().sum::<f64>() / random.len() as f64;
+            assert!(
+                ours < best && 2.0 * ours < mean,
+                "{ours} against {random:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn herding_without_room_for_sums_goes_on_as_balanced() {
+        let plan: Plan = "herding:1000B:int8".parse().unwrap();
+        let mut memory = Rehearsal::new(plan, 10, 0).unwrap();
+        let mut herds = Vec::new();
+        for class in 0..8 {
+            for i in 0..50 {
+                memory.insert(&[i; 10], class, at(1)).unwrap();
+            }
+            herds.push(memory.statistics().herds.unwrap());
+        }
+        // 6 x 80 B are less than half of 1000, 7 x 80 B are not.
+        assert_eq!(herds, [true, true, true, true, true, true, false, false]);
+        assert_eq!((memory.len(), memory.sums_bytes()), (1000 / 32, 0));
+        // What made room for sums is gone; the room goes to the classes after them.
+        let held: Vec<usize> = (0..8).map(|class| memory.held(class)).collect();
+        assert!(held.iter().all(|&held| held >= 2), "{held:?}");
+        for i in 0..2000 {
+            memory.insert(&[i; 10], i as usize % 8, at(1)).unwrap();
+        }
+        assert_eq!(memory.len(), 1000 / 32);
+        assert_eq!(memory.statistics().classes[0].mean_distance, None);
+    }
+}
