@@ -9,12 +9,13 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use afield::evaluate::{
     Clips, Dataset, Names, Percentiles, TestSide, contract_for, peak_rss_bytes, read_npz,
 };
-use afield::head::HeadKind;
+use afield::head::{HeadKind, Job};
 use afield::learner::{Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 use anyhow::{Context, Result, bail};
@@ -68,6 +69,9 @@ struct Outcome {
     solve_us: Percentiles,
     predict_after_learn_us: Percentiles,
     after_learn: usize,
+    /// The same without waiting for the solve, and by how many examples it lagged.
+    predict_now_after_learn_us: Percentiles,
+    lag: u64,
     state_bytes: usize,
     /// After the first cell.
     peak_rss_bytes: Option<u64>,
@@ -88,6 +92,7 @@ struct Times {
     predict: Vec<f64>,
     solve: Vec<f64>,
     after_learn: Vec<f64>,
+    after_learn_now: Vec<f64>,
 }
 
 fn main() -> Result<()> {
@@ -107,6 +112,8 @@ fn main() -> Result<()> {
         solve_us: Percentiles::default(),
         predict_after_learn_us: Percentiles::default(),
         after_learn: 0,
+        predict_now_after_learn_us: Percentiles::default(),
+        lag: 0,
         state_bytes: 0,
         peak_rss_bytes: None,
     };
@@ -130,6 +137,7 @@ fn main() -> Result<()> {
     outcome.predict_us = Percentiles::of(&mut times.predict);
     outcome.solve_us = Percentiles::of(&mut times.solve);
     outcome.predict_after_learn_us = Percentiles::of(&mut times.after_learn);
+    outcome.predict_now_after_learn_us = Percentiles::of(&mut times.after_learn_now);
     println!("{}", serde_json::to_string(&outcome)?);
     Ok(())
 }
@@ -193,24 +201,88 @@ fn run_cell(
     if first {
         outcome.state_bytes = learner.state_bytes();
         outcome.peak_rss_bytes = peak_rss_bytes();
-        let taught: Vec<(usize, usize)> = (stream.tasks.iter())
-            .flat_map(|task| task.clips.iter().copied().zip(task.labels.iter().copied()))
-            .collect();
-        let begin = Instant::now();
-        let mut probes = stream.test.iter().cycle();
-        for &(clip, label) in taught.iter().cycle().take(spec.after_learn) {
-            if begin.elapsed() > AFTER_LEARN_LIMIT {
-                break;
-            }
-            learner.learn_one(&examples[clip], &labels[label])?;
-            let Some(&probe) = probes.next() else { break };
-            let start = Instant::now();
-            let scores = learner.predict_one(&examples[probe])?;
-            std::hint::black_box(scores.best());
-            times.after_learn.push(microseconds_since(start));
-        }
+        let after = AfterLearning {
+            stream: &stream,
+            examples: &examples,
+            labels: &labels,
+            times: spec.after_learn,
+        };
+        times.after_learn = after.waiting(&mut learner)?;
+        (times.after_learn_now, outcome.lag) = after.not_waiting(&mut learner)?;
     }
     Ok(())
+}
+
+/// One prediction right after each of a number of further examples.
+struct AfterLearning<'a> {
+    stream: &'a Stream,
+    examples: &'a [Example],
+    labels: &'a [Label],
+    times: usize,
+}
+
+impl AfterLearning<'_> {
+    /// Every example that was taught, again and again, each with a test clip to ask about.
+    fn pairs(&self) -> impl Iterator<Item = (&Example, &Label, &Example)> {
+        let taught = (self.stream.tasks.iter())
+            .flat_map(|task| task.clips.iter().zip(&task.labels))
+            .cycle();
+        let asked = self.stream.test.iter().cycle();
+        let begin = Instant::now();
+        (taught.zip(asked).take(self.times))
+            .take_while(move |_| begin.elapsed() < AFTER_LEARN_LIMIT)
+            .map(|((&clip, &label), &asked)| {
+                let examples = self.examples;
+                (&examples[clip], &self.labels[label], &examples[asked])
+            })
+    }
+
+    /// The exact answer, which waits for the solve.
+    fn waiting(&self, learner: &mut Learner) -> Result<Vec<f64>> {
+        let mut micros = Vec::with_capacity(self.times);
+        for (example, label, asked) in self.pairs() {
+            learner.learn_one(example, label)?;
+            let start = Instant::now();
+            std::hint::black_box(learner.predict_one(asked)?.best());
+            micros.push(microseconds_since(start));
+        }
+        Ok(micros)
+    }
+
+    /// The answer at once, with a second thread that solves, as `afield listen` has;
+    /// and by how many examples an answer lagged at most.
+    fn not_waiting(&self, learner: &mut Learner) -> Result<(Vec<f64>, u64)> {
+        let (jobs, todo) = channel::<Job>();
+        let (done, solutions) = channel();
+        let (mut micros, mut lag) = (Vec::with_capacity(self.times), 0);
+        learner.solve();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for job in todo {
+                    done.send(job.run()).ok();
+                }
+            });
+            let mut busy = false;
+            for (example, label, asked) in self.pairs() {
+                learner.learn_one(example, label)?;
+                while let Ok(solution) = solutions.try_recv() {
+                    learner.adopt(solution);
+                    busy = false;
+                }
+                if !busy && let Some(job) = learner.job() {
+                    busy = jobs.send(job).is_ok();
+                }
+                let start = Instant::now();
+                let (scores, behind) = learner.predict_now(asked)?;
+                std::hint::black_box(scores.best());
+                micros.push(microseconds_since(start));
+                lag = lag.max(behind);
+            }
+            drop(jobs);
+            anyhow::Ok(())
+        })?;
+        Ok((micros, lag))
+    }
 }
 
 /// The same clips with `test` on the test side and all others on the other.

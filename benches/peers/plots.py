@@ -97,30 +97,33 @@ def short(value):
 
 
 def growth(path, source):
-    """Costs against examples seen. `source` is CSV with the columns examples and any
-    columns that end in _us; a column head (or method) and one features make a curve each."""
+    """Costs against examples seen, from the CSV of `cargo bench --bench growth`: a panel
+    each for learning, predicting and predicting right after learning, p95."""
     curves = {}
     with source.open(newline="") as lines:
         for row in csv.DictReader(lines):
-            of = " ".join(
-                row[key] if key != "features" else f"d = {row[key]}"
-                for key in ("head", "method", "features")
-                if row.get(key)
+            curves.setdefault((row["head"], int(row["features"])), []).append(row)
+    heads = sorted({head for head, _ in curves})
+    widths = sorted({width for _, width in curves})
+    panels = (
+        ("learn_p95", "learn one, p95 (µs)"),
+        ("predict_p95", "predict, p95 (µs)"),
+        ("after_p95", "predict right after, not waiting, p95 (µs)"),
+    )
+    figure, axes = plt.subplots(1, len(panels), figsize=(11, 3.6), sharex=True)
+    for axis, (column, title) in zip(axes, panels):
+        for (head, width), rows in curves.items():
+            index = heads.index(head) % 8
+            axis.plot(
+                [float(row["examples"]) for row in rows],
+                [float(row[column]) for row in rows],
+                label=f"{head}, {width} numbers",
+                color=COLOURS[index],
+                marker=MARKERS[index],
+                linestyle=DASHES[widths.index(width) % 8],
+                markersize=4,
             )
-            for column, value in row.items():
-                if column.endswith("_us") and value:
-                    name = f"{of} {column.removesuffix('_us').replace('_', ' ')}".strip()
-                    curves.setdefault(name, []).append((float(row["examples"]), float(value)))
-    figure, axes = plt.subplots(figsize=(7.2, 4.0))
-    for index, (name, points) in enumerate(sorted(curves.items())):
-        axes.plot(
-            *zip(*sorted(points)),
-            label=name,
-            color=COLOURS[index % 8],
-            marker=MARKERS[index % 8],
-            linestyle=DASHES[index // 8 % 8],
-            markersize=4,
-        )
-    axes.set(xscale="log", yscale="log", xlabel="examples seen", ylabel="µs")
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=7)
+        axis.set(xscale="log", yscale="log", xlabel="examples seen")
+        axis.set_title(title, fontsize=9)
+    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=7)
     return _save(figure, path)
