@@ -7,14 +7,16 @@
 //! `predict_now` straight after `learn_one`, with a thread that solves beside it as
 //! `afield listen` has; `lag` is by how many examples those answers lagged at most.
 
-use std::sync::mpsc::channel;
+mod toy;
+
 use std::time::Instant;
 
-use afield::head::{HeadKind, Job};
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
-use afield::signal::Label;
+use afield::control::Solver;
+use afield::head::HeadKind;
+use afield::learner::{Example, Learner};
 
-const CLASSES: usize = 50;
+use toy::CLASSES;
+
 const TIMED: usize = 200;
 
 fn main() {
@@ -39,17 +41,8 @@ fn main() {
 }
 
 fn grow(head: HeadKind, width: usize, most: usize) {
-    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
-    let settings = Settings {
-        head,
-        ..Settings::default()
-    };
-    let mut learner = contract
-        .and_then(|contract| Learner::new(contract, settings))
-        .expect("a plain learner");
-    let labels: Vec<Label> = (0..CLASSES)
-        .map(|class| Label::new(format!("class {class}")).expect("a plain label"))
-        .collect();
+    let mut learner = toy::learner(head, width);
+    let labels: Vec<_> = (0..CLASSES).map(toy::label).collect();
     let mut at = 0;
     let mut next = || {
         at += 1;
@@ -81,33 +74,17 @@ fn grow(head: HeadKind, width: usize, most: usize) {
             learner.predict_one(&probe).expect("predicts");
             predicted.push(micros(begin));
         }
-        let (jobs, todo) = channel::<Job>();
-        let (done, solutions) = channel();
         let (mut after, mut most_lag) = (Vec::new(), 0);
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                for job in todo {
-                    done.send(job.run()).ok();
-                }
-            });
-            let mut busy = false;
-            for i in 0..pairs {
-                learn(&mut learner);
-                while let Ok(solution) = solutions.try_recv() {
-                    learner.adopt(solution);
-                    busy = false;
-                }
-                if !busy && let Some(job) = learner.job() {
-                    busy = jobs.send(job).is_ok();
-                }
-                let probe = example(width, usize::MAX / 3 - i);
-                let begin = Instant::now();
-                let (_, lag) = learner.predict_now(&probe).expect("predicts");
-                after.push(micros(begin));
-                most_lag = lag.max(most_lag);
-            }
-            drop(jobs);
-        });
+        let mut solver = Solver::start();
+        for i in 0..pairs {
+            learn(&mut learner);
+            solver.tend(&mut learner);
+            let probe = example(width, usize::MAX / 3 - i);
+            let begin = Instant::now();
+            let (_, lag) = learner.predict_now(&probe).expect("predicts");
+            after.push(micros(begin));
+            most_lag = lag.max(most_lag);
+        }
         seen = goal;
         let (learned, predicted, after) = (sorted(learned), sorted(predicted), sorted(after));
         let of = |sorted: &[f64], share: f64| sorted[((sorted.len() - 1) as f64 * share) as usize];

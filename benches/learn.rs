@@ -3,12 +3,14 @@
 //! `cargo bench --bench learn`; examples are dense, the worst case for the exact
 //! heads, which skip zeros.
 
+mod toy;
+
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
-use afield::signal::Label;
+use afield::learner::{Example, Learner};
 use divan::{Bencher, black_box};
 
-const CLASSES: usize = 50;
+use toy::{CLASSES, label};
+
 const WIDTHS: [usize; 3] = [96, 1024, 2048];
 
 fn main() {
@@ -24,19 +26,8 @@ fn example(width: usize, i: usize) -> Example {
     Example::from_fixed((0..width).map(value).collect())
 }
 
-fn label(i: usize) -> Label {
-    Label::new(format!("class {}", i % CLASSES)).expect("a plain label")
-}
-
 fn taught(head: HeadKind, width: usize) -> Learner {
-    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
-    let settings = Settings {
-        head,
-        ..Settings::default()
-    };
-    let mut learner = contract
-        .and_then(|contract| Learner::new(contract, settings))
-        .expect("a plain learner");
+    let mut learner = toy::learner(head, width);
     for i in 0..4 * CLASSES {
         let example = example(width, i);
         learner.learn_one(&example, &label(i)).expect("learns");

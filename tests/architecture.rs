@@ -53,8 +53,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "src/cli/",
             "src/control/solver.rs",
-            "src/model/pip.rs",
-            "src/corpus/command.rs",
+            "src/model/program.rs",
             "src/evaluate/upper_bound.rs",
         ],
     ),

@@ -1,6 +1,7 @@
 //! Forgetting and merging whole learners: what is left is what was never taught
 //! otherwise, to the bit.
 
+mod folder;
 mod models;
 mod shared_data;
 
@@ -13,17 +14,9 @@ use afield::learner::{Settings, Transform};
 use afield::signal::{Label, Micros};
 use afield::store::Selection;
 
-const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
+use folder::create;
 
-fn create(dir: &Path, head: HeadKind) -> Session {
-    let (card, _) = models::fixture("tiny");
-    let contract = backbone_contract(&card, None, None).unwrap();
-    let settings = Settings {
-        head,
-        ..Settings::default()
-    };
-    Session::create(dir, card, contract, settings, 0).unwrap()
-}
+const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
 fn heard(seed: u64) -> Heard {
     let windows = (0..16)
@@ -262,4 +255,34 @@ fn the_commands_forget_and_merge_what_they_are_told() {
     assert!(said.contains("18 clips, 4 of them shared"), "{said}");
     let output = afield(&["merge", &path(&a), &path(&b), "-o", &path(&c)]);
     assert!(!output.status.success(), "a learner is never overwritten");
+}
+
+#[test]
+fn a_merge_that_the_disk_refuses_makes_no_learner_and_can_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    teach(&mut create(&at("a"), HeadKind::Lda), 0..150);
+    teach(&mut create(&at("b"), HeadKind::Lda), 150..300);
+    let merge = |limit: &str| {
+        Command::new("bash")
+            .arg("-c")
+            // In KiB; the signal would kill what should see an error.
+            .arg(format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\""))
+            .arg("bash")
+            .arg(env!("CARGO_BIN_EXE_afield"))
+            .args(["merge", "a", "b", "-o", "c"])
+            .current_dir(dir.path())
+            .output()
+            .unwrap()
+    };
+    let refused = merge("45");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("hint: "),
+        "{said}"
+    );
+    assert!(Session::open(&at("c")).is_err());
+    let made = merge("unlimited");
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(Session::open(&at("c")).unwrap().learner().examples(), 300);
 }

@@ -1,6 +1,7 @@
 //! A learner's folder: what is taught stays taught, in any order, through any
 //! reopening, beside other processes, and when the disk or the power fails.
 
+mod folder;
 mod models;
 mod recording;
 mod shared_data;
@@ -23,18 +24,10 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
 
+use folder::create;
+
 const LABELS: [&str; 5] = ["rain", "kettle", "dog", "door", "wind"];
 const EXACT: [HeadKind; 2] = [HeadKind::Lda, HeadKind::Ncm];
-
-fn create(dir: &Path, head: HeadKind) -> Session {
-    let (card, _) = models::fixture("tiny");
-    let contract = backbone_contract(&card, None, None).unwrap();
-    let settings = Settings {
-        head,
-        ..Settings::default()
-    };
-    Session::create(dir, card, contract, settings, 0).unwrap()
-}
 
 /// Clip number `seed` as a backbone may have heard it: three embeddings around
 /// its class's place.

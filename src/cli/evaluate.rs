@@ -72,7 +72,7 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
     imbalance: Imbalance,
 
-    /// Heads to teach, comma-separated: ncm, lda, linear, finetune; or best, the
+    /// Heads to teach, comma-separated: ncm, lda, ridge, linear, finetune; or best, the
     /// exact head (or linear) and the transform with the highest cross-validated
     /// accuracy on the training side
     #[arg(

@@ -24,7 +24,7 @@ pub struct InitArgs {
     #[arg(long, value_name = "NAME")]
     backbone: String,
 
-    /// What learns: ncm, lda, linear or finetune
+    /// What learns: ncm, lda, ridge, linear or finetune
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
     head: HeadKind,
 

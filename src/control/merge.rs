@@ -28,7 +28,7 @@ pub struct Merged {
 /// # Errors
 /// [`LearnError::OtherContract`] names the first field in which a part differs
 /// from the first one; other [`SessionError`]s when a part cannot be read or
-/// `into` not be made. The parts are only read.
+/// `into` not be made, which is no learner then. The parts are only read.
 pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged, SessionError> {
     let Some(first) = parts.first() else {
         return Ok(Merged::default());
@@ -53,7 +53,6 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
             }
             // Label and then features settle a tie, so that parts may come in any
             // order.
-            let rank = |op: &Operation| (op.taught_unix_ms, op.label.clone(), op.features.clone());
             if rank(&taught) > rank(known) {
                 *known = taught;
             }
@@ -63,8 +62,13 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     operations.sort_by_key(|taught| (taught.taught_unix_ms, taught.clip_sha256));
     merged.clips = operations.len();
     let (card, settings) = (first.card().clone(), *first.learner().settings());
-    let mut session = Session::create(into, card, contract.clone(), settings, now_unix_ms)?;
-    session.take_in(&operations)?;
-    session.close()?;
+    let contract = contract.clone();
+    let made = Session::create_taught(into, card, contract, settings, &operations, now_unix_ms)?;
+    made.close()?;
     Ok(merged)
+}
+
+/// The teaching of the highest rank holds.
+fn rank(taught: &Operation) -> (i64, &str, &[i16]) {
+    (taught.taught_unix_ms, &taught.label, &taught.features)
 }

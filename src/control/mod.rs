@@ -17,4 +17,5 @@ pub use contract::backbone_contract;
 pub use hearing::{Heard, clip_sha256, hear};
 pub use merge::{Merged, merge};
 pub use session::{Session, SessionError, TaughtAs};
+pub use solver::Solver;
 pub use status::{ClassStatus, RehearsalStatus, Status};

@@ -56,7 +56,23 @@ impl Session {
         settings: Settings,
         now_unix_ms: i64,
     ) -> Result<Self, SessionError> {
-        let learner = Learner::new(contract, settings)?;
+        Self::create_taught(dir, card, contract, settings, &[], now_unix_ms)
+    }
+
+    /// As [`Self::create`], of a learner that was taught `operations` elsewhere
+    /// under the same contract: all of them, or there is no learner.
+    pub(super) fn create_taught(
+        dir: &Path,
+        card: Card,
+        contract: Contract,
+        settings: Settings,
+        operations: &[Operation],
+        now_unix_ms: i64,
+    ) -> Result<Self, SessionError> {
+        let mut learner = Learner::new(contract, settings)?;
+        for operation in operations {
+            apply(&mut learner, operation)?;
+        }
         let json = |value: serde_json::Result<String>| value.map_err(damaged);
         let identity = Identity {
             contract: json(serde_json::to_string(learner.contract()))?,
@@ -65,12 +81,12 @@ impl Session {
             card: toml::to_string(&card).map_err(damaged)?,
             created_unix_ms: now_unix_ms,
         };
-        let store = Store::create(dir, identity)?;
+        let store = Store::create(dir, identity, operations)?;
         Ok(Self {
+            seen: store.latest()?,
             store,
             card,
             learner,
-            seen: 0,
             snapshot_at: 0,
             solver: None,
         })
@@ -203,12 +219,6 @@ impl Session {
             }
         }
         Err(SessionError::Contended)
-    }
-
-    /// Learns and stores what was taught elsewhere under the same contract, all
-    /// or none.
-    pub(super) fn take_in(&mut self, taught: &[Operation]) -> Result<(), SessionError> {
-        self.commit(taught)
     }
 
     /// Probabilities of the classes for what was heard.

@@ -13,14 +13,15 @@ use crate::learner::Learner;
 /// lags behind is what was taught during one solve, and at most the bound of
 /// [`Head::predict_now`](crate::head::Head::predict_now).
 #[derive(Debug)]
-pub(super) struct Solver {
+pub struct Solver {
     jobs: Sender<Job>,
     solutions: Receiver<Solution>,
     busy: bool,
 }
 
 impl Solver {
-    pub(super) fn start() -> Self {
+    /// Starts the thread.
+    pub fn start() -> Self {
         let (jobs, todo) = channel::<Job>();
         let (done, solutions) = channel();
         thread::spawn(move || {
@@ -38,7 +39,7 @@ impl Solver {
     }
 
     /// Hands the learner what was solved for it, and the thread what is due.
-    pub(super) fn tend(&mut self, learner: &mut Learner) {
+    pub fn tend(&mut self, learner: &mut Learner) {
         while let Ok(solution) = self.solutions.try_recv() {
             learner.adopt(solution);
             self.busy = false;

@@ -2,11 +2,12 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, ExitStatus, Stdio};
+use std::time::Duration;
 
 use tempfile::NamedTempFile;
+
+use crate::model::program::{last_lines, wait};
 
 /// How a program ended.
 pub(super) struct Ended {
@@ -45,31 +46,12 @@ pub(super) fn run(
         .stderr(faults)
         .spawn()
         .map_err(Fault::Start)?;
-    let status = wait(&mut child, limit, &mut || said(&tail(&talk_of(&log), 1)));
+    let status = wait(&mut child, limit, &mut || {
+        said(&last_lines(&talk_of(&log), 1))
+    });
     let status = status.map_err(Fault::Watch)?;
-    let said = tail(&talk_of(&log), 8);
+    let said = last_lines(&talk_of(&log), 8);
     Ok(Ended { status, said })
-}
-
-fn wait(
-    child: &mut Child,
-    limit: Duration,
-    tick: &mut dyn FnMut(),
-) -> io::Result<Option<ExitStatus>> {
-    let start = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(None) if start.elapsed() < limit => {}
-            Ok(Some(status)) => return Ok(Some(status)),
-            ended => {
-                child.kill()?;
-                child.wait()?;
-                return ended;
-            }
-        }
-        tick();
-        thread::sleep(Duration::from_millis(100).min(limit));
-    }
 }
 
 /// The talk so far, at most 1 MiB of it.
@@ -80,17 +62,4 @@ fn talk_of(log: &NamedTempFile) -> String {
         Ok(bytes)
     };
     String::from_utf8_lossy(&read().unwrap_or_default()).into_owned()
-}
-
-/// The last lines, without control characters.
-fn tail(text: &str, lines: usize) -> String {
-    let clean =
-        |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };
-    let mut last: Vec<String> = (text.lines().rev())
-        .filter(|line| !line.trim().is_empty())
-        .take(lines)
-        .map(clean)
-        .collect();
-    last.reverse();
-    last.join("\n")
 }

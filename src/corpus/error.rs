@@ -6,6 +6,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::model::io_hint;
+
 /// Why a corpus could not be had.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -133,17 +135,5 @@ impl CorpusError {
             path: path.into(),
             reason,
         }
-    }
-}
-
-fn io_hint(reason: &io::Error) -> &'static str {
-    match reason.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "\nhint: free some space, or name another folder with --cache-dir"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "\nhint: check the permissions, or name another folder with --cache-dir"
-        }
-        _ => "",
     }
 }

@@ -144,7 +144,6 @@ impl<'a> Course<'a> {
             learn_us: Percentiles::of(&mut self.learn),
             predict_us: Percentiles::of(&mut self.predict),
             solve_us: Percentiles::of(&mut self.solve),
-            predict_after_learn_us: None,
             state_bytes: self.learner.state_bytes(),
             accuracy_after: self.stages.iter().map(Stage::accuracy).collect(),
             class_accuracy: self.classes.into_iter().map(Tally::accuracy).collect(),

@@ -145,7 +145,6 @@ mod tests {
             learn_us: percentiles,
             predict_us: percentiles,
             solve_us: percentiles,
-            predict_after_learn_us: None,
             drift: None,
             state_bytes: 4096,
             accuracy_after: vec![1.0, 0.75],

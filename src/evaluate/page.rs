@@ -209,8 +209,7 @@ impl View<'_> {
 /// What a page shows of a head, over one run or several.
 pub(super) struct HeadView<'a> {
     name: &'a str,
-    /// Final and average incremental accuracy, then what became of old tasks,
-    /// or of a drifting class.
+    /// See [`HeadReport::accuracies`].
     accuracies: Vec<Estimate>,
     durations: [Percentiles; 3],
     state_bytes: usize,
@@ -220,16 +219,10 @@ pub(super) struct HeadView<'a> {
 
 impl<'a> HeadView<'a> {
     pub fn of_run(head: &'a HeadReport) -> Self {
-        let of = &head.continual;
-        let mut accuracies = vec![of.final_accuracy, of.average_incremental_accuracy];
-        accuracies.extend(match &head.drift {
-            Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
-            None => vec![of.forgetting, of.backward_transfer],
-        });
         let exact = |&mean: &f64| Estimate { mean, ci95: None };
         Self {
             name: &head.head,
-            accuracies: accuracies.iter().map(exact).collect(),
+            accuracies: head.accuracies().iter().map(exact).collect(),
             durations: [head.learn_us, head.predict_us, head.solve_us],
             state_bytes: head.state_bytes,
             curve: head.accuracy_after.iter().map(exact).collect(),
@@ -238,14 +231,9 @@ impl<'a> HeadView<'a> {
     }
 
     pub fn of_runs(head: &'a HeadSummary) -> Self {
-        let mut accuracies = vec![head.final_accuracy, head.average_incremental_accuracy];
-        accuracies.extend(match &head.drift {
-            Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
-            None => vec![head.forgetting, head.backward_transfer],
-        });
         Self {
             name: head.name(),
-            accuracies,
+            accuracies: head.accuracies(),
             durations: [head.learn_us, head.predict_us, head.solve_us],
             state_bytes: head.state_bytes,
             curve: head.accuracy_after.clone(),

@@ -85,10 +85,6 @@ pub struct HeadReport {
     /// The deferred solve between learning and predicting, one a stage. It is
     /// part of neither `learn_us` nor `predict_us`.
     pub solve_us: Percentiles,
-    /// `predict_one` right after `learn_one`, with whatever solving that takes,
-    /// where it was measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub predict_after_learn_us: Option<Percentiles>,
     /// Bytes of the learner's saved state after the stream.
     pub state_bytes: usize,
     /// Accuracy after each task, on the test clips of that stage.
@@ -99,6 +95,20 @@ pub struct HeadReport {
     /// The drifting class and the rest, in a drifting stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftAccuracy>,
+}
+
+impl HeadReport {
+    /// What tables show: final and average incremental accuracy, then what
+    /// became of old tasks, or of a drifting class.
+    pub(super) fn accuracies(&self) -> Vec<f64> {
+        let of = &self.continual;
+        let mut all = vec![of.final_accuracy, of.average_incremental_accuracy];
+        all.extend(match &self.drift {
+            Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
+            None => vec![of.forgetting, of.backward_transfer],
+        });
+        all
+    }
 }
 
 /// Which class changed into which.

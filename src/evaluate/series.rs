@@ -59,9 +59,6 @@ pub struct HeadSummary {
     pub predict_us: Percentiles,
     /// The deferred solve.
     pub solve_us: Percentiles,
-    /// `predict_one` right after `learn_one`, where it was measured.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub predict_after_learn_us: Option<Percentiles>,
     /// Median of the runs' saved states, in bytes.
     pub state_bytes: usize,
     /// Accuracy after each task that all runs have.
@@ -129,9 +126,6 @@ impl HeadSummary {
             let all: Vec<Percentiles> = runs.iter().map(|run| of(run)).collect();
             medians(&all)
         };
-        let after_learning: Vec<Percentiles> = (runs.iter())
-            .filter_map(|run| run.predict_after_learn_us)
-            .collect();
         let mut bytes: Vec<usize> = runs.iter().map(|run| run.state_bytes).collect();
         bytes.sort_unstable();
         let classes = (0..first.class_accuracy.len()).map(|class| {
@@ -151,11 +145,20 @@ impl HeadSummary {
             learn_us: timed(&|run| run.learn_us),
             predict_us: timed(&|run| run.predict_us),
             solve_us: timed(&|run| run.solve_us),
-            predict_after_learn_us: (!after_learning.is_empty()).then(|| medians(&after_learning)),
             state_bytes: bytes.get(bytes.len() / 2).copied().unwrap_or(0),
             accuracy_after: curve(runs.iter().map(|run| run.accuracy_after.as_slice())),
             class_accuracy: classes.collect(),
         })
+    }
+
+    /// As [`HeadReport::accuracies`].
+    pub(super) fn accuracies(&self) -> Vec<Estimate> {
+        let mut all = vec![self.final_accuracy, self.average_incremental_accuracy];
+        all.extend(match &self.drift {
+            Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
+            None => vec![self.forgetting, self.backward_transfer],
+        });
+        all
     }
 
     /// The row's name: what was asked for, or what it came down to in every run.

@@ -17,19 +17,8 @@ const COST: [&str; 4] = ["learn us", "predict us", "solve us", "state"];
 pub fn table(report: &Report) -> String {
     let mut rows = vec![header(report)];
     for head in &report.heads {
-        let mut row = vec![
-            head.head.clone(),
-            share(head.continual.final_accuracy),
-            share(head.continual.average_incremental_accuracy),
-        ];
-        row.extend(
-            match &head.drift {
-                Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
-                None => vec![head.continual.forgetting, head.continual.backward_transfer],
-            }
-            .into_iter()
-            .map(share),
-        );
+        let mut row = vec![head.head.clone()];
+        row.extend(head.accuracies().into_iter().map(share));
         row.extend(cost(
             [head.learn_us, head.predict_us, head.solve_us],
             head.state_bytes,
@@ -68,19 +57,8 @@ pub fn series_table(series: &Series) -> String {
     let summary = &series.summary;
     let mut rows = vec![header(first)];
     for head in &summary.heads {
-        let mut row = vec![
-            head.name().to_owned(),
-            interval(head.final_accuracy),
-            interval(head.average_incremental_accuracy),
-        ];
-        row.extend(
-            match &head.drift {
-                Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],
-                None => vec![head.forgetting, head.backward_transfer],
-            }
-            .into_iter()
-            .map(interval),
-        );
+        let mut row = vec![head.name().to_owned()];
+        row.extend(head.accuracies().into_iter().map(interval));
         row.extend(cost(
             [head.learn_us, head.predict_us, head.solve_us],
             head.state_bytes,

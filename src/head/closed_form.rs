@@ -1,19 +1,39 @@
 //! A head that is a function of an exact [`Statistic`]: learning adds to sums,
 //! solving is deferred, and between two solves the last one is kept in step.
 //!
-//! `lda` and `ridge` differ in their [`Method`] alone.
+//! `ncm`, `lda` and `ridge` differ in their [`Method`] alone.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::OnceLock;
 
 use super::deferred::{Job, Solution, Version};
-use super::{HeadError, Statistic};
+use super::statistic_state::damaged;
+use super::{Head, HeadError, Moments, Replay, Statistic};
 
 /// From a statistic to a classifier.
-pub(super) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
+pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     /// What predictions are made from.
     type Solved: fmt::Debug + Send + Sync + 'static;
+
+    /// What the statistic keeps.
+    const MOMENTS: Moments;
+
+    /// Whether a solve takes so long that answers should not wait for it.
+    const DEFERRED: bool;
+
+    /// Features of an example.
+    fn inputs(&self) -> usize;
+
+    /// Features of an example as the statistic sees it.
+    fn width(&self) -> usize {
+        self.inputs()
+    }
+
+    /// What `then` makes of an example as the statistic sees it.
+    fn seen<R>(&self, x: &[i16], then: impl FnOnce(&[i16]) -> R) -> R {
+        then(x)
+    }
 
     /// The exact solve, of at least one class.
     fn solve(&self, statistic: &Statistic) -> Self::Solved;
@@ -21,50 +41,158 @@ pub(super) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     /// Overwrites `probabilities` with one per class.
     fn predict_into(&self, solved: &Self::Solved, x: &[i16], probabilities: &mut Vec<f32>);
 
-    /// Brings an older solve up to date with changes it has not seen, as well as
-    /// it can without factorising; `statistic` has seen them all.
-    fn follow(&self, solved: &mut Self::Solved, statistic: &Statistic, change: &Change);
+    /// Brings an older solve up to date with a change it has not seen, as well as
+    /// it can without factorising; `statistic` has seen that and all later ones.
+    fn follow(&self, solved: &mut Self::Solved, statistic: &Statistic, _: &Change) {
+        *solved = self.solve(statistic);
+    }
 }
 
 /// One example learned or unlearned.
 #[derive(Debug)]
-pub(super) struct Change {
+pub struct Change {
     pub(super) features: Vec<i16>,
     pub(super) class: usize,
     /// 1 or -1.
     pub(super) sign: f32,
 }
 
-/// A statistic, the method, and what was solved last.
+/// A head in closed form.
 #[derive(Debug)]
-pub(super) struct ClosedForm<M: Method> {
+pub struct ClosedForm<M: Method> {
     method: M,
+    state: State<M>,
+}
+
+/// A statistic, and what was solved last.
+#[derive(Debug)]
+struct State<M: Method> {
     statistic: Statistic,
     version: Version,
     /// Exact for the statistic as it is.
     exact: OnceLock<M::Solved>,
     /// Exact for an earlier one, and kept in step since.
-    behind: Option<Behind<M::Solved>>,
+    behind: Option<Behind<M>>,
     /// A later solve than that, being brought into step a little with every
     /// answer: all at once it would keep one of them waiting.
-    next: Option<Behind<M::Solved>>,
+    next: Option<Behind<M>>,
     /// The latest changes, as far back as a base or a job may need.
     changes: VecDeque<Change>,
     job_given: bool,
 }
 
 #[derive(Debug)]
-struct Behind<S> {
-    solved: S,
+struct Behind<M: Method> {
+    solved: M::Solved,
     /// What the solve has seen.
     solved_at: Version,
     /// What it has been brought up to.
     followed_to: u64,
 }
 
-impl<S> Behind<S> {
+impl<M: Method> ClosedForm<M> {
+    /// A head without classes.
+    pub(super) fn of(method: M) -> Self {
+        let statistic = Statistic::new(method.width(), M::MOMENTS);
+        Self {
+            method,
+            state: State::new(statistic),
+        }
+    }
+
+    /// The head that [`Head::save_into`] wrote.
+    pub(super) fn loaded(method: M, mut bytes: &[u8]) -> Result<Self, HeadError> {
+        let statistic = Statistic::take(method.width(), M::MOMENTS, &mut bytes)?;
+        if !bytes.is_empty() {
+            return Err(damaged("bytes left over"));
+        }
+        Ok(Self {
+            method,
+            state: State::new(statistic),
+        })
+    }
+
+    /// Its method, and the exact solve.
+    #[cfg(test)]
+    pub(super) fn parts(&self) -> (&M, &M::Solved) {
+        (&self.method, self.state.solved(&self.method))
+    }
+
+    fn check_width(&self, x: &[i16]) -> Result<(), HeadError> {
+        let (expected, actual) = (self.method.inputs(), x.len());
+        match expected == actual {
+            true => Ok(()),
+            false => Err(HeadError::Width { expected, actual }),
+        }
+    }
+}
+
+impl<M: Method> Head for ClosedForm<M> {
+    fn counts(&self) -> &[u64] {
+        self.state.statistic.counts()
+    }
+
+    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let Self { method, state } = self;
+        method.seen(x, |x| state.learn_one(x, class))
+    }
+
+    fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let Self { method, state } = self;
+        method.seen(x, |x| state.unlearn_one(x, class))
+    }
+
+    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let Self { method, state } = self;
+        method.seen(x, |x| state.predict_into(method, x, probabilities));
+        Ok(())
+    }
+
+    fn predict_now(&mut self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<u64, HeadError> {
+        self.check_width(x)?;
+        let Self { method, state } = self;
+        Ok(method.seen(x, |x| state.predict_now(method, x, probabilities)))
+    }
+
+    fn solve(&self) {
+        if !self.counts().is_empty() {
+            self.state.solved(&self.method);
+        }
+    }
+
+    fn job(&mut self) -> Option<Job> {
+        self.state.job(&self.method)
+    }
+
+    fn adopt(&mut self, solution: Solution) {
+        self.state.adopt(solution);
+    }
+
+    fn statistic(&self) -> Option<&Statistic> {
+        Some(&self.state.statistic)
+    }
+
+    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        self.state.statistic.merge(other, classes)?;
+        self.state.invalidate();
+        Ok(())
+    }
+
+    fn save_into(&self, out: &mut Vec<u8>) {
+        self.state.statistic.save_into(out);
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.state.statistic.saved_bytes()
+    }
+}
+
+impl<M: Method> Behind<M> {
     /// Takes in at most `most` of the changes up to `now` that it has not seen.
-    fn follow<M: Method<Solved = S>>(
+    fn follow(
         &mut self,
         method: &M,
         statistic: &Statistic,
@@ -81,18 +209,17 @@ impl<S> Behind<S> {
     }
 }
 
-impl<M: Method> ClosedForm<M> {
+impl<M: Method> State<M> {
     /// Changes that a later solve takes in with every answer: more than one, or
     /// it would never be in step with a stream that teaches as often as it asks.
     const CATCH_UP: usize = 3;
 
     /// Changes that an earlier solve is kept in step with before an exact one is
     /// due.
-    pub(super) const MAX_LAG: u64 = 256;
+    const MAX_LAG: u64 = 256;
 
-    pub(super) fn new(method: M, statistic: Statistic) -> Self {
+    fn new(statistic: Statistic) -> Self {
         Self {
-            method,
             statistic,
             version: Version::first(),
             exact: OnceLock::new(),
@@ -103,17 +230,13 @@ impl<M: Method> ClosedForm<M> {
         }
     }
 
-    pub(super) fn statistic(&self) -> &Statistic {
-        &self.statistic
-    }
-
-    pub(super) fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+    fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.statistic.add(x, class)?;
         self.changed(x, class, 1.0);
         Ok(())
     }
 
-    pub(super) fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+    fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         let classes = self.statistic.counts().len();
         self.statistic.remove(x, class)?;
         match self.statistic.counts().len() == classes {
@@ -123,36 +246,19 @@ impl<M: Method> ClosedForm<M> {
         Ok(())
     }
 
-    pub(super) fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
-        self.statistic.merge(other, classes)?;
-        self.invalidate();
-        Ok(())
-    }
-
-    pub(super) fn predict_into(
-        &self,
-        x: &[i16],
-        probabilities: &mut Vec<f32>,
-    ) -> Result<(), HeadError> {
-        self.statistic.check_width(x)?;
+    fn predict_into(&self, method: &M, x: &[i16], probabilities: &mut Vec<f32>) {
         probabilities.clear();
         if !self.statistic.counts().is_empty() {
-            self.method.predict_into(self.solve(), x, probabilities);
+            method.predict_into(self.solved(method), x, probabilities);
         }
-        Ok(())
     }
 
-    /// See [`super::Head::predict_now`].
-    pub(super) fn predict_now(
-        &mut self,
-        x: &[i16],
-        probabilities: &mut Vec<f32>,
-    ) -> Result<u64, HeadError> {
-        self.statistic.check_width(x)?;
+    /// See [`Head::predict_now`].
+    fn predict_now(&mut self, method: &M, x: &[i16], probabilities: &mut Vec<f32>) -> u64 {
         if self.exact.get().is_none()
             && let Some(behind) = &mut self.behind
         {
-            let (method, statistic, now) = (&self.method, &self.statistic, self.version.changes);
+            let (statistic, now) = (&self.statistic, self.version.changes);
             if let Some(mut next) = self.next.take() {
                 next.follow(method, statistic, &self.changes, now, Self::CATCH_UP);
                 match next.followed_to == now {
@@ -162,19 +268,18 @@ impl<M: Method> ClosedForm<M> {
             }
             behind.follow(method, statistic, &self.changes, now, usize::MAX);
             method.predict_into(&behind.solved, x, probabilities);
-            return Ok(now - behind.solved_at.changes);
+            return now - behind.solved_at.changes;
         }
-        self.predict_into(x, probabilities)?;
-        Ok(0)
+        self.predict_into(method, x, probabilities);
+        0
     }
 
-    pub(super) fn solve(&self) -> &M::Solved {
-        self.exact
-            .get_or_init(|| self.method.solve(&self.statistic))
+    fn solved(&self, method: &M) -> &M::Solved {
+        self.exact.get_or_init(|| method.solve(&self.statistic))
     }
 
-    pub(super) fn job(&mut self) -> Option<Job> {
-        let idle = self.exact.get().is_some() || self.next.is_some();
+    fn job(&mut self, method: &M) -> Option<Job> {
+        let idle = !M::DEFERRED || self.exact.get().is_some() || self.next.is_some();
         if idle || self.statistic.counts().is_empty() {
             return None;
         }
@@ -182,11 +287,11 @@ impl<M: Method> ClosedForm<M> {
             self.changes.clear();
         }
         self.job_given = true;
-        let (method, statistic) = (self.method.clone(), self.statistic.clone());
+        let (method, statistic) = (method.clone(), self.statistic.clone());
         Some(Job::new(self.version, move || method.solve(&statistic)))
     }
 
-    pub(super) fn adopt(&mut self, solution: Solution) {
+    fn adopt(&mut self, solution: Solution) {
         let at = solution.version;
         let Some(solved) = solution.downcast::<M::Solved>() else {
             return;
@@ -220,7 +325,9 @@ impl<M: Method> ClosedForm<M> {
 
     /// Notes a change that leaves the other classes where they are.
     fn changed(&mut self, x: &[i16], class: usize, sign: f32) {
-        if let Some(solved) = self.exact.take() {
+        if let Some(solved) = self.exact.take()
+            && M::DEFERRED
+        {
             self.changes.clear();
             self.next = None;
             self.behind = Some(Behind {

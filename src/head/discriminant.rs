@@ -2,7 +2,7 @@
 
 /// `softmax(W x + b)` over fixed-point features.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Discriminant {
+pub struct Discriminant {
     /// `[classes, width]`, per unit of the fixed-point features.
     weights: Vec<f32>,
     /// `[classes]`
@@ -12,6 +12,18 @@ pub(super) struct Discriminant {
 impl Discriminant {
     pub(super) fn new(weights: Vec<f32>, biases: Vec<f32>) -> Self {
         Self { weights, biases }
+    }
+
+    /// Makes place for that many classes at least, the new ones scoring 0.
+    pub(super) fn grow(&mut self, classes: usize, width: usize) {
+        let classes = classes.max(self.biases.len());
+        self.weights.resize(classes * width, 0.0);
+        self.biases.resize(classes, 0.0);
+    }
+
+    /// The weights, class by class.
+    pub(super) fn rows_mut(&mut self, width: usize) -> impl Iterator<Item = &mut [f32]> {
+        self.weights.chunks_exact_mut(width)
     }
 
     /// Overwrites `probabilities` with one per class.

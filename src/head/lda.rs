@@ -8,12 +8,10 @@ use faer::linalg::triangular_solve::{
 
 use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{factorise, shrunk, within_scatter};
-use super::deferred::{Job, Solution};
 use super::discriminant::{Discriminant, dot, softmax};
 use super::factor::Factor;
 use super::means::{ClassMeans, sharpness};
-use super::statistic_state::damaged;
-use super::{Head, HeadError, Moments, Replay, Shrinkage, Statistic};
+use super::{HeadError, Moments, Shrinkage, Statistic};
 
 /// Linear discriminant analysis with one covariance for all classes, solved from
 /// an exact [`Statistic`].
@@ -30,11 +28,8 @@ use super::{Head, HeadError, Moments, Replay, Shrinkage, Statistic};
 /// examples; this does not.
 ///
 /// Between two solves the class means stay exact and the covariance waits: see
-/// [`Head::predict_now`].
-#[derive(Debug)]
-pub struct Lda {
-    form: ClosedForm<Rule>,
-}
+/// [`Head::predict_now`](super::Head::predict_now).
+pub type Lda = ClosedForm<Rule>;
 
 /// What a user may choose about [`Lda`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -58,91 +53,28 @@ pub enum Priors {
 impl Lda {
     /// A head without classes; one unit of feature `i` is worth `steps[i]`.
     pub fn new(steps: &[f32], options: LdaOptions) -> Self {
-        let statistic = Statistic::new(steps.len(), Moments::Full);
-        Self::of(steps, options, statistic)
+        Self::of(Rule::new(steps, options))
     }
 
-    /// The head that [`Head::save_into`] wrote.
+    /// The head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], options: LdaOptions, mut bytes: &[u8]) -> Result<Self, HeadError> {
-        let statistic = Statistic::take(steps.len(), Moments::Full, &mut bytes)?;
-        if !bytes.is_empty() {
-            return Err(damaged("bytes left over"));
-        }
-        Ok(Self::of(steps, options, statistic))
-    }
-
-    fn of(steps: &[f32], options: LdaOptions, statistic: Statistic) -> Self {
-        let steps = steps.to_vec();
-        Self {
-            form: ClosedForm::new(Rule { steps, options }, statistic),
-        }
+    pub fn load(steps: &[f32], options: LdaOptions, bytes: &[u8]) -> Result<Self, HeadError> {
+        Self::loaded(Rule::new(steps, options), bytes)
     }
 }
 
-impl Head for Lda {
-    fn counts(&self) -> &[u64] {
-        self.form.statistic().counts()
-    }
-
-    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.form.learn_one(x, class)
-    }
-
-    fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.form.unlearn_one(x, class)
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.form.predict_into(x, probabilities)
-    }
-
-    fn predict_now(&mut self, x: &[i16], p: &mut Vec<f32>) -> Result<u64, HeadError> {
-        self.form.predict_now(x, p)
-    }
-
-    fn solve(&self) {
-        if !self.counts().is_empty() {
-            self.form.solve();
-        }
-    }
-
-    fn job(&mut self) -> Option<Job> {
-        self.form.job()
-    }
-
-    fn adopt(&mut self, solution: Solution) {
-        self.form.adopt(solution);
-    }
-
-    fn statistic(&self) -> Option<&Statistic> {
-        Some(self.form.statistic())
-    }
-
-    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
-        self.form.merge(other, classes)
-    }
-
-    fn save_into(&self, out: &mut Vec<u8>) {
-        self.form.statistic().save_into(out);
-    }
-
-    fn saved_bytes(&self) -> usize {
-        self.form.statistic().saved_bytes()
-    }
-}
-
+/// How [`Lda`] solves.
 #[derive(Debug, Clone)]
-struct Rule {
+pub struct Rule {
     steps: Vec<f32>,
     options: LdaOptions,
 }
 
 /// A solve, and what keeps it in step until the next.
 #[derive(Debug)]
-struct Solved {
+pub struct Solved {
     discriminant: Discriminant,
     /// Of the shrunk covariance.
     factor: Factor,
@@ -167,6 +99,11 @@ struct Followed {
 }
 
 impl Rule {
+    fn new(steps: &[f32], options: LdaOptions) -> Self {
+        let steps = steps.to_vec();
+        Self { steps, options }
+    }
+
     fn log_priors(&self, statistic: &Statistic) -> Vec<f32> {
         let total = statistic.total() as f64;
         let log_prior = |&n: &u64| match self.options.priors {
@@ -191,6 +128,13 @@ impl Rule {
 
 impl Method for Rule {
     type Solved = Solved;
+
+    const MOMENTS: Moments = Moments::Full;
+    const DEFERRED: bool = true;
+
+    fn inputs(&self) -> usize {
+        self.steps.len()
+    }
 
     fn solve(&self, statistic: &Statistic) -> Solved {
         let width = self.steps.len();
@@ -289,6 +233,7 @@ fn spread_sharpness(offsets: &[f32], directions: &[f32], width: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::{Head, Replay};
 
     /// Class `c` has `5 + c` examples of width 21; 30 and up repeat class 0.
     fn statistic(order: &[usize]) -> Statistic {
@@ -310,9 +255,7 @@ mod tests {
     /// The offset and the direction of each class, as bits.
     fn solution(order: &[usize]) -> Vec<(usize, Vec<u32>)> {
         let statistic = statistic(order);
-        let steps = vec![0.01; 21];
-        let options = LdaOptions::default();
-        let solved = Rule { steps, options }.solve(&statistic);
+        let solved = Rule::new(&[0.01; 21], LdaOptions::default()).solve(&statistic);
         let rows = solved.offsets.chunks(21).zip(solved.directions.chunks(21));
         let mut solution: Vec<_> = (rows.enumerate())
             .map(|(index, (offset, direction))| {
@@ -355,5 +298,53 @@ mod tests {
         }
         let relative = (scatter[(9, 4)] - expected).abs() / expected.abs();
         assert!(relative < 1e-9, "{relative}");
+    }
+
+    #[test]
+    fn empirical_priors_lean_to_what_was_taught_more_often_and_equal_ones_do_not() {
+        // Mirror images around zero, the first class nine times as often.
+        let odds = |priors| {
+            let options = LdaOptions {
+                priors,
+                ..LdaOptions::default()
+            };
+            let mut lda = Lda::new(&[0.01; 2], options);
+            for i in 0..90_i16 {
+                let x = [i % 9 * 40 - 260, i % 5 * 30 - 60];
+                lda.learn_one(&x, 0, Replay::default()).unwrap();
+                if i < 10 {
+                    let x = [260 - i % 9 * 40, i % 5 * 30 - 60];
+                    lda.learn_one(&x, 1, Replay::default()).unwrap();
+                }
+            }
+            let log_odds = |lda: &Lda| {
+                let mut p = Vec::new();
+                lda.predict_into(&[0, 0], &mut p).unwrap();
+                f64::from(p[0] / p[1]).ln()
+            };
+            log_odds(&lda)
+        };
+        let lean = odds(Priors::Empirical) - odds(Priors::Equal);
+        assert!((lean - 9_f64.ln()).abs() < 1e-3, "{lean}");
+    }
+
+    #[test]
+    fn the_rule_of_shrinkage_changes_the_answer_a_little() {
+        let answer = |shrinkage| {
+            let options = LdaOptions {
+                shrinkage,
+                ..LdaOptions::default()
+            };
+            let statistic = statistic(&[0, 1, 2, 3]);
+            let rule = Rule::new(&[0.01; 21], options);
+            let mut p = Vec::new();
+            let x: Vec<i16> = (0..21).map(|j| j * 700 - 7000).collect();
+            rule.predict_into(&rule.solve(&statistic), &x, &mut p);
+            p
+        };
+        let (oas, ledoit_wolf) = (answer(Shrinkage::Oas), answer(Shrinkage::LedoitWolf));
+        assert_ne!(oas, ledoit_wolf);
+        let apart = oas.iter().zip(&ledoit_wolf).map(|(a, b)| (a - b).abs());
+        assert!(apart.fold(0.0, f32::max) < 0.1, "{oas:?} {ledoit_wolf:?}");
     }
 }

@@ -1,6 +1,6 @@
 //! What learns: from fixed-point features and a class index to probabilities.
 //!
-//! `ncm` and `lda` keep one exact [`Statistic`] and derive everything from it,
+//! `ncm`, `lda` and `ridge` keep one exact [`Statistic`] and derive everything from it,
 //! so no order of teaching, no crash and no merge can change a bit of them, and
 //! a new class never moves an old one. `linear` and `finetune` are trained by
 //! gradient descent; the first is shown rehearsal rows with every example, the

@@ -1,11 +1,9 @@
 //! Nearest class mean.
 
-use std::sync::OnceLock;
-
+use super::closed_form::{ClosedForm, Method};
 use super::discriminant::Discriminant;
 use super::means::{ClassMeans, sharpness};
-use super::statistic_state::damaged;
-use super::{Head, HeadError, Moments, Replay, Statistic};
+use super::{HeadError, Moments, Statistic};
 
 /// Nearest class mean (Mensink et al. 2013; Hayes & Kanan 2022), right from the
 /// first example of a class.
@@ -13,13 +11,7 @@ use super::{Head, HeadError, Moments, Replay, Statistic};
 /// Held out, 3 folds of ESC-10 (YAMNet, mean+max, square root) and 4 speakers of
 /// FSDD (speech embedding): 0.954 and 0.910 under the Euclidean distance, 0.963
 /// and 0.907 under the cosine.
-#[derive(Debug)]
-pub struct Ncm {
-    steps: Vec<f32>,
-    distance: Distance,
-    statistic: Statistic,
-    solved: OnceLock<Discriminant>,
-}
+pub type Ncm = ClosedForm<Rule>;
 
 /// What near means.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -34,34 +26,29 @@ pub enum Distance {
 impl Ncm {
     /// A head without classes; one unit of feature `i` is worth `steps[i]`.
     pub fn new(steps: &[f32], distance: Distance) -> Self {
-        let statistic = Statistic::new(steps.len(), Moments::Diagonal);
-        Self::of(steps, distance, statistic)
+        Self::of(Rule::new(steps, distance))
     }
 
-    /// The head that [`Head::save_into`] wrote.
+    /// The head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], distance: Distance, mut bytes: &[u8]) -> Result<Self, HeadError> {
-        let statistic = Statistic::take(steps.len(), Moments::Diagonal, &mut bytes)?;
-        if !bytes.is_empty() {
-            return Err(damaged("bytes left over"));
-        }
-        Ok(Self::of(steps, distance, statistic))
+    pub fn load(steps: &[f32], distance: Distance, bytes: &[u8]) -> Result<Self, HeadError> {
+        Self::loaded(Rule::new(steps, distance), bytes)
     }
+}
 
-    fn of(steps: &[f32], distance: Distance, statistic: Statistic) -> Self {
-        Self {
-            steps: steps.to_vec(),
-            distance,
-            statistic,
-            solved: OnceLock::new(),
-        }
-    }
+/// How [`Ncm`] solves.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    steps: Vec<f32>,
+    distance: Distance,
+}
 
-    fn solved(&self) -> &Discriminant {
-        self.solved
-            .get_or_init(|| discriminant(&self.statistic, &self.steps, self.distance))
+impl Rule {
+    fn new(steps: &[f32], distance: Distance) -> Self {
+        let steps = steps.to_vec();
+        Self { steps, distance }
     }
 
     /// The length of an example, in real units.
@@ -72,69 +59,38 @@ impl Ncm {
     }
 }
 
-impl Head for Ncm {
-    fn counts(&self) -> &[u64] {
-        self.statistic.counts()
+impl Method for Rule {
+    type Solved = Discriminant;
+
+    const MOMENTS: Moments = Moments::Diagonal;
+    const DEFERRED: bool = false;
+
+    fn inputs(&self) -> usize {
+        self.steps.len()
     }
 
-    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.statistic.add(x, class)?;
-        self.solved.take();
-        Ok(())
+    fn solve(&self, statistic: &Statistic) -> Discriminant {
+        if self.distance == Distance::Cosine {
+            return directions(statistic, &self.steps);
+        }
+        let means = ClassMeans::new(statistic, &self.steps);
+        let no_priors = vec![0.0; statistic.counts().len()];
+        means.discriminant(&means.offsets, f64::INFINITY, &no_priors)
     }
 
-    fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.statistic.remove(x, class)?;
-        self.solved.take();
-        Ok(())
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.statistic.check_width(x)?;
+    fn predict_into(&self, solved: &Discriminant, x: &[i16], probabilities: &mut Vec<f32>) {
         match self.distance {
-            Distance::Euclidean => self.solved().predict_into(x, probabilities),
+            Distance::Euclidean => solved.predict_into(x, probabilities),
             Distance::Cosine => {
                 // Silence has no direction: no class is nearer than another.
                 let scale = match self.length(x) {
                     length if length > 0.0 => length.recip(),
                     _ => 0.0,
                 };
-                self.solved().predict_scaled_into(x, scale, probabilities);
+                solved.predict_scaled_into(x, scale, probabilities);
             }
         }
-        Ok(())
     }
-
-    fn solve(&self) {
-        self.solved();
-    }
-
-    fn statistic(&self) -> Option<&Statistic> {
-        Some(&self.statistic)
-    }
-
-    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
-        self.statistic.merge(other, classes)?;
-        self.solved.take();
-        Ok(())
-    }
-
-    fn save_into(&self, out: &mut Vec<u8>) {
-        self.statistic.save_into(out);
-    }
-
-    fn saved_bytes(&self) -> usize {
-        self.statistic.saved_bytes()
-    }
-}
-
-fn discriminant(statistic: &Statistic, steps: &[f32], distance: Distance) -> Discriminant {
-    if distance == Distance::Cosine {
-        return directions(statistic, steps);
-    }
-    let means = ClassMeans::new(statistic, steps);
-    let no_priors = vec![0.0; statistic.counts().len()];
-    means.discriminant(&means.offsets, f64::INFINITY, &no_priors)
 }
 
 /// The class means at length one, sharpened as the Euclidean ones are.
@@ -166,4 +122,36 @@ fn directions(statistic: &Statistic, steps: &[f32]) -> Discriminant {
         }
     }
     Discriminant::new(weights, vec![0.0; order.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::{Head, Replay};
+
+    fn answer(distance: Distance, x: [i16; 2]) -> Vec<f32> {
+        let mut ncm = Ncm::new(&[0.001; 2], distance);
+        // One class near and to the right, one far and above.
+        for (i, class) in [(0_i16, 0), (1, 0), (0, 1), (1, 1)] {
+            let x = [[1000 + i, 10 * i], [10 * i, 9000 + i]][class];
+            ncm.learn_one(&x, class, Replay::default()).unwrap();
+        }
+        let mut p = Vec::new();
+        ncm.predict_into(&x, &mut p).unwrap();
+        p
+    }
+
+    #[test]
+    fn the_cosine_sees_angles_and_the_euclidean_distance_lengths() {
+        // Short, yet in the direction of the far class.
+        let x = [100, 900];
+        let (cosine, euclidean) = (answer(Distance::Cosine, x), answer(Distance::Euclidean, x));
+        assert!(
+            cosine[1] > 0.9 && euclidean[0] > 0.9,
+            "{cosine:?} {euclidean:?}"
+        );
+        let longer = answer(Distance::Cosine, [1000, 9000]);
+        assert!((longer[1] - cosine[1]).abs() < 1e-5);
+        assert_eq!(answer(Distance::Cosine, [0, 0]), [0.5, 0.5]);
+    }
 }

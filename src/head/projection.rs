@@ -3,8 +3,6 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use super::Statistic;
-
 /// `max(0, H D x)` over 16-bit integers: random signs `D`, a Walsh-Hadamard
 /// transform `H`, a random choice of its rows, and a rectifier.
 ///
@@ -115,12 +113,6 @@ fn hadamard(values: &mut [i64]) {
         }
         half *= 2;
     }
-}
-
-/// The mean square of a feature, which a statistic of projections knows.
-pub(super) fn mean_square(statistic: &Statistic) -> f64 {
-    let squares: f64 = statistic.squares().map(|square| square as f64).sum();
-    squares / (statistic.total().max(1) * statistic.width() as u64) as f64
 }
 
 #[cfg(test)]

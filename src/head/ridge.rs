@@ -10,12 +10,10 @@ use faer::{Mat, MatMut, Par};
 
 use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{factorise, second_moments};
-use super::deferred::{Job, Solution};
 use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
-use super::projection::{Projection, mean_square};
-use super::statistic_state::damaged;
-use super::{Head, HeadError, Moments, Replay, Statistic};
+use super::projection::Projection;
+use super::{HeadError, Moments, Statistic};
 
 /// Ridge regression to one-hot targets on a fixed random projection (RanPAC,
 /// McDonnell et al. 2023; analytic class-incremental learning, Zhuang et al.
@@ -35,12 +33,7 @@ use super::{Head, HeadError, Moments, Replay, Statistic};
 /// 1,000 0.982 and 0.950, of 1,500 0.983 and 0.949; no projection at all 0.979
 /// and 0.945. So 512 is the default, which also learns a quarter as expensively
 /// as 1,000.
-#[derive(Debug)]
-pub struct Ridge {
-    projection: Projection,
-    form: ClosedForm<Rule>,
-    projected: Scratch,
-}
+pub type Ridge = ClosedForm<Rule>;
 
 #[derive(Debug, Default)]
 struct Scratch {
@@ -49,7 +42,7 @@ struct Scratch {
 }
 
 thread_local! {
-    /// Predicting is pure, yet needs room for one projected example.
+    /// Room for one projected example: predicting is pure, and allocates nothing.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
@@ -59,134 +52,49 @@ impl Ridge {
     /// The most random features: a solve is cubic in them.
     pub const MAX_WIDTH: u16 = 4096;
 
+    /// A head without classes; one unit of feature `i` is worth `steps[i]`.
+    pub fn new(steps: &[f32], width: u16) -> Self {
+        Self::of(Rule::new(steps, width))
+    }
+
+    /// The head that [`Head::save_into`](super::Head::save_into) wrote.
+    ///
+    /// # Errors
+    /// [`HeadError::Damaged`]
+    pub fn load(steps: &[f32], width: u16, bytes: &[u8]) -> Result<Self, HeadError> {
+        Self::loaded(Rule::new(steps, width), bytes)
+    }
+}
+
+/// How [`Ridge`] projects and solves.
+#[derive(Debug, Clone)]
+pub struct Rule {
+    projection: Projection,
+    width: usize,
+}
+
+impl Rule {
     /// The projection belongs to the method, not to a learner's seed: only
     /// learners with the same one can be merged.
     const PROJECTION_SEED: u64 = 0x41_46_49_45_4c_44;
 
-    /// A head without classes; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32], width: u16) -> Self {
-        let statistic = Statistic::new(usize::from(width), Moments::Full);
-        Self::of(steps, width, statistic)
-    }
-
-    /// The head that [`Head::save_into`] wrote.
-    ///
-    /// # Errors
-    /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], width: u16, mut bytes: &[u8]) -> Result<Self, HeadError> {
-        let statistic = Statistic::take(usize::from(width), Moments::Full, &mut bytes)?;
-        if !bytes.is_empty() {
-            return Err(damaged("bytes left over"));
-        }
-        Ok(Self::of(steps, width, statistic))
-    }
-
-    fn of(steps: &[f32], width: u16, statistic: Statistic) -> Self {
+    fn new(steps: &[f32], width: u16) -> Self {
+        let width = usize::from(width);
         Self {
-            projection: Projection::new(steps, usize::from(width), Self::PROJECTION_SEED),
-            form: ClosedForm::new(Rule, statistic),
-            projected: Scratch::default(),
-        }
-    }
-
-    fn project(&mut self, x: &[i16]) -> Result<(), HeadError> {
-        self.check_width(x)?;
-        let Scratch {
-            transform,
-            features,
-        } = &mut self.projected;
-        self.projection.apply_into(x, transform, features);
-        Ok(())
-    }
-
-    fn check_width(&self, x: &[i16]) -> Result<(), HeadError> {
-        let (expected, actual) = (self.projection.inputs(), x.len());
-        match expected == actual {
-            true => Ok(()),
-            false => Err(HeadError::Width { expected, actual }),
+            projection: Projection::new(steps, width, Self::PROJECTION_SEED),
+            width,
         }
     }
 }
-
-impl Head for Ridge {
-    fn counts(&self) -> &[u64] {
-        self.form.statistic().counts()
-    }
-
-    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.project(x)?;
-        self.form.learn_one(&self.projected.features, class)
-    }
-
-    fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
-        self.project(x)?;
-        self.form.unlearn_one(&self.projected.features, class)
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.check_width(x)?;
-        SCRATCH.with_borrow_mut(|scratch| {
-            let Scratch {
-                transform,
-                features,
-            } = scratch;
-            self.projection.apply_into(x, transform, features);
-            self.form.predict_into(features, probabilities)
-        })
-    }
-
-    fn predict_now(&mut self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<u64, HeadError> {
-        self.project(x)?;
-        self.form
-            .predict_now(&self.projected.features, probabilities)
-    }
-
-    fn solve(&self) {
-        if !self.counts().is_empty() {
-            self.form.solve();
-        }
-    }
-
-    fn job(&mut self) -> Option<Job> {
-        self.form.job()
-    }
-
-    fn adopt(&mut self, solution: Solution) {
-        self.form.adopt(solution);
-    }
-
-    fn statistic(&self) -> Option<&Statistic> {
-        Some(self.form.statistic())
-    }
-
-    fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
-        self.form.merge(other, classes)
-    }
-
-    fn save_into(&self, out: &mut Vec<u8>) {
-        self.form.statistic().save_into(out);
-    }
-
-    fn saved_bytes(&self) -> usize {
-        self.form.statistic().saved_bytes()
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Rule;
 
 /// Features are counted in units of their root mean square.
 #[derive(Debug)]
-struct Solved {
+pub struct Solved {
     /// What one unit of a feature is worth.
     step: f64,
-    /// The penalty, for a mean square of 1.
-    #[cfg_attr(not(test), expect(dead_code, reason = "shown by `{:?}`"))]
-    penalty: f64,
     /// Of `G + penalty I`.
     factor: Factor,
-    /// `(G + penalty I)^-1 S_k`, `[classes, width]`.
-    weights: Vec<f32>,
+    /// `(G + penalty I)^-1 S_k`, times [`SHARPNESS`] and the step.
     discriminant: Discriminant,
     /// `(P_j h_j, 1 + h_j P_j h_j)` of each change since the solve, where `P_j` is
     /// the inverse before it.
@@ -204,32 +112,41 @@ const PENALTIES: [f64; 7] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
 impl Method for Rule {
     type Solved = Solved;
 
+    const MOMENTS: Moments = Moments::Full;
+    const DEFERRED: bool = true;
+
+    fn inputs(&self) -> usize {
+        self.projection.inputs()
+    }
+
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn seen<R>(&self, x: &[i16], then: impl FnOnce(&[i16]) -> R) -> R {
+        SCRATCH.with_borrow_mut(|scratch| {
+            let Scratch {
+                transform,
+                features,
+            } = scratch;
+            self.projection.apply_into(x, transform, features);
+            then(features)
+        })
+    }
+
     fn solve(&self, statistic: &Statistic) -> Solved {
         let width = statistic.width();
-        let step = match mean_square(statistic) {
-            square if square > 0.0 => square.sqrt().recip(),
-            _ => 1.0,
-        };
-        let order = statistic.canonical_order();
-        let sums: Vec<f64> = (order.iter())
-            .flat_map(|&class| statistic.sum(class).iter().map(|&sum| sum as f64 * step))
-            .collect();
-        let moments = second_moments(statistic, &vec![step; width]);
-        let n = statistic.total().max(1) as f64;
-        let mut best: Option<Fit> = None;
-        for penalty in PENALTIES {
-            let fit = Fit::new(&moments, &sums, penalty * n, n);
-            if let Some(fit) = fit
-                && best.as_ref().is_none_or(|best| fit.score < best.score)
-            {
-                best = Some(fit);
-            }
-        }
-        let (weights, factor, penalty) = match best {
-            Some(fit) => (fit.weights, Factor::pack(fit.factor.as_ref()), fit.penalty),
+        let Normal {
+            step,
+            order,
+            sums,
+            moments,
+        } = Normal::of(statistic);
+        let (weights, factor) = match Fit::best(&moments, &sums, statistic.total() as f64) {
+            Some(fit) => (fit.weights, Factor::pack(fit.factor.as_ref())),
             // Not even the strongest penalty was positive definite: no numbers
             // do that, and if rounding did, nearest sum stands in.
-            None => (sums, Factor::diagonal(width, 1.0), 1.0),
+            None => (sums, Factor::diagonal(width, 1.0)),
         };
         let mut taught = vec![0.0; weights.len()];
         let mut row = 0;
@@ -246,10 +163,8 @@ impl Method for Rule {
         }
         Solved {
             step,
-            penalty,
             factor,
-            discriminant: discriminant(&taught, width, step),
-            weights: taught,
+            discriminant: discriminant(taught, width, step),
             gains: Vec::new(),
         }
     }
@@ -265,8 +180,7 @@ impl Method for Rule {
         let h: Vec<f32> = (change.features.iter())
             .map(|&x| (f64::from(x) * solved.step) as f32)
             .collect();
-        let len = solved.weights.len().max((change.class + 1) * width);
-        solved.weights.resize(len, 0.0);
+        solved.discriminant.grow(change.class + 1, width);
         let mut gain = h.clone();
         solved.factor.solve_in_place(&mut gain);
         for (earlier, denominator, sign) in &solved.gains {
@@ -280,23 +194,61 @@ impl Method for Rule {
         if denominator <= f32::EPSILON {
             return;
         }
-        for (class, weights) in solved.weights.chunks_exact_mut(width).enumerate() {
-            let target = f32::from(u8::from(class == change.class));
+        let scale = scale(solved.step);
+        for (class, weights) in solved.discriminant.rows_mut(width).enumerate() {
+            let target = scale * f32::from(u8::from(class == change.class));
             let step = change.sign * (target - dot(weights, &h)) / denominator;
             for (weight, gain) in weights.iter_mut().zip(&gain) {
                 *weight += step * gain;
             }
         }
         solved.gains.push((gain, denominator, change.sign));
-        solved.discriminant = discriminant(&solved.weights, width, solved.step);
     }
 }
 
 /// `SHARPNESS W h`, for features in units of `1 / step`.
-fn discriminant(weights: &[f32], width: usize, step: f64) -> Discriminant {
-    let scale = (f64::from(SHARPNESS) * step) as f32;
+fn discriminant(mut weights: Vec<f32>, width: usize, step: f64) -> Discriminant {
+    let scale = scale(step);
+    weights.iter_mut().for_each(|weight| *weight *= scale);
     let biases = vec![0.0; weights.len() / width];
-    Discriminant::new(weights.iter().map(|w| w * scale).collect(), biases)
+    Discriminant::new(weights, biases)
+}
+
+fn scale(step: f64) -> f32 {
+    (f64::from(SHARPNESS) * step) as f32
+}
+
+/// The normal equations of a statistic, its features scaled by `step` to a mean
+/// square of 1.
+struct Normal {
+    step: f64,
+    /// The class of each row.
+    order: Vec<usize>,
+    /// Row-major `[classes, width]`.
+    sums: Vec<f64>,
+    /// Lower triangle.
+    moments: Mat<f64>,
+}
+
+impl Normal {
+    fn of(statistic: &Statistic) -> Self {
+        let squares: f64 = statistic.squares().map(|square| square as f64).sum();
+        let values = (statistic.total().max(1) * statistic.width() as u64) as f64;
+        let step = match squares / values {
+            square if square > 0.0 => square.sqrt().recip(),
+            _ => 1.0,
+        };
+        let order = statistic.canonical_order();
+        let sums = (order.iter())
+            .flat_map(|&class| statistic.sum(class).iter().map(|&sum| sum as f64 * step))
+            .collect();
+        Self {
+            step,
+            order,
+            sums,
+            moments: second_moments(statistic, &vec![step; statistic.width()]),
+        }
+    }
 }
 
 /// A regression under one penalty.
@@ -304,12 +256,18 @@ struct Fit {
     factor: Mat<f64>,
     /// Row-major `[classes, width]`.
     weights: Vec<f64>,
-    penalty: f64,
     /// Generalised cross-validation, smaller is better.
     score: f64,
 }
 
 impl Fit {
+    /// The one of the best score.
+    fn best(moments: &Mat<f64>, sums: &[f64], n: f64) -> Option<Self> {
+        let fits = PENALTIES.map(|penalty| Self::new(moments, sums, penalty * n, n));
+        let better = |best: Self, fit: Self| if fit.score < best.score { fit } else { best };
+        fits.into_iter().flatten().reduce(better)
+    }
+
     /// `None` where rounding leaves the matrix indefinite.
     fn new(moments: &Mat<f64>, sums: &[f64], penalty: f64, n: f64) -> Option<Self> {
         let width = moments.nrows();
@@ -339,7 +297,6 @@ impl Fit {
         Some(Self {
             factor,
             weights,
-            penalty,
             score: residual / (freedom * freedom),
         })
     }
@@ -348,6 +305,7 @@ impl Fit {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::{Head, Replay};
 
     fn examples(n: usize, width: usize) -> Vec<(Vec<i16>, usize)> {
         let value = |i: usize, j: usize| {
@@ -373,19 +331,18 @@ mod tests {
         // GCV is leave-one-out with each leverage replaced by their mean; where
         // leverages are nearly equal the two agree.
         let ridge = taught(600);
-        let statistic = ridge.form.statistic();
+        let statistic = ridge.statistic().unwrap();
         let width = statistic.width();
-        let step = mean_square(statistic).sqrt().recip();
-        let order = statistic.canonical_order();
-        let sums: Vec<f64> = (order.iter())
-            .flat_map(|&class| statistic.sum(class).iter().map(|&sum| sum as f64 * step))
-            .collect();
-        let moments = second_moments(statistic, &vec![step; width]);
+        let Normal {
+            step,
+            order,
+            sums,
+            moments,
+        } = Normal::of(statistic);
         let fit = Fit::new(&moments, &sums, 60.0, 600.0).unwrap();
         let mut left_out = 0.0;
         for (x, class) in examples(600, 12) {
-            let mut h = Vec::new();
-            ridge.projection.apply_into(&x, &mut Vec::new(), &mut h);
+            let h = ridge.parts().0.seen(&x, <[i16]>::to_vec);
             let mut solved: Vec<f64> = h.iter().map(|&h| f64::from(h) * step).collect();
             let h = solved.clone();
             let mut rhs = MatMut::from_column_major_slice_mut(&mut solved, width, 1);
@@ -410,7 +367,13 @@ mod tests {
     fn following_a_solve_is_recursive_least_squares() {
         let mut ridge = taught(300);
         ridge.solve();
-        let penalty = ridge.form.solve().penalty;
+        let before = Normal::of(ridge.statistic().unwrap());
+        let score = |penalty: &f64| {
+            let fit = Fit::new(&before.moments, &before.sums, *penalty, 300.0);
+            fit.unwrap().score
+        };
+        let chosen = PENALTIES.map(|penalty| penalty * 300.0).into_iter();
+        let penalty = chosen.min_by(|a, b| score(a).total_cmp(&score(b))).unwrap();
         for (i, (x, class)) in examples(340, 12)[300..].iter().enumerate() {
             // A class that is new after the solve, too.
             let class = if i % 8 == 3 { 3 } else { *class };
@@ -421,18 +384,16 @@ mod tests {
         let mut now = Vec::new();
         assert_eq!(ridge.predict_now(x, &mut now).unwrap(), 41);
         // The same statistic, solved under the penalty of the earlier solve.
-        let statistic = ridge.form.statistic();
-        let step = 1.0 / mean_square(taught(300).form.statistic()).sqrt();
+        let (statistic, step) = (ridge.statistic().unwrap(), before.step);
         let sums: Vec<f64> = (0..4)
             .flat_map(|class| statistic.sum(class).iter().map(|&sum| sum as f64 * step))
             .collect();
         let moments = second_moments(statistic, &vec![step; 40]);
         let fit = Fit::new(&moments, &sums, penalty, 339.0).unwrap();
         let weights: Vec<f32> = fit.weights.iter().map(|&w| w as f32).collect();
-        let mut h = Vec::new();
-        ridge.projection.apply_into(x, &mut Vec::new(), &mut h);
+        let h = ridge.parts().0.seen(x, <[i16]>::to_vec);
         let mut expected = Vec::new();
-        discriminant(&weights, 40, step).predict_into(&h, &mut expected);
+        discriminant(weights, 40, step).predict_into(&h, &mut expected);
         for (now, expected) in now.iter().zip(&expected) {
             assert!((now - expected).abs() < 2e-3, "{now} {expected}");
         }

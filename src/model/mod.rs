@@ -13,6 +13,7 @@ mod checksum;
 mod error;
 mod fetch;
 mod pip;
+pub(crate) mod program;
 mod registry;
 mod rules;
 mod wheel;
@@ -23,6 +24,7 @@ pub use card::{
     Spectrum,
 };
 pub use error::ModelError;
+pub(crate) use error::io_hint;
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;
 pub use registry::{Listing, built_in, find, list};

@@ -8,11 +8,11 @@ use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use super::ModelError;
+use super::program::{last_lines, wait};
 
 /// How to run pip.
 #[derive(Debug, Clone)]
@@ -143,29 +143,6 @@ impl Pip {
     }
 }
 
-/// Waits for the child's end, at most `limit`, then stops it; `tick` is called
-/// ten times a second.
-fn wait(
-    child: &mut Child,
-    limit: Duration,
-    tick: &mut dyn FnMut(),
-) -> io::Result<Option<ExitStatus>> {
-    let start = Instant::now();
-    loop {
-        match child.try_wait() {
-            Ok(None) if start.elapsed() < limit => {}
-            Ok(Some(status)) => return Ok(Some(status)),
-            ended => {
-                child.kill()?;
-                child.wait()?;
-                return ended;
-            }
-        }
-        tick();
-        thread::sleep(Duration::from_millis(100).min(limit));
-    }
-}
-
 fn only_wheel(folder: &Path, requirement: &str) -> Result<PathBuf, ModelError> {
     let entries = fs::read_dir(folder).map_err(|e| ModelError::io("read", folder, e))?;
     let is_wheel = |path: &PathBuf| path.extension().is_some_and(|e| e == "whl");
@@ -215,17 +192,6 @@ impl TalkFile {
             file.take(16 * 1024).read_to_end(&mut bytes)?;
             Ok(bytes)
         };
-        let text = String::from_utf8_lossy(&read().unwrap_or_default()).into_owned();
-        let clean =
-            |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };
-        let mut last: Vec<String> = text
-            .lines()
-            .rev()
-            .filter(|line| !line.trim().is_empty())
-            .take(lines)
-            .map(clean)
-            .collect();
-        last.reverse();
-        last.join("\n")
+        last_lines(&String::from_utf8_lossy(&read().unwrap_or_default()), lines)
     }
 }

@@ -50,12 +50,18 @@ pub struct Store {
 }
 
 impl Store {
-    /// Makes the folder `dir` a learner's, and opens it.
+    /// Makes the folder `dir` a learner's that was taught `operations`, all or
+    /// nothing, and opens it.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when it is one already, [`StoreError::Io`] or
-    /// [`StoreError::Database`] when it cannot be written.
-    pub fn create(dir: &Path, identity: Identity) -> Result<Self, StoreError> {
+    /// [`StoreError::Database`] when it cannot be written; it is no learner's
+    /// then, and can be tried again.
+    pub fn create(
+        dir: &Path,
+        identity: Identity,
+        operations: &[Operation],
+    ) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io {
             path: dir.to_owned(),
             source,
@@ -66,7 +72,7 @@ impl Store {
         let mut db = connect(&path, flags)?;
         schema::refuse_taken(&db, &path)?;
         make_durable(&db, &path)?;
-        schema::create(&mut db, &path, &identity)?;
+        schema::create(&mut db, &path, &identity, operations)?;
         Ok(Self { db, path, identity })
     }
 

@@ -14,7 +14,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{Identity, StoreError};
+use super::{Identity, Operation, StoreError, operation};
 
 /// "AFLD": tells our files from other SQLite databases.
 const APPLICATION_ID: i64 = 0x4146_4C44;
@@ -65,11 +65,12 @@ pub(super) fn refuse_taken(db: &Connection, path: &Path) -> Result<(), StoreErro
     })
 }
 
-/// Lays the tables and the identity, all or nothing.
+/// Lays the tables, the identity and the first operations, all or nothing.
 pub(super) fn create(
     db: &mut Connection,
     path: &Path,
     identity: &Identity,
+    operations: &[Operation],
 ) -> Result<(), StoreError> {
     let database = |source| StoreError::Database {
         path: path.to_owned(),
@@ -95,6 +96,9 @@ pub(super) fn create(
             ),
         )
         .map_err(database)?;
+    for operation in operations {
+        operation::insert(&transaction, operation).map_err(database)?;
+    }
     transaction
         .pragma_update(None, "application_id", APPLICATION_ID)
         .map_err(database)?;

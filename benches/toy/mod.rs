@@ -1,0 +1,23 @@
+//! Learners on features that come from nowhere, for measuring what they cost.
+
+use afield::head::HeadKind;
+use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::signal::Label;
+
+pub const CLASSES: usize = 50;
+
+pub fn learner(head: HeadKind, width: usize) -> Learner {
+    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
+    let settings = Settings {
+        head,
+        ..Settings::default()
+    };
+    contract
+        .and_then(|contract| Learner::new(contract, settings))
+        .expect("a plain learner")
+}
+
+/// One of [`CLASSES`] labels.
+pub fn label(i: usize) -> Label {
+    Label::new(format!("class {}", i % CLASSES)).expect("a plain label")
+}
