@@ -2,7 +2,9 @@
 writes the report. Started by run.py, which makes what this needs."""
 
 import argparse
+import csv
 import datetime
+import io
 import json
 import os
 import subprocess
@@ -16,15 +18,16 @@ import data
 import machine
 import report
 import streams
+from cache import Rows, digest
+from runner import HERE, Runner
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+ROOT = HERE.parent.parent
 
 # Afield's heads, at their defaults: none is tuned. Those the build does not know are
 # left out, and said so.
 AFIELD = [
     "lda", "ncm", "ridge", "linear", "mlp", "knn", "auto", "finetune", "ewc", "lwf", "l2sp"
 ]
-REHEARSAL = "balanced:200"
 PEERS = {
     "numpy exact lda": "numpy",
     "avalanche slda": "avalanche",
@@ -35,15 +38,32 @@ PEERS = {
     "sklearn sgd + replay": "sklearn",
     "sklearn gaussian nb": "sklearn",
     "river softmax": "river",
+    "river softmax + replay": "river",
     "river one-vs-rest": "river",
     "river knn": "river",
     "river arf": "river",
-    "batch lda ledoit-wolf": "sklearn",
     "batch lda oas": "sklearn",
+    "batch lda ledoit-wolf": "sklearn",
     "batch ridge": "sklearn",
+    "batch ridge on random features": "sklearn",
     "joint logistic regression": "sklearn",
 }
 QUICK_PEERS = ["numpy exact lda", "sklearn sgd", "river softmax", "avalanche slda", "batch lda oas"]
+GROWN = [
+    "numpy exact lda", "avalanche slda", "avalanche replay", "sklearn sgd", "sklearn sgd + replay",
+    "sklearn gaussian nb", "river softmax", "river one-vs-rest", "river knn", "river arf",
+]
+# The order in which they are measured: what matters most first.
+STREAMS = [
+    ("esc10", "class-incremental"),
+    ("fsdd", "class-incremental"),
+    ("watch", "class-incremental"),
+    ("synthetic-96", "iid"),
+    ("synthetic-1024", "iid"),
+    ("fsdd", "domain-incremental"),
+    ("watch", "domain-incremental"),
+]
+GROWTH_WIDTHS, GROWTH_MOST = (96, 1024), 1_000_000
 
 
 def say(text):
@@ -54,76 +74,83 @@ class Comparison:
     def __init__(self, arguments):
         self.arguments = arguments
         self.places = data.places(ROOT)
-        self.costs = ROOT / "target" / "release" / "examples" / "stream_costs"
-        self.avalanche = os.environ.get("PEERS_AVALANCHE", "")
-        self.missing = {}
+        limits = {
+            "tune": arguments.tune_seconds,
+            "run": arguments.run_seconds,
+            "cell": arguments.cell_seconds,
+        }
+        self.rows = Rows(self.places.work / "rows", arguments.fresh)
+        self.machine = machine.describe(ROOT, os.environ.get("PEERS_AVALANCHE", ""))
+        software = [self.machine["processor"], self.machine["peers"], self.machine["avalanche"]]
+        self.runner = Runner(self.places, self.rows, limits, software)
+        self.missing, self.prepared, self.tables = {}, {}, []
+        self.begin = time.monotonic()
         if note := os.environ.get("PEERS_AVALANCHE_NOTE", ""):
             self.missing["avalanche"] = note
 
-    def over(self, name):
-        """Everything over one data set."""
-        say(f"{name}: data")
-        of = data.prepare(name, self.places)
-        if self.arguments.quick:
-            of.groups, of.protocols, of.seeds = of.groups[-1:], of.protocols[:1], 1
+    def late(self):
+        return time.monotonic() - self.begin > 60 * self.arguments.minutes
+
+    def peers(self):
+        for method, kind in PEERS.items():
+            wanted = self.arguments.peers or (QUICK_PEERS if self.arguments.quick else PEERS)
+            if method in wanted and (kind != "avalanche" or self.runner.avalanche):
+                yield method, kind
+
+    def heads(self):
+        known = self.runner.afield_heads()
+        for head in AFIELD:
+            if head not in known:
+                self.missing.setdefault(f"afield {head}", "this build has no such head")
+        heads = [head for head in AFIELD if head in known]
+        return heads[:3] if self.arguments.quick else heads
+
+    def over(self, name, protocol):
+        """All methods over one stream."""
+        if name not in self.prepared:
+            say(f"{name}: data")
+            of = self.prepared[name] = data.prepare(name, self.places)
+            if self.arguments.quick:
+                of.groups, of.seeds = of.groups[-1:], 1
+        of = self.prepared[name]
+        cells, checks = self.cells(of, protocol)
         with np.load(of.raw) as archive:
             group_of = archive["group"].tolist()
-        tables = []
-        for protocol in of.protocols:
-            tables.append(self.over_protocol(of, protocol, group_of, tables))
-        return {
+        validations = self.validations(of, protocol, group_of, cells)
+        table = {
             "name": name,
+            "protocol": protocol,
             "about": of.about,
-            "rows": of.rows,
+            "rows_of_data": of.rows,
             "features": of.features,
             "classes": of.classes,
             "groups": of.groups,
-            "seeds": of.seeds,
-            "tables": tables,
+            "made_up": of.made_up,
+            "rows": [],
         }
-
-    def over_protocol(self, of, protocol, group_of, earlier):
-        cells, checks = self.cells(of, protocol)
-        validations = self.validations(of, protocol, group_of, cells)
-        rows = []
-
-        def add(row):
-            if row is not None:
-                rows.append(row)
-                said = f"{of.name}, {protocol}: {row['method']}"
-                if "error" in row:
-                    say(f"{said}: {row['error']}")
-                else:
-                    final = [cell["accuracy_after"][-1:] for cell in row["cells"]]
-                    final = [accuracy for each in final for accuracy in each]
-                    mean = sum(final) / max(len(final), 1)
-                    say(f"{said}: {mean:.3f} over {len(row['cells'])} cells, {row['seconds']:.0f} s")
-
+        self.tables.append(table)
         for head in self.heads():
-            add(self.afield(of, head, cells))
-        for method, kind in PEERS.items():
-            wanted = QUICK_PEERS if self.arguments.quick else list(PEERS)
-            if method not in (self.arguments.peers or wanted) or (kind == "avalanche" and not self.avalanche):
+            self.add(table, self.runner.afield(of, head, cells))
+        for method, kind in self.peers():
+            if of.made_up and method.startswith("joint"):
                 continue
-            before = [row for table in earlier for row in table["rows"] if row["method"] == method]
-            batch = method.startswith(("batch", "joint"))
-            if batch and before and "error" not in before[0]:
-                # They see everything at once: no order changes them.
-                add({**before[0], "seconds": 0.0})
+            if self.late():
+                late = f"not begun within {self.arguments.minutes:g} minutes"
+                self.add(table, {"method": method, "kind": kind, "error": late})
             else:
-                add(self.peer(of, method, kind, cells, validations))
-        # Once more: how far the machine drifted while the peers ran.
-        again = self.afield(of, "lda", cells)
-        return {"protocol": protocol, "rows": rows, "lda_again": again, "checks": self.check(rows, checks)}
+                self.add(table, self.runner.peer(of, method, kind, cells, validations))
+        table["checks"] = self.check(table["rows"], checks)
 
-    def heads(self):
-        known = subprocess.run([self.costs, "--heads"], check=True, capture_output=True, text=True)
-        names = known.stdout.split()
-        for head in AFIELD:
-            if head not in names:
-                self.missing.setdefault(f"afield {head}", "this build has no such head")
-        wanted = [head for head in AFIELD if head in names]
-        return wanted[:3] if self.arguments.quick else wanted
+    def add(self, table, row):
+        table["rows"].append(row)
+        said = f"{table['name']}, {table['protocol']}: {row['method']}"
+        if "error" in row:
+            say(f"{said}: {row['error']}")
+            return
+        finals = [cell["accuracy_after"][-1] for cell in row["cells"] if cell["accuracy_after"]]
+        mean = sum(finals) / max(len(finals), 1)
+        spent = row["seconds"] + row.get("tune_seconds", 0)
+        say(f"{said}: {mean:.3f} over {len(row['cells'])} cells, {spent:.0f} s")
 
     def cells(self, of, protocol):
         """Seed by seed, every group held out once: a round."""
@@ -163,127 +190,111 @@ class Comparison:
         for row in rows:
             for cell in row.get("cells", []):
                 expected = checks[cell["name"]].get(row["method"].removeprefix("afield "))
-                if row["method"].startswith("afield ") and expected is not None:
-                    if expected != cell["accuracy_after"]:
-                        raise SystemExit(
-                            f"peers: {row['method']} on {cell['name']}: evaluate says {expected}, "
-                            f"the timed run {cell['accuracy_after']}"
-                        )
+                if row["kind"] == "afield" and expected not in (None, cell["accuracy_after"]):
+                    raise SystemExit(
+                        f"peers: {row['method']} on {cell['name']}: evaluate says {expected}, "
+                        f"the timed run {cell['accuracy_after']}"
+                    )
         return len(checks)
 
-    def spec(self, of, cells, **more):
-        return {
-            "features": of.features,
-            "data": cells[0]["data"],
-            "cells": cells,
-            "after_learn": 200,
-            "run_seconds": self.arguments.run_seconds,
-            "cell_seconds": self.arguments.cell_seconds,
-            "tune_seconds": self.arguments.tune_seconds,
-            "rehearsal": REHEARSAL,
-            **more,
-        }
+    def growth(self):
+        """Costs against examples seen: Afield's bench, then each peer as far as it gets."""
+        seconds = self.arguments.growth_seconds
+        say("growth: building")
+        build = ["cargo", "bench", "--bench", "growth"]
+        subprocess.run([*build, "--no-run"], cwd=ROOT, check=True, stdout=sys.stderr)
+        sources = [self.runner.costs, ROOT / "benches" / "growth.rs"]
+        about = ["growth", seconds, self.machine["processor"]]
 
-    def process(self, command, spec):
-        """What a process of its own makes of the specification."""
-        path = self.places.work / "spec.json"
-        path.write_text(json.dumps(spec))
-        a = self.arguments
-        limit = 2 * (a.run_seconds + a.cell_seconds + a.tune_seconds) + 600
-        begin = time.monotonic()
-        log = self.places.work / "worker.log"
-        try:
-            with log.open("w") as errors:
-                done = subprocess.run(
-                    [*command, path], stdout=subprocess.PIPE, stderr=errors, timeout=limit
-                )
-        except subprocess.TimeoutExpired:
-            return {"error": f"stopped after {limit:.0f} s"}
-        seconds = time.monotonic() - begin
-        if done.returncode != 0:
-            last = log.read_text().strip().splitlines()[-1:] or [f"exit code {done.returncode}"]
-            return {"error": last[0][:200], "seconds": seconds}
-        return {**json.loads(done.stdout), "seconds": seconds}
+        def of_afield():
+            say("growth: afield")
+            command = [*build, "--", str(GROWTH_MOST), str(seconds)]
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+            if done.returncode != 0:
+                return {"error": f"growth ended with {done.returncode}"}
+            return {"csv": done.stdout}
 
-    def afield(self, of, head, cells):
-        found = self.process([self.costs], self.spec(of, cells, method=head))
-        return {"method": f"afield {head}", "kind": "afield", "tuned": False, **found}
-
-    def peer(self, of, method, kind, cells, validations):
-        python = self.avalanche if kind == "avalanche" else sys.executable
-        command = [python, str(Path(__file__).parent / "worker.py")]
-        # Tuning in a process apart, so that its memory is not counted.
-        tuning = self.process(
-            command, self.spec(of, validations, method=method, kind=kind, tune=True)
-        )
-        row = {"method": method, "kind": kind}
-        if "error" in tuning:
-            return {**row, "error": f"tuning: {tuning['error']}", "seconds": 0.0}
-        batch = method.startswith(("batch", "joint"))
-        chosen_cells = [cell for cell in cells if cell["round"] == 0] if batch else cells
-        spec = self.spec(of, chosen_cells, method=method, kind=kind, chosen=tuning["chosen"])
-        found = self.process(command, spec)
-        if "error" not in found and found["chosen"]:
-            tuning["chosen"] = found["chosen"]
-        found.pop("chosen", None)
-        return {
-            **row,
-            "batch": batch,
-            "chosen": tuning["chosen"],
-            "tried": {"configs": tuning.get("configs", []), "scores": tuning.get("scores", {})},
-            "tune_seconds": tuning["seconds"],
-            **found,
-        }
+        found = self.rows.get(digest(*sources, text=about), of_afield)
+        if "error" in found:
+            self.missing["growth of afield"] = found["error"]
+        curves = [
+            {**row, "method": f"afield {row['head']}"}
+            for row in csv.DictReader(io.StringIO(found.get("csv", "")))
+        ]
+        peers = dict(self.peers())
+        for method in GROWN:
+            if method not in peers:
+                continue
+            kind = peers[method]
+            code = [HERE / "method.py", HERE / "growth.py", HERE / f"methods_{kind}.py"]
+            for width in GROWTH_WIDTHS:
+                if self.late():
+                    self.missing[f"growth of {method}, {width}"] = "time was up"
+                    continue
+                spec = {"method": method, "kind": kind, "features": width}
+                spec |= {"most": GROWTH_MOST, "seconds": seconds / 10}
+                command = [self.runner.python(kind), str(HERE / "growth.py")]
+                key = digest(*code, text=[spec, self.runner.machine])
+                found = self.rows.get(key, lambda: self.runner.process(command, spec))
+                if "error" in found:
+                    self.missing[f"growth of {method}, {width}"] = found["error"]
+                rows = found.get("rows", [])
+                say(f"growth: {method}, {width}: to {rows[-1]['examples'] if rows else 0}")
+                curves += [{**row, "method": method, "features": width} for row in rows]
+        return curves
 
 
-def main():
+def arguments():
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="one data set, one seed, few peers, to try things")
+    add("--quick", action="store_true", help="one stream, one seed, few peers, to try things")
     add("--data", nargs="+", choices=data.MAKERS, help="only these data sets")
     add("--peers", nargs="+", choices=PEERS, help="only these peers")
     add("--seeds", type=int, default=5, help="orders of each stream (default 5)")
-    add("--tune-seconds", type=float, default=240, help="for 8 configurations of a method (240)")
-    add("--run-seconds", type=float, default=120, help="no new seed is begun beyond these (120)")
-    add("--cell-seconds", type=float, default=180, help="limit of one stream (180)")
+    add("--minutes", type=float, default=45, help="no peer is begun later (default 45)")
+    add("--tune-seconds", type=float, default=40, help="for 8 configurations of a method (40)")
+    add("--run-seconds", type=float, default=30, help="no new seed is begun beyond these (30)")
+    add("--cell-seconds", type=float, default=60, help="limit of one stream (60)")
+    add("--growth-seconds", type=float, default=300, help="of one head's growth; a peer's tenth (300)")
+    add("--no-growth", action="store_true", help="no costs against examples seen")
+    add("--fresh", action="store_true", help="measure again what earlier runs finished")
     add("--date", default=datetime.date.today().isoformat(), help="date of the report (today)")
-    add("--output", type=Path, help="folder of the report (docs/benchmarks; target/peers if --quick)")
+    add("--output", type=Path, help="folder of the report (docs/benchmarks; a try-out's elsewhere)")
     add("--report-only", action="store_true", help="write the report of the last results again")
-    arguments = parser.parse_args()
-    comparison = Comparison(arguments)
+    return parser.parse_args()
+
+
+def main():
+    args = arguments()
+    comparison = Comparison(args)
     work = comparison.places.work
-    quick = arguments.quick or arguments.data or arguments.peers
-    output = arguments.output or (work / "report" if quick else ROOT / "docs" / "benchmarks")
-    results_path = work / ("results-quick.json" if quick else "results.json")
-    if arguments.report_only:
+    part = args.quick or args.data or args.peers
+    output = args.output or (work / "report" if part else ROOT / "docs" / "benchmarks")
+    results_path = work / ("results-part.json" if part else "results.json")
+    if args.report_only:
         results = json.loads(results_path.read_text())
     else:
-        begin = time.monotonic()
-        names = arguments.data or (["fsdd"] if arguments.quick else list(data.MAKERS))
-        results = {
-            "date": arguments.date,
-            "machine": machine.describe(ROOT, comparison.avalanche),
-            "limits": {
-                "tune": arguments.tune_seconds,
-                "run": arguments.run_seconds,
-                "cell": arguments.cell_seconds,
-            },
-            "data": [],
-        }
-        for name in names:
+        results = {"date": args.date, "machine": comparison.machine, "limits": comparison.runner.limits}
+        results |= {"growth_seconds": args.growth_seconds, "tables": comparison.tables, "growth": []}
+        results["missing"] = comparison.missing
+        names = args.data or (["fsdd"] if args.quick else list(data.MAKERS))
+        wanted = [stream for stream in STREAMS if stream[0] in names]
+        for name, protocol in wanted[:1] if args.quick else wanted:
             try:
-                results["data"].append(comparison.over(name))
+                comparison.over(name, protocol)
             except data.Missing as missing:
                 say(f"{name} is left out: {missing}")
                 comparison.missing[name] = str(missing)
-            results["missing"] = comparison.missing
-            results["minutes"] = (time.monotonic() - begin) / 60
+            if name == "synthetic-1024" and not (args.quick or args.no_growth):
+                results["growth"] = comparison.growth()
+            results["minutes"] = (time.monotonic() - comparison.begin) / 60
+            results["reused"] = comparison.rows.reused
             results["load_after"] = machine.load()
             # Kept as it grows: an interrupted run still has what it measured.
             results_path.write_text(json.dumps(results))
-    if not results["data"]:
+    if not results["tables"]:
         raise SystemExit("peers: no data set to compare over")
-    report.write(results, output, work / "growth.csv")
+    report.write(results, output)
     say(f"wrote {output / 'learning.md'} ({results['minutes']:.0f} minutes)")
 
 

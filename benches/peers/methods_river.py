@@ -1,8 +1,11 @@
 """River: its own learners, its own dictionaries, a running StandardScaler in front."""
 
+import numpy as np
 from river import forest, linear_model, multiclass, neighbors, optim, preprocessing
 
-from method import Method, product
+from method import Balanced, Method, product
+
+REPLAY_ROWS, DRAWN = 200, 16
 
 # River's default first.
 RATES = [1e-2, 1.0, 1e-1, 3e-2, 3e-3, 1e-3, 1e-4, 1e-5]
@@ -31,6 +34,24 @@ class Softmax(River):
 
     def build(self):
         return linear_model.SoftmaxRegression(optimizer=optim.SGD(self.config["rate"]))
+
+
+class SoftmaxReplay(Softmax):
+    """The same, taught 16 rows of a class-balanced memory of 200 after each new one."""
+
+    def __init__(self, *args):
+        super().__init__(*args)
+        self.memory = Balanced(REPLAY_ROWS, np.random.default_rng(self.seed))
+
+    def learn(self, x, y):
+        self.model.learn_one(x, y)
+        if self.memory.rows:
+            for row, label in zip(*self.memory.draw(DRAWN)):
+                self.model.learn_one(row, label)
+        self.memory.insert(x, y)
+
+    def state(self):
+        return self.model, self.memory
 
 
 class OneVsRest(River):
@@ -63,6 +84,7 @@ class AdaptiveForest(River):
 
 METHODS = {
     "river softmax": Softmax,
+    "river softmax + replay": SoftmaxReplay,
     "river one-vs-rest": OneVsRest,
     "river knn": Neighbours,
     "river arf": AdaptiveForest,

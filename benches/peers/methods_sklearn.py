@@ -1,8 +1,10 @@
 """scikit-learn: learners with partial_fit, and batch fits to everything at the end."""
 
+import copy
 import warnings
 
 import numpy as np
+from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.covariance import OAS
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.linear_model import LogisticRegression, RidgeClassifier, SGDClassifier
@@ -16,6 +18,8 @@ from method import Balanced, Method, product
 warnings.filterwarnings("ignore")
 
 REPLAY_ROWS = 200
+RANDOM_FEATURES = 512
+TINY = 1e-12
 
 
 class Sgd(Method):
@@ -67,21 +71,41 @@ class SgdReplay(Sgd):
 
 
 class NaiveBayes(Method):
+    """GaussianNB adds its smoothing by the largest variance among the rows of one call,
+    which is nil with one row a call: constant features then give no answer at all. Here
+    it is added when predicting, by the largest variance of all rows so far, which is what
+    the parameter means in a batch."""
+
     configs = product(smoothing=[1e-9, 1e-7, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0])
 
     def __init__(self, *args):
         super().__init__(*args)
         self.all_classes = np.arange(self.classes)
-        self.model = GaussianNB(var_smoothing=self.config["smoothing"])
+        self.model = GaussianNB(var_smoothing=0.0)
+        self.smoothed = None
 
     def native(self, row):
         return row.astype(np.float64)[None, :]
 
     def learn(self, x, y):
         self.model.partial_fit(x, [y], classes=self.all_classes)
+        self.smoothed = None
+
+    def solve(self):
+        if self.smoothed is None:
+            model = self.model
+            share = model.class_count_[:, None] / model.class_count_.sum()
+            mean = (share * model.theta_).sum(axis=0)
+            variance = (share * (model.var_ + (model.theta_ - mean) ** 2)).sum(axis=0)
+            self.smoothed = copy.copy(model)
+            self.smoothed.var_ = model.var_ + max(self.config["smoothing"] * variance.max(), TINY)
 
     def predict(self, x):
-        return self.model.predict(x)[0]
+        self.solve()
+        return self.smoothed.predict(x)[0]
+
+    def state(self):
+        return self.model
 
 
 class Batch(Method):
@@ -107,8 +131,18 @@ class BatchLedoitWolf(Batch):
 
 
 class BatchOas(Batch):
-    def build(self):
-        return LinearDiscriminantAnalysis(solver="lsqr", covariance_estimator=OAS())
+    """One shrinkage for the pooled covariance, and every class as likely as any other: what
+    Afield's `lda` computes from sums, here from all rows."""
+
+    def fit(self, rows, labels, groups):
+        rows, labels = np.stack(rows), np.asarray(labels)
+        centred, seen = rows.copy(), np.unique(labels)
+        for label in seen:
+            centred[labels == label] -= rows[labels == label].mean(axis=0)
+        shrinkage = OAS(assume_centered=True).fit(centred).shrinkage_
+        priors = np.full(len(seen), 1 / len(seen))
+        self.model = LinearDiscriminantAnalysis(solver="eigen", shrinkage=shrinkage, priors=priors)
+        self.model.fit(rows, labels)
 
 
 class BatchRidge(Batch):
@@ -116,6 +150,24 @@ class BatchRidge(Batch):
 
     def build(self):
         return make_pipeline(StandardScaler(), RidgeClassifier(alpha=self.config["alpha"]))
+
+
+class RandomRelu(TransformerMixin, BaseEstimator):
+    """As many random features as Afield's `ridge` has, not the same ones."""
+
+    def fit(self, rows, _labels=None):
+        rng = np.random.default_rng(0)
+        self.weights_ = rng.standard_normal((rows.shape[1], RANDOM_FEATURES))
+        return self
+
+    def transform(self, rows):
+        return np.maximum(rows @ self.weights_, 0)
+
+
+class BatchRandomRidge(BatchRidge):
+    def build(self):
+        ridge = RidgeClassifier(alpha=self.config["alpha"])
+        return make_pipeline(StandardScaler(), RandomRelu(), ridge)
 
 
 TRANSFORMS = ("none", "l2", "signed-sqrt", "standardise")
@@ -172,6 +224,8 @@ class Joint(Batch):
         self.transform = Transformed(self.chosen["transform"]).fit(rows)
         self.model = LogisticRegression(C=self.chosen["C"], max_iter=2000)
         self.model.fit(self.transform.transform(rows), labels)
+        if self.model.n_iter_.max() >= self.model.max_iter:
+            self.chosen["not converged after"] = int(self.model.max_iter)
 
     def predict(self, x):
         return self.model.predict(self.transform.transform(x[None, :]))[0]
@@ -184,5 +238,6 @@ METHODS = {
     "batch lda ledoit-wolf": BatchLedoitWolf,
     "batch lda oas": BatchOas,
     "batch ridge": BatchRidge,
+    "batch ridge on random features": BatchRandomRidge,
     "joint logistic regression": Joint,
 }

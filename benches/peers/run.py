@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 """Afield beside its peers, in one run: `python3 benches/peers/run.py`.
 
-Makes the environments (outside git, under target/peers), builds Afield, and hands over
-to compare.py in the first environment. Needs cargo, python3 with venv and pip, and, for
-Avalanche, Debian 12's python3-torch, which is installed when this runs as root.
+Makes the environments, builds Afield, and hands over to compare.py in the first
+environment. Needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
+python3-torch, which is installed when this runs as root.
+
+Environments, data and finished rows lie outside the repository, in
+`$XDG_CACHE_HOME/afield-peers` (`PEERS_WORK` names another folder): a run that was
+interrupted goes on where it stopped.
 """
 
 import os
@@ -14,7 +18,8 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
-WORK = ROOT / "target" / "peers"
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+WORK = Path(os.environ.get("PEERS_WORK") or CACHE / "afield-peers").resolve()
 TORCH_PACKAGES = ["python3-torch", "python3-torchvision", "python3-psutil", "python3-venv"]
 # Debian's torch computes with whatever BLAS is there; the reference one is ten times slower.
 BLAS_PACKAGE = "libopenblas0-pthread"
@@ -113,10 +118,12 @@ def main():
     if reason:
         say(f"avalanche {'' if avalanche else 'is left out: '}{reason}")
     say("building afield")
-    call("cargo", "build", "--release", "--bin", "afield", "--example", "stream_costs", cwd=ROOT)
+    targets = ["--bin", "afield", "--example", "stream_costs"]
+    call("cargo", "build", "--release", *targets, cwd=ROOT)
     # One thread for everyone: whatever a library is built on.
     for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON"):
         os.environ[f"{name}_NUM_THREADS"] = "1"
+    os.environ["PEERS_WORK"] = str(WORK)
     os.environ["PEERS_AVALANCHE"] = str(avalanche or "")
     os.environ["PEERS_AVALANCHE_NOTE"] = reason or ""
     command = [str(python), str(HERE / "compare.py"), *sys.argv[1:]]
