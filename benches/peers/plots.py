@@ -1,8 +1,6 @@
 """The report's plots: SVG with text as text, in colours that the colour-blind can tell
 apart (Okabe & Ito), each also told apart by marker, dash or place."""
 
-import csv
-
 import matplotlib
 
 matplotlib.use("svg")
@@ -96,34 +94,46 @@ def short(value):
     return f"{value:.3g}"
 
 
-def growth(path, source):
-    """Costs against examples seen, from the CSV of `cargo bench --bench growth`: a panel
-    each for learning, predicting and predicting right after learning, p95."""
+def growth(path, rows):
+    """Costs against examples seen: a row of panels a width, a panel each for learning,
+    predicting and predicting right after learning, p95. Afield's lines are thick and
+    whole, the peers' thin and broken."""
     curves = {}
-    with source.open(newline="") as lines:
-        for row in csv.DictReader(lines):
-            curves.setdefault((row["head"], int(row["features"])), []).append(row)
-    heads = sorted({head for head, _ in curves})
-    widths = sorted({width for _, width in curves})
-    panels = (
+    for row in rows:
+        curves.setdefault(row["method"], {}).setdefault(int(row["features"]), []).append(row)
+    widths = sorted({int(row["features"]) for row in rows})
+    columns = (
         ("learn_p95", "learn one, p95 (µs)"),
         ("predict_p95", "predict, p95 (µs)"),
-        ("after_p95", "predict right after, not waiting, p95 (µs)"),
+        ("after_p95", "predict right after, p95 (µs)"),
     )
-    figure, axes = plt.subplots(1, len(panels), figsize=(11, 3.6), sharex=True)
-    for axis, (column, title) in zip(axes, panels):
-        for (head, width), rows in curves.items():
-            index = heads.index(head) % 8
-            axis.plot(
-                [float(row["examples"]) for row in rows],
-                [float(row[column]) for row in rows],
-                label=f"{head}, {width} numbers",
-                color=COLOURS[index],
-                marker=MARKERS[index],
-                linestyle=DASHES[widths.index(width) % 8],
-                markersize=4,
-            )
-        axis.set(xscale="log", yscale="log", xlabel="examples seen")
-        axis.set_title(title, fontsize=9)
-    axes[-1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False, fontsize=7)
+    size = (11, 3.4 * len(widths))
+    figure, grid = plt.subplots(len(widths), len(columns), figsize=size, sharex=True, squeeze=False)
+    ours, theirs = 0, 0
+    handles = {}
+    for method, by_width in curves.items():
+        afield = method.startswith("afield")
+        index, ours, theirs = (ours, ours + 1, theirs) if afield else (theirs, ours, theirs + 1)
+        style = {"color": COLOURS[index % 8], "marker": MARKERS[index % 8]}
+        style |= {"linewidth": 2.2, "markersize": 5} if afield else {
+            "linewidth": 1, "linestyle": "--", "markersize": 4, "markerfacecolor": "white"
+        }
+        for width, of in by_width.items():
+            for axis, (column, title) in zip(grid[widths.index(width)], columns):
+                seen = [float(row["examples"]) for row in of]
+                (line,) = axis.plot(seen, [float(row[column]) for row in of], **style)
+                axis.set(xscale="log", yscale="log")
+                axis.set_title(f"{title}, {width} numbers", fontsize=9)
+                handles[method] = line
+    for axis in grid[-1]:
+        axis.set_xlabel("examples seen")
+    for axes in grid:
+        low = min(axis.get_ylim()[0] for axis in axes)
+        high = max(axis.get_ylim()[1] for axis in axes)
+        for axis in axes:
+            axis.set_ylim(low, high)
+    figure.tight_layout()
+    figure.legend(
+        handles.values(), handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
+    )
     return _save(figure, path)
