@@ -121,7 +121,8 @@ fn main() -> Result<()> {
     for cell in &spec.cells {
         if cell.round != round {
             // As worker.py: no round is begun that would not end in time.
-            let each = outcome.cells.iter().map(|cell| cell.seconds).sum::<f64>() / cell.round as f64;
+            let each =
+                outcome.cells.iter().map(|cell| cell.seconds).sum::<f64>() / cell.round as f64;
             if each * (cell.round + 1) as f64 > spec.run_seconds {
                 break;
             }

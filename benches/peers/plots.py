@@ -34,26 +34,33 @@ def _save(figure, path):
 
 
 def accuracy(path, curves, joint, xlabel):
-    """`curves`: name to mean accuracy after each task."""
-    figure, axes = plt.subplots(figsize=(7.2, 4.0))
-    for index, (name, values) in enumerate(curves.items()):
-        axes.plot(
-            range(1, len(values) + 1),
-            values,
-            label=f"{name} {values[-1]:.3f}",
-            color=COLOURS[index % 8],
-            marker=MARKERS[index % 8],
-            linestyle=DASHES[index % 8],
-            linewidth=2.2 if index == 0 else 1.3,
-            markersize=4,
-        )
-    if joint is not None:
-        axes.axhline(joint, color="#555555", linewidth=1, linestyle=(0, (1, 3)))
-        axes.text(1, joint, f" joint, offline {joint:.3f}", va="bottom", fontsize=8, color="#555555")
-    axes.set_xlabel(xlabel)
-    axes.set_ylabel("accuracy")
-    axes.set_ylim(0, 1.02)
-    axes.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    """`curves`: name to mean accuracy after each task. Beside the whole range, the upper
+    part again, as far down as most of them end."""
+    figure, (whole, upper) = plt.subplots(1, 2, figsize=(10, 3.8))
+    for axes in (whole, upper):
+        for index, (name, values) in enumerate(curves.items()):
+            axes.plot(
+                range(1, len(values) + 1),
+                values,
+                label=f"{name} {values[-1]:.3f}",
+                color=COLOURS[index % 8],
+                marker=MARKERS[index % 8],
+                linestyle=DASHES[index % 8],
+                linewidth=2.2 if index == 0 else 1.3,
+                markersize=4,
+            )
+        if joint is not None:
+            label = f"joint, offline {joint:.3f}"
+            axes.axhline(joint, color="#555555", linewidth=1.2, linestyle=(0, (1, 2)), label=label)
+        axes.set_xlabel(xlabel)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+    whole.set_ylabel("accuracy")
+    whole.set_ylim(0, 1.02)
+    ends = sorted(values[-1] for values in curves.values())
+    upper.set_ylim(max(0.0, ends[len(ends) // 4] - 0.05), 1.005)
+    upper.set_title("the upper part", fontsize=9)
+    upper.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False)
+    figure.tight_layout()
     return _save(figure, path)
 
 
