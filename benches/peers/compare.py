@@ -60,9 +60,9 @@ STREAMS = [
     ("watch", "class-incremental"),
     ("synthetic-96", "iid"),
     ("synthetic-1024", "iid"),
-    ("fsdd", "domain-incremental"),
-    ("watch", "domain-incremental"),
 ]
+# With --domains, after the others.
+DOMAINS = [("fsdd", "domain-incremental"), ("watch", "domain-incremental")]
 GROWTH_WIDTHS, GROWTH_MOST = (96, 1024), 1_000_000
 
 
@@ -251,12 +251,13 @@ def arguments():
     add("--data", nargs="+", choices=data.MAKERS, help="only these data sets")
     add("--peers", nargs="+", choices=PEERS, help="only these peers")
     add("--seeds", type=int, default=5, help="orders of each stream (default 5)")
-    add("--minutes", type=float, default=45, help="no peer is begun later (default 45)")
-    add("--tune-seconds", type=float, default=40, help="for 8 configurations of a method (40)")
+    add("--minutes", type=float, default=120, help="no peer is begun later (default 120)")
+    add("--tune-seconds", type=float, default=240, help="for 8 configurations of a method (240)")
     add("--run-seconds", type=float, default=30, help="no new seed is begun beyond these (30)")
     add("--cell-seconds", type=float, default=60, help="limit of one stream (60)")
     add("--growth-seconds", type=float, default=300, help="of one head's growth; a peer's tenth (300)")
     add("--no-growth", action="store_true", help="no costs against examples seen")
+    add("--domains", action="store_true", help="also streams of one group after the other")
     add("--fresh", action="store_true", help="measure again what earlier runs finished")
     add("--date", default=datetime.date.today().isoformat(), help="date of the report (today)")
     add("--output", type=Path, help="folder of the report (docs/benchmarks; a try-out's elsewhere)")
@@ -278,7 +279,8 @@ def main():
         results |= {"growth_seconds": args.growth_seconds, "tables": comparison.tables, "growth": []}
         results["missing"] = comparison.missing
         names = args.data or (["fsdd"] if args.quick else list(data.MAKERS))
-        wanted = [stream for stream in STREAMS if stream[0] in names]
+        every = STREAMS + (DOMAINS if args.domains else [])
+        wanted = [stream for stream in every if stream[0] in names]
         for name, protocol in wanted[:1] if args.quick else wanted:
             try:
                 comparison.over(name, protocol)

@@ -80,6 +80,8 @@ class Runner:
 
         def half(index):
             spec = self.spec(of, halves[index], method=method, kind=kind, tune=True)
+            if of.made_up:
+                spec["tune_seconds"] = self.limits["tune"] / 6
             return self.process(command, spec, f"tune-{index}")
 
         with ThreadPoolExecutor() as pool:

@@ -1,7 +1,6 @@
 """The orders in which everyone learns: saved by `afield evaluate`, read by everyone."""
 
 import json
-import math
 import subprocess
 
 
@@ -19,22 +18,15 @@ def save(places, data, protocol, group, seed, heads):
     return path, json.loads(done.stdout)
 
 
-# Examples of a validation stream, for its time.
-VALIDATION_ROWS = 600
-
-
 def validation(stream, group_of, held):
     """The same stream without the clips of the training group `held`, which is tested at
-    the end; nothing of the test side is left in it. A longer one is thinned evenly."""
+    the end; nothing of the test side is left in it."""
     clips = {clip for task in stream["tasks"] for clip in task["clips"]}
     tested = sorted(clip for clip in clips if group_of[clip] == held)
-    left = sum(group_of[clip] != held for task in stream["tasks"] for clip in task["clips"])
-    step = max(1.0, left / VALIDATION_ROWS)
     tasks = []
     for task in stream["tasks"]:
         pairs = zip(task["clips"], task["labels"])
         kept = [(clip, label) for clip, label in pairs if group_of[clip] != held]
-        kept = [kept[int(i * step)] for i in range(math.ceil(len(kept) / step))]
         if kept:
             kept_clips, labels = (list(column) for column in zip(*kept))
             tasks.append({"name": task["name"], "clips": kept_clips, "labels": labels, "tested": []})
