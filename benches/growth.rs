@@ -1,15 +1,16 @@
 //! What learning, predicting and predicting right after learning cost as examples
 //! accumulate, as CSV.
 //!
-//! `cargo bench --bench growth [-- MOST]`; MOST examples, 10^5 unless said, at 50
-//! classes. Durations are microseconds of wall-clock time, one call each, over the
+//! `cargo bench --bench growth [-- MOST [SECONDS]]`; MOST examples, 10^5 unless said,
+//! at 50 classes; a power of ten that would end after SECONDS (300) of a head's time is
+//! not begun. Durations are microseconds of wall-clock time, one call each, over the
 //! last 200 (400 for learning) examples before each power of ten. `after` is
 //! `predict_now` straight after `learn_one`, with a thread that solves beside it as
 //! `afield listen` has; `lag` is by how many examples those answers lagged at most.
 
 mod toy;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use afield::control::Solver;
 use afield::head::{HeadKind, Training};
@@ -21,8 +22,9 @@ const TIMED: usize = 200;
 
 fn main() {
     // `cargo bench` adds a flag of its own.
-    let most = std::env::args().skip(1).find_map(|arg| arg.parse().ok());
-    let most: usize = most.unwrap_or(100_000);
+    let mut numbers = std::env::args().filter_map(|arg| arg.parse::<f64>().ok());
+    let most = numbers.next().unwrap_or(1e5) as usize;
+    let limit = Duration::from_secs_f64(numbers.next().unwrap_or(300.0));
     println!(
         "head,features,examples,learn_p50,learn_p95,predict_p50,predict_p95,after_p50,after_p95,after_max,lag,state_bytes"
     );
@@ -36,11 +38,12 @@ fn main() {
         (HeadKind::Ridge, 1024),
         (HeadKind::Linear(Training::LINEAR), 1024),
     ] {
-        grow(head, width, most);
+        grow(head, width, most, limit);
     }
 }
 
-fn grow(head: HeadKind, width: usize, most: usize) {
+fn grow(head: HeadKind, width: usize, most: usize, limit: Duration) {
+    let begin = Instant::now();
     let mut learner = toy::learner(head, width);
     let labels: Vec<_> = (0..CLASSES).map(toy::label).collect();
     let mut at = 0;
@@ -100,6 +103,10 @@ fn grow(head: HeadKind, width: usize, most: usize) {
             learner.state_bytes()
         );
         goal *= 10;
+        // A tenth of the examples took this long, and no example takes longer than another.
+        if begin.elapsed() * 10 > limit {
+            break;
+        }
     }
 }
 

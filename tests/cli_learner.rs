@@ -9,6 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use afield::evaluate::read_npz;
 use ndarray::Array2;
 use serde_json::Value;
 use tempfile::TempDir;
@@ -589,6 +590,85 @@ fn embeddings_are_an_array_with_a_line_for_each_file() {
     // Nothing but what was asked for is left behind.
     let count = fs::read_dir(bench.root.path()).unwrap().count();
     assert_eq!(count, ["box", "low", "high", "s.npy", "w.npy"].len());
+}
+
+#[test]
+fn labelled_embeddings_are_an_archive_of_pooled_rows_that_evaluate_reads() {
+    let bench = Bench::taught();
+    fs::create_dir(bench.path("set")).unwrap();
+    for class in ["high", "low"] {
+        fs::rename(bench.path(class), bench.path("set").join(class)).unwrap();
+    }
+    let labelled = |pool: &str, pattern: &str| {
+        let arguments = [
+            "embed",
+            "set",
+            "--labelled",
+            "--backbone",
+            "tiny",
+            "--pool",
+            pool,
+            "--group-pattern",
+            pattern,
+            "-o",
+            "set.npz",
+        ];
+        bench.run(&arguments)
+    };
+    let refused = labelled("mean", "(");
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(!bench.path("set.npz").exists());
+
+    let output = ok(labelled("mean+max", r"^(\d)"));
+    let said = &lines(&output)[0];
+    assert_eq!((&said["clips"], &said["features"]), (&8.into(), &32.into()));
+    assert_eq!((&said["classes"], &said["groups"]), (&2.into(), &4.into()));
+    let clips = read_npz(&bench.path("set.npz")).unwrap();
+    let classes: Vec<_> = (0..8)
+        .map(|clip| clips.classes()[clips.label(clip)].as_str())
+        .collect();
+    assert_eq!(classes, [["high"; 4], ["low"; 4]].concat());
+    let groups = clips.groups().unwrap();
+    let groups: Vec<_> = (groups.of().iter())
+        .map(|&group| groups.names()[group].as_str())
+        .collect();
+    assert_eq!(groups, ["0", "1", "2", "3"].repeat(2));
+
+    ok(bench.run(&[
+        "embed",
+        "set/high",
+        "set/low",
+        "--backbone",
+        "tiny",
+        "-o",
+        "rows.npy",
+    ]));
+    let rows: Array2<f32> = ndarray_npy::read_npy(bench.path("rows.npy")).unwrap();
+    for clip in 0..8 {
+        let windows = rows.slice(ndarray::s![9 * clip..9 * (clip + 1), ..]);
+        for (i, window) in windows.columns().into_iter().enumerate() {
+            let largest = window.iter().fold(f32::MIN, |most, &x| most.max(x));
+            let row = clips.windows(clip);
+            assert!(
+                (row[i] - window.sum() / 9.0).abs() < 1e-4,
+                "mean {i} of {clip}"
+            );
+            assert!(
+                (row[16 + i] - largest).abs() < 1e-4,
+                "maximum {i} of {clip}"
+            );
+        }
+    }
+    let evaluate = [
+        "evaluate",
+        "--embeddings",
+        "set.npz",
+        "--test-groups",
+        "3",
+        "--head",
+        "ncm",
+    ];
+    ok(bench.run(&[&evaluate[..], &["--json"]].concat()));
 }
 
 #[test]

@@ -1,4 +1,5 @@
-//! `afield embed`: clips in, embeddings out as one NumPy array.
+//! `afield embed`: clips in, embeddings out as one NumPy array, or, with their
+//! labels and groups, as the archive that `afield evaluate --embeddings` reads.
 
 use std::fmt::Display;
 use std::fs;
@@ -6,8 +7,10 @@ use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use afield::backbone::Mode;
-use afield::control::hear;
-use afield::model;
+use afield::control::{backbone_contract, hear};
+use afield::evaluate::{ClipList, write_npz};
+use afield::learner::Pool;
+use afield::model::{self, Card};
 use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -17,7 +20,8 @@ use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
 use tempfile::NamedTempFile;
 
-use super::embedding::progress;
+use super::dataset::list_folder;
+use super::embedding::{embed_list, progress};
 use super::learner::load_backbone;
 use super::model::Places;
 
@@ -27,8 +31,14 @@ use super::model::Places;
 /// i of a file covers its resampled samples from i * hop to i * hop + receptive
 /// field; a shorter clip is padded by the card's rule. stdout gets one JSON line
 /// a file: path, rows, seconds of audio, CPU seconds.
+///
+/// With --labelled, clips lie as DIR/<class>/<clip> and the output is an NPZ file
+/// for `afield evaluate --embeddings`: X float32 [clips, d], one pooled row a
+/// clip, y and perhaps group; stdout gets one JSON line.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  afield embed clips/ --backbone speech-embedding -o clips.npy")]
+#[command(after_help = "Examples:\n  \
+        afield embed clips/ --backbone speech-embedding -o clips.npy\n  \
+        afield embed esc10 --labelled --group-pattern '^(\\d+)-' --backbone yamnet -o esc10.npz")]
 pub struct EmbedArgs {
     /// Audio files, or folders of them
     #[arg(required = true, value_name = "PATH")]
@@ -39,11 +49,30 @@ pub struct EmbedArgs {
     backbone: String,
 
     /// How the graph runs: auto, streaming or windowed
-    #[arg(long, default_value = "auto", value_name = "MODE")]
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "MODE",
+        conflicts_with = "labelled"
+    )]
     mode: Mode,
 
+    /// Write labels and groups, too: one row a clip
+    #[arg(long)]
+    labelled: bool,
+
+    /// What summarises a clip's windows: mean, mean+max or mean+std+max
+    /// [default: the backbone's]
+    #[arg(long, value_name = "POOL", requires = "labelled")]
+    pool: Option<Pool>,
+
+    /// Group of a clip: the first capture of this pattern in its file name,
+    /// such as '^(\d+)-'
+    #[arg(long, value_name = "REGEX", requires = "labelled")]
+    group_pattern: Option<String>,
+
     /// NumPy file to write
-    #[arg(short, long, value_name = "OUT.npy")]
+    #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
 }
 
@@ -57,9 +86,25 @@ struct Line<'a> {
     mode: String,
 }
 
+/// The line of output about a labelled archive.
+#[derive(Serialize)]
+struct LabelledLine<'a> {
+    backbone: &'a str,
+    clips: usize,
+    classes: usize,
+    groups: Option<usize>,
+    features: usize,
+    pool: &'static str,
+    /// The backbone's; the archive holds the rows before it.
+    transform: &'static str,
+}
+
 /// Runs the command.
 pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
+    if args.labelled {
+        return run_labelled(&args, &card, places);
+    }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // Made now, so that a folder that is not there costs no embedding.
     let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
@@ -94,6 +139,36 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
     drop(writer);
     (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
+    Ok(())
+}
+
+/// Embeds folders of classes, pools, and writes an npz archive.
+fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
+    let contract = backbone_contract(card, args.pool, None)?;
+    let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
+    let mut list = ClipList::default();
+    for folder in &args.paths {
+        list.clips.extend(list_folder(folder)?.clips);
+    }
+    if let Some(pattern) = &args.group_pattern {
+        list.set_groups(pattern)?;
+    }
+    let clips = embed_list(&list, card, places)?;
+    let mut writer = BufWriter::new(file.as_file());
+    write_npz(&clips, contract.pool, &mut writer).map_err(|e| unwritable(&args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
+    drop(writer);
+    (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
+    let line = serde_json::to_string(&LabelledLine {
+        backbone: &card.name,
+        clips: clips.len(),
+        classes: clips.classes().len(),
+        groups: clips.groups().map(|groups| groups.names().len()),
+        features: contract.width(),
+        pool: contract.pool.name(),
+        transform: contract.transform.name(),
+    })?;
+    writeln!(io::stdout(), "{line}")?;
     Ok(())
 }
 

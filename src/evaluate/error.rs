@@ -28,6 +28,9 @@ pub enum EvaluateError {
         /// What the system said.
         fault: std::io::Error,
     },
+    /// An archive could not be written.
+    #[error("cannot write the archive: {0}")]
+    Archiving(std::io::Error),
     /// The file is no npz archive.
     #[error(
         "{} is no npz archive: {reason}\nhint: write it with numpy.savez(path, X=X, y=y, group=group, test=test)",
