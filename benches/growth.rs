@@ -13,7 +13,7 @@ mod toy;
 use std::time::{Duration, Instant};
 
 use afield::control::Solver;
-use afield::head::{HeadKind, Training};
+use afield::head::HeadKind;
 use afield::learner::{Example, Learner};
 
 use toy::CLASSES;
@@ -29,14 +29,14 @@ fn main() {
         "head,features,examples,learn_p50,learn_p95,predict_p50,predict_p95,after_p50,after_p95,after_max,lag,state_bytes"
     );
     for (head, width) in [
-        (HeadKind::Ncm, 96),
-        (HeadKind::Lda, 96),
-        (HeadKind::Ridge, 96),
-        (HeadKind::Linear(Training::LINEAR), 96),
-        (HeadKind::Ncm, 1024),
-        (HeadKind::Lda, 1024),
-        (HeadKind::Ridge, 1024),
-        (HeadKind::Linear(Training::LINEAR), 1024),
+        (HeadKind::NCM, 96),
+        (HeadKind::LDA, 96),
+        (HeadKind::RIDGE, 96),
+        (HeadKind::LINEAR, 96),
+        (HeadKind::NCM, 1024),
+        (HeadKind::LDA, 1024),
+        (HeadKind::RIDGE, 1024),
+        (HeadKind::LINEAR, 1024),
     ] {
         grow(head, width, most, limit);
     }

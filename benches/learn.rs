@@ -5,7 +5,7 @@
 
 mod toy;
 
-use afield::head::{HeadKind, Training};
+use afield::head::HeadKind;
 use afield::learner::{Example, Learner};
 use divan::{Bencher, black_box};
 
@@ -81,12 +81,12 @@ fn head(text: &str) -> HeadKind {
 }
 
 heads!(
-    ncm: HeadKind::Ncm,
-    lda: HeadKind::Lda,
-    ridge: HeadKind::Ridge,
-    linear: HeadKind::Linear(Training::LINEAR),
+    ncm: HeadKind::NCM,
+    lda: HeadKind::LDA,
+    ridge: HeadKind::RIDGE,
+    linear: HeadKind::LINEAR,
     linear_adam_er_ace: head("linear:adam+er-ace+balanced"),
-    mlp: HeadKind::Mlp(Training::MLP),
+    mlp: HeadKind::MLP,
     mlp_sgd: head("mlp:sgd"),
     knn: head("knn"),
     finetune: HeadKind::Finetune,

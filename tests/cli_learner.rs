@@ -645,7 +645,7 @@ fn labelled_embeddings_are_an_archive_of_pooled_rows_that_evaluate_reads() {
     ]));
     let rows: Array2<f32> = ndarray_npy::read_npy(bench.path("rows.npy")).unwrap();
     for clip in 0..8 {
-        let windows = rows.slice(ndarray::s![9 * clip..9 * (clip + 1), ..]);
+        let windows = rows.slice_axis(ndarray::Axis(0), (9 * clip..9 * (clip + 1)).into());
         for (i, window) in windows.columns().into_iter().enumerate() {
             let largest = window.iter().fold(f32::MIN, |most, &x| most.max(x));
             let row = clips.windows(clip);

@@ -164,7 +164,7 @@ fn chosen(dataset: &Dataset, seed: u64, fits: &mut Fits) -> Report {
             label_noise: LabelNoise::new(0.1).unwrap(),
             ..Protocol::Iid.into()
         },
-        heads: vec![HeadChoice::Best, HeadKind::Ncm.into()],
+        heads: vec![HeadChoice::Best, HeadKind::NCM.into()],
         rehearsal: Capacity::Examples(40).into(),
         seed,
         contracts: Contracts::new(None, tried.to_vec()).unwrap(),

@@ -165,7 +165,7 @@ fn a_million_repeats_of_the_largest_example_are_exact() {
 
 #[test]
 fn a_deferred_answer_is_near_the_exact_one_and_its_lag_is_bounded() {
-    for head in [HeadKind::Lda, HeadKind::Ridge] {
+    for head in [HeadKind::LDA, HeadKind::RIDGE] {
         let row = |i: usize| -> Taught {
             let value = |j: usize| {
                 let mixed = ((i * 31 + j) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

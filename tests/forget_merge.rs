@@ -56,7 +56,7 @@ fn afield(args: &[&str]) -> Output {
         .unwrap()
 }
 
-const EXACT: [HeadKind; 3] = [HeadKind::Ncm, HeadKind::Lda, HeadKind::Ridge];
+const EXACT: [HeadKind; 3] = [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE];
 
 #[test]
 fn what_is_forgotten_was_never_taught() {
@@ -174,8 +174,8 @@ fn the_latest_label_of_a_contested_clip_holds() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let mut parts = vec![
-        create(&at("a"), HeadKind::Lda),
-        create(&at("b"), HeadKind::Lda),
+        create(&at("a"), HeadKind::LDA),
+        create(&at("b"), HeadKind::LDA),
     ];
     teach(&mut parts[0], 0..6);
     teach(&mut parts[1], 0..6);
@@ -195,7 +195,7 @@ fn the_latest_label_of_a_contested_clip_holds() {
 fn unlike_contracts_are_refused_by_the_field_that_differs() {
     let dir = tempfile::tempdir().unwrap();
     let (ours, theirs) = (dir.path().join("a"), dir.path().join("b"));
-    create(&ours, HeadKind::Lda);
+    create(&ours, HeadKind::LDA);
     let (card, _) = models::fixture("tiny");
     let contract = backbone_contract(&card, None, Some(Transform::L2)).unwrap();
     Session::create(&theirs, card, contract, Settings::default(), 0).unwrap();
@@ -219,8 +219,8 @@ fn the_commands_forget_and_merge_what_they_are_told() {
         dir.path().join("b"),
         dir.path().join("c"),
     );
-    teach(&mut create(&a, HeadKind::Lda), 0..12);
-    teach(&mut create(&b, HeadKind::Lda), 6..20);
+    teach(&mut create(&a, HeadKind::LDA), 0..12);
+    teach(&mut create(&b, HeadKind::LDA), 6..20);
     let path = |path: &Path| path.to_str().unwrap().to_owned();
     let output = afield(&[
         "forget",
@@ -261,8 +261,8 @@ fn the_commands_forget_and_merge_what_they_are_told() {
 fn a_merge_that_the_disk_refuses_makes_no_learner_and_can_be_tried_again() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
-    teach(&mut create(&at("a"), HeadKind::Lda), 0..150);
-    teach(&mut create(&at("b"), HeadKind::Lda), 150..300);
+    teach(&mut create(&at("a"), HeadKind::LDA), 0..150);
+    teach(&mut create(&at("b"), HeadKind::LDA), 150..300);
     let merge = |limit: &str| {
         Command::new("bash")
             .arg("-c")

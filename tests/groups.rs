@@ -83,7 +83,7 @@ fn groups(session: &Session) -> Vec<(String, u64)> {
 #[test]
 fn the_memory_knows_the_group_of_every_example_after_any_reopening() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(dir.path(), HeadKind::Linear);
+    let mut session = create(dir.path(), HeadKind::LINEAR);
     teach(&mut session, 0..12, by_two);
     teach(&mut session, 12..15, |_| None);
     let mut expected = vec![(0, 3), (number("anna"), 6), (number("ben"), 6)];
@@ -99,7 +99,7 @@ fn the_memory_knows_the_group_of_every_example_after_any_reopening() {
 
 #[test]
 fn what_is_learned_by_an_exact_head_does_not_depend_on_groups() {
-    for head in [HeadKind::Ncm, HeadKind::Lda, HeadKind::Ridge] {
+    for head in [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE] {
         let dir = tempfile::tempdir().unwrap();
         let mut grouped = create(&dir.path().join("a"), head);
         let mut without = create(&dir.path().join("b"), head);
@@ -113,7 +113,7 @@ fn what_is_learned_by_an_exact_head_does_not_depend_on_groups() {
 #[test]
 fn a_forgotten_group_was_never_taught() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(&dir.path().join("a"), HeadKind::Lda);
+    let mut session = create(&dir.path().join("a"), HeadKind::LDA);
     teach(&mut session, 0..24, by_two);
     let ben = Selection {
         group: Some("ben".into()),
@@ -125,7 +125,7 @@ fn a_forgotten_group_was_never_taught() {
     };
     assert_eq!(session.forget(&both, 99).unwrap().len(), 4);
     assert_eq!(session.forget(&ben, 99).unwrap().len(), 8);
-    let mut never = create(&dir.path().join("b"), HeadKind::Lda);
+    let mut never = create(&dir.path().join("b"), HeadKind::LDA);
     for seed in (0..24).step_by(2) {
         teach_as(&mut never, class(seed), seed, Some("anna"));
     }
@@ -136,7 +136,7 @@ fn a_forgotten_group_was_never_taught() {
 #[test]
 fn a_clip_keeps_its_group_until_it_is_taught_with_another() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(dir.path(), HeadKind::Linear);
+    let mut session = create(dir.path(), HeadKind::LINEAR);
     teach_as(&mut session, "rain", 0, None);
     assert_eq!(
         teach_as(&mut session, "rain", 1, Some("anna")),
@@ -177,9 +177,9 @@ fn merging_keeps_groups_whatever_the_order_of_the_parts() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let mut parts = vec![
-        create(&at("a"), HeadKind::Linear),
-        create(&at("b"), HeadKind::Linear),
-        create(&at("c"), HeadKind::Linear),
+        create(&at("a"), HeadKind::LINEAR),
+        create(&at("b"), HeadKind::LINEAR),
+        create(&at("c"), HeadKind::LINEAR),
     ];
     teach(&mut parts[0], 0..6, |_| Some("anna"));
     teach(&mut parts[1], 6..12, |_| None);
@@ -295,7 +295,7 @@ fn an_upgrade_that_is_cut_off_leaves_the_old_learner() {
 #[test]
 fn a_group_in_the_log_that_is_none_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(dir.path(), HeadKind::Lda);
+    let mut session = create(dir.path(), HeadKind::LDA);
     teach(&mut session, 0..3, by_two);
     drop(session);
     let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
@@ -324,7 +324,7 @@ fn with_clips(dir: &Path) {
     let (card, _) = models::fixture("tiny");
     let contract = backbone_contract(&card, None, None).unwrap();
     let settings = Settings {
-        head: HeadKind::Linear,
+        head: HeadKind::LINEAR,
         ..Settings::default()
     };
     Session::create(&dir.join("box"), card, contract, settings, 0).unwrap();

@@ -2,14 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use afield::head::{HeadError, HeadKind, Training};
+use afield::head::{HeadError, HeadKind};
 use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
 use afield::rehearsal::{Capacity, Origin, Rows};
 use afield::signal::Label;
 use proptest::prelude::*;
 
 const WIDTH: usize = 24;
-const LINEAR: HeadKind = HeadKind::Linear(Training::LINEAR);
+const LINEAR: HeadKind = HeadKind::LINEAR;
 
 fn contract() -> Contract {
     Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None).unwrap()
@@ -194,19 +194,19 @@ fn a_loaded_learner_is_the_saved_one_and_goes_on_alike() {
 
 #[test]
 fn another_contract_or_setting_is_refused_by_name() {
-    let bytes = taught(HeadKind::Lda).save();
+    let bytes = taught(HeadKind::LDA).save();
     let contract = Contract {
         backbone: "other".into(),
         ..contract()
     };
-    let error = Learner::load(contract, settings(HeadKind::Lda), &bytes).unwrap_err();
+    let error = Learner::load(contract, settings(HeadKind::LDA), &bytes).unwrap_err();
     assert!(
         error
             .to_string()
             .contains("backbone is other here and toy there"),
         "{error}"
     );
-    let error = Learner::load(self::contract(), settings(HeadKind::Ncm), &bytes).unwrap_err();
+    let error = Learner::load(self::contract(), settings(HeadKind::NCM), &bytes).unwrap_err();
     assert!(error.to_string().contains("head lda, not ncm"), "{error}");
 }
 
@@ -295,7 +295,7 @@ fn exact_heads_unlearn_to_the_bit() {
 
 #[test]
 fn a_class_left_empty_is_as_though_never_taught() {
-    for head in [HeadKind::Ncm, HeadKind::Lda] {
+    for head in [HeadKind::NCM, HeadKind::LDA] {
         let mut learner = taught(head);
         for i in 0..20 {
             let example = learner.encode(&features(1, i)).unwrap();
@@ -496,7 +496,7 @@ fn exact_heads_predict_the_same_bits_for_every_order_of_teaching() {
 
 #[test]
 fn a_new_class_never_moves_an_old_mean() {
-    let mut learner = learner(HeadKind::Ncm);
+    let mut learner = learner(HeadKind::NCM);
     teach(&mut learner, &stream(2, 20));
     let (probe, scores) = (learner.encode(&features(0, 50)).unwrap(), |l: &Learner| {
         let probe = l.encode(&features(0, 50)).unwrap();
@@ -567,5 +567,25 @@ proptest! {
             // Without a checksum before it a head may accept bytes, never panic.
             let _ = head.load(&[1.0; 4], 0, &bytes);
         }
+    }
+}
+
+#[test]
+fn a_learner_outlives_its_only_example() {
+    for head in HeadKind::VARIANTS {
+        if head.is_baseline() {
+            continue;
+        }
+        let mut learner = learner(head);
+        let example = learner.encode(&features(0, 0)).unwrap();
+        learner.learn_one(&example, &label(0)).unwrap();
+        learner.unlearn_one(&example, &label(0)).unwrap();
+        assert_eq!(learner.examples(), 0, "{head}");
+        let p = learner.predict_one(&example).unwrap().0;
+        assert!(p.iter().all(|p| p.is_finite()), "{head}: {p:?}");
+        teach(&mut learner, &stream(2, 3));
+        let probe = learner.encode(&features(1, 9)).unwrap();
+        let (best, _) = learner.predict_one(&probe).unwrap().best().unwrap();
+        assert_eq!(learner.classes()[best], label(1), "{head}");
     }
 }

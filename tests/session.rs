@@ -27,7 +27,7 @@ use rusqlite::Connection;
 use folder::create;
 
 const LABELS: [&str; 5] = ["rain", "kettle", "dog", "door", "wind"];
-const EXACT: [HeadKind; 2] = [HeadKind::Lda, HeadKind::Ncm];
+const EXACT: [HeadKind; 2] = [HeadKind::LDA, HeadKind::NCM];
 
 /// Clip number `seed` as a backbone may have heard it: three embeddings around
 /// its class's place.
@@ -152,7 +152,7 @@ proptest! {
         wrong in prop::collection::vec((0usize..40, 0usize..5), 0..8),
         lda in any::<bool>(),
     ) {
-        let head = if lda { HeadKind::Lda } else { HeadKind::Ncm };
+        let head = if lda { HeadKind::LDA } else { HeadKind::NCM };
         let root = tempfile::tempdir().unwrap();
         let mut straight = create(&root.path().join("a"), head);
         for (class, seed) in clips(40) {
@@ -205,7 +205,7 @@ fn a_correction_leaves_nothing_of_the_wrong_label() {
 fn a_damaged_snapshot_costs_time_not_knowledge() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
-    let mut session = create(dir, HeadKind::Lda);
+    let mut session = create(dir, HeadKind::LDA);
     for (class, seed) in clips(300) {
         teach(&mut session, class, seed);
     }
@@ -251,7 +251,7 @@ fn a_damaged_snapshot_costs_time_not_knowledge() {
 #[test]
 fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
     let (root, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let mut one = create(root.path(), HeadKind::Lda);
+    let mut one = create(root.path(), HeadKind::LDA);
     let mut two = Session::open(root.path()).unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(11);
     for (class, seed) in clips(200) {
@@ -268,7 +268,7 @@ fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
     assert_eq!(one.status(), two.status());
     assert_eq!(one.status().examples, 200);
     assert_eq!(one.learner().save(), two.learner().save());
-    let mut single = create(alone.path(), HeadKind::Lda);
+    let mut single = create(alone.path(), HeadKind::LDA);
     for (class, seed) in clips(200) {
         teach(&mut single, class, seed);
     }
@@ -278,7 +278,7 @@ fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
 #[test]
 fn an_operation_is_not_stored_after_one_that_the_caller_does_not_know() {
     let root = tempfile::tempdir().unwrap();
-    create(root.path(), HeadKind::Ncm);
+    create(root.path(), HeadKind::NCM);
     let operation = Operation {
         kind: OperationKind::Learn,
         label: "rain".to_owned(),
@@ -311,7 +311,7 @@ fn an_operation_is_not_stored_after_one_that_the_caller_does_not_know() {
 #[test]
 fn sessions_that_teach_at_the_same_time_lose_nothing() {
     let root = tempfile::tempdir().unwrap();
-    create(root.path(), HeadKind::Ncm);
+    create(root.path(), HeadKind::NCM);
     let start = Barrier::new(4);
     // All teach the same clips in the same order, each as fast as it can.
     let taught: Vec<(Session, usize)> = std::thread::scope(|scope| {
@@ -338,7 +338,7 @@ fn sessions_that_teach_at_the_same_time_lose_nothing() {
     println!("new to each of four sessions: {news:?}");
     assert_eq!(news.iter().sum::<usize>(), 120, "each clip once: {news:?}");
     let other = tempfile::tempdir().unwrap();
-    let mut single = create(other.path(), HeadKind::Ncm);
+    let mut single = create(other.path(), HeadKind::NCM);
     for (class, seed) in clips(120) {
         teach(&mut single, class, seed);
     }
@@ -354,7 +354,7 @@ fn sessions_that_teach_at_the_same_time_lose_nothing() {
 #[test]
 fn a_folder_that_is_a_learners_is_not_made_one_again() {
     let root = tempfile::tempdir().unwrap();
-    let mut session = create(root.path(), HeadKind::Lda);
+    let mut session = create(root.path(), HeadKind::LDA);
     teach(&mut session, 0, 0);
     let (card, _) = models::fixture("tiny");
     let contract = backbone_contract(&card, None, None).unwrap();
@@ -372,7 +372,7 @@ fn a_folder_that_is_a_learners_is_not_made_one_again() {
 #[test]
 fn a_later_format_is_left_alone() {
     let root = tempfile::tempdir().unwrap();
-    create(root.path(), HeadKind::Lda);
+    create(root.path(), HeadKind::LDA);
     execute(root.path(), "PRAGMA user_version = 999");
     let error = open_error(root.path());
     assert!(
@@ -433,7 +433,7 @@ fn a_file_that_is_no_database_is_an_error_with_a_hint() {
 #[test]
 fn damaged_pages_never_bring_the_program_down() {
     let root = tempfile::tempdir().unwrap();
-    let mut session = create(root.path(), HeadKind::Ncm);
+    let mut session = create(root.path(), HeadKind::NCM);
     for (class, seed) in clips(40) {
         teach(&mut session, class, seed);
     }
@@ -471,7 +471,7 @@ fn equals_its_log(session: &mut Session, dir: &Path) {
 fn what_the_disk_refuses_is_not_known_in_memory() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
-    let mut session = create(dir, HeadKind::Lda);
+    let mut session = create(dir, HeadKind::LDA);
     for (class, seed) in clips(20) {
         teach(&mut session, class, seed);
     }
@@ -501,7 +501,7 @@ fn what_the_disk_refuses_is_not_known_in_memory() {
 fn a_disk_that_cannot_even_be_read_back_leaves_no_phantom() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
-    let mut session = create(dir, HeadKind::Lda);
+    let mut session = create(dir, HeadKind::LDA);
     for (class, seed) in clips(20) {
         teach(&mut session, class, seed);
     }

@@ -312,7 +312,7 @@ proptest! {
     #[test]
     fn a_saved_learner_comes_back_and_no_other_statistics_open_it(
         rows in windows(),
-        head in prop::sample::select(&[HeadKind::Ncm, HeadKind::Lda, HeadKind::Ridge][..]),
+        head in prop::sample::select(&[HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE][..]),
     ) {
         let contract = standardising(&rows);
         let settings = Settings { head, ..Settings::default() };

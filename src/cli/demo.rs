@@ -14,7 +14,7 @@ use afield::corpus;
 use afield::evaluate::{
     Clip, ClipList, Dataset, Evaluation, Fits, HeadChoice, Progress, Protocol, Report, html, table,
 };
-use afield::head::{HeadKind, Training};
+use afield::head::HeadKind;
 use afield::model::{self, Pip};
 use afield::rehearsal::Plan;
 use anyhow::{Context, Result, bail};
@@ -56,7 +56,7 @@ pub struct DemoArgs {
     /// Heads to teach, comma-separated; `afield evaluate --help` lists them
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',',
-        default_values_t = [HeadKind::Finetune, HeadKind::Linear(Training::LINEAR), HeadKind::Ncm, HeadKind::Lda]
+        default_values_t = [HeadKind::Finetune, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
     )]
     head: Vec<HeadKind>,
 

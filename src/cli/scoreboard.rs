@@ -72,8 +72,8 @@ impl Scoreboard {
         let code = match head {
             HeadKind::Finetune => 31,
             HeadKind::Linear(_) => 33,
-            HeadKind::Ncm => 36,
-            HeadKind::Lda => 32,
+            HeadKind::Ncm(_) => 36,
+            HeadKind::Lda(_) => 32,
             _ => 35,
         };
         match self.colour {
@@ -147,7 +147,7 @@ mod tests {
 
     #[test]
     fn lines_are_aligned_under_their_header_and_plain_without_colour() {
-        let heads = [HeadKind::Finetune, HeadKind::Lda];
+        let heads = [HeadKind::Finetune, HeadKind::LDA];
         let names = ["rain", "a very long name of a class"];
         let board = Scoreboard::new(&heads, names, false);
         let standings =

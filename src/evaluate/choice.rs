@@ -3,14 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::head::{HeadError, HeadKind, Training};
+use crate::head::{HeadError, HeadKind};
 
 /// A head as a user asks for it.
 ///
 /// ```
 /// use afield::evaluate::HeadChoice;
 /// use afield::head::HeadKind;
-/// assert_eq!("lda".parse(), Ok(HeadChoice::Named(HeadKind::Lda)));
+/// assert_eq!("lda".parse(), Ok(HeadChoice::Named(HeadKind::LDA)));
 /// assert_eq!("best".parse(), Ok(HeadChoice::Best));
 /// assert!("svm".parse::<HeadChoice>().is_err());
 /// ```
@@ -28,7 +28,7 @@ impl HeadChoice {
     /// `linear`.
     pub fn tried() -> Vec<HeadKind> {
         (HeadKind::ALL.into_iter())
-            .filter(|head| head.is_exact() || *head == HeadKind::Linear(Training::LINEAR))
+            .filter(|head| head.is_exact() || *head == HeadKind::LINEAR)
             .collect()
     }
 }

@@ -1,7 +1,7 @@
 //! The heads by name and options.
 
 use std::fmt;
-use std::num::NonZeroU8;
+use std::num::{NonZeroU8, NonZeroU16};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
@@ -10,32 +10,30 @@ use super::options::Options;
 use super::recipe::Recipe;
 use super::trained::Trained;
 use super::training::{Loss, Optimiser, Training};
-use super::{Distance, Head, HeadError, Knn, Lda, LdaOptions, Ncm, Ridge};
+use super::{Distance, Head, HeadError, Knn, Lda, LdaOptions, Ncm, Priors, Ridge, Shrinkage};
 
 /// Which head learns, and with which options. As text `NAME[:OPTION[+OPTION…]]`,
 /// without the options that are the defaults.
 ///
 /// ```
 /// use afield::head::HeadKind;
-/// assert_eq!("lda".parse(), Ok(HeadKind::Lda));
+/// assert_eq!("lda".parse(), Ok(HeadKind::LDA));
 /// assert_eq!("mlp:balanced".parse::<HeadKind>()?.to_string(), "mlp:balanced");
 /// assert!("svm".parse::<HeadKind>().is_err());
 /// assert!("linear:fast".parse::<HeadKind>().is_err());
 /// # Ok::<(), afield::head::HeadError>(())
 /// ```
-#[derive(
-    Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
-)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 #[non_exhaustive]
 pub enum HeadKind {
     /// Nearest class mean.
-    Ncm,
-    /// Linear discriminant analysis from an exact statistic; the default.
-    #[default]
-    Lda,
-    /// Ridge regression on random features, from an exact statistic.
-    Ridge,
+    Ncm(Distance),
+    /// Linear discriminant analysis from an exact statistic.
+    Lda(LdaOptions),
+    /// Ridge regression on so many random features, from an exact statistic; at
+    /// most [`Ridge::MAX_WIDTH`] of them.
+    Ridge(NonZeroU16),
     /// A softmax classifier trained on the new example and on rehearsal.
     Linear(Training),
     /// The same with one hidden layer.
@@ -53,15 +51,40 @@ pub enum HeadKind {
     L2sp,
 }
 
+const DISTANCES: [Distance; 2] = [Distance::Euclidean, Distance::Cosine];
+const SHRINKAGES: [Shrinkage; 2] = [Shrinkage::Oas, Shrinkage::LedoitWolf];
+const PRIORS: [Priors; 2] = [Priors::Equal, Priors::Empirical];
+
+/// The texts of the above, in their order; the first is the default.
+const DISTANCE_TEXTS: [&str; 2] = ["euclidean", "cosine"];
+const SHRINKAGE_TEXTS: [&str; 2] = ["oas", "ledoit-wolf"];
+const PRIORS_TEXTS: [&str; 2] = ["equal", "empirical"];
+
 impl HeadKind {
+    /// [`Ncm`] with its default options.
+    pub const NCM: Self = Self::Ncm(Distance::Euclidean);
+    /// [`Lda`] with its default options: what learns unless said otherwise.
+    pub const LDA: Self = Self::Lda(LdaOptions {
+        shrinkage: Shrinkage::Oas,
+        priors: Priors::Equal,
+    });
+    /// [`Ridge`] with its default options.
+    pub const RIDGE: Self = Self::Ridge(Ridge::DEFAULT_WIDTH);
+    /// Softmax regression with its default options.
+    pub const LINEAR: Self = Self::Linear(Training::LINEAR);
+    /// The same with a hidden layer, with its default options.
+    pub const MLP: Self = Self::Mlp(Training::MLP);
+    /// [`Knn`] with its default options.
+    pub const KNN: Self = Self::Knn(Knn::NEIGHBOURS);
+
     /// Every head, with its default options.
     pub const ALL: [Self; 10] = [
-        Self::Ncm,
-        Self::Lda,
-        Self::Ridge,
-        Self::Linear(Training::LINEAR),
-        Self::Mlp(Training::MLP),
-        Self::Knn(Knn::NEIGHBOURS),
+        Self::NCM,
+        Self::LDA,
+        Self::RIDGE,
+        Self::LINEAR,
+        Self::MLP,
+        Self::KNN,
         Self::Finetune,
         Self::Ewc,
         Self::Lwf,
@@ -70,9 +93,10 @@ impl HeadKind {
 
     /// Every head, and every option at least once: what a claim about all heads
     /// must hold for.
-    pub const VARIANTS: [Self; 19] = {
+    pub const VARIANTS: [Self; 23] = {
         const LINEAR: Training = Training::LINEAR;
         const MLP: Training = Training::MLP;
+        const RIDGE_64: NonZeroU16 = NonZeroU16::new(64).unwrap();
         const fn sgd(base: Training) -> Training {
             Training {
                 optimiser: Optimiser::Sgd,
@@ -98,21 +122,31 @@ impl HeadKind {
             }
         }
         [
-            Self::Ncm,
-            Self::Lda,
-            Self::Ridge,
-            Self::Linear(LINEAR),
+            Self::NCM,
+            Self::Ncm(Distance::Cosine),
+            Self::LDA,
+            Self::Lda(LdaOptions {
+                shrinkage: Shrinkage::LedoitWolf,
+                priors: Priors::Equal,
+            }),
+            Self::Lda(LdaOptions {
+                shrinkage: Shrinkage::Oas,
+                priors: Priors::Empirical,
+            }),
+            Self::RIDGE,
+            Self::Ridge(RIDGE_64),
+            Self::LINEAR,
             Self::Linear(adam(LINEAR)),
             Self::Linear(er_ace(LINEAR)),
             Self::Linear(balanced(LINEAR)),
             Self::Linear(adam(er_ace(balanced(LINEAR)))),
-            Self::Mlp(MLP),
+            Self::MLP,
             Self::Mlp(sgd(MLP)),
             Self::Mlp(er_ace(MLP)),
             Self::Mlp(balanced(MLP)),
             Self::Mlp(sgd(er_ace(balanced(MLP)))),
             Self::Knn(NonZeroU8::MIN),
-            Self::Knn(Knn::NEIGHBOURS),
+            Self::KNN,
             Self::Finetune,
             Self::Ewc,
             Self::Lwf,
@@ -123,9 +157,9 @@ impl HeadKind {
     /// The name without options.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Ncm => "ncm",
-            Self::Lda => "lda",
-            Self::Ridge => "ridge",
+            Self::Ncm(_) => "ncm",
+            Self::Lda(_) => "lda",
+            Self::Ridge(_) => "ridge",
             Self::Linear(_) => "linear",
             Self::Mlp(_) => "mlp",
             Self::Knn(_) => "knn",
@@ -139,9 +173,11 @@ impl HeadKind {
     /// What it is and which options it takes, in one line.
     pub fn summary(self) -> &'static str {
         match self {
-            Self::Ncm => "nearest class mean",
-            Self::Lda => "linear discriminant analysis, shrunk covariance",
-            Self::Ridge => "ridge regression on random features",
+            Self::Ncm(_) => "nearest class mean; euclidean|cosine",
+            Self::Lda(_) => {
+                "linear discriminant analysis, shrunk; oas|ledoit-wolf, equal|empirical priors"
+            }
+            Self::Ridge(_) => "ridge regression on random features; how many",
             Self::Linear(_) => {
                 "softmax regression on rehearsal; sgd|adam, replay|er-ace, unbalanced|balanced"
             }
@@ -161,7 +197,7 @@ impl HeadKind {
     /// Whether the state is a sum over the examples, so that it does not depend
     /// on their order and unlearning restores it to the bit.
     pub fn is_exact(self) -> bool {
-        matches!(self, Self::Ncm | Self::Lda | Self::Ridge)
+        matches!(self, Self::Ncm(_) | Self::Lda(_) | Self::Ridge(_))
     }
 
     /// Whether it is a baseline, there to show forgetting: it sees no example
@@ -194,9 +230,9 @@ impl HeadKind {
     /// feature `i` is worth `steps[i]`. Everything random follows from `seed`.
     pub fn build(self, steps: &[f32], seed: u64) -> Box<dyn Head> {
         match self {
-            Self::Ncm => Box::new(Ncm::new(steps, Distance::default())),
-            Self::Lda => Box::new(Lda::new(steps, LdaOptions::default())),
-            Self::Ridge => Box::new(Ridge::new(steps, Ridge::DEFAULT_WIDTH)),
+            Self::Ncm(distance) => Box::new(Ncm::new(steps, distance)),
+            Self::Lda(options) => Box::new(Lda::new(steps, options)),
+            Self::Ridge(width) => Box::new(Ridge::new(steps, width)),
             Self::Knn(k) => Box::new(Knn::new(k, steps)),
             Self::Linear(_)
             | Self::Mlp(_)
@@ -214,9 +250,9 @@ impl HeadKind {
     /// writes.
     pub fn load(self, steps: &[f32], seed: u64, bytes: &[u8]) -> Result<Box<dyn Head>, HeadError> {
         Ok(match self {
-            Self::Ncm => Box::new(Ncm::load(steps, Distance::default(), bytes)?),
-            Self::Lda => Box::new(Lda::load(steps, LdaOptions::default(), bytes)?),
-            Self::Ridge => Box::new(Ridge::load(steps, Ridge::DEFAULT_WIDTH, bytes)?),
+            Self::Ncm(distance) => Box::new(Ncm::load(steps, distance, bytes)?),
+            Self::Lda(options) => Box::new(Lda::load(steps, options, bytes)?),
+            Self::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?),
             Self::Knn(k) => Box::new(Knn::load(k, steps, bytes)?),
             Self::Linear(_)
             | Self::Mlp(_)
@@ -225,6 +261,13 @@ impl HeadKind {
             | Self::Lwf
             | Self::L2sp => Box::new(Trained::load(Recipe::of(self), steps, seed, bytes)?),
         })
+    }
+}
+
+impl Default for HeadKind {
+    /// [`HeadKind::LDA`]
+    fn default() -> Self {
+        Self::LDA
     }
 }
 
@@ -238,6 +281,22 @@ impl FromStr for HeadKind {
             return Err(HeadError::UnknownHead { name });
         };
         Ok(match head {
+            Self::Ncm(_) => {
+                let [distance] = options.choose([&DISTANCE_TEXTS])?;
+                Self::Ncm(DISTANCES[distance.unwrap_or(0)])
+            }
+            Self::Lda(_) => {
+                let [shrinkage, priors] = options.choose([&SHRINKAGE_TEXTS, &PRIORS_TEXTS])?;
+                Self::Lda(LdaOptions {
+                    shrinkage: SHRINKAGES[shrinkage.unwrap_or(0)],
+                    priors: PRIORS[priors.unwrap_or(0)],
+                })
+            }
+            Self::Ridge(default) => {
+                let width = options.number(1..=Ridge::MAX_WIDTH.get().into())?;
+                let width = width.and_then(|n| u16::try_from(n).ok().and_then(NonZeroU16::new));
+                Self::Ridge(width.unwrap_or(default))
+            }
             Self::Linear(defaults) => Self::Linear(Training::parse(&options, defaults)?),
             Self::Mlp(defaults) => Self::Mlp(Training::parse(&options, defaults)?),
             Self::Knn(default) => {
@@ -257,6 +316,14 @@ impl fmt::Display for HeadKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
         let options = match *self {
+            Self::Ncm(Distance::Cosine) => DISTANCE_TEXTS[1].to_owned(),
+            Self::Lda(LdaOptions { shrinkage, priors }) => {
+                let shrinkage = (shrinkage != Shrinkage::Oas).then_some(SHRINKAGE_TEXTS[1]);
+                let priors = (priors != Priors::Equal).then_some(PRIORS_TEXTS[1]);
+                let differing: Vec<&str> = shrinkage.into_iter().chain(priors).collect();
+                differing.join("+")
+            }
+            Self::Ridge(width) if width != Ridge::DEFAULT_WIDTH => width.to_string(),
             Self::Linear(training) => training.options(Training::LINEAR).join("+"),
             Self::Mlp(training) => training.options(Training::MLP).join("+"),
             Self::Knn(k) if k != Knn::NEIGHBOURS => k.to_string(),
@@ -310,9 +377,20 @@ mod tests {
             Ok("linear:adam+balanced".into())
         );
         assert_eq!(parsed("knn:7"), Ok("knn:7".into()));
+        assert_eq!(parsed("ncm:euclidean"), Ok("ncm".into()));
+        assert_eq!(
+            parsed("lda:empirical+ledoit-wolf"),
+            Ok("lda:ledoit-wolf+empirical".into())
+        );
+        assert_eq!(parsed("lda:oas+equal"), Ok("lda".into()));
+        assert_eq!(parsed("ridge:512"), Ok("ridge".into()));
+        assert_eq!(parsed("ridge:2000"), Ok("ridge:2000".into()));
         for text in [
             "ncm:",
             "ewc:1",
+            "lda:oas+ledoit-wolf",
+            "ridge:0",
+            "ridge:4097",
             "knn:0",
             "knn:256",
             "mlp:adam+sgd",

@@ -1,6 +1,7 @@
 //! Ridge regression on random features, exact.
 
 use std::cell::RefCell;
+use std::num::NonZeroU16;
 
 use faer::linalg::triangular_inverse::invert_lower_triangular;
 use faer::linalg::triangular_solve::{
@@ -48,12 +49,13 @@ thread_local! {
 
 impl Ridge {
     /// Random features unless said otherwise.
-    pub const DEFAULT_WIDTH: u16 = 512;
+    pub const DEFAULT_WIDTH: NonZeroU16 = NonZeroU16::new(512).unwrap();
     /// The most random features: a solve is cubic in them.
-    pub const MAX_WIDTH: u16 = 4096;
+    pub const MAX_WIDTH: NonZeroU16 = NonZeroU16::new(4096).unwrap();
 
-    /// A head without classes; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32], width: u16) -> Self {
+    /// A head without classes on `width` random features, at most
+    /// [`Ridge::MAX_WIDTH`]; one unit of feature `i` is worth `steps[i]`.
+    pub fn new(steps: &[f32], width: NonZeroU16) -> Self {
         Self::of(Rule::new(steps, width))
     }
 
@@ -61,7 +63,7 @@ impl Ridge {
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], width: u16, bytes: &[u8]) -> Result<Self, HeadError> {
+    pub fn load(steps: &[f32], width: NonZeroU16, bytes: &[u8]) -> Result<Self, HeadError> {
         Self::loaded(Rule::new(steps, width), bytes)
     }
 }
@@ -78,8 +80,8 @@ impl Rule {
     /// learners with the same one can be merged.
     const PROJECTION_SEED: u64 = 0x41_46_49_45_4c_44;
 
-    fn new(steps: &[f32], width: u16) -> Self {
-        let width = usize::from(width);
+    fn new(steps: &[f32], width: NonZeroU16) -> Self {
+        let width = usize::from(width.min(Ridge::MAX_WIDTH).get());
         Self {
             projection: Projection::new(steps, width, Self::PROJECTION_SEED),
             width,
@@ -319,7 +321,7 @@ mod tests {
     }
 
     fn taught(n: usize) -> Ridge {
-        let mut ridge = Ridge::new(&[0.001; 12], 40);
+        let mut ridge = Ridge::new(&[0.001; 12], NonZeroU16::new(40).unwrap());
         for (x, class) in examples(n, 12) {
             ridge.learn_one(&x, class, Replay::default()).unwrap();
         }
@@ -402,7 +404,7 @@ mod tests {
 
     #[test]
     fn probabilities_of_a_lone_class_and_of_silence_are_proper() {
-        let mut ridge = Ridge::new(&[1.0; 4], 8);
+        let mut ridge = Ridge::new(&[1.0; 4], NonZeroU16::new(8).unwrap());
         ridge.learn_one(&[0; 4], 0, Replay::default()).unwrap();
         let mut p = Vec::new();
         ridge.predict_into(&[5, 6, 7, 8], &mut p).unwrap();

@@ -11,7 +11,7 @@ use super::options::Options;
 /// use afield::head::{HeadKind, Loss, Optimiser, Training};
 /// let training = Training { optimiser: Optimiser::Adam, loss: Loss::ErAce, ..Training::LINEAR };
 /// assert_eq!("linear:adam+er-ace".parse(), Ok(HeadKind::Linear(training)));
-/// assert_eq!("linear:sgd".parse(), Ok(HeadKind::Linear(Training::LINEAR)));
+/// assert_eq!("linear:sgd".parse(), Ok(HeadKind::LINEAR));
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Training {
