@@ -583,8 +583,8 @@ fn a_learner_outlives_its_only_example() {
         assert_eq!(learner.examples(), 0, "{head}");
         let p = learner.predict_one(&example).unwrap().0;
         assert!(p.iter().all(|p| p.is_finite()), "{head}: {p:?}");
-        teach(&mut learner, &stream(2, 3));
-        let probe = learner.encode(&features(1, 9)).unwrap();
+        teach(&mut learner, &shuffled(stream(2, 20), 3));
+        let probe = learner.encode(&features(1, 900)).unwrap();
         let (best, _) = learner.predict_one(&probe).unwrap().best().unwrap();
         assert_eq!(learner.classes()[best], label(1), "{head}");
     }

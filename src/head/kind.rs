@@ -32,7 +32,7 @@ pub enum HeadKind {
     /// Linear discriminant analysis from an exact statistic.
     Lda(LdaOptions),
     /// Ridge regression on so many random features, from an exact statistic; at
-    /// most [`Ridge::MAX_WIDTH`] of them.
+    /// most 4,096 of them.
     Ridge(NonZeroU16),
     /// A softmax classifier trained on the new example and on rehearsal.
     Linear(Training),
