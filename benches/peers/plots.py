@@ -144,3 +144,32 @@ def growth(path, rows):
         handles.values(), handles, loc="center left", bbox_to_anchor=(1.0, 0.5), frameon=False
     )
     return _save(figure, path)
+
+
+def memory(path, found, head, kib):
+    """Accuracy against kibibytes: a panel a storage, a line a policy. `found`: plan to
+    head to accuracies."""
+    policies = list(dict.fromkeys(plan.split(":")[0] for plan in found))
+    storages = ["int8", "i16", "f32"]
+    figure, panels = plt.subplots(1, 3, figsize=(10, 3.2), sharey=True)
+    for axes, storage in zip(panels, storages):
+        for index, policy in enumerate(policies):
+            points = [(size, found[f"{policy}:{size}KiB:{storage}"][head]) for size in kib]
+            points = [(size, sum(of) / len(of)) for size, of in points if of]
+            if points:
+                axes.plot(
+                    *zip(*points),
+                    label=policy,
+                    color=COLOURS[index],
+                    marker=MARKERS[index],
+                    linestyle=DASHES[index],
+                    markersize=4,
+                )
+        axes.set_xscale("log", base=2)
+        axes.set_xticks(kib, [str(size) for size in kib])
+        axes.set_title(storage, fontsize=9)
+        axes.set_xlabel("rehearsal memory (KiB)")
+    panels[0].set_ylabel("final accuracy")
+    panels[0].legend(frameon=False, loc="lower right")
+    figure.tight_layout()
+    return _save(figure, path)

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Afield beside its peers, in one run: `python3 benches/peers/run.py`.
 
+With `--memory`: accuracy against the bytes of rehearsal instead (memory_curves.py).
+
 Makes the environments, builds Afield, and hands over to compare.py in the first
 environment. Needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
 python3-torch, which is installed when this runs as root.
@@ -23,6 +25,8 @@ WORK = Path(os.environ.get("PEERS_WORK") or CACHE / "afield-peers").resolve()
 TORCH_PACKAGES = ["python3-torch", "python3-torchvision", "python3-psutil", "python3-venv"]
 # Debian's torch computes with whatever BLAS is there; the reference one is ten times slower.
 BLAS_PACKAGE = "libopenblas0-pthread"
+# Accuracy against the bytes of rehearsal instead: Afield alone, no peers.
+MEMORY = "--memory"
 AVALANCHE = "avalanche-lib==0.6.0"
 
 
@@ -114,7 +118,7 @@ def main():
             python = peers_environment()
         os.execv(python, [str(python), str(HERE / "compare.py"), "--help"])
     python = peers_environment()
-    avalanche, reason = avalanche_environment()
+    avalanche, reason = (None, None) if MEMORY in sys.argv else avalanche_environment()
     if reason:
         say(f"avalanche {'' if avalanche else 'is left out: '}{reason}")
     say("building afield")
@@ -126,7 +130,9 @@ def main():
     os.environ["PEERS_WORK"] = str(WORK)
     os.environ["PEERS_AVALANCHE"] = str(avalanche or "")
     os.environ["PEERS_AVALANCHE_NOTE"] = reason or ""
-    command = [str(python), str(HERE / "compare.py"), *sys.argv[1:]]
+    arguments = [argument for argument in sys.argv[1:] if argument != MEMORY]
+    script = "compare.py" if len(arguments) + 1 == len(sys.argv) else "memory_curves.py"
+    command = [str(python), str(HERE / script), *arguments]
     os.execv(command[0], command)
 
 
