@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use crate::head::{HeadError, HeadKind};
+use crate::head::{Distance, HeadError, HeadKind, LdaOptions, Priors, Shrinkage};
 
 /// A head as a user asks for it.
 ///
@@ -24,12 +24,23 @@ pub enum HeadChoice {
 }
 
 impl HeadChoice {
-    /// The heads among which [`HeadChoice::Best`] chooses: the exact ones, and
-    /// `linear`.
+    /// The heads among which [`HeadChoice::Best`] chooses: the exact ones with
+    /// the options that matter for accuracy, and `linear`.
     pub fn tried() -> Vec<HeadKind> {
-        (HeadKind::ALL.into_iter())
-            .filter(|head| head.is_exact() || *head == HeadKind::LINEAR)
-            .collect()
+        let options = [
+            HeadKind::Ncm(Distance::Cosine),
+            HeadKind::Lda(LdaOptions {
+                shrinkage: Shrinkage::LedoitWolf,
+                ..LdaOptions::default()
+            }),
+            HeadKind::Lda(LdaOptions {
+                priors: Priors::Empirical,
+                ..LdaOptions::default()
+            }),
+            HeadKind::LINEAR,
+        ];
+        let exact = HeadKind::ALL.into_iter().filter(|head| head.is_exact());
+        exact.chain(options).collect()
     }
 }
 

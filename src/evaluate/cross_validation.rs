@@ -2,9 +2,10 @@
 //!
 //! A candidate is judged as it will be used: it is taught the stream, in the
 //! stream's order and under its labels, but for a fold of clips, and asked for
-//! these; means and deviations to standardise by are those of the other folds. Folds are whole groups where groups are known. Nothing here reads a
-//! test clip, and where labels are noisy it is the noisy ones that count: whoever
-//! chooses knows no others.
+//! these; means and deviations to standardise by are those of the other folds.
+//! Folds are whole groups where groups are known. Nothing here reads a test clip,
+//! and where labels are noisy it is the noisy ones that count: whoever chooses
+//! knows no others.
 
 use crate::head::HeadKind;
 use crate::learner::{LearnError, Learner, Settings, Transform};
