@@ -78,8 +78,9 @@ impl Heard {
 
 /// A permutation that `seed` decides: every `stride`th, the stride coprime.
 fn permuted(len: usize, seed: usize) -> Vec<usize> {
-    let coprime = |stride: &usize| (2..=*stride).all(|d| len % d != 0 || stride % d != 0);
-    let stride = (seed + 7..).find(coprime).unwrap();
+    let shared =
+        |stride: usize| (2..=stride).any(|d| len.is_multiple_of(d) && stride.is_multiple_of(d));
+    let stride = (seed + 7..).find(|&stride| !shared(stride)).unwrap();
     (0..len).map(|i| (seed + i * stride) % len).collect()
 }
 
