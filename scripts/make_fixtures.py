@@ -11,6 +11,8 @@ real backbones, so that whoever has no network can run the tests of the runtime.
   write it. Can be streamed.
 - padded.onnx: pads the window's time axis and then slides like a window, so that
   its shapes alone do not tell that it cannot be streamed.
+- squashed.onnx, squashed-padded.onnx: the same with a hyperbolic tangent in
+  between, which is no layer of ours: tract runs them.
 
 Prints each file's sha256 for its card. Needs numpy and onnx.
 """
@@ -53,7 +55,7 @@ def shape(name, *sizes):
     return numpy_helper.from_array(np.array(sizes, dtype=np.int64), name)
 
 
-def tiny():
+def tiny(name="tiny", activation="Relu"):
     rng = np.random.default_rng(2026)
     constants = [
         shape("channels-first", -1, 1, FRAMES, BANDS),
@@ -67,14 +69,14 @@ def tiny():
         helper.make_node("Conv", ["x0", "w1"], ["x1"], strides=[2, 2]),
         helper.make_node("Relu", ["x1"], ["x2"]),
         helper.make_node("Conv", ["x2", "w2"], ["x3"], strides=[2, 1]),
-        helper.make_node("Relu", ["x3"], ["x4"]),
+        helper.make_node(activation, ["x3"], ["x4"]),
         helper.make_node("Conv", ["x4", "w3"], ["x5"]),
         helper.make_node("Reshape", ["x5", "channels-last"], ["embedding"]),
     ]
-    save("tiny", nodes, constants, ["n", 1, 1, SIZE])
+    save(name, nodes, constants, ["n", 1, 1, SIZE])
 
 
-def padded():
+def padded(name="padded", activation=None):
     rng = np.random.default_rng(2027)
     constants = [
         weights(rng, "w1", 2, 1, 3, BANDS),
@@ -83,12 +85,15 @@ def padded():
     nodes = [
         helper.make_node("Transpose", ["mel"], ["x0"], perm=[0, 3, 1, 2]),
         helper.make_node("Conv", ["x0", "w1"], ["x1"], pads=[1, 0, 1, 0]),
-        helper.make_node("Conv", ["x1", "w2"], ["x2"], strides=[4, 1]),
+        *([helper.make_node(activation, ["x1"], ["a1"])] if activation else []),
+        helper.make_node("Conv", ["a1" if activation else "x1", "w2"], ["x2"], strides=[4, 1]),
         helper.make_node("Transpose", ["x2"], ["embedding"], perm=[0, 2, 3, 1]),
     ]
-    save("padded", nodes, constants, ["n", 1, 1, SIZE])
+    save(name, nodes, constants, ["n", 1, 1, SIZE])
 
 
 if __name__ == "__main__":
     tiny()
     padded()
+    tiny("squashed", "Tanh")
+    padded("squashed-padded", "Tanh")

@@ -19,6 +19,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::BackboneError;
+use super::dequantise;
 use super::unit_axes::UnitAxisMoves;
 use crate::model::Card;
 
@@ -46,6 +47,7 @@ impl Graph {
             return Err(not_onnx(path, "it holds no graph"));
         };
         check(path, graph)?;
+        dequantise::fold(graph);
         check_input(path, graph, &card.input.shape)?;
         keep_output(path, graph, card.output.name.as_deref())?;
         Ok(Self {
@@ -57,12 +59,13 @@ impl Graph {
         })
     }
 
-    /// The graph with the card's window as its fixed input shape.
+    /// The graph with the card's window as its fixed input shape, its layers as
+    /// the file has them.
     pub(super) fn fixed(&self) -> Result<TypedModel, BackboneError> {
         let model = self.guarded(|| {
             let mut model = parse(&self.proto)?.model;
             model.set_input_fact(0, f32::fact(&*self.input_shape).into())?;
-            model.into_typed()?.into_decluttered()
+            model.into_typed()
         })?;
         let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
         let shape: Vec<String> = actual.shape.iter().map(|d| d.to_string()).collect();

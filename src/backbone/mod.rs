@@ -4,13 +4,31 @@
 //! signal through it, in one of two executions that give the same embeddings:
 //! *windowed* recomputes the whole window at every hop, *streaming* keeps each
 //! layer's tail and computes only what is new. Which one is possible is read
-//! off the graph and then tried on noise before it is trusted.
+//! off the graph.
+//!
+//! tract reads every graph. One that is a chain of convolutions and pools then
+//! runs on kernels of our own (`chain` says which, `network` runs it): they
+//! allocate nothing, copy no patches, and give the same bits in both
+//! executions. Any other graph tract runs itself, streamed with tract-pulse
+//! where that can be. Either way the outcome is tried on noise against tract's
+//! windowed execution before it is trusted.
 //!
 //! The only door to tract. It never sees audio, and it never learns.
 
+mod activation;
+mod chain;
+mod channelwise;
+mod dense;
+mod dequantise;
 mod error;
 mod graph;
+mod kernel;
+mod native;
+mod network;
+mod rows;
 mod streaming;
+#[cfg(test)]
+mod tests;
 mod unit_axes;
 mod windowed;
 
@@ -65,9 +83,11 @@ pub struct Backbone {
     layout: Layout,
     plan: Plan,
     windowed_because: Option<String>,
+    tract_because: Option<String>,
 }
 
 enum Plan {
+    Native(native::Plan),
     Windowed(windowed::Plan),
     Streaming(streaming::Plan),
 }
@@ -94,36 +114,33 @@ impl Backbone {
     pub fn load(path: &Path, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let graph = Graph::read(path, card)?;
         let layout = Layout::of(card);
-        // The windowed plan comes first in any mode: it proves that the graph
-        // is what its card says, and it is what streaming is held against.
-        let windowed = windowed::Plan::new(&graph)?;
-        if mode == Mode::Windowed {
-            return Ok(Self {
-                layout,
-                plan: Plan::Windowed(windowed),
-                windowed_because: None,
-            });
+        // tract's windowed plan comes first in any mode: it proves that the graph
+        // is what its card says, and it is what all else is held against.
+        let model = graph.fixed()?;
+        let chain = chain::Chain::read(&model, &layout);
+        let windowed = windowed::Plan::new(&graph, model)?;
+        match chain {
+            Ok(chain) => native(chain, &windowed, layout.clone(), mode),
+            Err(reason) => Err(NoNative::Because(reason)),
         }
-        let (plan, windowed_because) = match streaming::Plan::new(&graph, &windowed, &layout) {
-            Ok(plan) => (Plan::Streaming(plan), None),
-            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
-                (Plan::Windowed(windowed), Some(reason))
-            }
-            Err(other) => return Err(other),
-        };
-        Ok(Self {
-            layout,
-            plan,
-            windowed_because,
+        .or_else(|refusal| match refusal {
+            NoNative::Because(reason) => tract(&graph, windowed, layout, mode, reason),
+            NoNative::Error(error) => Err(error),
         })
     }
 
     /// How the graph runs.
     pub fn execution(&self) -> Execution {
-        match self.plan {
+        match &self.plan {
+            Plan::Native(plan) => plan.execution(),
             Plan::Windowed(_) => Execution::Windowed,
             Plan::Streaming(_) => Execution::Streaming,
         }
+    }
+
+    /// Why tract runs the graph and not Afield's own kernels, when it does.
+    pub fn tract_because(&self) -> Option<&str> {
+        self.tract_because.as_deref()
     }
 
     /// Why [`Mode::Auto`] chose windowed execution, when it did.
@@ -142,7 +159,9 @@ impl Backbone {
     /// [`BackboneError::Run`] when tract cannot set up the graph's state.
     pub fn stream(&self) -> Result<Stream, BackboneError> {
         Ok(Stream {
+            layout: self.layout.clone(),
             state: match &self.plan {
+                Plan::Native(plan) => State::Native(plan.stream(&self.layout)),
                 Plan::Windowed(plan) => State::Windowed(plan.stream(&self.layout)?),
                 Plan::Streaming(plan) => State::Streaming(plan.stream(&self.layout)?),
             },
@@ -150,15 +169,81 @@ impl Backbone {
     }
 }
 
+/// Why Afield's own kernels do not run a graph.
+enum NoNative {
+    /// tract may.
+    Because(String),
+    /// Nothing can, as asked for.
+    Error(BackboneError),
+}
+
+/// The backbone on Afield's own kernels.
+fn native(
+    chain: chain::Chain,
+    tract: &windowed::Plan,
+    layout: Layout,
+    mode: Mode,
+) -> Result<Backbone, NoNative> {
+    let windowed = native::Plan::windowed(&chain, &layout);
+    let (plan, windowed_because) = match mode {
+        Mode::Windowed => (windowed, None),
+        _ => match native::Plan::streaming(chain, &layout) {
+            Ok(plan) => (plan, None),
+            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
+                (windowed, Some(reason))
+            }
+            Err(other) => return Err(NoNative::Error(other)),
+        },
+    };
+    if !plan.agrees_with(tract, &layout) {
+        let reason = "Afield's kernels and tract differ on noise".to_owned();
+        return Err(NoNative::Because(reason));
+    }
+    Ok(Backbone {
+        layout,
+        plan: Plan::Native(plan),
+        windowed_because,
+        tract_because: None,
+    })
+}
+
+/// The backbone as tract runs it.
+fn tract(
+    graph: &Graph,
+    windowed: windowed::Plan,
+    layout: Layout,
+    mode: Mode,
+    because: String,
+) -> Result<Backbone, BackboneError> {
+    let (plan, windowed_because) = match mode {
+        Mode::Windowed => (Plan::Windowed(windowed), None),
+        _ => match streaming::Plan::new(graph, &windowed, &layout) {
+            Ok(plan) => (Plan::Streaming(plan), None),
+            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
+                (Plan::Windowed(windowed), Some(reason))
+            }
+            Err(other) => return Err(other),
+        },
+    };
+    Ok(Backbone {
+        layout,
+        plan,
+        windowed_because,
+        tract_because: Some(because),
+    })
+}
+
 /// One signal on its way through a [`Backbone`].
 ///
 /// Embedding `i` depends on frames `[i * hop, i * hop + window)` and nothing
 /// else, however the frames were cut into pushes.
 pub struct Stream {
+    layout: Layout,
     state: State,
 }
 
 enum State {
+    Native(native::Stream),
     Windowed(windowed::Stream),
     Streaming(streaming::Stream),
 }
@@ -172,6 +257,11 @@ impl Stream {
     /// bands, [`BackboneError::Run`] when the graph fails.
     pub fn push(&mut self, frames: &[f32], embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
         match &mut self.state {
+            State::Native(stream) => {
+                self.layout.check_whole_frames(frames)?;
+                stream.push(&self.layout, frames, embeddings);
+                Ok(())
+            }
             State::Windowed(stream) => stream.push(frames, embeddings),
             State::Streaming(stream) => stream.push(frames, embeddings),
         }
@@ -184,6 +274,10 @@ impl Stream {
     /// [`BackboneError::Run`] when the graph fails.
     pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
         match &mut self.state {
+            State::Native(stream) => {
+                stream.reset(&self.layout);
+                Ok(())
+            }
             State::Windowed(stream) => {
                 stream.reset();
                 Ok(())

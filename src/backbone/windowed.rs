@@ -1,4 +1,5 @@
-//! Windowed execution: at every hop the whole window goes through the graph.
+//! Windowed execution by tract: at every hop the whole window goes through the
+//! graph.
 //!
 //! Works for any graph; costs the same however little of the window is new.
 
@@ -14,11 +15,11 @@ use super::{BackboneError, Layout};
 pub(super) struct Plan(Arc<TypedSimplePlan>);
 
 impl Plan {
-    pub(super) fn new(graph: &Graph) -> Result<Self, BackboneError> {
-        let model = graph.fixed()?;
-        Ok(Self(
-            graph.guarded(|| model.into_optimized()?.into_runnable())?,
-        ))
+    /// Optimises `model`, which is `graph` at its window.
+    pub(super) fn new(graph: &Graph, model: TypedModel) -> Result<Self, BackboneError> {
+        Ok(Self(graph.guarded(|| {
+            model.into_decluttered()?.into_optimized()?.into_runnable()
+        })?))
     }
 
     pub(super) fn stream(&self, layout: &Layout) -> Result<Stream, BackboneError> {

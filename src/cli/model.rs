@@ -112,6 +112,10 @@ pub struct GraphReport {
     pub mode: String,
     /// Why it cannot be streamed, where it cannot.
     pub windowed_because: Option<String>,
+    /// What computes it: `afield` or `tract`.
+    pub kernels: &'static str,
+    /// Why Afield's own kernels do not, where they do not.
+    pub tract_because: Option<String>,
     /// Shape of its output for one window.
     pub output_shape: Vec<usize>,
     /// Time to load it, in milliseconds.
@@ -290,11 +294,14 @@ fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow:
     }
     writeln!(
         out,
-        "graph      ok, {}, output {:?}",
-        report.mode, report.output_shape
+        "graph      ok, {}, kernels of {}, output {:?}",
+        report.mode, report.kernels, report.output_shape
     )?;
     if let Some(reason) = &report.windowed_because {
         writeln!(out, "           not streaming: {reason}")?;
+    }
+    if let Some(reason) = &report.tract_because {
+        writeln!(out, "           not Afield's own kernels: {reason}")?;
     }
     writeln!(
         out,
@@ -327,6 +334,12 @@ fn graph_report(card: &Card, path: &Path) -> anyhow::Result<GraphReport> {
     Ok(GraphReport {
         mode: backbone.execution().to_string(),
         windowed_because: backbone.windowed_because().map(str::to_owned),
+        kernels: if backbone.tract_because().is_some() {
+            "tract"
+        } else {
+            "afield"
+        },
+        tract_because: backbone.tract_because().map(str::to_owned),
         output_shape: card.output.shape.clone(),
         load_ms,
         embedding_us: micros[CHECKED_HOPS / 2],

@@ -62,7 +62,8 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
 }
 
 /// A backbone of random weights from `tests/fixtures`, which is always there:
-/// `tiny` can be streamed, `padded` cannot.
+/// `tiny` and `squashed` can be streamed, `padded` and `squashed-padded` cannot;
+/// tract runs the squashed ones.
 pub fn fixture(name: &str) -> (Card, PathBuf) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
     let card = Card::read(folder.join(format!("{name}.toml"))).expect("a sound card");

@@ -1,0 +1,167 @@
+//! Our own execution of graphs that are chains: windowed and streaming.
+//!
+//! Both run the same kernels over the same sums, so that they agree to the
+//! bit. That a chain may be streamed is known from its layers; that it is the
+//! graph at all is tried on noise, against tract, before it is trusted.
+
+use std::sync::Arc;
+
+use super::chain::Chain;
+use super::network::{Network, State};
+use super::streaming::noise;
+use super::{BackboneError, Execution, Layout, windowed};
+
+/// The largest difference to tract that counts as rounding, relative to the
+/// largest magnitude of the embeddings.
+const TOLERANCE: f32 = 1e-4;
+/// Windows of noise that the trial compares.
+const TRIAL_WINDOWS: usize = 3;
+/// The most hops that one step computes. More at once make better use of each
+/// weight loaded, up to where the activations outgrow the cache.
+const MOST_HOPS: usize = 8;
+
+/// A network and how it moves along a signal.
+#[derive(Debug, Clone)]
+pub(super) struct Plan {
+    network: Arc<Network>,
+    motion: Motion,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Motion {
+    /// Every window from nothing.
+    Windows,
+    /// Only new frames; an embedding sees `receptive` of its window's frames,
+    /// from the first on.
+    Hops { receptive: usize },
+}
+
+impl Plan {
+    pub(super) fn windowed(chain: &Chain, layout: &Layout) -> Self {
+        Self {
+            network: Arc::new(Network::windowed(chain, layout.hop_frames)),
+            motion: Motion::Windows,
+        }
+    }
+
+    /// # Errors
+    /// [`BackboneError::NotStreamable`] with the layer's reason.
+    pub(super) fn streaming(mut chain: Chain, layout: &Layout) -> Result<Self, BackboneError> {
+        if let Some(reason) = chain.not_streamable_because(layout.hop_frames) {
+            return Err(BackboneError::NotStreamable { reason });
+        }
+        chain.stride_by_hops(layout.hop_frames);
+        let receptive = chain.receptive_frames();
+        if receptive > layout.window_frames {
+            let reason = format!("an embedding sees {receptive} frames, more than a window");
+            return Err(BackboneError::NotStreamable { reason });
+        }
+        Ok(Self {
+            network: Arc::new(Network::streaming(&chain, MOST_HOPS * layout.hop_frames)),
+            motion: Motion::Hops { receptive },
+        })
+    }
+
+    pub(super) fn execution(&self) -> Execution {
+        match self.motion {
+            Motion::Windows => Execution::Windowed,
+            Motion::Hops { .. } => Execution::Streaming,
+        }
+    }
+
+    pub(super) fn stream(&self, layout: &Layout) -> Stream {
+        Stream {
+            state: self.network.state(),
+            network: Arc::clone(&self.network),
+            motion: self.motion,
+            pending: Vec::with_capacity(2 * layout.window_frames * layout.bands),
+            to_boundary: self.motion.first_boundary(layout),
+        }
+    }
+
+    /// Noise through this and through tract must give the same embeddings.
+    pub(super) fn agrees_with(&self, tract: &windowed::Plan, layout: &Layout) -> bool {
+        let hops = TRIAL_WINDOWS - 1;
+        let frames = noise((layout.window_frames + hops * layout.hop_frames) * layout.bands);
+        let (mut expected, mut actual) = (Vec::new(), Vec::new());
+        let Ok(mut stream) = tract.stream(layout) else {
+            return false;
+        };
+        if stream.push(&frames, &mut expected).is_err() {
+            return false;
+        }
+        self.stream(layout).push(layout, &frames, &mut actual);
+        let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
+        let close = |(e, a): (&f32, &f32)| (e - a).abs() <= TOLERANCE * scale;
+        expected.len() == actual.len() && expected.iter().zip(&actual).all(close)
+    }
+}
+
+/// One signal on its way through a network.
+pub(super) struct Stream {
+    network: Arc<Network>,
+    motion: Motion,
+    state: State,
+    /// Frames not computed with yet; in windows, from the next one's first on.
+    pending: Vec<f32>,
+    /// Frames until a step may end.
+    to_boundary: usize,
+}
+
+impl Stream {
+    pub(super) fn push(&mut self, layout: &Layout, frames: &[f32], embeddings: &mut Vec<f32>) {
+        self.pending.extend_from_slice(frames);
+        let taken = match self.motion {
+            Motion::Windows => self.windows(layout, embeddings),
+            Motion::Hops { receptive } => self.hops(layout, receptive, embeddings),
+        };
+        self.pending
+            .drain(..(taken * layout.bands).min(self.pending.len()));
+    }
+
+    pub(super) fn reset(&mut self, layout: &Layout) {
+        self.state.clear();
+        self.pending.clear();
+        self.to_boundary = self.motion.first_boundary(layout);
+    }
+
+    fn windows(&mut self, layout: &Layout, embeddings: &mut Vec<f32>) -> usize {
+        let window = layout.window_frames * layout.bands;
+        let mut taken = 0;
+        while let Some(values) =
+            (self.pending).get(taken * layout.bands..taken * layout.bands + window)
+        {
+            self.network.window(&mut self.state, values, embeddings);
+            taken += layout.hop_frames;
+        }
+        taken
+    }
+
+    /// Steps end where an embedding becomes computable, so that none waits for
+    /// frames beyond its own window.
+    fn hops(&mut self, layout: &Layout, receptive: usize, embeddings: &mut Vec<f32>) -> usize {
+        let unseen = layout.window_frames - receptive;
+        let held = (self.pending.len() / layout.bands).saturating_sub(unseen);
+        let mut taken = 0;
+        while let Some(beyond) = (held - taken).checked_sub(self.to_boundary) {
+            let hops = (beyond / layout.hop_frames).min(MOST_HOPS - 1);
+            let frames = self.to_boundary + hops * layout.hop_frames;
+            let range = taken * layout.bands..(taken + frames) * layout.bands;
+            self.network
+                .step(&mut self.state, &self.pending[range], embeddings);
+            taken += frames;
+            self.to_boundary = layout.hop_frames;
+        }
+        taken
+    }
+}
+
+impl Motion {
+    /// Frames until the first step may end.
+    fn first_boundary(self, layout: &Layout) -> usize {
+        match self {
+            Self::Windows => 0,
+            Self::Hops { receptive } => (receptive - 1) % layout.hop_frames + 1,
+        }
+    }
+}
