@@ -179,6 +179,7 @@ fn status_says_what_the_learner_is_and_knows() {
         "transform",
         "features",
         "head",
+        "selection",
         "seed",
         "examples",
         "operations",
@@ -207,6 +208,31 @@ fn status_says_what_the_learner_is_and_knows() {
         text.contains("tiny") && text.contains("8 in 2 classes"),
         "{text}"
     );
+}
+
+#[test]
+fn status_says_which_head_answers_for_auto_and_why() {
+    let bench = Bench::new();
+    let status = |bench: &Bench| {
+        let text = String::from_utf8(ok(bench.run(&["status"])).stdout).unwrap();
+        (text, lines(&ok(bench.run(&["status", "--json"]))).remove(0))
+    };
+    ok(bench.run(&["init", "box", "--backbone", "tiny", "--head", "auto"]));
+    let (text, json) = status(&bench);
+    assert!(text.contains("lda from the start, compared with nothing yet"));
+    assert_eq!(json["selection"]["head"], "lda");
+    for (label, hz) in [("low", 300.0), ("high", 2_000.0)] {
+        for seed in 0..12 {
+            let samples = recording::tone(16_000, hz + 40.0 * seed as f64, 0.5, seed);
+            bench.wav(&format!("{label}/{seed}.wav"), 16_000, &samples);
+        }
+        ok(bench.run(&["teach", label, label]));
+    }
+    let (text, json) = status(&bench);
+    println!("{text}");
+    assert!(text.contains("remembered examples, "), "{text}");
+    assert_eq!(json["selection"]["compared-at"], 20);
+    assert_eq!(json["selection"]["scores"].as_array().unwrap().len(), 5);
 }
 
 #[test]

@@ -589,3 +589,113 @@ fn a_learner_outlives_its_only_example() {
         assert_eq!(learner.classes()[best], label(1), "{head}");
     }
 }
+
+/// Two classes that no line divides: the corners of a square, crosswise.
+fn crosswise(class: usize, i: usize) -> Vec<f32> {
+    let side = if i.is_multiple_of(2) { 2.0 } else { -2.0 };
+    let other = if class == 0 { side } else { -side };
+    let mut x = features(9, 10 * i + class);
+    (x[0], x[1]) = (side + x[0] * 0.1, other + x[1] * 0.1);
+    x
+}
+
+fn teach_rows(learner: &mut Learner, rows: impl Iterator<Item = (Vec<f32>, usize, u64)>) {
+    for (row, class, group) in rows {
+        let example = learner.encode(&row).unwrap();
+        let origin = Origin {
+            group,
+            ..Origin::default()
+        };
+        learner.learn_from(&example, &label(class), origin).unwrap();
+    }
+}
+
+fn right(learner: &Learner, rows: impl Iterator<Item = (Vec<f32>, usize)>) -> f64 {
+    let answers: Vec<bool> = rows
+        .map(|(row, class)| {
+            let example = learner.encode(&row).unwrap();
+            let scores = learner.predict_one(&example).unwrap();
+            scores.best().map(|(best, _)| &learner.classes()[best]) == Some(&label(class))
+        })
+        .collect();
+    answers.iter().filter(|&&right| right).count() as f64 / answers.len() as f64
+}
+
+#[test]
+fn auto_keeps_to_lda_where_nothing_is_better_and_leaves_it_where_something_is() {
+    let mut gaussian = learner(HeadKind::Auto);
+    assert_eq!(gaussian.selection().unwrap().compared_at, 0);
+    teach(&mut gaussian, &stream(4, 40));
+    let selection = gaussian.selection().unwrap();
+    println!("{selection}");
+    assert_eq!((selection.head, selection.since), (HeadKind::LDA, 0));
+    assert!(selection.compared_at > 100 && selection.rows >= 20);
+
+    let mut crossed = learner(HeadKind::Auto);
+    let rows = (0..60).flat_map(|i| (0..2).map(move |c| (crosswise(c, i), c, 0)));
+    teach_rows(&mut crossed, rows);
+    let selection = crossed.selection().unwrap();
+    println!("{selection}");
+    assert_ne!(selection.head, HeadKind::LDA);
+    assert!(selection.since >= 20 && selection.since <= 101);
+    let probes = || (900..960).flat_map(|i| (0..2).map(move |c| (crosswise(c, i), c)));
+    let mut lda = learner(HeadKind::LDA);
+    let rows = (0..60).flat_map(|i| (0..2).map(move |c| (crosswise(c, i), c, 0)));
+    teach_rows(&mut lda, rows);
+    let (auto, lda) = (right(&crossed, probes()), right(&lda, probes()));
+    println!("auto {auto}, lda {lda}");
+    assert!(auto > lda + 0.2);
+}
+
+/// Each group lies elsewhere, and twice: once as class 0 and once as class 1.
+/// Who has seen a group knows its places; a new group has others.
+fn placed(group: u64, class: usize, i: usize) -> Vec<f32> {
+    let mut x = features(9, 100 * group as usize + 10 * i + class);
+    for (j, value) in x.iter_mut().enumerate().skip(1) {
+        let place = ((group as usize * 31 + class * 17 + j * 7) % 13) as f32 - 6.0;
+        *value = *value * 0.2 + place * 0.5;
+    }
+    x[0] = x[0] * 0.2 + class as f32;
+    x
+}
+
+#[test]
+fn auto_holds_whole_groups_out_where_groups_are_known() {
+    let shares = [true, false].map(|told| {
+        let mut learner = learner(HeadKind::Auto);
+        let rows = (0..96).map(|n| {
+            let (group, class, i) = (1 + n as u64 % 4, n / 4 % 2, n / 8);
+            (placed(group, class, i), class, if told { group } else { 0 })
+        });
+        teach_rows(&mut learner, rows);
+        let selection = learner.selection().unwrap().clone();
+        println!("{selection}");
+        assert_eq!(selection.groups, if told { 4 } else { 0 });
+        let knn = selection.scores.iter().find(|s| s.head == HeadKind::KNN);
+        knn.unwrap().correct as f64 / selection.rows as f64
+    });
+    // Neighbours know the places of groups that they have seen.
+    assert!(shares[1] > shares[0] + 0.2, "{shares:?}");
+}
+
+#[test]
+fn auto_says_so_where_it_has_nothing_to_compare_on() {
+    let settings = Settings {
+        rehearsal: Capacity::None.into(),
+        ..settings(HeadKind::Auto)
+    };
+    let mut learner = Learner::new(contract(), settings).unwrap();
+    teach(&mut learner, &stream(4, 20));
+    let text = learner.selection().unwrap().to_string();
+    assert_eq!(text, "lda from the start, compared with nothing yet");
+    // One class alone is nothing to be right or wrong about.
+    let mut one = self::learner(HeadKind::Auto);
+    teach(&mut one, &stream(1, 70));
+    assert_eq!(one.selection().unwrap().compared_at, 0);
+    // An unlearned example had a part in what was compared.
+    let mut taught = taught(HeadKind::Auto);
+    assert!(!taught.selection().unwrap().scores.is_empty());
+    let example = taught.encode(&features(1, 19)).unwrap();
+    taught.unlearn_one(&example, &label(1)).unwrap();
+    assert!(taught.selection().unwrap().scores.is_empty());
+}

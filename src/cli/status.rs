@@ -75,7 +75,7 @@ fn text(Report { status, groups }: &Report) -> String {
                 status.features
             ),
         ),
-        ("head", format!("{}, seed {}", status.head, status.seed)),
+        ("head", head_row(status)),
         ("rehearsal", rehearsal),
         (
             "examples",
@@ -109,6 +109,14 @@ fn text(Report { status, groups }: &Report) -> String {
         text += &format!("  {:<width$}  {:>6}\n", class.label, class.examples);
     }
     text
+}
+
+fn head_row(status: &Status) -> String {
+    let row = format!("{}, seed {}", status.head, status.seed);
+    match &status.selection {
+        Some(selection) => format!("{row}\n           {selection}"),
+        None => row,
+    }
 }
 
 fn group_row(groups: &[GroupStatus], unknown: u64) -> String {

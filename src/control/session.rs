@@ -375,6 +375,7 @@ impl Session {
             transform: contract.transform.to_string(),
             features: contract.width(),
             head: settings.head.to_string(),
+            selection: learner.selection().cloned(),
             seed: settings.seed,
             examples: learner.examples(),
             operations: self.seen,

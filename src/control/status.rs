@@ -2,6 +2,8 @@
 
 use serde::Serialize;
 
+use crate::head::Selection;
+
 /// A learner's state in numbers.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -19,6 +21,8 @@ pub struct Status {
     pub features: usize,
     /// The head that learns.
     pub head: String,
+    /// Which head answers and why, where the head is `auto`.
+    pub selection: Option<Selection>,
     /// Seed of everything random.
     pub seed: u64,
     /// Examples learned and not taken back.

@@ -6,6 +6,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
+use super::auto::Auto;
 use super::options::Options;
 use super::recipe::Recipe;
 use super::trained::Trained;
@@ -40,6 +41,8 @@ pub enum HeadKind {
     Mlp(Training),
     /// So many cosine nearest neighbours in the rehearsal memory.
     Knn(NonZeroU8),
+    /// Whichever of several does best on held-out rehearsal.
+    Auto,
     /// A softmax classifier trained on the new example alone: the baseline that
     /// forgets.
     Finetune,
@@ -78,13 +81,14 @@ impl HeadKind {
     pub const KNN: Self = Self::Knn(Knn::NEIGHBOURS);
 
     /// Every head, with its default options.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::NCM,
         Self::LDA,
         Self::RIDGE,
         Self::LINEAR,
         Self::MLP,
         Self::KNN,
+        Self::Auto,
         Self::Finetune,
         Self::Ewc,
         Self::Lwf,
@@ -93,7 +97,7 @@ impl HeadKind {
 
     /// Every head, and every option at least once: what a claim about all heads
     /// must hold for.
-    pub const VARIANTS: [Self; 23] = {
+    pub const VARIANTS: [Self; 24] = {
         const LINEAR: Training = Training::LINEAR;
         const MLP: Training = Training::MLP;
         const RIDGE_64: NonZeroU16 = NonZeroU16::new(64).unwrap();
@@ -147,6 +151,7 @@ impl HeadKind {
             Self::Mlp(sgd(er_ace(balanced(MLP)))),
             Self::Knn(NonZeroU8::MIN),
             Self::KNN,
+            Self::Auto,
             Self::Finetune,
             Self::Ewc,
             Self::Lwf,
@@ -163,6 +168,7 @@ impl HeadKind {
             Self::Linear(_) => "linear",
             Self::Mlp(_) => "mlp",
             Self::Knn(_) => "knn",
+            Self::Auto => "auto",
             Self::Finetune => "finetune",
             Self::Ewc => "ewc",
             Self::Lwf => "lwf",
@@ -183,6 +189,9 @@ impl HeadKind {
             }
             Self::Mlp(_) => "the same with a hidden layer; same options",
             Self::Knn(_) => "cosine nearest neighbours in the rehearsal memory; how many",
+            Self::Auto => {
+                "whichever of lda, ridge, linear, ncm, knn does best on held-out rehearsal"
+            }
             Self::Finetune => "baseline: softmax regression without rehearsal; forgets",
             Self::Ewc => "baseline: finetune with elastic weight consolidation",
             Self::Lwf => "baseline: finetune with distillation from its past self",
@@ -214,14 +223,14 @@ impl HeadKind {
     /// Whether [`Head::recall`] is to be called after every change of the
     /// memory.
     pub fn recalls(self) -> bool {
-        matches!(self, Self::Knn(_))
+        matches!(self, Self::Knn(_) | Self::Auto)
     }
 
     /// Rehearsal rows this head wants beside each new example; 0 for heads that
     /// are not trained on any.
     pub fn replay_rows(self) -> usize {
         match self {
-            Self::Linear(_) | Self::Mlp(_) => Trained::REPLAY_ROWS,
+            Self::Linear(_) | Self::Mlp(_) | Self::Auto => Trained::REPLAY_ROWS,
             _ => 0,
         }
     }
@@ -234,6 +243,7 @@ impl HeadKind {
             Self::Lda(options) => Box::new(Lda::new(steps, options)),
             Self::Ridge(width) => Box::new(Ridge::new(steps, width)),
             Self::Knn(k) => Box::new(Knn::new(k, steps)),
+            Self::Auto => Box::new(Auto::new(steps, seed)),
             Self::Linear(_)
             | Self::Mlp(_)
             | Self::Finetune
@@ -254,6 +264,7 @@ impl HeadKind {
             Self::Lda(options) => Box::new(Lda::load(steps, options, bytes)?),
             Self::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?),
             Self::Knn(k) => Box::new(Knn::load(k, steps, bytes)?),
+            Self::Auto => Box::new(Auto::load(steps, seed, bytes)?),
             Self::Linear(_)
             | Self::Mlp(_)
             | Self::Finetune

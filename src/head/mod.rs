@@ -4,12 +4,13 @@
 //! so no order of teaching, no crash and no merge can change a bit of them, and
 //! a new class never moves an old one. `linear` and `mlp` are trained by gradient
 //! descent and shown rehearsal rows with every example; `knn` looks its answer up
-//! among these rows. `finetune` shows what happens without, and `ewc`, `lwf` and
+//! among these rows; `auto` lets five of them learn and the best answer. `finetune` shows what happens without, and `ewc`, `lwf` and
 //! `l2sp` how far regularisation alone mends it.
 //!
 //! Heads know nothing of labels, of pooling, or of where replayed rows come
 //! from; the learner hands these in.
 
+mod auto;
 mod centring;
 mod closed_form;
 mod covariance;
@@ -30,6 +31,7 @@ mod projection;
 mod recipe;
 mod regulariser;
 mod ridge;
+mod selection;
 mod shrinkage;
 mod statistic;
 mod statistic_state;
@@ -39,6 +41,7 @@ mod training;
 
 use std::fmt;
 
+pub use auto::Auto;
 pub use deferred::{Job, Solution};
 pub use error::HeadError;
 pub use kind::HeadKind;
@@ -46,6 +49,7 @@ pub use knn::Knn;
 pub use lda::{Lda, LdaOptions, Priors};
 pub use ncm::{Distance, Ncm};
 pub use ridge::Ridge;
+pub use selection::{Score, Selection};
 pub use shrinkage::Shrinkage;
 pub use statistic::{Moments, Statistic};
 pub use trained::Trained;
@@ -131,6 +135,11 @@ pub trait Head: fmt::Debug + Send + Sync {
     /// [`Self::predict_now`] at most.
     fn adopt(&mut self, solution: Solution) {
         let _ = solution;
+    }
+
+    /// Which head answers, of a head that is several.
+    fn selection(&self) -> Option<&Selection> {
+        None
     }
 
     /// The sums that an exact head is a function of.

@@ -16,7 +16,7 @@ mod standardisation;
 mod state;
 mod transform;
 
-use crate::head::{Head, HeadError, Job, Replay, Solution};
+use crate::head::{Head, HeadError, Job, Replay, Selection, Solution};
 use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::{Label, Scores};
 
@@ -302,6 +302,11 @@ impl Learner {
     /// What this learner was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// Which head answers and why, where the head is `auto`.
+    pub fn selection(&self) -> Option<&Selection> {
+        self.head.selection()
     }
 
     /// The rehearsal memory, where the head needs one and the settings give it
