@@ -89,6 +89,7 @@ heads!(
     mlp: HeadKind::MLP,
     mlp_sgd: head("mlp:sgd"),
     knn: head("knn"),
+    auto: HeadKind::Auto,
     finetune: HeadKind::Finetune,
     ewc: HeadKind::Ewc,
     lwf: HeadKind::Lwf,

@@ -174,7 +174,7 @@ fn run_cell(
     for task in &stream.tasks {
         for (&clip, &label) in task.clips.iter().zip(&task.labels) {
             let start = Instant::now();
-            learner.learn_one(&examples[clip], &labels[label])?;
+            learner.learn_from(&examples[clip], &labels[label], clips.origin(clip))?;
             times.learn.push(microseconds_since(start));
         }
         let start = Instant::now();

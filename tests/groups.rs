@@ -173,6 +173,47 @@ fn a_clip_keeps_its_group_until_it_is_taught_with_another() {
 }
 
 #[test]
+fn auto_is_merged_reopened_and_made_to_forget_by_its_log() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let parts = [
+        create(&at("a"), HeadKind::Auto),
+        create(&at("b"), HeadKind::Auto),
+    ];
+    let [mut first, mut second] = parts;
+    teach(&mut first, 0..20, by_two);
+    teach(&mut second, 20..40, by_two);
+    merge(&[first, second], &at("both"), 0).unwrap();
+    let mut alone = create(&at("alone"), HeadKind::Auto);
+    teach(&mut alone, 0..40, by_two);
+    let mut both = Session::open(&at("both")).unwrap();
+    assert_eq!(both.learner().save(), alone.learner().save());
+    let selection = both.learner().selection().unwrap().clone();
+    assert_eq!((selection.compared_at, selection.groups), (30, 2));
+    assert_eq!(both.status().selection, Some(selection));
+    // A correction, then a class and a group taken back, one after the other.
+    teach_as(&mut both, "dog", 0, Some("anna"));
+    for (class, group) in [(Some("kettle"), None), (None, Some("ben"))] {
+        let which = Selection {
+            label: class.map(str::to_owned),
+            group: group.map(str::to_owned),
+            ..Selection::default()
+        };
+        assert!(!both.forget(&which, 99).unwrap().is_empty());
+    }
+    assert!(
+        !both
+            .learner()
+            .classes()
+            .iter()
+            .any(|class| class.as_str() == "kettle")
+    );
+    let saved = both.learner().save();
+    drop(both);
+    assert_eq!(Session::open(&at("both")).unwrap().learner().save(), saved);
+}
+
+#[test]
 fn merging_keeps_groups_whatever_the_order_of_the_parts() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);

@@ -4,6 +4,7 @@
 //! is finite. Nothing here computes embeddings, knows where they came from, or
 //! which of them are held out.
 
+use crate::learner::Origin;
 use crate::signal::Label;
 
 use super::error::EvaluateError;
@@ -203,6 +204,19 @@ impl Clips {
     /// The groups (speakers, subjects, sites, recordings), where there are any.
     pub fn groups(&self) -> Option<&Names> {
         self.groups.as_ref()
+    }
+
+    /// Where a clip comes from, as learners are told: its group by a number of its
+    /// own, 0 where groups are unknown, and no time.
+    pub fn origin(&self, clip: usize) -> Origin {
+        let of = self
+            .groups
+            .as_ref()
+            .and_then(|groups| groups.of().get(clip));
+        Origin {
+            group: of.map_or(0, |&group| group as u64 + 1),
+            at_unix_ms: 0,
+        }
     }
 
     /// What the data themselves say of the split.

@@ -81,9 +81,10 @@ impl<'a> Course<'a> {
     pub fn teach(&mut self, task: &Task, learned: &mut dyn FnMut()) -> Result<(), EvaluateError> {
         let classes = self.setting.clips.classes();
         for (&clip, &label) in task.clips.iter().zip(&task.labels) {
+            let origin = self.setting.clips.origin(clip);
             let begin = Instant::now();
             self.learner
-                .learn_one(&self.encoded.examples[clip], &classes[label])?;
+                .learn_from(&self.encoded.examples[clip], &classes[label], origin)?;
             self.learn.push(microseconds_since(begin));
             learned();
         }
@@ -140,6 +141,7 @@ impl<'a> Course<'a> {
             head: self.row.name.clone(),
             asked: self.row.asked.clone(),
             transform: self.encoded.transform(),
+            selection: self.learner.selection().cloned(),
             continual: Continual::of(&self.stages, self.setting.taught),
             learn_us: Percentiles::of(&mut self.learn),
             predict_us: Percentiles::of(&mut self.predict),

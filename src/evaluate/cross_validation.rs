@@ -138,7 +138,8 @@ impl<'a> CrossValidation<'a> {
             .iter()
             .filter(|(clip, _)| self.fold_of[*clip] != fold)
         {
-            learner.learn_one(&encoded.examples[clip], &classes[label])?;
+            let origin = self.dataset.clips().origin(clip);
+            learner.learn_from(&encoded.examples[clip], &classes[label], origin)?;
         }
         let mut right = 0;
         for &(clip, label) in self

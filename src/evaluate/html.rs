@@ -138,6 +138,7 @@ mod tests {
             backward_transfer: -0.1,
         };
         let head = HeadReport {
+            selection: None,
             head: "ncm".into(),
             asked: "ncm".into(),
             transform: "none".into(),

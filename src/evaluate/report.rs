@@ -5,6 +5,8 @@
 
 use serde::Serialize;
 
+use crate::head::Selection;
+
 use super::metrics::{Continual, DriftAccuracy, Percentiles};
 use super::upper_bound::{Penalty, UpperBound};
 
@@ -75,6 +77,9 @@ pub struct HeadReport {
     pub asked: String,
     /// What embeddings went through before this head learned them.
     pub transform: String,
+    /// What the head `auto` chose last, and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub selection: Option<Selection>,
     /// Accuracies and what became of them.
     #[serde(flatten)]
     pub continual: Continual,

@@ -35,6 +35,11 @@ pub fn table(report: &Report) -> String {
     }
     text.push('\n');
     text.push_str(&meaning(report));
+    for head in &report.heads {
+        if let Some(selection) = &head.selection {
+            text.push_str(&format!("{}: {selection}\n", head.head));
+        }
+    }
     if !report.tried.is_empty() {
         text.push_str("tried on the training side, cross-validated accuracy:\n");
         for tried in &report.tried {

@@ -67,7 +67,7 @@ impl Selection {
     const FEWEST_ROWS: usize = 20;
     /// Standard errors by which another head must be ahead. With one, four
     /// challengers and ten comparisons a stream took heads that were luckier, not
-    /// better: .936 for `lda`'s .942 on FSDD, .847 for .856 on seglearn.
+    /// better, on FSDD and seglearn (the second rule tried; there was no third).
     const STANDARD_ERRORS: f64 = 2.0;
 
     /// Before the first comparison.
