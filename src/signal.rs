@@ -6,6 +6,7 @@
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -101,10 +102,10 @@ pub struct Chunk {
 }
 
 /// What a person calls a class: 1 to 128 bytes of UTF-8 without control
-/// characters and without surrounding white space.
+/// characters and without surrounding white space. Copies share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Label(String);
+pub struct Label(Arc<str>);
 
 impl Label {
     /// The longest label, in bytes.
@@ -119,7 +120,7 @@ impl Label {
     pub fn new(text: impl Into<String>) -> Result<Self, SignalError> {
         let text = text.into();
         match is_name(&text, Self::MAX_BYTES) {
-            true => Ok(Self(text)),
+            true => Ok(Self(text.into())),
             false => Err(SignalError::Label { text }),
         }
     }
@@ -146,7 +147,7 @@ impl std::str::FromStr for Label {
 
 impl From<Label> for String {
     fn from(label: Label) -> String {
-        label.0
+        label.as_str().to_owned()
     }
 }
 

@@ -145,10 +145,11 @@ impl Ear {
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
             self.session.step(&mut listener, &chunk, &mut events)?;
-            print(&mut events, path)?;
+            print(&events, path)?;
+            (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;
-        print(&mut events, path)
+        print(&events, path)
     }
 }
 
@@ -163,9 +164,9 @@ struct DecisionLine<'a> {
     path: Option<&'a str>,
 }
 
-fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
+fn print(events: &[Event], path: Option<&str>) -> Result<()> {
     let mut out = io::stdout().lock();
-    for event in events.drain(..) {
+    for event in events {
         let (label, confidence) = match &event.decision {
             Decision::Known { label, confidence } => (Some(label), *confidence),
             Decision::Abstain => (None, event.scores.best().map_or(0.0, |(_, p)| p)),
@@ -177,7 +178,8 @@ fn print(events: &mut Vec<Event>, path: Option<&str>) -> Result<()> {
             confidence,
             path,
         };
-        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+        serde_json::to_writer(&mut out, &line)?;
+        out.write_all(b"\n")?;
     }
     // Whoever listens to us wants it now.
     Ok(out.flush()?)

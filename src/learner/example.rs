@@ -3,10 +3,10 @@
 /// The fixed-point features of one clip, under some contract.
 ///
 /// Small, exact, and all that a learner ever keeps of a recording.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Example {
-    features: Vec<i16>,
-    saturated: usize,
+    pub(super) features: Vec<i16>,
+    pub(super) saturated: usize,
 }
 
 impl Example {
@@ -16,13 +16,6 @@ impl Example {
         Self {
             features,
             saturated: 0,
-        }
-    }
-
-    pub(super) fn encoded(features: Vec<i16>, saturated: usize) -> Self {
-        Self {
-            features,
-            saturated,
         }
     }
 

@@ -100,13 +100,28 @@ impl Learner {
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
     pub fn encode(&self, windows: &[f32]) -> Result<Example, LearnError> {
+        let (mut example, mut pooled) = (Example::default(), Vec::new());
+        self.encode_into(windows, &mut pooled, &mut example)?;
+        Ok(example)
+    }
+
+    /// As [`Self::encode`], into an example that is there; `pooled` is scratch.
+    /// Nothing is allocated once both have grown.
+    ///
+    /// # Errors
+    /// As [`Self::encode`]; the example is of no use then.
+    pub fn encode_into(
+        &self,
+        windows: &[f32],
+        pooled: &mut Vec<f32>,
+        example: &mut Example,
+    ) -> Result<(), LearnError> {
         let contract = &self.contract;
-        let mut pooled = Vec::with_capacity(contract.width());
-        (contract.pool).pool_into(windows, contract.embedding_size, &mut pooled)?;
-        contract.transform(&mut pooled);
-        let mut features = Vec::with_capacity(pooled.len());
-        let saturated = contract.fixed_point.encode_into(&pooled, &mut features)?;
-        Ok(Example::encoded(features, saturated))
+        (contract.pool).pool_into(windows, contract.embedding_size, pooled)?;
+        contract.transform(pooled);
+        let features = &mut example.features;
+        example.saturated = contract.fixed_point.encode_into(pooled, features)?;
+        Ok(())
     }
 
     /// Learns one example of unknown origin. A new label becomes the last class.
@@ -204,10 +219,18 @@ impl Learner {
     /// # Errors
     /// [`LearnError::Width`]
     pub fn predict_one(&self, example: &Example) -> Result<Scores, LearnError> {
-        self.check_width(example)?;
         let mut scores = Scores(Vec::with_capacity(self.classes.len()));
-        (self.head).predict_into(example.features(), &mut scores.0)?;
+        self.predict_into(example, &mut scores)?;
         Ok(scores)
+    }
+
+    /// As [`Self::predict_one`], over scores that are there.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn predict_into(&self, example: &Example, scores: &mut Scores) -> Result<(), LearnError> {
+        self.check_width(example)?;
+        Ok((self.head).predict_into(example.features(), &mut scores.0)?)
     }
 
     /// As [`Self::predict_one`], without waiting for a solve as long as an earlier
@@ -217,10 +240,22 @@ impl Learner {
     /// # Errors
     /// [`LearnError::Width`]
     pub fn predict_now(&mut self, example: &Example) -> Result<(Scores, u64), LearnError> {
-        self.check_width(example)?;
         let mut scores = Scores(Vec::with_capacity(self.classes.len()));
-        let lag = (self.head).predict_now(example.features(), &mut scores.0)?;
+        let lag = self.predict_now_into(example, &mut scores)?;
         Ok((scores, lag))
+    }
+
+    /// As [`Self::predict_now`], over scores that are there.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn predict_now_into(
+        &mut self,
+        example: &Example,
+        scores: &mut Scores,
+    ) -> Result<u64, LearnError> {
+        self.check_width(example)?;
+        Ok((self.head).predict_now(example.features(), &mut scores.0)?)
     }
 
     /// The solve that is due, to be run where nobody waits; `None` where none is.

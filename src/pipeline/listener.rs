@@ -2,9 +2,12 @@
 
 use super::{EmbeddingStream, PipelineError};
 use crate::decision::Threshold;
-use crate::learner::Learner;
+use crate::learner::{Example, Learner};
 use crate::model::Card;
 use crate::signal::{Chunk, Decision, Micros, SampleRate, Scores};
+
+/// Events whose memory is kept for later ones.
+const MOST_SPARE: usize = 64;
 
 /// How much signal one decision looks back on, and how often one is made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,6 +69,10 @@ pub struct Listener {
     samples_since_origin: u64,
     fresh: Vec<f32>,
     prompt: bool,
+    /// Scratch, and what read events leave behind: decisions allocate nothing.
+    pooled: Vec<f32>,
+    example: Example,
+    spare: Vec<Scores>,
 }
 
 impl Listener {
@@ -96,6 +103,16 @@ impl Listener {
             samples_since_origin: 0,
             fresh: Vec::new(),
             prompt: false,
+            pooled: Vec::new(),
+            example: Example::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// Takes back an event that has been read, for its memory.
+    pub fn recycle(&mut self, event: Event) {
+        if self.spare.len() < MOST_SPARE {
+            self.spare.push(event.scores);
         }
     }
 
@@ -186,17 +203,19 @@ impl Listener {
         Ok(())
     }
 
-    fn event(&self, learner: &mut Learner) -> Result<Event, PipelineError> {
+    fn event(&mut self, learner: &mut Learner) -> Result<Event, PipelineError> {
         let rows = (self.recent.len() / self.size) as u64;
         let first = (self.rows_seen - rows) * self.hop_samples;
         let last = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
+        learner.encode_into(&self.recent, &mut self.pooled, &mut self.example)?;
+        let mut scores = self.spare.pop().unwrap_or_default();
+        if self.prompt {
+            learner.predict_now_into(&self.example, &mut scores)?;
+        } else {
+            learner.predict_into(&self.example, &mut scores)?;
+        }
         let at =
             |samples| Micros(self.origin.0 + Micros::from_samples(samples, self.backbone_rate).0);
-        let example = learner.encode(&self.recent)?;
-        let scores = match self.prompt {
-            true => learner.predict_now(&example)?.0,
-            false => learner.predict_one(&example)?,
-        };
         Ok(Event {
             start: at(first),
             // A padded stretch ends with its last real sample.
