@@ -173,3 +173,20 @@ def memory(path, found, head, kib):
     panels[0].legend(frameon=False, loc="lower right")
     figure.tight_layout()
     return _save(figure, path)
+
+
+def bars(path, panels):
+    """`panels`: title and rows of (name, whether it is Afield's, value)."""
+    rows = max(len(rows) for _, rows in panels)
+    size = (5.5 * len(panels) + 1.5, 0.3 * rows + 0.9)
+    figure, axes = plt.subplots(1, len(panels), figsize=size, sharey=len(panels) > 1, squeeze=False)
+    for panel, (title, values) in zip(axes[0], panels):
+        places = range(len(values), 0, -1)
+        colours = [AFIELD if ours else PEER for _, ours, _ in values]
+        drawn = panel.barh(places, [value for *_, value in values], color=colours, height=0.7)
+        panel.bar_label(drawn, fmt="%.3g", padding=2, fontsize=8)
+        panel.set_yticks(places, [name for name, *_ in values])
+        panel.set_title(title, fontsize=9)
+        panel.margins(x=0.15)
+    figure.tight_layout()
+    return _save(figure, path)

@@ -2,6 +2,7 @@
 """Afield beside its peers, in one run: `python3 benches/peers/run.py`.
 
 With `--memory`: accuracy against the bytes of rehearsal instead (memory_curves.py).
+With `--streaming`: what listening costs, beside openWakeWord and ONNX Runtime (streaming.py).
 
 Makes the environments, builds Afield, and hands over to compare.py in the first
 environment. Needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
@@ -27,6 +28,9 @@ TORCH_PACKAGES = ["python3-torch", "python3-torchvision", "python3-psutil", "pyt
 BLAS_PACKAGE = "libopenblas0-pthread"
 # Accuracy against the bytes of rehearsal instead: Afield alone, no peers.
 MEMORY = "--memory"
+# What listening costs instead: openWakeWord and ONNX Runtime.
+STREAMING = "--streaming"
+OPENWAKEWORD = "openwakeword==0.4.0"
 AVALANCHE = "avalanche-lib==0.6.0"
 
 
@@ -55,6 +59,19 @@ def peers_environment():
         call(sys.executable, "-m", "venv", folder)
         call(python, "-m", "pip", "install", "-q", "-r", packages)
         call(python, "-m", "pip", "install", "-q", "--no-deps", "-r", data)
+        finish()
+    return python
+
+
+def streaming_environment():
+    folder, packages = WORK / "venv-streaming", HERE / "requirements-streaming.txt"
+    done, finish = fresh(folder, packages)
+    python = folder / "bin" / "python"
+    if not done:
+        say("making the environment of openWakeWord and ONNX Runtime")
+        call(sys.executable, "-m", "venv", folder)
+        call(python, "-m", "pip", "install", "-q", "-r", packages)
+        call(python, "-m", "pip", "install", "-q", "--no-deps", OPENWAKEWORD)
         finish()
     return python
 
@@ -112,17 +129,19 @@ def avalanche_environment():
 
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
-    if {"-h", "--help"} & set(sys.argv):
+    if {"-h", "--help"} & set(sys.argv) and STREAMING not in sys.argv:
         python = WORK / "venv" / "bin" / "python"
         if not python.exists():
             python = peers_environment()
         os.execv(python, [str(python), str(HERE / "compare.py"), "--help"])
-    python = peers_environment()
-    avalanche, reason = (None, None) if MEMORY in sys.argv else avalanche_environment()
+    streaming = STREAMING in sys.argv
+    python = streaming_environment() if streaming else peers_environment()
+    alone = streaming or MEMORY in sys.argv
+    avalanche, reason = (None, None) if alone else avalanche_environment()
     if reason:
         say(f"avalanche {'' if avalanche else 'is left out: '}{reason}")
     say("building afield")
-    targets = ["--bin", "afield", "--example", "stream_costs"]
+    targets = ["--bin", "afield", "--example", "hop_costs" if streaming else "stream_costs"]
     call("cargo", "build", "--release", *targets, cwd=ROOT)
     # One thread for everyone: whatever a library is built on.
     for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON"):
@@ -130,8 +149,8 @@ def main():
     os.environ["PEERS_WORK"] = str(WORK)
     os.environ["PEERS_AVALANCHE"] = str(avalanche or "")
     os.environ["PEERS_AVALANCHE_NOTE"] = reason or ""
-    arguments = [argument for argument in sys.argv[1:] if argument != MEMORY]
-    script = "compare.py" if len(arguments) + 1 == len(sys.argv) else "memory_curves.py"
+    arguments = [argument for argument in sys.argv[1:] if argument not in (MEMORY, STREAMING)]
+    script = "compare.py" if not alone else "streaming.py" if streaming else "memory_curves.py"
     command = [str(python), str(HERE / script), *arguments]
     os.execv(command[0], command)
 
