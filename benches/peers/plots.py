@@ -184,8 +184,9 @@ def bars(path, panels):
         places = range(len(values), 0, -1)
         colours = [AFIELD if ours else PEER for _, ours, _ in values]
         drawn = panel.barh(places, [value for *_, value in values], color=colours, height=0.7)
-        panel.bar_label(drawn, fmt="%.3g", padding=2, fontsize=8)
-        panel.set_yticks(places, [name for name, *_ in values])
+        texts = [f"{value:,.0f}" if value >= 100 else f"{value:.3g}" for *_, value in values]
+        panel.bar_label(drawn, labels=texts, padding=2, fontsize=8)
+        panel.set_yticks(places, [name.replace("`", "") for name, *_ in values])
         panel.set_title(title, fontsize=9)
         panel.margins(x=0.15)
     figure.tight_layout()

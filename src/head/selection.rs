@@ -5,7 +5,7 @@
 //! learns speakers), and every candidate learns the rest afresh. Nothing that a
 //! candidate is asked was shown to it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 use rand_chacha::ChaCha8Rng;
@@ -156,7 +156,11 @@ struct Parts {
 impl Parts {
     fn of(kept: Replay<'_>, seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
-        let rows = balanced_draw(kept.classes, Selection::MOST_ROWS, &mut random);
+        let mut rows = balanced_draw(kept.classes, Selection::MOST_ROWS, &mut random);
+        // A row that is there twice would be held out and taught at once.
+        let width = kept.features.len() / kept.classes.len().max(1);
+        let mut seen = BTreeSet::new();
+        rows.retain(|&row| seen.insert(&kept.features[row * width..(row + 1) * width]));
         let group = |row: usize| kept.groups.get(row).copied().unwrap_or(0);
         // By size, the largest first; those of no known group are one more.
         let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
@@ -360,10 +364,20 @@ mod tests {
     }
 
     #[test]
+    fn a_row_that_is_there_twice_is_asked_once() {
+        let kept = Replay {
+            features: &[1, 2, 3, 4, 1, 2, 1, 3],
+            classes: &[0, 1, 0, 1],
+            groups: &[],
+        };
+        assert_eq!(Parts::of(kept, 1).rows.len(), 3);
+    }
+
+    #[test]
     fn groups_are_never_cut() {
         let classes: Vec<usize> = (0..60).map(|i| i % 3).collect();
         let groups: Vec<u64> = (0..60).map(|i| [5, 5, 7, 9][i / 15]).collect();
-        let features = vec![0; 60];
+        let features: Vec<i16> = (0..60).collect();
         let kept = |groups| Replay {
             features: &features,
             classes: &classes,
