@@ -72,6 +72,10 @@ enum Axis {
 
 type Read<T> = Result<T, String>;
 
+/// Values that a layer may see at once: what a file says of padding becomes
+/// memory.
+const MOST_VALUES: usize = 1 << 26;
+
 impl Chain {
     /// Reads `model`, whose input is one window of `layout`.
     pub(super) fn read(model: &TypedModel, layout: &Layout) -> Read<Self> {
@@ -598,6 +602,12 @@ impl Reader {
             && (bands_out - 1) * band_stride + bands <= padded_bands;
         if !fits {
             return Err("a layer reaches beyond its input".to_owned());
+        }
+        let values = [padded_rows, padded_bands, self.size.channels]
+            .into_iter()
+            .try_fold(1usize, |n, size| n.checked_mul(size));
+        if values.is_none_or(|values| values > MOST_VALUES) {
+            return Err("a layer's input with its padding is too large".to_owned());
         }
         Ok(Layer {
             kind: Kind::MaxPool,

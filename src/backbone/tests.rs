@@ -274,6 +274,31 @@ fn random_chains_give_what_tract_gives_in_every_execution() {
 }
 
 #[test]
+fn padding_beyond_all_memory_is_refused_when_read() {
+    let layout = random_graph(0).1;
+    let mut model = TypedModel::default();
+    let wire = model
+        .add_source("frames", f32::fact(&*layout.input))
+        .unwrap();
+    let mut draft = Draft {
+        model,
+        wire,
+        rng: ChaCha8Rng::seed_from_u64(0),
+        shape: [1, 1, layout.window_frames, layout.bands],
+        row_stride: 1,
+        nodes: 0,
+    };
+    draft.add(AxisOp::Move(3, 1), &[]);
+    let mut spec = draft.spec([1, 1], [1, 1], 2);
+    spec.padding = PaddingSpec::Explicit(tvec![0, 1 << 40], tvec![0, 0]);
+    draft.conv(spec, 1);
+    let outlet = draft.wire;
+    draft.model.select_output_outlets(&[outlet]).unwrap();
+    let error = Chain::read(&draft.model, &layout).unwrap_err();
+    assert!(error.contains("too large"), "{error}");
+}
+
+#[test]
 fn a_stream_begins_afresh_after_its_end() {
     let (model, layout) = random_graph(3);
     let chain = Chain::read(&model, &layout).unwrap();
