@@ -35,10 +35,12 @@ def load(path):
 
 
 def pink(length, seed):
-    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(length))
-    frequency = np.maximum(np.arange(len(spectrum)), 1)
-    noise = np.fft.irfft(spectrum / np.sqrt(frequency), length)
-    return (noise / noise.std()).astype(np.float32)
+    """As long as asked for, made of one block of four minutes, again and again."""
+    block = 1 << 22
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(block).astype(np.float32))
+    frequency = np.maximum(np.arange(len(spectrum), dtype=np.float32), 1)
+    noise = np.fft.irfft(spectrum / np.sqrt(frequency), block)
+    return np.resize(noise / noise.std(), length).astype(np.float32)
 
 
 def write(path, samples):

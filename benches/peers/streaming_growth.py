@@ -7,8 +7,10 @@ docs/benchmarks/streaming-growth.md with its plots.
 """
 
 import argparse
+import itertools
 import json
 import statistics
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import gate
@@ -20,6 +22,7 @@ from words import header, line
 GROWTH = streaming.ROOT / "target" / "release" / "examples" / "listening_growth"
 BASE = dict(head="lda", rehearsal="none", classes=10, examples_per_class=20, streams=1, window=1.0, gate=False)
 HOURS = 0.25
+NUMBERS = itertools.count()
 SWEEPS = {
     "classes": [dict(classes=n) for n in (2, 10, 50, 200, 1000)],
     "head": [dict(head=head, rehearsal="balanced:100KiB:int8") for head in ("ncm", "lda", "ridge", "linear", "mlp", "knn", "auto")],
@@ -39,7 +42,7 @@ def run(change, hours, recording):
     card = streaming.ROOT / "models" / "speech-embedding.toml"
     spec = dict(BASE, card=str(card), model=str(streaming.model_file("speech-embedding")), recording=str(recording), hours=hours)
     spec.update(change)
-    path = streaming.WORK / "growth.json"
+    path = streaming.WORK / f"growth-{next(NUMBERS)}.json"
     path.write_text(json.dumps(spec))
     lines, _, peak = streaming.run([GROWTH, path])
     told = json.loads(lines[-1])
@@ -49,14 +52,16 @@ def run(change, hours, recording):
     return told
 
 
-def measure(rounds, recording):
-    """Of each setting of each sweep, CPU seconds an hour and stream of each round, and the last run."""
-    found = {(sweep, title(change)): [] for sweep, changes in SWEEPS.items() for change in changes}
-    for turn in range(rounds):
+def measure(rounds, recording, pool):
+    """Of each setting of each sweep, what each round told."""
+    found = {}
+    for _ in range(rounds):
         for sweep, changes in SWEEPS.items():
-            streaming.say(f"round {turn + 1} of {rounds}: {sweep}")
             for change in changes:
-                found[sweep, title(change)].append(run(change, HOURS, recording))
+                found.setdefault((sweep, title(change)), []).append(pool.submit(run, change, HOURS, recording))
+    for name, runs in found.items():
+        found[name] = [told.result() for told in runs]
+        streaming.say(f"{': '.join(name)}: {streaming.spread([told['cpu'] for told in found[name]])} CPU s an hour")
     return found
 
 
@@ -113,16 +118,16 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rounds", type=int, default=3, help="rounds (default 3)")
     parser.add_argument("--hours", type=float, default=24, help="hours of the longest run (default 24)")
+    parser.add_argument("--at-once", type=int, default=1, help="processes at once (default 1)")
     parser.add_argument("--to", type=Path, default=streaming.ROOT / "docs" / "benchmarks", help="folder of the report")
     arguments = parser.parse_args()
     streaming.WORK.mkdir(parents=True, exist_ok=True)
     streaming.get_models()
     recording = noisy_recording()
-    days = {}
-    for name, change in (("without", {}), ("with", dict(gate=True))):
-        streaming.say(f"{arguments.hours:g} hours, gate {name}")
-        days[name] = run(change, arguments.hours, recording)
-    report(arguments.to, arguments.rounds, measure(arguments.rounds, recording), days)
+    with ThreadPoolExecutor(arguments.at_once) as pool:
+        days = {name: pool.submit(run, dict(gate=gated), arguments.hours, recording) for name, gated in (("without", False), ("with", True))}
+        found = measure(arguments.rounds, recording, pool)
+        report(arguments.to, arguments.rounds, found, {name: told.result() for name, told in days.items()})
 
 
 if __name__ == "__main__":

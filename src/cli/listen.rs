@@ -62,8 +62,8 @@ pub struct ListenArgs {
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
-    /// Decide only where something is louder than the background by this many
-    /// decibels [default when given without: 2]
+    /// Decide only where something is louder than the background, by this many
+    /// decibels; without a number by 2
     #[arg(
         long,
         value_name = "DB",
