@@ -76,9 +76,9 @@ def noisy_recording():
     return path
 
 
-def report(folder, rounds, found, days):
+def report(folder, rounds, at_once, found, days):
     out = ["# What listening costs as it grows", "",
-           f"Made by `python3 benches/peers/run.py --streaming-growth`, {rounds} rounds, in turn, each setting in a process of its",
+           f"Made by `python3 benches/peers/run.py --streaming-growth`, {rounds} rounds, {at_once} at once, each setting in a process of its",
            f"own: the `speech-embedding`, {60 * HOURS:.0f} minutes of sound, a decision every half second over the last second; where nothing else",
            f"is said `{BASE['head']}`, {BASE['classes']} classes of {BASE['examples_per_class']} examples, one microphone. CPU seconds for an hour of one microphone, without",
            "loading, as median (least–most); peak RSS of the process, learners included.", ""]
@@ -105,7 +105,8 @@ def report(folder, rounds, found, days):
         rss = [step["rss"] / 2**20 for step in steps[1:]]
         out.append(line(name, str(len(cpu)), f"{cpu[0]:.2f}", f"{cpu[-1]:.2f}", f"{min(cpu):.2f}–{max(cpu):.2f}", f"{rss[0]:.1f}", f"{rss[-1]:.1f}", str(sum(told["decisions"]))))
         curves[name] = (cpu, rss)
-    out += ["", "![Growth](streaming-growth.svg)", ""]
+    out += ["", "What grows: `knn` asks its whole memory at every decision; `ridge` (and `auto`, which holds one) has a projection",
+            "of 1,024 features; every microphone has its own state of the backbone and learner, and the weights are shared.", "", "![Growth](streaming-growth.svg)", ""]
     spec = machine.describe(streaming.ROOT, None)
     out += ["## Machine", "", f"{spec['processor']}, {spec['cores']} cores, {spec['memory']}, {spec['system']}; {spec['rustc']};",
             f"Afield at {spec['commit']}; load before: {spec['load_before']}.", ""]
@@ -127,7 +128,7 @@ def main():
     with ThreadPoolExecutor(arguments.at_once) as pool:
         days = {name: pool.submit(run, dict(gate=gated), arguments.hours, recording) for name, gated in (("without", False), ("with", True))}
         found = measure(arguments.rounds, recording, pool)
-        report(arguments.to, arguments.rounds, found, {name: told.result() for name, told in days.items()})
+        report(arguments.to, arguments.rounds, arguments.at_once, found, {name: told.result() for name, told in days.items()})
 
 
 if __name__ == "__main__":
