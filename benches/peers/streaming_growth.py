@@ -106,7 +106,7 @@ def report(folder, rounds, at_once, found, days):
         out.append(line(name, str(len(cpu)), f"{cpu[0]:.2f}", f"{cpu[-1]:.2f}", f"{min(cpu):.2f}–{max(cpu):.2f}", f"{rss[0]:.1f}", f"{rss[-1]:.1f}", str(sum(told["decisions"]))))
         curves[name] = (cpu, rss)
     out += ["", "What grows: `knn` asks its whole memory at every decision; `ridge` (and `auto`, which holds one) has a projection",
-            "of 1,024 features; every microphone has its own state of the backbone and learner, and the weights are shared.", "", "![Growth](streaming-growth.svg)", ""]
+            "of 512 features; every microphone has its own state of the backbone and learner, and the weights are shared.", "", "![Growth](streaming-growth.svg)", ""]
     spec = machine.describe(streaming.ROOT, None)
     out += ["## Machine", "", f"{spec['processor']}, {spec['cores']} cores, {spec['memory']}, {spec['system']}; {spec['rustc']};",
             f"Afield at {spec['commit']}; load before: {spec['load_before']}.", ""]
