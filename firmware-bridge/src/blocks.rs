@@ -37,9 +37,9 @@ impl<const C: usize> Blocks<C> {
         self.values.clear();
     }
 
-    /// Takes a sample; the time and the block that it completes, or that ends
-    /// before it because a sample between is missing.
-    pub fn push(&mut self, sample: Sample<C>) -> Option<(u64, Samples)> {
+    /// Takes a sample; the block that it completes, or that ends before it because
+    /// a sample between is missing.
+    pub fn push(&mut self, sample: Sample<C>) -> Option<Samples> {
         let gathered = self.values.len() / C;
         let follows = (self.first).is_none_or(|(n, _)| sample.number == n + gathered as u64);
         let ended = if follows { None } else { self.flush() };
@@ -52,18 +52,16 @@ impl<const C: usize> Blocks<C> {
     }
 
     /// What has been gathered.
-    pub fn flush(&mut self) -> Option<(u64, Samples)> {
+    pub fn flush(&mut self) -> Option<Samples> {
         let (first, time_us) = self.first.take()?;
         let values = core::mem::take(&mut self.values);
-        let epoch = self.epoch;
-        let channels = C as u8;
-        let samples = Samples {
-            epoch,
+        Some(Samples {
+            epoch: self.epoch,
             first,
-            channels,
+            time_us,
+            channels: C as u8,
             values,
-        };
-        Some((time_us, samples))
+        })
     }
 }
 
@@ -86,12 +84,15 @@ mod tests {
             }));
         }
         out.extend(blocks.flush());
-        let seen: std::vec::Vec<_> = out.iter().map(|(t, b)| (*t, b.first, b.count())).collect();
+        let seen: std::vec::Vec<_> = out
+            .iter()
+            .map(|b| (b.time_us, b.first, b.count()))
+            .collect();
         assert_eq!(
             seen,
             [(0, 0, 3), (30, 3, 1), (50, 5, 3), (80, 8, 1), (100, 10, 1)]
         );
-        assert!(out.iter().all(|(_, b)| b.epoch == 7 && b.channels == 2));
+        assert!(out.iter().all(|b| b.epoch == 7 && b.channels == 2));
         assert_eq!(blocks.flush(), None);
     }
 
@@ -104,7 +105,7 @@ mod tests {
             values: [0; 16],
         };
         let first = (0..100).find_map(|number| blocks.push(sample(number)));
-        assert_eq!(first.unwrap().1.values.len(), MAX_VALUES);
+        assert_eq!(first.unwrap().values.len(), MAX_VALUES);
     }
 
     extern crate std;

@@ -8,6 +8,7 @@ use crate::payload::Payload;
 pub struct Sender<const N: usize> {
     sequence: u16,
     sent: u32,
+    latest_us: u64,
 }
 
 impl<const N: usize> Sender<N> {
@@ -16,11 +17,13 @@ impl<const N: usize> Sender<N> {
         Self {
             sequence: 0,
             sent: 0,
+            latest_us: 0,
         }
     }
 
     /// Writes the next frame to the start of `out` and returns its length, at
-    /// most [`Frame::MAX_ENCODED`].
+    /// most [`Frame::MAX_ENCODED`]. A time before that of the frame before becomes
+    /// that one's: a clock that goes back means a sender that has started anew.
     ///
     /// # Errors
     /// [`EncodeError`]; the number is not used up then.
@@ -30,8 +33,10 @@ impl<const N: usize> Sender<N> {
         payload: &P,
         out: &mut [u8],
     ) -> Result<usize, EncodeError> {
+        let time_us = time_us.max(self.latest_us);
         let frame = Frame::<N>::carrying(self.sequence, time_us, payload)?;
         let length = frame.encode(out)?;
+        self.latest_us = time_us;
         self.sequence = self.sequence.wrapping_add(1);
         self.sent = self.sent.wrapping_add(1);
         Ok(length)

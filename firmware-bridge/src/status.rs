@@ -41,12 +41,13 @@ pub const MAX_FEATURES: usize = 32;
 /// The most classes of the head on the device.
 pub const MAX_CLASSES: usize = 8;
 
-/// One window as the head on the device saw it. The frame's time is when its
-/// last sample was taken.
+/// One window as the head on the device saw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Window {
     /// Number of the first sample of the window.
     pub first: u64,
+    /// When its last sample was taken, by the device's clock, in microseconds.
+    pub time_us: u64,
     /// The class that it was taught as, if it was.
     pub taught: Option<u8>,
     /// What the window became.

@@ -50,7 +50,7 @@ impl Payload for StreamInfo {
     }
 }
 
-/// Consecutive samples. The frame's time is when the first was taken.
+/// Consecutive samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
     /// Counts the starts of the stream: samples of two epochs do not join.
@@ -58,6 +58,9 @@ pub struct Samples {
     /// The first sample's number, counted since the device started, those
     /// included that the device took and had to drop: a jump is a gap.
     pub first: u64,
+    /// When the first sample was taken, by the device's clock, in microseconds;
+    /// the others follow at the stream's rate.
+    pub time_us: u64,
     /// Values of a sample, `1..=`[`MAX_CHANNELS`].
     pub channels: u8,
     /// Counts, sample by sample; at least one sample.

@@ -39,6 +39,7 @@ fn block(number: u64) -> Samples {
     Samples {
         epoch: 1,
         first: number,
+        time_us: number,
         channels: 6,
         values: values.collect(),
     }

@@ -41,6 +41,7 @@ fn samples() -> Samples {
     Samples {
         epoch: 2,
         first: 300,
+        time_us: 1_400_000,
         channels: 2,
         values: list(&[0, -1, 32_767, -32_768]),
     }
@@ -89,6 +90,7 @@ fn status() -> Status {
 fn window() -> Window {
     Window {
         first: 128,
+        time_us: 1_450_000,
         taught: Some(1),
         features: list(&[5, -5]),
         scores: list(&[0.0, 1.5]),
@@ -156,6 +158,7 @@ fn the_fullest_payload_of_each_kind_fits_its_frame() {
     let samples = Samples {
         epoch: u16::MAX,
         first: u64::MAX - 1_000,
+        time_us: u64::MAX,
         channels: 16,
         values: list(&[i16::MIN; MAX_VALUES]),
     };
@@ -171,6 +174,7 @@ fn the_fullest_payload_of_each_kind_fits_its_frame() {
     fits(bytes(&request).len(), MAX_REQUEST);
     let window = Window {
         first: u64::MAX,
+        time_us: u64::MAX,
         taught: Some(7),
         features: list(&[i16::MIN; 32]),
         scores: list(&[1.0; 8]),
@@ -264,12 +268,13 @@ proptest! {
     fn blocks_come_back(
         epoch: u16,
         first in 0..u64::MAX / 2,
+        time_us: u64,
         channels in 1..=16_u8,
         values in prop::collection::vec(any::<i16>(), 1..=160),
     ) {
         let whole = values.len() / usize::from(channels) * usize::from(channels);
         prop_assume!(whole > 0);
-        let block = Samples { epoch, first, channels, values: list(&values[..whole]) };
+        let block = Samples { epoch, first, time_us, channels, values: list(&values[..whole]) };
         let frame = Frame::<MAX_PAYLOAD>::carrying(0, 0, &block).unwrap();
         prop_assert_eq!(frame.read::<Samples>().unwrap(), block);
     }
