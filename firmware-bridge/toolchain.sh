@@ -14,11 +14,22 @@ version=$(rustc -V | cut -d' ' -f2)
 has_target() { compgen -G "$1/lib/rustlib/$target/lib/libcore-*.rlib" >/dev/null; }
 say() { echo "toolchain: $*" >&2; }
 
-has_target "$sysroot" && exit 0
-timeout 60 rustup target add "$target" >/dev/null 2>&1 && has_target "$sysroot" && exit 0
-
 cache=${XDG_CACHE_HOME:-$HOME/.cache}/afield-firmware
 copy=$cache/rust-$version
+use_copy() {
+    echo "export PATH='$copy/bin':\"\$PATH\""
+    echo "unset RUSTUP_TOOLCHAIN"
+    exit 0
+}
+
+has_target "$sysroot" && exit 0
+has_target "$copy" && use_copy
+if [ -n "${AFIELD_NO_FETCH:-}" ]; then
+    say "$target is not installed; hint: run firmware-bridge/toolchain.sh"
+    exit 1
+fi
+timeout 60 rustup target add "$target" >/dev/null 2>&1 && has_target "$sysroot" && exit 0
+
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
@@ -68,5 +79,4 @@ if ! has_target "$copy"; then
     rm -f "$work/core/target/$target"/release/deps/libnothing*
     cp "$work/core/target/$target"/release/deps/lib*.rlib "$copy/lib/rustlib/$target/lib/"
 fi
-echo "export PATH='$copy/bin':\"\$PATH\""
-echo "unset RUSTUP_TOOLCHAIN"
+use_copy

@@ -54,6 +54,22 @@ pub enum Command {
     Export,
 }
 
+impl Command {
+    /// The command to show `label`, cut to what fits, and a probability in percent.
+    pub fn show(label: &str, percent: u8) -> Self {
+        let mut cut = String::new();
+        for letter in label.chars() {
+            if cut.push(letter).is_err() {
+                break;
+            }
+        }
+        Self::Show {
+            label: cut,
+            percent: percent.min(100),
+        }
+    }
+}
+
 /// That a request came in, and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {

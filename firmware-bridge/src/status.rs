@@ -52,9 +52,11 @@ pub struct Window {
     pub taught: Option<u8>,
     /// What the window became.
     pub features: Vec<i16, MAX_FEATURES>,
-    /// The score of each class in nats, less a common amount; from before the
-    /// window was taught.
-    pub scores: Vec<f32, MAX_CLASSES>,
+    /// The score of each class by nearest class mean, in nats up to a common
+    /// amount, as of before the window was taught.
+    pub ncm: Vec<f32, MAX_CLASSES>,
+    /// The same by linear discriminant analysis.
+    pub lda: Vec<f32, MAX_CLASSES>,
 }
 
 impl Payload for Window {

@@ -93,7 +93,8 @@ fn window() -> Window {
         time_us: 1_450_000,
         taught: Some(1),
         features: list(&[5, -5]),
-        scores: list(&[0.0, 1.5]),
+        ncm: list(&[0.0, 1.5]),
+        lda: list(&[2.0, -1.0]),
     }
 }
 
@@ -177,7 +178,8 @@ fn the_fullest_payload_of_each_kind_fits_its_frame() {
         time_us: u64::MAX,
         taught: Some(7),
         features: list(&[i16::MIN; 32]),
-        scores: list(&[1.0; 8]),
+        ncm: list(&[1.0; 8]),
+        lda: list(&[1.0; 8]),
     };
     fits(bytes(&window).len(), MAX_PAYLOAD);
     let state = State {

@@ -6,6 +6,7 @@ use firmware_bridge::{
 };
 use heapless::{String, Vec};
 
+use crate::head::Head;
 use crate::imu::{ACCELERATION, CHANNELS, TURN};
 use crate::{board, sampler, uart};
 
@@ -15,6 +16,7 @@ const BLOCKS_PER_SECOND: u32 = 10;
 /// The loop's side of everything.
 pub struct Device {
     samples: SampleConsumer<'static, CHANNELS>,
+    head: &'static mut Head,
     blocks: Blocks<CHANNELS>,
     receiver: Receiver<MAX_REQUEST>,
     answers: Answers,
@@ -28,9 +30,10 @@ pub struct Device {
 
 impl Device {
     /// A device at rest, at 50 Hz.
-    pub fn new(samples: SampleConsumer<'static, CHANNELS>) -> Self {
+    pub fn new(samples: SampleConsumer<'static, CHANNELS>, head: &'static mut Head) -> Self {
         Self {
             samples,
+            head,
             blocks: Blocks::new(1),
             receiver: Receiver::new(),
             answers: Answers::new(),
@@ -50,10 +53,9 @@ impl Device {
 
     /// Takes a byte from the host.
     pub fn receive(&mut self, byte: u8) {
-        match self.receiver.push(byte) {
-            Some(Ok(frame)) => self.request(&frame),
-            // Counted by the receiver.
-            Some(Err(_)) | None => {}
+        // What is no frame has been counted by the receiver.
+        if let Some(Ok(frame)) = self.receiver.push(byte) {
+            self.request(&frame);
         }
     }
 
@@ -65,6 +67,9 @@ impl Device {
             }
             if let Some(block) = self.blocks.push(sample) {
                 self.send(&block);
+            }
+            if let Some(window) = self.head.take(&sample) {
+                self.send(&window);
             }
         }
     }
@@ -103,6 +108,7 @@ impl Device {
                 let block = self.rate_mhz / (BLOCKS_PER_SECOND * 1_000);
                 self.blocks = Blocks::new(block as usize);
                 self.blocks.begin(self.epoch);
+                self.head.begin();
                 self.running = true;
                 sampler::run(Some(self.rate_mhz));
             }
@@ -114,6 +120,12 @@ impl Device {
                 self.rate_mhz = *rate_mhz;
             }
             Command::SetRate { .. } => return Outcome::Refused,
+            Command::Learn { class } => {
+                if !self.head.teach(*class) {
+                    return Outcome::Refused;
+                }
+            }
+            Command::Export => {}
             // Two LEDs are all there is: how sure, and a bit of what.
             Command::Show { label, percent } => {
                 let sure = u32::from(*percent >= 50);
@@ -130,7 +142,16 @@ impl Device {
         match command {
             Command::Identify | Command::Start => self.send(&self.stream_info()),
             Command::ReportStatus => self.send(&self.status()),
+            Command::Export => self.export(),
             _ => {}
+        }
+    }
+
+    fn export(&mut self) {
+        let mut offset = 0;
+        while let Some(piece) = self.head.state(offset) {
+            offset += piece.bytes.len() as u32;
+            self.send(&piece);
         }
     }
 
@@ -179,7 +200,7 @@ impl Device {
             frames_received: (counts.frames + counts.repeated) as u32,
             frames_bad: (counts.damaged + counts.foreign) as u32 + self.senseless,
             bytes_dropped: uart::dropped(),
-            learned: 0,
+            learned: self.head.learned(),
         }
     }
 }

@@ -5,10 +5,10 @@
 
 /// Channels of a sample: acceleration and rate of turn, x, y, z.
 pub const CHANNELS: usize = 6;
-/// What a count of acceleration is worth: plus and minus 4 g in 16 bits.
-pub const ACCELERATION: f32 = 9.806_65 * 8.0 / 65_536.0;
-/// What a count of turn is worth: plus and minus 500 degrees a second.
-pub const TURN: f32 = 1000.0 / 65_536.0 * (core::f32::consts::PI / 180.0);
+/// What a count of acceleration is worth: plus and minus 8 g in 16 bits.
+pub const ACCELERATION: f32 = 9.806_65 * 16.0 / 65_536.0;
+/// What a count of turn is worth: plus and minus 2,000 degrees a second.
+pub const TURN: f32 = 4_000.0 / 65_536.0 * (core::f32::consts::PI / 180.0);
 
 /// How long one motion lasts.
 pub const MOTION_US: u64 = 3_000_000;
@@ -35,7 +35,7 @@ pub fn motion(time_us: u64) -> Motion {
 
 /// The counts of one sample.
 pub fn sample(number: u64, time_us: u64) -> [i16; CHANNELS] {
-    const ONE_G: i16 = 8_192;
+    const ONE_G: i16 = 4_096;
     let mut values = [0, 0, ONE_G, 0, 0, 0];
     match motion(time_us) {
         Motion::Rest => {}

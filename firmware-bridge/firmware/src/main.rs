@@ -1,5 +1,6 @@
 //! A synthetic IMU on a Cortex-M4F: samples in an interrupt, sends blocks of them
-//! over a UART, and does what the host asks.
+//! over a UART, learns and recognises movements by itself, and does what the host
+//! asks.
 //!
 //! ```console
 //! $ eval "$(../toolchain.sh)"
@@ -12,6 +13,8 @@
 
 mod board;
 mod device;
+mod features;
+mod head;
 mod imu;
 mod sampler;
 mod uart;
@@ -24,15 +27,17 @@ use heapless::spsc::Queue;
 use panic_halt as _;
 
 use device::Device;
+use head::Head;
 use imu::CHANNELS;
 
 #[entry]
 fn main() -> ! {
     static mut SAMPLES: SampleQueue<CHANNELS, 64> = SampleQueue::new();
     static mut BYTES: Queue<u8, 256> = Queue::new();
+    static mut HEAD: Head = Head::new();
     let (producer, consumer) = SAMPLES.split();
     let (bytes_in, mut bytes) = BYTES.split();
-    let mut device = Device::new(consumer);
+    let mut device = Device::new(consumer, HEAD);
     if let Some(peripherals) = Peripherals::take() {
         sampler::start(peripherals.SYST, producer, device.rate_mhz());
     }
