@@ -1,9 +1,12 @@
 //! From a firmware in an emulator over its UART to samples, examples and decisions.
 
+#[allow(dead_code, reason = "each test uses a part")]
 mod board;
 
+#[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../firmware-bridge/firmware/src/features.rs"]
 mod features;
+#[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../firmware-bridge/firmware/src/imu.rs"]
 mod imu;
 
@@ -233,4 +236,45 @@ fn a_cut_line_is_survived_and_leaves_a_gap() {
     eprintln!("cut: {before:?} {after:?} {status:?}");
     assert!(status.connected && status.reconnects == 1, "{status:?}");
     assert!(after.0 - before.0 > 4_000_000, "{before:?} {after:?}");
+}
+
+#[test]
+fn a_board_that_is_unplugged_and_another_in_its_place_are_listened_to() {
+    let test = "a_board_that_is_unplugged_and_another_in_its_place_are_listened_to";
+    let Some(first) = Board::start(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("imu");
+    std::os::unix::fs::symlink(first.port(), &path).unwrap();
+    let mut source = open(&path);
+    let (mut chunk, mut latest) = (Chunk::default(), Micros(0));
+    let started = Instant::now();
+    let mut until = |source: &mut SerialSource, done: &dyn Fn(&LinkStatus) -> bool| {
+        while !done(&source.status()) {
+            assert!(
+                started.elapsed() < Duration::from_secs(120),
+                "{:?}",
+                source.status()
+            );
+            assert!(source.read(&mut chunk).unwrap());
+            assert!(chunk.start >= latest, "time goes on");
+            latest = chunk.start;
+        }
+    };
+    until(&mut source, &|status| status.samples > 50);
+    drop(first);
+    until(&mut source, &|status| !status.connected);
+    let lost_at = source.status().samples;
+    let Some(second) = Board::start(test) else {
+        return;
+    };
+    std::fs::remove_file(&path).unwrap();
+    std::os::unix::fs::symlink(second.port(), &path).unwrap();
+    until(&mut source, &|status| {
+        status.connected && status.samples > lost_at + 50
+    });
+    let status = source.status();
+    eprintln!("unplugged and plugged in: {status:?}");
+    assert_eq!(status.reconnects, 1);
 }

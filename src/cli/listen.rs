@@ -10,7 +10,7 @@ use afield::control::{Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label};
+use afield::signal::{Chunk, Decision, Label, SOUND};
 use afield::source::{
     AudioFile, LabelledClip, LinkStatus, PcmFormat, PcmReader, PortName, SerialSource, Source,
     labelled_clips,
@@ -177,7 +177,15 @@ struct Ear {
 
 impl Ear {
     fn listener(&self, source: &dyn Source) -> Result<Listener> {
-        let rate = source.rate();
+        let (rate, channels) = (source.rate(), source.channels());
+        if channels != SOUND {
+            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            bail!(
+                "the backbone {} hears sound, the source has {}\nhint: make a learner with a backbone for such a sensor",
+                self.card.name,
+                names.join(", ")
+            );
+        }
         let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
         if self.live {

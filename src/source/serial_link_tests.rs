@@ -74,7 +74,8 @@ impl Device {
                 out.extend(self.send(now_us, &info()));
             }
         }
-        let values = [self.number as i16, -(self.number as i16)];
+        let number = self.number as i16;
+        let values = [number, number.wrapping_neg()];
         let sample = Sample {
             number: self.number,
             time_us: now_us - self.started_us,

@@ -14,6 +14,7 @@ use serialport::{SerialPort, TTYPort};
 #[path = "../../firmware-bridge/tests/line/mod.rs"]
 mod line;
 
+#[allow(unused_imports, reason = "a test of clean lines has no use for it")]
 pub use line::Faults;
 use line::Line;
 
