@@ -38,7 +38,8 @@ use super::model::Places;
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
-    afield listen --source dir:labelled/ --learn --learner birds")]
+    afield listen --source dir:labelled/ --learn --learner birds\n  \
+    afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
     /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR,
     /// serial:PATH or serial:PATH@BAUD (a device, see `afield ports`)
