@@ -112,8 +112,7 @@ fn factorise<const D: usize>(matrix: &mut [f64]) -> bool {
     for j in 0..D {
         let start = column(D, j);
         let pivot = matrix[start];
-        // Not a number fails, too.
-        if !(pivot > 0.0) {
+        if pivot.is_nan() || pivot <= 0.0 {
             return false;
         }
         let root = libm::sqrt(pivot);
