@@ -240,7 +240,7 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
     );
 
     assert_eq!(host.ask(Command::Export), Outcome::Done);
-    let mut bytes = Vec::new();
+    let mut bytes = Vec::<u8>::new();
     loop {
         let piece = host.next_of(Kind::State).read::<State>().unwrap();
         assert_eq!(piece.offset as usize, bytes.len());
