@@ -39,6 +39,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tract_pulse", &["src/backbone/"]),
     ("rusqlite", &["src/store/"]),
     ("symphonia", &["src/source/file.rs", "src/source/decode"]),
+    ("serialport", &["src/source/serial_port.rs"]),
+    ("firmware_bridge", &["src/source/", "src/cli/ports.rs"]),
+    ("microhead", &["src/head/"]),
     ("rubato", &["src/frontend/resample.rs"]),
     ("realfft", &["src/frontend/log_mel.rs"]),
     ("faer", &["src/head/", "src/evaluate/"]),
@@ -53,6 +56,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "src/cli/",
             "src/control/solver.rs",
+            "src/source/serial.rs",
             "src/model/program.rs",
             "src/evaluate/upper_bound.rs",
         ],

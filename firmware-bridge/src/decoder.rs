@@ -60,13 +60,17 @@ impl<const N: usize> Decoder<N> {
         ended.begun.then(|| ended.finish())
     }
 
-    /// Takes many bytes, and gives `each` what [`Self::push`] yields.
-    pub fn feed(&mut self, bytes: &[u8], mut each: impl FnMut(Result<Frame<N>, DecodeError>)) {
-        for &byte in bytes {
+    /// Takes bytes off the front of `bytes` up to the end of a frame, and yields
+    /// it, or why it is none; what remains is for the next call. `None` when all
+    /// bytes are taken and no frame has ended.
+    pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Result<Frame<N>, DecodeError>> {
+        while let Some((&byte, rest)) = bytes.split_first() {
+            *bytes = rest;
             if let Some(result) = self.push(byte) {
-                each(result);
+                return Some(result);
             }
         }
+        None
     }
 
     fn take(&mut self, byte: u8) {

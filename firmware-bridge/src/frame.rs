@@ -107,6 +107,10 @@ pub enum Kind {
     Acknowledge = 4,
     /// Device to host: how it fares.
     Status = 5,
+    /// Device to host: what its own head made of a window.
+    Window = 6,
+    /// Device to host: a piece of what its own head has learned.
+    State = 7,
 }
 
 impl Kind {
@@ -117,6 +121,8 @@ impl Kind {
             3 => Self::Command,
             4 => Self::Acknowledge,
             5 => Self::Status,
+            6 => Self::Window,
+            7 => Self::State,
             _ => return None,
         })
     }

@@ -1,27 +1,30 @@
 //! Frames between a microcontroller and Afield, over a serial line that loses,
 //! repeats and garbles bytes.
 //!
-//! A [`Frame`] is a kind, a sequence number, the device's time and a payload of
-//! opaque bytes. [`Frame::encode`] writes it as one COBS block that ends in
-//! 0x00; a [`Decoder`] is fed bytes as they come and yields frames whose CRC
-//! held. `WIRE.md` gives the layout byte by byte.
+//! A [`Frame`] is a kind, a sequence number, the sender's time and a payload.
+//! [`Sender`] writes payloads as COBS blocks that end in 0x00; a [`Receiver`] is
+//! fed bytes as they come, yields each frame whose CRC held, and counts the rest.
+//! Payloads are postcard: what a stream is ([`StreamInfo`]), blocks of it
+//! ([`Samples`]), a [`Request`] and its answer. `WIRE.md` gives every byte.
 //!
-//! This crate runs on the device and on the host: no std, no allocation. It
-//! opens no port, repeats no lost frame and does not look into payloads.
+//! For the device: a [`SampleQueue`] between the interrupt that samples and the
+//! loop that sends, [`Blocks`], [`Answers`]. For the host: [`Requests`].
+//!
+//! No std, no allocation. This crate opens no port, reads no clock and repeats
+//! no lost samples.
 //!
 //! ```
-//! use firmware_bridge::{Decoder, Frame, Kind};
+//! use firmware_bridge::{Acknowledge, MAX_PAYLOAD, Outcome, Receiver, Sender};
 //!
-//! let sent = Frame::<16>::new(Kind::Samples, 7, 1_000_000, &[0, 1, 0, 255])?;
-//! let mut wire = [0; Frame::<16>::MAX_ENCODED];
-//! let length = sent.encode(&mut wire)?;
+//! let answer = Acknowledge { id: 7, outcome: Outcome::Done };
+//! let mut wire = [0; 64];
+//! let length = Sender::<MAX_PAYLOAD>::new().write(1_000_000, &answer, &mut wire)?;
 //!
-//! let mut decoder = Decoder::<16>::new();
-//! let mut received = None;
-//! for &byte in &wire[..length] {
-//!     received = decoder.push(byte);
-//! }
-//! assert_eq!(received, Some(Ok(sent)));
+//! let mut receiver = Receiver::<MAX_PAYLOAD>::new();
+//! let received = wire[..length].iter().find_map(|&byte| receiver.push(byte));
+//! let frame = received.expect("a whole frame")?;
+//! assert_eq!(frame.time_us, 1_000_000);
+//! assert_eq!(frame.read::<Acknowledge>()?, answer);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
@@ -29,10 +32,28 @@
 #![forbid(unsafe_code)]
 #![deny(missing_docs)]
 
+mod blocks;
 mod cobs;
+mod command;
 mod crc;
 mod decoder;
 mod frame;
+mod payload;
+mod queue;
+mod receiver;
+mod request;
+mod sender;
+mod status;
+mod stream;
 
+pub use blocks::Blocks;
+pub use command::{Acknowledge, Command, Outcome, Request};
 pub use decoder::{DecodeError, Decoder};
 pub use frame::{EncodeError, Frame, Kind, VERSION};
+pub use payload::{MAX_PAYLOAD, MAX_REQUEST, Payload, PayloadError};
+pub use queue::{Sample, SampleConsumer, SampleProducer, SampleQueue};
+pub use receiver::{Counts, Receiver};
+pub use request::{Answers, Requests};
+pub use sender::Sender;
+pub use status::{MAX_CLASSES, MAX_FEATURES, State, Status, Window};
+pub use stream::{Channel, MAX_CHANNELS, MAX_RATE_MHZ, MAX_VALUES, Samples, StreamInfo};

@@ -1,15 +1,17 @@
 //! The wire: the vectors of `WIRE.md`, and lines that split, garble and lie.
 
-use firmware_bridge::{DecodeError, Decoder, EncodeError, Frame, Kind};
+use firmware_bridge::{Acknowledge, DecodeError, Decoder, EncodeError, Frame, Kind, Outcome};
 use proptest::prelude::*;
 
 const N: usize = 300;
-const KINDS: [Kind; 5] = [
+const KINDS: [Kind; 7] = [
     Kind::StreamInfo,
     Kind::Samples,
     Kind::Command,
     Kind::Acknowledge,
     Kind::Status,
+    Kind::Window,
+    Kind::State,
 ];
 
 fn encoded(frame: &Frame<N>) -> Vec<u8> {
@@ -19,10 +21,8 @@ fn encoded(frame: &Frame<N>) -> Vec<u8> {
     out
 }
 
-fn decoded(decoder: &mut Decoder<N>, bytes: &[u8]) -> Vec<Result<Frame<N>, DecodeError>> {
-    let mut results = Vec::new();
-    decoder.feed(bytes, |result| results.push(result));
-    results
+fn decoded(decoder: &mut Decoder<N>, mut bytes: &[u8]) -> Vec<Result<Frame<N>, DecodeError>> {
+    std::iter::from_fn(|| decoder.next(&mut bytes)).collect()
 }
 
 fn one(bytes: &[u8]) -> Result<Frame<N>, DecodeError> {
@@ -46,10 +46,15 @@ fn vectors() -> Vec<Vec<u8>> {
 
 #[test]
 fn the_vectors_of_the_document_are_what_is_written_and_read() {
+    let refusal = Acknowledge {
+        id: 200,
+        outcome: Outcome::Refused,
+    };
     let frames = [
         Frame::<N>::new(Kind::Command, 0, 0, &[]),
         Frame::<N>::new(Kind::Samples, 258, 1_000_000, &[0, 1, 0, 255]),
         Frame::<N>::new(Kind::Status, 65_535, u64::MAX, b"ok"),
+        Frame::<N>::carrying(1, 1_500_000, &refusal),
     ];
     let vectors = vectors();
     assert_eq!(vectors.len(), frames.len());

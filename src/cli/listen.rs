@@ -3,14 +3,18 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
 use afield::control::{Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label};
-use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
+use afield::signal::{Chunk, Decision, Label, SOUND};
+use afield::source::{
+    AudioFile, LabelledClip, LinkStatus, PcmFormat, PcmReader, PortName, SerialSource, Source,
+    labelled_clips,
+};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
@@ -34,9 +38,11 @@ use super::model::Places;
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
-    afield listen --source dir:labelled/ --learn --learner birds")]
+    afield listen --source dir:labelled/ --learn --learner birds\n  \
+    afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
-    /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR
+    /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR,
+    /// serial:PATH or serial:PATH@BAUD (a device, see `afield ports`)
     #[arg(long, value_name = "SOURCE")]
     source: SourceName,
 
@@ -57,6 +63,10 @@ pub struct ListenArgs {
     /// Seconds between decisions
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
     every: f64,
+
+    /// Stop listening to a device after so long, as in 30s or 2h
+    #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
+    duration: Option<Duration>,
 
     /// Probability, 0 to 1, below which the label is null
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
@@ -84,6 +94,7 @@ enum SourceName {
     File(PathBuf),
     Stdin,
     Folder(PathBuf),
+    Serial(PortName),
 }
 
 /// Runs the command.
@@ -97,7 +108,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
             path: path.clone(),
             label: None,
         }],
-        SourceName::Stdin => Vec::new(),
+        SourceName::Stdin | SourceName::Serial(_) => Vec::new(),
     };
     if args.learn {
         if let Some(clip) = clips.iter().find(|clip| clip.label.is_none()) {
@@ -108,10 +119,13 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         }
         if clips.is_empty() {
             bail!(
-                "--learn: no labels come on stdin\nhint: give --source dir:DIR with one folder a class"
+                "--learn: no labels come with a live stream\nhint: give --source dir:DIR with one folder a class"
             );
         }
         return learn(&mut session, &card, &backbone, &clips);
+    }
+    if args.duration.is_some() && !matches!(args.source, SourceName::Serial(_)) {
+        bail!("--for: only a device sends without end\nhint: give --source serial:PATH");
     }
     let span = match args.window {
         Some(seconds) => seconds,
@@ -134,6 +148,14 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         ear.live = true;
         return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
     }
+    if let SourceName::Serial(port) = &args.source {
+        ear.session.solve_in_background();
+        ear.live = true;
+        return ear.attend(
+            &mut SerialSource::open(port).context("--source")?,
+            args.duration,
+        );
+    }
     for clip in &clips {
         let name = clip.path.display().to_string();
         let mut source = AudioFile::open(&clip.path)?;
@@ -155,8 +177,16 @@ struct Ear {
 }
 
 impl Ear {
-    fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
-        let rate = source.rate();
+    fn listener(&self, source: &dyn Source) -> Result<Listener> {
+        let (rate, channels) = (source.rate(), source.channels());
+        if channels != SOUND {
+            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            bail!(
+                "the backbone {} hears sound, the source has {}\nhint: make a learner with a backbone for such a sensor",
+                self.card.name,
+                names.join(", ")
+            );
+        }
         let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
         if self.live {
@@ -165,16 +195,97 @@ impl Ear {
         if let Some(margin_db) = self.gate {
             listener = listener.gated(Gate::new(&self.card, margin_db));
         }
+        Ok(listener)
+    }
+
+    fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
+        let mut listener = self.listener(source)?;
         let mut chunk = Chunk::default();
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
             self.session.step(&mut listener, &chunk, &mut events)?;
-            print(&events, path)?;
+            print(&events, path, None)?;
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;
-        print(&events, path)
+        print(&events, path, None)
     }
+}
+
+/// How often a link that loses samples is spoken of.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+
+impl Ear {
+    /// Listens to a device for so long, or until it is stopped; decisions are shown
+    /// on it.
+    fn attend(&mut self, source: &mut SerialSource, duration: Option<Duration>) -> Result<()> {
+        let info = source.info();
+        let hz = f64::from(info.rate_mhz) / 1_000.0;
+        eprintln!("{}: {} channels at {hz} Hz", info.name, info.channels.len());
+        let mut listener = self.listener(source)?;
+        let (mut chunk, mut events) = (Chunk::default(), Vec::new());
+        let started = Instant::now();
+        let (mut said, mut said_at) = (LinkStatus::default(), started);
+        while source.read(&mut chunk)? {
+            let status = source.status();
+            self.session.step(&mut listener, &chunk, &mut events)?;
+            print(&events, None, Some(&status))?;
+            if let Some(Event {
+                decision: Decision::Known { label, confidence },
+                ..
+            }) = events.last()
+            {
+                source.show(label.as_str(), (confidence * 100.0) as u8);
+            }
+            (events.drain(..)).for_each(|event| listener.recycle(event));
+            let due = said_at.elapsed() >= REPORT_EVERY;
+            if status.connected != said.connected || due && is_worse(&status, &said) {
+                eprintln!("{}", account(&status));
+                (said, said_at) = (status, Instant::now());
+            }
+            if duration.is_some_and(|duration| started.elapsed() >= duration) {
+                break;
+            }
+        }
+        self.session.finish(&mut listener, &mut events)?;
+        let status = source.status();
+        print(&events, None, Some(&status))?;
+        eprintln!("{}", account(&status));
+        Ok(())
+    }
+}
+
+/// Whether something was lost since.
+fn is_worse(now: &LinkStatus, before: &LinkStatus) -> bool {
+    let lost = |status: &LinkStatus| status.lost_samples + status.overrun_samples + status.damaged;
+    lost(now) > lost(before) || now.reconnects > before.reconnects
+}
+
+/// What a link has seen, for people.
+fn account(status: &LinkStatus) -> String {
+    let state = if status.connected {
+        "connected"
+    } else {
+        "no connection"
+    };
+    let drift = match status.drift_ppm {
+        Some(ppm) => format!("{ppm:+.0} ppm"),
+        None => "unknown yet".to_owned(),
+    };
+    format!(
+        "{state}: {} samples, {} lost ({} dropped by the device, {} by us); {} frames, {} lost, \
+         {} damaged; {} reconnects; latency {:.1} ms, at most {:.1}; clock drift {drift}",
+        status.samples,
+        status.lost_samples + status.overrun_samples,
+        status.dropped_by_device,
+        status.overrun_samples,
+        status.frames,
+        status.lost_frames,
+        status.damaged,
+        status.reconnects,
+        status.latency_us as f64 / 1e3,
+        status.latency_most_us as f64 / 1e3,
+    )
 }
 
 /// One decision, as a line of output.
@@ -189,9 +300,14 @@ struct DecisionLine<'a> {
     quiet: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    /// Of a device: samples lost so far, and how late the latest came.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    lost: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    latency_ms: Option<f64>,
 }
 
-fn print(events: &[Event], path: Option<&str>) -> Result<()> {
+fn print(events: &[Event], path: Option<&str>, link: Option<&LinkStatus>) -> Result<()> {
     let mut out = io::stdout().lock();
     for event in events {
         let (label, confidence) = match &event.decision {
@@ -207,6 +323,8 @@ fn print(events: &[Event], path: Option<&str>) -> Result<()> {
             confidence,
             quiet: (event.decision == Decision::Quiet).then_some(true),
             path,
+            lost: link.map(|link| link.lost_samples + link.overrun_samples),
+            latency_ms: link.map(|link| link.latency_us as f64 / 1e3),
         };
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
@@ -266,9 +384,13 @@ impl FromStr for SourceName {
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
             Some(("wav", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("serial", port)) => {
+                let port = port.parse().map(Self::Serial);
+                port.map_err(|error: afield::source::SourceError| error.to_string())
+            }
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
             None if text == "stdin" => Ok(Self::Stdin),
-            _ => Err("expected wav:FILE, stdin or dir:DIR".to_owned()),
+            _ => Err("expected wav:FILE, stdin, dir:DIR or serial:PATH".to_owned()),
         }
     }
 }

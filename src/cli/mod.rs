@@ -18,6 +18,7 @@ mod listen;
 mod memory;
 mod merge;
 mod model;
+mod ports;
 mod predict;
 mod run_bar;
 mod scoreboard;
@@ -57,6 +58,7 @@ enum Command {
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
+    Ports(ports::PortsArgs),
     Data(data::DataArgs),
 }
 
@@ -76,6 +78,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),
+        Command::Ports(args) => ports::run(args),
         Command::Data(args) => data::run(args, places),
     }
 }

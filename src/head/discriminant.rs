@@ -1,5 +1,7 @@
 //! What every head predicts with: one linear function a class, then softmax.
 
+pub(super) use microhead::arithmetic::{dot_fixed, softmax};
+
 /// `softmax(W x + b)` over fixed-point features.
 #[derive(Debug, Clone, Default)]
 pub struct Discriminant {
@@ -57,41 +59,9 @@ impl Discriminant {
     }
 }
 
-/// Turns logits into probabilities whose bits do not depend on the order of the
-/// classes: the denominator is summed in fixed point (40 fractional bits, exact
-/// for up to 2^23 classes).
-pub(super) fn softmax(logits: &mut [f32]) {
-    const ONE: f64 = (1_u64 << 40) as f64;
-    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let weight = |logit: f32| ((f64::from(logit) - f64::from(top)).exp() * ONE) as u64;
-    let total: u64 = logits.iter().map(|&logit| weight(logit)).sum();
-    for logit in logits {
-        *logit = (weight(*logit) as f64 / total as f64) as f32;
-    }
-}
-
 const LANES: usize = 16;
 
-/// A dot product in fixed lanes: the compiler vectorises it, and the order of
-/// summation is the same on every run.
-pub(super) fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
-    let mut lanes = [0.0; LANES];
-    let (w, w_tail) = w.as_chunks::<LANES>();
-    let (x, x_tail) = x.as_chunks::<LANES>();
-    for (w, x) in w.iter().zip(x) {
-        for lane in 0..LANES {
-            lanes[lane] += w[lane] * f32::from(x[lane]);
-        }
-    }
-    let tail: f32 = w_tail
-        .iter()
-        .zip(x_tail)
-        .map(|(w, &x)| w * f32::from(x))
-        .sum();
-    lanes.iter().sum::<f32>() + tail
-}
-
-/// As [`dot_fixed`], for two real vectors.
+/// As [`dot_fixed`], in fixed lanes, for two real vectors.
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (a, a_tail) = a.as_chunks::<LANES>();
@@ -115,26 +85,7 @@ mod tests {
             let x: Vec<i16> = (0..n).collect();
             let real: Vec<f32> = x.iter().map(|&x| f32::from(x)).collect();
             let expected: f32 = real.iter().map(|x| x * 2.0).sum();
-            let w = vec![2.0; x.len()];
-            assert_eq!(dot_fixed(&w, &x), expected);
-            assert_eq!(dot(&w, &real), expected);
+            assert_eq!(dot(&vec![2.0; x.len()], &real), expected);
         }
-    }
-
-    #[test]
-    fn softmax_is_right_and_blind_to_class_order() {
-        let mut p = [1.0, 3.0, -2.0, 0.5];
-        let sum: f64 = p.iter().map(|&l| f64::from(l).exp()).sum();
-        let expected = p.map(|l| (f64::from(l).exp() / sum) as f32);
-        softmax(&mut p);
-        for (p, expected) in p.iter().zip(expected) {
-            assert!((p - expected).abs() < 1e-7);
-        }
-        let mut q = [0.5, -2.0, 1.0, 3.0];
-        softmax(&mut q);
-        assert_eq!([q[2], q[3], q[1], q[0]], p);
-        let mut far = [-1e30, 0.0, 1e30];
-        softmax(&mut far);
-        assert_eq!(far, [0.0, 0.0, 1.0]);
     }
 }

@@ -1,5 +1,7 @@
 //! From class means to a discriminant: what `ncm` and `lda` share.
 
+pub(super) use microhead::arithmetic::sharpness;
+
 use super::Statistic;
 use super::discriminant::Discriminant;
 
@@ -104,23 +106,3 @@ impl<'a> ClassMeans<'a> {
         Discriminant::new(weights, biases)
     }
 }
-
-/// How strongly a difference of scores speaks, in nats.
-///
-/// Bayes' rule would take 1, but a covariance estimated from few examples makes
-/// it absurdly certain. Here classes that lie apart by their mean squared
-/// distance (`spread` sums it over the classes) are told apart by [`EVIDENCE`]
-/// nats, and no sharper than `sharpest`.
-pub(super) fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
-    let wanted = EVIDENCE * (classes as f64 - 1.0) / spread;
-    match wanted.is_finite() && wanted > 0.0 {
-        true => wanted.min(sharpest),
-        false => 0.0,
-    }
-}
-
-/// Chosen by log loss on held-out folds of ESC-10 (YAMNet) and speakers of FSDD
-/// (speech embedding). With 10 classes and 1 to 200 examples of each the best
-/// value lay in 7..=17 for `ncm` and `lda`; with 2 to 5 classes in 5..=60, where
-/// 10 costs up to 0.07 nats. A rule of thumb, no calibration.
-const EVIDENCE: f64 = 10.0;

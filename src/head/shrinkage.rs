@@ -1,5 +1,7 @@
 //! How far to pull a covariance towards its target, from the data alone.
 
+use microhead::arithmetic::{bounded_ratio, oas_intensity};
+
 /// The rule for the shrinkage intensity of a pooled covariance towards its mean
 /// variance times the identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -20,19 +22,12 @@ impl Shrinkage {
     /// The intensity in `[0, 1]` for a sample covariance `S` of `p` features and
     /// `n` degrees of freedom; `squares` is `trace(S^2)`.
     pub(super) fn intensity(self, p: f64, n: f64, trace: f64, squares: f64) -> f64 {
-        let apart = squares - trace * trace / p;
-        let (numerator, denominator) = match self {
-            Self::Oas => (
-                (1.0 - 2.0 / p) * squares + trace * trace,
-                (n + 1.0 - 2.0 / p) * apart,
-            ),
-            Self::LedoitWolf => ((n - 2.0) / n * squares + trace * trace, (n + 2.0) * apart),
-        };
-        if denominator > 0.0 {
-            (numerator / denominator).clamp(0.0, 1.0)
-        } else {
-            // One feature, or S already the target.
-            1.0
+        match self {
+            Self::Oas => oas_intensity(p, n, trace, squares),
+            Self::LedoitWolf => {
+                let apart = squares - trace * trace / p;
+                bounded_ratio((n - 2.0) / n * squares + trace * trace, (n + 2.0) * apart)
+            }
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Where samples come from: files, folders of labelled clips, standard input,
-//! and synthetic signals for tests.
+//! devices on serial lines, and synthetic signals for tests.
 //!
-//! A [`Source`] hands out mono samples at their native rate, chunk by chunk,
-//! into a buffer the caller keeps. It resamples nothing, windows nothing and
+//! A [`Source`] hands out samples at their native rate, chunk by chunk, into a
+//! buffer the caller keeps. It resamples nothing, windows nothing and
 //! knows no clock: stream time is counted in samples.
 
 mod clip;
+mod clock_fit;
 mod fault;
 mod file;
 mod folder;
 mod pcm;
+mod serial;
+mod serial_link;
+mod serial_port;
 mod synthetic;
 
 use std::path::PathBuf;
@@ -19,14 +23,23 @@ pub use fault::{FaultPlan, Faulty};
 pub use file::AudioFile;
 pub use folder::{LabelledClip, labelled_clips};
 pub use pcm::{Encoding, PcmFormat, PcmReader};
+pub use serial::SerialSource;
+pub use serial_link::LinkStatus;
+pub use serial_port::{PortInfo, PortName, ports};
 pub use synthetic::{Segment, Sound, Synthetic};
 
-use crate::signal::{Chunk, SampleRate, SignalError};
+use crate::signal::{Channel, Chunk, SOUND, SampleRate, SignalError};
 
-/// A stream of mono samples.
+/// A stream of samples: of mono sound, or of several channels side by side.
 pub trait Source {
-    /// Samples per second of every chunk.
+    /// Samples per second and channel of every chunk.
     fn rate(&self) -> SampleRate;
+
+    /// The channels of every chunk, at least one: mono sound unless the source says
+    /// otherwise. They never change while it is read.
+    fn channels(&self) -> &[Channel] {
+        &SOUND
+    }
 
     /// Replaces the contents of `chunk` by the next samples. `false` means the
     /// stream has ended and `chunk` is empty; every later call says so again.
@@ -42,6 +55,9 @@ pub trait Source {
 impl<S: Source + ?Sized> Source for Box<S> {
     fn rate(&self) -> SampleRate {
         (**self).rate()
+    }
+    fn channels(&self) -> &[Channel] {
+        (**self).channels()
     }
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         (**self).read(chunk)
@@ -148,6 +164,87 @@ pub enum SourceError {
         text: String,
         /// What is wrong with it.
         reason: String,
+    },
+    /// A serial port's name cannot be understood.
+    #[error(
+        "{text:?} names no serial port: {reason}\nhint: write PATH or PATH@BAUD, as in /dev/ttyACM0 or /dev/ttyUSB0@921600"
+    )]
+    PortName {
+        /// The text.
+        text: String,
+        /// What is wrong with it.
+        reason: &'static str,
+    },
+    /// Serial ports cannot be listed.
+    #[error("cannot list serial ports: {reason}")]
+    Ports {
+        /// What the system says.
+        reason: String,
+    },
+    /// A serial port cannot be opened.
+    #[error(
+        "cannot open the serial port {}: {reason}\nhint: `afield ports` lists those there are; a port belongs to one program at a time, and often to the group dialout",
+        path.display()
+    )]
+    Port {
+        /// The port.
+        path: PathBuf,
+        /// What the system says.
+        reason: String,
+    },
+    /// No device of our protocol answers.
+    #[error(
+        "no device answers at {} and {baud} baud in {seconds} s; {bytes} bytes came, {frames} whole frames among them\nhint: {}",
+        path.display(),
+        match bytes {
+            0 => "is the device powered, its transmitter on our receiver, and its firmware one that speaks firmware-bridge/WIRE.md?",
+            _ => "bytes without frames are another protocol or another speed: write PATH@BAUD",
+        }
+    )]
+    PortSilent {
+        /// The port.
+        path: PathBuf,
+        /// Its speed.
+        baud: u32,
+        /// How long was waited.
+        seconds: u64,
+        /// Bytes that came.
+        bytes: u64,
+        /// Intact frames that came.
+        frames: u64,
+    },
+    /// A device answers in another version of our protocol.
+    #[error(
+        "the device at {} speaks version {version} of the protocol, this program version {}\nhint: update the older of the two",
+        path.display(), firmware_bridge::VERSION
+    )]
+    PortVersion {
+        /// The port.
+        path: PathBuf,
+        /// The device's version.
+        version: u8,
+    },
+    /// A device describes a stream that cannot be.
+    #[error("the device at {} describes no possible stream: {error}", path.display())]
+    PortStream {
+        /// The port.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        error: SignalError,
+    },
+    /// Another stream comes from a port than before.
+    #[error(
+        "the device at {} now sends {actual}, before it was {expected}\nhint: was another one plugged in? a path under /dev/serial/by-id names one device",
+        path.display()
+    )]
+    PortChanged {
+        /// The port.
+        path: PathBuf,
+        /// What came before.
+        expected: String,
+        /// What comes now.
+        actual: String,
     },
     /// Raw PCM could not be read on.
     #[error("cannot read raw PCM: {error}")]

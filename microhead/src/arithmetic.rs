@@ -1,0 +1,130 @@
+//! The arithmetic of the exact heads, the same to the bit on every machine.
+//!
+//! Sums are taken in one order, nothing is fused, and no function is left to the
+//! platform's mathematical library, which may round as it likes.
+
+/// Turns logits into probabilities whose bits do not depend on the order of the
+/// classes: the denominator is summed in fixed point (40 fractional bits, exact
+/// for up to 2^23 classes).
+pub fn softmax(logits: &mut [f32]) {
+    const ONE: f64 = (1_u64 << 40) as f64;
+    let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+    let weight = |logit: f32| (libm::exp(f64::from(logit) - f64::from(top)) * ONE) as u64;
+    let total: u64 = logits.iter().map(|&logit| weight(logit)).sum();
+    for logit in logits {
+        *logit = (weight(*logit) as f64 / total as f64) as f32;
+    }
+}
+
+const LANES: usize = 16;
+
+/// A dot product in fixed lanes: the compiler vectorises it, and the order of
+/// summation is the same on every run.
+pub fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
+    let mut lanes = [0.0; LANES];
+    let (w, w_tail) = w.as_chunks::<LANES>();
+    let (x, x_tail) = x.as_chunks::<LANES>();
+    for (w, x) in w.iter().zip(x) {
+        for lane in 0..LANES {
+            lanes[lane] += w[lane] * f32::from(x[lane]);
+        }
+    }
+    let tail: f32 = w_tail
+        .iter()
+        .zip(x_tail)
+        .map(|(w, &x)| w * f32::from(x))
+        .sum();
+    lanes.iter().sum::<f32>() + tail
+}
+
+/// `G += SIGN x x^T` on the lower triangle, packed by columns: `d (d + 1) / 2`
+/// numbers for the `d` of `x`.
+pub fn add_outer<const SIGN: i32>(mut packed: &mut [i64], mut x: &[i16]) {
+    while let Some((&first, below)) = x.split_first() {
+        let Some((column, rest)) = packed.split_at_mut_checked(x.len()) else {
+            return;
+        };
+        // Embeddings after a ReLU are sparse; a zero leaves its column alone.
+        if first != 0 {
+            let factor = SIGN * i32::from(first);
+            for (g, &x) in column.iter_mut().zip(x) {
+                *g += i64::from(factor * i32::from(x));
+            }
+        }
+        (packed, x) = (rest, below);
+    }
+}
+
+/// How strongly a difference of scores speaks, in nats.
+///
+/// Bayes' rule would take 1, but a covariance estimated from few examples makes
+/// it absurdly certain. Here classes that lie apart by their mean squared
+/// distance (`spread` sums it over the classes) are told apart by [`EVIDENCE`]
+/// nats, and no sharper than `sharpest`.
+pub fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
+    let wanted = EVIDENCE * (classes as f64 - 1.0) / spread;
+    match wanted.is_finite() && wanted > 0.0 {
+        true => wanted.min(sharpest),
+        false => 0.0,
+    }
+}
+
+/// Chosen by log loss on held-out folds of ESC-10 (YAMNet) and speakers of FSDD
+/// (speech embedding). With 10 classes and 1 to 200 examples of each the best
+/// value lay in 7..=17 for `ncm` and `lda`; with 2 to 5 classes in 5..=60, where
+/// 10 costs up to 0.07 nats. A rule of thumb, no calibration.
+pub const EVIDENCE: f64 = 10.0;
+
+/// The oracle-approximating shrinkage intensity in `[0, 1]` (Chen, Wiesel, Eldar &
+/// Hero 2010, *Shrinkage Algorithms for MMSE Covariance Estimation*, eq. 23) for a
+/// sample covariance `S` of `p` features and `n` degrees of freedom; `squares` is
+/// `trace(S^2)`.
+pub fn oas_intensity(p: f64, n: f64, trace: f64, squares: f64) -> f64 {
+    let apart = squares - trace * trace / p;
+    bounded_ratio(
+        (1.0 - 2.0 / p) * squares + trace * trace,
+        (n + 1.0 - 2.0 / p) * apart,
+    )
+}
+
+/// A shrinkage intensity: the quotient within `[0, 1]`, and 1 where there is none,
+/// as with one feature, or a covariance that is the target already.
+pub fn bounded_ratio(numerator: f64, denominator: f64) -> f64 {
+    match denominator > 0.0 {
+        true => (numerator / denominator).clamp(0.0, 1.0),
+        false => 1.0,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    extern crate std;
+    use super::*;
+    use std::vec::Vec;
+
+    #[test]
+    fn a_dot_product_counts_every_element_once() {
+        for n in [0, 1, 15, 16, 17, 40] {
+            let x: Vec<i16> = (0..n).collect();
+            let expected: f32 = x.iter().map(|&x| f32::from(x) * 2.0).sum();
+            assert_eq!(dot_fixed(&std::vec![2.0; x.len()], &x), expected);
+        }
+    }
+
+    #[test]
+    fn softmax_is_right_and_blind_to_class_order() {
+        let mut p = [1.0, 3.0, -2.0, 0.5];
+        let sum: f64 = p.iter().map(|&l| f64::from(l).exp()).sum();
+        let expected = p.map(|l| (f64::from(l).exp() / sum) as f32);
+        softmax(&mut p);
+        for (p, expected) in p.iter().zip(expected) {
+            assert!((p - expected).abs() < 1e-7);
+        }
+        let mut q = [0.5, -2.0, 1.0, 3.0];
+        softmax(&mut q);
+        assert_eq!([q[2], q[3], q[1], q[0]], p);
+        let mut far = [-1e30, 0.0, 1e30];
+        softmax(&mut far);
+        assert_eq!(far, [0.0, 0.0, 1.0]);
+    }
+}

@@ -1,0 +1,186 @@
+//! Counts, sums and second moments of everything learned, in integers.
+
+use core::fmt;
+
+use crate::arithmetic::add_outer;
+
+/// Numbers of a lower triangle of `width` rows.
+pub const fn triangle(width: usize) -> usize {
+    width * (width + 1) / 2
+}
+
+/// The exact statistic of `D` features and up to `K` classes: `n_k`, `S_k = sum x`
+/// per class and `G = sum x x^T` over all examples.
+///
+/// `M` is [`triangle`]`(D)` for the lower triangle of `G`, which [`Lda`](crate::Lda)
+/// needs, or `D` for its diagonal, which is enough for [`Ncm`](crate::Ncm). Integer
+/// addition commutes: the statistic is the same to the bit for every order of
+/// examples, and [`Self::remove`] is exactly the inverse of [`Self::add`].
+///
+/// No sum can overflow: with at most [`Self::MAX_EXAMPLES`]` = 2^32` examples
+/// `|S| <= 2^47` and `|G| <= 2^62`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Statistic<const D: usize, const K: usize, const M: usize> {
+    pub(crate) classes: usize,
+    pub(crate) counts: [u64; K],
+    pub(crate) sums: [[i64; D]; K],
+    pub(crate) second: [i64; M],
+}
+
+impl<const D: usize, const K: usize, const M: usize> Default for Statistic<D, K, M> {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
+    /// The number of examples for which the absence of overflow is proven.
+    pub const MAX_EXAMPLES: u64 = 1 << 32;
+
+    /// Whether `G` is kept whole.
+    pub(crate) const FULL: bool = M == triangle(D);
+
+    const LAYOUT: () = assert!(D > 0 && K > 0 && (M == triangle(D) || M == D));
+
+    /// The statistic of no examples.
+    pub const fn new() -> Self {
+        #[allow(clippy::let_unit_value)]
+        let () = Self::LAYOUT;
+        Self {
+            classes: 0,
+            counts: [0; K],
+            sums: [[0; D]; K],
+            second: [0; M],
+        }
+    }
+
+    /// `n_k` of the classes there are, all at least 1.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts[..self.classes]
+    }
+
+    /// Examples of all classes.
+    pub fn total(&self) -> u64 {
+        self.counts().iter().sum()
+    }
+
+    /// `S_k` of the classes there are.
+    pub fn sums(&self) -> &[[i64; D]] {
+        &self.sums[..self.classes]
+    }
+
+    /// The second moments.
+    pub fn second(&self) -> &[i64; M] {
+        &self.second
+    }
+
+    /// Adds one example. `class` equal to the number of classes starts a new one.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then.
+    pub fn add(&mut self, x: &[i16; D], class: usize) -> Result<(), Refusal> {
+        if class > self.classes || class >= K {
+            return Err(Refusal::Class);
+        }
+        if self.total() >= Self::MAX_EXAMPLES {
+            return Err(Refusal::Full);
+        }
+        self.classes = self.classes.max(class + 1);
+        self.counts[class] += 1;
+        self.accumulate::<1>(x, class);
+        Ok(())
+    }
+
+    /// Takes one example back. A class left empty is removed, and those after it
+    /// move down by one.
+    ///
+    /// # Errors
+    /// [`Refusal`]; nothing has changed then.
+    pub fn remove(&mut self, x: &[i16; D], class: usize) -> Result<(), Refusal> {
+        if class >= self.classes {
+            return Err(Refusal::Class);
+        }
+        let bound = (self.counts[class] as i64 - 1) << 15;
+        let sums_agree =
+            (self.sums[class].iter().zip(x)).all(|(&sum, &x)| (sum - i64::from(x)).abs() <= bound);
+        let bound = (self.total() as i64 - 1) << 30;
+        let squares_agree = (self.squares().zip(x))
+            .all(|(square, &x)| (0..=bound).contains(&(square - i64::from(x) * i64::from(x))));
+        if !(sums_agree && squares_agree) {
+            return Err(Refusal::NeverLearned);
+        }
+        self.accumulate::<-1>(x, class);
+        self.counts[class] -= 1;
+        if self.counts[class] == 0 {
+            self.counts[class..].rotate_left(1);
+            self.sums[class..].rotate_left(1);
+            self.classes -= 1;
+        }
+        Ok(())
+    }
+
+    /// The diagonal of `G`.
+    pub(crate) fn squares(&self) -> impl Iterator<Item = i64> {
+        let mut at = 0;
+        (0..D).map(move |j| {
+            let value = self.second[at];
+            at += if Self::FULL { D - j } else { 1 };
+            value
+        })
+    }
+
+    /// The classes in an order that depends on what was learned, not on when: by
+    /// count, then by sums. The first [`Self::counts`]`.len()` places count.
+    pub(crate) fn canonical_order(&self) -> [usize; K] {
+        let mut order = core::array::from_fn(|class| class);
+        let key = |class: usize| (self.counts[class], &self.sums[class]);
+        order[..self.classes].sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
+        order
+    }
+
+    /// Whether two classes have the same count and the same sums.
+    pub(crate) fn same(&self, a: usize, b: usize) -> bool {
+        self.counts[a] == self.counts[b] && self.sums[a] == self.sums[b]
+    }
+
+    fn accumulate<const SIGN: i32>(&mut self, x: &[i16; D], class: usize) {
+        for (sum, &x) in self.sums[class].iter_mut().zip(x) {
+            *sum += i64::from(SIGN * i32::from(x));
+        }
+        match Self::FULL {
+            true => add_outer::<SIGN>(&mut self.second, x),
+            false => {
+                for (square, &x) in self.second.iter_mut().zip(x) {
+                    *square += i64::from(SIGN * i32::from(x) * i32::from(x));
+                }
+            }
+        }
+    }
+}
+
+/// Why a statistic does not take an example, or bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// There is no such class, and it is not the next one, or there is no room.
+    Class,
+    /// As many examples as can be summed exactly have been learned.
+    Full,
+    /// The sums prove that the example was never added.
+    NeverLearned,
+    /// The bytes are none that a statistic of this layout saves.
+    Damaged,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Class => "no such class, and no room or no turn for it",
+            Self::Full => "as many examples as can be summed exactly",
+            Self::NeverLearned => "the example was never learned",
+            Self::Damaged => "the bytes are no statistic of this layout",
+        })
+    }
+}
+
+impl core::error::Error for Refusal {}

@@ -1,0 +1,102 @@
+//! `afield ports`: serial ports, and the devices behind them.
+
+use std::io::{self, Write};
+
+use afield::source::{PortInfo, PortName, SerialSource, ports};
+use anyhow::{Context, Result};
+use clap::Args;
+use serde_json::{Value, json};
+
+/// List serial ports; with --probe, ask a device what it is
+///
+/// A device that speaks the protocol of firmware-bridge/WIRE.md can be listened
+/// to with `afield listen --source serial:PATH`.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    afield ports\n  \
+    afield ports --probe /dev/ttyACM0\n  \
+    afield ports --probe /dev/ttyUSB0@921600 --json | jq .channels")]
+pub struct PortsArgs {
+    /// Ask the device at this port, PATH or PATH@BAUD, what it is
+    #[arg(long, value_name = "PORT")]
+    probe: Option<PortName>,
+
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: PortsArgs) -> Result<()> {
+    let mut out = io::stdout().lock();
+    if let Some(name) = &args.probe {
+        let device = SerialSource::open(name).context("--probe")?;
+        return Ok(out.write_all(probed(&device, args.json).as_bytes())?);
+    }
+    let ports = ports()?;
+    if ports.is_empty() && !args.json {
+        eprintln!(
+            "no serial port found\nhint: is the device plugged in, with a cable that carries data?"
+        );
+    }
+    for port in &ports {
+        let line = match args.json {
+            true => listed(port).to_string(),
+            false => format!(
+                "{:<16} {:<10} {}",
+                port.path.display(),
+                port.kind,
+                told(port)
+            ),
+        };
+        writeln!(out, "{}", line.trim_end())?;
+    }
+    Ok(())
+}
+
+fn listed(port: &PortInfo) -> Value {
+    json!({
+        "path": port.path.display().to_string(),
+        "kind": port.kind,
+        "usb": port.usb.map(|(vendor, product)| format!("{vendor:04x}:{product:04x}")),
+        "product": port.product,
+        "serial_number": port.serial_number,
+    })
+}
+
+fn told(port: &PortInfo) -> String {
+    let usb = port
+        .usb
+        .map(|(vendor, product)| format!("{vendor:04x}:{product:04x}"));
+    let words = [usb, port.product.clone(), port.serial_number.clone()];
+    words.into_iter().flatten().collect::<Vec<_>>().join(" ")
+}
+
+fn probed(device: &SerialSource, json: bool) -> String {
+    let info = device.info();
+    let id: String = info
+        .device
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let hz = f64::from(info.rate_mhz) / 1_000.0;
+    if json {
+        let channel = |c: &firmware_bridge::Channel| json!({"name": c.name.as_str(), "unit": c.unit.as_str(), "scale": c.scale});
+        let channels: Vec<Value> = info.channels.iter().map(channel).collect();
+        let name = info.name.as_str();
+        let value = json!({"name": name, "device": id, "hz": hz, "channels": channels});
+        return format!("{value}\n");
+    }
+    let mut text = format!(
+        "name      {}\ndevice    {id}\nrate      {hz} Hz\n",
+        info.name
+    );
+    for channel in &info.channels {
+        text += &format!(
+            "channel   {:<12} {} a count\n",
+            channel.name,
+            format!("{} {}", channel.scale, channel.unit).trim_end()
+        );
+    }
+    text
+}

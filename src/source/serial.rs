@@ -1,0 +1,394 @@
+//! Samples from a microcontroller on a serial line.
+//!
+//! A thread of its own reads the port, since an operating system keeps only a few
+//! kilobytes for whoever is busy elsewhere. Blocks wait in a queue of bounded
+//! length; when the program falls behind by more, the newest are dropped and
+//! counted. Whatever is missing, for whatever reason, is a jump of the time from
+//! one chunk to the next: samples are never joined across it.
+
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use firmware_bridge::{Samples, StreamInfo};
+
+use super::serial_link::{Heard, Link, LinkStatus};
+use super::serial_port::{Port, PortName};
+use super::{Source, SourceError};
+use crate::signal::{Channel, Chunk, Micros, SampleRate, SignalError, Unit};
+
+/// Blocks that wait for the program: six seconds at ten a second.
+const BLOCKS_WAITING: usize = 64;
+/// How long a device may take to say what it is.
+const INTRODUCTION: Duration = Duration::from_secs(10);
+/// How often a port that is gone is looked for.
+const LOOK_AGAIN: Duration = Duration::from_millis(200);
+/// After so long without samples an empty chunk is handed out, so that a caller
+/// can look to other things.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// A device on a serial line, as a [`Source`] that ends only with an error.
+///
+/// Stream time starts with the first sample and counts samples by the stream's
+/// nominal rate, lost ones included; across a reset of the device or a lost port it
+/// goes on by the host's clock.
+#[derive(Debug)]
+pub struct SerialSource {
+    reader: Reader,
+    stream: Stream,
+    place: Option<Place>,
+}
+
+/// The thread, from this side.
+#[derive(Debug)]
+struct Reader {
+    path: PathBuf,
+    arrivals: Receiver<Arrival>,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// A stream as the device describes it, and in our terms.
+#[derive(Debug)]
+struct Stream {
+    info: StreamInfo,
+    rate: SampleRate,
+    channels: Vec<Channel>,
+    scales: Vec<f32>,
+}
+
+/// What the thread and the source share.
+#[derive(Debug, Default)]
+struct Shared {
+    stop: AtomicBool,
+    status: Mutex<LinkStatus>,
+    shown: Mutex<Option<(String, u8)>>,
+}
+
+/// Something that came in, and when, in microseconds since the port was opened.
+#[derive(Debug)]
+struct Arrival {
+    heard: Heard,
+    at_us: u64,
+}
+
+/// Where the stream stands.
+#[derive(Debug, Clone, Copy)]
+struct Place {
+    epoch: u16,
+    /// The first sample of the stretch, and its stream time.
+    number: u64,
+    start: Micros,
+    /// The sample that comes next.
+    next: u64,
+    /// When the last block arrived.
+    at_us: u64,
+}
+
+impl SerialSource {
+    /// Opens a port, and waits up to ten seconds for the device behind it to say
+    /// what it is.
+    ///
+    /// # Errors
+    /// [`SourceError::Port`] when there is no such port, [`SourceError::PortSilent`]
+    /// and [`SourceError::PortVersion`] when no device of this protocol answers,
+    /// [`SourceError::PortStream`] when it describes a stream that cannot be.
+    pub fn open(name: &PortName) -> Result<Self, SourceError> {
+        let reader = Reader::start(name)?;
+        let info = reader.introduction(name)?;
+        let stream = Stream::new(info).map_err(|error| SourceError::PortStream {
+            path: name.path().to_owned(),
+            error,
+        })?;
+        Ok(Self {
+            reader,
+            stream,
+            place: None,
+        })
+    }
+
+    /// What the device says it is.
+    pub fn info(&self) -> &StreamInfo {
+        &self.stream.info
+    }
+
+    /// What the link has seen so far.
+    pub fn status(&self) -> LinkStatus {
+        lock(&self.reader.shared.status).clone()
+    }
+
+    /// Has the device show a decision and its probability in percent. A later one
+    /// takes the place of one that has not been sent.
+    pub fn show(&self, label: &str, percent: u8) {
+        *lock(&self.reader.shared.shown) = Some((label.to_owned(), percent));
+    }
+
+    /// Whether a device that has come back sends the same as before.
+    fn recognise(&self, info: &StreamInfo) -> Result<(), SourceError> {
+        let known = &self.stream.info;
+        if info.rate_mhz == known.rate_mhz && info.channels == known.channels {
+            return Ok(());
+        }
+        Err(SourceError::PortChanged {
+            path: self.reader.path.clone(),
+            expected: describe(known),
+            actual: describe(info),
+        })
+    }
+
+    /// Where the next sample would lie.
+    fn expected(&self) -> Micros {
+        self.place.map_or(Micros(0), |place| {
+            self.after(place.start, place.next - place.number)
+        })
+    }
+
+    fn after(&self, start: Micros, samples: u64) -> Micros {
+        let passed = Micros::from_samples(samples, self.stream.rate);
+        Micros(start.0.saturating_add(passed.0))
+    }
+
+    /// Overwrites `chunk` with a block of samples.
+    fn take(&mut self, samples: &Samples, at_us: u64, chunk: &mut Chunk) {
+        let count = samples.count() as u64;
+        let place = match self.place {
+            // The same stretch, whole or with samples missing: numbers tell.
+            Some(place) if place.epoch == samples.epoch && place.next <= samples.first => place,
+            before => {
+                // A new one, later by what the host's clock says; by a hundredth of
+                // a second at least, so that nobody takes it for the same.
+                let start = before.map_or(Micros(0), |place| {
+                    let length = Micros::from_samples(count, self.stream.rate).0;
+                    let gap = at_us.saturating_sub(place.at_us).saturating_sub(length);
+                    Micros(self.expected().0.saturating_add(gap.max(10_000)))
+                });
+                Place {
+                    epoch: samples.epoch,
+                    number: samples.first,
+                    start,
+                    next: samples.first,
+                    at_us,
+                }
+            }
+        };
+        chunk.start = self.after(place.start, samples.first - place.number);
+        let scales = self.stream.scales.iter().cycle();
+        let values = samples.values.iter().zip(scales);
+        (chunk.samples).extend(values.map(|(&count, scale)| f32::from(count) * scale));
+        self.place = Some(Place {
+            next: samples.first + count,
+            at_us,
+            ..place
+        });
+    }
+}
+
+impl Source for SerialSource {
+    fn rate(&self) -> SampleRate {
+        self.stream.rate
+    }
+
+    fn channels(&self) -> &[Channel] {
+        &self.stream.channels
+    }
+
+    /// Waits for samples; after half a second without any the chunk is empty.
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.samples.clear();
+        chunk.start = self.expected();
+        let Arrival { heard, at_us } = match self.reader.arrivals.recv_timeout(PATIENCE) {
+            Ok(arrival) => arrival,
+            Err(RecvTimeoutError::Timeout) => return Ok(true),
+            Err(RecvTimeoutError::Disconnected) => return Ok(false),
+        };
+        match heard {
+            Heard::Info(info) => self.recognise(&info)?,
+            Heard::Samples(samples)
+                if usize::from(samples.channels) == self.stream.channels.len() =>
+            {
+                self.take(&samples, at_us, chunk);
+            }
+            // Of a stream that was described otherwise: a description follows.
+            Heard::Samples(_) => {}
+        }
+        Ok(true)
+    }
+}
+
+impl Stream {
+    fn new(info: StreamInfo) -> Result<Self, SignalError> {
+        let hz = (u64::from(info.rate_mhz) + 500) / 1_000;
+        let channel = |channel: &firmware_bridge::Channel| {
+            Channel::new(channel.name.as_str(), Unit::new(channel.unit.as_str())?)
+        };
+        let channels: Result<Vec<_>, _> = info.channels.iter().map(channel).collect();
+        Ok(Self {
+            rate: SampleRate::new(u32::try_from(hz).unwrap_or(u32::MAX))?,
+            channels: channels?,
+            scales: info.channels.iter().map(|channel| channel.scale).collect(),
+            info,
+        })
+    }
+}
+
+impl Reader {
+    fn start(name: &PortName) -> Result<Self, SourceError> {
+        let port = Port::open(name)?;
+        let shared = Arc::new(Shared::default());
+        let (sender, arrivals) = sync_channel(BLOCKS_WAITING);
+        let worker = Worker {
+            name: name.clone(),
+            link: Link::new(),
+            shared: Arc::clone(&shared),
+            arrivals: sender,
+            held: None,
+            started: Instant::now(),
+        };
+        let thread = thread::Builder::new()
+            .name("serial".to_owned())
+            .spawn(move || worker.run(port))
+            .map_err(|error| SourceError::Io {
+                path: name.path().to_owned(),
+                error,
+            })?;
+        Ok(Self {
+            path: name.path().to_owned(),
+            arrivals,
+            shared,
+            thread: Some(thread),
+        })
+    }
+
+    /// Waits until the device says what it is.
+    fn introduction(&self, name: &PortName) -> Result<StreamInfo, SourceError> {
+        let until = Instant::now() + INTRODUCTION;
+        loop {
+            let left = until.saturating_duration_since(Instant::now());
+            match self.arrivals.recv_timeout(left) {
+                Ok(Arrival {
+                    heard: Heard::Info(info),
+                    ..
+                }) => return Ok(info),
+                Ok(_) => {}
+                Err(_) => break,
+            }
+        }
+        let status = lock(&self.shared.status).clone();
+        let path = self.path.clone();
+        Err(match status.foreign_version {
+            Some(version) => SourceError::PortVersion { path, version },
+            None => SourceError::PortSilent {
+                path,
+                baud: name.baud(),
+                seconds: INTRODUCTION.as_secs(),
+                bytes: status.bytes,
+                frames: status.frames,
+            },
+        })
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::Relaxed);
+        if let Some(thread) = self.thread.take() {
+            // It has nothing to tell, a panic included.
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The thread's side.
+struct Worker {
+    name: PortName,
+    link: Link,
+    shared: Arc<Shared>,
+    arrivals: SyncSender<Arrival>,
+    /// A description that found no room: nothing overtakes it.
+    held: Option<Arrival>,
+    started: Instant,
+}
+
+impl Worker {
+    fn run(mut self, port: Port) {
+        let mut port = Some(port);
+        self.link.opened(self.now_us());
+        while !self.shared.stop.load(Ordering::Relaxed) {
+            match &mut port {
+                Some(open) => {
+                    if self.talk(open).is_err() {
+                        port = None;
+                        self.link.closed();
+                    }
+                }
+                None => {
+                    thread::sleep(LOOK_AGAIN);
+                    port = Port::open(&self.name).ok();
+                    if port.is_some() {
+                        self.link.opened(self.now_us());
+                    }
+                }
+            }
+            *lock(&self.shared.status) = self.link.status();
+        }
+        if let Some(mut port) = port {
+            let mut out = Vec::new();
+            self.link.stop(self.now_us(), &mut out);
+            // The device may be gone; nobody waits for an answer.
+            let _ = port.write(&out);
+        }
+    }
+
+    /// One turn: says what is due and reads what is there. An error means that the
+    /// port is gone, or that nobody listens to us any more.
+    fn talk(&mut self, port: &mut Port) -> std::io::Result<()> {
+        if let Some((label, percent)) = lock(&self.shared.shown).take() {
+            self.link.show(&label, percent);
+        }
+        let mut out = Vec::new();
+        self.link.poll(self.now_us(), &mut out);
+        port.write(&out)?;
+        let mut bytes = [0; 4_096];
+        let read = port.read(&mut bytes)?;
+        let at_us = self.now_us();
+        let (arrivals, stop, held) = (&self.arrivals, &self.shared.stop, &mut self.held);
+        let mut overrun = 0;
+        let bytes = bytes.get(..read).unwrap_or_default();
+        self.link.receive(bytes, at_us, |heard| {
+            for arrival in held.take().into_iter().chain([Arrival { heard, at_us }]) {
+                let refused = match held {
+                    None => arrivals.try_send(arrival),
+                    Some(_) => Err(TrySendError::Full(arrival)),
+                };
+                match refused {
+                    Ok(()) => {}
+                    Err(TrySendError::Full(arrival)) => match arrival.heard {
+                        Heard::Samples(samples) => overrun += samples.count() as u64,
+                        Heard::Info(_) => *held = Some(arrival),
+                    },
+                    Err(TrySendError::Disconnected(_)) => stop.store(true, Ordering::Relaxed),
+                }
+            }
+        });
+        self.link.overrun(overrun);
+        Ok(())
+    }
+
+    fn now_us(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
+    }
+}
+
+/// A lock, whatever happened to whoever held it before: each value is written whole.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn describe(info: &StreamInfo) -> String {
+    let names: Vec<&str> = info.channels.iter().map(|c| c.name.as_str()).collect();
+    let hz = f64::from(info.rate_mhz) / 1_000.0;
+    format!("{} at {hz} Hz", names.join(", "))
+}

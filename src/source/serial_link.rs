@@ -1,0 +1,272 @@
+//! One side of a conversation with a device: asks, listens, keeps accounts.
+//!
+//! Bytes and times are arguments; ports and threads are [`super::SerialSource`]'s.
+//! A device that falls silent is asked who it is, again and again, until it or
+//! another one answers.
+
+use std::collections::VecDeque;
+
+use firmware_bridge::{
+    Acknowledge, Command, DecodeError, Frame, Kind, MAX_PAYLOAD, MAX_REQUEST, Outcome, Receiver,
+    Requests, Samples, Sender, Status, StreamInfo,
+};
+
+use super::clock_fit::ClockFit;
+
+/// Without a frame for so long, in microseconds, a device has been reset or lost
+/// its way.
+const SILENCE_US: u64 = 3_000_000;
+/// Microseconds between two reports of its status that are asked of a device.
+const STATUS_EVERY_US: u64 = 5_000_000;
+/// Latencies that the median is taken of.
+const LATENCIES: usize = 64;
+
+/// What a device said.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Heard {
+    /// What it is; again after every start.
+    Info(StreamInfo),
+    /// Samples.
+    Samples(Samples),
+}
+
+/// What a link to a device has seen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct LinkStatus {
+    /// Whether the port is open and the device sends.
+    pub connected: bool,
+    /// Times that the port was lost, or the device silent, and came back.
+    pub reconnects: u64,
+    /// Bytes received.
+    pub bytes: u64,
+    /// Intact frames received.
+    pub frames: u64,
+    /// Frames that the numbers of others prove to have been sent, less those that
+    /// arrived.
+    pub lost_frames: u64,
+    /// Stretches of bytes that were no frame.
+    pub damaged: u64,
+    /// Intact frames of a version or kind that this program does not know.
+    pub foreign: u64,
+    /// The version of the latest frame of another one.
+    pub foreign_version: Option<u8>,
+    /// Samples received.
+    pub samples: u64,
+    /// Samples that the device took and that did not arrive: lost with their frame,
+    /// or dropped by the device.
+    pub lost_samples: u64,
+    /// Samples, of the lost ones, that the device had no room for.
+    pub dropped_by_device: u64,
+    /// Samples that arrived and were dropped since the program did not keep up.
+    pub overrun_samples: u64,
+    /// Median of the latest latencies beyond the fastest, from a block's last sample
+    /// to its arrival, in microseconds.
+    pub latency_us: u64,
+    /// The highest latency so far, in microseconds.
+    pub latency_most_us: u64,
+    /// How much faster than the host's the device's clock runs, in parts per
+    /// million; known after ten seconds.
+    pub drift_ppm: Option<f64>,
+    /// What the device last said of itself.
+    pub device: Option<Status>,
+}
+
+/// The conversation.
+pub(super) struct Link {
+    receiver: Receiver<MAX_PAYLOAD>,
+    sender: Sender<MAX_REQUEST>,
+    requests: Requests,
+    waiting: VecDeque<Command>,
+    running: bool,
+    heard_at_us: u64,
+    status_at_us: u64,
+    info: Option<StreamInfo>,
+    /// Epoch and number of the sample that comes next.
+    next: Option<(u16, u64)>,
+    clock: ClockFit,
+    latencies: VecDeque<u64>,
+    status: LinkStatus,
+}
+
+impl Link {
+    pub(super) fn new() -> Self {
+        Self {
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            requests: Requests::new(),
+            waiting: VecDeque::new(),
+            running: false,
+            heard_at_us: 0,
+            status_at_us: 0,
+            info: None,
+            next: None,
+            clock: ClockFit::new(),
+            latencies: VecDeque::new(),
+            status: LinkStatus::default(),
+        }
+    }
+
+    /// The port is open: whoever is there is asked who it is.
+    pub(super) fn opened(&mut self, now_us: u64) {
+        self.greet(now_us);
+    }
+
+    /// The port is gone.
+    pub(super) fn closed(&mut self) {
+        if std::mem::take(&mut self.running) {
+            self.status.reconnects += 1;
+        }
+        self.status.connected = false;
+    }
+
+    /// Has the device show a decision, when nothing more urgent is to be said. An
+    /// older one that still waits is forgotten.
+    pub(super) fn show(&mut self, label: &str, percent: u8) {
+        (self.waiting).retain(|command| !matches!(command, Command::Show { .. }));
+        self.waiting.push_back(Command::show(label, percent));
+    }
+
+    /// Appends a last word: that no more samples are wanted.
+    pub(super) fn stop(&mut self, now_us: u64, out: &mut Vec<u8>) {
+        self.requests.abandon();
+        self.waiting.clear();
+        self.waiting.push_back(Command::Stop);
+        self.running = false;
+        self.poll(now_us, out);
+    }
+
+    /// What was seen so far.
+    pub(super) fn status(&self) -> LinkStatus {
+        let mut status = self.status.clone();
+        let counts = self.receiver.counts();
+        status.bytes = counts.bytes;
+        status.frames = counts.frames;
+        status.lost_frames = counts.lost;
+        status.damaged = counts.damaged;
+        status.foreign = counts.foreign;
+        status.drift_ppm = self.clock.drift_ppm();
+        let mut latest: Vec<u64> = self.latencies.iter().copied().collect();
+        latest.sort_unstable();
+        status.latency_us = latest.get(latest.len() / 2).copied().unwrap_or(0);
+        status
+    }
+
+    /// Samples that arrived and found no room in the program.
+    pub(super) fn overrun(&mut self, samples: u64) {
+        self.status.overrun_samples += samples;
+    }
+
+    /// Appends what is to be sent by now.
+    pub(super) fn poll(&mut self, now_us: u64, out: &mut Vec<u8>) {
+        if self.running && now_us.saturating_sub(self.heard_at_us) > SILENCE_US {
+            self.closed();
+            self.greet(now_us);
+        }
+        if self.running && now_us.saturating_sub(self.status_at_us) > STATUS_EVERY_US {
+            self.status_at_us = now_us;
+            self.waiting.push_front(Command::ReportStatus);
+        }
+        if self.requests.open().is_none()
+            && let Some(command) = self.waiting.pop_front()
+        {
+            // None is open: it is taken.
+            let _ = self.requests.ask(command);
+        }
+        if let Some(request) = self.requests.poll(now_us) {
+            let mut wire = [0; Frame::<MAX_REQUEST>::MAX_ENCODED];
+            if let Ok(length) = self.sender.write(now_us, request, &mut wire) {
+                // A 0 first, to end whatever the line held.
+                out.push(0);
+                out.extend(wire.iter().take(length));
+            }
+        }
+    }
+
+    /// Takes what came in, and gives `each` what it says.
+    pub(super) fn receive(&mut self, mut bytes: &[u8], now_us: u64, mut each: impl FnMut(Heard)) {
+        while let Some(result) = self.receiver.next(&mut bytes) {
+            match result {
+                Ok(frame) => {
+                    self.heard_at_us = now_us;
+                    if let Some(heard) = self.understand(&frame, now_us) {
+                        each(heard);
+                    }
+                }
+                Err(DecodeError::Version { version }) => {
+                    self.status.foreign_version = Some(version);
+                }
+                Err(_) => {}
+            }
+        }
+    }
+
+    fn greet(&mut self, now_us: u64) {
+        self.requests.abandon();
+        self.waiting
+            .retain(|command| matches!(command, Command::Show { .. }));
+        self.waiting.push_front(Command::Start);
+        self.waiting.push_front(Command::Identify);
+        self.heard_at_us = now_us;
+    }
+
+    fn understand(&mut self, frame: &Frame<MAX_PAYLOAD>, now_us: u64) -> Option<Heard> {
+        match frame.kind {
+            Kind::StreamInfo => {
+                let info = frame.read::<StreamInfo>().ok()?;
+                self.info = Some(info.clone());
+                Some(Heard::Info(info))
+            }
+            Kind::Samples => {
+                let samples = frame.read::<Samples>().ok()?;
+                self.account(&samples, now_us);
+                Some(Heard::Samples(samples))
+            }
+            Kind::Acknowledge => {
+                let answer = frame.read::<Acknowledge>().ok()?;
+                if let Some((Command::Start, Outcome::Done)) = self.requests.answered(&answer) {
+                    self.running = true;
+                    self.status.connected = true;
+                    self.status_at_us = now_us;
+                }
+                None
+            }
+            Kind::Status => {
+                let status = frame.read::<Status>().ok()?;
+                self.status.dropped_by_device = status.dropped;
+                self.status.device = Some(status);
+                None
+            }
+            _ => None,
+        }
+    }
+
+    fn account(&mut self, samples: &Samples, now_us: u64) {
+        let count = samples.count() as u64;
+        self.status.samples += count;
+        match self.next {
+            Some((epoch, next)) if epoch == samples.epoch && next <= samples.first => {
+                self.status.lost_samples += samples.first - next;
+            }
+            // Another clock may be running, or the same one anew.
+            _ => self.clock = ClockFit::new(),
+        }
+        self.next = Some((samples.epoch, samples.first.saturating_add(count)));
+        let period_us = self
+            .info
+            .as_ref()
+            .map_or(0.0, |info| 1e9 / f64::from(info.rate_mhz));
+        let last_us = samples
+            .time_us
+            .saturating_add(((count - 1) as f64 * period_us) as u64);
+        let latency = self.clock.arrived(last_us, now_us);
+        if self.latencies.len() == LATENCIES {
+            self.latencies.pop_front();
+        }
+        self.latencies.push_back(latency);
+        self.status.latency_most_us = self.status.latency_most_us.max(latency);
+    }
+}
+
+#[cfg(test)]
+#[path = "serial_link_tests.rs"]
+mod tests;

@@ -1,0 +1,266 @@
+//! A link and a device of a few lines, over a line that fails in every way.
+
+use firmware_bridge::{Answers, Blocks, Channel, Request, Sample};
+
+use super::*;
+
+#[path = "../../firmware-bridge/tests/line/mod.rs"]
+mod line;
+
+use line::{Faults, Line};
+
+/// A device that samples 100 times a second: a count that follows from the number.
+struct Device {
+    receiver: Receiver<MAX_REQUEST>,
+    sender: Sender<MAX_PAYLOAD>,
+    answers: Answers,
+    blocks: Blocks<2>,
+    epoch: u16,
+    running: bool,
+    number: u64,
+    started_us: u64,
+    starts: u64,
+    shown: Vec<String>,
+}
+
+impl Device {
+    fn new(started_us: u64) -> Self {
+        Self {
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            answers: Answers::new(),
+            blocks: Blocks::new(5),
+            epoch: 0,
+            running: false,
+            number: 0,
+            started_us,
+            starts: 0,
+            shown: Vec::new(),
+        }
+    }
+
+    fn send<P: firmware_bridge::Payload>(&mut self, now_us: u64, payload: &P) -> Vec<u8> {
+        let mut wire = [0; Frame::<MAX_PAYLOAD>::MAX_ENCODED];
+        let time_us = now_us - self.started_us;
+        let length = self.sender.write(time_us, payload, &mut wire).unwrap();
+        wire[..length].to_vec()
+    }
+
+    /// One sample's time: takes what came, and answers.
+    fn turn(&mut self, now_us: u64, mut bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        while let Some(result) = self.receiver.next(&mut bytes) {
+            let Some(request) = result.ok().and_then(|f| f.read::<Request>().ok()) else {
+                continue;
+            };
+            let mut answers = self.answers;
+            let answer = answers.answer(&request, |command| {
+                match command {
+                    Command::Start => {
+                        self.epoch += 1;
+                        self.starts += 1;
+                        self.running = true;
+                        self.blocks.begin(self.epoch);
+                    }
+                    Command::Stop => self.running = false,
+                    Command::Show { label, .. } => self.shown.push(label.to_string()),
+                    _ => {}
+                }
+                Outcome::Done
+            });
+            self.answers = answers;
+            out.extend(self.send(now_us, &answer));
+            if matches!(request.command, Command::Identify | Command::Start) {
+                out.extend(self.send(now_us, &info()));
+            }
+        }
+        let number = self.number as i16;
+        let values = [number, number.wrapping_neg()];
+        let sample = Sample {
+            number: self.number,
+            time_us: now_us - self.started_us,
+            values,
+        };
+        self.number += 1;
+        if self.running
+            && let Some(block) = self.blocks.push(sample)
+        {
+            out.extend(self.send(now_us, &block));
+        }
+        out
+    }
+}
+
+fn info() -> StreamInfo {
+    let channel = |name: &str| Channel {
+        name: name.try_into().unwrap(),
+        unit: "g".try_into().unwrap(),
+        scale: 0.5,
+    };
+    StreamInfo {
+        device: [7; 16],
+        name: Default::default(),
+        rate_mhz: 100_000,
+        channels: [channel("ax"), channel("ay")].into_iter().collect(),
+    }
+}
+
+/// Link and device, and the lines between them.
+struct Bench {
+    link: Link,
+    device: Device,
+    up: Line,
+    down: Line,
+    now_us: u64,
+    samples: Vec<Samples>,
+    infos: usize,
+}
+
+impl Bench {
+    fn new(faults: Faults, seed: u64) -> Self {
+        let mut link = Link::new();
+        link.opened(0);
+        Self {
+            link,
+            device: Device::new(0),
+            up: Line::new(faults, seed),
+            down: Line::new(faults, seed + 1),
+            now_us: 0,
+            samples: Vec::new(),
+            infos: 0,
+        }
+    }
+
+    fn run(&mut self, seconds: u64) {
+        for _ in 0..seconds * 100 {
+            self.now_us += 10_000;
+            let (mut out, mut arrived) = (Vec::new(), Vec::new());
+            self.link.poll(self.now_us, &mut out);
+            self.down.carry(&out, &mut arrived);
+            let said = self.device.turn(self.now_us, &arrived);
+            arrived.clear();
+            self.up.carry(&said, &mut arrived);
+            let (samples, infos) = (&mut self.samples, &mut self.infos);
+            self.link
+                .receive(&arrived, self.now_us, |heard| match heard {
+                    Heard::Samples(block) => samples.push(block),
+                    Heard::Info(_) => *infos += 1,
+                });
+        }
+    }
+}
+
+#[test]
+fn over_a_clean_line_nothing_is_lost() {
+    let mut bench = Bench::new(Faults::default(), 1);
+    bench.run(60);
+    let status = bench.link.status();
+    assert!(status.connected && bench.infos >= 2, "{status:?}");
+    assert_eq!(
+        (status.lost_frames, status.lost_samples, status.damaged),
+        (0, 0, 0)
+    );
+    assert_eq!(bench.device.starts, 1);
+    assert!(status.samples > 5_900, "{status:?}");
+    assert!(
+        status.drift_ppm.is_some_and(|ppm| ppm.abs() < 1.0),
+        "{status:?}"
+    );
+}
+
+#[test]
+fn one_percent_of_noise_costs_samples_that_are_counted_and_no_more() {
+    let third = 0.01 / 3.0;
+    let faults = Faults {
+        drop: third,
+        flip: third,
+        duplicate: third,
+        delay: 0.1,
+        ..Faults::default()
+    };
+    let mut bench = Bench::new(faults, 2);
+    bench.run(600);
+    let status = bench.link.status();
+    assert!(status.connected, "{status:?}");
+    assert!(
+        status.samples > 30_000 && status.lost_samples > 5_000,
+        "{status:?}"
+    );
+    // Every block holds what the device sampled under its numbers.
+    for block in &bench.samples {
+        for (i, pair) in block.values.chunks(2).enumerate() {
+            let number = (block.first + i as u64) as i16;
+            assert_eq!(pair, [number, number.wrapping_neg()]);
+        }
+    }
+    // What came and what is missing make up what was sampled, epoch by epoch.
+    let mut spanned = 0;
+    for epoch in bench.samples.chunk_by(|a, b| a.epoch == b.epoch) {
+        let last = epoch.last().unwrap();
+        spanned += last.first + last.count() as u64 - epoch[0].first;
+    }
+    assert_eq!(status.samples + status.lost_samples, spanned);
+}
+
+#[test]
+fn the_first_requests_may_be_lost() {
+    let mut bench = Bench::new(Faults::default(), 3);
+    bench.down = Line::new(
+        Faults {
+            drop: 1.0,
+            ..Faults::default()
+        },
+        3,
+    );
+    bench.run(1);
+    assert!(!bench.link.status().connected);
+    bench.down = Line::new(Faults::default(), 3);
+    bench.run(4);
+    assert!(bench.link.status().connected);
+    assert_eq!(bench.device.starts, 1, "a repeated start is no second one");
+}
+
+#[test]
+fn a_device_that_is_reset_is_asked_again_and_its_samples_are_a_new_epoch() {
+    let mut bench = Bench::new(Faults::default(), 4);
+    bench.run(10);
+    let before = bench.link.status();
+    bench.device = Device::new(bench.now_us);
+    bench.run(10);
+    let status = bench.link.status();
+    assert!(status.connected && status.reconnects == 1, "{status:?}");
+    assert!(status.samples > before.samples + 500, "{status:?}");
+    assert_eq!(status.lost_samples, 0, "what a reset costs has no numbers");
+}
+
+#[test]
+fn of_decisions_that_wait_the_latest_is_shown_cut_to_what_fits() {
+    let mut bench = Bench::new(Faults::default(), 5);
+    bench.link.show("old", 90);
+    bench.link.show(&"ü".repeat(40), 200);
+    bench.run(5);
+    assert_eq!(bench.device.shown, ["ü".repeat(32)]);
+}
+
+#[test]
+fn another_version_is_noticed() {
+    let mut link = Link::new();
+    // A frame of version 2 with a right CRC, stuffed by hand.
+    let mut body = [1_u8; 12];
+    body[0] = 2;
+    let mut crc = u32::MAX;
+    for byte in body {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ ((crc & 1) * 0x82F6_3B78);
+        }
+    }
+    let wire = [&[17], body.as_slice(), &(!crc).to_le_bytes(), &[0]].concat();
+    link.receive(&wire, 0, |_| {});
+    let status = link.status();
+    assert_eq!(
+        (status.foreign, status.foreign_version),
+        (1, Some(2)),
+        "{status:?}"
+    );
+}

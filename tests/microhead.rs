@@ -1,0 +1,147 @@
+//! The heads in fixed memory beside those of any size: the same bits where they are
+//! promised, the same answers where not.
+
+use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as Host};
+use microhead::{Statistic, triangle};
+use proptest::prelude::*;
+
+const D: usize = 6;
+const K: usize = 4;
+const M: usize = triangle(D);
+const STEPS: [f32; D] = [0.01, 0.5, 1.0, 0.003, 0.25, 0.125];
+
+type Micro = Statistic<D, K, M>;
+
+/// Classes that lie apart, with noise about them; or anything at all.
+fn examples() -> impl Strategy<Value = Vec<([i16; D], usize)>> {
+    let centred = (0..K, prop::array::uniform6(-2_000..2_000_i16)).prop_map(|(class, noise)| {
+        let centre = |j: usize| ((class * 7 + j * 3) % 5) as i16 * 4_000 - 8_000;
+        (std::array::from_fn(|j| centre(j) + noise[j]), class)
+    });
+    let any = (prop::array::uniform6(any::<i16>()), 0..K).prop_map(|(x, class)| (x, class));
+    prop_oneof![
+        4 => prop::collection::vec(centred, 1..60),
+        1 => prop::collection::vec(any, 1..30),
+    ]
+}
+
+/// Both statistics of the same examples; a class that would leave a hole is the next.
+fn both(examples: &[([i16; D], usize)]) -> (Micro, Host) {
+    let (mut micro, mut host) = (Micro::new(), Host::new(D, Moments::Full));
+    for (x, class) in examples {
+        let class = (*class).min(host.counts().len());
+        micro.add(x, class).unwrap();
+        host.add(x, class).unwrap();
+    }
+    (micro, host)
+}
+
+fn saved(host: &Host) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    host.save_into(&mut bytes);
+    bytes
+}
+
+fn probabilities(scores: [f32; K], classes: usize) -> Vec<f32> {
+    let mut p = scores[..classes].to_vec();
+    microhead::arithmetic::softmax(&mut p);
+    p
+}
+
+proptest! {
+    #[test]
+    fn what_is_learned_is_the_same_to_the_bit_and_either_loads_the_others(examples in examples()) {
+        let (micro, host) = both(&examples);
+        let bytes: Vec<u8> = micro.saved().collect();
+        prop_assert_eq!(micro.saved().total(), bytes.len());
+        prop_assert_eq!(&bytes, &saved(&host));
+        prop_assert_eq!(Micro::load(&bytes).unwrap(), micro);
+        prop_assert_eq!(Host::take(D, Moments::Full, &mut &bytes[..]).unwrap(), host);
+    }
+
+    #[test]
+    fn taking_back_is_the_same_to_the_bit(
+        examples in examples(),
+        at in any::<prop::sample::Index>(),
+    ) {
+        let (mut micro, mut host) = both(&examples);
+        let (x, class) = examples[at.index(examples.len())];
+        let classes = host.counts().len();
+        for class in [class, class + 1, 9] {
+            let removed = host.remove(&x, class).is_ok();
+            prop_assert_eq!(micro.remove(&x, class).is_ok(), removed);
+            if host.counts().len() < classes { break; }
+        }
+        prop_assert_eq!(micro.saved().collect::<Vec<u8>>(), saved(&host));
+    }
+
+    #[test]
+    fn nearest_class_means_score_to_the_bit(
+        examples in examples(),
+        x in prop::array::uniform6(any::<i16>()),
+    ) {
+        let (micro, host) = both(&examples);
+        let head = Ncm::load(&STEPS, Distance::Euclidean, &{
+            let (mut diagonal, order) = (Host::new(D, Moments::Diagonal), host.counts().len());
+            for (x, class) in &examples {
+                diagonal.add(x, (*class).min(diagonal.counts().len())).unwrap();
+            }
+            assert_eq!(diagonal.counts().len(), order);
+            saved(&diagonal)
+        }).unwrap();
+        let mut expected = Vec::new();
+        head.predict_into(&x, &mut expected).unwrap();
+        let scores = microhead::Ncm::solve(&micro, &STEPS).scores(&x);
+        let actual = probabilities(scores, expected.len());
+        let bits = |p: &[f32]| p.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
+        prop_assert_eq!(bits(&actual), bits(&expected));
+    }
+
+    #[test]
+    fn discriminants_answer_alike(
+        examples in examples(),
+        x in prop::array::uniform6(-12_000..12_000_i16),
+    ) {
+        let (micro, host) = both(&examples);
+        let head = Lda::load(&STEPS, LdaOptions::default(), &saved(&host)).unwrap();
+        let mut expected = Vec::new();
+        head.predict_into(&x, &mut expected).unwrap();
+        let scores = microhead::Lda::solve(&micro, &STEPS).scores(&x);
+        let actual = probabilities(scores, expected.len());
+        for (a, b) in actual.iter().zip(&expected) {
+            prop_assert!((a - b).abs() < 1e-4, "{:?} {:?}", actual, expected);
+        }
+    }
+
+    #[test]
+    fn bytes_load_on_both_sides_or_on_neither(
+        examples in examples(),
+        at in any::<prop::sample::Index>(),
+        byte: u8,
+        cut in any::<prop::sample::Index>(),
+    ) {
+        let (micro, _) = both(&examples);
+        let whole: Vec<u8> = micro.saved().collect();
+        let mut bytes = whole.clone();
+        bytes[at.index(whole.len())] = byte;
+        let host = |bytes: &[u8]| {
+            let mut rest = bytes;
+            let loaded = Host::take(D, Moments::Full, &mut rest);
+            loaded.is_ok_and(|host| rest.is_empty() && host.counts().len() <= K)
+        };
+        prop_assert_eq!(Micro::load(&bytes).is_ok(), host(&bytes));
+        let cut = &whole[..cut.index(whole.len())];
+        prop_assert!(Micro::load(cut).is_err());
+    }
+}
+
+#[test]
+fn there_is_no_room_beyond_the_last_class() {
+    let mut micro = Micro::new();
+    for class in 0..K {
+        assert!(micro.add(&[0; D], class + 1).is_err());
+        micro.add(&[class as i16; D], class).unwrap();
+    }
+    assert_eq!(micro.add(&[9; D], K), Err(microhead::Refusal::Class));
+    assert_eq!(micro.total(), K as u64);
+}

@@ -1,0 +1,96 @@
+//! Ports without a device of ours behind them.
+
+use std::io::Write;
+use std::process::Command;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
+
+use afield::source::{PortName, SerialSource, SourceError};
+use serialport::{SerialPort, TTYPort};
+
+/// What opening a port comes to on which `bytes` are said five times a second.
+fn opened(bytes: &[u8]) -> SourceError {
+    let (mut near, far) = TTYPort::pair().expect("a pair of pseudo-terminals");
+    let name: PortName = far.name().unwrap().parse().unwrap();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                let _ = near.write_all(bytes);
+                thread::sleep(Duration::from_millis(200));
+            }
+        });
+        let result = SerialSource::open(&name);
+        done.store(true, Ordering::Relaxed);
+        result.err().expect("no device is there")
+    })
+}
+
+#[test]
+fn a_silent_port_says_so() {
+    let error = opened(&[]);
+    assert!(
+        matches!(error, SourceError::PortSilent { bytes: 0, .. }),
+        "{error}"
+    );
+    assert!(error.to_string().contains("powered"), "{error}");
+}
+
+#[test]
+fn a_port_with_another_protocol_says_so() {
+    let error = opened(b"$GPGGA,123519,4807.038,N*47\r\n\0garbage\0");
+    let frames = matches!(
+        error,
+        SourceError::PortSilent {
+            frames: 0,
+            bytes: 1..,
+            ..
+        }
+    );
+    assert!(frames, "{error}");
+    assert!(error.to_string().contains("PATH@BAUD"), "{error}");
+}
+
+#[test]
+fn a_device_of_another_version_is_told_from_noise() {
+    // Version 2, kind 1, all else 1, and the CRC-32C of these; no byte is 0.
+    let mut body = [1_u8; 12];
+    body[0] = 2;
+    let mut crc = u32::MAX;
+    for byte in body {
+        crc ^= u32::from(byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ ((crc & 1) * 0x82F6_3B78);
+        }
+    }
+    let wire = [&[0, 17], body.as_slice(), &(!crc).to_le_bytes(), &[0]].concat();
+    let error = opened(&wire);
+    assert!(
+        matches!(error, SourceError::PortVersion { version: 2, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_command_names_the_port_and_helps() {
+    let afield = |arguments: &[&str]| {
+        let output = Command::new(env!("CARGO_BIN_EXE_afield"))
+            .args(arguments)
+            .output()
+            .unwrap();
+        (
+            output.status.success(),
+            String::from_utf8(output.stderr).unwrap(),
+        )
+    };
+    let (success, said) = afield(&["ports", "--probe", "/dev/no-such-port"]);
+    assert!(!success && said.contains("--probe"), "{said}");
+    assert!(
+        said.contains("/dev/no-such-port") && said.contains("hint: "),
+        "{said}"
+    );
+    let (success, said) = afield(&["ports", "--probe", "/dev/ttyS0@fast"]);
+    assert!(!success && said.contains("ttyS0@fast"), "{said}");
+    assert!(afield(&["ports", "--json"]).0);
+}
