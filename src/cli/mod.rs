@@ -12,16 +12,20 @@ mod durability;
 mod embed;
 mod embedding;
 mod evaluate;
+mod export;
 mod fold;
 mod forget;
 mod heads;
 mod history;
+mod import;
 mod init;
+mod key;
 mod learner;
 mod listen;
 mod memory;
 mod merge;
 mod model;
+mod output;
 mod predict;
 mod rollback;
 mod run_bar;
@@ -64,6 +68,9 @@ enum Command {
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
     Memory(memory::MemoryArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Key(key::KeyArgs),
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
@@ -88,6 +95,9 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args),
         Command::Memory(args) => memory::run(args),
+        Command::Export(args) => export::run(args, places),
+        Command::Import(args) => import::run(args, places),
+        Command::Key(args) => key::run(args),
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),

@@ -40,6 +40,14 @@ pub enum SessionError {
     /// The source ended without a sample.
     #[error("there is no sound in it\nhint: remove it or record it again")]
     Silent,
+    /// What a bundle holds makes no learner, or a learner no bundle.
+    #[error(
+        "the bundle makes no learner: {reason}\nhint: export it again with this version of afield"
+    )]
+    Bundle {
+        /// What is wrong.
+        reason: String,
+    },
     /// Other processes store faster than this one can follow.
     #[error("other processes keep teaching this learner\nhint: try again when they are done")]
     Contended,

@@ -7,6 +7,7 @@
 //! printed elsewhere.
 
 mod batch;
+mod bundle;
 mod contract;
 mod error;
 mod folding;
@@ -20,6 +21,7 @@ mod status;
 mod teaching;
 
 pub use batch::Durability;
+pub use bundle::{bundled, unbundle};
 pub use contract::backbone_contract;
 pub use error::SessionError;
 pub use folding::Folded;

@@ -18,6 +18,7 @@ mod deferred;
 mod discriminant;
 mod error;
 mod factor;
+mod formula;
 mod kind;
 mod knn;
 mod lda;
@@ -44,6 +45,7 @@ use std::fmt;
 pub use auto::Auto;
 pub use deferred::{Job, Solution};
 pub use error::HeadError;
+pub use formula::{Formula, Layer, Neighbours};
 pub use kind::HeadKind;
 pub use knn::Knn;
 pub use lda::{Lda, LdaOptions, Priors};
@@ -139,6 +141,12 @@ pub trait Head: fmt::Debug + Send + Sync {
 
     /// Which head answers, of a head that is several.
     fn selection(&self) -> Option<&Selection> {
+        None
+    }
+
+    /// What predictions are made with at this moment; `None` before anything was
+    /// learned, and of a head that no formula describes. May have to solve.
+    fn formula(&self) -> Option<Formula> {
         None
     }
 

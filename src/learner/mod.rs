@@ -16,7 +16,7 @@ mod standardisation;
 mod state;
 mod transform;
 
-use crate::head::{Head, HeadError, Job, Replay, Selection, Solution, Statistic};
+use crate::head::{Formula, Head, HeadError, Job, Replay, Selection, Solution, Statistic};
 use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::{Label, Scores};
 
@@ -367,6 +367,12 @@ impl Learner {
     /// What this learner was made with.
     pub fn settings(&self) -> &Settings {
         &self.settings
+    }
+
+    /// What [`Self::predict_one`] computes of the features of an example, over
+    /// [`Self::classes`]; `None` before anything was taught.
+    pub fn formula(&self) -> Option<Formula> {
+        self.head.formula()
     }
 
     /// Which head answers and why, where the head is `auto`.
