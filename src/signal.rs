@@ -277,6 +277,8 @@ pub enum Decision {
     },
     /// Nothing to say: no class has been taught, or none is probable enough.
     Abstain,
+    /// Nothing was heard but the background, so nothing was asked.
+    Quiet,
 }
 
 /// What makes a noun of this module invalid.

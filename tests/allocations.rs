@@ -12,8 +12,8 @@ use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
 use afield::learner::{Contract, Learner, Pool, Settings, Transform};
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Listener, Window};
-use afield::signal::{Chunk, Label, Micros, SampleRate};
+use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
+use afield::signal::{Chunk, Decision, Label, Micros, SampleRate};
 use allocation_counter::measure;
 
 /// A second of a chirp at `rate`, other in each second.
@@ -114,13 +114,30 @@ fn listening_allocates_nothing_decisions_included() {
             HeadKind::LINEAR,
         ] {
             for prompt in [false, true] {
-                listen(&card, &backbone, &format!("{name}, {head}"), head, prompt);
+                let what = format!("{name}, {head}");
+                listen(&card, &backbone, &what, head, prompt, None);
             }
         }
     }
 }
 
-fn listen(card: &Card, backbone: &Backbone, what: &str, head: HeadKind, prompt: bool) {
+#[test]
+fn falling_asleep_and_waking_allocate_nothing() {
+    for (card, backbone, name) in backbones() {
+        let gate = Gate::new(&card, Gate::MARGIN_DB);
+        let what = format!("{name}, gated");
+        listen(&card, &backbone, &what, HeadKind::LDA, true, Some(gate));
+    }
+}
+
+fn listen(
+    card: &Card,
+    backbone: &Backbone,
+    what: &str,
+    head: HeadKind,
+    prompt: bool,
+    gate: Option<Gate>,
+) {
     let rate = SampleRate::new(44_100).unwrap();
     let size = card.embedding.size;
     let contract = Contract::for_backbone(
@@ -153,9 +170,21 @@ fn listen(card: &Card, backbone: &Backbone, what: &str, head: HeadKind, prompt: 
     if prompt {
         listener = listener.prompt();
     }
-    let seconds: Vec<Vec<f32>> = (0..4).map(|second| sound(44_100, second)).collect();
+    let mut seconds: Vec<Vec<f32>> = (0..4).map(|second| sound(44_100, second)).collect();
+    let gated = gate.is_some();
+    if let Some(gate) = gate {
+        listener = listener.gated(gate);
+        // The rounding noise of an idle converter.
+        let mut state = 1_u32;
+        let mut idle = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 30) as f32 / 32_768.0
+        };
+        let hush = (0..44_100).map(|_| idle()).collect();
+        seconds.extend(std::iter::repeat_n(hush, 12));
+    }
     let (mut chunk, mut events, mut decisions) = (Chunk::default(), Vec::<Event>::new(), 0);
-    let mut heard = 0;
+    let (mut heard, mut quiet) = (0, 0);
     let mut hear = |learner: &mut Learner| {
         for piece in seconds.iter().flat_map(|second| second.chunks(1_000)) {
             chunk.samples.clear();
@@ -164,10 +193,18 @@ fn listen(card: &Card, backbone: &Backbone, what: &str, head: HeadKind, prompt: 
             heard += piece.len() as u64;
             listener.step(&chunk, learner, &mut events).unwrap();
             decisions += events.len();
+            quiet += (events.iter())
+                .filter(|e| e.decision == Decision::Quiet)
+                .count();
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
     };
     hear(&mut learner);
+    if gated {
+        // The first ten seconds are not slept through.
+        hear(&mut learner);
+    }
     assert_none(what, || hear(&mut learner));
     assert!(decisions >= 8, "{what}: {decisions} decisions");
+    assert_eq!(quiet, if gated { 3 } else { 0 }, "{what}: quiet stretches");
 }

@@ -365,6 +365,47 @@ fn a_file_and_the_same_pcm_on_stdin_give_the_same_events() {
 }
 
 #[test]
+fn a_gated_listener_says_once_that_it_is_quiet_and_else_the_same() {
+    let bench = Bench::taught();
+    // Noise alone, but for two tones.
+    let mut samples: Vec<i16> = recording::tone(16_000, 0.0, 30.0, 9);
+    samples.iter_mut().for_each(|sample| *sample /= 8);
+    for (second, hz) in [(14, 300.0), (22, 3_000.0)] {
+        let tone = recording::tone(16_000, hz, 0.5, 1);
+        samples[second * 16_000..][..tone.len()].copy_from_slice(&tone);
+    }
+    bench.wav("night.wav", 16_000, &samples);
+    let listen = ["listen", "--source", "wav:night.wav"];
+    let all = lines(&ok(bench.run(&listen)));
+    let gated = lines(&ok(bench.run(&[&listen[..], &["--gate"]].concat())));
+    let (quiet, awake): (Vec<&Value>, Vec<&Value>) =
+        gated.iter().partition(|line| line["quiet"] == true);
+    assert!(awake.iter().all(|line| all.contains(line)), "{gated:#?}");
+    assert_eq!(quiet.len(), 3, "before, between and after: {gated:#?}");
+    assert!(quiet.iter().all(|line| line["label"].is_null()));
+    assert!(
+        awake.len() < all.len() * 2 / 3,
+        "{} of {}",
+        awake.len(),
+        all.len()
+    );
+    for second in [14.0, 22.0] {
+        let sounds = |line: &&Value| {
+            let time = line["time"].as_f64().unwrap();
+            time > second + 0.1 && time < second + 0.9
+        };
+        let heard: Vec<&Value> = all.iter().filter(sounds).collect();
+        assert!(
+            !heard.is_empty() && heard.iter().all(|line| awake.contains(line)),
+            "{gated:#?}"
+        );
+    }
+    // A margin that nothing reaches.
+    let deaf = lines(&ok(bench.run(&[&listen[..], &["--gate", "60"]].concat())));
+    assert_eq!(deaf.iter().filter(|line| line["quiet"] == true).count(), 1);
+}
+
+#[test]
 fn listening_to_labelled_clips_learns_each_after_deciding_on_it() {
     let bench = Bench::new();
     ok(bench.run(&["init", "box", "--backbone", "tiny"]));
@@ -531,6 +572,7 @@ fn arguments_that_are_none_are_usage_errors() {
         (&["listen", "--source", "mic"], "--source"),
         (&["listen", "--source", "wav:"], "--source"),
         (&["listen", "--source", "stdin", "--every", "0"], "--every"),
+        (&["listen", "--source", "stdin", "--gate", "0"], "--gate"),
         (
             &["listen", "--source", "stdin", "--every", "nan"],
             "--every",

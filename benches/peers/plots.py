@@ -191,3 +191,29 @@ def bars(path, panels):
         panel.margins(x=0.15)
     figure.tight_layout()
     return _save(figure, path)
+
+
+def listening(path, panels, hours):
+    """`panels`: name and points of (setting, CPU seconds an hour, peak MiB). `hours`: name to
+    the CPU seconds of each hour and the MiB held after it. Every scale of costs begins at 0."""
+    figure, grid = plt.subplots(2, len(panels) + 1, figsize=(2.4 * (len(panels) + 1), 5))
+    for column, (name, points) in zip(grid.T, panels):
+        for axes, value, unit in zip(column, (1, 2), ("CPU s an hour and microphone", "peak RSS (MiB)")):
+            settings = [point[0] for point in points]
+            axes.plot(range(len(points)), [point[value] for point in points], color=AFIELD, marker="o")
+            axes.set_xticks(range(len(points)), settings, rotation=45, fontsize=7)
+            axes.set_ylim(0)
+            axes.set_ylabel(unit, fontsize=8)
+        column[0].set_title(name, fontsize=9)
+    for index, (name, values) in enumerate(hours.items()):
+        for axes, series in zip(grid.T[-1], values):
+            style = dict(color=COLOURS[index], marker=MARKERS[index], linestyle=DASHES[index], markersize=3)
+            axes.plot(range(1, len(series) + 1), series, label=f"gate: {name}", **style)
+            axes.set_ylim(0)
+            axes.set_xlabel("hour", fontsize=8)
+    grid[0][-1].set_title("hours of one process", fontsize=9)
+    grid[0][-1].set_ylabel("CPU s of the hour", fontsize=8)
+    grid[1][-1].set_ylabel("RSS after it (MiB)", fontsize=8)
+    grid[0][-1].legend(fontsize=7, frameon=False)
+    figure.tight_layout()
+    return _save(figure, path)

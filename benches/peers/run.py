@@ -2,7 +2,8 @@
 """Afield beside its peers, in one run: `python3 benches/peers/run.py`.
 
 With `--memory`: accuracy against the bytes of rehearsal instead (memory_curves.py).
-With `--streaming`: what listening costs, beside openWakeWord and ONNX Runtime (streaming.py).
+With `--streaming`: what listening costs, beside openWakeWord and ONNX Runtime (streaming.py);
+with `--streaming-growth`: what it costs as it grows (streaming_growth.py).
 
 Makes the environments, builds Afield, and hands over to compare.py in the first
 environment. Needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
@@ -30,6 +31,8 @@ BLAS_PACKAGE = "libopenblas0-pthread"
 MEMORY = "--memory"
 # What listening costs instead: openWakeWord and ONNX Runtime.
 STREAMING = "--streaming"
+# What listening costs as classes, microphones and hours become more.
+STREAMING_GROWTH = "--streaming-growth"
 OPENWAKEWORD = "openwakeword==0.4.0"
 AVALANCHE = "avalanche-lib==0.6.0"
 
@@ -129,19 +132,21 @@ def avalanche_environment():
 
 def main():
     WORK.mkdir(parents=True, exist_ok=True)
-    if {"-h", "--help"} & set(sys.argv) and STREAMING not in sys.argv:
+    growing = STREAMING_GROWTH in sys.argv
+    streaming = growing or STREAMING in sys.argv
+    if {"-h", "--help"} & set(sys.argv) and not streaming:
         python = WORK / "venv" / "bin" / "python"
         if not python.exists():
             python = peers_environment()
         os.execv(python, [str(python), str(HERE / "compare.py"), "--help"])
-    streaming = STREAMING in sys.argv
     python = streaming_environment() if streaming else peers_environment()
     alone = streaming or MEMORY in sys.argv
     avalanche, reason = (None, None) if alone else avalanche_environment()
     if reason:
         say(f"avalanche {'' if avalanche else 'is left out: '}{reason}")
     say("building afield")
-    targets = ["--bin", "afield", "--example", "hop_costs" if streaming else "stream_costs"]
+    example = "listening_growth" if growing else "hop_costs" if streaming else "stream_costs"
+    targets = ["--bin", "afield", "--example", example]
     call("cargo", "build", "--release", *targets, cwd=ROOT)
     # One thread for everyone: whatever a library is built on.
     for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "NUMEXPR", "VECLIB_MAXIMUM", "RAYON"):
@@ -149,8 +154,9 @@ def main():
     os.environ["PEERS_WORK"] = str(WORK)
     os.environ["PEERS_AVALANCHE"] = str(avalanche or "")
     os.environ["PEERS_AVALANCHE_NOTE"] = reason or ""
-    arguments = [argument for argument in sys.argv[1:] if argument not in (MEMORY, STREAMING)]
+    arguments = [argument for argument in sys.argv[1:] if argument not in (MEMORY, STREAMING, STREAMING_GROWTH)]
     script = "compare.py" if not alone else "streaming.py" if streaming else "memory_curves.py"
+    script = "streaming_growth.py" if growing else script
     command = [str(python), str(HERE / script), *arguments]
     os.execv(command[0], command)
 

@@ -23,6 +23,7 @@ import soundfile
 import soxr
 from onnx import helper
 
+import gate
 import machine
 import plots
 from words import header, line
@@ -205,7 +206,11 @@ def first_decisions(signal, times):
     return took
 
 
-def measure(rounds, seconds):
+def shipped(name):
+    return f"Afield, file to decision, `dist`, {name}"
+
+
+def measure(rounds, seconds, dist):
     signal = WORK / "signal.wav"
     make_signal(signal)
     get_models()
@@ -224,6 +229,8 @@ def measure(rounds, seconds):
         ("Afield, file to `yamnet` embeddings", lambda: run([AFIELD, "embed", signal, "--backbone", "yamnet", "-o", WORK / "e.npy"]), True),
         ("Afield, file to `yamnet-256` embeddings", lambda: run([AFIELD, "embed", signal, "--backbone", "yamnet-256", "-o", WORK / "e.npy"]), True),
     ]
+    listen = ["listen", "--source", f"wav:{signal}", "--learner", LEARNER]
+    jobs += [(shipped(name), lambda binary=binary: run([binary, *listen]), True) for name, binary in dist.items()]
     whole = {name: [] for name, _, _ in jobs}
     graphs = backbone_rows(seconds)
     inner = {(name, title): [] for name, title, *_ in graphs}
@@ -251,7 +258,7 @@ def measure(rounds, seconds):
     return whole, graphs, inner, mel, differences, starts, [name for name, _, ours in jobs if ours]
 
 
-def report(path, told, rounds):
+def report(path, told, rounds, dist, gated):
     whole, graphs, inner, mel, differences, starts, ours = told
     base = "Afield, file to decision"
     out = ["# Streaming", "", f"Made by `python3 benches/peers/run.py --streaming`, {rounds} rounds: everyone once a round, in",
@@ -300,9 +307,21 @@ def report(path, told, rounds):
     out += header("", "µs", "ratio")
     out += [line("ONNX graph, ONNX Runtime", spread(graph, 1), spread([g / n for g, n in zip(graph, native)], 1)),
             line("Afield", spread(native, 1), "1")]
-    out += ["", "## Start", "", f"From the start of the process to the first decision on standard output, with the files in the cache: {start:.0f} ms "
-            f"({min(starts):.0f}–{max(starts):.0f}, {len(starts)} starts).", "", "## Goals", ""]
-    goals = [("file to decision: at most 1/8 of openWakeWord's CPU", f"1/{ratio:.1f}", ratio >= 8),
+    out += ["", *gated, "## Start", "", f"From the start of the process to the first decision on standard output, with the files in the cache: {start:.0f} ms "
+            f"({min(starts):.0f}–{max(starts):.0f}, {len(starts)} starts)."]
+    sizes = []
+    if dist:
+        out += ["", "## What is shipped", "", "The binaries of profile `dist`, stripped, and what they hold from the file of ten minutes to decisions.", ""]
+        out += header("features", "MB", "peak RSS, MiB", "CPU s an hour")
+        for name, binary in dist.items():
+            runs = whole[shipped(name)]
+            size, held = binary.stat().st_size / 1e6, statistics.median(p for _, p in runs) / 2**20
+            out.append(line(name, f"{size:.1f}", f"{held:.1f}", spread([cpu for cpu, _ in runs], 1)))
+            most = 24 if name == "all" else 14
+            sizes.append((f"`dist` binary, {name} features: at most {most} MB", f"{size:.1f} MB", size <= most))
+            sizes.append((f"`dist` binary, {name} features: peak RSS at most 30 MiB", f"{held:.1f} MiB", held <= 30))
+    out += ["", "## Goals", ""]
+    goals = [*sizes, ("file to decision: at most 1/8 of openWakeWord's CPU", f"1/{ratio:.1f}", ratio >= 8),
              ("file to decision: aim at 1/12", f"1/{ratio:.1f}", ratio >= 12),
              ("file to decision: peak RSS at most 30 MiB", f"{peak:.0f} MiB", peak <= 30),
              ("front end: at least 10 times cheaper than the ONNX graph", f"{mel_ratio:.1f} times", mel_ratio >= 10),
@@ -329,9 +348,16 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each graph a round (default 3)")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmarks", help="folder of the report")
+    parser.add_argument("--dist", type=Path, help="the binary of profile `dist` with all features, to be measured, too")
+    parser.add_argument("--lean", type=Path, help="the same without default features")
     arguments = parser.parse_args()
+    dist = {name: path.resolve() for name, path in (("all", arguments.dist), ("lean", arguments.lean)) if path}
     WORK.mkdir(parents=True, exist_ok=True)
-    report(arguments.to, measure(arguments.rounds, arguments.seconds), arguments.rounds)
+    told = measure(arguments.rounds, arguments.seconds, dist)
+    say("the gate")
+    parts = (AFIELD, run, call, shared(), WORK)
+    gated = gate.section(gate.measure(*parts, 3), gate.endless(*parts[:2], *parts[3:]))
+    report(arguments.to, told, arguments.rounds, dist, gated)
 
 
 if __name__ == "__main__":

@@ -274,6 +274,26 @@ impl Stream {
         }
     }
 
+    /// Frames beyond an embedding's window that have to be pushed before it is
+    /// given: 0 but where tract streams a window of no whole number of hops.
+    /// [`finish`](Self::finish) gives it without.
+    pub fn lag_frames(&self) -> usize {
+        match &self.state {
+            State::Native(_) | State::Windowed(_) => 0,
+            State::Streaming(stream) => stream.lag_frames(),
+        }
+    }
+
+    /// The embeddings in a row that cost as much as starting afresh does: who
+    /// leaves out more of them had better [`finish`](Self::finish).
+    pub fn restart_rows(&self) -> usize {
+        match &self.state {
+            State::Native(stream) => stream.restart_rows(&self.layout),
+            State::Windowed(_) => 0,
+            State::Streaming(stream) => stream.restart_rows(),
+        }
+    }
+
     /// Ends the signal: appends the embeddings whose frames are all there but
     /// that were still waiting for a full step, and starts afresh.
     ///

@@ -119,6 +119,15 @@ impl Stream {
             .drain(..(taken * layout.bands).min(self.pending.len()));
     }
 
+    /// Hops whose computation costs as much as that of the first embedding does
+    /// beyond its own hop.
+    pub(super) fn restart_rows(&self, layout: &Layout) -> usize {
+        match self.motion {
+            Motion::Windows => 0,
+            Motion::Hops { receptive } => (receptive - 1) / layout.hop_frames,
+        }
+    }
+
     pub(super) fn reset(&mut self, layout: &Layout) {
         self.state.clear();
         self.pending.clear();

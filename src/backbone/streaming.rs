@@ -157,6 +157,17 @@ impl Stream {
         Ok(())
     }
 
+    /// Frames between the end of an embedding's window and the end of the step
+    /// that gives it.
+    pub(super) fn lag_frames(&self) -> usize {
+        ((self.warm_up + 1) * self.layout.hop_frames).saturating_sub(self.layout.window_frames)
+    }
+
+    /// Steps that a fresh state takes before it gives an embedding.
+    pub(super) fn restart_rows(&self) -> usize {
+        self.warm_up
+    }
+
     /// Embeddings whose frames have all been seen.
     fn rows_due(&self) -> usize {
         match self.frames_seen.checked_sub(self.layout.window_frames) {

@@ -41,11 +41,18 @@ impl Input {
         };
         let mut tried = Vec::new();
         if choose || fixed.is_none() {
+            // What suits the backbone first: others have to be clearly better.
+            tried.push(self.contract(dataset, None)?);
             for transform in Transform::ALL {
                 match self.contract(dataset, Some(transform)) {
                     // Clips that are all alike can go through any other.
                     Err(EvaluateError::Learner(LearnError::Calibration { .. })) => {}
-                    contract => tried.push(contract?),
+                    contract => {
+                        let contract = contract?;
+                        if !tried.contains(&contract) {
+                            tried.push(contract);
+                        }
+                    }
                 }
             }
         }

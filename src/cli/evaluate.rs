@@ -74,8 +74,8 @@ pub struct EvaluateArgs {
     imbalance: Imbalance,
 
     /// Heads to teach, listed below, comma-separated, with their options, such as
-    /// ncm,linear:adam; or best, the exact head (or linear) and the transform
-    /// with the highest cross-validated accuracy on the training side
+    /// ncm,linear:adam; or best, ridge or the exact head and transform that
+    /// cross-validation on the training side puts clearly ahead of it
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',',
         default_values_t = HeadKind::ALL.map(HeadChoice::from)
@@ -110,8 +110,8 @@ pub struct EvaluateArgs {
 
     /// What embeddings go through: none, l2, signed-sqrt or standardise (by the
     /// means and deviations of the training side); or auto, for each head the
-    /// one with its highest cross-validated accuracy on the training side (for
-    /// the joint fit, with its lowest log loss)
+    /// default or what cross-validation on the training side puts clearly ahead
+    /// of it (for the joint fit, the one with the lowest log loss)
     /// [default: the backbone's; none for --embeddings]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<TransformChoice>,

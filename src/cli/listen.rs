@@ -8,7 +8,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::control::{Durability, Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Listener, Window};
+use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label};
 use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
 use anyhow::{Context, Result, bail};
@@ -24,6 +24,13 @@ use super::model::Places;
 /// Each line has the time in seconds at which the stretch of sound ended, the
 /// label (null when nothing is probable enough) and the confidence. What
 /// another `afield teach` stores meanwhile counts from the next decision on.
+///
+/// With --gate the backbone sleeps while nothing but the background is heard.
+/// One line with "quiet": true then says so, and no other comes until there is
+/// sound; decisions with sound in their window are the same as without. The
+/// background is the quietest moment of the last five minutes, so a sound that
+/// goes on for longer without a pause counts as background. It is known ten
+/// seconds after the start, or a gap; until then all is decided.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
@@ -60,6 +67,18 @@ pub struct ListenArgs {
     /// is printed), or batched:SECONDS (together with all of that time)
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
+
+    /// Decide only where something is louder than the background, by this many
+    /// decibels; without a number by 2
+    #[arg(
+        long,
+        value_name = "DB",
+        num_args = 0..=1,
+        default_missing_value = "2",
+        value_parser = decibels,
+        conflicts_with = "learn"
+    )]
+    gate: Option<f32>,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -115,6 +134,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         backbone,
         window,
         threshold,
+        gate: args.gate,
         live: false,
     };
     if let SourceName::Stdin = args.source {
@@ -139,6 +159,7 @@ struct Ear {
     backbone: Backbone,
     window: Window,
     threshold: Threshold,
+    gate: Option<f32>,
     live: bool,
 }
 
@@ -149,6 +170,9 @@ impl Ear {
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
         if self.live {
             listener = listener.prompt();
+        }
+        if let Some(margin_db) = self.gate {
+            listener = listener.gated(Gate::new(&self.card, margin_db));
         }
         let mut chunk = Chunk::default();
         let mut events = Vec::new();
@@ -169,6 +193,9 @@ struct DecisionLine<'a> {
     start: f64,
     label: Option<&'a Label>,
     confidence: f32,
+    /// True on the line that begins a quiet stretch, else not there.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    quiet: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
 }
@@ -178,13 +205,16 @@ fn print(events: &[Event], path: Option<&str>) -> Result<()> {
     for event in events {
         let (label, confidence) = match &event.decision {
             Decision::Known { label, confidence } => (Some(label), *confidence),
-            Decision::Abstain => (None, event.scores.best().map_or(0.0, |(_, p)| p)),
+            Decision::Abstain | Decision::Quiet => {
+                (None, event.scores.best().map_or(0.0, |(_, p)| p))
+            }
         };
         let line = DecisionLine {
             time: event.end.as_secs_f64(),
             start: event.start.as_secs_f64(),
             label,
             confidence,
+            quiet: (event.decision == Decision::Quiet).then_some(true),
             path,
         };
         serde_json::to_writer(&mut out, &line)?;
@@ -256,6 +286,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(seconds),
         _ => Err("expected seconds above 0, up to 3600".to_owned()),
+    }
+}
+
+fn decibels(text: &str) -> Result<f32, String> {
+    match text.parse::<f32>() {
+        Ok(db) if db > 0.0 && db <= 60.0 => Ok(db),
+        _ => Err("expected decibels above 0, up to 60".to_owned()),
     }
 }
 

@@ -33,6 +33,31 @@ pub(super) struct CrossValidation<'a> {
     folds: usize,
 }
 
+/// What cross-validation says of a candidate.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    /// Share of all clips asked for that were named right.
+    pub accuracy: f64,
+    /// The same of each fold.
+    pub folds: Vec<f64>,
+}
+
+impl Judged {
+    /// Whether it is ahead of `other`, judged by the same folds, by more than two
+    /// standard errors of the difference from fold to fold, as the head `auto`
+    /// demands. A lone fold tells nothing.
+    pub fn clearly_beats(&self, other: &Self) -> bool {
+        let apart = self.folds.iter().zip(&other.folds).map(|(a, b)| a - b);
+        let n = self.folds.len().min(other.folds.len()) as f64;
+        if n < 2.0 {
+            return false;
+        }
+        let mean = apart.clone().sum::<f64>() / n;
+        let variance = apart.map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0);
+        mean > 2.0 * (variance / n).sqrt()
+    }
+}
+
 impl<'a> CrossValidation<'a> {
     pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Plan, seed: u64) -> Self {
         let taught = stream.clips();
@@ -62,7 +87,7 @@ impl<'a> CrossValidation<'a> {
         head: HeadKind,
         encoded: &Encoded,
         fits: &mut Fits,
-    ) -> Result<f64, EvaluateError> {
+    ) -> Result<Judged, EvaluateError> {
         let mut lessons = self.lessons();
         if head.is_exact() {
             // No order and no seed can change an exact head, so that runs which
@@ -81,16 +106,22 @@ impl<'a> CrossValidation<'a> {
             ingredients.example(&encoded.examples[clip], label);
         }
         let fingerprint = ingredients.fingerprint();
-        if let Some(&known) = fits.accuracies.get(&fingerprint) {
-            return Ok(known);
+        if let Some(known) = fits.accuracies.get(&fingerprint) {
+            return Ok(known.clone());
         }
+        let mut judged = Judged::default();
         let mut right = 0;
         for fold in 0..self.folds {
-            right += self.right(head, encoded, &lessons, fold)?;
+            let in_fold = self.right(head, encoded, &lessons, fold)?;
+            let asked = (self.asked.iter()).filter(|(clip, _)| self.fold_of[*clip] == fold);
+            judged
+                .folds
+                .push(in_fold as f64 / asked.count().max(1) as f64);
+            right += in_fold;
         }
-        let accuracy = right as f64 / self.asked.len().max(1) as f64;
-        fits.accuracies.insert(fingerprint, accuracy);
-        Ok(accuracy)
+        judged.accuracy = right as f64 / self.asked.len().max(1) as f64;
+        fits.accuracies.insert(fingerprint, judged.clone());
+        Ok(judged)
     }
 
     /// The encoding as it would be had nobody heard the fold; `None` where that is

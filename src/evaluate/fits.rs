@@ -9,13 +9,14 @@ use sha2::{Digest, Sha256};
 
 use crate::learner::{Contract, Example};
 
+use super::cross_validation::Judged;
 use super::report::UpperBoundFit;
 
 /// Joint fits and cross-validated accuracies of the runs so far.
 #[derive(Debug, Default)]
 pub struct Fits {
     pub(super) upper_bounds: HashMap<Fingerprint, UpperBoundFit>,
-    pub(super) accuracies: HashMap<Fingerprint, f64>,
+    pub(super) accuracies: HashMap<Fingerprint, Judged>,
 }
 
 impl Fits {

@@ -116,6 +116,12 @@ impl<M: Method> ClosedForm<M> {
         })
     }
 
+    /// What it does with a statistic.
+    #[cfg(test)]
+    pub(super) fn method(&self) -> &M {
+        &self.method
+    }
+
     /// Its method, and the exact solve.
     #[cfg(test)]
     pub(super) fn parts(&self) -> (&M, &M::Solved) {

@@ -84,7 +84,7 @@ const LANES: usize = 16;
 
 /// A dot product in fixed lanes: the compiler vectorises it, and the order of
 /// summation is the same on every run.
-fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
+pub(super) fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (w, w_tail) = w.as_chunks::<LANES>();
     let (x, x_tail) = x.as_chunks::<LANES>();

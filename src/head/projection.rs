@@ -77,6 +77,17 @@ impl Projection {
         self.inputs
     }
 
+    /// What one unit of each input is worth in units of a feature, had the
+    /// transform the length of its inputs: random features then have the scale of
+    /// the inputs that they mix.
+    pub(super) fn worths(&self) -> impl Iterator<Item = f64> {
+        let length = (self.inputs as f64).sqrt();
+        let unit = length / (self.shift as f64).exp2();
+        self.aligned
+            .iter()
+            .map(move |&shift| f64::from(shift).exp2() * unit)
+    }
+
     /// Overwrites `out` with the features of `x`, `x.len() == inputs`.
     pub(super) fn apply_into(&self, x: &[i16], scratch: &mut Vec<i64>, out: &mut Vec<i16>) {
         scratch.clear();

@@ -1,5 +1,7 @@
 //! The one exact statistic that closed-form heads are derived from.
 
+use pulp::{Arch, Simd, WithSimd};
+
 use super::HeadError;
 
 /// Counts, sums and second moments of everything learned, in integers.
@@ -292,23 +294,38 @@ impl Statistic {
                     *square += i64::from(SIGN * i32::from(x) * i32::from(x));
                 }
             }
-            Moments::Full => add_outer::<SIGN>(&mut self.second, x),
+            Moments::Full => Arch::new().dispatch(AddOuter::<SIGN> {
+                packed: &mut self.second,
+                x,
+            }),
         }
     }
 }
 
-/// `G += SIGN x x^T` on the lower triangle, packed by columns.
-fn add_outer<const SIGN: i32>(mut packed: &mut [i64], mut x: &[i16]) {
-    while let Some((&first, below)) = x.split_first() {
-        let (column, rest) = packed.split_at_mut(x.len());
-        // Embeddings after a ReLU are sparse; a zero leaves its column alone.
-        if first != 0 {
-            let factor = SIGN * i32::from(first);
-            for (g, &x) in column.iter_mut().zip(x) {
-                *g += i64::from(factor * i32::from(x));
+/// `G += SIGN x x^T` on the lower triangle, packed by columns: compiled for each
+/// level of vector instructions, of which the program picks one when it runs.
+struct AddOuter<'a, const SIGN: i32> {
+    packed: &'a mut [i64],
+    x: &'a [i16],
+}
+
+impl<const SIGN: i32> WithSimd for AddOuter<'_, SIGN> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(self, _: S) {
+        let Self { mut packed, mut x } = self;
+        while let Some((&first, below)) = x.split_first() {
+            let (column, rest) = packed.split_at_mut(x.len());
+            // Embeddings after a ReLU are sparse; a zero leaves its column alone.
+            if first != 0 {
+                let factor = SIGN * i32::from(first);
+                for (g, &x) in column.iter_mut().zip(x) {
+                    *g += i64::from(factor * i32::from(x));
+                }
             }
+            (packed, x) = (rest, below);
         }
-        (packed, x) = (rest, below);
     }
 }
 

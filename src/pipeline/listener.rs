@@ -1,6 +1,8 @@
 //! From samples to decisions, live.
 
-use super::{EmbeddingStream, PipelineError};
+use super::frame_stream::FrameStream;
+use super::lookback::Lookback;
+use super::{EmbeddingStream, Gate, PipelineError};
 use crate::decision::Threshold;
 use crate::learner::{Example, Learner};
 use crate::model::Card;
@@ -43,7 +45,8 @@ pub struct Event {
     pub end: Micros,
     /// What was decided.
     pub decision: Decision,
-    /// Probabilities behind it, in the learner's class order.
+    /// Probabilities behind it, in the learner's class order; none when it was
+    /// quiet.
     pub scores: Scores,
 }
 
@@ -51,23 +54,32 @@ pub struct Event {
 ///
 /// The learner is handed to every step, so that it can be taught in between:
 /// the next decision already knows.
+///
+/// With a [`Gate`] a decision is made only where the gate was open somewhere in
+/// the stretch that it looks back on; it is then what it would be without the
+/// gate, to the bit, because all embeddings of the stretch are computed for it.
+/// The first of several decisions that fall away is an event
+/// [`Decision::Quiet`]; the others are nothing.
 pub struct Listener {
-    stream: EmbeddingStream,
+    signal: FrameStream,
+    lookback: Lookback,
+    gate: Option<Gate>,
     rate: SampleRate,
     backbone_rate: SampleRate,
     hop_samples: u64,
     receptive_field_samples: u64,
-    size: usize,
+    bands: usize,
     window: Window,
     threshold: Threshold,
-    /// The latest `window.rows` embeddings at most, oldest first.
-    recent: Vec<f32>,
     rows_until_decision: usize,
     rows_seen: u64,
+    /// The latest frame at which the gate was open.
+    last_sound: Option<u64>,
+    asleep: bool,
     /// Stream time of the first sample since the last gap.
     origin: Micros,
     samples_since_origin: u64,
-    fresh: Vec<f32>,
+    frames: Vec<f32>,
     prompt: bool,
     /// Scratch, and what read events leave behind: decisions allocate nothing.
     pooled: Vec<f32>,
@@ -84,29 +96,40 @@ impl Listener {
         window: Window,
         threshold: Threshold,
     ) -> Self {
+        let (signal, backbone) = stream.into_parts();
         Self {
-            stream,
+            signal,
+            lookback: Lookback::new(card, backbone),
+            gate: None,
             rate,
             backbone_rate: card.sample_rate,
             hop_samples: card.hop_samples() as u64,
             receptive_field_samples: card.receptive_field_samples() as u64,
-            size: card.embedding.size,
+            bands: card.bands(),
             window: Window {
                 rows: window.rows.max(1),
                 every_rows: window.every_rows.max(1),
             },
             threshold,
-            recent: Vec::new(),
             rows_until_decision: window.rows.max(1),
             rows_seen: 0,
+            last_sound: None,
+            asleep: false,
             origin: Micros(0),
             samples_since_origin: 0,
-            fresh: Vec::new(),
+            frames: Vec::new(),
             prompt: false,
             pooled: Vec::new(),
             example: Example::default(),
             spare: Vec::new(),
         }
+    }
+
+    /// The same listener, which sleeps while `gate` hears nothing.
+    #[must_use]
+    pub fn gated(mut self, gate: Gate) -> Self {
+        self.gate = Some(gate);
+        self
     }
 
     /// Takes back an event that has been read, for its memory.
@@ -146,12 +169,9 @@ impl Listener {
             self.origin = chunk.start;
         }
         self.samples_since_origin += chunk.samples.len() as u64;
-        self.fresh.clear();
-        let mut fresh = std::mem::take(&mut self.fresh);
-        self.stream.push(&chunk.samples, &mut fresh)?;
-        self.decide(&fresh, learner, events)?;
-        self.fresh = fresh;
-        Ok(())
+        self.frames.clear();
+        self.signal.push(&chunk.samples, &mut self.frames);
+        self.hear(learner, events)
     }
 
     /// Ends the signal: a stretch too short for a whole window is decided on
@@ -164,65 +184,108 @@ impl Listener {
         learner: &mut Learner,
         events: &mut Vec<Event>,
     ) -> Result<(), PipelineError> {
-        let mut fresh = std::mem::take(&mut self.fresh);
-        fresh.clear();
-        self.stream.finish(&mut fresh)?;
-        self.decide(&fresh, learner, events)?;
-        self.fresh = fresh;
+        self.frames.clear();
+        self.signal.finish(&mut self.frames);
+        self.hear(learner, events)?;
+        while self.rows_seen < self.lookback.rows_at_end() {
+            self.row(learner, events)?;
+        }
         let undecided = self.rows_seen > 0 && (self.rows_seen as usize) < self.window.rows;
         if undecided {
-            events.push(self.event(learner)?);
+            self.decide(learner, events)?;
         }
-        self.recent.clear();
+        self.lookback.restart()?;
+        if let Some(gate) = &mut self.gate {
+            gate.reset();
+        }
         self.rows_until_decision = self.window.rows;
         self.rows_seen = 0;
+        self.last_sound = None;
+        self.asleep = false;
         self.origin = self.heard_until();
         self.samples_since_origin = 0;
         Ok(())
     }
 
-    fn decide(
+    /// Takes the fresh frames one by one, so that what the gate says of a row
+    /// does not depend on how the signal was cut into chunks.
+    fn hear(
         &mut self,
-        fresh: &[f32],
         learner: &mut Learner,
         events: &mut Vec<Event>,
     ) -> Result<(), PipelineError> {
-        for row in fresh.chunks_exact(self.size) {
-            if self.recent.len() == self.window.rows * self.size {
-                self.recent.copy_within(self.size.., 0);
-                self.recent.truncate((self.window.rows - 1) * self.size);
+        let frames = std::mem::take(&mut self.frames);
+        for frame in frames.chunks_exact(self.bands) {
+            if let Some(gate) = &mut self.gate
+                && gate.push(frame)
+            {
+                self.last_sound = Some(self.lookback.frames_seen());
             }
-            self.recent.extend_from_slice(row);
-            self.rows_seen += 1;
-            self.rows_until_decision -= 1;
-            if self.rows_until_decision == 0 {
-                self.rows_until_decision = self.window.every_rows;
-                events.push(self.event(learner)?);
+            self.lookback.push(frame);
+            while self.rows_seen < self.lookback.rows_seen() {
+                self.row(learner, events)?;
             }
+        }
+        self.frames = frames;
+        let next = self.rows_seen + self.rows_until_decision as u64;
+        (self.lookback).forget_before(next.saturating_sub(self.window.rows as u64));
+        Ok(())
+    }
+
+    fn row(&mut self, learner: &mut Learner, events: &mut Vec<Event>) -> Result<(), PipelineError> {
+        self.rows_seen += 1;
+        self.rows_until_decision -= 1;
+        if self.rows_until_decision == 0 {
+            self.rows_until_decision = self.window.every_rows;
+            self.decide(learner, events)?;
         }
         Ok(())
     }
 
-    fn event(&mut self, learner: &mut Learner) -> Result<Event, PipelineError> {
-        let rows = (self.recent.len() / self.size) as u64;
-        let first = (self.rows_seen - rows) * self.hop_samples;
-        let last = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
-        learner.encode_into(&self.recent, &mut self.pooled, &mut self.example)?;
-        let mut scores = self.spare.pop().unwrap_or_default();
-        if self.prompt {
-            learner.predict_now_into(&self.example, &mut scores)?;
-        } else {
-            learner.predict_into(&self.example, &mut scores)?;
+    /// Decides on the rows that the window spans now, if there is anything to
+    /// decide on.
+    fn decide(
+        &mut self,
+        learner: &mut Learner,
+        events: &mut Vec<Event>,
+    ) -> Result<(), PipelineError> {
+        let first = self.rows_seen.saturating_sub(self.window.rows as u64);
+        let begin = self.lookback.first_frame(first);
+        let awake = self.gate.is_none() || self.last_sound.is_some_and(|frame| frame >= begin);
+        if !awake && self.asleep {
+            return Ok(());
         }
+        self.asleep = !awake;
+        let mut scores = self.spare.pop().unwrap_or_default();
+        let decision = if awake {
+            let rows = self.lookback.look(first, self.rows_seen)?;
+            learner.encode_into(rows, &mut self.pooled, &mut self.example)?;
+            if self.prompt {
+                learner.predict_now_into(&self.example, &mut scores)?;
+            } else {
+                learner.predict_into(&self.example, &mut scores)?;
+            }
+            self.threshold.decide(&scores, learner.classes())
+        } else {
+            scores.0.clear();
+            Decision::Quiet
+        };
+        events.push(self.event(first, decision, scores));
+        Ok(())
+    }
+
+    /// The event of the rows from `first` on.
+    fn event(&self, first: u64, decision: Decision, scores: Scores) -> Event {
+        let end = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
         let at =
             |samples| Micros(self.origin.0 + Micros::from_samples(samples, self.backbone_rate).0);
-        Ok(Event {
-            start: at(first),
+        Event {
+            start: at(first * self.hop_samples),
             // A padded stretch ends with its last real sample.
-            end: at(last).min(self.heard_until()),
-            decision: self.threshold.decide(&scores, learner.classes()),
+            end: at(end).min(self.heard_until()),
+            decision,
             scores,
-        })
+        }
     }
 
     /// Stream time at which the latest chunk ends.

@@ -2,14 +2,21 @@
 //! decision joined.
 //!
 //! [`EmbeddingStream`] is the first half, from samples at any rate to
-//! embeddings; [`Listener`] adds the second, from embeddings to decisions.
+//! embeddings; [`Listener`] has both, from samples to decisions. It computes the
+//! embeddings that a decision looks at and no others; a [`Gate`] before it says
+//! when there is nothing to decide on.
 //! Nothing here opens a file, asks a clock or starts a thread, so that the same
 //! samples always give the same events.
 
+mod background;
 mod embedding_stream;
+mod frame_stream;
+mod gate;
 mod listener;
+mod lookback;
 
 pub use embedding_stream::EmbeddingStream;
+pub use gate::Gate;
 pub use listener::{Event, Listener, Window};
 
 use crate::backbone::BackboneError;

@@ -1,0 +1,98 @@
+//! What a place sounds like when nothing happens.
+//!
+//! The background is the quietest block of frames within the last minutes
+//! (minimum statistics: R. Martin, Noise power spectral density estimation based
+//! on optimal smoothing and minimum statistics, IEEE Trans. Speech Audio Process.
+//! 9(5), 2001; here of whole blocks, so that all bands are of one moment). It
+//! falls at once, and rises only when nothing was as quiet for all that time. It
+//! knows levels, not sounds: what goes on without a pause for longer than it
+//! remembers is background.
+
+/// Seconds of one block.
+const BLOCK_SECONDS: f64 = 0.64;
+/// Blocks that share a memory: the quietest stays.
+const EPOCH_BLOCKS: usize = 16;
+/// Epochs remembered: five minutes.
+const EPOCHS: usize = 30;
+
+/// The quietest recent block, band by band.
+#[derive(Debug, Clone)]
+pub(super) struct Background {
+    block_frames: usize,
+    frames: usize,
+    blocks: usize,
+    epochs: usize,
+    /// The block under way, summed.
+    sums: Vec<f32>,
+    /// The quietest block of each epoch, the one under way included; its level.
+    quietest: Vec<f32>,
+    levels: [f32; EPOCHS],
+    /// The quietest of all.
+    bands: Vec<f32>,
+}
+
+impl Background {
+    /// Nothing known yet, for frames of `bands` values every `frame_seconds`.
+    pub(super) fn new(bands: usize, frame_seconds: f64) -> Self {
+        Self {
+            block_frames: (BLOCK_SECONDS / frame_seconds).ceil().clamp(1.0, 1e6) as usize,
+            frames: 0,
+            blocks: 0,
+            epochs: 0,
+            sums: vec![0.0; bands],
+            quietest: vec![0.0; bands * EPOCHS],
+            levels: [f32::INFINITY; EPOCHS],
+            bands: vec![0.0; bands],
+        }
+    }
+
+    /// Forgets all.
+    pub(super) fn clear(&mut self) {
+        (self.frames, self.blocks, self.epochs) = (0, 0, 0);
+        self.sums.fill(0.0);
+        self.levels.fill(f32::INFINITY);
+    }
+
+    /// Takes in a frame.
+    pub(super) fn push(&mut self, frame: &[f32]) {
+        for (sum, value) in self.sums.iter_mut().zip(frame) {
+            *sum += value;
+        }
+        self.frames += 1;
+        if self.frames == self.block_frames {
+            self.end_block();
+        }
+    }
+
+    /// The background, or `None` in the first seconds: what
+    /// has been heard by then may be anything.
+    pub(super) fn bands(&self) -> Option<&[f32]> {
+        (self.epochs > 0).then_some(&self.bands)
+    }
+
+    fn end_block(&mut self) {
+        let scale = 1.0 / self.frames as f32;
+        self.sums.iter_mut().for_each(|sum| *sum *= scale);
+        let level: f32 = self.sums.iter().sum();
+        let epoch = self.epochs % EPOCHS;
+        if let Some(least) = self.levels.get_mut(epoch)
+            && (self.blocks == 0 || level < *least)
+        {
+            *least = level;
+            let start = epoch * self.sums.len();
+            self.quietest[start..start + self.sums.len()].copy_from_slice(&self.sums);
+        }
+        self.sums.fill(0.0);
+        self.frames = 0;
+        self.blocks += 1;
+        if self.blocks == EPOCH_BLOCKS {
+            self.blocks = 0;
+            self.epochs += 1;
+        }
+        let levels = self.levels.iter().enumerate();
+        if let Some((best, _)) = levels.min_by(|(_, a), (_, b)| a.total_cmp(b)) {
+            let of = best * self.bands.len()..(best + 1) * self.bands.len();
+            self.bands.copy_from_slice(&self.quietest[of]);
+        }
+    }
+}
