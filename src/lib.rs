@@ -18,6 +18,8 @@
 //! | [`pipeline`] | samples become events: front end, backbone, learner and decision joined |
 //! | [`evaluate`] | streams, metrics, the joint upper bound, reports |
 //! | [`store`] | what was taught, on disk |
+//! | [`bundle`] | a learner in one signed file, to go from one machine to another |
+//! | [`export`] | a learner as one ONNX graph, for programs that have no Afield |
 //! | [`control`] | a learner at work: what it hears, what it is taught, what it keeps |
 //!
 //! In fifteen lines, on embeddings that could come from anywhere:
@@ -69,5 +71,9 @@ pub mod pipeline;
 pub mod evaluate;
 
 pub mod store;
+
+pub mod bundle;
+
+pub mod export;
 
 pub mod control;

@@ -39,17 +39,10 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn read(path: &Path, card: &Card) -> Result<Self, BackboneError> {
-        let bytes = read_bounded(path)?;
-        let mut proto = tract_onnx::onnx()
-            .proto_model_for_read(&mut bytes.as_slice())
-            .map_err(|e| not_onnx(path, format!("{e:#}")))?;
-        let Some(graph) = proto.graph.as_mut() else {
-            return Err(not_onnx(path, "it holds no graph"));
-        };
-        check(path, graph)?;
-        dequantise::fold(graph);
-        check_input(path, graph, &card.input.shape)?;
-        keep_output(path, graph, card.output.name.as_deref())?;
+        let mut proto = checked(path, card)?;
+        if let Some(graph) = proto.graph.as_mut() {
+            dequantise::fold(graph);
+        }
         Ok(Self {
             path: path.to_owned(),
             proto,
@@ -119,6 +112,21 @@ impl Graph {
             reason: format!("{reason:#}"),
         }
     }
+}
+
+/// The file as it is, but for outputs that the card does not ask for.
+pub(super) fn checked(path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
+    let bytes = read_bounded(path)?;
+    let mut proto = tract_onnx::onnx()
+        .proto_model_for_read(&mut bytes.as_slice())
+        .map_err(|e| not_onnx(path, format!("{e:#}")))?;
+    let Some(graph) = proto.graph.as_mut() else {
+        return Err(not_onnx(path, "it holds no graph"));
+    };
+    check(path, graph)?;
+    check_input(path, graph, &card.input.shape)?;
+    keep_output(path, graph, card.output.name.as_deref())?;
+    Ok(proto)
 }
 
 /// tract's reading of a model whose shapes are given by us, not by the file.

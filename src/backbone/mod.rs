@@ -36,6 +36,7 @@ use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
+use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::{Tensor, TractResult};
 
 use crate::model::Card;
@@ -167,6 +168,12 @@ impl Backbone {
             },
         })
     }
+}
+
+/// The ONNX file at `path` for those who write it down elsewhere: bounded, and with the
+/// card's input and output alone.
+pub(crate) fn checked_onnx(path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
+    graph::checked(path, card)
 }
 
 /// Why Afield's own kernels do not run a graph.

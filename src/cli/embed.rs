@@ -1,10 +1,8 @@
 //! `afield embed`: clips in, embeddings out as one NumPy array, or, with their
 //! labels and groups, as the archive that `afield evaluate --embeddings` reads.
 
-use std::fmt::Display;
-use std::fs;
 use std::io::{self, BufWriter, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use afield::backbone::Mode;
 use afield::control::{backbone_contract, hear};
@@ -12,18 +10,18 @@ use afield::evaluate::{ClipList, write_npz};
 use afield::learner::Pool;
 use afield::model::{self, Card};
 use afield::source::{AudioFile, labelled_clips};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
 use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 use super::dataset::list_folder;
 use super::embedding::{embed_list, progress};
 use super::learner::load_backbone;
 use super::model::Places;
+use super::output::{temporary, unwritable};
 
 /// Write the embeddings of clips as a NumPy array
 ///
@@ -107,7 +105,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // Made now, so that a folder that is not there costs no embedding.
-    let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
+    let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {
         clips.extend(labelled_clips(path)?);
@@ -135,17 +133,17 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let mut writer = BufWriter::new(file.as_file());
     ArrayView2::from_shape(shape, &rows)?
         .write_npy(&mut writer)
-        .map_err(|e| unwritable(&args.output, &e))?;
-    (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
+        .map_err(|e| unwritable("--output", &args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
     drop(writer);
-    (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
+    (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
     Ok(())
 }
 
 /// Embeds folders of classes, pools, and writes an npz archive.
 fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
     let contract = backbone_contract(card, args.pool, None)?;
-    let file = temporary(&args.output).map_err(|e| unwritable(&args.output, &e))?;
+    let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut list = ClipList::default();
     for folder in &args.paths {
         list.clips.extend(list_folder(folder)?.clips);
@@ -155,10 +153,11 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
     }
     let clips = embed_list(&list, card, places)?;
     let mut writer = BufWriter::new(file.as_file());
-    write_npz(&clips, contract.pool, &mut writer).map_err(|e| unwritable(&args.output, &e))?;
-    (writer.flush()).map_err(|e| unwritable(&args.output, &e))?;
+    write_npz(&clips, contract.pool, &mut writer)
+        .map_err(|e| unwritable("--output", &args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
     drop(writer);
-    (file.persist(&args.output)).map_err(|e| unwritable(&args.output, &e.error))?;
+    (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
     let line = serde_json::to_string(&LabelledLine {
         backbone: &card.name,
         clips: clips.len(),
@@ -170,28 +169,4 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())
-}
-
-fn unwritable(output: &Path, reason: &dyn Display) -> anyhow::Error {
-    anyhow!(
-        "--output: cannot write {}: {reason}\nhint: name a file in a folder that exists and is yours",
-        output.display()
-    )
-}
-
-/// A file beside `output` that takes its place when it is whole.
-fn temporary(output: &Path) -> io::Result<NamedTempFile> {
-    let folder = output
-        .parent()
-        .filter(|p| !p.as_os_str().is_empty())
-        .unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    // Readable by whom the umask says, as any other output.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    if output.is_dir() {
-        return Err(io::Error::from(io::ErrorKind::IsADirectory));
-    }
-    fs::metadata(folder)?;
-    builder.tempfile_in(folder)
 }

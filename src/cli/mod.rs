@@ -7,19 +7,28 @@ mod curves;
 mod data;
 mod dataset;
 mod demo;
+mod diff;
+mod durability;
 mod embed;
 mod embedding;
 mod evaluate;
+mod export;
+mod fold;
 mod forget;
 mod heads;
+mod history;
+mod import;
 mod init;
+mod key;
 mod learner;
 mod listen;
 mod memory;
 mod merge;
 mod model;
 mod ports;
+mod output;
 mod predict;
+mod rollback;
 mod run_bar;
 mod scoreboard;
 mod status;
@@ -50,11 +59,19 @@ enum Command {
     Init(init::InitArgs),
     Teach(teach::TeachArgs),
     Forget(forget::ForgetArgs),
+    History(history::HistoryArgs),
+    Undo(rollback::UndoArgs),
+    Rollback(rollback::RollbackArgs),
+    Diff(diff::DiffArgs),
+    Fold(fold::FoldArgs),
     Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
     Memory(memory::MemoryArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Key(key::KeyArgs),
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
@@ -70,11 +87,19 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
         Command::Forget(args) => forget::run(args),
+        Command::History(args) => history::run(args),
+        Command::Undo(args) => rollback::undo(args),
+        Command::Rollback(args) => rollback::rollback(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Fold(args) => fold::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args),
         Command::Memory(args) => memory::run(args),
+        Command::Export(args) => export::run(args, places),
+        Command::Import(args) => import::run(args, places),
+        Command::Key(args) => key::run(args),
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),

@@ -5,10 +5,15 @@
 //! to a folder, usually the manifest's own. Unknown columns are errors, since a misspelt
 //! `split` would silently change the result.
 
+use std::fs::File;
+use std::io::Read;
 use std::path::Path;
 
 use super::clip_list::{Clip, ClipList};
 use super::error::EvaluateError;
+
+/// The longest manifest: half a million lines.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Reads a manifest whose paths are relative to `folder`, or to its own folder
 /// where none is given.
@@ -16,10 +21,20 @@ use super::error::EvaluateError;
 /// # Errors
 /// [`EvaluateError::Read`] and, naming the line, [`EvaluateError::Manifest`].
 pub fn read_manifest(path: &Path, folder: Option<&Path>) -> Result<ClipList, EvaluateError> {
-    let bytes = std::fs::read(path).map_err(|fault| EvaluateError::Read {
-        path: path.into(),
-        fault,
-    })?;
+    let mut bytes = Vec::new();
+    File::open(path)
+        .and_then(|file| file.take(MAX_BYTES + 1).read_to_end(&mut bytes))
+        .map_err(|fault| EvaluateError::Read {
+            path: path.into(),
+            fault,
+        })?;
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(EvaluateError::Manifest {
+            path: path.into(),
+            line: 1,
+            reason: format!("the file has more than {MAX_BYTES} bytes"),
+        });
+    }
     let own = path.parent().unwrap_or(Path::new(""));
     decode_manifest(&bytes, path, folder.unwrap_or(own))
 }
@@ -120,6 +135,14 @@ fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
 mod tests {
     use super::*;
     use std::path::PathBuf;
+
+    #[test]
+    fn a_manifest_without_end_is_refused() {
+        let endless = tempfile::NamedTempFile::new().unwrap();
+        endless.as_file().set_len(MAX_BYTES + 1).unwrap();
+        let refused = read_manifest(endless.path(), None).unwrap_err();
+        assert!(refused.to_string().contains("more than"), "{refused}");
+    }
 
     fn decode(text: &str) -> Result<ClipList, EvaluateError> {
         decode_manifest(

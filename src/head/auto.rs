@@ -5,7 +5,7 @@ use super::recipe::Recipe;
 use super::selection::{CANDIDATES, Selection};
 use super::statistic_state::damaged;
 use super::trained::Trained;
-use super::{Head, HeadError, HeadKind, Job, Replay, Solution};
+use super::{Formula, Head, HeadError, HeadKind, Job, Replay, Solution};
 
 /// All [`Selection`] candidates side by side. Each learns everything; which of
 /// them answers is compared on the rehearsal memory when 20 examples have been
@@ -196,6 +196,10 @@ impl Head for Auto {
     /// passed over.
     fn adopt(&mut self, solution: Solution) {
         self.chosen().adopt(solution);
+    }
+
+    fn formula(&self) -> Option<Formula> {
+        self.head(self.selection.head).formula()
     }
 
     fn selection(&self) -> Option<&Selection> {

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use super::deferred::{Job, Solution, Version};
 use super::statistic_state::damaged;
-use super::{Head, HeadError, Moments, Replay, Statistic};
+use super::{Formula, Head, HeadError, Moments, Replay, Statistic};
 
 /// From a statistic to a classifier.
 pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
@@ -40,6 +40,10 @@ pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
 
     /// Overwrites `probabilities` with one per class.
     fn predict_into(&self, solved: &Self::Solved, x: &[i16], probabilities: &mut Vec<f32>);
+
+    /// What [`Self::predict_into`] computes of an exact solve, from the features of
+    /// an example as it came.
+    fn formula(&self, solved: &Self::Solved) -> Formula;
 
     /// Brings an older solve up to date with a change it has not seen, as well as
     /// it can without factorising; `statistic` has seen that and all later ones.
@@ -177,12 +181,23 @@ impl<M: Method> Head for ClosedForm<M> {
         self.state.adopt(solution);
     }
 
+    fn formula(&self) -> Option<Formula> {
+        let known = !self.counts().is_empty();
+        known.then(|| self.method.formula(self.state.solved(&self.method)))
+    }
+
     fn statistic(&self) -> Option<&Statistic> {
         Some(&self.state.statistic)
     }
 
     fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
         self.state.statistic.merge(other, classes)?;
+        self.state.invalidate();
+        Ok(())
+    }
+
+    fn unmerge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        self.state.statistic.unmerge(other, classes)?;
         self.state.invalidate();
         Ok(())
     }

@@ -1,5 +1,7 @@
 //! What every head predicts with: one linear function a class, then softmax.
 
+use super::Layer;
+
 pub(super) use microhead::arithmetic::{dot_fixed, softmax};
 
 /// `softmax(W x + b)` over fixed-point features.
@@ -14,6 +16,14 @@ pub struct Discriminant {
 impl Discriminant {
     pub(super) fn new(weights: Vec<f32>, biases: Vec<f32>) -> Self {
         Self { weights, biases }
+    }
+
+    /// The same, for others to compute with.
+    pub(super) fn layer(&self) -> Layer {
+        Layer {
+            weights: self.weights.clone(),
+            biases: self.biases.clone(),
+        }
     }
 
     /// Makes place for that many classes at least, the new ones scoring 0.

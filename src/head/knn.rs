@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use super::discriminant::dot;
 use super::statistic_state::{damaged, take, take_many};
-use super::{Head, HeadError, Replay, Statistic};
+use super::{Formula, Head, HeadError, Neighbours, Replay, Statistic};
 
 /// Cosine k-nearest neighbours over what the rehearsal memory holds: a majority
 /// weighted by similarity (Dudani 1976, with exponential weights).
@@ -191,6 +191,22 @@ impl Head for Knn {
 
     fn solve(&self) {
         self.solved();
+    }
+
+    fn formula(&self) -> Option<Formula> {
+        let Neighbourhood { centre, rows } = self.solved();
+        (!self.counts.is_empty()).then(|| {
+            Formula::Neighbours(Neighbours {
+                k: self.k.get().into(),
+                steps: self.steps.clone(),
+                centre: centre.clone(),
+                rows: rows.clone(),
+                classes: self.classes.clone(),
+                known: self.counts.len(),
+                temperature: Self::TEMPERATURE,
+                floor: Self::FLOOR,
+            })
+        })
     }
 
     fn save_into(&self, out: &mut Vec<u8>) {

@@ -11,7 +11,7 @@ use super::covariance::{factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot, softmax};
 use super::factor::Factor;
 use super::means::{ClassMeans, sharpness};
-use super::{HeadError, Moments, Shrinkage, Statistic};
+use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
 
 /// Linear discriminant analysis with one covariance for all classes, solved from
 /// an exact [`Statistic`].
@@ -176,6 +176,10 @@ impl Method for Rule {
             *score = followed.sharpness * *score + log_prior;
         }
         softmax(probabilities);
+    }
+
+    fn formula(&self, solved: &Solved) -> Formula {
+        Formula::Linear(solved.discriminant.layer())
     }
 
     /// The class that changed gets its exact mean under the covariance of the

@@ -18,6 +18,7 @@ mod deferred;
 mod discriminant;
 mod error;
 mod factor;
+mod formula;
 mod kind;
 mod knn;
 mod lda;
@@ -44,6 +45,7 @@ use std::fmt;
 pub use auto::Auto;
 pub use deferred::{Job, Solution};
 pub use error::HeadError;
+pub use formula::{Formula, Layer, Neighbours};
 pub use kind::HeadKind;
 pub use knn::Knn;
 pub use lda::{Lda, LdaOptions, Priors};
@@ -142,6 +144,12 @@ pub trait Head: fmt::Debug + Send + Sync {
         None
     }
 
+    /// What predictions are made with at this moment; `None` before anything was
+    /// learned, and of a head that no formula describes. May have to solve.
+    fn formula(&self) -> Option<Formula> {
+        None
+    }
+
     /// The sums that an exact head is a function of.
     fn statistic(&self) -> Option<&Statistic> {
         None
@@ -154,6 +162,17 @@ pub trait Head: fmt::Debug + Send + Sync {
     /// [`HeadError::CannotMerge`] for a head that is not exact, and those of
     /// [`Statistic::merge`].
     fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        let _ = (other, classes);
+        Err(HeadError::CannotMerge)
+    }
+
+    /// Takes back what [`Self::merge`] learned. Classes left empty are gone, and
+    /// those after them move down.
+    ///
+    /// # Errors
+    /// [`HeadError::CannotMerge`] for a head that is not exact, and those of
+    /// [`Statistic::unmerge`].
+    fn unmerge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
         let _ = (other, classes);
         Err(HeadError::CannotMerge)
     }

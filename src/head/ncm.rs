@@ -3,7 +3,7 @@
 use super::closed_form::{ClosedForm, Method};
 use super::discriminant::Discriminant;
 use super::means::{ClassMeans, sharpness};
-use super::{HeadError, Moments, Statistic};
+use super::{Formula, HeadError, Moments, Statistic};
 
 /// Nearest class mean (Mensink et al. 2013; Hayes & Kanan 2022), right from the
 /// first example of a class.
@@ -89,6 +89,16 @@ impl Method for Rule {
                 };
                 solved.predict_scaled_into(x, scale, probabilities);
             }
+        }
+    }
+
+    fn formula(&self, solved: &Discriminant) -> Formula {
+        match self.distance {
+            Distance::Euclidean => Formula::Linear(solved.layer()),
+            Distance::Cosine => Formula::Cosine {
+                layer: solved.layer(),
+                steps: self.steps.clone(),
+            },
         }
     }
 }

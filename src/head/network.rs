@@ -9,6 +9,7 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::centring::Centring;
 use super::discriminant::{Discriminant, dot, softmax};
+use super::{Formula, Layer};
 
 /// Softmax regression (`hidden` = 0), or one hidden layer of rectified linear
 /// units below it.
@@ -168,6 +169,23 @@ impl Folded {
             probabilities.drain(..hidden);
         }
         softmax(probabilities);
+    }
+}
+
+impl Folded {
+    pub(super) fn formula(&self) -> Formula {
+        let first = self.first.layer();
+        let Some(units) = &self.output else {
+            return Formula::Linear(first);
+        };
+        let mut output = Layer::default();
+        for unit in units.chunks_exact(first.biases.len() + 1) {
+            if let Some((&bias, weights)) = unit.split_last() {
+                output.weights.extend_from_slice(weights);
+                output.biases.push(bias);
+            }
+        }
+        Formula::Hidden { first, output }
     }
 }
 

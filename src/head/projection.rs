@@ -3,6 +3,8 @@
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
+use super::{Formula, Layer};
+
 /// `max(0, H D x)` over 16-bit integers: random signs `D`, a Walsh-Hadamard
 /// transform `H`, a random choice of its rows, and a rectifier.
 ///
@@ -107,6 +109,29 @@ impl Projection {
         };
         out.clear();
         out.extend(self.rows.iter().map(feature));
+    }
+
+    /// This, with its inputs before it where `direct`, and then `layer`, with the transforms written out: element `(i, r)` of a
+    /// Walsh-Hadamard matrix is -1 to the number of bits that `i` and `r` share.
+    pub(super) fn formula(&self, direct: bool, layer: Layer) -> Formula {
+        let mut signs = Vec::with_capacity(self.inputs * self.rows.len());
+        for i in 0..self.inputs {
+            signs.extend(self.rows.iter().map(|&row| {
+                let (transform, row) = (row as usize / self.block, row as usize % self.block);
+                let odd = (i & row).count_ones() % 2 == 1;
+                match odd != self.negated[transform * self.inputs + i] {
+                    true => -1,
+                    false => 1,
+                }
+            }));
+        }
+        Formula::Projected {
+            signs,
+            aligned: self.aligned.clone(),
+            shift: self.shift,
+            direct,
+            layer,
+        }
     }
 
     const LARGEST: i16 = i16::MAX;

@@ -14,7 +14,7 @@ use super::covariance::{factorise, second_moments};
 use super::discriminant::{Discriminant, dot, dot_fixed};
 use super::factor::Factor;
 use super::projection::Projection;
-use super::{HeadError, Moments, Statistic};
+use super::{Formula, HeadError, Moments, Statistic};
 
 /// Ridge regression to one-hot targets on a fixed random projection (RanPAC,
 /// McDonnell et al. 2023; analytic class-incremental learning, Zhuang et al.
@@ -224,6 +224,11 @@ impl Method for Rule {
 
     fn predict_into(&self, solved: &Solved, x: &[i16], probabilities: &mut Vec<f32>) {
         solved.discriminant.predict_into(x, probabilities);
+    }
+
+    fn formula(&self, solved: &Solved) -> Formula {
+        let direct = !self.direct.is_empty();
+        (self.projection).formula(direct, solved.discriminant.layer())
     }
 
     /// One step of recursive least squares: exact for the penalty of the last

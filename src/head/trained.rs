@@ -11,7 +11,7 @@ use super::network::{Folded, Pass, Shape};
 use super::optimiser::Descent;
 use super::recipe::Recipe;
 use super::regulariser::Anchor;
-use super::{Head, HeadError, Moments, Replay, Statistic};
+use super::{Formula, Head, HeadError, Moments, Replay, Statistic};
 
 /// Softmax regression or a network with one hidden layer, trained by gradient
 /// descent: `linear`, `mlp`, and the baselines `finetune`, `ewc`, `lwf`, `l2sp`.
@@ -234,6 +234,10 @@ impl Head for Trained {
 
     fn solve(&self) {
         self.solved();
+    }
+
+    fn formula(&self) -> Option<Formula> {
+        (!self.counts().is_empty()).then(|| self.solved().formula())
     }
 
     fn save_into(&self, out: &mut Vec<u8>) {

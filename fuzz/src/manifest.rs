@@ -1,0 +1,10 @@
+//! Any bytes as a manifest (CSV).
+
+use std::path::Path;
+
+use afield::evaluate::decode_manifest;
+
+/// One input.
+pub fn run(bytes: &[u8]) {
+    let _ = decode_manifest(bytes, Path::new("m.csv"), Path::new("folder"));
+}

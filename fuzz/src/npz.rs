@@ -1,0 +1,13 @@
+//! Any bytes as an archive of embeddings.
+
+use std::io::Cursor;
+use std::path::Path;
+
+use afield::evaluate::decode_npz;
+
+/// One input.
+pub fn run(bytes: &[u8]) {
+    if let Ok(clips) = decode_npz(Cursor::new(bytes), Path::new("x.npz")) {
+        assert!(!clips.is_empty());
+    }
+}

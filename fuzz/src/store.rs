@@ -1,0 +1,31 @@
+//! Any bytes as a learner's database: opened, asked and taught, or refused.
+
+use std::fs;
+
+use afield::control::{Heard, Session};
+use afield::signal::{Label, Micros};
+use afield::store::Selection;
+
+/// One input.
+pub fn run(bytes: &[u8]) {
+    let folder = tempfile::tempdir().expect("a writable folder for temporary files");
+    fs::write(folder.path().join("learner.sqlite"), bytes).expect("a writable folder");
+    let Ok(mut session) = Session::open(folder.path()) else {
+        return;
+    };
+    let _ = session.status();
+    let _ = session.groups();
+    let _ = session.taught(&Selection::default());
+    let heard = Heard {
+        windows: vec![0.5; session.learner().contract().embedding_size],
+        clip_sha256: [9; 32],
+        duration: Micros(1),
+    };
+    let label = Label::new("fuzz").expect("a label");
+    if session.teach(&label, &heard, "fuzz", 1).is_ok() {
+        session
+            .predict(&heard)
+            .expect("what was taught can be asked");
+    }
+    let _ = session.close();
+}

@@ -1,0 +1,278 @@
+//! The outside of a bundle: what it is, who signed it, and that they did.
+//!
+//! `"AFBUNDLE" | format u16 | length of the body u64 | key [32] | signature [64] | body`,
+//! little-endian. The signature is Ed25519 (RFC 8032) over a fixed text, all before the
+//! signature, and the body. The body is [`Contents`] in postcard's wire format, and is
+//! not looked at before the signature has held.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use super::{BundleError, Contents, PublicKey, SecretKey};
+
+/// The largest bundle, in bytes.
+pub const MAX_BYTES: u64 = 256 << 20;
+
+const MAGIC: &[u8; 8] = b"AFBUNDLE";
+const FORMAT: u16 = 1;
+/// Put before what is signed, so that no signature of anything else is one of a bundle.
+const CONTEXT: &[u8] = b"afield bundle\n";
+
+/// The bundle of `contents`, signed.
+///
+/// ```
+/// use afield::bundle::{Contents, Sealed, SecretKey, seal};
+/// let key = SecretKey::from_seed([7; 32]);
+/// let contents = Contents {
+///     learner: [1; 16],
+///     revision: 3,
+///     made_unix_ms: 0,
+///     program: "an example".into(),
+///     card: String::new(),
+///     contract: String::new(),
+///     settings: String::new(),
+///     parts: vec![],
+///     clips: vec![],
+/// };
+/// let mut bundle = seal(&contents, &key)?;
+/// assert_eq!(Sealed::read(&bundle)?.open(&[key.public()])?, contents);
+/// assert!(Sealed::read(&bundle)?.open(&[]).is_err());
+/// *bundle.last_mut().unwrap() ^= 1;
+/// assert!(Sealed::read(&bundle)?.open(&[key.public()]).is_err());
+/// # Ok::<(), afield::bundle::BundleError>(())
+/// ```
+///
+/// # Errors
+/// [`BundleError::TooLarge`], and [`BundleError::Contents`] for more of something than a
+/// bundle may hold.
+pub fn seal(contents: &Contents, key: &SecretKey) -> Result<Vec<u8>, BundleError> {
+    contents.check()?;
+    let body = postcard::to_stdvec(contents).map_err(|error| BundleError::Contents {
+        reason: error.to_string(),
+    })?;
+    let mut bundle = Vec::with_capacity(body.len() + 256);
+    bundle.extend_from_slice(MAGIC);
+    bundle.extend_from_slice(&FORMAT.to_le_bytes());
+    bundle.extend_from_slice(&(body.len() as u64).to_le_bytes());
+    bundle.extend_from_slice(key.public().as_bytes());
+    let signature = key.sign(&message(&bundle, &body));
+    bundle.extend_from_slice(&signature);
+    bundle.extend_from_slice(&body);
+    match bundle.len() as u64 {
+        bytes if bytes > MAX_BYTES => Err(BundleError::TooLarge {
+            bytes,
+            limit: MAX_BYTES,
+        }),
+        _ => Ok(bundle),
+    }
+}
+
+/// The bytes of the file at `path`, no more than a bundle may have.
+///
+/// # Errors
+/// [`BundleError::Io`], [`BundleError::TooLarge`].
+pub fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
+    let file = File::open(path).map_err(BundleError::io("read", path))?;
+    let mut bytes = Vec::new();
+    (file.take(MAX_BYTES + 1).read_to_end(&mut bytes)).map_err(BundleError::io("read", path))?;
+    match bytes.len() as u64 {
+        bytes if bytes > MAX_BYTES => Err(BundleError::TooLarge {
+            bytes,
+            limit: MAX_BYTES,
+        }),
+        _ => Ok(bytes),
+    }
+}
+
+/// A bundle seen from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct Sealed<'a> {
+    head: &'a [u8],
+    key: PublicKey,
+    signature: [u8; 64],
+    body: &'a [u8],
+}
+
+impl<'a> Sealed<'a> {
+    /// The bundle that `bytes` are.
+    ///
+    /// # Errors
+    /// [`BundleError::NoBundle`] for other bytes, too few or too many,
+    /// [`BundleError::Version`].
+    pub fn read(bytes: &'a [u8]) -> Result<Self, BundleError> {
+        let no = |reason| BundleError::NoBundle { reason };
+        let short = || no("it is cut short");
+        if bytes.len() as u64 > MAX_BYTES {
+            let (bytes, limit) = (bytes.len() as u64, MAX_BYTES);
+            return Err(BundleError::TooLarge { bytes, limit });
+        }
+        let rest = bytes
+            .strip_prefix(MAGIC)
+            .ok_or(no("it does not begin like one"))?;
+        let (format, rest) = rest.split_first_chunk().ok_or_else(short)?;
+        let found = u16::from_le_bytes(*format);
+        if found != FORMAT {
+            let known = FORMAT;
+            return Err(BundleError::Version { found, known });
+        }
+        let (length, rest) = rest.split_first_chunk().ok_or_else(short)?;
+        let (key, rest) = rest.split_first_chunk::<32>().ok_or_else(short)?;
+        let (signature, body) = rest.split_first_chunk::<64>().ok_or_else(short)?;
+        match u64::from_le_bytes(*length).cmp(&(body.len() as u64)) {
+            std::cmp::Ordering::Equal => {}
+            std::cmp::Ordering::Greater => return Err(short()),
+            std::cmp::Ordering::Less => return Err(no("there is more after its end")),
+        }
+        let head = bytes.len() - body.len() - signature.len();
+        Ok(Self {
+            head: bytes.get(..head).unwrap_or_default(),
+            key: PublicKey::from_bytes(*key),
+            signature: *signature,
+            body,
+        })
+    }
+
+    /// The key that it says it is signed with.
+    pub fn key(&self) -> PublicKey {
+        self.key
+    }
+
+    /// What is inside, if one of the keys that are `trusted` signed it.
+    ///
+    /// # Errors
+    /// [`BundleError::Untrusted`], [`BundleError::Forged`], and
+    /// [`BundleError::Contents`] where what was signed is nothing of use.
+    pub fn open(&self, trusted: &[PublicKey]) -> Result<Contents, BundleError> {
+        let key = self.key;
+        if !trusted.contains(&key) {
+            return Err(BundleError::Untrusted { key });
+        }
+        if !key.signed(&message(self.head, self.body), &self.signature) {
+            return Err(BundleError::Forged { key });
+        }
+        let unread = |reason: String| BundleError::Contents { reason };
+        let (contents, rest): (Contents, _) =
+            postcard::take_from_bytes(self.body).map_err(|error| unread(error.to_string()))?;
+        if !rest.is_empty() {
+            return Err(unread("bytes left over".to_owned()));
+        }
+        contents.check()?;
+        Ok(contents)
+    }
+}
+
+fn message(head: &[u8], body: &[u8]) -> Vec<u8> {
+    [CONTEXT, head, body].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Clip, Part};
+    use super::*;
+
+    fn contents() -> Contents {
+        Contents {
+            learner: [9; 16],
+            revision: 300,
+            made_unix_ms: -1,
+            program: "p".into(),
+            card: "card".into(),
+            contract: "contract".into(),
+            settings: "settings".into(),
+            parts: vec![Part {
+                label: Some("rain".into()),
+                examples: 3,
+                state: vec![1, 2, 3],
+            }],
+            clips: vec![Clip {
+                label: "dog".into(),
+                features: vec![-32767, 0, 300],
+                clip_sha256: [5; 32],
+                clip_micros: 1,
+                source: "dog.wav".into(),
+                group: None,
+                taught_unix_ms: 2,
+            }],
+        }
+    }
+
+    fn key() -> SecretKey {
+        SecretKey::from_seed([3; 32])
+    }
+
+    #[test]
+    fn every_changed_bit_is_noticed() {
+        let bundle = seal(&contents(), &key()).unwrap();
+        let trusted = [key().public()];
+        assert_eq!(
+            Sealed::read(&bundle).unwrap().open(&trusted).unwrap(),
+            contents()
+        );
+        for at in 0..8 * bundle.len() {
+            let mut changed = bundle.clone();
+            changed[at / 8] ^= 1 << (at % 8);
+            let opened = Sealed::read(&changed).and_then(|sealed| sealed.open(&trusted));
+            assert!(opened.is_err(), "bit {at}");
+        }
+    }
+
+    #[test]
+    fn every_end_too_early_or_too_late_is_noticed() {
+        let bundle = seal(&contents(), &key()).unwrap();
+        for length in 0..bundle.len() {
+            let error = Sealed::read(&bundle[..length]).unwrap_err();
+            assert!(matches!(error, BundleError::NoBundle { .. }), "{length}");
+        }
+        let longer = [bundle.as_slice(), &[0]].concat();
+        let error = Sealed::read(&longer).unwrap_err();
+        assert!(error.to_string().contains("after its end"), "{error}");
+    }
+
+    #[test]
+    fn a_key_that_is_not_trusted_is_named_and_an_exchanged_one_noticed() {
+        let bundle = seal(&contents(), &key()).unwrap();
+        let other = SecretKey::from_seed([4; 32]).public();
+        let error = Sealed::read(&bundle).unwrap().open(&[other]).unwrap_err();
+        assert!(matches!(error, BundleError::Untrusted { .. }));
+        assert!(
+            error.to_string().contains(&key().public().to_string()),
+            "{error}"
+        );
+        let mut renamed = bundle;
+        renamed[18..50].copy_from_slice(other.as_bytes());
+        let error = Sealed::read(&renamed).unwrap().open(&[other]).unwrap_err();
+        assert!(matches!(error, BundleError::Forged { .. }));
+    }
+
+    #[test]
+    fn the_layout_is_pinned() {
+        // What exists in files: a change here is a change of format.
+        let bundle = seal(&contents(), &key()).unwrap();
+        assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
+        assert_eq!(bundle[10..18], 142_u64.to_le_bytes());
+        assert_eq!(&bundle[18..50], key().public().as_bytes());
+        assert_eq!(bundle.len(), 114 + 142);
+        assert_eq!(
+            bundle[114..134],
+            [&[9; 16][..], &[0xac, 0x02, 1, 1]].concat()
+        );
+    }
+
+    #[test]
+    fn too_much_of_anything_is_refused_on_both_sides() {
+        let long = || "x".repeat(5000);
+        let too_much: [fn(&mut Contents, String); 4] = [
+            |c, long| c.clips[0].source = long,
+            |c, long| c.clips[0].label = long,
+            |c, long| c.settings = long,
+            |c, long| c.parts[0].label = Some(long),
+        ];
+        for change in too_much {
+            let mut large = contents();
+            change(&mut large, long());
+            let error = seal(&large, &key()).unwrap_err();
+            assert!(error.to_string().contains("at most"), "{error}");
+        }
+    }
+}

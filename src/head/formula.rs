@@ -1,0 +1,225 @@
+//! What a head predicts with, as plain numbers: for those who write it down in
+//! another language, such as ONNX.
+//!
+//! A formula is a picture of one moment; it learns nothing and is not saved.
+//! Heads predict by their own code, not by this.
+
+/// From fixed-point features to probabilities of the classes, in their order.
+///
+/// Features `x` count units; where real numbers are needed, one unit of feature
+/// `i` is worth `steps[i]`.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Formula {
+    /// `softmax(W x + b)`
+    Linear(Layer),
+    /// `softmax((W x + b) / |steps x|)`, with 0 for a division by 0.
+    Cosine {
+        /// `W` and `b`.
+        layer: Layer,
+        /// What one unit of each feature is worth.
+        steps: Vec<f32>,
+    },
+    /// `softmax(V max(0, W x + b) + c)`
+    Hidden {
+        /// `W` and `b`.
+        first: Layer,
+        /// `V` and `c`.
+        output: Layer,
+    },
+    /// `softmax(W h + b)`, or `softmax(W [x, h] + b)`, of rectified random features
+    /// `h = clamp(floor((S (x 2^aligned) + 2^shift / 2) / 2^shift), 0, 32767)`,
+    /// the half being 0 where the shift is.
+    Projected {
+        /// `S`, row-major `[features of x, random features]`, each 1 or -1.
+        signs: Vec<i8>,
+        /// Bits by which each feature of `x` is shifted.
+        aligned: Vec<u8>,
+        /// Bits dropped from a sum.
+        shift: u32,
+        /// Whether `x` stands before `h`.
+        direct: bool,
+        /// `W` and `b`.
+        layer: Layer,
+    },
+    /// A vote of the nearest rows.
+    Neighbours(Neighbours),
+}
+
+/// An affine function.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Layer {
+    /// Row-major `[outputs, inputs]`.
+    pub weights: Vec<f32>,
+    /// `[outputs]`
+    pub biases: Vec<f32>,
+}
+
+/// Let `u` be `steps x - centre` at length 1 (or 0), and `s_r` its dot product
+/// with row `r`. Of the `k` rows of the largest `s_r`, the first of equals first,
+/// each gives `exp((s_r - max s) / temperature)` to its class; every class has
+/// `floor` beforehand. Probabilities are what a class has, over what all have.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbours {
+    /// How many rows vote.
+    pub k: usize,
+    /// What one unit of each feature is worth.
+    pub steps: Vec<f32>,
+    /// Where directions are taken from.
+    pub centre: Vec<f32>,
+    /// Row-major `[n, width]`, each of length 1 or 0.
+    pub rows: Vec<f32>,
+    /// The class of each row.
+    pub classes: Vec<usize>,
+    /// How many classes there are.
+    pub known: usize,
+    /// How much less similar a row is that counts e times less.
+    pub temperature: f32,
+    /// What every class has beforehand.
+    pub floor: f32,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::head::{HeadKind, Replay};
+
+    const WIDTH: usize = 5;
+    const STEPS: [f32; WIDTH] = [0.01; WIDTH];
+
+    fn row(class: usize, i: usize) -> [i16; WIDTH] {
+        let noise = |j: usize| ((i * 37 + j * 11 + class * 5) % 23) as i16 * 9 - 80;
+        std::array::from_fn(|j| noise(j) + if j == class { 1000 } else { 0 })
+    }
+
+    fn affine(layer: &Layer, x: &[f64]) -> Vec<f64> {
+        let rows = layer.weights.chunks(x.len()).zip(&layer.biases);
+        rows.map(|(w, &b)| {
+            let products = w.iter().zip(x).map(|(&w, x)| f64::from(w) * x);
+            products.sum::<f64>() + f64::from(b)
+        })
+        .collect()
+    }
+
+    fn softmax(logits: Vec<f64>) -> Vec<f64> {
+        let top = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let weights: Vec<f64> = logits.iter().map(|l| (l - top).exp()).collect();
+        let total: f64 = weights.iter().sum();
+        weights.iter().map(|w| w / total).collect()
+    }
+
+    fn length(x: &[f64]) -> f64 {
+        x.iter().map(|x| x * x).sum::<f64>().sqrt()
+    }
+
+    /// A formula as its documentation says it.
+    fn value(formula: &Formula, x: &[i16]) -> Vec<f64> {
+        let x: Vec<f64> = x.iter().map(|&x| x.into()).collect();
+        let real = |steps: &[f32]| -> Vec<f64> {
+            x.iter()
+                .zip(steps)
+                .map(|(x, &s)| x * f64::from(s))
+                .collect()
+        };
+        match formula {
+            Formula::Linear(layer) => softmax(affine(layer, &x)),
+            Formula::Cosine { layer, steps } => {
+                let logits = affine(layer, &x);
+                let length = length(&real(steps));
+                let scale = if length > 0.0 { 1.0 / length } else { 0.0 };
+                softmax(logits.iter().map(|l| l * scale).collect())
+            }
+            Formula::Hidden { first, output } => {
+                let hidden = affine(first, &x)
+                    .iter()
+                    .map(|h| h.max(0.0))
+                    .collect::<Vec<_>>();
+                softmax(affine(output, &hidden))
+            }
+            Formula::Projected {
+                signs,
+                aligned,
+                shift,
+                direct,
+                layer,
+            } => {
+                let features = signs.len() / x.len();
+                let sum = |f: usize| -> f64 {
+                    let terms = x.iter().zip(aligned).enumerate();
+                    let term = |(i, (x, &a)): (usize, (&f64, &u8))| {
+                        x * 2_f64.powi(a.into()) * f64::from(signs[i * features + f])
+                    };
+                    terms.map(term).sum()
+                };
+                let (unit, half) = (2_f64.powi(*shift as i32), ((1_u64 << shift) >> 1) as f64);
+                let h =
+                    (0..features).map(|f| ((sum(f) + half) / unit).floor().clamp(0.0, 32767.0));
+                let x = x.iter().copied().filter(|_| *direct);
+                softmax(affine(layer, &x.chain(h).collect::<Vec<_>>()))
+            }
+            Formula::Neighbours(n) => {
+                let mut u: Vec<f64> = real(&n.steps);
+                u.iter_mut()
+                    .zip(&n.centre)
+                    .for_each(|(u, &c)| *u -= f64::from(c));
+                let norm = length(&u);
+                if norm > 0.0 {
+                    u.iter_mut().for_each(|u| *u /= norm);
+                }
+                let dots = n.rows.chunks(u.len());
+                let dots = dots.map(|row| row.iter().zip(&u).map(|(&r, u)| f64::from(r) * u).sum());
+                let mut near: Vec<(f64, usize)> = dots.zip(n.classes.iter().copied()).collect();
+                near.sort_by(|(a, _), (b, _)| b.total_cmp(a));
+                let mut votes = vec![f64::from(n.floor); n.known];
+                for (s, class) in near.iter().take(n.k) {
+                    votes[*class] += ((s - near[0].0) / f64::from(n.temperature)).exp();
+                }
+                let total: f64 = votes.iter().sum();
+                votes.iter().map(|v| v / total).collect()
+            }
+        }
+    }
+
+    #[test]
+    fn every_head_predicts_what_its_formula_says() {
+        for kind in HeadKind::VARIANTS {
+            let mut head = kind.build(&STEPS, 3);
+            assert_eq!(head.formula(), None, "{kind}: nothing to tell yet");
+            let (mut features, mut classes) = (Vec::new(), Vec::new());
+            for (class, i) in (0..3).flat_map(|class| (0..9).map(move |i| (class, i))) {
+                let x = row(class, i);
+                let replay = Replay {
+                    features: &features,
+                    classes: &classes,
+                    groups: &[],
+                };
+                head.learn_one(&x, class, replay).unwrap();
+                features.extend(x);
+                classes.push(class);
+                head.recall(Replay {
+                    features: &features,
+                    classes: &classes,
+                    groups: &[],
+                });
+            }
+            let formula = head.formula().expect("a head that knows classes");
+            let mut worst = 0.0_f64;
+            for x in [
+                row(0, 50),
+                row(1, 51),
+                row(2, 52),
+                [0; WIDTH],
+                [i16::MAX; WIDTH],
+            ] {
+                let mut predicted = Vec::new();
+                head.predict_into(&x, &mut predicted).unwrap();
+                let told = value(&formula, &x);
+                assert_eq!(told.len(), predicted.len());
+                for (told, p) in told.iter().zip(predicted) {
+                    worst = worst.max((told - f64::from(p)).abs());
+                }
+            }
+            assert!(worst < 1e-5, "{kind}: {worst}");
+        }
+    }
+}
