@@ -111,7 +111,8 @@ impl Projection {
         out.extend(self.rows.iter().map(feature));
     }
 
-    /// This, with its inputs before it where `direct`, and then `layer`, with the transforms written out: element `(i, r)` of a
+    /// This, with its inputs before it where `direct`, and then `layer`, with the
+    /// transforms written out: element `(i, r)` of a
     /// Walsh-Hadamard matrix is -1 to the number of bits that `i` and `r` share.
     pub(super) fn formula(&self, direct: bool, layer: Layer) -> Formula {
         let mut signs = Vec::with_capacity(self.inputs * self.rows.len());
