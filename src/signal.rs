@@ -1,8 +1,10 @@
-//! The nouns that travel between stages: sample rates, time, chunks of audio,
-//! labels, groups, scores and decisions.
+//! The nouns that travel between stages: sample rates, time, channels, chunks of
+//! samples, labels, groups, scores and decisions.
 //!
 //! Every stage knows these and nothing of its neighbours. This module holds no
 //! behaviour beyond keeping each noun valid once it exists.
+
+mod channel;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -10,6 +12,8 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+
+pub use channel::{Channel, Quantity, SOUND, Unit};
 
 /// Samples per second and channel, in `1..=768_000` Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -90,14 +94,17 @@ impl Micros {
     }
 }
 
-/// Consecutive mono samples, full scale `[-1, 1]`, at the rate of the source
-/// that made them.
+/// Consecutive samples at the rate of the source that made them: mono sound, full
+/// scale `[-1, 1]`, or those of several [`Channel`]s, each in its unit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chunk {
-    /// Stream time of the first sample. A jump from the previous chunk's end
-    /// is a gap.
+    /// Stream time of the first sample. A jump from the previous chunk's end, by
+    /// more than two microseconds to either side, is a gap: samples are missing, and
+    /// nothing behind it is joined to what lies before it.
     pub start: Micros,
-    /// The samples; a source reuses this buffer from call to call.
+    /// The samples, row-major `[samples, channels]`: all channels of one moment lie
+    /// side by side, and none is missing. A source reuses this buffer from call to
+    /// call.
     pub samples: Vec<f32>,
 }
 
@@ -297,6 +304,24 @@ pub enum SignalError {
         Label::MAX_BYTES
     )]
     Label {
+        /// The offending text.
+        text: String,
+    },
+    /// The text cannot be a channel's name.
+    #[error(
+        "{text:?} is no channel: it needs 1 to {} bytes without control characters or surrounding spaces",
+        Channel::MAX_BYTES
+    )]
+    Channel {
+        /// The offending text.
+        text: String,
+    },
+    /// The text cannot be a unit.
+    #[error(
+        "{text:?} is no unit: it has at most {} bytes without control characters or surrounding spaces",
+        Unit::MAX_BYTES
+    )]
+    Unit {
         /// The offending text.
         text: String,
     },

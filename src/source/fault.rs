@@ -10,12 +10,12 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 use super::{Source, SourceError};
-use crate::signal::{Chunk, Micros, SampleRate};
+use crate::signal::{Channel, Chunk, Micros, SampleRate};
 
 /// Which faults happen. The default is none.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct FaultPlan {
-    /// Chunk lengths drawn evenly from this inclusive range, 0 allowed, in
+    /// Chunk lengths, in samples a channel, drawn evenly from this inclusive range, 0 allowed, in
     /// place of the source's own; its upper end is at least 1.
     pub chunk_samples: Option<(usize, usize)>,
     /// Chance that a chunk is lost, in `[0, 1]`: the next one starts later.
@@ -78,7 +78,8 @@ impl<S: Source> Faulty<S> {
 
     /// Fills the queue up to `wanted` samples, or by one chunk for `None`.
     fn refill(&mut self, wanted: Option<usize>) -> Result<(), SourceError> {
-        while !self.source_ended && self.queue.len() < wanted.unwrap_or(1) {
+        let channels = self.source.channels().len();
+        while !self.source_ended && self.queue.len() / channels < wanted.unwrap_or(1) {
             if self.source.read(&mut self.inner)? {
                 self.origin.get_or_insert(self.inner.start);
                 self.queue.extend(&self.inner.samples);
@@ -94,8 +95,9 @@ impl<S: Source> Faulty<S> {
         let elapsed = Micros::from_samples(self.position, self.source.rate());
         let origin = self.origin.unwrap_or_default();
         chunk.start = Micros(origin.0.saturating_add(elapsed.0));
-        let samples = samples.min(self.queue.len());
-        chunk.samples.extend(self.queue.drain(..samples));
+        let channels = self.source.channels().len();
+        let samples = samples.min(self.queue.len() / channels);
+        chunk.samples.extend(self.queue.drain(..samples * channels));
         self.position += samples as u64;
     }
 
@@ -119,6 +121,10 @@ impl<S: Source> Source for Faulty<S> {
         self.source.rate()
     }
 
+    fn channels(&self) -> &[Channel] {
+        self.source.channels()
+    }
+
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         let read = self.reads;
         self.reads += 1;
@@ -138,7 +144,7 @@ impl<S: Source> Source for Faulty<S> {
             if self.queue.is_empty() && self.source_ended {
                 return Ok(false);
             }
-            let samples = wanted.unwrap_or(self.queue.len());
+            let samples = wanted.unwrap_or(self.queue.len() / self.channels().len());
             self.take(samples, chunk);
             let lost = self.chance.random_bool(self.plan.loss.clamp(0.0, 1.0));
             if !lost {

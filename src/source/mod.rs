@@ -1,8 +1,8 @@
 //! Where samples come from: files, folders of labelled clips, standard input,
 //! and synthetic signals for tests.
 //!
-//! A [`Source`] hands out mono samples at their native rate, chunk by chunk,
-//! into a buffer the caller keeps. It resamples nothing, windows nothing and
+//! A [`Source`] hands out samples at their native rate, chunk by chunk, into a
+//! buffer the caller keeps. It resamples nothing, windows nothing and
 //! knows no clock: stream time is counted in samples.
 
 mod clip;
@@ -21,12 +21,18 @@ pub use folder::{LabelledClip, labelled_clips};
 pub use pcm::{Encoding, PcmFormat, PcmReader};
 pub use synthetic::{Segment, Sound, Synthetic};
 
-use crate::signal::{Chunk, SampleRate, SignalError};
+use crate::signal::{Channel, Chunk, SOUND, SampleRate, SignalError};
 
-/// A stream of mono samples.
+/// A stream of samples: of mono sound, or of several channels side by side.
 pub trait Source {
-    /// Samples per second of every chunk.
+    /// Samples per second and channel of every chunk.
     fn rate(&self) -> SampleRate;
+
+    /// The channels of every chunk, at least one: mono sound unless the source says
+    /// otherwise. They never change while it is read.
+    fn channels(&self) -> &[Channel] {
+        &SOUND
+    }
 
     /// Replaces the contents of `chunk` by the next samples. `false` means the
     /// stream has ended and `chunk` is empty; every later call says so again.
@@ -42,6 +48,9 @@ pub trait Source {
 impl<S: Source + ?Sized> Source for Box<S> {
     fn rate(&self) -> SampleRate {
         (**self).rate()
+    }
+    fn channels(&self) -> &[Channel] {
+        (**self).channels()
     }
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         (**self).read(chunk)
