@@ -39,9 +39,16 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn read(path: &Path, card: &Card) -> Result<Self, BackboneError> {
-        let bytes = read_bounded(path)?;
+        Self::parse(&read_bounded(path)?, path, card)
+    }
+
+    /// As [`Self::read`], of bytes that `path` names in messages.
+    pub(super) fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self, BackboneError> {
+        if bytes.len() as u64 > MAX_BYTES {
+            return Err(too_large(path, bytes.len() as u64));
+        }
         let mut proto = tract_onnx::onnx()
-            .proto_model_for_read(&mut bytes.as_slice())
+            .proto_model_for_read(&mut &*bytes)
             .map_err(|e| not_onnx(path, format!("{e:#}")))?;
         let Some(graph) = proto.graph.as_mut() else {
             return Err(not_onnx(path, "it holds no graph"));
@@ -145,15 +152,15 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, BackboneError> {
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(read)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let bytes = bytes.len() as u64;
-        return Err(BackboneError::TooLarge {
-            path: path.to_owned(),
-            bytes,
-            limit: MAX_BYTES,
-        });
-    }
     Ok(bytes)
+}
+
+fn too_large(path: &Path, bytes: u64) -> BackboneError {
+    BackboneError::TooLarge {
+        path: path.to_owned(),
+        bytes,
+        limit: MAX_BYTES,
+    }
 }
 
 fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
