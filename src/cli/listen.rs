@@ -10,13 +10,16 @@ use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label};
-use afield::source::{AudioFile, LabelledClip, PcmFormat, PcmReader, Source, labelled_clips};
+use afield::source::{
+    JsonLines, LabelledClip, PcmFormat, PcmReader, Recorded, Source, open_recording,
+};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
+use super::recording::{SensorArgs, kind, labelled, note};
 
 /// Listen to a stream and say what is heard, one JSON line a decision
 ///
@@ -34,15 +37,21 @@ use super::model::Places;
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
+    imu-logger | afield listen --source stdin --rate 50 --window 3 --learner watch\n  \
     afield listen --source dir:labelled/ --learn --learner birds")]
 pub struct ListenArgs {
-    /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR
+    /// What to listen to: wav:FILE (any audio file), csv:FILE (a table of a sensor, or
+    /// its JSON lines), stdin (raw PCM, or JSON lines of a sensor, as the backbone
+    /// reads), dir:DIR
     #[arg(long, value_name = "SOURCE")]
     source: SourceName,
 
     /// Raw PCM on stdin: encoding:rate:channels
     #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT")]
     format: PcmFormat,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// Learn each clip after deciding on it; its label is the name of its
     /// folder under dir:DIR
@@ -92,7 +101,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let card = session.card().clone();
     let backbone = load_backbone(&card, places, Mode::Auto)?;
     let clips = match &args.source {
-        SourceName::Folder(folder) => labelled_clips(folder).context("--source")?,
+        SourceName::Folder(folder) => labelled(folder, &card).context("--source")?,
         SourceName::File(path) => vec![LabelledClip {
             path: path.clone(),
             label: None,
@@ -111,7 +120,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
                 "--learn: no labels come on stdin\nhint: give --source dir:DIR with one folder a class"
             );
         }
-        return learn(&mut session, &card, &backbone, &clips);
+        return learn(&mut session, &card, &backbone, &clips, &args.sensor);
     }
     let span = match args.window {
         Some(seconds) => seconds,
@@ -132,12 +141,16 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         // Live sound does not wait; files do, and give the same lines every time.
         ear.session.solve_in_background();
         ear.live = true;
+        if kind(&ear.card) == Recorded::Sensor {
+            let mut lines = JsonLines::new(io::stdin(), "stdin", &args.sensor.format())?;
+            return ear.listen(&mut lines, None);
+        }
         return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
     }
     for clip in &clips {
         let name = clip.path.display().to_string();
-        let mut source = AudioFile::open(&clip.path)?;
-        ear.listen(&mut source, Some(&name))
+        let mut source = args.sensor.open(&clip.path)?;
+        ear.listen(&mut *source, Some(&name))
             .with_context(|| name.clone())?;
     }
     Ok(())
@@ -157,7 +170,8 @@ struct Ear {
 impl Ear {
     fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
         let rate = source.rate();
-        let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
+        let channels = source.channels();
+        let stream = EmbeddingStream::of_channels(&self.card, &self.backbone, rate, channels)?;
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
         if self.live {
             listener = listener.prompt();
@@ -173,6 +187,7 @@ impl Ear {
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;
+        note(source, path.unwrap_or("stdin"));
         print(&events, path)
     }
 }
@@ -231,14 +246,19 @@ fn learn(
     card: &Card,
     backbone: &Backbone,
     clips: &[LabelledClip],
+    sensor: &SensorArgs,
 ) -> Result<()> {
     let mut out = io::stdout().lock();
     let mut time = 0.0;
     for clip in clips {
         let Some(truth) = &clip.label else { continue };
         let name = clip.path.display().to_string();
-        let heard = hear(&mut AudioFile::open(&clip.path)?, card, backbone)
-            .with_context(|| name.clone())?;
+        let heard = hear(
+            &mut *open_recording(&clip.path, &sensor.format())?,
+            card,
+            backbone,
+        )
+        .with_context(|| name.clone())?;
         session.catch_up()?;
         let best = session.predict(&heard)?.best();
         let said = best
@@ -265,10 +285,10 @@ impl FromStr for SourceName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("wav", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("wav" | "csv", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
             None if text == "stdin" => Ok(Self::Stdin),
-            _ => Err("expected wav:FILE, stdin or dir:DIR".to_owned()),
+            _ => Err("expected wav:FILE, csv:FILE, stdin or dir:DIR".to_owned()),
         }
     }
 }

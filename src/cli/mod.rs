@@ -19,6 +19,7 @@ mod memory;
 mod merge;
 mod model;
 mod predict;
+mod recording;
 mod run_bar;
 mod scoreboard;
 mod status;
