@@ -99,6 +99,12 @@ enum SourceName {
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
     let card = session.card().clone();
+    if args.gate.is_some() && kind(&card) == Recorded::Sensor {
+        bail!(
+            "--gate is for sound, {} reads a sensor\nhint: leave it out",
+            card.name
+        );
+    }
     let backbone = load_backbone(&card, places, Mode::Auto)?;
     let clips = match &args.source {
         SourceName::Folder(folder) => labelled(folder, &card).context("--source")?,
