@@ -42,7 +42,8 @@ fn frontend(card: &Card, samples: &str, frames: &str, seconds: f64) -> Result<()
     let hop = card.hop_samples();
     let mut out = Vec::new();
     let passes = repeat(seconds, samples.len() / hop, || {
-        let mut frontend = LogMelFrontend::new(&card.frontend, card.sample_rate)?;
+        let mut frontend =
+            LogMelFrontend::new(card.log_mel().ok_or("no sound")?, card.sample_rate)?;
         out.clear();
         for samples in samples.chunks(hop) {
             frontend.push(samples, &mut out);

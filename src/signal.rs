@@ -23,6 +23,8 @@ pub struct SampleRate(NonZeroU32);
 impl SampleRate {
     /// The highest rate accepted from a file or a device, in Hz.
     pub const MAX_HZ: u32 = 768_000;
+    /// The lowest rate.
+    pub const ONE_HZ: Self = Self(NonZeroU32::MIN);
 
     /// A rate in Hz.
     ///

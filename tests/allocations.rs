@@ -61,7 +61,7 @@ fn the_counter_counts() {
 fn front_ends_and_resamplers_allocate_nothing() {
     for name in ["tiny", "padded"] {
         let (card, _) = models::fixture(name);
-        let mut frontend = LogMelFrontend::new(&card.frontend, card.sample_rate).unwrap();
+        let mut frontend = LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
         let (samples, mut frames) = (sound(card.sample_rate.hz(), 0), Vec::new());
         frontend.push(&samples, &mut frames);
         assert_none("front end", || {

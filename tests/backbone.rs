@@ -112,7 +112,7 @@ fn golden_frames(card: &Card, name: &str, samples: &[f32]) -> Vec<f32> {
         let frames: Array2<f32> = ndarray_npy::read_npy(stored).unwrap();
         return frames.into_raw_vec_and_offset().0;
     }
-    frames_of(&card.frontend, card.sample_rate, samples)
+    frames_of(card.log_mel().unwrap(), card.sample_rate, samples)
 }
 
 fn frames_of(front: &LogMel, rate: SampleRate, samples: &[f32]) -> Vec<f32> {
@@ -523,5 +523,34 @@ fn what_is_no_model_is_an_error_that_names_the_file() {
         let error = load_error(&card, path, Mode::Auto);
         assert!(matches!(error, BackboneError::Read { .. }), "{error}");
         assert!(error.to_string().contains(path.to_str().unwrap()));
+    }
+}
+
+#[test]
+fn our_own_backbone_streams_on_our_kernels_as_onnx_runtime_runs_it() {
+    // Never fetched, never skipped: it is part of the program. models/imu/train.py wrote what ONNX
+    // Runtime makes of these frames.
+    let cache = afield::model::Cache::at("/nowhere");
+    let card = afield::model::find("imu", &cache).unwrap();
+    let golden: Array2<f32> = ndarray_npy::read_npy(goldens().with_file_name("imu.npy")).unwrap();
+    let frames: Vec<f32> = (0..200)
+        .flat_map(|t| (0..6).map(move |axis| (t, axis)))
+        .map(|(t, axis)| {
+            let (t, axis) = (f64::from(t), f64::from(axis));
+            ((0.1 * (axis + 1.0) * t).sin() * (1.0 + 0.3 * axis)) as f32
+        })
+        .collect();
+    let bytes = cache.model_bytes(&card).unwrap();
+    for mode in [Mode::Streaming, Mode::Windowed] {
+        let backbone = Backbone::from_bytes(&bytes, &card, mode).unwrap();
+        assert_eq!(backbone.tract_because(), None);
+        let mut stream = backbone.stream().unwrap();
+        let mut rows = Vec::new();
+        for part in frames.chunks(7 * 6) {
+            stream.push(part, &mut rows).unwrap();
+        }
+        stream.finish(&mut rows).unwrap();
+        assert_eq!(rows.len(), golden.len());
+        assert!(largest_difference(&rows, golden.as_slice().unwrap()) < 1e-4);
     }
 }

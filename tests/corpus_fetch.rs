@@ -10,7 +10,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use afield::corpus::{Apt, Corpus, CorpusError, clips, fetch, place_of};
-use afield::model::Cache;
+use afield::model::{Cache, Pip};
 use tempfile::TempDir;
 
 /// `<sha256>  <label>/<file>` of the three clips below, summed.
@@ -108,7 +108,7 @@ fn the_clips_alone_are_kept_and_fetched_once() {
         return;
     };
     let apt = shop.apt(DELIVER);
-    let fetched = fetch(&corpus(SUM), &shop.cache(), &apt, |_| {}).unwrap();
+    let fetched = fetch(&corpus(SUM), &shop.cache(), &apt, &Pip::new(None), |_| {}).unwrap();
     assert!(!fetched.was_cached);
     let told: Vec<(String, &str, &str)> = (fetched.clips.iter())
         .map(|clip| {
@@ -126,7 +126,7 @@ fn the_clips_alone_are_kept_and_fetched_once() {
     assert_eq!(told, expected);
     assert_eq!(shop.stored(), ["kit"]);
 
-    let again = fetch(&corpus(SUM), &shop.cache(), &apt, |_| {}).unwrap();
+    let again = fetch(&corpus(SUM), &shop.cache(), &apt, &Pip::new(None), |_| {}).unwrap();
     assert!(again.was_cached);
     assert_eq!(again.clips, fetched.clips);
     assert_eq!(shop.calls().len(), 1);
@@ -137,7 +137,14 @@ fn other_recordings_leave_the_cache_untouched_and_both_sums_are_told() {
     let test = "other_recordings_leave_the_cache_untouched_and_both_sums_are_told";
     let Some(shop) = Shop::open(test) else { return };
     let other = "0".repeat(64);
-    let error = fetch(&corpus(&other), &shop.cache(), &shop.apt(DELIVER), |_| {}).unwrap_err();
+    let error = fetch(
+        &corpus(&other),
+        &shop.cache(),
+        &shop.apt(DELIVER),
+        &Pip::new(None),
+        |_| {},
+    )
+    .unwrap_err();
     assert!(matches!(error, CorpusError::Checksum { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&other) && text.contains(SUM), "{text}");
@@ -151,7 +158,7 @@ fn a_damaged_clip_is_noticed_and_replaced() {
         return;
     };
     let (corpus, cache, apt) = (corpus(SUM), shop.cache(), shop.apt(DELIVER));
-    let fetched = fetch(&corpus, &cache, &apt, |_| {}).unwrap();
+    let fetched = fetch(&corpus, &cache, &apt, &Pip::new(None), |_| {}).unwrap();
     let clip = &fetched.clips[0].path;
     fs::write(clip, "rot").unwrap();
     let error = clips(&corpus, &cache).unwrap_err();
@@ -159,11 +166,15 @@ fn a_damaged_clip_is_noticed_and_replaced() {
 
     // No network: the damaged clips stay, as they may be all there is.
     let offline = shop.apt("echo 'E: no route' >&2; exit 100");
-    fetch(&corpus, &cache, &offline, |_| {}).unwrap_err();
+    fetch(&corpus, &cache, &offline, &Pip::new(None), |_| {}).unwrap_err();
     assert_eq!(fs::read_to_string(clip).unwrap(), "rot");
 
     let apt = shop.apt(DELIVER);
-    assert!(!fetch(&corpus, &cache, &apt, |_| {}).unwrap().was_cached);
+    assert!(
+        !fetch(&corpus, &cache, &apt, &Pip::new(None), |_| {})
+            .unwrap()
+            .was_cached
+    );
     assert_eq!(fs::read_to_string(clip).unwrap(), "c");
     assert_eq!(shop.stored(), ["kit"]);
 }
@@ -180,7 +191,14 @@ fn missing_lists_are_fetched_into_a_folder_of_our_own() {
          *) echo 'E: Unable to locate package kit' >&2; exit 100;;\n\
          esac"
     );
-    fetch(&corpus(SUM), &shop.cache(), &shop.apt(&script), |_| {}).unwrap();
+    fetch(
+        &corpus(SUM),
+        &shop.cache(),
+        &shop.apt(&script),
+        &Pip::new(None),
+        |_| {},
+    )
+    .unwrap();
     let calls = shop.calls();
     assert_eq!(calls.len(), 3, "{calls:?}");
     let cache = fs::canonicalize(shop.path("cache")).unwrap();
@@ -212,13 +230,20 @@ fn a_failure_tells_what_apt_said_and_leaves_nothing() {
     ];
     for (script, expected) in cases {
         let apt = shop.apt(script).limit(Duration::from_secs(1));
-        let error = fetch(&corpus(SUM), &shop.cache(), &apt, |_| {}).unwrap_err();
+        let error = fetch(&corpus(SUM), &shop.cache(), &apt, &Pip::new(None), |_| {}).unwrap_err();
         let text = error.to_string();
         assert!(text.contains(expected), "{script}: {text}");
         assert!(shop.stored().is_empty(), "{script}");
     }
     let nowhere = Apt::new(Path::new("/nonexistent/apt-get"), "dpkg-deb");
-    let error = fetch(&corpus(SUM), &shop.cache(), &nowhere, |_| {}).unwrap_err();
+    let error = fetch(
+        &corpus(SUM),
+        &shop.cache(),
+        &nowhere,
+        &Pip::new(None),
+        |_| {},
+    )
+    .unwrap_err();
     assert!(matches!(error, CorpusError::NoProgram { .. }), "{error}");
     assert!(
         error

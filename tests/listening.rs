@@ -219,7 +219,8 @@ fn steady_noise_of_any_level_is_background_and_a_louder_one_is_sound() {
         let card = find(name, &models::cache()).expect("a shipped card");
         for level in [0.3, 0.03, 0.003] {
             let mut gate = Gate::new(&card, Gate::MARGIN_DB);
-            let mut frontend = LogMelFrontend::new(&card.frontend, card.sample_rate).unwrap();
+            let mut frontend =
+                LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
             let mut frames = Vec::new();
             // Frames at which it is open, and all.
             let mut hear = |gain: f32, seconds: usize, seed: u32| {
@@ -254,7 +255,7 @@ fn what_goes_on_for_longer_than_the_memory_is_background() {
     let (card, _) = models::fixture("tiny");
     let mut gate = Gate::new(&card, Gate::MARGIN_DB);
     let (quiet, loud) = (vec![0.0; card.bands()], vec![3.0; card.bands()]);
-    let minute = 60 * card.sample_rate.hz() as usize / card.frontend.hop_samples;
+    let minute = 60 * card.sample_rate.hz() as usize / card.frontend.hop_samples();
     let mut open =
         |frame: &[f32], minutes: usize| (0..minutes * minute).filter(|_| gate.push(frame)).count();
     open(&quiet, 1);

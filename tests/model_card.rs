@@ -223,7 +223,7 @@ fn assert_sound(card: &Card) {
         card.embedding.size,
         card.output.shape.iter().product::<usize>()
     );
-    let (input, front) = (&card.input, &card.frontend);
+    let (input, front) = (&card.input, card.log_mel().unwrap());
     assert_eq!(
         input.shape.iter().product::<usize>(),
         card.window_frames() * card.bands()
@@ -299,5 +299,45 @@ proptest! {
     #[test]
     fn no_text_panics(text in any::<String>()) {
         let _ = Card::parse(&text, "noise.toml");
+    }
+}
+
+#[test]
+fn a_card_has_one_front_end_and_sensors_have_their_rules() {
+    const IMU: &str = include_str!("../models/imu.toml");
+    let card = Card::parse(IMU, "imu.toml").unwrap();
+    let sensor = card.sensor().unwrap();
+    assert_eq!(sensor.stated()[3].to_string(), "wx [rad/s]");
+    assert!(card.log_mel().is_none());
+    let json = serde_json::to_string(&card).unwrap();
+    assert_eq!(serde_json::from_str::<Card>(&json).unwrap(), card);
+    let toml = toml::to_string(&card).unwrap();
+    assert_eq!(Card::parse(&toml, "again.toml").unwrap(), card);
+    let front_end = SPEECH.split("[frontend]").nth(1).unwrap();
+    let both = format!("{IMU}\n[frontend]{front_end}");
+    let neither = IMU.split("[sensor]").next().unwrap().to_owned();
+    for (text, key) in [
+        (both, "frontend"),
+        (neither, "frontend"),
+        (IMU.replace("\"ay\"", "\"ax\""), "sensor.channels.name"),
+        (IMU.replace("\"ay\"", "\" ay\""), "sensor.channels.name"),
+        (
+            IMU.replace("deviation = 3.0", "deviation = 0.0"),
+            "sensor.channels.deviation",
+        ),
+        (
+            IMU.replace("mean = 0.0", "mean = nan"),
+            "sensor.channels.mean",
+        ),
+        (
+            IMU.replace("[sensor]", "[sensor]\ngravity-seconds = 0.0"),
+            "sensor.gravity-seconds",
+        ),
+        (IMU.replacen(", 6]", ", 7]", 1), "sensor.channels"),
+    ] {
+        match Card::parse(&text, "changed.toml") {
+            Err(ModelError::CardField { key: found, .. }) => assert_eq!(found, key),
+            other => panic!("{key}: {other:?}"),
+        }
     }
 }

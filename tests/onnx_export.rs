@@ -125,13 +125,18 @@ impl Material {
         numbered.filter(|(i, _)| i % 5 != 4).map(|(_, clip)| clip)
     }
 
+    /// The backbone's file.
+    fn file(&self) -> Vec<u8> {
+        fs::read(&self.path).unwrap()
+    }
+
     /// Runs the learner's graph over all clips in ONNX Runtime.
     fn compare(&self, learner: &Learner, runtime: &mut OnnxRuntime, name: &str) -> Difference {
         let model = self
             .folder
             .path()
             .join(format!("{}.onnx", name.replace(':', "-")));
-        fs::write(&model, onnx(learner, &self.card, &self.path).unwrap()).unwrap();
+        fs::write(&model, onnx(learner, &self.card, &self.file()).unwrap()).unwrap();
         let mut found = Difference::default();
         for (i, (_, frames)) in self.clips.iter().enumerate() {
             let answer = runtime.run(&model, &self.folder.path().join(format!("{i}.npy")));
@@ -315,7 +320,7 @@ fn the_graph_tells_what_its_reader_needs() {
     let material = Material::toy("tiny");
     let contract = material.contract(Pool::Mean, Transform::None);
     let learner = material.learner(HeadKind::LDA, contract);
-    let bytes = onnx(&learner, &material.card, &material.path).unwrap();
+    let bytes = onnx(&learner, &material.card, &material.file()).unwrap();
     let model = ModelProto::decode(bytes.as_slice()).unwrap();
     let told = |key: &str| {
         let entry = model.metadata_props.iter().find(|entry| entry.key == key);
@@ -336,7 +341,7 @@ fn the_graph_tells_what_its_reader_needs() {
     assert_eq!(outputs, ["probabilities", "label", "features"]);
     // Two exports of one learner are one file.
     assert_eq!(
-        onnx(&learner, &material.card, &material.path).unwrap(),
+        onnx(&learner, &material.card, &material.file()).unwrap(),
         bytes
     );
 }
@@ -354,7 +359,7 @@ fn frames_of_less_than_a_window_are_an_error_there_too() {
     let model = material.folder.path().join("box.onnx");
     fs::write(
         &model,
-        onnx(&learner, &material.card, &material.path).unwrap(),
+        onnx(&learner, &material.card, &material.file()).unwrap(),
     )
     .unwrap();
     let short = material.folder.path().join("short.npy");
@@ -377,16 +382,14 @@ fn what_cannot_be_written_is_refused_with_a_reason() {
     let material = Material::toy("tiny");
     let contract = material.contract(Pool::Mean, Transform::None);
     let untaught = Learner::new(contract.clone(), Settings::default()).unwrap();
-    let refused = onnx(&untaught, &material.card, &material.path);
+    let refused = onnx(&untaught, &material.card, &material.file());
     assert!(matches!(refused, Err(ExportError::NothingTaught)));
 
     let learner = material.learner(HeadKind::LDA, contract);
     let old = |change: fn(&mut ModelProto)| {
         let mut model = ModelProto::decode(fs::read(&material.path).unwrap().as_slice()).unwrap();
         change(&mut model);
-        let path = material.folder.path().join("other.onnx");
-        fs::write(&path, model.encode_to_vec()).unwrap();
-        onnx(&learner, &material.card, &path)
+        onnx(&learner, &material.card, &model.encode_to_vec())
     };
     let refused = old(|model| model.opset_import[0].version = 12).unwrap_err();
     assert!(

@@ -39,7 +39,12 @@ pub(super) struct Graph {
 
 impl Graph {
     pub(super) fn read(path: &Path, card: &Card) -> Result<Self, BackboneError> {
-        let mut proto = checked(path, card)?;
+        Self::parse(&read_bounded(path)?, path, card)
+    }
+
+    /// As [`Self::read`], of bytes that `path` names in messages.
+    pub(super) fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self, BackboneError> {
+        let mut proto = checked(bytes, path, card)?;
         if let Some(graph) = proto.graph.as_mut() {
             dequantise::fold(graph);
         }
@@ -115,10 +120,16 @@ impl Graph {
 }
 
 /// The file as it is, but for outputs that the card does not ask for.
-pub(super) fn checked(path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
-    let bytes = read_bounded(path)?;
+pub(super) fn checked(
+    bytes: &[u8],
+    path: &Path,
+    card: &Card,
+) -> Result<ModelProto, BackboneError> {
+    if bytes.len() as u64 > MAX_BYTES {
+        return Err(too_large(path, bytes.len() as u64));
+    }
     let mut proto = tract_onnx::onnx()
-        .proto_model_for_read(&mut bytes.as_slice())
+        .proto_model_for_read(&mut &*bytes)
         .map_err(|e| not_onnx(path, format!("{e:#}")))?;
     let Some(graph) = proto.graph.as_mut() else {
         return Err(not_onnx(path, "it holds no graph"));
@@ -153,15 +164,15 @@ fn read_bounded(path: &Path) -> Result<Vec<u8>, BackboneError> {
     file.take(MAX_BYTES + 1)
         .read_to_end(&mut bytes)
         .map_err(read)?;
-    if bytes.len() as u64 > MAX_BYTES {
-        let bytes = bytes.len() as u64;
-        return Err(BackboneError::TooLarge {
-            path: path.to_owned(),
-            bytes,
-            limit: MAX_BYTES,
-        });
-    }
     Ok(bytes)
+}
+
+fn too_large(path: &Path, bytes: u64) -> BackboneError {
+    BackboneError::TooLarge {
+        path: path.to_owned(),
+        bytes,
+        limit: MAX_BYTES,
+    }
 }
 
 fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {

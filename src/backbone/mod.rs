@@ -1,4 +1,4 @@
-//! The frozen backbone: log-mel frames in, one embedding every hop out.
+//! The frozen backbone: frames in, one embedding every hop out.
 //!
 //! One [`Backbone`] is loaded once and shared; each [`Stream`] of it runs one
 //! signal through it, in one of two executions that give the same embeddings:
@@ -113,19 +113,42 @@ impl Backbone {
     /// [`BackboneError`] when the file cannot be read, is no ONNX graph, does
     /// not have the card's shapes, or cannot run in the mode asked for.
     pub fn load(path: &Path, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
-        let graph = Graph::read(path, card)?;
+        Self::of_graph(&Graph::read(path, card)?, card, mode)
+    }
+
+    /// As [`Self::load`], of an ONNX file that is in memory; messages call it by its
+    /// card's name.
+    ///
+    /// ```
+    /// use afield::backbone::{Backbone, Mode};
+    /// use afield::model::{Cache, find};
+    /// let cache = Cache::at("/nowhere");
+    /// let imu = find("imu", &cache)?;
+    /// let backbone = Backbone::from_bytes(&cache.model_bytes(&imu)?, &imu, Mode::Streaming)?;
+    /// assert_eq!(backbone.embedding_size(), imu.embedding.size);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn from_bytes(bytes: &[u8], card: &Card, mode: Mode) -> Result<Self, BackboneError> {
+        let graph = Graph::parse(bytes, Path::new(&card.name), card)?;
+        Self::of_graph(&graph, card, mode)
+    }
+
+    fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let layout = Layout::of(card);
         // tract's windowed plan comes first in any mode: it proves that the graph
         // is what its card says, and it is what all else is held against.
         let model = graph.fixed()?;
         let chain = chain::Chain::read(&model, &layout);
-        let windowed = windowed::Plan::new(&graph, model)?;
+        let windowed = windowed::Plan::new(graph, model)?;
         match chain {
             Ok(chain) => native(chain, &windowed, layout.clone(), mode),
             Err(reason) => Err(NoNative::Because(reason)),
         }
         .or_else(|refusal| match refusal {
-            NoNative::Because(reason) => tract(&graph, windowed, layout, mode, reason),
+            NoNative::Because(reason) => tract(graph, windowed, layout, mode, reason),
             NoNative::Error(error) => Err(error),
         })
     }
@@ -170,10 +193,10 @@ impl Backbone {
     }
 }
 
-/// The ONNX file at `path` for those who write it down elsewhere: bounded, and with the
-/// card's input and output alone.
-pub(crate) fn checked_onnx(path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
-    graph::checked(path, card)
+/// An ONNX file for those who write it down elsewhere: bounded, and with the card's
+/// input and output alone.
+pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<ModelProto, BackboneError> {
+    graph::checked(bytes, Path::new(&card.name), card)
 }
 
 /// Why Afield's own kernels do not run a graph.

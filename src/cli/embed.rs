@@ -9,8 +9,7 @@ use afield::control::{backbone_contract, hear};
 use afield::evaluate::{ClipList, write_npz};
 use afield::learner::Pool;
 use afield::model::{self, Card};
-use afield::source::{AudioFile, labelled_clips};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
@@ -22,6 +21,7 @@ use super::embedding::{embed_list, progress};
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
+use super::recording::{Cut, SensorArgs, labelled};
 
 /// Write the embeddings of clips as a NumPy array
 ///
@@ -38,7 +38,7 @@ use super::output::{temporary, unwritable};
         afield embed clips/ --backbone speech-embedding -o clips.npy\n  \
         afield embed esc10 --labelled --group-pattern '^(\\d+)-' --backbone yamnet -o esc10.npz")]
 pub struct EmbedArgs {
-    /// Audio files, or folders of them
+    /// Recordings, or folders of them
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
@@ -68,6 +68,14 @@ pub struct EmbedArgs {
     /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX", requires = "labelled")]
     group_pattern: Option<String>,
+
+    /// Cut each recording into pieces of so many seconds, each a row, one every STEP
+    /// seconds [default: whole recordings; STEP: SECONDS]
+    #[arg(long, value_name = "SECONDS[:STEP]", requires = "labelled")]
+    cut: Option<Cut>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// NumPy file to write
     #[arg(short, long, value_name = "OUT")]
@@ -108,14 +116,14 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {
-        clips.extend(labelled_clips(path)?);
+        clips.extend(labelled(path, &card)?);
     }
     let bar = progress(clips.len(), "embedded");
     let mut rows = Vec::new();
     for clip in &clips {
         let name = clip.path.display().to_string();
         let started = ProcessTime::now();
-        let heard = hear(&mut AudioFile::open(&clip.path)?, &card, &backbone)
+        let heard = hear(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
         let line = serde_json::to_string(&Line {
             path: &name,
@@ -146,12 +154,12 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut list = ClipList::default();
     for folder in &args.paths {
-        list.clips.extend(list_folder(folder)?.clips);
+        list.clips.extend(list_folder(folder, card)?.clips);
     }
     if let Some(pattern) = &args.group_pattern {
         list.set_groups(pattern)?;
     }
-    let clips = embed_list(&list, card, places)?;
+    let clips = embed_list(&list, card, &args.sensor.format(), args.cut, places)?;
     let mut writer = BufWriter::new(file.as_file());
     write_npz(&clips, contract.pool, &mut writer)
         .map_err(|e| unwritable("--output", &args.output, &e))?;

@@ -10,39 +10,71 @@ use afield::backbone::Mode;
 use afield::control::{backbone_contract, hear};
 use afield::evaluate::{CacheKey, ClipList, Clips, EmbeddingCache};
 use afield::model::Card;
-use afield::source::AudioFile;
+use afield::source::{SensorFormat, open_recording};
 use anyhow::{Context, Result, anyhow};
 use indicatif::{ProgressBar, ProgressStyle};
 
 use super::learner::load_backbone;
 use super::model::Places;
+use super::recording::Cut;
 
 /// Where embeddings are kept, under the cache folder.
 const CACHE_FOLDER: &str = "embeddings";
 
-/// The clips of `list` with their embeddings, from the cache where they are.
-pub fn embed_list(list: &ClipList, card: &Card, places: &Places) -> Result<Clips> {
+/// The clips of `list` with their embeddings, from the cache where they are; cut into
+/// pieces where that is asked for, each a clip of its own.
+pub fn embed_list(
+    list: &ClipList,
+    card: &Card,
+    format: &SensorFormat,
+    cut: Option<Cut>,
+    places: &Places,
+) -> Result<Clips> {
     let paths: Vec<&Path> = list.clips.iter().map(|clip| clip.path.as_path()).collect();
+    let size = card.embedding.size;
     let mut windows = Vec::new();
     let mut offsets = vec![0];
-    for clip in embed_files(&paths, card, places)? {
-        windows.extend(clip);
-        offsets.push(windows.len() / card.embedding.size);
+    let mut pieces = ClipList::default();
+    for (rows, clip) in embed_files(&paths, card, format, places)?
+        .into_iter()
+        .zip(&list.clips)
+    {
+        let all = rows.len() / size;
+        let (length, every) = match cut.map(|cut| cut.window(card)) {
+            Some(window) if all > window.rows => (window.rows, window.every_rows),
+            _ => (all, all.max(1)),
+        };
+        for start in (0..=all - length).step_by(every) {
+            let piece = rows.get(start * size..(start + length) * size);
+            windows.extend_from_slice(piece.unwrap_or_default());
+            offsets.push(windows.len() / size);
+            pieces.clips.push(clip.clone());
+        }
     }
-    Ok(list.with_embeddings(card.embedding.size, windows, offsets)?)
+    Ok(pieces.with_embeddings(size, windows, offsets)?)
 }
 
 /// The embeddings of each file, row-major `[windows, embedding size]`, from the
 /// cache where they are.
-pub fn embed_files(paths: &[&Path], card: &Card, places: &Places) -> Result<Vec<Vec<f32>>> {
+pub fn embed_files(
+    paths: &[&Path],
+    card: &Card,
+    format: &SensorFormat,
+    places: &Places,
+) -> Result<Vec<Vec<f32>>> {
     let cache = EmbeddingCache::new(&places.cache()?.root().join(CACHE_FOLDER));
     let contract = backbone_contract(card, None, None)?;
     let size = card.embedding.size;
+    // How a table is read decides what it is to the backbone.
+    let front = match card.sensor() {
+        Some(_) => format!("{} {format:?}", contract.frontend),
+        None => contract.frontend.clone(),
+    };
     let mut clips: Vec<Option<Vec<f32>>> = Vec::new();
     let mut missing = Vec::new();
     for (index, path) in paths.iter().enumerate() {
         let bytes = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
-        let key = CacheKey::new(&contract.backbone_sha256, &contract.frontend, &bytes);
+        let key = CacheKey::new(&contract.backbone_sha256, &front, &bytes);
         clips.push(cache.get(&key, size));
         if clips[index].is_none() {
             missing.push((index, key));
@@ -53,7 +85,7 @@ pub fn embed_files(paths: &[&Path], card: &Card, places: &Places) -> Result<Vec<
         let bar = progress(missing.len(), "embedded");
         let embed = |(index, key): &(usize, CacheKey)| -> Result<(usize, Vec<f32>)> {
             let path = paths[*index];
-            let heard = hear(&mut AudioFile::open(path)?, card, &backbone)
+            let heard = hear(&mut *open_recording(path, format)?, card, &backbone)
                 .with_context(|| path.display().to_string())?;
             cache.put(key, size, &heard.windows)?;
             bar.inc(1);

@@ -24,6 +24,7 @@ use super::dataset::{Input, TransformChoice, list_folder, runs};
 use super::embedding::embed_list;
 use super::heads;
 use super::model::Places;
+use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
 
 /// Teach a stream to one or more heads, one example at a time, and score them
@@ -102,6 +103,14 @@ pub struct EvaluateArgs {
     /// Backbone that embeds the clips
     #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
     backbone: Option<String>,
+
+    /// Cut each recording into pieces of so many seconds, each a clip, one every
+    /// STEP seconds [default: whole recordings; STEP: SECONDS]
+    #[arg(long, value_name = "SECONDS[:STEP]", conflicts_with = "embeddings")]
+    cut: Option<Cut>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// What summarises a clip's windows: mean, mean+max or mean+std+max
     /// [default: the backbone's]
@@ -292,21 +301,22 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
         let clips = Arc::new(read_npz(path).context("--embeddings")?);
         return Ok(Input { clips, heard: None });
     }
-    let mut list = match (&args.manifest, &args.data) {
-        (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
-        (None, Some(folder)) => list_folder(folder).context("--data")?,
-        (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
-    };
-    if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern)?;
-    }
     let Some(name) = &args.backbone else {
         bail!(
             "clips need a backbone to be heard through\nhint: give --backbone NAME; `afield model list` tells the names"
         );
     };
     let card = model::find(name, &places.cache()?).context("--backbone")?;
-    let clips = Arc::new(embed_list(&list, &card, places)?);
+    let mut list = match (&args.manifest, &args.data) {
+        (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
+        (None, Some(folder)) => list_folder(folder, &card).context("--data")?,
+        (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
+    };
+    if let Some(pattern) = &args.group_pattern {
+        list.set_groups(pattern)?;
+    }
+    let format = args.sensor.format();
+    let clips = Arc::new(embed_list(&list, &card, &format, args.cut, places)?);
     Ok(Input {
         clips,
         heard: Some((card, args.pool)),

@@ -87,9 +87,9 @@ fn write_bundle(args: &ExportArgs, session: &Session, output: &Path) -> Result<(
 }
 
 fn write_onnx(session: &Session, output: &Path, places: &Places) -> Result<()> {
-    let path = places.cache()?.model_path(session.card())?;
+    let backbone = places.cache()?.model_bytes(session.card())?;
     let learner = session.learner();
-    let bytes = export::onnx(learner, session.card(), &path).context("--onnx")?;
+    let bytes = export::onnx(learner, session.card(), &backbone).context("--onnx")?;
     write(output, &bytes, "--onnx")?;
     eprintln!(
         "wrote {}: {} classes, {} behind {}, {}",

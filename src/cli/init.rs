@@ -5,16 +5,17 @@ use std::path::PathBuf;
 use afield::control::{Session, SessionError};
 use afield::head::HeadKind;
 use afield::learner::{Pool, Settings, Transform};
-use afield::model;
+use afield::model::{self, Cache, Card, Origin};
 use afield::rehearsal::Plan;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
-use super::calibrate::calibrated_contract;
+use super::calibrate::{calibrated_contract, normalised_card};
 use super::durability::{DiskLimit, disk_limit};
 use super::heads;
 use super::learner::now_unix_ms;
 use super::model::Places;
+use super::recording::SensorArgs;
 
 /// Make a new learner in a folder
 #[derive(Debug, Args)]
@@ -24,9 +25,10 @@ pub struct InitArgs {
     /// Folder to make; it will hold all that is learned
     dir: PathBuf,
 
-    /// Backbone to listen through, as `afield model list` calls it
+    /// Backbone to listen through, as `afield model list` calls it [default: imu,
+    /// which is part of the program, while no other has been fetched]
     #[arg(long, value_name = "NAME")]
-    backbone: String,
+    backbone: Option<String>,
 
     /// What learns: a head, listed below, and its options, such as linear:adam
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
@@ -46,6 +48,15 @@ pub struct InitArgs {
     /// standardise takes for good; they need no labels and are not learned
     #[arg(long, value_name = "FILE", num_args = 1..)]
     calibrate: Vec<PathBuf>,
+
+    /// Recordings, or folders of them, whose means and deviations a sensor's channels
+    /// are divided by for good, in place of those of the backbone's training; for
+    /// sensors quite unlike those it was trained on
+    #[arg(long, value_name = "FILE", num_args = 1..)]
+    normalise: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
     /// such as balanced:512KiB or herding:200:int8; policies reservoir,
@@ -67,10 +78,24 @@ pub struct InitArgs {
 /// Runs the command.
 pub fn run(args: InitArgs, places: &Places) -> Result<()> {
     let cache = places.cache()?;
-    let card = model::find(&args.backbone, &cache).context("--backbone")?;
+    let card = match &args.backbone {
+        Some(name) => model::find(name, &cache).context("--backbone")?,
+        None => default_backbone(&cache)?,
+    };
     // A learner whose backbone is missing could not do anything.
-    cache.model_path(&card).context("--backbone")?;
-    let contract = calibrated_contract(&card, args.pool, args.transform, &args.calibrate, places)?;
+    cache.model_bytes(&card).context("--backbone")?;
+    let card = match args.normalise.as_slice() {
+        [] => card,
+        files => normalised_card(card, files, &args.sensor)?,
+    };
+    let contract = calibrated_contract(
+        &card,
+        args.pool,
+        args.transform,
+        &args.calibrate,
+        &args.sensor,
+        places,
+    )?;
     let settings = Settings {
         head: args.head,
         rehearsal: args.rehearsal,
@@ -96,4 +121,28 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         contract.transform
     );
     Ok(session.close()?)
+}
+
+/// The backbone in the program, unless the user has fetched others: then it has to be
+/// said which one is meant.
+fn default_backbone(cache: &Cache) -> Result<Card> {
+    let cards = model::list(cache)?.cards;
+    let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });
+    let fetched = |card: &&Card| !built_in(card) && cache.place_of(card).is_file();
+    let names: Vec<&str> = cards
+        .iter()
+        .filter(fetched)
+        .map(|c| c.name.as_str())
+        .collect();
+    match (cards.iter().find(built_in), names.as_slice()) {
+        (Some(card), []) => Ok(card.clone()),
+        (card, names) => bail!(
+            "--backbone: which one?\nhint: name one of {}",
+            card.map(|card| card.name.as_str())
+                .into_iter()
+                .chain(names.iter().copied())
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    }
 }

@@ -6,7 +6,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use afield::backbone::{Backbone, Mode};
 use afield::control::Session;
-use afield::model::Card;
+use afield::model::{Card, Origin};
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -27,8 +27,12 @@ impl LearnerPlace {
     }
 }
 
-/// The backbone of `card`, from the cache.
+/// The backbone of `card`, out of the program or from the cache.
 pub fn load_backbone(card: &Card, places: &Places, mode: Mode) -> Result<Backbone> {
+    if let Origin::BuiltIn { .. } = card.origin {
+        let bytes = places.cache()?.model_bytes(card)?;
+        return Ok(Backbone::from_bytes(&bytes, card, mode)?);
+    }
     let path = places.cache()?.model_path(card)?;
     Ok(Backbone::load(&path, card, mode)?)
 }

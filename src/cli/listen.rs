@@ -10,10 +10,10 @@ use afield::control::{Durability, Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label, SOUND};
+use afield::signal::{Chunk, Decision, Label};
 use afield::source::{
-    AudioFile, LabelledClip, LinkStatus, PcmFormat, PcmReader, PortName, SerialSource, Source,
-    labelled_clips,
+    JsonLines, LabelledClip, LinkStatus, PcmFormat, PcmReader, PortName, Recorded, SerialSource,
+    Source, open_recording,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -22,6 +22,7 @@ use serde::Serialize;
 use super::durability::durability;
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
+use super::recording::{SensorArgs, kind, labelled, note};
 
 /// Listen to a stream and say what is heard, one JSON line a decision
 ///
@@ -39,17 +40,22 @@ use super::model::Places;
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
+    imu-logger | afield listen --source stdin --rate 50 --window 3 --learner watch\n  \
     afield listen --source dir:labelled/ --learn --learner birds\n  \
     afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
-    /// What to listen to: wav:FILE (any audio file), stdin (raw PCM), dir:DIR,
-    /// serial:PATH or serial:PATH@BAUD (a device, see `afield ports`)
+    /// What to listen to: wav:FILE (any audio file), csv:FILE (a table of a sensor, or
+    /// its JSON lines), stdin (raw PCM, or JSON lines of a sensor, as the backbone
+    /// reads), dir:DIR, serial:PATH or serial:PATH@BAUD (a device, see `afield ports`)
     #[arg(long, value_name = "SOURCE")]
     source: SourceName,
 
     /// Raw PCM on stdin: encoding:rate:channels
     #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT")]
     format: PcmFormat,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// Learn each clip after deciding on it; its label is the name of its
     /// folder under dir:DIR
@@ -107,9 +113,15 @@ enum SourceName {
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
     let card = session.card().clone();
+    if args.gate.is_some() && kind(&card) == Recorded::Sensor {
+        bail!(
+            "--gate is for sound, {} reads a sensor\nhint: leave it out",
+            card.name
+        );
+    }
     let backbone = load_backbone(&card, places, Mode::Auto)?;
     let clips = match &args.source {
-        SourceName::Folder(folder) => labelled_clips(folder).context("--source")?,
+        SourceName::Folder(folder) => labelled(folder, &card).context("--source")?,
         SourceName::File(path) => vec![LabelledClip {
             path: path.clone(),
             label: None,
@@ -130,7 +142,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         }
         session.set_durability(args.durability)?;
         session.begin_command();
-        learn(&mut session, &card, &backbone, &clips)?;
+        learn(&mut session, &card, &backbone, &clips, &args.sensor)?;
         return Ok(session.close()?);
     }
     if args.duration.is_some() && !matches!(args.source, SourceName::Serial(_)) {
@@ -155,6 +167,10 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         // Live sound does not wait; files do, and give the same lines every time.
         ear.session.solve_in_background();
         ear.live = true;
+        if kind(&ear.card) == Recorded::Sensor {
+            let mut lines = JsonLines::new(io::stdin(), "stdin", &args.sensor.format())?;
+            return ear.listen(&mut lines, None);
+        }
         return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
     }
     if let SourceName::Serial(port) = &args.source {
@@ -167,8 +183,8 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     }
     for clip in &clips {
         let name = clip.path.display().to_string();
-        let mut source = AudioFile::open(&clip.path)?;
-        ear.listen(&mut source, Some(&name))
+        let mut source = args.sensor.open(&clip.path)?;
+        ear.listen(&mut *source, Some(&name))
             .with_context(|| name.clone())?;
     }
     Ok(())
@@ -188,15 +204,7 @@ struct Ear {
 impl Ear {
     fn listener(&self, source: &dyn Source) -> Result<Listener> {
         let (rate, channels) = (source.rate(), source.channels());
-        if channels != SOUND {
-            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
-            bail!(
-                "the backbone {} hears sound, the source has {}\nhint: make a learner with a backbone for such a sensor",
-                self.card.name,
-                names.join(", ")
-            );
-        }
-        let stream = EmbeddingStream::new(&self.card, &self.backbone, rate)?;
+        let stream = EmbeddingStream::of_channels(&self.card, &self.backbone, rate, channels)?;
         let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
         if self.live {
             listener = listener.prompt();
@@ -217,6 +225,7 @@ impl Ear {
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;
+        note(source, path.unwrap_or("stdin"));
         print(&events, path, None)
     }
 }
@@ -358,14 +367,19 @@ fn learn(
     card: &Card,
     backbone: &Backbone,
     clips: &[LabelledClip],
+    sensor: &SensorArgs,
 ) -> Result<()> {
     let mut out = io::stdout().lock();
     let mut time = 0.0;
     for clip in clips {
         let Some(truth) = &clip.label else { continue };
         let name = clip.path.display().to_string();
-        let heard = hear(&mut AudioFile::open(&clip.path)?, card, backbone)
-            .with_context(|| name.clone())?;
+        let heard = hear(
+            &mut *open_recording(&clip.path, &sensor.format())?,
+            card,
+            backbone,
+        )
+        .with_context(|| name.clone())?;
         session.catch_up()?;
         let best = session.predict(&heard)?.best();
         let said = best
@@ -392,14 +406,14 @@ impl FromStr for SourceName {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
         match text.split_once(':') {
-            Some(("wav", path)) if !path.is_empty() => Ok(Self::File(path.into())),
+            Some(("wav" | "csv", path)) if !path.is_empty() => Ok(Self::File(path.into())),
             Some(("serial", port)) => {
                 let port = port.parse().map(Self::Serial);
                 port.map_err(|error: afield::source::SourceError| error.to_string())
             }
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
             None if text == "stdin" => Ok(Self::Stdin),
-            _ => Err("expected wav:FILE, stdin, dir:DIR or serial:PATH".to_owned()),
+            _ => Err("expected wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH".to_owned()),
         }
     }
 }

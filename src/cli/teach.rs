@@ -6,7 +6,6 @@ use afield::backbone::Mode;
 use afield::control::{Durability, TaughtAs, hear};
 use afield::evaluate::GroupPattern;
 use afield::signal::{Group, Label};
-use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
@@ -14,6 +13,7 @@ use super::durability::durability;
 use super::embedding::progress;
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
+use super::recording::{Cut, SensorArgs, labelled, note};
 
 /// Teach the learner that clips are of a class
 ///
@@ -24,15 +24,24 @@ use super::model::Places;
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield teach kettle kettle-*.wav --learner box\n  \
-    afield teach one one/ --group-pattern '^([a-z]+)_' --learner box"
+    afield teach one one/ --group-pattern '^([a-z]+)_' --learner box\n  \
+    afield teach rowing row.csv --cut 3:1.5 --learner watch"
 )]
 pub struct TeachArgs {
     /// The class; a new one is made by teaching it
     label: Label,
 
-    /// Audio files, or folders of them
+    /// Recordings, or folders of them
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
+
+    /// Cut each recording into pieces of so many seconds, each an example, one every
+    /// STEP seconds [default: whole recordings; STEP: SECONDS]
+    #[arg(long, value_name = "SECONDS[:STEP]")]
+    cut: Option<Cut>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// Speaker, machine, site or subject that all the clips are of
     #[arg(long, value_name = "NAME", conflicts_with = "group_pattern")]
@@ -65,7 +74,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     };
     let mut clips = Vec::new();
     for path in &args.files {
-        for clip in labelled_clips(path)? {
+        for clip in labelled(path, &card)? {
             // Found out now, before any of them is taught.
             let group = match &pattern {
                 Some(pattern) => Some(captured(pattern, &clip.path)?),
@@ -79,22 +88,29 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let (mut new, mut already, mut corrected) = (0, 0, 0);
     for (clip, group) in &clips {
         let name = clip.path.display().to_string();
-        let mut source = AudioFile::open(&clip.path)?;
-        let heard = hear(&mut source, &card, &backbone).with_context(|| name.clone())?;
-        let outcome = session
-            .teach_from(&args.label, &heard, &name, group.as_ref(), now_unix_ms())
-            .with_context(|| name.clone())?;
-        match outcome {
-            TaughtAs::New => new += 1,
-            TaughtAs::Already => already += 1,
-            TaughtAs::Corrected { from } => {
-                corrected += 1;
-                bar.suspend(|| eprintln!("{name}: was {from}, is {}", args.label));
-            }
-            TaughtAs::Regrouped { from } => {
-                corrected += 1;
-                if let (Some(from), Some(group)) = (from, group) {
-                    bar.suspend(|| eprintln!("{name}: was of {from}, is of {group}"));
+        let mut source = args.sensor.open(&clip.path)?;
+        let heard = hear(&mut *source, &card, &backbone).with_context(|| name.clone())?;
+        bar.suspend(|| note(&*source, &name));
+        let pieces = match args.cut {
+            Some(cut) => heard.cut(card.embedding.size, cut.window(&card)),
+            None => vec![heard],
+        };
+        for heard in &pieces {
+            let outcome = session
+                .teach_from(&args.label, heard, &name, group.as_ref(), now_unix_ms())
+                .with_context(|| name.clone())?;
+            match outcome {
+                TaughtAs::New => new += 1,
+                TaughtAs::Already => already += 1,
+                TaughtAs::Corrected { from } => {
+                    corrected += 1;
+                    bar.suspend(|| eprintln!("{name}: was {from}, is {}", args.label));
+                }
+                TaughtAs::Regrouped { from } => {
+                    corrected += 1;
+                    if let (Some(from), Some(group)) = (from, group) {
+                        bar.suspend(|| eprintln!("{name}: was of {from}, is of {group}"));
+                    }
                 }
             }
         }

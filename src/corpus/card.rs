@@ -7,6 +7,7 @@ use regex::Regex;
 use serde::{Deserialize, Serialize};
 
 use super::CorpusError;
+use super::pypi::has_converter;
 use crate::signal::Label;
 
 /// One corpus, as in `data/*.toml`.
@@ -42,13 +43,47 @@ pub enum Origin {
         /// sorted by path, as `LC_ALL=C sha256sum */*` prints them.
         sha256: String,
     },
+    /// A member of a wheel on the Python package index, converted to clips.
+    #[serde(rename_all = "kebab-case")]
+    Pypi {
+        /// Package name.
+        package: String,
+        /// Exact version.
+        version: String,
+        /// sha256 of the wheel.
+        wheel_sha256: String,
+        /// Path of the file inside the wheel.
+        member: String,
+        /// Which of Afield's converters makes clips of it: `watch`.
+        converter: String,
+        /// Checksum of all clips, as of a Debian package's.
+        sha256: String,
+    },
 }
 
 impl Origin {
+    /// The package, and whose it is.
+    pub fn package(&self) -> String {
+        match self {
+            Origin::Debian { package, .. } => format!("Debian package {package}"),
+            Origin::Pypi {
+                package, version, ..
+            } => format!("Python package {package} {version}"),
+        }
+    }
+
+    /// The folder or file in it.
+    pub fn inside(&self) -> &str {
+        match self {
+            Origin::Debian { folder, .. } => folder,
+            Origin::Pypi { member, .. } => member,
+        }
+    }
+
     /// The checksum of all clips.
     pub fn sha256(&self) -> &str {
         match self {
-            Origin::Debian { sha256, .. } => sha256,
+            Origin::Debian { sha256, .. } | Origin::Pypi { sha256, .. } => sha256,
         }
     }
 }
@@ -64,6 +99,9 @@ pub struct Clips {
     pub pattern: String,
     /// Groups that are held out for testing.
     pub test_groups: Vec<String>,
+    /// Groups that the demo neither teaches nor tests.
+    #[serde(default)]
+    pub set_aside_groups: Vec<String>,
 }
 
 impl Corpus {
@@ -88,12 +126,18 @@ impl Corpus {
             reason,
         };
         let card: Self = toml::from_str(text).map_err(|e| fault(e.to_string()))?;
-        let Origin::Debian {
-            package,
-            folder,
-            sha256,
-        } = &card.origin;
         let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let (package, version, wheel_sha256, converter) = match &card.origin {
+            Origin::Debian { package, .. } => (package, None, None, None),
+            Origin::Pypi {
+                package,
+                version,
+                wheel_sha256,
+                converter,
+                ..
+            } => (package, Some(version), Some(wheel_sha256), Some(converter)),
+        };
+        let inside = card.origin.inside();
         let rules = [
             (
                 "name",
@@ -101,22 +145,37 @@ impl Corpus {
                 "lower-case letters, digits and dashes",
             ),
             (
-                // An argument of apt: it must not look like a flag.
+                // An argument of apt or pip: it must not look like a flag.
                 "origin.package",
                 is_word(package, |c| lower(c) || "+-.".contains(c)),
                 "a package's name",
             ),
             (
-                "origin.folder",
-                !folder.is_empty() && folder.split('/').all(|p| !["", ".", ".."].contains(&p)),
+                "origin.version",
+                version.is_none_or(|version| is_word(version, |c| lower(c) || "+!.".contains(c))),
+                "a version",
+            ),
+            (
+                "origin.converter",
+                converter.is_none_or(|converter| has_converter(converter)),
+                "`watch`",
+            ),
+            (
+                match &card.origin {
+                    Origin::Debian { .. } => "origin.folder",
+                    Origin::Pypi { .. } => "origin.member",
+                },
+                !inside.is_empty() && inside.split('/').all(|p| !["", ".", ".."].contains(&p)),
                 "a relative path with `/`, without `..`",
             ),
             (
+                "origin.wheel-sha256",
+                wheel_sha256.is_none_or(|sum| is_sha256(sum)),
+                "64 lower-case hex digits",
+            ),
+            (
                 "origin.sha256",
-                sha256.len() == 64
-                    && sha256
-                        .chars()
-                        .all(|c| c.is_ascii_hexdigit() && !c.is_ascii_uppercase()),
+                is_sha256(card.origin.sha256()),
                 "64 lower-case hex digits",
             ),
             ("clips.count", card.clips.count > 0, "at least one clip"),
@@ -168,6 +227,10 @@ impl Named {
         let label = Label::new(label.as_str()).ok()?;
         Some((label, group.as_str().to_owned()))
     }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
 }
 
 fn is_word(text: &str, allowed: impl Fn(char) -> bool) -> bool {

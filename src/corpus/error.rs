@@ -6,7 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::model::io_hint;
+use crate::model::{ModelError, io_hint};
 
 /// Why a corpus could not be had.
 #[derive(Debug, thiserror::Error)]
@@ -86,6 +86,47 @@ pub enum CorpusError {
         /// The last lines that it wrote.
         said: String,
     },
+    /// pip could not get a package.
+    #[error(transparent)]
+    Pip(#[from] ModelError),
+    /// There is no Python to convert what pip got.
+    #[error(
+        "cannot run {program}: {reason}\n\
+         hint: {name} is converted by python3; install it, or name another with AFIELD_PYTHON"
+    )]
+    NoPython {
+        /// The corpus.
+        name: String,
+        /// The program.
+        program: String,
+        /// The system's answer.
+        reason: io::Error,
+    },
+    /// The conversion of what pip got failed.
+    #[error(
+        "{doing} failed ({status}):\n{said}\n\
+         hint: Python 3.6 or later is needed, and free space in the cache; another Python: AFIELD_PYTHON"
+    )]
+    Convert {
+        /// The command.
+        doing: String,
+        /// How it ended.
+        status: String,
+        /// The last lines that it wrote.
+        said: String,
+    },
+    /// What pip got is not what the card describes.
+    #[error(
+        "{}: {reason}\n\
+         hint: the index served another file than the card was made for; check which index pip uses",
+        wheel.display()
+    )]
+    Wheel {
+        /// The wheel.
+        wheel: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// A program that fetching needs took too long and was stopped.
     #[error(
         "{doing} did not end within {limit_seconds} s and was stopped\n\
@@ -99,7 +140,7 @@ pub enum CorpusError {
     },
     /// The package lacks the clips.
     #[error(
-        "package {package} has no folder {folder}\n\
+        "{package} has no folder {folder}\n\
          hint: your release carries another version; bring recordings of your own: --data DIR"
     )]
     NoFolder {

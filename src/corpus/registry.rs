@@ -4,10 +4,13 @@ use std::sync::LazyLock;
 
 use super::{Corpus, CorpusError};
 
-const SHIPPED: [(&str, &str); 1] = [(
-    "data/rock-kit.toml",
-    include_str!("../../data/rock-kit.toml"),
-)];
+const SHIPPED: [(&str, &str); 2] = [
+    (
+        "data/rock-kit.toml",
+        include_str!("../../data/rock-kit.toml"),
+    ),
+    ("data/watch.toml", include_str!("../../data/watch.toml")),
+];
 
 static BUILT_IN: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
     let parse = |(path, text): (&str, &str)| {

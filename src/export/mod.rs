@@ -16,8 +16,6 @@ mod features;
 mod metadata;
 mod nodes;
 
-use std::path::Path;
-
 use prost::Message;
 use tract_onnx::pb::{GraphProto, ModelProto};
 
@@ -48,7 +46,7 @@ const MAX_BYTES: usize = i32::MAX as usize;
 /// # Errors
 /// [`ExportError`] where the learner knows no class, its head or the graph of its
 /// backbone cannot be written so, or the backbone's file is not the contract's.
-pub fn onnx(learner: &Learner, card: &Card, backbone: &Path) -> Result<Vec<u8>, ExportError> {
+pub fn onnx(learner: &Learner, card: &Card, backbone: &[u8]) -> Result<Vec<u8>, ExportError> {
     if learner.classes().is_empty() {
         return Err(ExportError::NothingTaught);
     }

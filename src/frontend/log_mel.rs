@@ -41,7 +41,7 @@ const BLOCK_SAMPLES: usize = 4096;
 /// use afield::model::Card;
 ///
 /// let card: Card = toml::from_str(include_str!("../../models/speech-embedding.toml"))?;
-/// let mut frontend = LogMelFrontend::new(&card.frontend, card.sample_rate)?;
+/// let mut frontend = LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate)?;
 /// let mut frames = Vec::new();
 /// frontend.push(&[0.0; 512 + 3 * 160], &mut frames);
 /// assert_eq!(frames.len(), 4 * frontend.bands());
@@ -255,7 +255,7 @@ mod tests {
 
     #[test]
     fn the_loudest_band_of_a_tone_is_the_one_around_it() {
-        let spec = card().frontend;
+        let spec = card().log_mel().unwrap().clone();
         let bank = MelFilterBank::new(&spec, card().sample_rate).unwrap();
         for hz in [200.0, 700.0, 1500.0, 3000.0f32] {
             let tone: Vec<f32> = (0..512)
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn doubling_the_amplitude_adds_six_decibels() {
-        let spec = card().frontend;
+        let spec = card().log_mel().unwrap().clone();
         let quiet = noise(512);
         let loud: Vec<f32> = quiet.iter().map(|s| s * 2.0).collect();
         for (a, b) in frames_of(&spec, &quiet).iter().zip(frames_of(&spec, &loud)) {
@@ -281,7 +281,7 @@ mod tests {
 
     #[test]
     fn a_hop_longer_than_the_frame_skips_samples() {
-        let mut spec = card().frontend;
+        let mut spec = card().log_mel().unwrap().clone();
         spec.hop_samples = 5_000;
         let samples = noise(20_000);
         let frames = frames_of(&spec, &samples);
@@ -294,8 +294,11 @@ mod tests {
 
     #[test]
     fn no_sample_whatever_makes_an_output_infinite() {
-        for log in [card().frontend.log, Log::LnOffset { offset: 1e-30 }] {
-            let mut spec = card().frontend;
+        for log in [
+            card().log_mel().unwrap().log,
+            Log::LnOffset { offset: 1e-30 },
+        ] {
+            let mut spec = card().log_mel().unwrap().clone();
             spec.log = log;
             spec.sample_scale = 1e6;
             let mut frontend = LogMelFrontend::new(&spec, card().sample_rate).unwrap();
@@ -311,7 +314,8 @@ mod tests {
 
     #[test]
     fn memory_stays_flat_however_much_is_pushed() {
-        let mut frontend = LogMelFrontend::new(&card().frontend, card().sample_rate).unwrap();
+        let mut frontend =
+            LogMelFrontend::new(card().log_mel().unwrap(), card().sample_rate).unwrap();
         let samples = noise(16_000);
         let mut frames = Vec::new();
         frontend.push(&samples, &mut frames);
@@ -336,19 +340,20 @@ mod tests {
 
     #[test]
     fn after_a_reset_the_past_is_gone() {
-        let mut frontend = LogMelFrontend::new(&card().frontend, card().sample_rate).unwrap();
+        let mut frontend =
+            LogMelFrontend::new(card().log_mel().unwrap(), card().sample_rate).unwrap();
         let mut frames = Vec::new();
         frontend.push(&noise(700), &mut frames);
         frontend.reset();
         frames.clear();
         frontend.push(&noise(1_000), &mut frames);
-        assert_eq!(frames, frames_of(&card().frontend, &noise(1_000)));
+        assert_eq!(frames, frames_of(card().log_mel().unwrap(), &noise(1_000)));
     }
 
     #[test]
     fn cards_that_contradict_themselves_are_refused_by_field() {
         let field_of = |change: &dyn Fn(&mut LogMel)| {
-            let mut spec = card().frontend;
+            let mut spec = card().log_mel().unwrap().clone();
             change(&mut spec);
             match LogMelFrontend::new(&spec, card().sample_rate) {
                 Err(FrontendError::Size { field, .. } | FrontendError::Value { field, .. }) => {

@@ -29,7 +29,7 @@ pub(super) const MAX_FFT_SIZE: usize = 65_536;
 /// use afield::model::Card;
 ///
 /// let card: Card = toml::from_str(include_str!("../../models/speech-embedding.toml"))?;
-/// let bank = MelFilterBank::new(&card.frontend, card.sample_rate)?;
+/// let bank = MelFilterBank::new(card.log_mel().unwrap(), card.sample_rate)?;
 /// assert_eq!((bank.bands(), bank.bins()), (32, 257));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -244,7 +244,7 @@ mod tests {
             low_hz,
             high_hz,
             bands: 40,
-            ..card.frontend
+            ..card.log_mel().unwrap().clone()
         }
     }
 

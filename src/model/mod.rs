@@ -10,21 +10,24 @@
 mod cache;
 mod card;
 mod checksum;
+mod embedded;
 mod error;
 mod fetch;
 mod pip;
 pub(crate) mod program;
 mod registry;
 mod rules;
+mod sensor;
 mod wheel;
 
 pub use cache::Cache;
 pub use card::{
-    Align, Card, EmbeddingSpec, Fill, Input, Log, LogMel, MelScale, Origin, Output, Padding,
-    Spectrum,
+    Align, Card, EmbeddingSpec, Fill, FrontEnd, Input, Log, LogMel, MelScale, Origin, Output,
+    Padding, Spectrum,
 };
 pub use error::ModelError;
 pub(crate) use error::io_hint;
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;
 pub use registry::{Listing, built_in, find, list};
+pub use sensor::{Sensor, SensorChannel};

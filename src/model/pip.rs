@@ -50,9 +50,14 @@ impl Pip {
         self
     }
 
+    /// The interpreters it tries, in this order.
+    pub(crate) fn pythons(&self) -> &[OsString] {
+        &self.pythons
+    }
+
     /// Downloads the wheel of `package==version` into the folder `into` and
     /// returns its path; `said` is told pip's latest line.
-    pub(super) fn download(
+    pub(crate) fn download(
         &self,
         package: &str,
         version: &str,

@@ -7,9 +7,9 @@
 use std::path::Path;
 use std::sync::LazyLock;
 
-use super::{Cache, Card, ModelError};
+use super::{Cache, Card, ModelError, Origin};
 
-const SHIPPED: [(&str, &str); 3] = [
+const SHIPPED: [(&str, &str); 4] = [
     (
         "models/speech-embedding.toml",
         include_str!("../../models/speech-embedding.toml"),
@@ -22,6 +22,7 @@ const SHIPPED: [(&str, &str); 3] = [
         "models/yamnet-256.toml",
         include_str!("../../models/yamnet-256.toml"),
     ),
+    ("models/imu.toml", include_str!("../../models/imu.toml")),
 ];
 
 static BUILT_IN: LazyLock<Vec<Card>> = LazyLock::new(|| {
@@ -36,7 +37,7 @@ static BUILT_IN: LazyLock<Vec<Card>> = LazyLock::new(|| {
 ///
 /// ```
 /// let names: Vec<&str> = afield::model::built_in().iter().map(|c| c.name.as_str()).collect();
-/// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256"]);
+/// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "imu"]);
 /// ```
 pub fn built_in() -> &'static [Card] {
     &BUILT_IN
@@ -101,6 +102,14 @@ fn user_card(path: &Path) -> Result<Card, ModelError> {
             key: "name",
             expected: format!("{:?}, as the file is called", stem.to_string_lossy()),
             actual: format!("{:?}", card.name),
+        });
+    }
+    if let Origin::BuiltIn { .. } = card.origin {
+        return Err(ModelError::CardField {
+            path: path.into(),
+            key: "origin.kind",
+            expected: "pypi or file, as only shipped cards are of models in the program".to_owned(),
+            actual: "built-in".to_owned(),
         });
     }
     if built_in().iter().any(|shipped| shipped.name == card.name) {
@@ -183,7 +192,7 @@ mod tests {
         cache.install_card("misnamed", &good).unwrap();
         cache.install_card("yamnet", SHIPPED[1].1).unwrap();
         let listing = list(&cache).unwrap();
-        assert_eq!(listing.cards.len(), 4);
+        assert_eq!(listing.cards.len(), SHIPPED.len() + 1);
         assert_eq!(listing.broken.len(), 3, "{:?}", listing.broken);
         assert_eq!(find("mine", &cache).unwrap().name, "mine");
         assert!(matches!(

@@ -5,7 +5,9 @@
 
 use std::fmt::Display;
 
-use super::card::{Card, Log, LogMel, Origin};
+use super::card::{Card, FrontEnd, Log, LogMel, Origin};
+use super::sensor::Sensor;
+use crate::signal::{Channel, Unit};
 
 /// The longest axis of a tensor.
 const MAX_AXIS: usize = 1 << 16;
@@ -42,16 +44,28 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     tensors(card)?;
     padding(card)?;
     embedding(card)?;
-    frontend(&card.frontend, card.sample_rate.hz())?;
+    match &card.frontend {
+        FrontEnd::LogMel(front) => frontend(front, card.sample_rate.hz())?,
+        FrontEnd::Sensor(front) => sensor(front)?,
+    }
     let (frames, front) = (card.window_frames(), &card.frontend);
     // In 64 bits, since the product may not fit a 32-bit machine's `usize`.
-    let field = (frames as u64 - 1) * front.hop_samples as u64 + front.frame_samples as u64;
+    let field = (frames as u64 - 1) * front.hop_samples() as u64 + front.frame_samples() as u64;
     rule(
         "frontend.hop-samples",
         field <= MAX_NUMBERS as u64,
         format!("a window of {frames} frames to span at most {MAX_NUMBERS} samples"),
         field,
     )
+}
+
+/// The fault of a card without a front end, or with two.
+pub(super) fn one_front_end(actual: &str) -> Fault {
+    Fault {
+        key: "frontend",
+        expected: "a table [frontend], for sound, or [sensor]".to_owned(),
+        actual: actual.to_owned(),
+    }
 }
 
 fn origin(origin: &Origin) -> Result<(), Fault> {
@@ -86,6 +100,7 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
             )?;
             checksum("origin.sha256", sha256)
         }
+        Origin::BuiltIn { sha256 } => checksum("origin.sha256", sha256),
         Origin::File {
             file_name,
             sha256,
@@ -114,11 +129,15 @@ fn tensors(card: &Card) -> Result<(), Fault> {
         "an axis other than frames-axis",
         input.bands_axis,
     )?;
+    let key = match &card.frontend {
+        FrontEnd::LogMel(_) => "frontend.bands",
+        FrontEnd::Sensor(_) => "sensor.channels",
+    };
     rule(
-        "frontend.bands",
-        card.frontend.bands == bands,
+        key,
+        card.bands() == bands,
         format!("{bands}, as in input.shape"),
-        card.frontend.bands,
+        card.bands(),
     )?;
     let all: usize = input.shape.iter().product();
     rule(
@@ -257,6 +276,49 @@ fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {
         "a finite number",
         f.shift,
     )
+}
+
+fn sensor(front: &Sensor) -> Result<(), Fault> {
+    let seconds = front.gravity_seconds.unwrap_or(1.0);
+    rule(
+        "sensor.gravity-seconds",
+        (0.01..=3600.0).contains(&seconds),
+        "0.01 to 3600 seconds",
+        seconds,
+    )?;
+    within(
+        "sensor.channels",
+        front.channels.len(),
+        1,
+        Channel::MAX_COUNT,
+        "channels",
+    )?;
+    for (index, channel) in front.channels.iter().enumerate() {
+        rule(
+            "sensor.channels.name",
+            Channel::new(channel.name.clone(), Unit::UNSTATED).is_ok()
+                && !front
+                    .channels
+                    .iter()
+                    .take(index)
+                    .any(|c| c.name == channel.name),
+            "a name of its own, of 1 to 64 bytes without surrounding spaces",
+            quoted(&channel.name),
+        )?;
+        rule(
+            "sensor.channels.mean",
+            channel.mean.is_finite(),
+            "a finite number",
+            channel.mean,
+        )?;
+        rule(
+            "sensor.channels.deviation",
+            (1e-9..=1e9).contains(&channel.deviation),
+            "1e-9 to 1e9",
+            channel.deviation,
+        )?;
+    }
+    Ok(())
 }
 
 /// Checks a shape and returns how many numbers it holds.

@@ -4,10 +4,10 @@ use super::PipelineError;
 use super::frame_stream::FrameStream;
 use crate::backbone::{Backbone, Stream};
 use crate::model::Card;
-use crate::signal::SampleRate;
+use crate::signal::{Channel, SOUND, SampleRate};
 
 /// One signal on its way to embeddings: resampled to the card's rate, turned
-/// into log-mel frames, run through the backbone.
+/// into the card's frames, run through the backbone.
 ///
 /// Row `i` of the embeddings covers the resampled samples
 /// `[i * hop, i * hop + receptive field)`, however the signal was cut into
@@ -39,21 +39,35 @@ pub struct EmbeddingStream {
 }
 
 impl EmbeddingStream {
-    /// A stream for a signal at `rate`.
+    /// A stream for mono sound at `rate`.
     ///
     /// # Errors
     /// [`PipelineError::Frontend`] when the card's front end cannot be built,
     /// [`PipelineError::Backbone`] when the graph's state cannot.
     pub fn new(card: &Card, backbone: &Backbone, rate: SampleRate) -> Result<Self, PipelineError> {
+        Self::of_channels(card, backbone, rate, &SOUND)
+    }
+
+    /// A stream for a source of these channels at `rate`.
+    ///
+    /// # Errors
+    /// As [`Self::new`]; [`PipelineError::Frontend`] too when the channels are not
+    /// those that the backbone reads.
+    pub fn of_channels(
+        card: &Card,
+        backbone: &Backbone,
+        rate: SampleRate,
+        channels: &[Channel],
+    ) -> Result<Self, PipelineError> {
         Ok(Self {
-            signal: FrameStream::new(card, rate)?,
+            signal: FrameStream::new(card, rate, channels)?,
             backbone: backbone.stream()?,
             frames: Vec::new(),
         })
     }
 
-    /// Takes mono samples in `[-1, 1]` and appends each embedding that became
-    /// computable, row-major.
+    /// Takes samples, row-major `[n, channels]`, and appends each embedding that
+    /// became computable, row-major. Sound is mono in `[-1, 1]`.
     ///
     /// # Errors
     /// [`PipelineError::Backbone`] when the graph fails.

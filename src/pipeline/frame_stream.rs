@@ -1,15 +1,17 @@
-//! From samples at any rate to log-mel frames.
+//! From samples at any rate to a backbone's frames.
 
 use super::PipelineError;
-use crate::frontend::{LogMelFrontend, Resampler};
-use crate::model::{Align, Card, Fill, Padding};
-use crate::signal::SampleRate;
+use crate::frontend::{FrontendError, LogMelFrontend, Resampler, SensorFrontend};
+use crate::model::{Align, Card, Fill, FrontEnd, LogMel, Padding};
+use crate::signal::{Channel, SampleRate, Unit};
 
 /// One signal on its way to frames: resampled to the card's rate, lengthened by
 /// the card's rule where it ends before it fills one receptive field.
 pub(super) struct FrameStream {
-    resampler: Resampler,
-    frontend: LogMelFrontend,
+    front: Front,
+    /// Numbers in a sample, before and after resampling.
+    channels: usize,
+    width: usize,
     padding: Padding,
     hop_samples: usize,
     receptive_field_samples: usize,
@@ -18,11 +20,34 @@ pub(super) struct FrameStream {
     resampled: Vec<f32>,
 }
 
+/// From samples to frames.
+enum Front {
+    Sound {
+        resampler: Resampler,
+        frontend: LogMelFrontend,
+    },
+    Sensor(SensorFrontend),
+}
+
 impl FrameStream {
-    pub(super) fn new(card: &Card, rate: SampleRate) -> Result<Self, PipelineError> {
+    pub(super) fn new(
+        card: &Card,
+        rate: SampleRate,
+        channels: &[Channel],
+    ) -> Result<Self, PipelineError> {
+        let to = card.sample_rate;
+        let (front, width) = match &card.frontend {
+            FrontEnd::LogMel(front) => (Front::sound(front, to, rate, channels)?, 1),
+            FrontEnd::Sensor(front) => {
+                let front = SensorFrontend::new(front, to, rate, channels)?;
+                let width = front.bands();
+                (Front::Sensor(front), width)
+            }
+        };
         Ok(Self {
-            resampler: Resampler::new(rate, card.sample_rate)?,
-            frontend: LogMelFrontend::new(&card.frontend, card.sample_rate)?,
+            front,
+            channels: channels.len(),
+            width,
             padding: card.padding.clone(),
             hop_samples: card.hop_samples(),
             receptive_field_samples: card.receptive_field_samples(),
@@ -31,26 +56,41 @@ impl FrameStream {
         })
     }
 
-    /// Takes mono samples in `[-1, 1]` and appends each frame that they complete.
+    /// Numbers in a sample that it takes.
+    pub(super) fn channels(&self) -> usize {
+        self.channels
+    }
+
+    /// Takes samples, row-major `[n, channels]`, and appends each frame that they
+    /// complete. Sound is mono in `[-1, 1]`.
     pub(super) fn push(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         self.resampled.clear();
-        self.resampler.push(samples, &mut self.resampled);
+        match &mut self.front {
+            Front::Sound { resampler, .. } => resampler.push(samples, &mut self.resampled),
+            Front::Sensor(front) => front.push(samples, &mut self.resampled),
+        }
         self.advance(frames);
     }
 
     /// Ends the signal: appends what is still due and starts afresh.
     pub(super) fn finish(&mut self, frames: &mut Vec<f32>) {
         self.resampled.clear();
-        self.resampler.finish(&mut self.resampled);
+        match &mut self.front {
+            Front::Sound { resampler, .. } => resampler.finish(&mut self.resampled),
+            Front::Sensor(front) => front.finish(&mut self.resampled),
+        }
         self.advance(frames);
         if let Some(short) = self.start.take()
             && !short.is_empty()
         {
             let windows = self.padding.windows.max(1);
             let len = self.receptive_field_samples + (windows - 1) * self.hop_samples;
-            (self.frontend).push(&lengthened(&short, len, &self.padding), frames);
+            let long = lengthened(&short, len, self.width, &self.padding);
+            self.front.give(&long, frames);
         }
-        self.frontend.reset();
+        if let Front::Sound { frontend, .. } = &mut self.front {
+            frontend.reset();
+        }
         self.start = Some(Vec::new());
     }
 
@@ -59,19 +99,52 @@ impl FrameStream {
         match &mut self.start {
             Some(start) => {
                 start.extend_from_slice(&self.resampled);
-                if start.len() >= self.receptive_field_samples {
-                    self.frontend.push(start, frames);
+                if start.len() >= self.receptive_field_samples * self.width {
+                    self.front.give(start, frames);
                     self.start = None;
                 }
             }
-            None => self.frontend.push(&self.resampled, frames),
+            None => self.front.give(&self.resampled, frames),
         }
     }
 }
 
-/// `clip`, lengthened to `len` samples.
-fn lengthened(clip: &[f32], len: usize, padding: &Padding) -> Vec<f32> {
-    let missing = len.saturating_sub(clip.len());
+impl Front {
+    fn sound(
+        front: &LogMel,
+        to: SampleRate,
+        from: SampleRate,
+        channels: &[Channel],
+    ) -> Result<Self, PipelineError> {
+        let of_sound = |c: &Channel| c.unit().factor_to(&Unit::FULL_SCALE).is_some();
+        if channels.len() != 1 || !channels.iter().all(of_sound) {
+            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
+            return Err(FrontendError::Channels {
+                expected: "one channel of sound".to_owned(),
+                actual: names.join(", "),
+            }
+            .into());
+        }
+        Ok(Self::Sound {
+            resampler: Resampler::new(from, to)?,
+            frontend: LogMelFrontend::new(front, to)?,
+        })
+    }
+
+    /// The frames that resampled samples complete.
+    fn give(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
+        match self {
+            Self::Sound { frontend, .. } => frontend.push(samples, frames),
+            // They are frames already.
+            Self::Sensor(_) => frames.extend_from_slice(samples),
+        }
+    }
+}
+
+/// `clip`, of `width` numbers a sample, lengthened to `len` samples.
+fn lengthened(clip: &[f32], len: usize, width: usize, padding: &Padding) -> Vec<f32> {
+    let samples = clip.len() / width;
+    let missing = len.saturating_sub(samples);
     let before = match padding.align {
         Align::Start => 0,
         Align::Center => missing / 2,
@@ -79,15 +152,16 @@ fn lengthened(clip: &[f32], len: usize, padding: &Padding) -> Vec<f32> {
     };
     match padding.fill {
         Fill::Zeros => {
-            let mut long = vec![0.0; before];
+            let mut long = vec![0.0; before * width];
             long.extend_from_slice(clip);
-            long.resize(len, 0.0);
+            long.resize(len * width, 0.0);
             long
         }
         // Whole repeats on both sides of the clip, cut where they stick out.
         Fill::Repeat => {
-            let phase = clip.len() - before % clip.len();
-            (clip.iter().cycle().skip(phase).take(len).copied()).collect()
+            let phase = samples - before % samples;
+            let repeated = clip.iter().cycle().skip(phase * width);
+            repeated.take(len * width).copied().collect()
         }
     }
 }
@@ -101,6 +175,7 @@ mod tests {
         lengthened(
             &[1.0, 2.0, 3.0],
             8,
+            1,
             &Padding {
                 fill,
                 align,
@@ -115,6 +190,17 @@ mod tests {
         assert_eq!(zeros(Align::Start), [1., 2., 3., 0., 0., 0., 0., 0.]);
         assert_eq!(zeros(Align::Center), [0., 0., 1., 2., 3., 0., 0., 0.]);
         assert_eq!(zeros(Align::End), [0., 0., 0., 0., 0., 1., 2., 3.]);
+    }
+
+    #[test]
+    fn samples_of_several_channels_stay_whole() {
+        let padding = Padding {
+            fill: Fill::Repeat,
+            align: Align::Center,
+            windows: 1,
+        };
+        let long = lengthened(&[1., -1., 2., -2.], 5, 2, &padding);
+        assert_eq!(long, [2., -2., 1., -1., 2., -2., 1., -1., 2., -2.]);
     }
 
     #[test]

@@ -57,16 +57,20 @@ impl Gate {
     /// The margin that stationary noise hardly ever reaches, in decibels.
     pub const MARGIN_DB: f32 = 2.0;
 
-    /// A gate before the card's backbone, `margin_db` above 0.
+    /// A gate before the card's backbone, `margin_db` above 0. Before one that reads
+    /// sensors, which know no decibels, it stays open.
     pub fn new(card: &Card, margin_db: f32) -> Self {
-        let frame_seconds = card.frontend.hop_samples as f64 / f64::from(card.sample_rate.hz());
+        let frame_seconds = card.frontend.hop_samples() as f64 / f64::from(card.sample_rate.hz());
         Self {
             background: Background::new(card.bands(), frame_seconds),
             latest: vec![0.0; card.bands()],
             smoothed: vec![0.0; card.bands()],
             decibels_per_unit: decibels_per_unit(card),
             step: (frame_seconds / SMOOTHING_SECONDS).min(1.0) as f32,
-            margin_db,
+            margin_db: match card.log_mel() {
+                Some(_) => margin_db,
+                None => f32::NEG_INFINITY,
+            },
             started: false,
         }
     }
@@ -106,7 +110,9 @@ impl Gate {
 /// How many decibels of sound one unit of the card's frames is, where they lie
 /// well above the card's floor.
 fn decibels_per_unit(card: &Card) -> f32 {
-    let spec = &card.frontend;
+    let Some(spec) = card.log_mel() else {
+        return 1.0;
+    };
     let logarithm = match (spec.log, spec.spectrum) {
         (Log::Decibel { .. }, Spectrum::Power) => 1.0,
         (Log::Decibel { .. }, Spectrum::Magnitude) => 2.0,

@@ -168,7 +168,8 @@ impl Listener {
             }
             self.origin = chunk.start;
         }
-        self.samples_since_origin += chunk.samples.len() as u64;
+        let samples = chunk.samples.len() / self.signal.channels();
+        self.samples_since_origin += samples as u64;
         self.frames.clear();
         self.signal.push(&chunk.samples, &mut self.frames);
         self.hear(learner, events)

@@ -7,15 +7,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::SourceError;
+use super::{Recorded, SourceError};
 use crate::signal::Label;
 
 /// Levels of folders under the root.
 const MAX_DEPTH: usize = 16;
 /// Audio files.
 const MAX_CLIPS: usize = 1_000_000;
-/// File name endings that count as audio, lower case.
-const EXTENSIONS: [&str; 7] = ["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"];
 
 /// A clip's path and what its folder says it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +42,17 @@ pub struct LabelledClip {
 /// [`SourceError::NoClips`] when there are none, [`SourceError::FolderTooLarge`]
 /// beyond a million clips or 16 levels.
 pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, SourceError> {
+    labelled_recordings(root, Recorded::Sound)
+}
+
+/// As [`labelled_clips`], of recordings of the given kind.
+///
+/// # Errors
+/// As [`labelled_clips`].
+pub fn labelled_recordings(
+    root: impl AsRef<Path>,
+    kind: Recorded,
+) -> Result<Vec<LabelledClip>, SourceError> {
     let root = root.as_ref();
     let metadata = fs::metadata(root).map_err(|error| io(root, error))?;
     if !metadata.is_dir() {
@@ -54,6 +63,7 @@ pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, Sourc
     }
     let mut walk = Walk {
         root,
+        kind,
         ancestors: Vec::new(),
         clips: Vec::new(),
     };
@@ -61,6 +71,8 @@ pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, Sourc
     if walk.clips.is_empty() {
         return Err(SourceError::NoClips {
             path: root.to_owned(),
+            what: kind.name(),
+            endings: kind.endings().join(", "),
         });
     }
     walk.clips.sort();
@@ -75,6 +87,7 @@ pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, Sourc
 
 struct Walk<'a> {
     root: &'a Path,
+    kind: Recorded,
     /// Real paths of the folders above, to notice loops.
     ancestors: Vec<PathBuf>,
     clips: Vec<PathBuf>,
@@ -102,7 +115,7 @@ impl Walk<'_> {
             };
             if metadata.is_dir() {
                 self.folder(&path)?;
-            } else if metadata.is_file() && is_audio(&path) {
+            } else if metadata.is_file() && self.kind.is_by_name(&path) {
                 if self.clips.len() == MAX_CLIPS {
                     return Err(self.too_large(MAX_CLIPS, "clips"));
                 }
@@ -120,16 +133,6 @@ impl Walk<'_> {
             what,
         }
     }
-}
-
-fn is_audio(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| {
-            EXTENSIONS
-                .iter()
-                .any(|known| extension.eq_ignore_ascii_case(known))
-        })
 }
 
 fn label_of(root: &Path, clip: &Path) -> Result<Option<Label>, SourceError> {

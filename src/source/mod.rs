@@ -1,5 +1,5 @@
-//! Where samples come from: files, folders of labelled clips, standard input,
-//! devices on serial lines, and synthetic signals for tests.
+//! Where samples come from: files of sound and tables of sensors, folders of labelled
+//! clips, standard input, devices on serial lines, and synthetic signals for tests.
 //!
 //! A [`Source`] hands out samples at their native rate, chunk by chunk, into a
 //! buffer the caller keeps. It resamples nothing, windows nothing and
@@ -10,23 +10,33 @@ mod clock_fit;
 mod fault;
 mod file;
 mod folder;
+mod json_lines;
 mod pcm;
+mod recording;
+mod rows;
+mod sensor_format;
 mod serial;
 mod serial_link;
 mod serial_port;
 mod synthetic;
+mod table;
 
 use std::path::PathBuf;
 
 pub use clip::{Clip, read_clip};
 pub use fault::{FaultPlan, Faulty};
 pub use file::AudioFile;
-pub use folder::{LabelledClip, labelled_clips};
+pub use folder::{LabelledClip, labelled_clips, labelled_recordings};
+pub use json_lines::JsonLines;
 pub use pcm::{Encoding, PcmFormat, PcmReader};
+pub use recording::{Recorded, open_recording};
+pub use rows::RowFaults;
+pub use sensor_format::SensorFormat;
 pub use serial::SerialSource;
 pub use serial_link::LinkStatus;
 pub use serial_port::{PortInfo, PortName, ports};
 pub use synthetic::{Segment, Sound, Synthetic};
+pub use table::SensorTable;
 
 use crate::signal::{Channel, Chunk, SOUND, SampleRate, SignalError};
 
@@ -39,6 +49,12 @@ pub trait Source {
     /// otherwise. They never change while it is read.
     fn channels(&self) -> &[Channel] {
         &SOUND
+    }
+
+    /// What was wrong so far with what it reads, as far as it counts; nothing by
+    /// default.
+    fn faults(&self) -> RowFaults {
+        RowFaults::default()
     }
 
     /// Replaces the contents of `chunk` by the next samples. `false` means the
@@ -58,6 +74,9 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
     fn channels(&self) -> &[Channel] {
         (**self).channels()
+    }
+    fn faults(&self) -> RowFaults {
+        (**self).faults()
     }
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         (**self).read(chunk)
@@ -253,6 +272,24 @@ pub enum SourceError {
         #[source]
         error: std::io::Error,
     },
+    /// Sensor data that cannot be read.
+    #[error(
+        "{what} holds no sensor data that can be read: {reason}\nhint: a table has a head such as `time [s],ax [g],ay [g]`, JSON lines are objects such as {{\"t\":0,\"ax\":0.1}}; --columns names the ones to take"
+    )]
+    Table {
+        /// The file or stream.
+        what: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Sensor data without a rate.
+    #[error(
+        "nothing says at what rate {what} was sampled\nhint: give --rate HZ, a column of times called `time`, or a first line `# rate: 50 Hz`"
+    )]
+    NoRate {
+        /// The file or stream.
+        what: String,
+    },
     /// A folder's name cannot be a label.
     #[error(
         "the folder {} cannot name a class: {reason}\nhint: rename it; its name is the label of the clips in it",
@@ -264,14 +301,18 @@ pub enum SourceError {
         /// Why not.
         reason: String,
     },
-    /// No audio file lies under the folder.
+    /// No recording lies under the folder.
     #[error(
-        "no audio files under {}\nhint: lay clips out as LABEL/CLIP; files ending in wav, flac, ogg, oga, mp3, aif and aiff count",
+        "no {what} files under {}\nhint: lay clips out as LABEL/CLIP; files ending in {endings} count",
         path.display()
     )]
     NoClips {
         /// The folder.
         path: PathBuf,
+        /// Audio or sensor.
+        what: &'static str,
+        /// Endings of the names of such files.
+        endings: String,
     },
     /// More files or deeper folders than any data set has.
     #[error("{} has more than {limit} {what}\nhint: name a folder further down", path.display())]

@@ -1,0 +1,80 @@
+"""Trains the backbone that ships, models/imu.onnx, on subjects 1 to 5 alone.
+
+    python models/imu/train.py [OUT.onnx]
+
+Seeded and on one thread; a minute or two on one core. The same versions of PyTorch and NumPy on
+the same kind of processor give the same file. Also writes tests/goldens/imu.npy, ONNX Runtime's
+rows, which the kernels are held against, and what follows from the graph into models/imu.toml.
+"""
+
+import hashlib
+import re
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from data import recordings, windows
+from network import AXES, DEVIATIONS, HOP, SIZE, export, receptive_field, rows_of
+from training import train
+
+ROOT = Path(__file__).parents[2]
+SEED = 0
+STEPS = 800
+SUBJECTS = range(1, 6)
+
+
+def golden(session):
+    """ONNX Runtime's rows [n, size] of 200 frames that tests/backbone.rs makes as well."""
+    time_, axis = np.arange(200)[:, None], np.arange(6)[None]
+    frames = np.sin(0.1 * (axis + 1) * time_) * (1 + 0.3 * axis)
+    rows = session.run(None, {"samples": frames.astype(np.float32)[None, None]})[0]
+    return np.ascontiguousarray(rows[0, :, :, 0].T)
+
+
+def write_card(sha256):
+    """Checksum and shapes into the card; its words are for people to keep true."""
+    path = ROOT / "models" / "imu.toml"
+    text = path.read_text()
+    for key, value in (
+        (r'sha256 = "[0-9a-f]+"', f'sha256 = "{sha256}"'),
+        (r"shape = \[1, 1, \d+, \d+\]", f"shape = [1, 1, {receptive_field()}, {AXES}]"),
+        (r"shape = \[1, \d+, 1, 1\]", f"shape = [1, {SIZE}, 1, 1]"),
+        (r"(?m)^size = \d+", f"size = {SIZE}"),
+        (r"hop-frames = \d+", f"hop-frames = {HOP}"),
+    ):
+        text, count = re.subn(key, value, text)
+        assert count == 1, key
+    path.write_text(text)
+
+
+def main():
+    torch.set_num_threads(1)
+    out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "models" / "imu.onnx"
+    of = [r for r in recordings() if r.subject in SUBJECTS]
+    started = time.process_time()
+    network = train(of, SEED, STEPS)
+    took = time.process_time() - started
+    export(network, out)
+    x = windows(of)[0]
+    session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
+    theirs = [session.run(None, {"samples": (w / DEVIATIONS)[None, None]})[0] for w in x[:200]]
+    ours = rows_of(network, x[:200])
+    difference = float(np.abs(np.concatenate(theirs)[..., 0] - ours).max())
+    np.save(ROOT / "tests" / "goldens" / "imu.npy", golden(session))
+    print(f"{len(of)} recordings, {len(x)} windows of subjects {min(SUBJECTS)} to {max(SUBJECTS)}")
+    print(f"{took:.0f} CPU seconds, {out.stat().st_size:,} bytes, window {receptive_field()}")
+    print(f"largest value {float(rows_of(network, x).max()):.2f}")
+    print(f"PyTorch and ONNX Runtime differ by at most {difference:.2e}")
+    assert difference < 1e-4
+    sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
+    print(f"sha256 {sha256}")
+    if len(sys.argv) < 2:
+        write_card(sha256)
+
+
+if __name__ == "__main__":
+    main()

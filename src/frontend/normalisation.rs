@@ -1,0 +1,140 @@
+//! What a sensor's channels are like, measured once: the means and deviations that a
+//! card is to divide by from then on.
+//!
+//! A backbone's card has those of its training data. A sensor of another kind, a pump
+//! and not a wrist, may lie far from them; then they are taken from unlabelled
+//! recordings when a learner is made, and are part of its contract. Nothing is
+//! measured later: an embedding of today must be one of tomorrow.
+
+use super::{FrontendError, SensorFrontend};
+use crate::model::Sensor;
+use crate::signal::{Channel, SampleRate};
+
+/// Sums over recordings, channel by channel.
+///
+/// ```
+/// use afield::frontend::Normalisation;
+/// use afield::model::{Sensor, SensorChannel};
+/// use afield::signal::{Channel, SampleRate, Unit};
+///
+/// let unit = Unit::new("m/s2")?;
+/// let channel = SensorChannel { name: "z".into(), unit, mean: 0.0, deviation: 1.0 };
+/// let card = Sensor { gravity_seconds: None, channels: vec![channel] };
+/// let (hz, source) = (SampleRate::new(100)?, [Channel::parse("z [m/s2]")?]);
+/// let mut normalisation = Normalisation::new(&card);
+/// let mut recording = normalisation.recording(hz, hz, &source)?;
+/// normalisation.push(&mut recording, &[8.0, 12.0, 8.0, 12.0]);
+/// normalisation.finish(recording);
+/// let measured = normalisation.measured().unwrap();
+/// assert_eq!((measured.channels[0].mean, measured.channels[0].deviation), (10.0, 2.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Normalisation {
+    /// The card's channels, undivided.
+    plain: Sensor,
+    frames: Vec<f32>,
+    /// Sums and sums of squares.
+    sums: Vec<(f64, f64)>,
+    count: u64,
+}
+
+impl Normalisation {
+    /// Nothing measured yet, for the channels, units and gravity of `card`.
+    pub fn new(card: &Sensor) -> Self {
+        let mut plain = card.clone();
+        for channel in &mut plain.channels {
+            (channel.mean, channel.deviation) = (0.0, 1.0);
+        }
+        Self {
+            sums: vec![(0.0, 0.0); plain.channels.len()],
+            plain,
+            frames: Vec::new(),
+            count: 0,
+        }
+    }
+
+    /// A recording to be measured: `to` is the card's rate, the rest its source's.
+    ///
+    /// # Errors
+    /// As [`SensorFrontend::new`].
+    pub fn recording(
+        &self,
+        to: SampleRate,
+        from: SampleRate,
+        channels: &[Channel],
+    ) -> Result<SensorFrontend, FrontendError> {
+        SensorFrontend::new(&self.plain, to, from, channels)
+    }
+
+    /// Takes samples of a recording in.
+    pub fn push(&mut self, recording: &mut SensorFrontend, samples: &[f32]) {
+        let mut frames = std::mem::take(&mut self.frames);
+        recording.push(samples, &mut frames);
+        self.add(frames);
+    }
+
+    /// Ends a recording.
+    pub fn finish(&mut self, mut recording: SensorFrontend) {
+        let mut frames = std::mem::take(&mut self.frames);
+        recording.finish(&mut frames);
+        self.add(frames);
+    }
+
+    /// The card's front end with what was measured; `None` where nothing was, or where
+    /// a channel never moved.
+    pub fn measured(self) -> Option<Sensor> {
+        let mut measured = self.plain;
+        let count = self.count as f64;
+        for (channel, (sum, squares)) in measured.channels.iter_mut().zip(self.sums) {
+            let mean = sum / count;
+            let deviation = (squares / count - mean * mean).max(0.0).sqrt();
+            (channel.mean, channel.deviation) = (mean as f32, deviation as f32);
+            if !(1e-9..=1e9).contains(&channel.deviation) || !channel.mean.is_finite() {
+                return None;
+            }
+        }
+        Some(measured)
+    }
+
+    fn add(&mut self, mut frames: Vec<f32>) {
+        for frame in frames.chunks_exact(self.sums.len().max(1)) {
+            for ((sum, squares), &value) in self.sums.iter_mut().zip(frame) {
+                *sum += f64::from(value);
+                *squares += f64::from(value) * f64::from(value);
+            }
+            self.count += 1;
+        }
+        frames.clear();
+        self.frames = frames;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::SensorChannel;
+    use crate::signal::Unit;
+
+    #[test]
+    fn nothing_and_a_channel_that_never_moves_have_no_measure() {
+        let channel = SensorChannel {
+            name: "z".into(),
+            unit: Unit::UNSTATED,
+            mean: 3.0,
+            deviation: 2.0,
+        };
+        let card = Sensor {
+            gravity_seconds: None,
+            channels: vec![channel],
+        };
+        let hz = SampleRate::new(50).unwrap();
+        assert_eq!(Normalisation::new(&card).measured(), None);
+        let mut still = Normalisation::new(&card);
+        let source = [Channel::parse("z").unwrap()];
+        let mut recording = still.recording(hz, hz, &source).unwrap();
+        still.push(&mut recording, &[7.0; 100]);
+        still.finish(recording);
+        assert_eq!(still.measured(), None);
+    }
+}

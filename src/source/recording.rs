@@ -1,0 +1,68 @@
+//! A recording by its file, whatever kind it is of.
+
+use std::path::Path;
+
+use super::{AudioFile, JsonLines, SensorFormat, SensorTable, Source, SourceError};
+
+/// What a recording is of: sound, or the values of a sensor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Recorded {
+    /// Sound, in any format of [`AudioFile`].
+    Sound,
+    /// Tables ([`SensorTable`]) and JSON lines ([`JsonLines`]).
+    Sensor,
+}
+
+impl Recorded {
+    /// What its files are called in messages.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Sound => "audio",
+            Self::Sensor => "sensor",
+        }
+    }
+
+    /// Endings of file names that count as such, lower case.
+    pub fn endings(self) -> &'static [&'static str] {
+        match self {
+            Self::Sound => &["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"],
+            Self::Sensor => &["csv", "jsonl", "ndjson"],
+        }
+    }
+
+    /// Whether a file of this name counts as such.
+    pub fn is_by_name(self, path: &Path) -> bool {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let known = |e: &str| self.endings().iter().any(|k| e.eq_ignore_ascii_case(k));
+        extension.is_some_and(known)
+    }
+}
+
+/// Opens the recording at `path`: JSON lines and tables by the ending of its name,
+/// anything else as sound.
+///
+/// # Errors
+/// [`SourceError`] as for [`AudioFile::open`], [`SensorTable::open`] and
+/// [`JsonLines::new`].
+pub fn open_recording(
+    path: impl AsRef<Path>,
+    format: &SensorFormat,
+) -> Result<Box<dyn Source>, SourceError> {
+    let path = path.as_ref();
+    if !Recorded::Sensor.is_by_name(path) {
+        return Ok(Box::new(AudioFile::open(path)?));
+    }
+    let table = path
+        .extension()
+        .is_some_and(|e| e.eq_ignore_ascii_case("csv"));
+    if table {
+        return Ok(Box::new(SensorTable::open(path, format)?));
+    }
+    let io = |error| SourceError::Io {
+        path: path.to_owned(),
+        error,
+    };
+    let file = std::fs::File::open(path).map_err(io)?;
+    let lines = JsonLines::new(file, &path.display().to_string(), format)?;
+    Ok(Box::new(lines))
+}

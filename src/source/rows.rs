@@ -1,0 +1,313 @@
+//! Rows of sensor values, with or without a time, made into evenly spaced samples.
+//!
+//! Loggers stamp every row, not quite evenly, and lose some. Rows with a time are
+//! brought onto an even grid by linear interpolation between neighbours; where more
+//! than one and a half periods passed between two rows, values are missing, and the
+//! grid begins again behind the gap. Rows without a time are taken as even. A row
+//! with a value that is none counts as lost. Nothing here reads files.
+
+use super::SourceError;
+use crate::signal::{Chunk, Micros, SampleRate};
+
+/// Periods between two rows from which values are missing.
+const GAP_PERIODS: f64 = 1.5;
+/// Rows whose times say what the rate is.
+pub(super) const RATE_ROWS: usize = 64;
+
+/// One moment of a sensor.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Row {
+    /// Seconds, from any moment on.
+    pub(super) time: Option<f64>,
+    /// One value a channel; none where the row is lost.
+    pub(super) values: Vec<f32>,
+}
+
+/// What was wrong with rows, in numbers.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct RowFaults {
+    /// Rows without a number for every channel.
+    pub lost: u64,
+    /// Stretches of missing time.
+    pub gaps: u64,
+    /// Rows whose time did not lie after the one before; they were left out.
+    pub backwards: u64,
+}
+
+impl std::fmt::Display for RowFaults {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            lost,
+            gaps,
+            backwards,
+        } = self;
+        write!(
+            f,
+            "{lost} rows without a number for every channel, {backwards} with a time that is not \
+             after the one before, {gaps} gaps"
+        )
+    }
+}
+
+/// Makes rows even.
+#[derive(Debug)]
+pub(super) struct Grid {
+    rate: SampleRate,
+    /// The first time of all: time 0 of the stream.
+    zero: Option<f64>,
+    /// The latest row that was not lost.
+    before: Option<Row>,
+    /// Start of the stretch under way, in seconds of the stream, and its samples.
+    origin: f64,
+    samples: u64,
+    /// Rows so far, where they have no times.
+    rows: u64,
+    broken: bool,
+    faults: RowFaults,
+}
+
+impl Grid {
+    pub(super) fn new(rate: SampleRate) -> Self {
+        Self {
+            rate,
+            zero: None,
+            before: None,
+            origin: 0.0,
+            samples: 0,
+            rows: 0,
+            broken: false,
+            faults: RowFaults::default(),
+        }
+    }
+
+    pub(super) fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    pub(super) fn faults(&self) -> RowFaults {
+        self.faults
+    }
+
+    /// Takes the next row. `false` means that it opens a new stretch while `chunk`
+    /// holds samples of the one before: hand the chunk out and push the row again.
+    pub(super) fn push(&mut self, row: &Row, chunk: &mut Chunk) -> bool {
+        if row.values.is_empty() {
+            self.faults.lost += 1;
+            self.rows += 1;
+            self.broken |= row.time.is_none();
+            return true;
+        }
+        match row.time {
+            Some(time) => self.push_timed(time, row, chunk),
+            None => self.push_even(row, chunk),
+        }
+    }
+
+    fn push_even(&mut self, row: &Row, chunk: &mut Chunk) -> bool {
+        if self.broken {
+            if !chunk.samples.is_empty() {
+                return false;
+            }
+            self.begin(self.rows as f64 / f64::from(self.rate.hz()));
+            self.broken = false;
+        }
+        self.rows += 1;
+        self.give(&row.values, chunk);
+        true
+    }
+
+    fn push_timed(&mut self, time: f64, row: &Row, chunk: &mut Chunk) -> bool {
+        let time = time - *self.zero.get_or_insert(time);
+        let hz = f64::from(self.rate.hz());
+        let Some(before) = self.before.take() else {
+            self.keep(time, row);
+            self.give(&row.values, chunk);
+            return true;
+        };
+        let since = before.time.unwrap_or(0.0);
+        // NaN is no time either.
+        if !(time > since) {
+            self.faults.backwards += 1;
+            self.before = Some(before);
+            return true;
+        }
+        if (time - since) * hz > GAP_PERIODS {
+            if !chunk.samples.is_empty() {
+                self.before = Some(before);
+                return false;
+            }
+            self.begin(time);
+            self.keep(time, row);
+            self.give(&row.values, chunk);
+            return true;
+        }
+        // Every moment of the grid up to this row.
+        loop {
+            let due = self.origin + self.samples as f64 / hz;
+            if due > time {
+                break;
+            }
+            let share = ((due - since) / (time - since)).clamp(0.0, 1.0) as f32;
+            let between = (before.values.iter().zip(&row.values)).map(|(a, b)| a + (b - a) * share);
+            self.start(chunk);
+            chunk.samples.extend(between);
+            self.samples += 1;
+        }
+        self.keep(time, row);
+        true
+    }
+
+    fn keep(&mut self, time: f64, row: &Row) {
+        self.before = Some(Row {
+            time: Some(time),
+            values: row.values.clone(),
+        });
+    }
+
+    /// A new stretch, behind a gap.
+    fn begin(&mut self, origin: f64) {
+        self.faults.gaps += 1;
+        self.origin = origin;
+        self.samples = 0;
+    }
+
+    fn give(&mut self, values: &[f32], chunk: &mut Chunk) {
+        self.start(chunk);
+        chunk.samples.extend_from_slice(values);
+        self.samples += 1;
+    }
+
+    /// The time of the chunk's first sample, once it is known.
+    fn start(&self, chunk: &mut Chunk) {
+        if chunk.samples.is_empty() {
+            let origin = (self.origin * 1e6).round() as u64;
+            chunk.start = Micros(origin + Micros::from_samples(self.samples, self.rate).0);
+        }
+    }
+}
+
+/// The rate that the times of `rows` tell: one over their median distance.
+pub(super) fn rate_of(rows: &[Row], what: &str) -> Result<SampleRate, SourceError> {
+    let times: Vec<f64> = rows.iter().filter_map(|row| row.time).collect();
+    let distances = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b - a);
+    let mut distances: Vec<f64> = distances.filter(|d| d.is_finite() && *d > 0.0).collect();
+    distances.sort_by(f64::total_cmp);
+    let hz = distances
+        .get(distances.len() / 2)
+        .map(|d| (1.0 / d).round());
+    let rate = hz
+        .filter(|hz| (1.0..=f64::from(SampleRate::MAX_HZ)).contains(hz))
+        .and_then(|hz| SampleRate::new(hz as u32).ok());
+    rate.ok_or_else(|| SourceError::NoRate {
+        what: what.to_owned(),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chunks(rows: &[Row], hz: u32) -> (Vec<Chunk>, RowFaults) {
+        let mut grid = Grid::new(SampleRate::new(hz).unwrap());
+        let (mut chunks, mut chunk) = (Vec::new(), Chunk::default());
+        for row in rows {
+            if !grid.push(row, &mut chunk) {
+                chunks.push(std::mem::take(&mut chunk));
+                assert!(grid.push(row, &mut chunk));
+            }
+        }
+        chunks.push(chunk);
+        (chunks, grid.faults())
+    }
+
+    fn timed(time: f64, value: f32) -> Row {
+        Row {
+            time: Some(time),
+            values: vec![value, -value],
+        }
+    }
+
+    fn even(value: f32) -> Row {
+        Row {
+            time: None,
+            values: vec![value],
+        }
+    }
+
+    #[test]
+    fn times_that_jitter_give_an_even_ramp() {
+        let jitter = [0.0, 0.2, -0.2, 0.1, -0.25, 0.15];
+        let rows: Vec<Row> = (0..200)
+            .map(|i| {
+                let time = f64::from(i) + jitter[i as usize % 6];
+                timed(1_000.0 + time / 50.0, time as f32)
+            })
+            .collect();
+        let (chunks, faults) = chunks(&rows, 50);
+        assert_eq!((chunks.len(), faults), (1, RowFaults::default()));
+        let samples = chunks[0].samples.chunks_exact(2);
+        assert_eq!(samples.len(), 200);
+        for (i, sample) in samples.enumerate() {
+            assert!((sample[0] - i as f32).abs() < 1e-3, "{i}: {sample:?}");
+            assert_eq!(sample[1], -sample[0]);
+        }
+    }
+
+    #[test]
+    fn a_clock_a_little_off_neither_drifts_nor_breaks() {
+        // 49.6 Hz, taken for 50: an hour stays an hour.
+        let rows: Vec<Row> = (0..49_600)
+            .map(|i| timed(f64::from(i) / 49.6, i as f32))
+            .collect();
+        let (chunks, faults) = chunks(&rows, 50);
+        assert_eq!((chunks.len(), faults.gaps), (1, 0));
+        assert!((chunks[0].samples.len() / 2).abs_diff(50_000) <= 1);
+    }
+
+    #[test]
+    fn missing_time_is_a_gap_and_nothing_is_interpolated_across() {
+        let mut rows: Vec<Row> = (0..10).map(|i| timed(f64::from(i) / 50.0, 1.0)).collect();
+        rows.extend((25..30).map(|i| timed(f64::from(i) / 50.0, 5.0)));
+        let (chunks, faults) = chunks(&rows, 50);
+        assert_eq!((chunks.len(), faults.gaps), (2, 1));
+        assert_eq!(chunks[0].samples, [1.0, -1.0].repeat(10));
+        assert_eq!(chunks[1].samples, [5.0, -5.0].repeat(5));
+        assert_eq!(chunks[1].start, Micros(500_000));
+    }
+
+    #[test]
+    fn a_lost_row_breaks_even_rows_and_is_counted() {
+        let rows = [even(1.0), even(2.0), Row::default(), even(4.0)];
+        let (chunks, faults) = chunks(&rows, 10);
+        assert_eq!((faults.lost, faults.gaps), (1, 1));
+        assert_eq!(chunks[0].samples, [1.0, 2.0]);
+        assert_eq!(
+            (chunks[1].samples[0], chunks[1].start),
+            (4.0, Micros(300_000))
+        );
+    }
+
+    #[test]
+    fn time_that_runs_backwards_is_left_out() {
+        let rows = [
+            timed(0.0, 0.0),
+            timed(0.1, 1.0),
+            timed(0.05, 9.0),
+            timed(f64::NAN, 9.0),
+            timed(0.2, 2.0),
+        ];
+        let (chunks, faults) = chunks(&rows, 10);
+        assert_eq!(faults.backwards, 2);
+        assert_eq!(chunks[0].samples, [0.0, 0.0, 1.0, -1.0, 2.0, -2.0]);
+    }
+
+    #[test]
+    fn the_median_distance_is_the_rate() {
+        let rows: Vec<Row> = [0.0, 0.02, 0.041, 0.06, 5.0, 5.02]
+            .map(|t| timed(t, 0.0))
+            .into();
+        assert_eq!(rate_of(&rows, "x").unwrap().hz(), 50);
+        assert!(rate_of(&rows[..1], "x").is_err());
+        assert!(rate_of(&[timed(1.0, 0.0), timed(1.0, 0.0)], "x").is_err());
+    }
+}

@@ -1,0 +1,111 @@
+//! What a user says of sensor data beyond the data themselves: the rate, the columns.
+
+use crate::signal::{Channel, SampleRate};
+
+/// Names of columns that hold times, lower case.
+const TIMES: [&str; 4] = ["time", "t", "timestamp", "seconds"];
+
+/// How sensor data are to be read; by default as they say themselves.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct SensorFormat {
+    /// Samples per second, in place of what the data say.
+    pub rate: Option<SampleRate>,
+    /// Columns to take as channels, in this order, each as `COLUMN`, `COLUMN [UNIT]`
+    /// or `CHANNEL=COLUMN [UNIT]`; all but the time when empty.
+    pub columns: Vec<String>,
+}
+
+/// Where the channels are in a row.
+#[derive(Debug)]
+pub(super) struct Layout {
+    pub(super) columns: Vec<usize>,
+    pub(super) channels: Vec<Channel>,
+    /// Column of the time, and seconds a unit of it.
+    pub(super) time: Option<(usize, f64)>,
+}
+
+impl SensorFormat {
+    /// The layout of rows with this head, or what is wrong with it.
+    pub(super) fn layout(&self, head: &[&str]) -> Result<Layout, String> {
+        let parse = |text: &&str| Channel::parse(text).map_err(|e| e.to_string());
+        let found: Vec<Result<Channel, String>> = head.iter().map(parse).collect();
+        let place = |name: &str| {
+            found
+                .iter()
+                .position(|c| c.as_ref().is_ok_and(|c| c.name() == name))
+        };
+        let is_time =
+            |channel: &Channel| TIMES.iter().any(|t| channel.name().eq_ignore_ascii_case(t));
+        let time = found
+            .iter()
+            .enumerate()
+            .find_map(|(column, c)| c.as_ref().ok().filter(|c| is_time(c)).map(|c| (column, c)));
+        let time = match time {
+            Some((column, channel)) => Some((column, seconds(channel)?)),
+            None => None,
+        };
+        let (mut columns, mut channels) = (Vec::new(), Vec::new());
+        if self.columns.is_empty() {
+            for (column, channel) in found.iter().enumerate() {
+                if time.is_some_and(|(at, _)| at == column) {
+                    continue;
+                }
+                columns.push(column);
+                channels.push(channel.clone()?);
+            }
+        }
+        for asked in &self.columns {
+            let (name, asked) = match asked.split_once('=') {
+                Some((name, column)) => (Some(name.trim()), column),
+                None => (None, asked.as_str()),
+            };
+            let asked = Channel::parse(asked).map_err(|e| e.to_string())?;
+            let Some(column) = place(asked.name()) else {
+                return Err(format!("it has no column {:?}", asked.name()));
+            };
+            // The unit that was asked for stands above that of the head.
+            let stated = found.get(column).and_then(|c| c.as_ref().ok());
+            let unit = match (asked.unit().as_str(), stated) {
+                ("", Some(stated)) => stated.unit().clone(),
+                _ => asked.unit().clone(),
+            };
+            let name = name.unwrap_or(asked.name());
+            columns.push(column);
+            channels.push(Channel::new(name, unit).map_err(|e| e.to_string())?);
+        }
+        for (index, channel) in channels.iter().enumerate() {
+            if channels
+                .iter()
+                .take(index)
+                .any(|c| c.name() == channel.name())
+            {
+                return Err(format!("two columns are called {:?}", channel.name()));
+            }
+        }
+        match channels.len() {
+            1..=Channel::MAX_COUNT => Ok(Layout {
+                columns,
+                channels,
+                time,
+            }),
+            0 => Err("it has no column of values".to_owned()),
+            n => Err(format!(
+                "it has {n} channels, {} at most",
+                Channel::MAX_COUNT
+            )),
+        }
+    }
+}
+
+/// Seconds a unit of a column of times.
+fn seconds(time: &Channel) -> Result<f64, String> {
+    match time.unit().as_str() {
+        "" | "s" => Ok(1.0),
+        "ms" => Ok(1e-3),
+        "us" | "µs" | "μs" => Ok(1e-6),
+        "ns" => Ok(1e-9),
+        other => Err(format!(
+            "its times are in {other:?}, not in s, ms, us or ns"
+        )),
+    }
+}

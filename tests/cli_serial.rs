@@ -1,0 +1,146 @@
+//! The whole chain by the command line: a firmware in an emulator, its UART, the
+//! IMU backbone, a learner, decisions.
+
+#[allow(dead_code, reason = "each test uses a part")]
+mod board;
+
+#[allow(dead_code, reason = "the board uses all of it")]
+#[path = "../firmware-bridge/firmware/src/imu.rs"]
+mod imu;
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use board::{Board, Faults, NoisyLine};
+use imu::{ACCELERATION, CHANNELS, MOTION_US, Motion, TURN};
+use serde_json::Value;
+
+fn afield(cache: &Path, arguments: &[&str]) -> Output {
+    let output = Command::new(env!("CARGO_BIN_EXE_afield"))
+        .args(arguments)
+        .env("XDG_CACHE_HOME", cache)
+        .output()
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    eprint!("{said}");
+    output
+}
+
+/// Two seconds and a half of the `nth` time that the device does `motion`.
+fn table(motion: Motion, nth: u64) -> String {
+    let mut text =
+        "# rate: 50 Hz\nax [m/s2],ay [m/s2],az [m/s2],wx [rad/s],wy [rad/s],wz [rad/s]\n"
+            .to_owned();
+    let begins_us = (3 * nth + motion as u64) * MOTION_US + 250_000;
+    for i in 0..125 {
+        let values = imu::sample(10_000 * nth + i, begins_us + i * 20_000);
+        let row: Vec<String> = (0..CHANNELS)
+            .map(|c| (f32::from(values[c]) * [ACCELERATION, TURN][c / 3]).to_string())
+            .collect();
+        writeln!(text, "{}", row.join(",")).unwrap();
+    }
+    text
+}
+
+/// A learner that knows the three motions.
+fn learner(folder: &Path) -> String {
+    let dir = folder.join("box").to_str().unwrap().to_owned();
+    afield(folder, &["init", &dir, "--backbone", "imu"]);
+    for motion in [Motion::Rest, Motion::Shake, Motion::Turn] {
+        for nth in 0..3 {
+            let path = folder.join(format!("{motion:?}-{nth}.csv"));
+            fs::write(&path, table(motion, nth)).unwrap();
+            let label = format!("{motion:?}").to_lowercase();
+            afield(
+                folder,
+                &["teach", &label, path.to_str().unwrap(), "--learner", &dir],
+            );
+        }
+    }
+    dir
+}
+
+/// Decisions within one motion: how many, and how many right, and samples lost.
+///
+/// The device had been running for an unknown time, up to its period of nine seconds,
+/// when the stream began: the time that fits best is taken.
+fn judged(output: &Output) -> (usize, usize, u64) {
+    let lines = String::from_utf8_lossy(&output.stdout);
+    let lines: Vec<Value> = lines
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let late = |line: &Value| line["latency_ms"].is_f64();
+    assert!(lines.iter().all(late), "{lines:?}");
+    let at = |line: &Value, key: &str| (line[key].as_f64().unwrap() * 1e6) as u64;
+    let (mut best, mut most) = ((0, 0), 0);
+    for shift in (0..3 * MOTION_US).step_by(100_000) {
+        let (mut decisions, mut right) = (0_u32, 0_usize);
+        for line in &lines {
+            let motion = imu::motion(at(line, "start") + shift);
+            if motion == imu::motion(at(line, "time") + shift) {
+                decisions += 1;
+                right += usize::from(line["label"] == format!("{motion:?}").to_lowercase());
+            }
+        }
+        let fit = 2 * right as i64 - i64::from(decisions);
+        if fit > most {
+            (best, most) = ((decisions as usize, right), fit);
+        }
+    }
+    let lost = lines.last().and_then(|line| line["lost"].as_u64());
+    (best.0, best.1, lost.expect("a count of what was lost"))
+}
+
+#[test]
+fn a_board_is_listened_to_by_the_command_line() {
+    let Some(board) = Board::start("a_board_is_listened_to_by_the_command_line") else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let dir = learner(folder.path());
+    let source = format!("serial:{}", board.port().display());
+    let arguments = [
+        "listen", "--source", &source, "--window", "1.2", "--every", "0.25",
+    ];
+    let rest = ["--for", "30s", "--learner", &dir];
+    let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+    let (decisions, right, lost) = judged(&output);
+    eprintln!("{right} of {decisions} decisions right, {lost} samples lost");
+    assert!(
+        decisions >= 10 && right * 10 >= decisions * 8,
+        "{right} of {decisions}"
+    );
+    assert_eq!(lost, 0);
+}
+
+#[test]
+fn a_board_is_listened_to_through_one_percent_of_noise() {
+    let test = "a_board_is_listened_to_through_one_percent_of_noise";
+    let Some(board) = Board::start(test) else {
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let dir = learner(folder.path());
+    let third = 0.01 / 3.0;
+    let faults = Faults {
+        drop: third,
+        flip: third,
+        duplicate: third,
+        ..Faults::default()
+    };
+    let line = NoisyLine::to(board.port(), faults, 21);
+    let source = format!("serial:{}", line.port().display());
+    let arguments = [
+        "listen", "--source", &source, "--window", "1.2", "--every", "0.25",
+    ];
+    let rest = ["--for", "30s", "--learner", &dir];
+    let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+    let (decisions, right, lost) = judged(&output);
+    eprintln!("noise: {right} of {decisions} decisions right, {lost} samples lost");
+    assert!(lost > 100, "{lost} samples lost");
+    assert!(right * 10 >= decisions * 6, "{right} of {decisions}");
+}
