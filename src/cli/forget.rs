@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use afield::control::clip_sha256;
+use afield::control::{FoldedStatus, clip_sha256};
 use afield::signal::{Group, Label};
 use afield::source::AudioFile;
 use afield::store::Selection;
@@ -19,7 +19,8 @@ use super::learner::{LearnerPlace, now_unix_ms};
 /// Clips are selected by everything that is given together. With the heads ncm,
 /// lda and ridge nothing of them remains in what is learned, to the bit; heads
 /// with a rehearsal memory refit from what is left there. The log keeps note of
-/// what was forgotten.
+/// what was forgotten. Examples that were folded (`afield fold`) go with their
+/// whole class, by --class alone, and not clip by clip.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true),
@@ -118,15 +119,31 @@ pub fn run(args: ForgetArgs) -> Result<()> {
         }
         return Ok(());
     }
+    let folded = session.folded()?;
     let forgotten = session.forget(&selection, now)?;
-    if forgotten.is_empty() {
+    let whole = selection.whole_class();
+    let (gone, left): (Vec<FoldedStatus>, Vec<FoldedStatus>) =
+        (folded.into_iter()).partition(|class| whole.is_some() && class.label.as_deref() == whole);
+    let left = left.iter().map(|class| class.examples).sum::<u64>();
+    if forgotten.is_empty() && gone.is_empty() {
+        let folded = match left {
+            0 => String::new(),
+            left => format!(" ({left} examples are folded: they go by --class alone)"),
+        };
         bail!(
-            "nothing that is taught matches\nhint: `afield forget --source '*' --dry-run` lists what is taught"
+            "nothing that is taught matches{folded}\nhint: `afield forget --source '*' --dry-run` lists what is taught"
         );
     }
-    let mut classes: Vec<&str> = forgotten
-        .iter()
-        .map(|taught| taught.label.as_str())
+    for class in &gone {
+        eprintln!("forgot {} folded examples", class.examples);
+    }
+    if left > 0 && whole.is_none() {
+        eprintln!(
+            "{left} examples are folded into the statistic and were not looked at: they can be forgotten by --class alone"
+        );
+    }
+    let mut classes: Vec<&str> = (forgotten.iter().map(|taught| taught.label.as_str()))
+        .chain(whole)
         .collect();
     classes.sort_unstable();
     classes.dedup();

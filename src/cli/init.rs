@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use afield::control::Session;
+use afield::control::{Session, SessionError};
 use afield::head::HeadKind;
 use afield::learner::{Pool, Settings, Transform};
 use afield::model;
@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::calibrate::calibrated_contract;
+use super::durability::{DiskLimit, disk_limit};
 use super::heads;
 use super::learner::now_unix_ms;
 use super::model::Places;
@@ -52,6 +53,12 @@ pub struct InitArgs {
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
     rehearsal: Plan,
 
+    /// Fold old examples into the statistic before the learner takes more than
+    /// this on disk, such as 64MiB; for the heads ncm, lda and ridge [default:
+    /// none]
+    #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
+    max_disk: Option<DiskLimit>,
+
     /// Seed of everything random
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
@@ -69,7 +76,16 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         rehearsal: args.rehearsal,
         seed: args.seed,
     };
-    let session = Session::create(&args.dir, card, contract, settings, now_unix_ms())?;
+    if let Some(DiskLimit(Some(_))) = args.max_disk
+        && !args.head.is_exact()
+    {
+        let head = args.head.to_string();
+        return Err(SessionError::CannotFold { head }).context("--max-disk");
+    }
+    let mut session = Session::create(&args.dir, card, contract, settings, now_unix_ms())?;
+    if let Some(DiskLimit(bytes)) = args.max_disk {
+        session.set_max_disk(bytes, now_unix_ms())?;
+    }
     let contract = session.learner().contract();
     eprintln!(
         "made a learner in {}: {} on {}, pool {}, transform {}",
@@ -79,5 +95,5 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         contract.pool,
         contract.transform
     );
-    Ok(())
+    Ok(session.close()?)
 }

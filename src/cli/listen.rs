@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::control::{Session, hear};
+use afield::control::{Durability, Session, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
@@ -19,6 +19,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::durability::durability;
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
 
@@ -84,6 +85,11 @@ pub struct ListenArgs {
     )]
     gate: Option<f32>,
 
+    /// With --learn, when an example is on the disk: immediate (before its line
+    /// is printed), or batched:SECONDS (together with all of that time)
+    #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
+    durability: Durability,
+
     #[command(flatten)]
     place: LearnerPlace,
 }
@@ -122,7 +128,10 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
                 "--learn: no labels come with a live stream\nhint: give --source dir:DIR with one folder a class"
             );
         }
-        return learn(&mut session, &card, &backbone, &clips);
+        session.set_durability(args.durability)?;
+        session.begin_command();
+        learn(&mut session, &card, &backbone, &clips)?;
+        return Ok(session.close()?);
     }
     if args.duration.is_some() && !matches!(args.source, SourceName::Serial(_)) {
         bail!("--for: only a device sends without end\nhint: give --source serial:PATH");

@@ -7,11 +7,15 @@ mod curves;
 mod data;
 mod dataset;
 mod demo;
+mod diff;
+mod durability;
 mod embed;
 mod embedding;
 mod evaluate;
+mod fold;
 mod forget;
 mod heads;
+mod history;
 mod init;
 mod learner;
 mod listen;
@@ -20,6 +24,7 @@ mod merge;
 mod model;
 mod ports;
 mod predict;
+mod rollback;
 mod run_bar;
 mod scoreboard;
 mod status;
@@ -50,6 +55,11 @@ enum Command {
     Init(init::InitArgs),
     Teach(teach::TeachArgs),
     Forget(forget::ForgetArgs),
+    History(history::HistoryArgs),
+    Undo(rollback::UndoArgs),
+    Rollback(rollback::RollbackArgs),
+    Diff(diff::DiffArgs),
+    Fold(fold::FoldArgs),
     Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
@@ -70,6 +80,11 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
         Command::Forget(args) => forget::run(args),
+        Command::History(args) => history::run(args),
+        Command::Undo(args) => rollback::undo(args),
+        Command::Rollback(args) => rollback::rollback(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Fold(args) => fold::run(args),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),

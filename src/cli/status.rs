@@ -2,13 +2,14 @@
 
 use std::io::{self, Write};
 
-use afield::control::{GroupStatus, Status};
+use afield::control::{FoldedStatus, GroupStatus, Status};
+use afield::store::Wear;
 use anyhow::Result;
 use clap::Args;
 use indicatif::HumanBytes;
 use serde::Serialize;
 
-use super::learner::LearnerPlace;
+use super::learner::{LearnerPlace, now_unix_ms};
 
 /// Show what a learner is and what it knows
 #[derive(Debug, Args)]
@@ -32,14 +33,53 @@ struct Report {
     status: Status,
     /// By name; examples of no known group are in none.
     groups: Vec<GroupStatus>,
+    /// Examples that are in the statistic alone, by class.
+    folded: Vec<FoldedStatus>,
+    /// The limit of disk use.
+    max_disk_bytes: Option<u64>,
+    written: Written,
+}
+
+/// Bytes that were written for this learner.
+#[derive(Serialize)]
+struct Written {
+    /// On the current day (UTC) so far.
+    today: u64,
+    /// A day, over the last seven or since the learner was made, today included.
+    per_day: u64,
+}
+
+/// Days over which bytes written are averaged.
+const WEEK: i64 = 7;
+const DAY_MS: i64 = 86_400_000;
+
+impl Written {
+    fn of(wear: &[Wear], created_unix_ms: i64, now_unix_ms: i64) -> Self {
+        let today = now_unix_ms.div_euclid(DAY_MS);
+        let age = today - created_unix_ms.div_euclid(DAY_MS) + 1;
+        let days = age.clamp(1, WEEK);
+        let since = |first: i64| -> u64 {
+            (wear.iter().filter(|wear| wear.day >= first))
+                .map(|wear| wear.bytes)
+                .sum()
+        };
+        Self {
+            today: since(today),
+            per_day: since(today - days + 1) / days as u64,
+        }
+    }
 }
 
 /// Runs the command.
 pub fn run(args: StatusArgs) -> Result<()> {
     let session = args.place.open()?;
+    let status = session.status();
     let report = Report {
-        status: session.status(),
+        written: Written::of(&session.wear()?, status.created_unix_ms, now_unix_ms()),
+        status,
         groups: session.groups()?,
+        folded: session.folded()?,
+        max_disk_bytes: session.max_disk()?,
     };
     let text = match args.json {
         true => serde_json::to_string(&report)? + "\n",
@@ -49,7 +89,14 @@ pub fn run(args: StatusArgs) -> Result<()> {
     Ok(())
 }
 
-fn text(Report { status, groups }: &Report) -> String {
+fn text(report: &Report) -> String {
+    let Report {
+        status,
+        groups,
+        folded,
+        max_disk_bytes,
+        written,
+    } = report;
     let rehearsal = match &status.rehearsal {
         Some(memory) => format!(
             "{}, {} of {} examples, {}",
@@ -84,12 +131,26 @@ fn text(Report { status, groups }: &Report) -> String {
         (
             "bytes",
             format!(
-                "{} of state, {} on disk",
+                "{} of state, {} on disk{}",
                 HumanBytes(status.state_bytes as u64),
-                HumanBytes(status.disk_bytes)
+                HumanBytes(status.disk_bytes),
+                max_disk_bytes.map_or_else(String::new, |max| format!(" of {}", HumanBytes(max)))
+            ),
+        ),
+        (
+            "written",
+            format!(
+                "{} a day, {} today",
+                HumanBytes(written.per_day),
+                HumanBytes(written.today)
             ),
         ),
     ];
+    let folded: u64 = folded.iter().map(|class| class.examples).sum();
+    if folded > 0 {
+        let words = "examples, in the statistic alone: they can be forgotten by class, not by clip";
+        rows.push(("folded", format!("{folded} {words}")));
+    }
     if !groups.is_empty() {
         let known: u64 = groups.iter().map(|group| group.examples).sum();
         let unknown = status.examples.saturating_sub(known);

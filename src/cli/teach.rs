@@ -3,13 +3,14 @@
 use std::path::{Path, PathBuf};
 
 use afield::backbone::Mode;
-use afield::control::{TaughtAs, hear};
+use afield::control::{Durability, TaughtAs, hear};
 use afield::evaluate::GroupPattern;
 use afield::signal::{Group, Label};
 use afield::source::{AudioFile, labelled_clips};
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 
+use super::durability::durability;
 use super::embedding::progress;
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
 use super::model::Places;
@@ -42,6 +43,12 @@ pub struct TeachArgs {
     #[arg(long, value_name = "REGEX")]
     group_pattern: Option<String>,
 
+    /// When an example is on the disk: immediate (before the next clip), or
+    /// batched:SECONDS (together with all of that time, which spares a card);
+    /// the command ends when all are
+    #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
+    durability: Durability,
+
     #[command(flatten)]
     place: LearnerPlace,
 }
@@ -49,6 +56,8 @@ pub struct TeachArgs {
 /// Runs the command.
 pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
+    session.set_durability(args.durability)?;
+    session.begin_command();
     let card = session.card().clone();
     let pattern: Option<GroupPattern> = match &args.group_pattern {
         Some(pattern) => Some(pattern.parse()?),

@@ -8,8 +8,8 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::{Session, SessionError};
-use crate::learner::LearnError;
-use crate::store::{Operation, Selection};
+use crate::learner::{LearnError, Learner};
+use crate::store::{Operation, Reason, Selection};
 
 /// What merging came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct Merged {
 /// Makes the folder `into` a learner that was taught what `parts` were, in the
 /// order of teaching; card and settings are the first one's. The latest teaching
 /// of a clip holds, but where it names no group one that does lends it its own.
+/// What a part has folded counts as it is: nobody knows any more whether another
+/// part was taught the same clips.
 ///
 /// # Errors
 /// [`LearnError::OtherContract`] names the first field in which a part differs
@@ -44,7 +46,9 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     let mut latest: HashMap<[u8; 32], Operation> = HashMap::new();
     // Of every clip the group that was named last, and when.
     let mut grouped: HashMap<[u8; 32], (i64, String)> = HashMap::new();
+    let mut bases = Vec::new();
     for part in parts {
+        bases.extend(part.bases()?);
         for taught in part.taught(&Selection::default())? {
             if let Some(group) = &taught.group {
                 let named = (taught.taught_unix_ms, group.clone());
@@ -75,9 +79,10 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     }
     operations.sort_by_key(|taught| (taught.taught_unix_ms, taught.clip_sha256));
     merged.clips = operations.len();
-    let (card, settings) = (first.card().clone(), *first.learner().settings());
-    let contract = contract.clone();
-    let made = Session::create_taught(into, card, contract, settings, &operations, now_unix_ms)?;
+    let empty = Learner::new(contract.clone(), *first.learner().settings())?;
+    let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
+    let card = first.card().clone();
+    let made = Session::create_from(into, card, empty, &bases, &operations, &reason)?;
     made.close()?;
     Ok(merged)
 }

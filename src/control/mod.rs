@@ -6,16 +6,27 @@
 //! after the disk does. Sources are read here; arguments are parsed and results
 //! printed elsewhere.
 
+mod batch;
 mod contract;
+mod error;
+mod folding;
 mod hearing;
+mod history;
 mod merge;
+mod replay;
 mod session;
 mod solver;
 mod status;
+mod teaching;
 
+pub use batch::Durability;
 pub use contract::backbone_contract;
+pub use error::SessionError;
+pub use folding::Folded;
 pub use hearing::{Heard, clip_sha256, hear};
+pub use history::{Difference, Differences, Undone};
 pub use merge::{Merged, merge};
-pub use session::{Session, SessionError, TaughtAs};
+pub use session::Session;
 pub use solver::Solver;
-pub use status::{ClassStatus, GroupStatus, RehearsalStatus, Status};
+pub use status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
+pub use teaching::TaughtAs;

@@ -2,53 +2,40 @@
 
 use std::path::Path;
 
-use super::Heard;
+use super::batch::Batch;
+use super::error::damaged;
+use super::replay::{absorb, apply, replay, restore};
 use super::solver::Solver;
-use super::status::{ClassStatus, GroupStatus, RehearsalStatus, Status};
-use crate::learner::{Contract, Example, LearnError, Learner, Origin, Settings};
-use crate::model::{Card, ModelError};
-use crate::pipeline::{Event, Listener, PipelineError};
-use crate::signal::{Chunk, Group, Label, Scores, SignalError};
-use crate::source::SourceError;
+use super::status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
+use super::{Heard, SessionError};
+use crate::learner::{Contract, Learner, Settings};
+use crate::model::Card;
+use crate::pipeline::{Event, Listener};
+use crate::signal::{Chunk, Scores};
 use crate::store::{
-    Identity, Operation, OperationId, OperationKind, Selection, Store, StoreError, Taught,
+    Base, Identity, Line, Operation, OperationId, Reason, Revision, RevisionId, Selection, Store,
+    Wear,
 };
 
-/// Operations that are replayed at opening before a snapshot is worth its
-/// bytes: half a second of learning at 2,048 features.
-const OPERATIONS_BETWEEN_SNAPSHOTS: OperationId = 256;
-/// Times to take in another process's operations before giving up.
-const APPEND_ATTEMPTS: usize = 100;
+/// Entries that are replayed at opening before a snapshot is worth its bytes:
+/// half a second of learning at 2,048 features.
+const ENTRIES_BETWEEN_SNAPSHOTS: OperationId = 256;
 
-/// A learner in memory, equal at all times to what its log on disk says.
+/// A learner in memory, equal at all times to what its log on disk says (and
+/// what is pending, where durability is batched).
 pub struct Session {
-    store: Store,
-    card: Card,
-    learner: Learner,
-    /// The latest operation that `learner` has seen.
-    seen: OperationId,
+    pub(super) store: Store,
+    pub(super) card: Card,
+    pub(super) learner: Learner,
+    /// The latest revision that `learner` has seen.
+    pub(super) at: Revision,
+    /// The entries of the log that it stands on.
+    pub(super) line: Line,
     snapshot_at: OperationId,
     solver: Option<Solver>,
-}
-
-/// What teaching a clip came to.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum TaughtAs {
-    /// The clip was new.
-    New,
-    /// The clip had been taught so before; nothing changed.
-    Already,
-    /// The clip had been taught as another class, which was taken back.
-    Corrected {
-        /// The label before.
-        from: String,
-    },
-    /// The clip had been taught as this class, but as of another group or of
-    /// none, which was taken back.
-    Regrouped {
-        /// The group before, if there was one.
-        from: Option<String>,
-    },
+    pub(super) batch: Batch,
+    /// Where all changes are one command: its first revision, once there is one.
+    pub(super) command: Option<Option<RevisionId>>,
 }
 
 impl Session {
@@ -64,20 +51,30 @@ impl Session {
         settings: Settings,
         now_unix_ms: i64,
     ) -> Result<Self, SessionError> {
-        Self::create_taught(dir, card, contract, settings, &[], now_unix_ms)
+        let learner = Learner::new(contract, settings)?;
+        let reason = Reason::new("init", now_unix_ms);
+        Self::create_from(dir, card, learner, &[], &[], &reason)
     }
 
-    /// As [`Self::create`], of a learner that was taught `operations` elsewhere
-    /// under the same contract: all of them, or there is no learner.
-    pub(super) fn create_taught(
+    /// As [`Self::create`], of a learner that begins from `bases` and was taught
+    /// `operations` elsewhere under the same contract: all of them, or there is
+    /// no learner. `empty` gives contract and settings, and has learned nothing.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and when bases or operations are not of this
+    /// contract, or several bases of a head that cannot be merged.
+    pub fn create_from(
         dir: &Path,
         card: Card,
-        contract: Contract,
-        settings: Settings,
+        empty: Learner,
+        bases: &[Base],
         operations: &[Operation],
-        now_unix_ms: i64,
+        reason: &Reason,
     ) -> Result<Self, SessionError> {
-        let mut learner = Learner::new(contract, settings)?;
+        let mut learner = empty;
+        for base in bases {
+            absorb(&mut learner, base)?;
+        }
         for operation in operations {
             apply(&mut learner, operation)?;
         }
@@ -87,16 +84,20 @@ impl Session {
             contract_digest: learner.contract().digest(),
             settings: json(serde_json::to_string(learner.settings()))?,
             card: toml::to_string(&card).map_err(damaged)?,
-            created_unix_ms: now_unix_ms,
+            created_unix_ms: reason.at_unix_ms,
         };
-        let store = Store::create(dir, identity, operations)?;
+        let store = Store::create(dir, identity, bases, operations, reason)?;
+        let at = store.latest()?;
         Ok(Self {
-            seen: store.latest()?,
+            line: store.line(&at)?,
+            at,
             store,
             card,
             learner,
             snapshot_at: 0,
             solver: None,
+            batch: Batch::default(),
+            command: None,
         })
     }
 
@@ -111,18 +112,22 @@ impl Session {
         if contract.digest() != identity.contract_digest {
             return Err(damaged("the contract does not have its checksum"));
         }
+        let settings: Settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
         let card = Card::parse(&identity.card, dir.join("card"))?;
-        let (learner, seen) = restore(&store, contract)?;
-        let mut session = Self {
+        let at = store.latest()?;
+        let line = store.line(&at)?;
+        let (learner, snapshot_at) = restore(&store, &contract, settings, &line)?;
+        Ok(Self {
             store,
             card,
             learner,
-            seen,
-            snapshot_at: seen,
+            at,
+            line,
+            snapshot_at,
             solver: None,
-        };
-        session.catch_up()?;
-        Ok(session)
+            batch: Batch::default(),
+            command: None,
+        })
     }
 
     /// The card of the backbone that the learner listens through.
@@ -135,117 +140,42 @@ impl Session {
         &self.learner
     }
 
-    /// Learns what was heard as `label`; returns when it is on disk.
-    ///
-    /// A clip that was taught as another class is corrected: the old example
-    /// is taken back and the new one learned, both or neither.
-    ///
-    /// # Errors
-    /// [`SessionError`]; nothing has been learned or stored then.
-    pub fn teach(
-        &mut self,
-        label: &Label,
-        heard: &Heard,
-        source: &str,
-        now_unix_ms: i64,
-    ) -> Result<TaughtAs, SessionError> {
-        self.teach_from(label, heard, source, None, now_unix_ms)
-    }
-
-    /// As [`Self::teach`], of a clip whose speaker, machine, site or subject may
-    /// be known. A clip keeps the group it was taught with until it is taught
-    /// with another one, which corrects it as another label does.
-    ///
-    /// # Errors
-    /// As [`Self::teach`].
-    pub fn teach_from(
-        &mut self,
-        label: &Label,
-        heard: &Heard,
-        source: &str,
-        group: Option<&Group>,
-        now_unix_ms: i64,
-    ) -> Result<TaughtAs, SessionError> {
-        let example = self.learner.encode(&heard.windows)?;
-        for _ in 0..APPEND_ATTEMPTS {
-            self.catch_up()?;
-            let before = self.store.taught(&heard.clip_sha256)?;
-            let learned = Taught {
-                label: label.to_string(),
-                features: example.features().to_vec(),
-                group: (group.map(ToString::to_string))
-                    .or_else(|| before.as_ref().and_then(|before| before.group.clone())),
-            };
-            let outcome = match &before {
-                None => TaughtAs::New,
-                Some(before) if before.label != learned.label => TaughtAs::Corrected {
-                    from: before.label.clone(),
-                },
-                Some(before) if before.group != learned.group => TaughtAs::Regrouped {
-                    from: before.group.clone(),
-                },
-                Some(_) => return Ok(TaughtAs::Already),
-            };
-            let operation = |kind, taught: Taught| Operation {
-                kind,
-                label: taught.label,
-                features: taught.features,
-                clip_sha256: heard.clip_sha256,
-                clip_micros: heard.duration.0,
-                source: source.to_owned(),
-                group: taught.group,
-                taught_unix_ms: now_unix_ms,
-            };
-            let unlearn = before.map(|before| operation(OperationKind::Unlearn, before));
-            let learn = operation(OperationKind::Learn, learned);
-            let operations: Vec<Operation> = unlearn.into_iter().chain([learn]).collect();
-            match self.commit(&operations) {
-                Err(SessionError::Store(StoreError::Behind { .. })) => continue,
-                other => return other.map(|()| outcome),
-            }
-        }
-        Err(SessionError::Contended)
-    }
-
     /// The clips that are taught at the moment, as far as selected, in the order
-    /// of their teaching.
+    /// of their teaching. Folded examples are no clips any more.
     ///
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, SessionError> {
-        Ok(self.store.standing(which)?)
+        Ok(self.store.standing(&self.line, which)?)
     }
 
-    /// Takes back every selected clip, all or none, and returns them; done when it
-    /// is on disk. With an exact head the learner is then, to the bit, one that
-    /// was never taught them.
+    /// What the learner knows without keeping the examples.
     ///
     /// # Errors
-    /// [`SessionError`], [`LearnError::Head`] among them where the head cannot
-    /// unlearn; nothing has changed then.
-    pub fn forget(
-        &mut self,
-        which: &Selection,
-        now_unix_ms: i64,
-    ) -> Result<Vec<Operation>, SessionError> {
-        for _ in 0..APPEND_ATTEMPTS {
-            self.catch_up()?;
-            let taught = self.store.standing(which)?;
-            let unlearn = |taught: &Operation| Operation {
-                kind: OperationKind::Unlearn,
-                taught_unix_ms: now_unix_ms,
-                ..taught.clone()
-            };
-            let operations: Vec<Operation> = taught.iter().map(unlearn).collect();
-            if operations.is_empty() {
-                return Ok(taught);
-            }
-            match self.commit(&operations) {
-                Err(SessionError::Store(StoreError::Behind { .. })) => continue,
-                other => return other.map(|()| taught),
+    /// [`SessionError`] when the log cannot be read.
+    pub fn bases(&self) -> Result<Vec<Base>, SessionError> {
+        let bases = self.store.bases(&self.line)?.into_iter();
+        Ok(bases.map(|(_, base)| base).collect())
+    }
+
+    /// How many examples of each class have been folded into the statistic, by
+    /// label; of no label those that came with a whole learner.
+    ///
+    /// # Errors
+    /// [`SessionError`] when the log cannot be read.
+    pub fn folded(&self) -> Result<Vec<FoldedStatus>, SessionError> {
+        let mut folded: Vec<FoldedStatus> = Vec::new();
+        for base in self.bases()? {
+            match folded.iter_mut().find(|known| known.label == base.label) {
+                Some(known) => known.examples += base.examples,
+                None => folded.push(FoldedStatus {
+                    label: base.label,
+                    examples: base.examples,
+                }),
             }
         }
-        Err(SessionError::Contended)
+        folded.sort_by(|a, b| a.label.cmp(&b.label));
+        Ok(folded)
     }
 
     /// How many clips of each group are taught at the moment, by name; none where
@@ -254,11 +184,27 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn groups(&self) -> Result<Vec<GroupStatus>, SessionError> {
-        let counts = self.store.group_counts()?.into_iter();
+        let counts = self.store.group_counts(&self.line)?.into_iter();
         let named = counts.filter_map(|(group, examples)| Some((group?, examples)));
         Ok(named
             .map(|(group, examples)| GroupStatus { group, examples })
             .collect())
+    }
+
+    /// Bytes that were written for this learner, by day.
+    ///
+    /// # Errors
+    /// [`SessionError`] when they cannot be read.
+    pub fn wear(&self) -> Result<Vec<Wear>, SessionError> {
+        Ok(self.store.wear()?)
+    }
+
+    /// The limit of disk use in bytes, where there is one.
+    ///
+    /// # Errors
+    /// [`SessionError`] when it cannot be read.
+    pub fn max_disk(&self) -> Result<Option<u64>, SessionError> {
+        Ok(self.store.max_disk()?)
     }
 
     /// Probabilities of the classes for what was heard.
@@ -309,22 +255,38 @@ impl Session {
         Ok(listener.finish(&mut self.learner, events)?)
     }
 
-    /// Takes in what other processes have taught since.
+    /// Takes in what other processes have taught, forgotten or gone back to
+    /// since.
     ///
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn catch_up(&mut self) -> Result<(), SessionError> {
-        let Self {
-            store,
-            learner,
-            seen,
-            ..
-        } = self;
-        store.replay(*seen, |id, operation| {
-            apply(learner, &operation)?;
-            *seen = id;
-            Ok::<(), SessionError>(())
-        })
+        let latest = self.store.latest()?;
+        if latest.id == self.at.id {
+            return Ok(());
+        }
+        if latest.turn() != self.at.turn() || !self.batch.is_empty() {
+            return self.go_to_the_log();
+        }
+        let line = self.store.line(&latest)?;
+        let caught_up = replay(&self.store, &line, self.line.last(), &mut self.learner);
+        if let Err(error) = caught_up {
+            // It has taken in a part.
+            self.go_to_the_log()?;
+            return Err(error);
+        }
+        (self.at, self.line) = (latest, line);
+        Ok(())
+    }
+
+    /// Makes memory what the log says, and what is pending on top of that.
+    pub(super) fn go_to_the_log(&mut self) -> Result<(), SessionError> {
+        let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
+        let latest = self.store.latest()?;
+        let line = self.store.line(&latest)?;
+        (self.learner, self.snapshot_at) = restore(&self.store, &contract, settings, &line)?;
+        (self.at, self.line) = (latest, line);
+        self.teach_pending_again()
     }
 
     /// The median length of the taught clips, in seconds.
@@ -332,21 +294,23 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn median_clip_seconds(&self) -> Result<Option<f64>, SessionError> {
-        Ok(self
-            .store
-            .median_clip_micros()?
-            .map(|micros| micros as f64 / 1e6))
+        let micros = self.store.median_clip_micros(&self.line)?;
+        Ok(micros.map(|micros| micros as f64 / 1e6))
     }
 
-    /// Keeps a snapshot where so much was taught since the last one that the
-    /// next opening would feel it.
+    /// Makes durable what is pending, and keeps a snapshot where so much was
+    /// taught since the last one that the next opening would feel it.
     ///
     /// # Errors
-    /// [`SessionError`] when it cannot be written; nothing is lost then.
+    /// [`SessionError`] when it cannot be written; nothing that was durable is
+    /// lost then.
     pub fn close(mut self) -> Result<(), SessionError> {
-        if self.seen - self.snapshot_at >= OPERATIONS_BETWEEN_SNAPSHOTS {
+        self.flush()?;
+        let end = self.line.last();
+        if end - self.snapshot_at >= ENTRIES_BETWEEN_SNAPSHOTS {
             let state = self.learner.save();
-            self.store.keep_snapshot(self.seen, &state)?;
+            let now = self.at.at_unix_ms;
+            self.store.keep_snapshot(end, &state, now)?;
         }
         Ok(())
     }
@@ -378,122 +342,13 @@ impl Session {
             selection: learner.selection().cloned(),
             seed: settings.seed,
             examples: learner.examples(),
-            operations: self.seen,
+            operations: self.line.len(),
+            revision: self.at.id,
             classes,
             rehearsal,
             state_bytes: learner.state_bytes(),
             disk_bytes: self.store.bytes_on_disk(),
             created_unix_ms: self.store.identity().created_unix_ms,
         }
-    }
-
-    /// Forgets what memory holds beyond the log.
-    ///
-    /// Where the log cannot be read either, memory is left as it was after some
-    /// operation of the log, from which the next [`Self::catch_up`] goes on.
-    fn go_back_to_the_log(&mut self) -> Result<(), SessionError> {
-        let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
-        (self.learner, self.seen) = (Learner::new(contract.clone(), settings)?, 0);
-        if let Ok(restored) = restore(&self.store, contract) {
-            (self.learner, self.seen) = restored;
-        }
-        // A failure here is met, and told, by whoever asks next.
-        let _ = self.catch_up();
-        Ok(())
-    }
-
-    /// Learns and stores `operations`, all or none.
-    ///
-    /// They are learned first: an operation that the learner refuses must
-    /// never reach the log. When the disk then refuses, the memory goes back to
-    /// what the disk says.
-    fn commit(&mut self, operations: &[Operation]) -> Result<(), SessionError> {
-        let learned = operations
-            .iter()
-            .try_for_each(|op| apply(&mut self.learner, op));
-        let stored = learned.and_then(|()| Ok(self.store.append(self.seen, operations)?));
-        match stored {
-            Ok(latest) => {
-                self.seen = latest;
-                Ok(())
-            }
-            Err(error) => {
-                self.go_back_to_the_log()?;
-                Err(error)
-            }
-        }
-    }
-}
-
-/// The state of the latest snapshot, or of no operation at all.
-fn restore(store: &Store, contract: Contract) -> Result<(Learner, OperationId), SessionError> {
-    let settings: Settings = serde_json::from_str(&store.identity().settings).map_err(damaged)?;
-    if let Some((at, bytes)) = store.snapshot()?
-        // One that cannot be read costs time, not knowledge: the log has it all.
-        && let Ok(learner) = Learner::load(contract.clone(), settings, &bytes)
-    {
-        return Ok((learner, at));
-    }
-    Ok((Learner::new(contract, settings)?, 0))
-}
-
-fn apply(learner: &mut Learner, operation: &Operation) -> Result<(), SessionError> {
-    let label = Label::new(operation.label.clone())?;
-    let example = Example::from_fixed(operation.features.clone());
-    match operation.kind {
-        OperationKind::Learn => {
-            let group = operation.group.clone().map(Group::new).transpose()?;
-            let origin = Origin {
-                group: group.map_or(0, |group| group.number()),
-                at_unix_ms: operation.taught_unix_ms,
-            };
-            learner.learn_from(&example, &label, origin)?;
-        }
-        OperationKind::Unlearn => learner.unlearn_one(&example, &label)?,
-    }
-    Ok(())
-}
-
-/// What can go wrong in a session.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum SessionError {
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    /// The learner refused.
-    #[error(transparent)]
-    Learn(#[from] LearnError),
-    /// The front end or the backbone failed.
-    #[error(transparent)]
-    Pipeline(#[from] PipelineError),
-    /// The source failed.
-    #[error(transparent)]
-    Source(#[from] SourceError),
-    /// The stored card is not valid.
-    #[error(transparent)]
-    Card(#[from] ModelError),
-    /// A stored label or group is not valid.
-    #[error(transparent)]
-    Signal(#[from] SignalError),
-    /// What is stored contradicts itself.
-    #[error(
-        "the learner is damaged: {reason}\nhint: keep a copy of its folder before anything else"
-    )]
-    Damaged {
-        /// What is wrong.
-        reason: String,
-    },
-    /// The source ended without a sample.
-    #[error("there is no sound in it\nhint: remove it or record it again")]
-    Silent,
-    /// Other processes store faster than this one can follow.
-    #[error("other processes keep teaching this learner\nhint: try again when they are done")]
-    Contended,
-}
-
-fn damaged(reason: impl std::fmt::Display) -> SessionError {
-    SessionError::Damaged {
-        reason: reason.to_string(),
     }
 }

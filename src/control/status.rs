@@ -27,8 +27,10 @@ pub struct Status {
     pub seed: u64,
     /// Examples learned and not taken back.
     pub examples: u64,
-    /// Operations in the log.
+    /// Entries of the log that hold: operations, and bases where there are any.
     pub operations: i64,
+    /// The latest revision.
+    pub revision: i64,
     /// Classes, in the order they were first taught.
     pub classes: Vec<ClassStatus>,
     /// The rehearsal memory, for heads that keep one.
@@ -56,6 +58,15 @@ pub struct GroupStatus {
     /// Its name.
     pub group: String,
     /// Its examples.
+    pub examples: u64,
+}
+
+/// Examples of one class that are in the statistic and nowhere else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct FoldedStatus {
+    /// The class; `None` for all that a whole learner knew.
+    pub label: Option<String>,
+    /// Examples folded.
     pub examples: u64,
 }
 

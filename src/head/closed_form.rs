@@ -187,6 +187,12 @@ impl<M: Method> Head for ClosedForm<M> {
         Ok(())
     }
 
+    fn unmerge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        self.state.statistic.unmerge(other, classes)?;
+        self.state.invalidate();
+        Ok(())
+    }
+
     fn save_into(&self, out: &mut Vec<u8>) {
         self.state.statistic.save_into(out);
     }

@@ -158,6 +158,17 @@ pub trait Head: fmt::Debug + Send + Sync {
         Err(HeadError::CannotMerge)
     }
 
+    /// Takes back what [`Self::merge`] learned. Classes left empty are gone, and
+    /// those after them move down.
+    ///
+    /// # Errors
+    /// [`HeadError::CannotMerge`] for a head that is not exact, and those of
+    /// [`Statistic::unmerge`].
+    fn unmerge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
+        let _ = (other, classes);
+        Err(HeadError::CannotMerge)
+    }
+
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
     fn save_into(&self, out: &mut Vec<u8>);
 

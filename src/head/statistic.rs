@@ -183,6 +183,57 @@ impl Statistic {
         Ok(())
     }
 
+    /// Takes back everything that another statistic of the same layout has seen:
+    /// the inverse of [`Self::merge`]. Classes left empty are removed.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names none of
+    /// ours, and [`HeadError::NeverLearned`] where the sums prove that not all of
+    /// it was ever added; nothing has changed then.
+    pub fn unmerge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
+        if other.width != self.width || other.moments != self.moments {
+            return Err(HeadError::Width {
+                expected: self.width,
+                actual: other.width,
+            });
+        }
+        let mut left = self.clone();
+        let known = self.counts.len();
+        for (theirs, count) in other.counts.iter().enumerate() {
+            let class = classes.get(theirs).copied().unwrap_or(known);
+            let Some(ours) = left.counts.get_mut(class) else {
+                let classes = known;
+                return Err(HeadError::Class { class, classes });
+            };
+            *ours = ours.checked_sub(*count).ok_or(HeadError::NeverLearned)?;
+            let bound = *ours << 15;
+            let sums = &mut left.sums[class * self.width..(class + 1) * self.width];
+            for (sum, theirs) in sums.iter_mut().zip(other.sum(theirs)) {
+                *sum -= theirs;
+                if sum.unsigned_abs() > bound {
+                    return Err(HeadError::NeverLearned);
+                }
+            }
+        }
+        for (moment, theirs) in left.second.iter_mut().zip(&other.second) {
+            *moment -= theirs;
+        }
+        let bound = left.total() << 30;
+        if left.second.iter().any(|m| m.unsigned_abs() > bound) || left.squares().any(|s| s < 0) {
+            return Err(HeadError::NeverLearned);
+        }
+        for class in (0..known)
+            .rev()
+            .filter(|&class| left.counts[class] == 0)
+            .collect::<Vec<_>>()
+        {
+            left.counts.remove(class);
+            (left.sums).drain(class * self.width..(class + 1) * self.width);
+        }
+        *self = left;
+        Ok(())
+    }
+
     /// The errors of [`Self::remove`], without the removal.
     ///
     /// # Errors
@@ -336,7 +387,53 @@ mod tests {
         )
     }
 
+    #[test]
+    fn what_was_never_merged_is_not_taken_back() {
+        let mut ours = Statistic::new(2, Moments::Full);
+        ours.add(&[5, 6], 0).unwrap();
+        ours.add(&[7, 8], 1).unwrap();
+        let mut theirs = Statistic::new(2, Moments::Full);
+        theirs.add(&[5, 7], 0).unwrap();
+        let before = ours.clone();
+        assert_eq!(ours.unmerge(&theirs, &[0]), Err(HeadError::NeverLearned));
+        assert!(ours.unmerge(&theirs, &[2]).is_err());
+        assert!(ours.unmerge(&theirs, &[]).is_err());
+        assert!(
+            ours.unmerge(&Statistic::new(3, Moments::Full), &[])
+                .is_err()
+        );
+        assert_eq!(ours, before);
+    }
+
     proptest! {
+        #[test]
+        fn taking_back_a_merge_restores_the_state_to_the_bit(
+            ours in examples(),
+            theirs in examples(),
+            full: bool,
+        ) {
+            let moments = if full { Moments::Full } else { Moments::Diagonal };
+            let of = |examples: &[(Vec<i16>, usize)]| {
+                let mut statistic = Statistic::new(5, moments);
+                for (x, class) in examples {
+                    let class = (*class).min(statistic.counts().len());
+                    statistic.add(x, class).unwrap();
+                }
+                statistic
+            };
+            let (mut merged, theirs) = (of(&ours), of(&theirs));
+            let before = merged.clone();
+            // Their first class is our first, the others are new.
+            let known = merged.counts().len();
+            let to: Vec<usize> = (0..theirs.counts().len())
+                .map(|class| if class == 0 { 0 } else { known + class - 1 })
+                .collect();
+            merged.merge(&theirs, &to).unwrap();
+            prop_assert_ne!(&merged, &before);
+            merged.unmerge(&theirs, &to).unwrap();
+            prop_assert_eq!(merged, before);
+        }
+
         #[test]
         fn removal_restores_the_state_to_the_bit(
             examples in examples(),

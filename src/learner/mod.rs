@@ -16,7 +16,7 @@ mod standardisation;
 mod state;
 mod transform;
 
-use crate::head::{Head, HeadError, Job, Replay, Selection, Solution};
+use crate::head::{Head, HeadError, Job, Replay, Selection, Solution, Statistic};
 use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::{Label, Scores};
 
@@ -279,20 +279,7 @@ impl Learner {
     /// differs; [`LearnError::Head`] where the head cannot be merged or would be
     /// too full. Nothing has changed then.
     pub fn merge(&mut self, other: &Self) -> Result<(), LearnError> {
-        if let Some(difference) = self.contract.difference(&other.contract) {
-            return Err(LearnError::OtherContract(Box::new(difference)));
-        }
-        if self.settings.head != other.settings.head {
-            return Err(LearnError::OtherSettings {
-                field: "head",
-                saved: other.settings.head.to_string(),
-                asked: self.settings.head.to_string(),
-            });
-        }
-        let statistic = match other.head.statistic() {
-            Some(statistic) if self.settings.head.is_exact() => statistic,
-            _ => return Err(HeadError::CannotMerge.into()),
-        };
+        let statistic = self.mergeable(other)?;
         let mut classes = self.classes.clone();
         let mut to = Vec::with_capacity(other.classes.len());
         for label in &other.classes {
@@ -305,6 +292,49 @@ impl Learner {
         self.head.merge(statistic, &to)?;
         self.classes = classes;
         Ok(())
+    }
+
+    /// Takes back everything that `other` has learned, the inverse of
+    /// [`Self::merge`]; a class left without examples is gone.
+    ///
+    /// # Errors
+    /// As [`Self::merge`], [`LearnError::UnknownLabel`], and
+    /// [`LearnError::Head`] where the sums prove that not all of it was ever
+    /// learned here. Nothing has changed then.
+    pub fn unmerge(&mut self, other: &Self) -> Result<(), LearnError> {
+        let statistic = self.mergeable(other)?;
+        let unknown = |label: &Label| LearnError::UnknownLabel {
+            label: label.clone(),
+        };
+        let to = (other.classes.iter())
+            .map(|label| self.class(label).ok_or_else(|| unknown(label)))
+            .collect::<Result<Vec<usize>, _>>()?;
+        let emptied: Vec<usize> = (to.iter().zip(other.counts()))
+            .filter(|&(&class, count)| self.counts().get(class) == Some(count))
+            .map(|(&class, _)| class)
+            .collect();
+        self.head.unmerge(statistic, &to)?;
+        let mut at = 0..;
+        (self.classes).retain(|_| at.next().is_none_or(|class| !emptied.contains(&class)));
+        Ok(())
+    }
+
+    /// The sums of a learner that can be merged with this one.
+    fn mergeable<'a>(&self, other: &'a Self) -> Result<&'a Statistic, LearnError> {
+        if let Some(difference) = self.contract.difference(&other.contract) {
+            return Err(LearnError::OtherContract(Box::new(difference)));
+        }
+        if self.settings.head != other.settings.head {
+            return Err(LearnError::OtherSettings {
+                field: "head",
+                saved: other.settings.head.to_string(),
+                asked: self.settings.head.to_string(),
+            });
+        }
+        match other.head.statistic() {
+            Some(statistic) if self.settings.head.is_exact() => Ok(statistic),
+            _ => Err(HeadError::CannotMerge.into()),
+        }
     }
 
     /// Does now the work that the next prediction would otherwise start with;

@@ -1,18 +1,20 @@
 //! What can go wrong with durable state.
 
-use std::path::PathBuf;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use super::OperationId;
+use super::RevisionId;
+use super::lock::Owner;
 
 /// Why a learner's folder cannot be made, opened, read or written. Nothing
 /// that was stored before is touched by any of them.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The folder cannot be made.
-    #[error("cannot make the folder {}: {source}\nhint: choose another folder, or check whose this one is", path.display())]
+    /// The folder cannot be made, or a file in it not be read or written.
+    #[error("{}: {source}\nhint: choose another folder, or check whose this one is and how its disk is mounted", path.display())]
     Io {
-        /// The folder.
+        /// The folder or file.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
@@ -31,7 +33,7 @@ pub enum StoreError {
     },
     /// The file is a database of something else, or of an `init` that was cut
     /// off.
-    #[error("{} holds no learner's tables\nhint: if `afield init` was interrupted here, run it again; else choose another folder", path.display())]
+    #[error("{} holds no learner's tables\nhint: if `afield init` was interrupted here, run it again; else choose another folder, or see what `afield doctor` finds", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
@@ -46,13 +48,60 @@ pub enum StoreError {
         /// Latest format known.
         known: i64,
     },
-    /// Others have appended operations that the caller does not know.
-    #[error("operation {latest} has been stored since {known}")]
+    /// Others have changed the learner since the caller looked.
+    #[error("revision {latest} has been stored since {known}")]
     Behind {
-        /// Latest operation the caller knew.
-        known: OperationId,
-        /// Latest operation stored.
-        latest: OperationId,
+        /// Latest revision the caller knew.
+        known: RevisionId,
+        /// Latest revision stored.
+        latest: RevisionId,
+    },
+    /// Somebody else is writing, and went on for longer than a writer waits.
+    #[error("{} is being written to by {owner}\nhint: try again when it is done; `predict`, `listen` and `status` work meanwhile", path.display())]
+    Locked {
+        /// The lock's file.
+        path: PathBuf,
+        /// Who holds it.
+        owner: Owner,
+    },
+    /// What is stored is not what was stored.
+    #[error("{} is damaged: {what}\nhint: `afield doctor` says what is lost and repairs what it can", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The first thing found wrong.
+        what: String,
+    },
+    /// Fewer revisions are stored than were acknowledged.
+    #[error("{}: revision {acknowledged} was acknowledged, the latest that can be read is {found}\nhint: the write-ahead log is damaged or the file is an older copy; `afield doctor` says what is lost and repairs what it can", path.display())]
+    Lost {
+        /// The file.
+        path: PathBuf,
+        /// The last revision that was said to be durable.
+        acknowledged: RevisionId,
+        /// The last one there is.
+        found: RevisionId,
+    },
+    /// An earlier write failed in a way after which nobody knows what the disk
+    /// holds.
+    #[error("nothing is written to {} any more: {why}\nhint: what was acknowledged before is safe; check the disk, then start again", path.display())]
+    Poisoned {
+        /// The file.
+        path: PathBuf,
+        /// The failure.
+        why: String,
+    },
+    /// There is no such revision, or its examples have been folded.
+    #[error(
+        "no revision {asked} to go to: {first} to {latest} are known\nhint: `afield history` lists them; what came before a fold cannot be gone back to"
+    )]
+    NoRevision {
+        /// What was asked for.
+        asked: RevisionId,
+        /// The first that can be gone to.
+        first: RevisionId,
+        /// The latest.
+        latest: RevisionId,
     },
     /// SQLite failed.
     #[error("{}: {source}{}", path.display(), hint(source))]
@@ -75,7 +124,7 @@ fn hint(error: &rusqlite::Error) -> &'static str {
             "\nhint: another afield is writing to this learner; try again when it is done"
         }
         Some(DatabaseCorrupt | NotADatabase) => {
-            "\nhint: the file is damaged; keep a copy of it before anything else"
+            "\nhint: the file is damaged; `afield doctor` says what is lost and repairs what it can"
         }
         Some(DiskFull) => {
             "\nhint: the disk is full and this was not stored; make room and try again"
@@ -83,8 +132,61 @@ fn hint(error: &rusqlite::Error) -> &'static str {
         Some(ReadOnly) => "\nhint: the folder cannot be written to; check its owner and its mount",
         Some(CannotOpen) => "\nhint: check that the folder exists and is yours",
         Some(SystemIoFailure) => {
-            "\nhint: the disk failed and this was not stored; check `dmesg` and the room left"
+            "\nhint: the disk failed and this was not acknowledged; check `dmesg` and the room left"
         }
-        _ => "",
+        _ => "\nhint: `afield doctor` looks for damage",
+    }
+}
+
+/// Whether nobody knows after this failure what the disk holds.
+pub(super) fn is_poison(error: &rusqlite::Error) -> bool {
+    use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SystemIoFailure};
+    matches!(
+        error.sqlite_error_code(),
+        Some(SystemIoFailure | DatabaseCorrupt | NotADatabase)
+    )
+}
+
+/// What reading comes to where the file's name is not at hand.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// SQLite failed.
+    Sql(rusqlite::Error),
+    /// What was read is not what was stored.
+    Wrong(String),
+}
+
+impl Fault {
+    pub(super) fn wrong(what: impl Into<String>) -> Self {
+        Self::Wrong(what.into())
+    }
+
+    /// The error of the file at `path`.
+    pub(super) fn at(self, path: &Path) -> StoreError {
+        let path = path.to_owned();
+        match self {
+            // A column of another type than it was stored with.
+            Self::Sql(source) if source.sqlite_error_code().is_none() => StoreError::Damaged {
+                path,
+                what: source.to_string(),
+            },
+            Self::Sql(source) => StoreError::Database { path, source },
+            Self::Wrong(what) => StoreError::Damaged { path, what },
+        }
+    }
+}
+
+impl From<rusqlite::Error> for Fault {
+    fn from(source: rusqlite::Error) -> Self {
+        Self::Sql(source)
+    }
+}
+
+impl fmt::Display for Fault {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sql(source) => source.fmt(out),
+            Self::Wrong(what) => what.fmt(out),
+        }
     }
 }

@@ -2,28 +2,53 @@
 //!
 //! The log of operations is the truth; a snapshot is only a faster way to the
 //! state that replaying the log gives, which the exactness of learning makes
-//! the same to the last bit. An operation is durable when [`Store::append`]
-//! returns: write-ahead logging, `synchronous = FULL`.
+//! the same to the last bit. A change is durable when [`Store::append`]
+//! returns: write-ahead logging, `synchronous = FULL`. docs/DURABILITY.md says
+//! what that promises, under which assumptions, and how it is tested.
 //!
-//! The store knows rows and bytes. What an operation means to a learner is
+//! The store knows rows and bytes. What an entry means to a learner is
 //! `control`'s business. `schema.rs` documents the tables.
 
+mod base;
+mod bound;
+mod digest;
 mod error;
+mod format_3;
+mod line;
+mod lock;
 mod operation;
+mod revision;
 mod schema;
 mod snapshot;
+mod wear;
+mod witness;
+mod writing;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, OpenFlags, TransactionBehavior};
+use rusqlite::config::DbConfig;
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
+use base::BaseEntry;
+use error::Fault;
+use lock::WriterLock;
+use wear::Meter;
+use witness::Testimony;
+
+pub use base::Base;
 pub use error::StoreError;
+pub use line::Line;
+pub use lock::Owner;
 pub use operation::{Operation, OperationId, OperationKind, Selection, Taught};
+pub use revision::{Reason, Revision, RevisionId, RevisionKind};
+pub use wear::Wear;
+pub use writing::Change;
 
 /// The file inside a learner's folder.
 const FILE_NAME: &str = "learner.sqlite";
-/// How long a writer waits for another one before it gives up.
+/// How long SQLite waits for another process's commit; writers have waited for
+/// their lock before.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What a learner is, as fixed when it was made.
@@ -42,16 +67,36 @@ pub struct Identity {
     pub created_unix_ms: i64,
 }
 
+/// One entry of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Entry {
+    /// An example was learned or unlearned.
+    Operation(Operation),
+    /// Knowledge without examples was taken in.
+    Absorb(Base),
+    /// What this entry took in was taken back.
+    Release(OperationId),
+}
+
 /// An open learner's folder.
+///
+/// Several may be open at once, in any number of processes. One at a time
+/// writes; nobody who reads waits for it.
 pub struct Store {
     db: Connection,
+    dir: PathBuf,
     path: PathBuf,
     identity: Identity,
+    /// Held beyond one write, see [`Self::hold`].
+    held: Option<WriterLock>,
+    /// Why nothing may be written any more.
+    poison: Option<String>,
+    meter: Meter,
 }
 
 impl Store {
-    /// Makes the folder `dir` a learner's that was taught `operations`, all or
-    /// nothing, and opens it.
+    /// Makes the folder `dir` a learner's that begins from `bases` and was taught
+    /// `operations`, all or nothing, and opens it.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when it is one already, [`StoreError::Io`] or
@@ -60,7 +105,9 @@ impl Store {
     pub fn create(
         dir: &Path,
         identity: Identity,
+        bases: &[Base],
         operations: &[Operation],
+        reason: &Reason,
     ) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io {
             path: dir.to_owned(),
@@ -68,12 +115,24 @@ impl Store {
         };
         std::fs::create_dir_all(dir).map_err(io)?;
         let path = dir.join(FILE_NAME);
+        let _lock = WriterLock::take(dir, None)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
         let mut db = connect(&path, flags)?;
         schema::refuse_taken(&db, &path)?;
-        make_durable(&db, &path)?;
-        schema::create(&mut db, &path, &identity, operations)?;
-        Ok(Self { db, path, identity })
+        make_durable(&db).map_err(|error| Fault::from(error).at(&path))?;
+        schema::create(&mut db, &path, &identity, bases, operations, reason)?;
+        witness::note(dir, 1);
+        let mut meter = Meter::default();
+        meter.commit(0, wear::log_bytes(&path), reason.at_unix_ms);
+        Ok(Self {
+            db,
+            dir: dir.to_owned(),
+            path,
+            identity,
+            held: None,
+            poison: None,
+            meter,
+        })
     }
 
     /// Opens the learner in `dir`; one that an older Afield wrote is taken to
@@ -81,8 +140,9 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::NoLearner`] when there is none, [`StoreError::Version`]
-    /// when a newer Afield wrote it, [`StoreError::Database`] when it is
-    /// damaged or cannot be read.
+    /// when a newer Afield wrote it, [`StoreError::Lost`] when less is stored
+    /// than was acknowledged, [`StoreError::Damaged`] or
+    /// [`StoreError::Database`] when it is damaged or cannot be read.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         if !path.is_file() {
@@ -90,11 +150,37 @@ impl Store {
                 dir: dir.to_owned(),
             });
         }
-        let mut db = connect(&path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
-        let identity = schema::identity(&db, &path)?;
-        make_durable(&db, &path)?;
-        schema::upgrade(&mut db, &path)?;
-        Ok(Self { db, path, identity })
+        // Before the database, which can only be ahead of it then.
+        let testimony = witness::read(dir);
+        let at = |fault: Fault| fault.at(&path);
+        let mut db = connect_existing(&path)?;
+        if schema::known_format(&db, &path)? < schema::FORMAT {
+            let _lock = WriterLock::take(dir, None)?;
+            make_durable(&db).map_err(|error| at(error.into()))?;
+            schema::upgrade(&mut db, &path)?;
+        }
+        make_durable(&db).map_err(|error| at(error.into()))?;
+        let identity = schema::identity(&db).map_err(at)?;
+        let latest = revision::latest(&db).map_err(at)?;
+        check_end(&db, &latest).map_err(at)?;
+        if let Testimony::Acknowledged(acknowledged) = testimony
+            && acknowledged > latest.id
+        {
+            return Err(StoreError::Lost {
+                path,
+                acknowledged,
+                found: latest.id,
+            });
+        }
+        Ok(Self {
+            db,
+            dir: dir.to_owned(),
+            path,
+            identity,
+            held: None,
+            poison: None,
+            meter: Meter::default(),
+        })
     }
 
     /// What the learner is.
@@ -102,155 +188,262 @@ impl Store {
         &self.identity
     }
 
-    /// The number of the latest operation, 0 when there is none.
+    /// The latest revision.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
-    pub fn latest(&self) -> Result<OperationId, StoreError> {
-        operation::latest(&self.db).map_err(|e| self.database(e))
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn latest(&self) -> Result<Revision, StoreError> {
+        revision::latest(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// Appends operations, all or none, durably. `after` is the latest
-    /// operation the caller knows.
+    /// The revision with this number.
     ///
     /// # Errors
-    /// [`StoreError::Behind`] when others have been appended since, so that the
-    /// caller can take them in first; [`StoreError::Database`] when nothing was
-    /// stored.
-    pub fn append(
-        &mut self,
-        after: OperationId,
-        operations: &[Operation],
-    ) -> Result<OperationId, StoreError> {
-        let path = self.path.clone();
-        let database = |source| StoreError::Database {
-            path: path.clone(),
-            source,
-        };
-        let transaction = (self.db)
-            .transaction_with_behavior(TransactionBehavior::Immediate)
-            .map_err(database)?;
-        let latest = operation::latest(&transaction).map_err(database)?;
-        if latest != after {
-            return Err(StoreError::Behind {
-                known: after,
-                latest,
-            });
+    /// [`StoreError::NoRevision`], [`StoreError::Database`],
+    /// [`StoreError::Damaged`].
+    pub fn revision(&self, id: RevisionId) -> Result<Revision, StoreError> {
+        let found = revision::get(&self.db, id).map_err(|fault| self.fault(fault))?;
+        match found {
+            Some(revision) => Ok(revision),
+            None => Err(StoreError::NoRevision {
+                asked: id,
+                first: self.history()?.first().map_or(0, |first| first.id),
+                latest: self.latest()?.id,
+            }),
         }
-        for operation in operations {
-            operation::insert(&transaction, operation).map_err(database)?;
-        }
-        let latest = operation::latest(&transaction).map_err(database)?;
-        transaction.commit().map_err(database)?;
-        Ok(latest)
     }
 
-    /// Hands every operation later than `after` to `take`, in order.
+    /// All revisions that can be gone to, in order.
     ///
     /// # Errors
-    /// [`StoreError::Database`], or the first error of `take`.
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn history(&self) -> Result<Vec<Revision>, StoreError> {
+        revision::all(&self.db).map_err(|fault| self.fault(fault))
+    }
+
+    /// The entries of the log that a revision stands on.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn line(&self, revision: &Revision) -> Result<Line, StoreError> {
+        revision::line(&self.db, revision).map_err(|fault| self.fault(fault))
+    }
+
+    /// Hands every entry of the line later than `after` to `take`, in order.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] at the first entry that is missing or does not
+    /// have its checksum, [`StoreError::Database`], or the first error of `take`.
     pub fn replay<E: From<StoreError>>(
         &self,
+        line: &Line,
         after: OperationId,
-        take: impl FnMut(OperationId, Operation) -> Result<(), E>,
+        mut take: impl FnMut(OperationId, Entry) -> Result<(), E>,
     ) -> Result<(), E> {
-        operation::replay(&self.db, after, take, |e| self.database(e))
+        let sql = |error| self.fault(Fault::Sql(error));
+        let columns = operation::COLUMNS;
+        let mut statement = self
+            .db
+            .prepare_cached(&format!(
+                "SELECT {columns} FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
+            ))
+            .map_err(sql)?;
+        for (first, last) in line.after(after) {
+            let mut expected = first;
+            let mut rows = statement.query([first, last]).map_err(sql)?;
+            while let Some(row) = rows.next().map_err(sql)? {
+                let (id, operation) = operation::read(row).map_err(|fault| self.fault(fault))?;
+                while expected < id {
+                    take(expected, self.base_entry(expected)?)?;
+                    expected += 1;
+                }
+                if id < expected {
+                    return Err(self
+                        .fault(Fault::wrong("its pages are out of order"))
+                        .into());
+                }
+                take(id, Entry::Operation(operation))?;
+                expected += 1;
+            }
+            for id in expected..=last {
+                take(id, self.base_entry(id)?)?;
+            }
+        }
+        Ok(())
     }
 
-    /// What the clip with this hash is taught as, if it is.
+    /// The entry with this number, which is no operation.
+    fn base_entry(&self, id: OperationId) -> Result<Entry, StoreError> {
+        match base::entry(&self.db, id).map_err(|fault| self.fault(fault))? {
+            Some(BaseEntry::Absorb(base)) => Ok(Entry::Absorb(base)),
+            Some(BaseEntry::Release(absorbed)) => Ok(Entry::Release(absorbed)),
+            None => Err(self.fault(Fault::wrong(format!("entry {id} of its log is missing")))),
+        }
+    }
+
+    /// The base that the entry `absorbed` brought.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it brought none; [`StoreError::Database`].
+    pub fn base(&self, absorbed: OperationId) -> Result<Base, StoreError> {
+        match self.base_entry(absorbed)? {
+            Entry::Absorb(base) => Ok(base),
+            _ => Err(self.fault(Fault::wrong(format!("entry {absorbed} is no base")))),
+        }
+    }
+
+    /// The bases that hold on the line, with the entries that brought them.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn bases(&self, line: &Line) -> Result<Vec<(OperationId, Base)>, StoreError> {
+        base::standing(&self.db, line).map_err(|fault| self.fault(fault))
+    }
+
+    /// What the clip with this hash is taught as on the line, if it is.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn taught(
+        &self,
+        line: &Line,
+        clip_sha256: &[u8; 32],
+    ) -> Result<Option<Taught>, StoreError> {
+        operation::taught(&self.db, line, clip_sha256).map_err(|fault| self.fault(fault))
+    }
+
+    /// The last teaching of every selected clip that was not taken back on the
+    /// line, in the order of teaching.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn standing(&self, line: &Line, which: &Selection) -> Result<Vec<Operation>, StoreError> {
+        operation::standing(&self.db, line, which).map_err(|fault| self.fault(fault))
+    }
+
+    /// How many clips of each group are taught on the line, by name; those of no
+    /// known group, if any, first.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn taught(&self, clip_sha256: &[u8; 32]) -> Result<Option<Taught>, StoreError> {
-        operation::taught(&self.db, clip_sha256).map_err(|e| self.database(e))
+    pub fn group_counts(&self, line: &Line) -> Result<Vec<(Option<String>, u64)>, StoreError> {
+        operation::group_counts(&self.db, line).map_err(|error| self.fault(error.into()))
     }
 
-    /// The last teaching of every selected clip that was not taken back, in the
-    /// order of teaching.
+    /// The median length of the clips taught on the line, in microseconds.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn standing(&self, which: &Selection) -> Result<Vec<Operation>, StoreError> {
-        operation::standing(&self.db, which).map_err(|e| self.database(e))
+    pub fn median_clip_micros(&self, line: &Line) -> Result<Option<u64>, StoreError> {
+        operation::median_clip_micros(&self.db, line).map_err(|error| self.fault(error.into()))
     }
 
-    /// How many clips of each group are taught at the moment, by name; those of
-    /// no known group, if any, first.
+    /// The latest intact snapshot on the line: the entry it stands after, and its
+    /// bytes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn group_counts(&self) -> Result<Vec<(Option<String>, u64)>, StoreError> {
-        operation::group_counts(&self.db).map_err(|e| self.database(e))
+    pub fn snapshot(&self, line: &Line) -> Result<Option<(OperationId, Vec<u8>)>, StoreError> {
+        snapshot::latest(&self.db, line).map_err(|fault| self.fault(fault))
     }
 
-    /// The median length of the taught clips, in microseconds.
+    /// The limit of disk use in bytes, where there is one.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn max_disk(&self) -> Result<Option<u64>, StoreError> {
+        bound::max_disk(&self.db).map_err(|fault| self.fault(fault))
+    }
+
+    /// Bytes of the database that hold something.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn median_clip_micros(&self) -> Result<Option<u64>, StoreError> {
-        operation::median_clip_micros(&self.db).map_err(|e| self.database(e))
+    pub fn used_bytes(&self) -> Result<u64, StoreError> {
+        bound::used_bytes(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// The latest intact snapshot: the operation it stands after, and its bytes.
+    /// Bytes written, by day; the latest days, those on which nothing was written
+    /// left out.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
-    pub fn snapshot(&self) -> Result<Option<(OperationId, Vec<u8>)>, StoreError> {
-        snapshot::latest(&self.db).map_err(|e| self.database(e))
-    }
-
-    /// Keeps `state` as the snapshot after operation `at`, and the one before
-    /// it in case this one gets damaged.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn keep_snapshot(&mut self, at: OperationId, state: &[u8]) -> Result<(), StoreError> {
-        snapshot::keep(&mut self.db, at, state).map_err(|source| StoreError::Database {
-            path: self.path.clone(),
-            source,
-        })
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn wear(&self) -> Result<Vec<Wear>, StoreError> {
+        wear::all(&self.db).map_err(|fault| self.fault(fault))
     }
 
     /// Bytes on disk: the database and its write-ahead log.
     pub fn bytes_on_disk(&self) -> u64 {
-        let with = |suffix: &str| {
-            let mut name = self.path.clone().into_os_string();
-            name.push(suffix);
-            std::fs::metadata(name).map_or(0, |m| m.len())
-        };
-        with("") + with("-wal")
+        let database = std::fs::metadata(&self.path).map_or(0, |m| m.len());
+        database + wear::log_bytes(&self.path)
     }
 
-    fn database(&self, source: rusqlite::Error) -> StoreError {
-        StoreError::Database {
-            path: self.path.clone(),
-            source,
-        }
+    fn fault(&self, fault: Fault) -> StoreError {
+        fault.at(&self.path)
+    }
+}
+
+/// Rows beyond the last revision's are rows of a revision that is missing.
+fn check_end(db: &Connection, latest: &Revision) -> Result<(), Fault> {
+    let last: OperationId = db.query_row(
+        "SELECT max((SELECT coalesce(max(id), 0) FROM operations),
+                    (SELECT coalesce(max(id), 0) FROM bases))",
+        [],
+        |row| row.get(0),
+    )?;
+    match last > latest.last {
+        true => Err(Fault::wrong(format!(
+            "entry {last} of its log is of no revision"
+        ))),
+        false => Ok(()),
     }
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
+    let open = || -> rusqlite::Result<Connection> {
+        let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let db = Connection::open_with_flags(path, flags)?;
+        db.busy_timeout(BUSY_TIMEOUT)?;
+        // Only whoever wrote copies the log into the database at closing: to
+        // read changes nothing, not even evidence of damage.
+        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+        Ok(db)
     };
-    let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(database)?;
-    db.busy_timeout(BUSY_TIMEOUT).map_err(database)?;
-    Ok(db)
+    open().map_err(|error| Fault::from(error).at(path))
+}
+
+/// The database at `path`; where its disk has become read-only, as it is.
+fn connect_existing(path: &Path) -> Result<Connection, StoreError> {
+    let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    let probe = db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
+    let code = probe.err().and_then(|error| error.sqlite_error_code());
+    let unwritable = matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly));
+    if !unwritable || wear::log_bytes(path) > 0 {
+        return Ok(db);
+    }
+    // No shared memory can be made beside it, and none is needed: nobody writes.
+    let mut name = String::from("file:");
+    for c in path.to_string_lossy().chars() {
+        match c {
+            '%' | '?' | '#' => name += &format!("%{:02x}", c as u32),
+            c => name.push(c),
+        }
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI;
+    connect(Path::new(&(name + "?immutable=1")), flags)
 }
 
 /// Sets how writes reach the disk. This alone writes to the file, so it comes
 /// after the file is known to be ours.
-fn make_durable(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
-    };
-    db.pragma_update(None, "journal_mode", "WAL")
-        .map_err(database)?;
-    db.pragma_update(None, "synchronous", "FULL")
-        .map_err(database)?;
-    db.pragma_update(None, "foreign_keys", "ON")
-        .map_err(database)
+fn make_durable(db: &Connection) -> rusqlite::Result<()> {
+    if !db.is_readonly("main")? {
+        db.pragma_update(None, "journal_mode", "WAL")?;
+    }
+    db.pragma_update(None, "synchronous", "FULL")?;
+    db.pragma_update(None, "foreign_keys", "ON")?;
+    // The log's file shrinks when it is begun anew: its growth is what is written.
+    db.pragma_update(None, "journal_size_limit", 0)?;
+    // Damage is to be met, not worked around.
+    db.pragma_update(None, "cell_size_check", "ON")?;
+    db.pragma_update(None, "trusted_schema", "OFF")
 }

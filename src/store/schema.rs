@@ -4,7 +4,15 @@
 //! |---|---|
 //! | `identity` | the learner: contract, settings, card (one row) |
 //! | `operations` | something taught or untaught, in order; the truth |
-//! | `snapshots` | a state that the operations up to `operation` give |
+//! | `bases` | knowledge whose examples are not kept, absorbed or released; numbered with the operations |
+//! | `revisions` | a change with its reason: entries of the log, a rollback, or a fold |
+//! | `snapshots` | a state that the line up to `operation` gives |
+//! | `bounds` | the limit of disk use, where there is one |
+//! | `wear` | bytes written on a day |
+//!
+//! Every row carries a digest of all it says (`digest.rs`). Entries of the log
+//! are numbered without gaps, and a revision names its first and last, so a row
+//! that is missing is noticed as well as one that is wrong.
 //!
 //! `user_version` is the format; 0 is a file in which `init` was cut off.
 //! A change of format is a new entry of [`MIGRATIONS`], never an edit of an
@@ -14,14 +22,26 @@ use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::{Identity, Operation, StoreError, operation};
+use super::base::{self, Base, BaseEntry};
+use super::digest::{self, RowDigest};
+use super::error::Fault;
+use super::revision::{self, Reason, Revision, RevisionKind};
+use super::{Identity, Operation, StoreError, format_3, operation};
 
 /// "AFLD": tells our files from other SQLite databases.
-const APPLICATION_ID: i64 = 0x4146_4C44;
+pub(super) const APPLICATION_ID: i64 = 0x4146_4C44;
+
+/// How one format becomes the next.
+enum Migration {
+    Sql(&'static str),
+    /// For what SQL cannot say.
+    Code(fn(&Connection) -> Result<(), Fault>),
+}
 
 /// Entry `i` takes format `i` to `i + 1`.
-const MIGRATIONS: &[&str] = &[
-    "
+const MIGRATIONS: &[Migration] = &[
+    Migration::Sql(
+        "
     CREATE TABLE identity (
         one             INTEGER PRIMARY KEY CHECK (one = 1),
         contract        TEXT NOT NULL,
@@ -47,104 +67,106 @@ const MIGRATIONS: &[&str] = &[
         sha256    BLOB NOT NULL CHECK (length(sha256) = 32)
     ) STRICT;
 ",
-    "ALTER TABLE operations ADD COLUMN clip_group TEXT;",
+    ),
+    Migration::Sql("ALTER TABLE operations ADD COLUMN clip_group TEXT;"),
+    Migration::Code(format_3::migrate),
 ];
 
-const FORMAT: i64 = MIGRATIONS.len() as i64;
+pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 
 /// Refuses a file that holds anything already, without writing to it.
 pub(super) fn refuse_taken(db: &Connection, path: &Path) -> Result<(), StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
-    };
-    if format(db).map_err(database)? == 0 && tables(db).map_err(database)? == 0 {
+    let at = |fault: Fault| fault.at(path);
+    if format(db).map_err(at)? == 0 && tables(db).map_err(at)? == 0 {
         return Ok(());
     }
     let path = path.to_owned();
-    Err(match application(db).map_err(database)? {
+    Err(match application(db).map_err(at)? {
         APPLICATION_ID => StoreError::Exists { path },
         _ => StoreError::Foreign { path },
     })
 }
 
-/// Lays the tables, the identity and the first operations, all or nothing.
+/// Lays the tables, the identity and the first entries, all or nothing.
 pub(super) fn create(
     db: &mut Connection,
     path: &Path,
     identity: &Identity,
+    bases: &[Base],
     operations: &[Operation],
+    reason: &Reason,
 ) -> Result<(), StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
-    };
+    let at = |fault: Fault| fault.at(path);
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(database)?;
+        .map_err(|error| at(error.into()))?;
     // Again, now that no other process can come in between.
     refuse_taken(&transaction, path)?;
-    for migration in MIGRATIONS {
-        transaction.execute_batch(migration).map_err(database)?;
-    }
-    transaction
-        .execute(
-            "INSERT INTO identity VALUES (1, ?1, ?2, ?3, ?4, ?5)",
-            (
-                &identity.contract,
-                &identity.contract_digest,
-                &identity.settings,
-                &identity.card,
-                identity.created_unix_ms,
-            ),
-        )
-        .map_err(database)?;
-    for operation in operations {
-        operation::insert(&transaction, operation).map_err(database)?;
-    }
-    transaction
-        .pragma_update(None, "application_id", APPLICATION_ID)
-        .map_err(database)?;
-    transaction
-        .pragma_update(None, "user_version", FORMAT)
-        .map_err(database)?;
-    transaction.commit().map_err(database)
+    let lay = || -> Result<(), Fault> {
+        lay_tables(&transaction)?;
+        insert_identity(&transaction, identity)?;
+        let entries = (bases.len() + operations.len()) as i64;
+        let made = Revision::next(None, RevisionKind::Change, reason, entries);
+        revision::insert(&transaction, &made)?;
+        let bases = bases.iter().cloned().map(BaseEntry::Absorb);
+        let mut id = made.first;
+        for entry in bases {
+            base::insert(&transaction, id, &entry)?;
+            id += 1;
+        }
+        for operation in operations {
+            operation::insert(&transaction, id, operation)?;
+            id += 1;
+        }
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", FORMAT)?;
+        Ok(())
+    };
+    lay().map_err(at)?;
+    transaction.commit().map_err(|error| at(error.into()))
+}
+
+/// The tables of our format, empty.
+pub(super) fn lay_tables(db: &Connection) -> Result<(), Fault> {
+    MIGRATIONS
+        .iter()
+        .try_for_each(|migration| migration.run(db))
 }
 
 /// Takes a learner's file of an older format to ours, all or nothing.
 pub(super) fn upgrade(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
-    };
-    if format(db).map_err(database)? >= FORMAT {
-        return Ok(());
-    }
+    let at = |fault: Fault| fault.at(path);
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
-        .map_err(database)?;
+        .map_err(|error| at(error.into()))?;
     // Again: another process may have done some of it while this one waited.
-    let found = format(&transaction).map_err(database)?;
+    let found = format(&transaction).map_err(at)?;
     let done = usize::try_from(found).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(done) {
-        transaction.execute_batch(migration).map_err(database)?;
+        migration.run(&transaction).map_err(at)?;
     }
     if found < FORMAT {
         transaction
             .pragma_update(None, "user_version", FORMAT)
-            .map_err(database)?;
+            .map_err(|error| at(error.into()))?;
     }
-    transaction.commit().map_err(database)
+    transaction.commit().map_err(|error| at(error.into()))
 }
 
-/// The identity of a file that is a learner's, in a format we know.
-pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreError> {
-    let database = |source| StoreError::Database {
-        path: path.to_owned(),
-        source,
-    };
-    let found = format(db).map_err(database)?;
-    if application(db).map_err(database)? != APPLICATION_ID || found == 0 {
+impl Migration {
+    fn run(&self, db: &Connection) -> Result<(), Fault> {
+        match self {
+            Self::Sql(sql) => Ok(db.execute_batch(sql)?),
+            Self::Code(migrate) => migrate(db),
+        }
+    }
+}
+
+/// The format of a file that is a learner's, where we know it.
+pub(super) fn known_format(db: &Connection, path: &Path) -> Result<i64, StoreError> {
+    let at = |fault: Fault| fault.at(path);
+    let found = format(db).map_err(at)?;
+    if application(db).map_err(at)? != APPLICATION_ID || found <= 0 {
         return Err(StoreError::Foreign {
             path: path.to_owned(),
         });
@@ -156,35 +178,76 @@ pub(super) fn identity(db: &Connection, path: &Path) -> Result<Identity, StoreEr
             known: FORMAT,
         });
     }
+    Ok(found)
+}
+
+/// The identity of a learner of our format.
+pub(super) fn identity(db: &Connection) -> Result<Identity, Fault> {
     let row = db
         .query_row(
-            "SELECT contract, contract_digest, settings, card, created_unix_ms FROM identity",
+            "SELECT contract, contract_digest, settings, card, created_unix_ms, digest
+             FROM identity",
             [],
             |row| {
-                Ok(Identity {
+                let identity = Identity {
                     contract: row.get(0)?,
                     contract_digest: row.get(1)?,
                     settings: row.get(2)?,
                     card: row.get(3)?,
                     created_unix_ms: row.get(4)?,
-                })
+                };
+                Ok((identity, row.get::<_, [u8; digest::LEN]>(5)?))
             },
         )
-        .optional()
-        .map_err(database)?;
-    row.ok_or_else(|| StoreError::Foreign {
-        path: path.to_owned(),
-    })
+        .optional()?;
+    match row {
+        Some((identity, found)) if identity_digest(&identity) == found => Ok(identity),
+        Some(_) => Err(Fault::wrong("its identity does not have its checksum")),
+        None => Err(Fault::wrong("its identity is missing")),
+    }
 }
 
-fn application(db: &Connection) -> rusqlite::Result<i64> {
-    db.pragma_query_value(None, "application_id", |row| row.get(0))
+pub(super) fn insert_identity(db: &Connection, identity: &Identity) -> Result<(), Fault> {
+    db.execute(
+        "INSERT INTO identity VALUES (1, ?1, ?2, ?3, ?4, ?5, ?6)",
+        (
+            &identity.contract,
+            &identity.contract_digest,
+            &identity.settings,
+            &identity.card,
+            identity.created_unix_ms,
+            identity_digest(identity),
+        ),
+    )?;
+    Ok(())
 }
 
-fn format(db: &Connection) -> rusqlite::Result<i64> {
-    db.pragma_query_value(None, "user_version", |row| row.get(0))
+fn identity_digest(identity: &Identity) -> [u8; digest::LEN] {
+    RowDigest::of("identity")
+        .text(&identity.contract)
+        .text(&identity.contract_digest)
+        .text(&identity.settings)
+        .text(&identity.card)
+        .number(identity.created_unix_ms)
+        .finish()
 }
 
-fn tables(db: &Connection) -> rusqlite::Result<i64> {
-    db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+/// What the tables are, as SQLite keeps it, in one order.
+pub(super) fn description(db: &Connection) -> Result<Vec<(String, String)>, Fault> {
+    let mut statement =
+        db.prepare("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema ORDER BY 1")?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
+pub(super) fn application(db: &Connection) -> Result<i64, Fault> {
+    Ok(db.pragma_query_value(None, "application_id", |row| row.get(0))?)
+}
+
+pub(super) fn format(db: &Connection) -> Result<i64, Fault> {
+    Ok(db.pragma_query_value(None, "user_version", |row| row.get(0))?)
+}
+
+fn tables(db: &Connection) -> Result<i64, Fault> {
+    Ok(db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?)
 }

@@ -1,0 +1,108 @@
+//! `afield history`: every change of a learner, with its reason.
+
+use std::io::{self, Write};
+use std::time::{Duration, UNIX_EPOCH};
+
+use afield::store::{Revision, RevisionKind};
+use anyhow::Result;
+use clap::Args;
+use serde::Serialize;
+
+use super::learner::LearnerPlace;
+
+/// List what was changed, when and why, the latest last
+///
+/// A command that changed several things is one line, `--all` shows each
+/// revision. `afield undo` takes the latest command back, `afield rollback REV`
+/// goes to any revision, later ones included.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield history --learner box --json | jq -r .reason")]
+pub struct HistoryArgs {
+    /// One line a revision, not a command
+    #[arg(long)]
+    all: bool,
+
+    /// One JSON object a line
+    #[arg(long)]
+    json: bool,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// Consecutive revisions of one command.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+struct Step {
+    first: i64,
+    last: i64,
+    kind: &'static str,
+    /// The revision that a rollback went to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target: Option<i64>,
+    at_unix_ms: i64,
+    /// Of the first of them.
+    reason: String,
+    /// Entries of the log.
+    entries: i64,
+}
+
+/// Runs the command.
+pub fn run(args: HistoryArgs) -> Result<()> {
+    let session = args.place.open()?;
+    let mut out = io::stdout().lock();
+    for step in steps(&session.history()?, args.all) {
+        match args.json {
+            true => writeln!(out, "{}", serde_json::to_string(&step)?)?,
+            false => writeln!(out, "{}", line(&step))?,
+        }
+    }
+    Ok(())
+}
+
+fn steps(history: &[Revision], all: bool) -> Vec<Step> {
+    let same = |a: &Revision, b: &Revision| !all && a.command == b.command && a.kind == b.kind;
+    let steps = history.chunk_by(same).filter_map(|revisions| {
+        let (first, last) = (revisions.first()?, revisions.last()?);
+        let (kind, target) = match first.kind {
+            RevisionKind::Rollback(target) => ("rollback", Some(target)),
+            RevisionKind::Fold => ("fold", None),
+            _ => ("change", None),
+        };
+        Some(Step {
+            first: first.id,
+            last: last.id,
+            kind,
+            target,
+            at_unix_ms: first.at_unix_ms,
+            reason: first.reason.clone(),
+            entries: last.last - first.first + 1,
+        })
+    });
+    steps.collect()
+}
+
+fn line(step: &Step) -> String {
+    let revisions = match step.first == step.last {
+        true => step.first.to_string(),
+        false => format!("{}-{}", step.first, step.last),
+    };
+    let at = UNIX_EPOCH + Duration::from_millis(step.at_unix_ms.try_into().unwrap_or(0));
+    let at = humantime::format_rfc3339_seconds(at);
+    let more = match step.last - step.first {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let goes_to = match step.target {
+        Some(target) if !step.reason.ends_with(&format!(" {target}")) => format!(" (to {target})"),
+        _ => String::new(),
+    };
+    format!("{revisions:>9}  {at}  {}{more}{goes_to}", step.reason)
+}
+
+/// The revisions from `first` to `last`, in words.
+pub fn span(first: &Revision, last: &Revision) -> String {
+    match first.id == last.id {
+        true => format!("revision {}", first.id),
+        false => format!("revisions {} to {}", first.id, last.id),
+    }
+}

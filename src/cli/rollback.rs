@@ -1,0 +1,64 @@
+//! `afield undo` and `afield rollback`: back to how it was.
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::history::span;
+use super::learner::{LearnerPlace, now_unix_ms};
+
+/// Take back the latest command that changed the learner
+///
+/// Again and again, it goes further back. Nothing is lost: the revisions stay in
+/// the history, and `afield rollback REV` goes to any of them.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield teach kettle wrong/ && afield undo --learner box")]
+pub struct UndoArgs {
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// Go back to a revision, or forth to a later one
+///
+/// The learner is then, to the bit, what it was at that revision. The history
+/// goes on from there; what came in between stays in it. Revisions before a fold
+/// cannot be gone back to.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield rollback 17 --learner box")]
+pub struct RollbackArgs {
+    /// The revision, as `afield history` numbers it
+    #[arg(value_name = "REV")]
+    revision: i64,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// Runs `afield undo`.
+pub fn undo(args: UndoArgs) -> Result<()> {
+    let mut session = args.place.open()?;
+    let before = session.status().revision;
+    let undone = session.undo(now_unix_ms())?;
+    eprintln!(
+        "took back {}: {} (`afield rollback {before}` brings it back)",
+        span(&undone.first, &undone.last),
+        undone.first.reason,
+    );
+    Ok(session.close()?)
+}
+
+/// Runs `afield rollback`.
+pub fn rollback(args: RollbackArgs) -> Result<()> {
+    let mut session = args.place.open()?;
+    let before = session.status().revision;
+    session
+        .roll_back(args.revision, now_unix_ms())
+        .context("REV")?;
+    let status = session.status();
+    eprintln!(
+        "as at revision {}: {} examples in {} classes (`afield rollback {before}` goes back)",
+        args.revision,
+        status.examples,
+        status.classes.len(),
+    );
+    Ok(session.close()?)
+}

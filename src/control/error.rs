@@ -1,0 +1,84 @@
+//! What can go wrong in a session.
+
+use crate::learner::LearnError;
+use crate::model::ModelError;
+use crate::pipeline::PipelineError;
+use crate::signal::SignalError;
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+/// Why a learner at work cannot go on; what is stored is as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The learner refused.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// The front end or the backbone failed.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The stored card is not valid.
+    #[error(transparent)]
+    Card(#[from] ModelError),
+    /// A stored label or group is not valid.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// What is stored contradicts itself.
+    #[error(
+        "the learner is damaged: {reason}\nhint: `afield doctor` says what is lost and repairs what it can"
+    )]
+    Damaged {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The source ended without a sample.
+    #[error("there is no sound in it\nhint: remove it or record it again")]
+    Silent,
+    /// Other processes store faster than this one can follow.
+    #[error("other processes keep teaching this learner\nhint: try again when they are done")]
+    Contended,
+    /// The class is part of a base that cannot be taken apart.
+    #[error(
+        "{label} came without its examples, as part of a whole learner, and cannot be forgotten alone\nhint: begin again from a learner that keeps its examples"
+    )]
+    InBase {
+        /// The class.
+        label: String,
+    },
+    /// Examples of this head cannot be folded.
+    #[error(
+        "a learner with the head {head} needs its examples: its disk use has no bound\nhint: the heads ncm, lda and ridge can do with a statistic of old examples"
+    )]
+    CannotFold {
+        /// The head.
+        head: String,
+    },
+    /// The limit of disk use leaves no room even where all is folded.
+    #[error(
+        "the limit of {max_disk} bytes on disk leaves no room: {used} are used and folding does not make it less\nhint: forget classes that are not needed, or raise the limit with `afield fold --max-disk SIZE`"
+    )]
+    DiskLimit {
+        /// The limit.
+        max_disk: u64,
+        /// Bytes in use.
+        used: u64,
+    },
+    /// There is nothing before it.
+    #[error("nothing to undo: {why}\nhint: `afield history` lists what can be gone back to")]
+    NothingToUndo {
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+pub(super) fn damaged(reason: impl std::fmt::Display) -> SessionError {
+    SessionError::Damaged {
+        reason: reason.to_string(),
+    }
+}

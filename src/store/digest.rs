@@ -1,0 +1,48 @@
+//! Digests of rows: the first 16 bytes of the sha256 of everything a row says,
+//! its number included, each part after its length.
+//!
+//! They find damage, not malice: whoever can write the file can write a digest.
+
+use sha2::{Digest, Sha256};
+
+/// Bytes of a digest.
+pub(super) const LEN: usize = 16;
+
+/// A digest being taken.
+pub(super) struct RowDigest(Sha256);
+
+impl RowDigest {
+    /// Of a row of `table`.
+    pub(super) fn of(table: &str) -> Self {
+        Self(Sha256::new()).bytes(table.as_bytes())
+    }
+
+    pub(super) fn bytes(mut self, bytes: &[u8]) -> Self {
+        self.0.update((bytes.len() as u64).to_le_bytes());
+        self.0.update(bytes);
+        self
+    }
+
+    pub(super) fn text(self, text: &str) -> Self {
+        self.bytes(text.as_bytes())
+    }
+
+    pub(super) fn number(self, number: i64) -> Self {
+        self.bytes(&number.to_le_bytes())
+    }
+
+    /// Nothing is another thing than an empty text.
+    pub(super) fn maybe(self, text: Option<&str>) -> Self {
+        match text {
+            Some(text) => self.number(1).text(text),
+            None => self.number(0),
+        }
+    }
+
+    pub(super) fn finish(self) -> [u8; LEN] {
+        let whole: [u8; 32] = self.0.finalize().into();
+        let mut short = [0; LEN];
+        short.copy_from_slice(&whole[..LEN]);
+        short
+    }
+}

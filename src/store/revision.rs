@@ -1,0 +1,244 @@
+//! Revisions: every change of a learner, with its reason.
+//!
+//! A change appends entries to the log. A rollback appends none and names the
+//! revision on whose line the next ones build. A fold begins the log anew. Each
+//! revision names the last rollback or fold up to itself (its turn), so that
+//! the line of any revision is found by a few steps from row to row, without
+//! trusting that no row in between is missing.
+
+use rusqlite::{Connection, Row, named_params};
+
+use super::digest::RowDigest;
+use super::error::Fault;
+use super::line::Line;
+use super::{OperationId, digest};
+
+/// The number of a revision, from 1 (the making of the learner) on.
+pub type RevisionId = i64;
+
+/// What a revision did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RevisionKind {
+    /// Appended to the log.
+    Change,
+    /// Went back to the revision with this number.
+    Rollback(RevisionId),
+    /// Put examples into bases and began the log anew.
+    Fold,
+}
+
+/// One change of a learner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Revision {
+    /// Its number.
+    pub id: RevisionId,
+    /// What it did.
+    pub kind: RevisionKind,
+    /// When, in milliseconds of Unix time.
+    pub at_unix_ms: i64,
+    /// Why, in words.
+    pub reason: String,
+    /// The first revision of the command that it is part of.
+    pub command: RevisionId,
+    /// Its first entry of the log.
+    pub first: OperationId,
+    /// The last entry of the log when it was stored; before `first` where it has
+    /// none.
+    pub last: OperationId,
+    /// See [`Self::turn`].
+    pub(super) turn: RevisionId,
+}
+
+/// Why a change is made, and when.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reason {
+    /// In words.
+    pub text: String,
+    /// In milliseconds of Unix time.
+    pub at_unix_ms: i64,
+    /// The first revision of the command that goes on with this one.
+    pub command: Option<RevisionId>,
+}
+
+impl Reason {
+    /// A change that stands for itself.
+    pub fn new(text: impl Into<String>, at_unix_ms: i64) -> Self {
+        Self {
+            text: text.into(),
+            at_unix_ms,
+            command: None,
+        }
+    }
+}
+
+pub(super) const COLUMNS: &str =
+    "id, kind, at_unix_ms, reason, command, first, last, target, turn, digest";
+
+impl Revision {
+    /// The one after `before` (where there is one) that appends `entries`.
+    pub(super) fn next(
+        before: Option<&Self>,
+        kind: RevisionKind,
+        reason: &Reason,
+        entries: i64,
+    ) -> Self {
+        let (id, last) = before.map_or((1, 0), |before| (before.id + 1, before.last));
+        Self {
+            id,
+            kind,
+            at_unix_ms: reason.at_unix_ms,
+            reason: reason.text.clone(),
+            command: reason.command.unwrap_or(id),
+            first: last + 1,
+            last: last + entries,
+            turn: match kind {
+                RevisionKind::Change => before.map_or(0, |before| before.turn),
+                RevisionKind::Rollback(_) | RevisionKind::Fold => id,
+            },
+        }
+    }
+
+    /// The latest rollback or fold up to itself, 0 where there was none: where it
+    /// is another one than before, the line has not only grown.
+    pub fn turn(&self) -> RevisionId {
+        self.turn
+    }
+
+    fn words(&self) -> (&'static str, Option<RevisionId>) {
+        match self.kind {
+            RevisionKind::Change => ("change", None),
+            RevisionKind::Rollback(target) => ("rollback", Some(target)),
+            RevisionKind::Fold => ("fold", None),
+        }
+    }
+
+    fn digest(&self) -> [u8; digest::LEN] {
+        let (kind, target) = self.words();
+        RowDigest::of("revisions")
+            .number(self.id)
+            .text(kind)
+            .number(self.at_unix_ms)
+            .text(&self.reason)
+            .number(self.command)
+            .number(self.first)
+            .number(self.last)
+            .number(target.unwrap_or(0))
+            .number(self.turn)
+            .finish()
+    }
+}
+
+pub(super) fn insert(db: &Connection, revision: &Revision) -> rusqlite::Result<()> {
+    let (kind, target) = revision.words();
+    let mut statement = db.prepare_cached(
+        "INSERT INTO revisions
+         (id, kind, at_unix_ms, reason, command, first, last, target, turn, digest)
+         VALUES (:id, :kind, :at, :reason, :command, :first, :last, :target, :turn, :digest)",
+    )?;
+    statement.execute(named_params! {
+        ":id": revision.id,
+        ":kind": kind,
+        ":at": revision.at_unix_ms,
+        ":reason": revision.reason,
+        ":command": revision.command,
+        ":first": revision.first,
+        ":last": revision.last,
+        ":target": target,
+        ":turn": revision.turn,
+        ":digest": revision.digest(),
+    })?;
+    Ok(())
+}
+
+/// The latest revision.
+pub(super) fn latest(db: &Connection) -> Result<Revision, Fault> {
+    let mut statement = db.prepare_cached(&format!(
+        "SELECT {COLUMNS} FROM revisions ORDER BY id DESC LIMIT 1"
+    ))?;
+    let mut rows = statement.query([])?;
+    match rows.next()? {
+        Some(row) => read(row),
+        None => Err(Fault::wrong("it has no revision")),
+    }
+}
+
+/// The revision with this number.
+pub(super) fn get(db: &Connection, id: RevisionId) -> Result<Option<Revision>, Fault> {
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM revisions WHERE id = ?1"))?;
+    let mut rows = statement.query([id])?;
+    rows.next()?.map(read).transpose()
+}
+
+/// All of them, in order.
+pub(super) fn all(db: &Connection) -> Result<Vec<Revision>, Fault> {
+    let mut statement =
+        db.prepare_cached(&format!("SELECT {COLUMNS} FROM revisions ORDER BY id"))?;
+    let rows = statement.query_and_then([], read)?;
+    rows.collect()
+}
+
+/// The line that `revision` stands on.
+pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> {
+    let mut backwards = Vec::new();
+    let mut at = revision.clone();
+    loop {
+        let turn = match at.turn {
+            0 => {
+                backwards.push((1, at.last));
+                break;
+            }
+            turn if turn == at.id => at.clone(),
+            turn => known(db, turn)?,
+        };
+        match turn.kind {
+            RevisionKind::Fold => {
+                backwards.push((turn.first, at.last));
+                break;
+            }
+            RevisionKind::Rollback(target) if target < turn.id => {
+                backwards.push((turn.last + 1, at.last));
+                at = known(db, target)?;
+            }
+            RevisionKind::Rollback(_) | RevisionKind::Change => {
+                return Err(Fault::wrong(format!("revision {} is no turn", turn.id)));
+            }
+        }
+    }
+    Ok(Line::from_last(&backwards))
+}
+
+fn known(db: &Connection, id: RevisionId) -> Result<Revision, Fault> {
+    get(db, id)?.ok_or_else(|| Fault::wrong(format!("revision {id} is missing")))
+}
+
+pub(super) fn read(row: &Row<'_>) -> Result<Revision, Fault> {
+    let kind: String = row.get(1)?;
+    let target: Option<RevisionId> = row.get(7)?;
+    let id: RevisionId = row.get(0)?;
+    let wrong = || {
+        Err(Fault::wrong(format!(
+            "revision {id} does not have its checksum"
+        )))
+    };
+    let revision = Revision {
+        id,
+        kind: match (kind.as_str(), target) {
+            ("change", None) => RevisionKind::Change,
+            ("rollback", Some(target)) => RevisionKind::Rollback(target),
+            ("fold", None) => RevisionKind::Fold,
+            _ => return wrong(),
+        },
+        at_unix_ms: row.get(2)?,
+        reason: row.get(3)?,
+        command: row.get(4)?,
+        first: row.get(5)?,
+        last: row.get(6)?,
+        turn: row.get(8)?,
+    };
+    let found: [u8; digest::LEN] = row.get(9)?;
+    match revision.digest() == found {
+        true => Ok(revision),
+        false => wrong(),
+    }
+}
