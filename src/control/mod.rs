@@ -8,6 +8,7 @@
 
 mod batch;
 mod contract;
+mod doctor;
 mod error;
 mod folding;
 mod hearing;
@@ -21,6 +22,7 @@ mod teaching;
 
 pub use batch::Durability;
 pub use contract::backbone_contract;
+pub use doctor::{Diagnosis, Repair, diagnose, repair};
 pub use error::SessionError;
 pub use folding::Folded;
 pub use hearing::{Heard, clip_sha256, hear};

@@ -108,11 +108,7 @@ impl Session {
     pub fn open(dir: &Path) -> Result<Self, SessionError> {
         let store = Store::open(dir)?;
         let identity = store.identity();
-        let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
-        if contract.digest() != identity.contract_digest {
-            return Err(damaged("the contract does not have its checksum"));
-        }
-        let settings: Settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
+        let (contract, settings) = contract_of(identity)?;
         let card = Card::parse(&identity.card, dir.join("card"))?;
         let at = store.latest()?;
         let line = store.line(&at)?;
@@ -351,4 +347,14 @@ impl Session {
             created_unix_ms: self.store.identity().created_unix_ms,
         }
     }
+}
+
+/// What the identity says in JSON.
+pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), SessionError> {
+    let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
+    if contract.digest() != identity.contract_digest {
+        return Err(damaged("the contract does not have its checksum"));
+    }
+    let settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
+    Ok((contract, settings))
 }

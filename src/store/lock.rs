@@ -7,7 +7,7 @@
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
@@ -99,11 +99,14 @@ impl fmt::Display for Owner {
 
 /// The right to write, until it is dropped.
 #[derive(Debug)]
-pub(super) struct WriterLock(File);
+pub struct WriterLock(File);
 
 impl WriterLock {
     /// Waits for the lock of the learner in `dir`, but not for long.
-    pub(super) fn take(dir: &Path, purpose: Option<&str>) -> Result<Self, StoreError> {
+    ///
+    /// # Errors
+    /// [`StoreError::Locked`], [`StoreError::Io`].
+    pub fn take(dir: &Path, purpose: Option<&str>) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         let io = |source| StoreError::Io {
             path: path.clone(),
@@ -139,11 +142,6 @@ impl WriterLock {
             Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Ok(Self(file)),
             Err(source) => Err(io(source)),
         }
-    }
-
-    /// Where the lock of the learner in `dir` lies.
-    pub(super) fn path(dir: &Path) -> PathBuf {
-        dir.join(FILE_NAME)
     }
 }
 

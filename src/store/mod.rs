@@ -14,6 +14,7 @@ mod bound;
 mod digest;
 mod error;
 mod format_3;
+mod inspection;
 mod line;
 mod lock;
 mod operation;
@@ -32,14 +33,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use base::BaseEntry;
 use error::Fault;
-use lock::WriterLock;
 use wear::Meter;
 use witness::Testimony;
 
 pub use base::Base;
 pub use error::StoreError;
+pub use inspection::{Inspection, Rebuild, keep_copy, spans};
 pub use line::Line;
-pub use lock::Owner;
+pub use lock::{Owner, WriterLock};
 pub use operation::{Operation, OperationId, OperationKind, Selection, Taught};
 pub use revision::{Reason, Revision, RevisionId, RevisionKind};
 pub use wear::Wear;
