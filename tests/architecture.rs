@@ -38,6 +38,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("tract_core", &["src/backbone/"]),
     ("tract_pulse", &["src/backbone/"]),
     ("rusqlite", &["src/store/"]),
+    ("sd_notify", &["src/control/watchdog.rs"]),
     ("symphonia", &["src/source/file.rs", "src/source/decode"]),
     ("serialport", &["src/source/serial_port.rs"]),
     ("firmware_bridge", &["src/source/", "src/cli/ports.rs"]),

@@ -57,7 +57,7 @@ fn killed(root: &Path) -> Vec<Vec<u8>> {
     let mut session = create(&dir, HeadKind::LDA);
     (0..40).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
     session.fold(20, 40).unwrap();
-    session.set_max_disk(Some(1 << 20), 41).unwrap();
+    session.set_max_disk(Some(32 << 20), 41).unwrap();
     session.close().unwrap();
     let mut session = Session::open(&dir).unwrap();
     (40..60).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));

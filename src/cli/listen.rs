@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::control::{Durability, Session, hear};
+use afield::control::{Durability, Session, Watchdog, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
@@ -35,6 +35,8 @@ use super::model::Places;
 /// background is the quietest moment of the last five minutes, so a sound that
 /// goes on for longer without a pause counts as background. It is known ten
 /// seconds after the start, or a gap; until then all is decided.
+/// Under systemd (Type=notify, WatchdogSec=) every stretch of sound is a sign of
+/// life.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
@@ -150,6 +152,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         threshold,
         gate: args.gate,
         live: false,
+        watchdog: Watchdog::ready(),
     };
     if let SourceName::Stdin = args.source {
         // Live sound does not wait; files do, and give the same lines every time.
@@ -183,6 +186,7 @@ struct Ear {
     threshold: Threshold,
     gate: Option<f32>,
     live: bool,
+    watchdog: Watchdog,
 }
 
 impl Ear {
@@ -214,6 +218,8 @@ impl Ear {
         while source.read(&mut chunk)? {
             self.session.step(&mut listener, &chunk, &mut events)?;
             print(&events, path, None)?;
+            self.watchdog.alive();
+            print(&events, path)?;
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;

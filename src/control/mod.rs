@@ -19,6 +19,7 @@ mod session;
 mod solver;
 mod status;
 mod teaching;
+mod watchdog;
 
 pub use batch::Durability;
 pub use contract::backbone_contract;
@@ -32,3 +33,4 @@ pub use session::Session;
 pub use solver::Solver;
 pub use status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
 pub use teaching::TaughtAs;
+pub use watchdog::Watchdog;
