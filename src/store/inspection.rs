@@ -84,8 +84,14 @@ impl Inspection {
             (Err(fault), _) | (_, Err(fault)) => found.fault(fault),
             _ => found.fault("the header is not a learner's"),
         }
+        // One moment of the file, whoever writes meanwhile; where even that fails,
+        // what follows says why.
+        let begun = db.execute_batch("BEGIN");
         found.look_at_pages(&db);
         found.look_at_rows(&db);
+        if begun.is_ok() {
+            let _ = db.execute_batch("COMMIT");
+        }
         found.look_at_order();
         Ok(found)
     }
