@@ -35,6 +35,7 @@ use super::model::Places;
 /// background is the quietest moment of the last five minutes, so a sound that
 /// goes on for longer without a pause counts as background. It is known ten
 /// seconds after the start, or a gap; until then all is decided.
+///
 /// Under systemd (Type=notify, WatchdogSec=) every stretch of sound is a sign of
 /// life.
 #[derive(Debug, Args)]
@@ -217,9 +218,8 @@ impl Ear {
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
             self.session.step(&mut listener, &chunk, &mut events)?;
-            print(&events, path, None)?;
             self.watchdog.alive();
-            print(&events, path)?;
+            print(&events, path, None)?;
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
         self.session.finish(&mut listener, &mut events)?;
@@ -244,6 +244,7 @@ impl Ear {
         while source.read(&mut chunk)? {
             let status = source.status();
             self.session.step(&mut listener, &chunk, &mut events)?;
+            self.watchdog.alive();
             print(&events, None, Some(&status))?;
             if let Some(Event {
                 decision: Decision::Known { label, confidence },
