@@ -49,6 +49,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("postcard", &["src/bundle/"]),
     ("getrandom", &["src/bundle/"]),
     ("rusqlite", &["src/store/"]),
+    ("sd_notify", &["src/control/watchdog.rs"]),
     ("symphonia", &["src/source/file.rs", "src/source/decode"]),
     ("serialport", &["src/source/serial_port.rs"]),
     ("firmware_bridge", &["src/source/", "src/cli/ports.rs"]),

@@ -288,7 +288,7 @@ fn a_learner_of_the_format_without_groups_is_taken_over_whole() {
     let mut sessions: Vec<Session> = opened.into_iter().map(Result::unwrap).collect();
     let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
     assert_eq!(log(&db), before);
-    assert_eq!(format(&db), 2);
+    assert_eq!(format(&db), 3);
 
     let session = &mut sessions[0];
     let status = session.status();
@@ -343,7 +343,10 @@ fn a_group_in_the_log_that_is_none_is_an_error() {
     db.execute_batch("UPDATE operations SET clip_group = '' WHERE id = 2")
         .unwrap();
     let error = Session::open(dir.path()).err().unwrap().to_string();
-    assert!(error.contains("is no group"), "{error}");
+    assert!(
+        error.contains("operation 2 does not have its checksum"),
+        "{error}"
+    );
 }
 
 fn afield(dir: &Path, arguments: &[&str]) -> Output {

@@ -135,19 +135,23 @@ pub fn run(args: ForgetArgs) -> Result<()> {
         );
     }
     for class in &gone {
-        eprintln!("forgot {} folded examples", class.examples);
+        let label = class.label.as_deref().unwrap_or_default();
+        eprintln!("forgot {} folded examples of {label}", class.examples);
     }
     if left > 0 && whole.is_none() {
         eprintln!(
             "{left} examples are folded into the statistic and were not looked at: they can be forgotten by --class alone"
         );
     }
-    let mut classes: Vec<&str> = (forgotten.iter().map(|taught| taught.label.as_str()))
-        .chain(whole)
+    let mut classes: Vec<&str> = forgotten
+        .iter()
+        .map(|taught| taught.label.as_str())
         .collect();
     classes.sort_unstable();
     classes.dedup();
-    eprintln!("forgot {} clips of {}", forgotten.len(), classes.join(", "));
+    if !forgotten.is_empty() {
+        eprintln!("forgot {} clips of {}", forgotten.len(), classes.join(", "));
+    }
     session.close()?;
     Ok(())
 }

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::control::{Durability, Session, hear};
+use afield::control::{Durability, Session, Watchdog, hear};
 use afield::decision::Threshold;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
@@ -36,6 +36,9 @@ use super::recording::{SensorArgs, kind, labelled, note};
 /// background is the quietest moment of the last five minutes, so a sound that
 /// goes on for longer without a pause counts as background. It is known ten
 /// seconds after the start, or a gap; until then all is decided.
+///
+/// Under systemd (Type=notify, WatchdogSec=) every stretch of sound is a sign of
+/// life.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
@@ -95,6 +98,11 @@ pub struct ListenArgs {
         conflicts_with = "learn"
     )]
     gate: Option<f32>,
+
+    /// With --learn, when an example is on the disk: immediate (before its line
+    /// is printed), or batched:SECONDS (together with all of that time)
+    #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
+    durability: Durability,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -162,6 +170,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         threshold,
         gate: args.gate,
         live: false,
+        watchdog: Watchdog::ready(),
     };
     if let SourceName::Stdin = args.source {
         // Live sound does not wait; files do, and give the same lines every time.
@@ -199,6 +208,7 @@ struct Ear {
     threshold: Threshold,
     gate: Option<f32>,
     live: bool,
+    watchdog: Watchdog,
 }
 
 impl Ear {
@@ -221,6 +231,7 @@ impl Ear {
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
             self.session.step(&mut listener, &chunk, &mut events)?;
+            self.watchdog.alive();
             print(&events, path, None)?;
             (events.drain(..)).for_each(|event| listener.recycle(event));
         }
@@ -247,6 +258,7 @@ impl Ear {
         while source.read(&mut chunk)? {
             let status = source.status();
             self.session.step(&mut listener, &chunk, &mut events)?;
+            self.watchdog.alive();
             print(&events, None, Some(&status))?;
             if let Some(Event {
                 decision: Decision::Known { label, confidence },

@@ -8,6 +8,7 @@ mod data;
 mod dataset;
 mod demo;
 mod diff;
+mod doctor;
 mod durability;
 mod embed;
 mod embedding;
@@ -65,6 +66,7 @@ enum Command {
     Rollback(rollback::RollbackArgs),
     Diff(diff::DiffArgs),
     Fold(fold::FoldArgs),
+    Doctor(doctor::DoctorArgs),
     Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
@@ -93,6 +95,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Rollback(args) => rollback::rollback(args),
         Command::Diff(args) => diff::run(args),
         Command::Fold(args) => fold::run(args),
+        Command::Doctor(args) => doctor::run(args, places),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),

@@ -9,6 +9,7 @@
 mod batch;
 mod bundle;
 mod contract;
+mod doctor;
 mod error;
 mod folding;
 mod hearing;
@@ -19,10 +20,12 @@ mod session;
 mod solver;
 mod status;
 mod teaching;
+mod watchdog;
 
 pub use batch::Durability;
 pub use bundle::{bundled, unbundle};
 pub use contract::backbone_contract;
+pub use doctor::{Diagnosis, Repair, diagnose, repair};
 pub use error::SessionError;
 pub use folding::Folded;
 pub use hearing::{Heard, clip_sha256, hear};
@@ -32,3 +35,4 @@ pub use session::Session;
 pub use solver::Solver;
 pub use status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
 pub use teaching::TaughtAs;
+pub use watchdog::Watchdog;

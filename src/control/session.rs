@@ -108,15 +108,18 @@ impl Session {
     pub fn open(dir: &Path) -> Result<Self, SessionError> {
         let store = Store::open(dir)?;
         let identity = store.identity();
-        let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
-        if contract.digest() != identity.contract_digest {
-            return Err(damaged("the contract does not have its checksum"));
-        }
-        let settings: Settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
+        let (contract, settings) = contract_of(identity)?;
         let card = Card::parse(&identity.card, dir.join("card"))?;
-        let at = store.latest()?;
-        let line = store.line(&at)?;
-        let (learner, snapshot_at) = restore(&store, &contract, settings, &line)?;
+        store.begin_view()?;
+        let read = || -> Result<_, SessionError> {
+            let at = store.latest()?;
+            let line = store.line(&at)?;
+            let (learner, snapshot_at) = restore(&store, &contract, settings, &line)?;
+            Ok((at, line, learner, snapshot_at))
+        };
+        let read = read();
+        store.end_view();
+        let (at, line, learner, snapshot_at) = read?;
         Ok(Self {
             store,
             card,
@@ -261,18 +264,25 @@ impl Session {
     /// # Errors
     /// [`SessionError`] when the log cannot be read.
     pub fn catch_up(&mut self) -> Result<(), SessionError> {
+        self.store.begin_view()?;
+        let caught_up = self.catch_up_in_view();
+        self.store.end_view();
+        caught_up
+    }
+
+    fn catch_up_in_view(&mut self) -> Result<(), SessionError> {
         let latest = self.store.latest()?;
         if latest.id == self.at.id {
             return Ok(());
         }
         if latest.turn() != self.at.turn() || !self.batch.is_empty() {
-            return self.go_to_the_log();
+            return self.read_the_log();
         }
         let line = self.store.line(&latest)?;
         let caught_up = replay(&self.store, &line, self.line.last(), &mut self.learner);
         if let Err(error) = caught_up {
             // It has taken in a part.
-            self.go_to_the_log()?;
+            self.read_the_log()?;
             return Err(error);
         }
         (self.at, self.line) = (latest, line);
@@ -281,6 +291,13 @@ impl Session {
 
     /// Makes memory what the log says, and what is pending on top of that.
     pub(super) fn go_to_the_log(&mut self) -> Result<(), SessionError> {
+        self.store.begin_view()?;
+        let read = self.read_the_log();
+        self.store.end_view();
+        read
+    }
+
+    fn read_the_log(&mut self) -> Result<(), SessionError> {
         let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
         let latest = self.store.latest()?;
         let line = self.store.line(&latest)?;
@@ -351,4 +368,14 @@ impl Session {
             created_unix_ms: self.store.identity().created_unix_ms,
         }
     }
+}
+
+/// What the identity says in JSON.
+pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), SessionError> {
+    let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
+    if contract.digest() != identity.contract_digest {
+        return Err(damaged("the contract does not have its checksum"));
+    }
+    let settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
+    Ok((contract, settings))
 }

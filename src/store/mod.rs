@@ -14,6 +14,7 @@ mod bound;
 mod digest;
 mod error;
 mod format_3;
+mod inspection;
 mod line;
 mod lock;
 mod operation;
@@ -32,14 +33,14 @@ use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use base::BaseEntry;
 use error::Fault;
-use lock::WriterLock;
 use wear::Meter;
 use witness::Testimony;
 
 pub use base::Base;
 pub use error::StoreError;
+pub use inspection::{Inspection, Rebuild, keep_copy, spans};
 pub use line::Line;
-pub use lock::Owner;
+pub use lock::{Owner, WriterLock};
 pub use operation::{Operation, OperationId, OperationKind, Selection, Taught};
 pub use revision::{Reason, Revision, RevisionId, RevisionKind};
 pub use wear::Wear;
@@ -160,9 +161,14 @@ impl Store {
             schema::upgrade(&mut db, &path)?;
         }
         make_durable(&db).map_err(|error| at(error.into()))?;
-        let identity = schema::identity(&db).map_err(at)?;
-        let latest = revision::latest(&db).map_err(at)?;
-        check_end(&db, &latest).map_err(at)?;
+        // One moment of the file, whoever writes meanwhile.
+        let view = db
+            .unchecked_transaction()
+            .map_err(|error| at(error.into()))?;
+        let identity = schema::identity(&view).map_err(at)?;
+        let latest = revision::latest(&view).map_err(at)?;
+        check_end(&view, &latest).map_err(at)?;
+        drop(view);
         if let Testimony::Acknowledged(acknowledged) = testimony
             && acknowledged > latest.id
         {
@@ -181,6 +187,22 @@ impl Store {
             poison: None,
             meter: Meter::default(),
         })
+    }
+
+    /// From now on everything that is read is of one moment, whoever writes
+    /// meanwhile, until [`Self::end_view`]; nothing can be written until then.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`].
+    pub fn begin_view(&self) -> Result<(), StoreError> {
+        let begun = self.db.execute_batch("BEGIN");
+        begun.map_err(|error| self.fault(error.into()))
+    }
+
+    /// Ends what [`Self::begin_view`] began.
+    pub fn end_view(&self) {
+        // A reading transaction that cannot be ended has ended already.
+        let _ = self.db.execute_batch("COMMIT");
     }
 
     /// What the learner is.

@@ -76,12 +76,7 @@ pub(super) const COLUMNS: &str =
 
 impl Revision {
     /// The one after `before` (where there is one) that appends `entries`.
-    pub(super) fn next(
-        before: Option<&Self>,
-        kind: RevisionKind,
-        reason: &Reason,
-        entries: i64,
-    ) -> Self {
+    pub fn next(before: Option<&Self>, kind: RevisionKind, reason: &Reason, entries: i64) -> Self {
         let (id, last) = before.map_or((1, 0), |before| (before.id + 1, before.last));
         Self {
             id,
@@ -180,6 +175,15 @@ pub(super) fn all(db: &Connection) -> Result<Vec<Revision>, Fault> {
 
 /// The line that `revision` stands on.
 pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> {
+    line_of(revision, |id| get(db, id))
+}
+
+/// As [`line`], by another way to look up revisions.
+pub(super) fn line_of(
+    revision: &Revision,
+    get: impl Fn(RevisionId) -> Result<Option<Revision>, Fault>,
+) -> Result<Line, Fault> {
+    let known = |id| get(id)?.ok_or_else(|| Fault::wrong(format!("revision {id} is missing")));
     let mut backwards = Vec::new();
     let mut at = revision.clone();
     loop {
@@ -189,7 +193,7 @@ pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> 
                 break;
             }
             turn if turn == at.id => at.clone(),
-            turn => known(db, turn)?,
+            turn => known(turn)?,
         };
         match turn.kind {
             RevisionKind::Fold => {
@@ -198,7 +202,7 @@ pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> 
             }
             RevisionKind::Rollback(target) if target < turn.id => {
                 backwards.push((turn.last + 1, at.last));
-                at = known(db, target)?;
+                at = known(target)?;
             }
             RevisionKind::Rollback(_) | RevisionKind::Change => {
                 return Err(Fault::wrong(format!("revision {} is no turn", turn.id)));
@@ -206,10 +210,6 @@ pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> 
         }
     }
     Ok(Line::from_last(&backwards))
-}
-
-fn known(db: &Connection, id: RevisionId) -> Result<Revision, Fault> {
-    get(db, id)?.ok_or_else(|| Fault::wrong(format!("revision {id} is missing")))
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<Revision, Fault> {

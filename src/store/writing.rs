@@ -182,7 +182,7 @@ impl Store {
         let before = wear::log_bytes(&path);
         let (db, meter) = (&mut self.db, &mut self.meter);
         let mut known = None;
-        let mut transact = || -> Result<Revision, Fault> {
+        let transact = || -> Result<Revision, Fault> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
             let latest = revision::latest(&transaction)?;
             if after.is_some_and(|after| after != latest.id) {
@@ -253,7 +253,7 @@ impl Drop for Store {
     }
 }
 
-fn insert_entry(db: &Connection, id: OperationId, entry: &Entry) -> Result<(), Fault> {
+pub(super) fn insert_entry(db: &Connection, id: OperationId, entry: &Entry) -> Result<(), Fault> {
     match entry {
         Entry::Operation(operation) => operation::insert(db, id, operation)?,
         Entry::Absorb(base) => base::insert(db, id, &BaseEntry::Absorb(base.clone()))?,
