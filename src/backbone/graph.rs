@@ -120,11 +120,7 @@ impl Graph {
 }
 
 /// The file as it is, but for outputs that the card does not ask for.
-pub(super) fn checked(
-    bytes: &[u8],
-    path: &Path,
-    card: &Card,
-) -> Result<ModelProto, BackboneError> {
+pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, bytes.len() as u64));
     }

@@ -152,8 +152,7 @@ mod tests {
                     terms.map(term).sum()
                 };
                 let (unit, half) = (2_f64.powi(*shift as i32), ((1_u64 << shift) >> 1) as f64);
-                let h =
-                    (0..features).map(|f| ((sum(f) + half) / unit).floor().clamp(0.0, 32767.0));
+                let h = (0..features).map(|f| ((sum(f) + half) / unit).floor().clamp(0.0, 32767.0));
                 let x = x.iter().copied().filter(|_| *direct);
                 softmax(affine(layer, &x.chain(h).collect::<Vec<_>>()))
             }
