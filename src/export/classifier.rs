@@ -60,21 +60,26 @@ fn shares(nodes: &mut Nodes, formula: &Formula, x: &Name) -> Name {
             signs,
             aligned,
             shift,
+            direct,
             layer,
         } => {
             let inputs = aligned.len();
             let units: Vec<f64> = aligned.iter().map(|&a| 2_f64.powi(a.into())).collect();
             let units = nodes.doubles(&units, &[1, inputs]);
-            let x = nodes.add("Mul", &[x, &units], &[]);
+            let shifted = nodes.add("Mul", &[x, &units], &[]);
             let signs = nodes.small(signs, &[inputs, signs.len() / inputs.max(1)]);
-            let sums = nodes.add("MatMul", &[&x, &signs], &[]);
+            let sums = nodes.add("MatMul", &[&shifted, &signs], &[]);
             let unit = 2_f64.powi(i32::try_from(*shift).unwrap_or(i32::MAX));
             let half = nodes.doubles(&[(unit / 2.0).floor()], &[]);
             let unit = nodes.doubles(&[unit], &[]);
             let sums = nodes.add("Add", &[&sums, &half], &[]);
             let sums = nodes.add("Div", &[&sums, &unit], &[]);
             let sums = nodes.add("Floor", &[&sums], &[]);
-            let features = nodes.clip(&sums, 0.0, 32767.0);
+            let random = nodes.clip(&sums, 0.0, 32767.0);
+            let features = match direct {
+                true => nodes.add("Concat", &[x, &random], &[integer("axis", 1)]),
+                false => random,
+            };
             let logits = affine(nodes, layer, &features);
             softmax(nodes, &logits)
         }

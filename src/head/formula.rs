@@ -29,7 +29,7 @@ pub enum Formula {
     },
     /// `softmax(W h + b)` of rectified random features
     /// `h = clamp(floor((S (x 2^aligned) + 2^shift / 2) / 2^shift), 0, 32767)`,
-    /// the half being 0 where the shift is.
+    /// the half being 0 where the shift is; where `direct`, of `x` itself before them.
     Projected {
         /// `S`, row-major `[features of x, random features]`, each 1 or -1.
         signs: Vec<i8>,
@@ -37,7 +37,9 @@ pub enum Formula {
         aligned: Vec<u8>,
         /// Bits dropped from a sum.
         shift: u32,
-        /// `W` and `b`.
+        /// Whether `x` stands before the random features.
+        direct: bool,
+        /// `W` and `b`, for all of these.
         layer: Layer,
     },
     /// A vote of the nearest rows.
@@ -138,6 +140,7 @@ mod tests {
                 signs,
                 aligned,
                 shift,
+                direct,
                 layer,
             } => {
                 let features = signs.len() / x.len();
@@ -149,9 +152,10 @@ mod tests {
                     terms.map(term).sum()
                 };
                 let (unit, half) = (2_f64.powi(*shift as i32), ((1_u64 << shift) >> 1) as f64);
-                let h: Vec<f64> = (0..features)
-                    .map(|f| ((sum(f) + half) / unit).floor().clamp(0.0, 32767.0))
-                    .collect();
+                let random =
+                    (0..features).map(|f| ((sum(f) + half) / unit).floor().clamp(0.0, 32767.0));
+                let before = x.iter().copied().filter(|_| *direct);
+                let h: Vec<f64> = before.chain(random).collect();
                 softmax(affine(layer, &h))
             }
             Formula::Neighbours(n) => {

@@ -111,9 +111,9 @@ impl Projection {
         out.extend(self.rows.iter().map(feature));
     }
 
-    /// This and then `layer`, with the transforms written out: element `(i, r)` of a
+    /// This, after the inputs themselves where `direct`, and then `layer`, with the transforms written out: element `(i, r)` of a
     /// Walsh-Hadamard matrix is -1 to the number of bits that `i` and `r` share.
-    pub(super) fn formula(&self, layer: Layer) -> Formula {
+    pub(super) fn formula(&self, direct: bool, layer: Layer) -> Formula {
         let mut signs = Vec::with_capacity(self.inputs * self.rows.len());
         for i in 0..self.inputs {
             signs.extend(self.rows.iter().map(|&row| {
@@ -129,6 +129,7 @@ impl Projection {
             signs,
             aligned: self.aligned.clone(),
             shift: self.shift,
+            direct,
             layer,
         }
     }

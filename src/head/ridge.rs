@@ -227,7 +227,8 @@ impl Method for Rule {
     }
 
     fn formula(&self, solved: &Solved) -> Formula {
-        self.projection.formula(solved.discriminant.layer())
+        let direct = !self.direct.is_empty();
+        self.projection.formula(direct, solved.discriminant.layer())
     }
 
     /// One step of recursive least squares: exact for the penalty of the last
