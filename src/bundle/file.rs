@@ -168,8 +168,8 @@ fn message(head: &[u8], body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Clip, Part};
     use super::*;
+    use crate::bundle::{Clip, Part};
 
     fn contents() -> Contents {
         Contents {
@@ -250,9 +250,9 @@ mod tests {
         // What exists in files: a change here is a change of format.
         let bundle = seal(&contents(), &key()).unwrap();
         assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
-        assert_eq!(bundle[10..18], 142_u64.to_le_bytes());
+        assert_eq!(bundle[10..18], 111_u64.to_le_bytes());
         assert_eq!(&bundle[18..50], key().public().as_bytes());
-        assert_eq!(bundle.len(), 114 + 142);
+        assert_eq!(bundle.len(), 114 + 111);
         assert_eq!(
             bundle[114..134],
             [&[9; 16][..], &[0xac, 0x02, 1, 1]].concat()

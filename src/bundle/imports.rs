@@ -91,8 +91,8 @@ impl Imports {
 mod tests {
     use std::fs;
 
-    use super::super::SecretKey;
     use super::*;
+    use crate::bundle::SecretKey;
 
     #[test]
     fn no_revision_comes_back_once_a_later_one_came() {
