@@ -99,11 +99,6 @@ pub struct ListenArgs {
     )]
     gate: Option<f32>,
 
-    /// With --learn, when an example is on the disk: immediate (before its line
-    /// is printed), or batched:SECONDS (together with all of that time)
-    #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
-    durability: Durability,
-
     #[command(flatten)]
     place: LearnerPlace,
 }

@@ -4,6 +4,7 @@ use firmware_bridge::{Answers, Blocks, Channel, Request, Sample};
 
 use super::*;
 
+#[allow(dead_code, reason = "the noise test uses all of it")]
 #[path = "../../firmware-bridge/tests/line/mod.rs"]
 mod line;
 
