@@ -253,7 +253,7 @@ fn every_pool_and_transform_says_the_same_in_onnx_runtime() {
 fn frames(path: &Path, card: &Card) -> Vec<f32> {
     let mut file = AudioFile::open(path).unwrap();
     let mut resampler = Resampler::new(file.rate(), card.sample_rate).unwrap();
-    let mut frontend = LogMelFrontend::new(&card.frontend, card.sample_rate).unwrap();
+    let mut frontend = LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
     let (mut chunk, mut samples, mut frames) = (Chunk::default(), Vec::new(), Vec::new());
     while file.read(&mut chunk).unwrap() {
         resampler.push(&chunk.samples, &mut samples);

@@ -4,7 +4,6 @@
 pub mod audio;
 pub mod bundle;
 pub mod card;
-pub mod frames;
 pub mod manifest;
 pub mod npz;
 pub mod onnx;

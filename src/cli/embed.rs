@@ -9,7 +9,7 @@ use afield::control::{backbone_contract, hear};
 use afield::evaluate::{ClipList, write_npz};
 use afield::learner::Pool;
 use afield::model::{self, Card};
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
 use ndarray::ArrayView2;
