@@ -42,8 +42,10 @@ fn frontend(card: &Card, samples: &str, frames: &str, seconds: f64) -> Result<()
     let hop = card.hop_samples();
     let mut out = Vec::new();
     let passes = repeat(seconds, samples.len() / hop, || {
-        let mut frontend =
-            LogMelFrontend::new(card.log_mel().context("a card for sound is needed")?, card.sample_rate)?;
+        let mut frontend = LogMelFrontend::new(
+            card.log_mel().context("a card for sound is needed")?,
+            card.sample_rate,
+        )?;
         out.clear();
         for samples in samples.chunks(hop) {
             frontend.push(samples, &mut out);

@@ -111,11 +111,11 @@ fn listen(
             let step = part * 20 + half_minute;
             teach(&mut session, card, backbone, step, now)?;
             counts.taught += 1;
-            if step % 97 == 0 {
+            if step.is_multiple_of(97) {
                 session.undo(now)?;
                 counts.undone += 1;
             }
-            if step % 641 == 0 {
+            if step.is_multiple_of(641) {
                 let which = Selection {
                     label: Some(label(step)?.to_string()),
                     ..Selection::default()
@@ -246,9 +246,12 @@ fn report(samples: &[Sample], counts: &Counts, took: f64, output: &str) -> Resul
     ))
 }
 
+/// One number of a sample.
+type Value = fn(&Sample) -> f64;
+
 fn plot(samples: &[Sample]) -> Result<String> {
     let mut svg = String::new();
-    let panels: [(&str, fn(&Sample) -> f64); 3] = [
+    let panels: [(&str, Value); 3] = [
         ("resident memory, MiB", |sample| sample.resident_mib),
         ("open handles", |sample| sample.handles as f64),
         ("disk, KiB", |sample| sample.disk_kib),

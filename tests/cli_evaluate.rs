@@ -449,7 +449,12 @@ fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
         name(1)
     );
     let tried = report["tried"].as_array().unwrap();
-    assert!(tried.len() >= 9 && tried.iter().any(|tried| tried["head"] == "linear"));
+    assert!(tried.len() >= 9 && tried[0]["head"] == "ncm");
+    let of = |head: &str| tried.iter().any(|tried| tried["head"] == head);
+    assert!(
+        of("ridge") && of("lda") && !of("linear"),
+        "trained heads are flattered"
+    );
     assert!(report["upper_bound_fit"]["tried"].as_array().unwrap().len() >= 3);
     let text = String::from_utf8(success(&args).stdout).unwrap();
     assert!(text.contains("tried on the training side"), "{text}");

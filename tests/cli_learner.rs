@@ -510,7 +510,7 @@ fn what_cannot_be_done_is_said_with_a_hint_and_nothing_on_stdout() {
         ),
         (
             &["listen", "--source", "stdin", "--learn"],
-            &["--learn", "stdin"],
+            &["--learn", "live stream"],
         ),
         (
             &["embed", "low/0.wav", "--backbone", "tinny", "-o", "o.npy"],

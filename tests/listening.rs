@@ -126,7 +126,6 @@ fn listen(
         let chunk = Chunk {
             samples: samples.to_vec(),
             start: Micros::from_samples(heard, rate),
-            ..Chunk::default()
         };
         heard += samples.len() as u64;
         listener.step(&chunk, learner, &mut events).unwrap();

@@ -23,7 +23,10 @@ fn opened(bytes: &[u8]) -> SourceError {
         });
         let result = SerialSource::open(&name);
         done.store(true, Ordering::Relaxed);
-        result.err().expect("no device is there")
+        match result {
+            Err(error) => error,
+            Ok(_) => panic!("no device is there"),
+        }
     })
 }
 

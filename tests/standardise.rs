@@ -215,9 +215,23 @@ fn tamper(dir: &Path, change: impl Fn(&mut Value)) {
     let digest: String = (Sha256::digest(&text).iter())
         .map(|byte| format!("{byte:02x}"))
         .collect();
+    let columns = "SELECT settings, card, created_unix_ms FROM identity";
+    let (settings, card, created): (String, String, i64) = db
+        .query_row(columns, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    // As docs/DURABILITY.md says.
+    let mut row = Sha256::new();
+    for part in ["identity", &text, &digest, &settings, &card] {
+        row.update((part.len() as u64).to_le_bytes());
+        row.update(part);
+    }
+    row.update(8_u64.to_le_bytes());
+    row.update(created.to_le_bytes());
     db.execute(
-        "UPDATE identity SET contract = ?1, contract_digest = ?2",
-        (text, digest),
+        "UPDATE identity SET contract = ?1, contract_digest = ?2, digest = ?3",
+        (text, digest, &row.finalize()[..16]),
     )
     .unwrap();
 }

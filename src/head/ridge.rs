@@ -23,7 +23,7 @@ use super::{Formula, HeadError, Moments, Statistic};
 /// The projection is integer arithmetic, so the statistic is as exact as that of
 /// `lda`: no order, merge or crash changes a bit.
 ///
-/// Embeddings of at most [`Ridge::MAX_DIRECT`] features are regressed on as well,
+/// Embeddings of at most 1,024 features (`MAX_DIRECT`) are regressed on as well,
 /// beside the random ones (the direct links of Pao, Park & Sobajic 1994): what is
 /// linear in them is not left to chance. Longer ones would make the sums too large
 /// for what they bring.

@@ -21,6 +21,7 @@ pub(super) struct FrameStream {
 }
 
 /// From samples to frames.
+#[allow(clippy::large_enum_variant, reason = "there is one a stream")]
 enum Front {
     Sound {
         resampler: Resampler,

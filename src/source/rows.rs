@@ -126,7 +126,7 @@ impl Grid {
         };
         let since = before.time.unwrap_or(0.0);
         // NaN is no time either.
-        if !(time > since) {
+        if time <= since || time.is_nan() {
             self.faults.backwards += 1;
             self.before = Some(before);
             return true;

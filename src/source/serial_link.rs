@@ -23,6 +23,7 @@ const LATENCIES: usize = 64;
 
 /// What a device said.
 #[derive(Debug, Clone, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "handed over once, never kept")]
 pub(super) enum Heard {
     /// What it is; again after every start.
     Info(StreamInfo),
