@@ -53,9 +53,9 @@ learner, however accurate that is (its final accuracy in brackets)."""
 EXACT = """\
 The exact heads against the same method fitted to all rows at once: `lda` against NumPy's sums in
 f64, scikit-learn's LDA with one OAS shrinkage and equal priors (solver `eigen`), and scikit-learn's own
-Ledoit-Wolf (solver `lsqr`, a shrinkage a class); `ridge` (512 random features, penalty from its
-own sums) against RidgeClassifier with a tuned penalty, on the rows and on 512 random features of
-its own. *Above* is better than the counterpart by more than half a point."""
+Ledoit-Wolf (solver `lsqr`, a shrinkage a class); `ridge` (up to 1,024 features as they are
+beside 512 random ones, penalty from its own sums) against RidgeClassifier with a tuned penalty, on
+the rows and on 512 random features of its own. *Above* is better than the counterpart by more than half a point."""
 GROWTH = """\
 50 classes; p95 over the last calls before each power of ten up to a million. Afield's heads had
 {seconds:.0f} s each and width, peers {peers:.0f} s; a power that would not end in time is not begun.
