@@ -231,3 +231,33 @@ fn a_damaged_row_is_an_error_where_it_would_be_learned() {
     assert!(!repair(dir.path(), 3).unwrap().unwrap().lost.is_empty());
     assert_eq!(Session::open(dir.path()).unwrap().status().examples, 10);
 }
+
+#[test]
+fn a_learner_of_an_older_format_is_checked_as_it_will_be_opened() {
+    for (name, entries) in [("format-1", 9), ("format-2", 18)] {
+        let root = tempfile::tempdir().unwrap();
+        let fixture = Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures")
+            .join(name)
+            .with_extension("sqlite");
+        let old = fs::read(fixture).unwrap();
+        let file = root.path().join(FILES[0]);
+        fs::write(&file, &old).unwrap();
+        let found = diagnose(root.path()).unwrap();
+        assert_eq!(found.findings, Vec::<String>::new(), "{name}");
+        assert_eq!(found.entries, entries, "{name}");
+        assert!(repair(root.path(), 1).unwrap().is_none());
+        assert_eq!(fs::read(&file).unwrap(), old, "{name}: looking changed it");
+        let examples = Session::open(root.path()).unwrap().learner().examples();
+        assert_eq!(found.examples, Some(examples), "{name}");
+
+        // A row that no longer is what its table takes.
+        fs::write(&file, &old).unwrap();
+        let db = Connection::open(&file).unwrap();
+        db.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE operations SET features = x'00' WHERE id = 3")
+            .unwrap();
+        drop(db);
+        let found = diagnose(root.path()).unwrap();
+        assert!(!found.findings.is_empty(), "{name}");
+    }
+}

@@ -2,11 +2,13 @@
 //! it can be trusted.
 //!
 //! Nothing here writes, and nothing stops at the first fault: what cannot be read
-//! in one way is tried in another, so that a repair has all that is left.
+//! in one way is tried in another, so that a repair has all that is left. A database of
+//! an older format is looked at as it will be once it is opened.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rusqlite::backup::Backup;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::Fault;
@@ -63,7 +65,7 @@ impl Inspection {
             Testimony::Absent => {}
             Testimony::Unreadable => found.fault("the witness (learner.witness) is damaged"),
         }
-        let db = match connect_existing(&path) {
+        let mut db = match connect_existing(&path) {
             Ok(db) => db,
             Err(error) => {
                 found.fault(error);
@@ -71,12 +73,15 @@ impl Inspection {
             }
         };
         match (schema::application(&db), schema::format(&db)) {
-            (Ok(schema::APPLICATION_ID), Ok(format)) if format == schema::FORMAT => {}
+            (Ok(schema::APPLICATION_ID), Ok(schema::FORMAT)) => {}
             (Ok(schema::APPLICATION_ID), Ok(format)) if (1..schema::FORMAT).contains(&format) => {
-                found.fault(format!(
-                    "the header says format {format}; an older learner is taken to format {} when it is opened",
-                    schema::FORMAT
-                ));
+                match upgraded(&db, &path) {
+                    Ok(copy) => db = copy,
+                    Err(error) => found.fault(format!(
+                        "it cannot be taken from format {format} to format {}: {error}",
+                        schema::FORMAT
+                    )),
+                }
             }
             (Ok(schema::APPLICATION_ID), Ok(format)) => {
                 found.fault(format!("the header says format {format}"));
@@ -346,6 +351,18 @@ impl Rebuild<'_> {
         db.pragma_update(None, "user_version", schema::FORMAT)?;
         Ok(db.execute_batch("COMMIT")?)
     }
+}
+
+/// A copy in memory of an older learner's database, taken to our format there.
+fn upgraded(db: &Connection, path: &Path) -> Result<Connection, StoreError> {
+    let copied = || -> Result<Connection, Fault> {
+        let mut copy = Connection::open_in_memory()?;
+        Backup::new(db, &mut copy)?.step(-1)?;
+        Ok(copy)
+    };
+    let mut copy = copied().map_err(|fault| fault.at(path))?;
+    schema::upgrade(&mut copy, path)?;
+    Ok(copy)
 }
 
 /// Copies what is in a learner's folder into a new one inside it, before anything
