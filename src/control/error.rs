@@ -69,7 +69,7 @@ pub enum SessionError {
     },
     /// The limit of disk use leaves no room even where all is folded.
     #[error(
-        "the limit of {max_disk} bytes on disk leaves no room: {used} are used and folding does not make it less\nhint: forget classes that are not needed, or raise the limit with `afield fold --max-disk SIZE`"
+        "the limit of {max_disk} bytes on disk leaves no room: {used} are used with all folded, and six tenths must be free to fold in\nhint: forget classes that are not needed, or raise the limit with `afield fold --max-disk SIZE`"
     )]
     DiskLimit {
         /// The limit.
