@@ -74,6 +74,7 @@ pub mod store;
 
 pub mod bundle;
 
+#[cfg(feature = "tract")]
 pub mod export;
 
 pub mod control;

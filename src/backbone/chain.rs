@@ -1,22 +1,13 @@
 //! A graph read as a chain of convolutions and pools, where it is one.
 //!
-//! tract parses the file, folds constants and infers shapes; this module asks
-//! what is left between input and output. A chain (no branches, no operation
-//! beyond those of [`Kind`]) can be run by kernels that were made for it. Any
-//! other graph is refused with a reason, and tract runs it.
+//! A chain (no branches, no operation beyond those of [`Kind`]) can be run by
+//! kernels that were made for it; any other graph is refused with a reason.
+//! What stands here is the chain and how a [`Reader`] puts it together, one node
+//! after the other; `chain_of_tract` and `chain_of_onnx` know what the nodes look
+//! like in either form.
 //!
 //! Axes are followed by meaning (time, bands, channels), never by position or
 //! by name, so that layout changes on the way cost nothing.
-
-use tract_core::ops::binary::TypedBinOp;
-use tract_core::ops::cast::Cast;
-use tract_core::ops::change_axes::AxisOp;
-use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
-use tract_core::ops::element_wise::ElementWiseOp;
-use tract_core::ops::nn::{LeakyRelu, Reduce, Reducer};
-use tract_core::ops::source::TypedSource;
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
 
 use super::Layout;
 use super::activation::Activation;
@@ -60,6 +51,46 @@ pub(super) enum Kind {
     MaxPool,
 }
 
+/// How a convolution or pool slides over its input.
+#[derive(Debug)]
+pub(super) struct Geometry {
+    /// Whether the first axis is one of batches, of length 1.
+    pub(super) batched: bool,
+    /// Whether channels are the last axis, not the first.
+    pub(super) channels_last: bool,
+    /// Along each of the other axes.
+    pub(super) spatial: Vec<Sliding>,
+}
+
+/// How it slides along one axis.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Sliding {
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) dilation: usize,
+    /// Zeros before and after.
+    pub(super) padding: (usize, usize),
+    /// Places that it comes to.
+    pub(super) outputs: usize,
+}
+
+impl Geometry {
+    pub(super) fn first_spatial_axis(&self) -> usize {
+        usize::from(self.batched) + usize::from(!self.channels_last)
+    }
+}
+
+/// Arithmetic with a constant.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Binary {
+    Add,
+    Sub,
+    Mul,
+    Div,
+    Max,
+    Min,
+}
+
 /// What an axis of a tensor means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Axis {
@@ -70,22 +101,14 @@ enum Axis {
     Channels,
 }
 
-type Read<T> = Result<T, String>;
+/// Or why a graph is no chain.
+pub(super) type Read<T> = Result<T, String>;
 
 /// Values that a layer may see at once: what a file says of padding becomes
 /// memory.
 const MOST_VALUES: usize = 1 << 26;
 
 impl Chain {
-    /// Reads `model`, whose input is one window of `layout`.
-    pub(super) fn read(model: &TypedModel, layout: &Layout) -> Read<Self> {
-        let mut reader = Reader::new(layout);
-        for node in path(model)? {
-            reader.node(model, node)?;
-        }
-        reader.finish(layout)
-    }
-
     /// Why the chain cannot run step by step, where it cannot.
     pub(super) fn not_streamable_because(&self, hop_frames: usize) -> Option<String> {
         if self.layers.iter().any(|layer| layer.row_padding != (0, 0)) {
@@ -120,66 +143,15 @@ impl Chain {
     }
 }
 
-/// The nodes from the source to the output, when each has one input that is no
-/// constant.
-fn path(model: &TypedModel) -> Read<Vec<&TypedNode>> {
-    let mut outlet = *model.outputs.first().ok_or("it has no output")?;
-    let mut path = Vec::new();
-    loop {
-        let node = model.nodes.get(outlet.node).ok_or("an outlet is missing")?;
-        if outlet.slot != 0 {
-            return Err(format!("{} has several outputs", node.op.name()));
-        }
-        if node.op_is::<TypedSource>() {
-            path.reverse();
-            return Ok(path);
-        }
-        if path.len() > model.nodes.len() {
-            return Err("it has a cycle".to_owned());
-        }
-        let mut data = (node.inputs.iter()).filter(|&&input| constant(model, input).is_none());
-        match (data.next(), data.next()) {
-            (Some(&only), None) => outlet = only,
-            _ => return Err(format!("{} joins several paths", node.op.name())),
-        }
-        path.push(node);
-    }
-}
-
-/// The constant at `outlet`, seen through casts and moved axes.
-fn constant(model: &TypedModel, outlet: OutletId) -> Option<Arc<Tensor>> {
-    let fact = model.outlet_fact(outlet).ok()?;
-    if let Some(value) = &fact.konst {
-        return Some(Arc::clone(value));
-    }
-    let node = model.nodes.get(outlet.node)?;
-    let input = *node.inputs.first()?;
-    if node.op_is::<Cast>() && fact.datum_type == f32::datum_type() {
-        return Some(Arc::new(
-            constant(model, input)?.cast_to::<f32>().ok()?.into_owned(),
-        ));
-    }
-    let op = node.op_as::<AxisOp>()?;
-    let mut value = constant(model, input)?.as_ref().clone();
-    op.change_tensor(&mut value, false).ok()?;
-    Some(Arc::new(value))
-}
-
-fn floats(tensor: &Tensor) -> Read<Vec<f32>> {
-    let plain = tensor.try_as_plain_ram().map_err(|e| format!("{e:#}"))?;
-    let values = plain.as_slice::<f32>().map_err(|e| format!("{e:#}"))?;
-    Ok(values.to_vec())
-}
-
 /// The chain so far, and what the next node's input looks like.
-struct Reader {
+pub(super) struct Reader {
     layers: Vec<Layer>,
     axes: Vec<Axis>,
     size: Size,
 }
 
 impl Reader {
-    fn new(layout: &Layout) -> Self {
+    pub(super) fn new(layout: &Layout) -> Self {
         let mut axes = vec![Axis::Unit; layout.input.len()];
         axes[layout.frames_axis] = Axis::Rows;
         axes[layout.bands_axis] = Axis::Bands;
@@ -194,7 +166,7 @@ impl Reader {
         }
     }
 
-    fn finish(self, layout: &Layout) -> Read<Chain> {
+    pub(super) fn finish(self, layout: &Layout) -> Read<Chain> {
         let Size {
             rows,
             bands,
@@ -212,49 +184,9 @@ impl Reader {
         })
     }
 
-    fn node(&mut self, model: &TypedModel, node: &TypedNode) -> Read<()> {
-        let refuse = || Err(format!("{} is no layer of a chain", node.op.name()));
-        if let Some(op) = node.op_as::<AxisOp>() {
-            self.axis(op)?;
-        } else if let Some(op) = node.op_as::<Conv>() {
-            self.conv(model, node, op)?;
-        } else if let Some(op) = node.op_as::<MaxPool>() {
-            self.pool(&op.pool_spec, |_| Kind::MaxPool)?;
-        } else if let Some(op) = node.op_as::<SumPool>() {
-            let average = op.normalize;
-            self.pool(&op.pool_spec, |taps| {
-                let weight = if average { 1.0 / taps as f32 } else { 1.0 };
-                Kind::depthwise_alike(weight)
-            })?;
-        } else if let Some(op) = node.op_as::<Reduce>() {
-            self.reduce(op)?;
-        } else if let Some(op) = node.op_as::<ElementWiseOp>() {
-            match op.0.downcast_ref::<LeakyRelu>() {
-                Some(leaky) => self.activate(|a| a.then_leaky(leaky.alpha))?,
-                None => return refuse(),
-            }
-        } else if let Some(op) = node.op_as::<TypedBinOp>() {
-            self.binary(model, node, op)?;
-        } else {
-            return refuse();
-        }
-        self.agrees_with(model, node)
-    }
-
-    /// Holds the size followed here against the one that tract inferred.
-    fn agrees_with(&self, model: &TypedModel, node: &TypedNode) -> Read<()> {
-        let fact = model.outlet_fact(node.id.into());
-        let shape = fact
-            .ok()
-            .and_then(|f| f.shape.as_concrete().map(<[_]>::to_vec));
-        let expected: Vec<usize> = self.axes.iter().map(|&axis| self.length(axis)).collect();
-        if shape.as_ref() == Some(&expected) {
-            return Ok(());
-        }
-        Err(format!(
-            "{} gives {shape:?}, not {expected:?}",
-            node.op.name()
-        ))
+    /// The shape of the next node's input.
+    pub(super) fn shape(&self) -> Vec<usize> {
+        self.axes.iter().map(|&axis| self.length(axis)).collect()
     }
 
     fn length(&self, axis: Axis) -> usize {
@@ -266,52 +198,62 @@ impl Reader {
         }
     }
 
-    fn axis(&mut self, op: &AxisOp) -> Read<()> {
-        match *op {
-            AxisOp::Add(at) if at <= self.axes.len() => self.axes.insert(at, Axis::Unit),
-            AxisOp::Rm(at) if at < self.axes.len() && self.length(self.axes[at]) == 1 => {
-                self.axes.remove(at);
-            }
-            AxisOp::Move(from, to) if from.max(to) < self.axes.len() => {
-                let axis = self.axes.remove(from);
-                self.axes.insert(to, axis);
-            }
-            _ => return Err(format!("{op:?} moves data")),
+    /// An axis of length 1 before the axis `at`.
+    pub(super) fn insert_axis(&mut self, at: usize) -> Read<()> {
+        if at > self.axes.len() {
+            return Err(format!("there is no axis {at}"));
         }
+        self.axes.insert(at, Axis::Unit);
         Ok(())
     }
 
-    fn conv(&mut self, model: &TypedModel, node: &TypedNode, op: &Conv) -> Read<()> {
-        if op.kernel_fmt != KernelFormat::OIHW || op.q_params.is_some() {
-            return Err("a convolution is quantised or laid out in another way".to_owned());
-        }
-        let places = self.places(&op.pool_spec)?;
-        let (inputs, outputs) = (op.pool_spec.input_channels, op.pool_spec.output_channels);
-        let group_inputs = match op.group {
-            1 => inputs,
-            group if group == inputs && inputs == outputs => 1,
-            group => return Err(format!("a convolution has {group} groups")),
-        };
-        let input = |slot: usize| node.inputs.get(slot).and_then(|&o| constant(model, o));
-        let weights = input(1).ok_or("a convolution's weights are computed")?;
-        let bias = floats(&*input(2).ok_or("a convolution's bias is computed")?)?;
-        let bias = match bias.len() {
-            1 => vec![bias[0]; outputs],
-            n if n == outputs => bias,
-            n => {
-                return Err(format!(
-                    "a convolution has {n} biases for {outputs} channels"
-                ));
+    /// Takes an axis of length 1 away.
+    pub(super) fn remove_axis(&mut self, at: usize) -> Read<()> {
+        match self.axes.get(at) {
+            Some(&axis) if self.length(axis) == 1 => {
+                self.axes.remove(at);
+                Ok(())
             }
-        };
-        let layer = self.layer(&op.pool_spec, &places, true)?;
-        let (rows, bands) = (layer.kernel.rows, layer.kernel.bands);
-        if weights.len() != outputs * group_inputs * rows * bands {
-            return Err(format!("a convolution has {} weights", weights.len()));
+            _ => Err(format!("axis {at} has not the length 1")),
         }
-        let given = floats(&weights)?;
+    }
+
+    pub(super) fn move_axis(&mut self, from: usize, to: usize) -> Read<()> {
+        if from.max(to) >= self.axes.len() {
+            return Err(format!("axis {from} moves to {to}"));
+        }
+        let axis = self.axes.remove(from);
+        self.axes.insert(to, axis);
+        Ok(())
+    }
+
+    /// A convolution, its weights `[outputs, inputs of a group, spatial…]`.
+    pub(super) fn conv(
+        &mut self,
+        geometry: &Geometry,
+        groups: usize,
+        given: &[f32],
+        bias: Vec<f32>,
+    ) -> Read<()> {
+        let outputs = bias.len();
+        let places = self.places(geometry)?;
+        let inputs = self.size.channels;
+        let group_inputs = match groups {
+            1 => inputs,
+            groups if groups == inputs && inputs == outputs => 1,
+            groups => return Err(format!("a convolution has {groups} groups")),
+        };
+        let layer = self.layer(geometry, &places, true)?;
+        let (rows, bands) = (layer.kernel.rows, layer.kernel.bands);
+        let taps = rows.checked_mul(bands);
+        let expected = [outputs, group_inputs]
+            .iter()
+            .try_fold(taps.unwrap_or(usize::MAX), |n, &size| n.checked_mul(size));
+        if expected != Some(given.len()) || given.is_empty() {
+            return Err(format!("a convolution has {} weights", given.len()));
+        }
         // From [outputs, inputs, spatial…] to [rows, bands, inputs, outputs].
-        let (row_step, band_step) = places.kernel_steps(&op.pool_spec.kernel_shape);
+        let (row_step, band_step) = places.kernel_steps(geometry);
         let mut weights = Vec::with_capacity(given.len());
         for row in 0..rows {
             for band in 0..bands {
@@ -323,7 +265,7 @@ impl Reader {
                 }
             }
         }
-        let kind = if op.group == 1 {
+        let kind = if groups == 1 {
             Kind::Dense { weights, bias }
         } else {
             Kind::Depthwise { weights, bias }
@@ -333,9 +275,21 @@ impl Reader {
         Ok(())
     }
 
-    fn pool(&mut self, spec: &PoolSpec, kind: impl Fn(usize) -> Kind) -> Read<()> {
-        let places = self.places(spec)?;
-        let mut layer = self.layer(spec, &places, false)?;
+    pub(super) fn max_pool(&mut self, geometry: &Geometry) -> Read<()> {
+        self.pool(geometry, |_| Kind::MaxPool)
+    }
+
+    /// The sum of what a pool sees, or its mean.
+    pub(super) fn sum_pool(&mut self, geometry: &Geometry, mean: bool) -> Read<()> {
+        self.pool(geometry, |taps| {
+            let weight = if mean { 1.0 / taps as f32 } else { 1.0 };
+            Kind::depthwise_alike(weight)
+        })
+    }
+
+    fn pool(&mut self, geometry: &Geometry, kind: impl Fn(usize) -> Kind) -> Read<()> {
+        let places = self.places(geometry)?;
+        let mut layer = self.layer(geometry, &places, false)?;
         layer.kind = kind(layer.kernel.rows * layer.kernel.bands)
             .for_taps(layer.kernel.rows * layer.kernel.bands, self.size.channels);
         self.push(layer, self.size.channels);
@@ -343,11 +297,22 @@ impl Reader {
         Ok(())
     }
 
-    /// A sum over whole axes is a depthwise kernel of their extent.
-    fn reduce(&mut self, op: &Reduce) -> Read<()> {
-        let over = |axis| op.axes.iter().any(|&at| self.axes.get(at) == Some(&axis));
-        if op.reducer != Reducer::Sum || over(Axis::Channels) {
-            return Err(format!("{:?} over axes {:?}", op.reducer, op.axes));
+    /// A sum over whole axes, which keep the length 1: a depthwise kernel of their
+    /// extent.
+    pub(super) fn sum(&mut self, axes: &[usize]) -> Read<()> {
+        self.whole(axes, Kind::depthwise_alike(1.0))
+    }
+
+    /// The largest over whole axes, which keep the length 1.
+    pub(super) fn max(&mut self, axes: &[usize]) -> Read<()> {
+        self.whole(axes, Kind::MaxPool)
+    }
+
+    fn whole(&mut self, axes: &[usize], kind: Kind) -> Read<()> {
+        let over = |axis| axes.iter().any(|&at| self.axes.get(at) == Some(&axis));
+        let beyond = axes.iter().any(|&at| at >= self.axes.len());
+        if beyond || (over(Axis::Channels) && self.size.channels > 1) {
+            return Err(format!("a sum or maximum over axes {axes:?}"));
         }
         let kernel = Kernel {
             rows: if over(Axis::Rows) { self.size.rows } else { 1 },
@@ -358,10 +323,8 @@ impl Reader {
             },
             ..Kernel::POINT
         };
-        let kind =
-            Kind::depthwise_alike(1.0).for_taps(kernel.rows * kernel.bands, self.size.channels);
         let layer = Layer {
-            kind,
+            kind: kind.for_taps(kernel.rows * kernel.bands, self.size.channels),
             kernel,
             activation: Activation::IDENTITY,
             row_padding: (0, 0),
@@ -377,41 +340,46 @@ impl Reader {
         Ok(())
     }
 
-    /// Arithmetic with a constant, the same for all values or one a channel.
-    fn binary(&mut self, model: &TypedModel, node: &TypedNode, op: &TypedBinOp) -> Read<()> {
-        let name = op.0.name();
-        let constants = [0, 1].map(|i| node.inputs.get(i).and_then(|&o| constant(model, o)));
-        let (value, first) = match constants {
-            [Some(value), None] => (value, true),
-            [None, Some(value)] => (value, false),
-            _ => return Err(format!("{name} has no constant side")),
-        };
-        let values = floats(&value)?;
-        let by_channel = (value.shape().iter().enumerate())
-            .all(|(at, &n)| n == 1 || self.axes.get(at) == Some(&Axis::Channels));
-        if !by_channel || value.rank() > self.axes.len() || values.is_empty() {
-            return Err(format!(
-                "{name} with a constant of shape {:?}",
-                value.shape()
-            ));
+    /// `x op constant`, or `constant op x` where the constant comes `first`; the
+    /// constant is the same for all values or one a channel, and its axes are the last
+    /// ones of `x` with lengths `shape`.
+    pub(super) fn binary(
+        &mut self,
+        op: Binary,
+        shape: &[usize],
+        values: &[f32],
+        first: bool,
+    ) -> Read<()> {
+        let skipped = self.axes.len().checked_sub(shape.len());
+        let by_channel = skipped.is_some_and(|skipped| {
+            (shape.iter().zip(&self.axes[skipped..]))
+                .all(|(&n, &axis)| n == 1 || (axis == Axis::Channels && n == self.size.channels))
+        });
+        if !by_channel || shape.iter().product::<usize>() != values.len() || values.is_empty() {
+            return Err(format!("{op:?} with a constant of shape {shape:?}"));
         }
         let one = values[0];
         let uniform = values.iter().all(|v| v.to_bits() == one.to_bits());
-        match name {
-            "Max" if uniform => self.activate(|a| a.then_max(one)),
-            "Min" if uniform => self.activate(|a| a.then_min(one)),
-            "Mul" => self.scale(&values, &[0.0]),
-            "Div" if !first => {
+        match op {
+            Binary::Max if uniform => self.activate(|a| a.then_max(one)),
+            Binary::Min if uniform => self.activate(|a| a.then_min(one)),
+            Binary::Mul => self.scale(values, &[0.0]),
+            Binary::Div if !first => {
                 let inverse: Vec<f32> = values.iter().map(|v| 1.0 / v).collect();
                 self.scale(&inverse, &[0.0])
             }
-            "Add" => self.scale(&[1.0], &values),
-            "Sub" if !first => {
+            Binary::Add => self.scale(&[1.0], values),
+            Binary::Sub if !first => {
                 let negative: Vec<f32> = values.iter().map(|v| -v).collect();
                 self.scale(&[1.0], &negative)
             }
-            _ => Err(format!("{name} is no layer of a chain")),
+            _ => Err(format!("{op:?} with this constant is no layer of a chain")),
         }
+    }
+
+    /// `max(x, 0) + alpha min(x, 0)`.
+    pub(super) fn leaky_relu(&mut self, alpha: f32) -> Read<()> {
+        self.activate(|a| a.then_leaky(alpha))
     }
 
     fn activate(&mut self, then: impl Fn(Activation) -> Option<Activation>) -> Read<()> {
@@ -429,7 +397,7 @@ impl Reader {
 
     /// `scale * x + shift`, folded into the layer before where that is linear
     /// to its end.
-    fn scale(&mut self, scale: &[f32], shift: &[f32]) -> Read<()> {
+    pub(super) fn scale(&mut self, scale: &[f32], shift: &[f32]) -> Read<()> {
         if scale.iter().chain(shift).any(|v| !v.is_finite()) {
             return Err("a constant is not finite".to_owned());
         }
@@ -488,20 +456,23 @@ impl Reader {
     }
 
     /// Finds out which of the input's axes a convolution or pool works on.
-    fn places(&mut self, spec: &PoolSpec) -> Read<Places> {
+    fn places(&mut self, geometry: &Geometry) -> Read<Places> {
         let rank = self.axes.len();
-        let batched = spec.data_format.has_n();
-        let channels_last = spec.data_format.c_is_last();
-        let channels = match (channels_last, batched) {
-            (true, _) => rank.wrapping_sub(1),
-            (false, batched) => usize::from(batched),
+        let Geometry {
+            batched,
+            channels_last,
+            ref spatial,
+        } = *geometry;
+        let channels = match channels_last {
+            true => rank.wrapping_sub(1),
+            false => usize::from(batched),
         };
-        let first = usize::from(batched) + usize::from(!channels_last);
-        let spatial: Vec<usize> = (first..first + spec.rank()).collect();
-        let whole = rank == spec.rank() + 1 + usize::from(batched);
+        let first = geometry.first_spatial_axis();
+        let whole = rank == spatial.len() + 1 + usize::from(batched);
         if !whole || (batched && self.axes[0] != Axis::Unit) {
             return Err("a layer works on a batch".to_owned());
         }
+        let spatial: Vec<usize> = (first..first + spatial.len()).collect();
         let known = |axis| spatial.iter().any(|&at| self.axes[at] == axis);
         match self.axes[channels] {
             Axis::Channels => {}
@@ -537,7 +508,7 @@ impl Reader {
             }
             if places.bands.is_none() && self.size.bands == 1 {
                 places.bands = Some(index);
-            } else if spec.kernel_shape[index] != 1 {
+            } else if geometry.spatial[index].kernel != 1 {
                 return Err("a layer slides over three axes".to_owned());
             }
         }
@@ -550,33 +521,23 @@ impl Reader {
     }
 
     /// The layer of a convolution or pool but for what it does.
-    fn layer(&self, spec: &PoolSpec, places: &Places, may_pad: bool) -> Read<Layer> {
-        let lengths: TVec<usize> = (0..spec.rank())
-            .map(|index| match index {
-                i if Some(i) == places.rows => self.size.rows,
-                i if Some(i) == places.bands => self.size.bands,
-                _ => 1,
-            })
-            .collect();
-        let padded = spec.computed_padding(&lengths);
-        let strides = spec.strides();
-        let dilations = spec.dilations();
-        let along = |index: Option<usize>| match index {
-            None => (1, 1, 1, (0, 0), 1),
-            Some(i) => (
-                spec.kernel_shape[i],
-                strides[i],
-                dilations[i],
-                (padded[i].pad_before, padded[i].pad_after),
-                padded[i].convoluted,
-            ),
+    fn layer(&self, geometry: &Geometry, places: &Places, may_pad: bool) -> Read<Layer> {
+        const POINT: Sliding = Sliding {
+            kernel: 1,
+            stride: 1,
+            dilation: 1,
+            padding: (0, 0),
+            outputs: 1,
         };
-        let (rows, row_stride, row_dilation, row_padding, rows_out) = along(places.rows);
-        let (bands, band_stride, band_dilation, band_padding, bands_out) = along(places.bands);
-        let others_point = (0..spec.rank()).all(|i| {
-            Some(i) == places.rows || Some(i) == places.bands || padded[i].convoluted == 1
-        });
-        if (band_dilation != 1 && bands > 1) || !others_point {
+        let along = |index: Option<usize>| index.map_or(POINT, |i| geometry.spatial[i]);
+        let (row, band) = (along(places.rows), along(places.bands));
+        let (rows, row_stride, row_dilation) = (row.kernel, row.stride, row.dilation);
+        let (bands, band_stride) = (band.kernel, band.stride);
+        let (row_padding, band_padding) = (row.padding, band.padding);
+        let (rows_out, bands_out) = (row.outputs, band.outputs);
+        let others_point = (geometry.spatial.iter().enumerate())
+            .all(|(i, axis)| [places.rows, places.bands].contains(&Some(i)) || axis.outputs == 1);
+        if (band.dilation != 1 && bands > 1) || !others_point {
             return Err("a layer is dilated across bands".to_owned());
         }
         if !may_pad && (row_padding, band_padding) != ((0, 0), (0, 0)) {
@@ -589,8 +550,11 @@ impl Reader {
             bands,
             band_stride,
         };
-        let padded_rows = row_padding.0 + self.size.rows + row_padding.1;
-        let padded_bands = band_padding.0 + self.size.bands + band_padding.1;
+        let padded = |(before, after): (usize, usize), length: usize| {
+            before.saturating_add(length).saturating_add(after)
+        };
+        let padded_rows = padded(row_padding, self.size.rows);
+        let padded_bands = padded(band_padding, self.size.bands);
         let fits = rows > 0
             && bands > 0
             && row_stride > 0
@@ -636,9 +600,11 @@ struct Places {
 
 impl Places {
     /// How far apart weights of neighbouring rows and bands are.
-    fn kernel_steps(&self, kernel_shape: &[usize]) -> (usize, usize) {
+    fn kernel_steps(&self, geometry: &Geometry) -> (usize, usize) {
         let step = |index: Option<usize>| match index {
-            Some(i) => kernel_shape[i + 1..].iter().product(),
+            Some(i) => (geometry.spatial[i + 1..].iter())
+                .map(|axis| axis.kernel)
+                .product(),
             None => 0,
         };
         (step(self.rows), step(self.bands))

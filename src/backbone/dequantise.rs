@@ -8,8 +8,8 @@
 
 use std::collections::HashMap;
 
-use tract_onnx::pb::tensor_proto::DataType;
-use tract_onnx::pb::{GraphProto, NodeProto, TensorProto};
+use super::pb::tensor_proto::DataType;
+use super::pb::{GraphProto, NodeProto, TensorProto};
 
 /// Replaces each DequantizeLinear of constants by a constant.
 pub(super) fn fold(graph: &mut GraphProto) {
@@ -92,7 +92,8 @@ fn integers(tensor: &TensorProto) -> Option<Vec<i32>> {
     complete(tensor, values)
 }
 
-fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {
+/// The values of a tensor of floats, when there are as many as its shape says.
+pub(super) fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {
     if tensor.data_type != DataType::Float as i32 {
         return None;
     }
@@ -112,8 +113,8 @@ fn complete<T>(tensor: &TensorProto, values: Vec<T>) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::pb::AttributeProto;
     use super::*;
-    use tract_onnx::pb::AttributeProto;
 
     fn tensor(name: &str, dims: &[i64], data_type: DataType, raw: Vec<u8>) -> TensorProto {
         TensorProto {

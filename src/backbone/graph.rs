@@ -2,25 +2,20 @@
 //! card's input and output present.
 //!
 //! tract trusts its input in places (it indexes maps by names from the file),
-//! so what it trusts is checked here first, and a panic that still escapes
-//! from it is turned into an error.
+//! so what it trusts is checked here first.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io::Read;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 
-use tract_onnx::pb::tensor_proto::DataLocation;
-use tract_onnx::pb::tensor_shape_proto::dimension;
-use tract_onnx::pb::type_proto::Value;
-use tract_onnx::pb::{GraphProto, ModelProto};
-use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
+use prost::Message;
 
-use super::BackboneError;
-use super::dequantise;
-use super::unit_axes::UnitAxisMoves;
+use super::pb::tensor_proto::DataLocation;
+use super::pb::tensor_shape_proto::dimension;
+use super::pb::type_proto::Value;
+use super::pb::{GraphProto, ModelProto};
+use super::{BackboneError, dequantise};
 use crate::model::Card;
 
 /// The largest ONNX file accepted.
@@ -30,11 +25,11 @@ const MAX_NODES: usize = 100_000;
 
 /// A parsed graph with one input and the one output that the card asks for.
 pub(super) struct Graph {
-    path: PathBuf,
-    proto: ModelProto,
-    input_shape: Vec<usize>,
-    frames_axis: usize,
-    output_shape: Vec<usize>,
+    pub(super) path: PathBuf,
+    pub(super) proto: ModelProto,
+    pub(super) input_shape: Vec<usize>,
+    pub(super) frames_axis: usize,
+    pub(super) output_shape: Vec<usize>,
 }
 
 impl Graph {
@@ -57,61 +52,25 @@ impl Graph {
         })
     }
 
-    /// The graph with the card's window as its fixed input shape, its layers as
-    /// the file has them.
-    pub(super) fn fixed(&self) -> Result<TypedModel, BackboneError> {
-        let model = self.guarded(|| {
-            let mut model = parse(&self.proto)?.model;
-            model.set_input_fact(0, f32::fact(&*self.input_shape).into())?;
-            model.into_typed()
-        })?;
-        let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
-        let shape: Vec<String> = actual.shape.iter().map(|d| d.to_string()).collect();
+    /// Holds the shape that the graph's output has against the card's.
+    pub(super) fn check_output(
+        &self,
+        actual: impl IntoIterator<Item = String>,
+    ) -> Result<(), BackboneError> {
+        let actual: Vec<String> = actual.into_iter().collect();
         let expected: Vec<String> = self.output_shape.iter().map(|d| d.to_string()).collect();
-        if shape != expected {
-            return Err(BackboneError::Shape {
-                path: self.path.clone(),
-                what: "output shape",
-                expected: format!("[{}]", expected.join(", ")),
-                actual: format!("[{}]", shape.join(", ")),
-            });
+        if actual == expected {
+            return Ok(());
         }
-        Ok(model)
-    }
-
-    /// The graph with a symbol for its number of frames. Reshapes that only
-    /// move unit axes at the card's window are axis moves here.
-    pub(super) fn symbolic(&self) -> Result<(TypedModel, Symbol), BackboneError> {
-        self.guarded(|| {
-            let moves = UnitAxisMoves::find(&self.proto, &self.input_shape)?;
-            let mut model = parse(&moves.apply(&self.proto))?.model;
-            let frames = model.symbols.sym("S");
-            let shape: TVec<TDim> = (self.input_shape.iter().enumerate())
-                .map(|(axis, &dim)| {
-                    if axis == self.frames_axis {
-                        frames.to_dim()
-                    } else {
-                        dim.to_dim()
-                    }
-                })
-                .collect();
-            model.set_input_fact(0, f32::fact(shape).into())?;
-            Ok((model.into_typed()?.into_decluttered()?, frames))
+        Err(BackboneError::Shape {
+            path: self.path.clone(),
+            what: "output shape",
+            expected: format!("[{}]", expected.join(", ")),
+            actual: format!("[{}]", actual.join(", ")),
         })
     }
 
-    /// Runs `step` of tract so that neither its errors nor its panics get out.
-    pub(super) fn guarded<T>(
-        &self,
-        step: impl FnOnce() -> TractResult<T>,
-    ) -> Result<T, BackboneError> {
-        match catch_unwind(AssertUnwindSafe(step)) {
-            Ok(result) => result.map_err(|e| self.unsupported(e)),
-            Err(_) => Err(self.unsupported("tract panicked on it")),
-        }
-    }
-
-    fn unsupported(&self, reason: impl std::fmt::Display) -> BackboneError {
+    pub(super) fn unsupported(&self, reason: impl std::fmt::Display) -> BackboneError {
         BackboneError::Unsupported {
             path: self.path.clone(),
             reason: format!("{reason:#}"),
@@ -124,9 +83,7 @@ pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelPro
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, bytes.len() as u64));
     }
-    let mut proto = tract_onnx::onnx()
-        .proto_model_for_read(&mut &*bytes)
-        .map_err(|e| not_onnx(path, format!("{e:#}")))?;
+    let mut proto = ModelProto::decode(bytes).map_err(|e| not_onnx(path, format!("{e:#}")))?;
     let Some(graph) = proto.graph.as_mut() else {
         return Err(not_onnx(path, "it holds no graph"));
     };
@@ -134,20 +91,6 @@ pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelPro
     check_input(path, graph, &card.input.shape)?;
     keep_output(path, graph, card.output.name.as_deref())?;
     Ok(proto)
-}
-
-/// tract's reading of a model whose shapes are given by us, not by the file.
-pub(super) fn parse(proto: &ModelProto) -> TractResult<tract_onnx::model::ParseResult> {
-    let onnx = tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .with_ignore_value_info(true);
-    let parsed = onnx.parse(proto, None)?;
-    ensure!(
-        parsed.unresolved_inputs.is_empty(),
-        "no node makes the tensors {:?}",
-        parsed.unresolved_inputs
-    );
-    Ok(parsed)
 }
 
 fn read_bounded(path: &Path) -> Result<Vec<u8>, BackboneError> {

@@ -13,33 +13,54 @@
 //! where that can be. Either way the outcome is tried on noise against tract's
 //! windowed execution before it is trusted.
 //!
+//! Without the feature `tract` chains are read from the file itself, and run as they
+//! are; other graphs are refused.
+//!
 //! The only door to tract. It never sees audio, and it never learns.
 
 mod activation;
 mod chain;
+#[cfg(any(test, not(feature = "tract")))]
+mod chain_of_onnx;
+#[cfg(feature = "tract")]
+mod chain_of_tract;
 mod channelwise;
 mod dense;
 mod dequantise;
 mod error;
 mod graph;
 mod kernel;
+#[cfg(not(feature = "tract"))]
+mod messages;
 mod native;
 mod network;
+#[cfg(feature = "tract")]
+mod on_tract;
 mod rows;
+#[cfg(feature = "tract")]
 mod streaming;
-#[cfg(test)]
+#[cfg(all(test, feature = "tract"))]
 mod tests;
+#[cfg(feature = "tract")]
+mod tract_graph;
+#[cfg(feature = "tract")]
 mod unit_axes;
+#[cfg(feature = "tract")]
 mod windowed;
 
 use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 
-use tract_onnx::pb::ModelProto;
+#[cfg(feature = "tract")]
+use tract_onnx::pb;
+#[cfg(feature = "tract")]
 use tract_onnx::prelude::{Tensor, TractResult};
 
 use crate::model::Card;
+
+#[cfg(not(feature = "tract"))]
+use messages as pb;
 
 pub use error::BackboneError;
 
@@ -89,8 +110,8 @@ pub struct Backbone {
 
 enum Plan {
     Native(native::Plan),
-    Windowed(windowed::Plan),
-    Streaming(streaming::Plan),
+    #[cfg(feature = "tract")]
+    OnTract(on_tract::Plan),
 }
 
 /// The sizes that both executions and the frames they share are laid out by.
@@ -136,29 +157,84 @@ impl Backbone {
         Self::of_graph(&graph, card, mode)
     }
 
+    #[cfg(feature = "tract")]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let layout = Layout::of(card);
         // tract's windowed plan comes first in any mode: it proves that the graph
         // is what its card says, and it is what all else is held against.
         let model = graph.fixed()?;
-        let chain = chain::Chain::read(&model, &layout);
+        let chain = chain_of_tract::read(&model, &layout);
         let windowed = windowed::Plan::new(graph, model)?;
-        match chain {
-            Ok(chain) => native(chain, &windowed, layout.clone(), mode),
-            Err(reason) => Err(NoNative::Because(reason)),
-        }
-        .or_else(|refusal| match refusal {
-            NoNative::Because(reason) => tract(graph, windowed, layout, mode, reason),
-            NoNative::Error(error) => Err(error),
+        let because = match chain {
+            Ok(chain) => match Self::native(chain, layout.clone(), mode)? {
+                (plan, why) if windowed.agrees_with(&plan, &layout) => {
+                    return Ok(Self::on_native(plan, why, layout));
+                }
+                _ => "Afield's kernels and tract differ on noise".to_owned(),
+            },
+            Err(reason) => reason,
+        };
+        let (plan, windowed_because) = on_tract::Plan::new(graph, windowed, &layout, mode)?;
+        Ok(Self {
+            layout,
+            plan: Plan::OnTract(plan),
+            windowed_because,
+            tract_because: Some(because),
         })
+    }
+
+    #[cfg(not(feature = "tract"))]
+    fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
+        let layout = Layout::of(card);
+        let inner = graph.proto.graph.as_ref();
+        let read = inner.map(|inner| chain_of_onnx::read(inner, &layout));
+        let (chain, shape) = read
+            .unwrap_or_else(|| Err("it holds no graph".to_owned()))
+            .map_err(|reason| {
+                graph.unsupported(format!(
+                    "this build, without tract, runs chains of convolutions and pools alone: {reason}\nhint: build Afield with its default features"
+                ))
+            })?;
+        graph.check_output(shape.iter().map(usize::to_string))?;
+        let (plan, windowed_because) = Self::native(chain, layout.clone(), mode)?;
+        Ok(Self::on_native(plan, windowed_because, layout))
+    }
+
+    /// The chain on Afield's own kernels, and why it is not streamed where it could have
+    /// been.
+    fn native(
+        chain: chain::Chain,
+        layout: Layout,
+        mode: Mode,
+    ) -> Result<(native::Plan, Option<String>), BackboneError> {
+        let windowed = native::Plan::windowed(&chain, &layout);
+        match mode {
+            Mode::Windowed => Ok((windowed, None)),
+            _ => match native::Plan::streaming(chain, &layout) {
+                Ok(plan) => Ok((plan, None)),
+                Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
+                    Ok((windowed, Some(reason)))
+                }
+                Err(other) => Err(other),
+            },
+        }
+    }
+
+    fn on_native(plan: native::Plan, windowed_because: Option<String>, layout: Layout) -> Self {
+        Self {
+            layout,
+            plan: Plan::Native(plan),
+            windowed_because,
+            tract_because: None,
+        }
     }
 
     /// How the graph runs.
     pub fn execution(&self) -> Execution {
         match &self.plan {
             Plan::Native(plan) => plan.execution(),
-            Plan::Windowed(_) => Execution::Windowed,
-            Plan::Streaming(_) => Execution::Streaming,
+            #[cfg(feature = "tract")]
+            Plan::OnTract(plan) => plan.execution(),
         }
     }
 
@@ -186,8 +262,8 @@ impl Backbone {
             layout: self.layout.clone(),
             state: match &self.plan {
                 Plan::Native(plan) => State::Native(plan.stream(&self.layout)),
-                Plan::Windowed(plan) => State::Windowed(plan.stream(&self.layout)?),
-                Plan::Streaming(plan) => State::Streaming(plan.stream(&self.layout)?),
+                #[cfg(feature = "tract")]
+                Plan::OnTract(plan) => State::OnTract(plan.stream(&self.layout)?),
             },
         })
     }
@@ -195,72 +271,9 @@ impl Backbone {
 
 /// An ONNX file for those who write it down elsewhere: bounded, and with the card's
 /// input and output alone.
-pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<ModelProto, BackboneError> {
+#[cfg(feature = "tract")]
+pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<pb::ModelProto, BackboneError> {
     graph::checked(bytes, Path::new(&card.name), card)
-}
-
-/// Why Afield's own kernels do not run a graph.
-enum NoNative {
-    /// tract may.
-    Because(String),
-    /// Nothing can, as asked for.
-    Error(BackboneError),
-}
-
-/// The backbone on Afield's own kernels.
-fn native(
-    chain: chain::Chain,
-    tract: &windowed::Plan,
-    layout: Layout,
-    mode: Mode,
-) -> Result<Backbone, NoNative> {
-    let windowed = native::Plan::windowed(&chain, &layout);
-    let (plan, windowed_because) = match mode {
-        Mode::Windowed => (windowed, None),
-        _ => match native::Plan::streaming(chain, &layout) {
-            Ok(plan) => (plan, None),
-            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
-                (windowed, Some(reason))
-            }
-            Err(other) => return Err(NoNative::Error(other)),
-        },
-    };
-    if !plan.agrees_with(tract, &layout) {
-        let reason = "Afield's kernels and tract differ on noise".to_owned();
-        return Err(NoNative::Because(reason));
-    }
-    Ok(Backbone {
-        layout,
-        plan: Plan::Native(plan),
-        windowed_because,
-        tract_because: None,
-    })
-}
-
-/// The backbone as tract runs it.
-fn tract(
-    graph: &Graph,
-    windowed: windowed::Plan,
-    layout: Layout,
-    mode: Mode,
-    because: String,
-) -> Result<Backbone, BackboneError> {
-    let (plan, windowed_because) = match mode {
-        Mode::Windowed => (Plan::Windowed(windowed), None),
-        _ => match streaming::Plan::new(graph, &windowed, &layout) {
-            Ok(plan) => (Plan::Streaming(plan), None),
-            Err(BackboneError::NotStreamable { reason }) if mode == Mode::Auto => {
-                (Plan::Windowed(windowed), Some(reason))
-            }
-            Err(other) => return Err(other),
-        },
-    };
-    Ok(Backbone {
-        layout,
-        plan,
-        windowed_because,
-        tract_because: Some(because),
-    })
 }
 
 /// One signal on its way through a [`Backbone`].
@@ -274,8 +287,8 @@ pub struct Stream {
 
 enum State {
     Native(native::Stream),
-    Windowed(windowed::Stream),
-    Streaming(streaming::Stream),
+    #[cfg(feature = "tract")]
+    OnTract(on_tract::Stream),
 }
 
 impl Stream {
@@ -292,8 +305,8 @@ impl Stream {
                 stream.push(&self.layout, frames, embeddings);
                 Ok(())
             }
-            State::Windowed(stream) => stream.push(frames, embeddings),
-            State::Streaming(stream) => stream.push(frames, embeddings),
+            #[cfg(feature = "tract")]
+            State::OnTract(stream) => stream.push(frames, embeddings),
         }
     }
 
@@ -302,8 +315,9 @@ impl Stream {
     /// [`finish`](Self::finish) gives it without.
     pub fn lag_frames(&self) -> usize {
         match &self.state {
-            State::Native(_) | State::Windowed(_) => 0,
-            State::Streaming(stream) => stream.lag_frames(),
+            State::Native(_) => 0,
+            #[cfg(feature = "tract")]
+            State::OnTract(stream) => stream.lag_frames(),
         }
     }
 
@@ -312,8 +326,8 @@ impl Stream {
     pub fn restart_rows(&self) -> usize {
         match &self.state {
             State::Native(stream) => stream.restart_rows(&self.layout),
-            State::Windowed(_) => 0,
-            State::Streaming(stream) => stream.restart_rows(),
+            #[cfg(feature = "tract")]
+            State::OnTract(stream) => stream.restart_rows(),
         }
     }
 
@@ -328,11 +342,8 @@ impl Stream {
                 stream.reset(&self.layout);
                 Ok(())
             }
-            State::Windowed(stream) => {
-                stream.reset();
-                Ok(())
-            }
-            State::Streaming(stream) => stream.finish(embeddings),
+            #[cfg(feature = "tract")]
+            State::OnTract(stream) => stream.finish(embeddings),
         }
     }
 }
@@ -350,8 +361,9 @@ impl Layout {
         }
     }
 
-    /// Rows of frames as an input tensor, whose axes other than frames and
+    /// Rows of frames as an input tensor of tract's, whose axes other than frames and
     /// bands are all 1.
+    #[cfg(feature = "tract")]
     fn tensor(&self, frames: &[f32]) -> TractResult<Tensor> {
         let rows = frames.len() / self.bands;
         let mut shape = self.input.clone();

@@ -1,21 +1,14 @@
 //! Our own execution of graphs that are chains: windowed and streaming.
 //!
 //! Both run the same kernels over the same sums, so that they agree to the
-//! bit. That a chain may be streamed is known from its layers; that it is the
-//! graph at all is tried on noise, against tract, before it is trusted.
+//! bit. That a chain may be streamed is known from its layers.
 
 use std::sync::Arc;
 
 use super::chain::Chain;
 use super::network::{Network, State};
-use super::streaming::noise;
-use super::{BackboneError, Execution, Layout, windowed};
+use super::{BackboneError, Execution, Layout};
 
-/// The largest difference to tract that counts as rounding, relative to the
-/// largest magnitude of the embeddings.
-const TOLERANCE: f32 = 1e-4;
-/// Windows of noise that the trial compares.
-const TRIAL_WINDOWS: usize = 3;
 /// The most hops that one step computes. More at once make better use of each
 /// weight loaded, up to where the activations outgrow the cache.
 const MOST_HOPS: usize = 8;
@@ -77,23 +70,6 @@ impl Plan {
             pending: Vec::with_capacity(2 * layout.window_frames * layout.bands),
             to_boundary: self.motion.first_boundary(layout),
         }
-    }
-
-    /// Noise through this and through tract must give the same embeddings.
-    pub(super) fn agrees_with(&self, tract: &windowed::Plan, layout: &Layout) -> bool {
-        let hops = TRIAL_WINDOWS - 1;
-        let frames = noise((layout.window_frames + hops * layout.hop_frames) * layout.bands);
-        let (mut expected, mut actual) = (Vec::new(), Vec::new());
-        let Ok(mut stream) = tract.stream(layout) else {
-            return false;
-        };
-        if stream.push(&frames, &mut expected).is_err() {
-            return false;
-        }
-        self.stream(layout).push(layout, &frames, &mut actual);
-        let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
-        let close = |(e, a): (&f32, &f32)| (e - a).abs() <= TOLERANCE * scale;
-        expected.len() == actual.len() && expected.iter().zip(&actual).all(close)
     }
 }
 

@@ -9,8 +9,11 @@ use tract_core::ops::nn::{DataFormat, Reduce, Reducer, leaky_relu};
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use super::chain::Chain;
-use super::{Layout, native};
+use std::path::{Path, PathBuf};
+
+use super::graph::Graph;
+use super::{Layout, chain_of_onnx, chain_of_tract, native};
+use crate::model::Card;
 
 /// A graph of random layers and weights, built as tract would read it.
 struct Draft {
@@ -228,7 +231,7 @@ fn random_chains_give_what_tract_gives_in_every_execution() {
     let (mut streamed, mut padded) = (0, 0);
     for seed in 0..150 {
         let (model, layout) = random_graph(seed);
-        let chain = Chain::read(&model, &layout).unwrap_or_else(|e| panic!("{seed}: {e}"));
+        let chain = chain_of_tract::read(&model, &layout).unwrap_or_else(|e| panic!("{seed}: {e}"));
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let frames = frames(&mut rng, &layout, 23);
         let tract = model.into_decluttered().unwrap();
@@ -294,14 +297,14 @@ fn padding_beyond_all_memory_is_refused_when_read() {
     draft.conv(spec, 1);
     let outlet = draft.wire;
     draft.model.select_output_outlets(&[outlet]).unwrap();
-    let error = Chain::read(&draft.model, &layout).unwrap_err();
+    let error = chain_of_tract::read(&draft.model, &layout).unwrap_err();
     assert!(error.contains("too large"), "{error}");
 }
 
 #[test]
 fn a_stream_begins_afresh_after_its_end() {
     let (model, layout) = random_graph(3);
-    let chain = Chain::read(&model, &layout).unwrap();
+    let chain = chain_of_tract::read(&model, &layout).unwrap();
     let frames = frames(&mut ChaCha8Rng::seed_from_u64(1), &layout, 5);
     let plan = native::Plan::windowed(&chain, &layout);
     let (mut stream, mut first, mut second) = (plan.stream(&layout), Vec::new(), Vec::new());
@@ -309,4 +312,47 @@ fn a_stream_begins_afresh_after_its_end() {
     stream.reset(&layout);
     stream.push(&layout, &frames, &mut second);
     assert_eq!(first, second);
+}
+
+/// Graphs in the repository, with their cards.
+fn graphs() -> Vec<(Card, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let fixtures = ["tiny", "squashed", "padded", "squashed-padded"];
+    let fixtures = fixtures.map(|name| root.join("tests/fixtures").join(name));
+    (fixtures.into_iter().chain([root.join("models/imu")]))
+        .map(|path| {
+            let card = Card::read(path.with_extension("toml")).unwrap();
+            (card, path.with_extension("onnx"))
+        })
+        .collect()
+}
+
+#[test]
+fn a_chain_read_from_the_file_is_the_one_that_tract_makes_of_it() {
+    let mut read = 0;
+    for (card, path) in graphs() {
+        let (graph, layout) = (Graph::read(&path, &card).unwrap(), Layout::of(&card));
+        let of_tract = chain_of_tract::read(&graph.fixed().unwrap(), &layout);
+        let of_file = chain_of_onnx::read(graph.proto.graph.as_ref().unwrap(), &layout);
+        let (of_tract, (of_file, shape)) = match (of_tract, of_file) {
+            (Ok(of_tract), Ok(of_file)) => (of_tract, of_file),
+            (Err(_), Err(_)) => continue,
+            (of_tract, of_file) => panic!("{}: {of_tract:?}, {of_file:?}", card.name),
+        };
+        assert_eq!(shape, card.output.shape, "{}", card.name);
+        let frames = frames(&mut ChaCha8Rng::seed_from_u64(7), &layout, 3);
+        let [expected, actual] = [of_tract, of_file].map(|chain| {
+            let plan = native::Plan::windowed(&chain, &layout);
+            push(&plan, &layout, &[&frames])
+        });
+        for (a, e) in actual.iter().zip(&expected) {
+            assert!(
+                (a - e).abs() <= 1e-5 * e.abs().max(1.0),
+                "{}: {a} for {e}",
+                card.name
+            );
+        }
+        read += 1;
+    }
+    assert!(read >= 3, "{read}");
 }

@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::{AttributeProto, ModelProto, attribute_proto::AttributeType};
 use tract_onnx::prelude::*;
 
-use super::graph::parse;
+use super::tract_graph::parse;
 
 /// The Reshape nodes to replace, by index, with their permutations.
 pub(super) struct UnitAxisMoves(HashMap<usize, Vec<i64>>);

@@ -9,7 +9,14 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 
 use super::graph::Graph;
-use super::{BackboneError, Layout};
+use super::streaming::noise;
+use super::{BackboneError, Layout, native};
+
+/// The largest difference to our own kernels that counts as rounding, relative to the
+/// largest magnitude of the embeddings.
+const TOLERANCE: f32 = 1e-4;
+/// Windows of noise that the trial compares.
+const TRIAL_WINDOWS: usize = 3;
 
 /// The optimised graph for one window.
 pub(super) struct Plan(Arc<TypedSimplePlan>);
@@ -29,6 +36,23 @@ impl Plan {
             state,
             pending: Vec::new(),
         })
+    }
+
+    /// Noise through this and through our own kernels must give the same embeddings.
+    pub(super) fn agrees_with(&self, native: &native::Plan, layout: &Layout) -> bool {
+        let hops = TRIAL_WINDOWS - 1;
+        let frames = noise((layout.window_frames + hops * layout.hop_frames) * layout.bands);
+        let (mut expected, mut actual) = (Vec::new(), Vec::new());
+        let Ok(mut stream) = self.stream(layout) else {
+            return false;
+        };
+        if stream.push(&frames, &mut expected).is_err() {
+            return false;
+        }
+        native.stream(layout).push(layout, &frames, &mut actual);
+        let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
+        let close = |(e, a): (&f32, &f32)| (e - a).abs() <= TOLERANCE * scale;
+        expected.len() == actual.len() && expected.iter().zip(&actual).all(close)
     }
 }
 

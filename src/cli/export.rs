@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 use afield::bundle::{KeyFolder, seal};
 use afield::control::{Session, bundled};
-use afield::export;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -86,10 +85,11 @@ fn write_bundle(args: &ExportArgs, session: &Session, output: &Path) -> Result<(
     Ok(())
 }
 
+#[cfg(feature = "tract")]
 fn write_onnx(session: &Session, output: &Path, places: &Places) -> Result<()> {
     let backbone = places.cache()?.model_bytes(session.card())?;
     let learner = session.learner();
-    let bytes = export::onnx(learner, session.card(), &backbone).context("--onnx")?;
+    let bytes = afield::export::onnx(learner, session.card(), &backbone).context("--onnx")?;
     write(output, &bytes, "--onnx")?;
     eprintln!(
         "wrote {}: {} classes, {} behind {}, {}",
@@ -100,6 +100,13 @@ fn write_onnx(session: &Session, output: &Path, places: &Places) -> Result<()> {
         HumanBytes(bytes.len() as u64)
     );
     Ok(())
+}
+
+#[cfg(not(feature = "tract"))]
+fn write_onnx(_: &Session, _: &Path, _: &Places) -> Result<()> {
+    anyhow::bail!(
+        "--onnx: this build is without tract and writes no graphs\nhint: build Afield with its default features, or import a bundle (-o) where it is so built"
+    )
 }
 
 /// The file whole, or as it was.

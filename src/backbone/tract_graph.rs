@@ -1,0 +1,75 @@
+//! An ONNX file as tract reads it.
+//!
+//! A panic that escapes from tract is turned into an error.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use tract_onnx::pb::ModelProto;
+use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::*;
+
+use super::BackboneError;
+use super::graph::Graph;
+use super::unit_axes::UnitAxisMoves;
+
+impl Graph {
+    /// The graph with the card's window as its fixed input shape, its layers as
+    /// the file has them.
+    pub(super) fn fixed(&self) -> Result<TypedModel, BackboneError> {
+        let model = self.guarded(|| {
+            let mut model = parse(&self.proto)?.model;
+            model.set_input_fact(0, f32::fact(&*self.input_shape).into())?;
+            model.into_typed()
+        })?;
+        let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
+        let actual = actual.shape.iter().map(|dim| dim.to_string());
+        self.check_output(actual)?;
+        Ok(model)
+    }
+
+    /// The graph with a symbol for its number of frames. Reshapes that only
+    /// move unit axes at the card's window are axis moves here.
+    pub(super) fn symbolic(&self) -> Result<(TypedModel, Symbol), BackboneError> {
+        self.guarded(|| {
+            let moves = UnitAxisMoves::find(&self.proto, &self.input_shape)?;
+            let mut model = parse(&moves.apply(&self.proto))?.model;
+            let frames = model.symbols.sym("S");
+            let shape: TVec<TDim> = (self.input_shape.iter().enumerate())
+                .map(|(axis, &dim)| {
+                    if axis == self.frames_axis {
+                        frames.to_dim()
+                    } else {
+                        dim.to_dim()
+                    }
+                })
+                .collect();
+            model.set_input_fact(0, f32::fact(shape).into())?;
+            Ok((model.into_typed()?.into_decluttered()?, frames))
+        })
+    }
+
+    /// Runs `step` of tract so that neither its errors nor its panics get out.
+    pub(super) fn guarded<T>(
+        &self,
+        step: impl FnOnce() -> TractResult<T>,
+    ) -> Result<T, BackboneError> {
+        match catch_unwind(AssertUnwindSafe(step)) {
+            Ok(result) => result.map_err(|e| self.unsupported(e)),
+            Err(_) => Err(self.unsupported("tract panicked on it")),
+        }
+    }
+}
+
+/// tract's reading of a model whose shapes are given by us, not by the file.
+pub(super) fn parse(proto: &ModelProto) -> TractResult<tract_onnx::model::ParseResult> {
+    let onnx = tract_onnx::onnx()
+        .with_ignore_output_shapes(true)
+        .with_ignore_value_info(true);
+    let parsed = onnx.parse(proto, None)?;
+    ensure!(
+        parsed.unresolved_inputs.is_empty(),
+        "no node makes the tensors {:?}",
+        parsed.unresolved_inputs
+    );
+    Ok(parsed)
+}
