@@ -25,11 +25,9 @@ const MAX_NODES: usize = 100_000;
 
 /// A parsed graph with one input and the one output that the card asks for.
 pub(super) struct Graph {
-    pub(super) path: PathBuf,
+    path: PathBuf,
     pub(super) proto: ModelProto,
-    pub(super) input_shape: Vec<usize>,
-    pub(super) frames_axis: usize,
-    pub(super) output_shape: Vec<usize>,
+    output_shape: Vec<usize>,
 }
 
 impl Graph {
@@ -46,8 +44,6 @@ impl Graph {
         Ok(Self {
             path: path.to_owned(),
             proto,
-            input_shape: card.input.shape.clone(),
-            frames_axis: card.input.frames_axis,
             output_shape: card.output.shape.clone(),
         })
     }

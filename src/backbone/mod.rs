@@ -162,7 +162,7 @@ impl Backbone {
         let layout = Layout::of(card);
         // tract's windowed plan comes first in any mode: it proves that the graph
         // is what its card says, and it is what all else is held against.
-        let model = graph.fixed()?;
+        let model = graph.fixed(&layout)?;
         let chain = chain_of_tract::read(&model, &layout);
         let windowed = windowed::Plan::new(graph, model)?;
         let because = match chain {
@@ -336,6 +336,10 @@ impl Stream {
     ///
     /// # Errors
     /// [`BackboneError::Run`] when the graph fails.
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(unused_variables, reason = "our own kernels leave nothing waiting")
+    )]
     pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
         match &mut self.state {
             State::Native(stream) => {

@@ -46,7 +46,7 @@ impl Plan {
             }
             other => other,
         };
-        let (model, frames) = graph.symbolic().map_err(refuse)?;
+        let (model, frames) = graph.symbolic(layout).map_err(refuse)?;
         slides_like_a_window(&model, &frames, layout)
             .map_err(|reason| BackboneError::NotStreamable { reason })?;
         let (plan, warm_up) = graph

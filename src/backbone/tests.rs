@@ -332,7 +332,7 @@ fn a_chain_read_from_the_file_is_the_one_that_tract_makes_of_it() {
     let mut read = 0;
     for (card, path) in graphs() {
         let (graph, layout) = (Graph::read(&path, &card).unwrap(), Layout::of(&card));
-        let of_tract = chain_of_tract::read(&graph.fixed().unwrap(), &layout);
+        let of_tract = chain_of_tract::read(&graph.fixed(&layout).unwrap(), &layout);
         let of_file = chain_of_onnx::read(graph.proto.graph.as_ref().unwrap(), &layout);
         let (of_tract, (of_file, shape)) = match (of_tract, of_file) {
             (Ok(of_tract), Ok(of_file)) => (of_tract, of_file),

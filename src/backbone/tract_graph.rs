@@ -8,17 +8,17 @@ use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
-use super::BackboneError;
 use super::graph::Graph;
 use super::unit_axes::UnitAxisMoves;
+use super::{BackboneError, Layout};
 
 impl Graph {
     /// The graph with the card's window as its fixed input shape, its layers as
     /// the file has them.
-    pub(super) fn fixed(&self) -> Result<TypedModel, BackboneError> {
+    pub(super) fn fixed(&self, layout: &Layout) -> Result<TypedModel, BackboneError> {
         let model = self.guarded(|| {
             let mut model = parse(&self.proto)?.model;
-            model.set_input_fact(0, f32::fact(&*self.input_shape).into())?;
+            model.set_input_fact(0, f32::fact(&*layout.input).into())?;
             model.into_typed()
         })?;
         let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
@@ -29,14 +29,14 @@ impl Graph {
 
     /// The graph with a symbol for its number of frames. Reshapes that only
     /// move unit axes at the card's window are axis moves here.
-    pub(super) fn symbolic(&self) -> Result<(TypedModel, Symbol), BackboneError> {
+    pub(super) fn symbolic(&self, layout: &Layout) -> Result<(TypedModel, Symbol), BackboneError> {
         self.guarded(|| {
-            let moves = UnitAxisMoves::find(&self.proto, &self.input_shape)?;
+            let moves = UnitAxisMoves::find(&self.proto, &layout.input)?;
             let mut model = parse(&moves.apply(&self.proto))?.model;
             let frames = model.symbols.sym("S");
-            let shape: TVec<TDim> = (self.input_shape.iter().enumerate())
+            let shape: TVec<TDim> = (layout.input.iter().enumerate())
                 .map(|(axis, &dim)| {
-                    if axis == self.frames_axis {
+                    if axis == layout.frames_axis {
                         frames.to_dim()
                     } else {
                         dim.to_dim()
