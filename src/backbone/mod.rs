@@ -28,6 +28,8 @@ mod channelwise;
 mod dense;
 mod dequantise;
 mod error;
+#[cfg(all(test, feature = "tract"))]
+mod file_tests;
 mod graph;
 mod kernel;
 #[cfg(not(feature = "tract"))]
