@@ -42,7 +42,7 @@ const ROOMS: &[(&str, &[&str])] = &[
 const DOORS: &[(&str, &[&str])] = &[
     // To `export` for the message types alone.
     ("tract_onnx", &["src/backbone/", "src/export/"]),
-    ("prost", &["src/export/"]),
+    ("prost", &["src/backbone/", "src/export/"]),
     ("tract_core", &["src/backbone/"]),
     ("tract_pulse", &["src/backbone/"]),
     ("ed25519_dalek", &["src/bundle/"]),
