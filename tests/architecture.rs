@@ -52,6 +52,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("sd_notify", &["src/control/watchdog.rs"]),
     ("symphonia", &["src/source/file.rs", "src/source/decode"]),
     ("serialport", &["src/source/serial_port.rs"]),
+    ("cpal", &["src/source/microphone.rs"]),
+    ("alsa::", &["src/source/microphone.rs"]),
     ("firmware_bridge", &["src/source/", "src/cli/ports.rs"]),
     ("microhead", &["src/head/"]),
     ("rubato", &["src/frontend/resample.rs"]),
@@ -68,7 +70,9 @@ const DOORS: &[(&str, &[&str])] = &[
         "thread::s",
         &[
             "src/cli/",
+            "src/control/recall.rs",
             "src/control/solver.rs",
+            "src/source/microphone.rs",
             "src/source/serial.rs",
             "src/store/lock.rs",
             "src/model/program.rs",

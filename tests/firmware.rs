@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 
 use afield::learner::{Contract, Learner, Pool, Settings, Transform};
 use afield::signal::{Chunk, Label, Micros};
-use afield::source::{LinkStatus, PortName, SerialSource, Source};
+use afield::source::{LinkStatus, LiveSource, PortName, SerialSource, Source};
 use board::{Board, Faults, NoisyLine};
 use features::{Gathering, WINDOW};
 use imu::{CHANNELS, Motion};

@@ -12,8 +12,8 @@ use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label};
 use afield::source::{
-    JsonLines, LabelledClip, LinkStatus, PcmFormat, PcmReader, PortName, Recorded, SerialSource,
-    Source, open_recording,
+    JsonLines, LabelledClip, LinkStatus, LiveSource, PcmFormat, PcmReader, PortName, Recorded,
+    SerialSource, Source, open_recording,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;

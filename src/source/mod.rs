@@ -1,16 +1,27 @@
 //! Where samples come from: files of sound and tables of sensors, folders of labelled
-//! clips, standard input, devices on serial lines, and synthetic signals for tests.
+//! clips, standard input, microphones, devices on serial lines, and synthetic signals for
+//! tests.
 //!
 //! A [`Source`] hands out samples at their native rate, chunk by chunk, into a
 //! buffer the caller keeps. It resamples nothing, windows nothing and
 //! knows no clock: stream time is counted in samples.
 
+#[cfg(any(test, feature = "mic"))]
+mod audio_input;
+#[cfg(any(test, feature = "mic"))]
+mod capture;
 mod clip;
 mod clock_fit;
+mod excerpt;
 mod fault;
 mod file;
 mod folder;
 mod json_lines;
+mod lateness;
+mod live;
+#[cfg_attr(not(feature = "mic"), path = "no_microphone.rs")]
+mod microphone;
+mod microphone_info;
 mod pcm;
 mod recording;
 mod rows;
@@ -20,14 +31,19 @@ mod serial_link;
 mod serial_port;
 mod synthetic;
 mod table;
+mod timeline;
 
 use std::path::PathBuf;
 
 pub use clip::{Clip, read_clip};
+pub use excerpt::Excerpt;
 pub use fault::{FaultPlan, Faulty};
 pub use file::AudioFile;
 pub use folder::{LabelledClip, labelled_clips, labelled_recordings};
 pub use json_lines::JsonLines;
+pub use live::{Health, LiveSource};
+pub use microphone::{Microphone, microphones};
+pub use microphone_info::MicrophoneInfo;
 pub use pcm::{Encoding, PcmFormat, PcmReader};
 pub use recording::{Recorded, open_recording};
 pub use rows::RowFaults;
@@ -57,6 +73,11 @@ pub trait Source {
         RowFaults::default()
     }
 
+    /// The same source as a device, where it is one.
+    fn live(&self) -> Option<&dyn LiveSource> {
+        None
+    }
+
     /// Replaces the contents of `chunk` by the next samples. `false` means the
     /// stream has ended and `chunk` is empty; every later call says so again.
     ///
@@ -77,6 +98,9 @@ impl<S: Source + ?Sized> Source for Box<S> {
     }
     fn faults(&self) -> RowFaults {
         (**self).faults()
+    }
+    fn live(&self) -> Option<&dyn LiveSource> {
+        (**self).live()
     }
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         (**self).read(chunk)
@@ -264,6 +288,39 @@ pub enum SourceError {
         expected: String,
         /// What comes now.
         actual: String,
+    },
+    /// The program cannot listen to microphones.
+    #[error(
+        "this program was built without microphones\nhint: `cargo install --path . --features mic` builds it with them (on Debian it needs the package libasound2-dev); without, `arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin` listens to one"
+    )]
+    WithoutMicrophones,
+    /// No microphone has this name.
+    #[error(
+        "there is no microphone {name}\nhint: `afield devices` lists those there are; is it plugged in?"
+    )]
+    NoMicrophone {
+        /// The name.
+        name: String,
+    },
+    /// A microphone cannot be opened, or the system tells of none.
+    #[error(
+        "cannot open the microphone {name}: {reason}\nhint: `afield devices` lists those there are; one may belong to another program, or to the group audio"
+    )]
+    Microphone {
+        /// The microphone.
+        name: String,
+        /// What the system says.
+        reason: String,
+    },
+    /// A microphone comes back with another rate.
+    #[error(
+        "the microphone now gives {actual}, before it was {expected}\nhint: was another one plugged in? start again to listen to it"
+    )]
+    MicrophoneChanged {
+        /// The rate before.
+        expected: SampleRate,
+        /// The rate now.
+        actual: SampleRate,
     },
     /// Raw PCM could not be read on.
     #[error("cannot read raw PCM: {error}")]

@@ -15,20 +15,17 @@ use std::time::{Duration, Instant};
 
 use firmware_bridge::{Samples, StreamInfo};
 
+use super::live::{LOOK_AGAIN, PATIENCE};
 use super::serial_link::{Heard, Link, LinkStatus};
 use super::serial_port::{Port, PortName};
-use super::{Source, SourceError};
-use crate::signal::{Channel, Chunk, Micros, SampleRate, SignalError, Unit};
+use super::timeline::{Block, Timeline};
+use super::{Health, LiveSource, Source, SourceError};
+use crate::signal::{Channel, Chunk, SampleRate, SignalError, Unit};
 
 /// Blocks that wait for the program: six seconds at ten a second.
 const BLOCKS_WAITING: usize = 64;
 /// How long a device may take to say what it is.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-/// How often a port that is gone is looked for.
-const LOOK_AGAIN: Duration = Duration::from_millis(200);
-/// After so long without samples an empty chunk is handed out, so that a caller
-/// can look to other things.
-const PATIENCE: Duration = Duration::from_millis(500);
 
 /// A device on a serial line, as a [`Source`] that ends only with an error.
 ///
@@ -39,7 +36,7 @@ const PATIENCE: Duration = Duration::from_millis(500);
 pub struct SerialSource {
     reader: Reader,
     stream: Stream,
-    place: Option<Place>,
+    timeline: Timeline,
 }
 
 /// The thread, from this side.
@@ -75,19 +72,6 @@ struct Arrival {
     at_us: u64,
 }
 
-/// Where the stream stands.
-#[derive(Debug, Clone, Copy)]
-struct Place {
-    epoch: u16,
-    /// The first sample of the stretch, and its stream time.
-    number: u64,
-    start: Micros,
-    /// The sample that comes next.
-    next: u64,
-    /// When the last block arrived.
-    at_us: u64,
-}
-
 impl SerialSource {
     /// Opens a port, and waits up to ten seconds for the device behind it to say
     /// what it is.
@@ -105,8 +89,8 @@ impl SerialSource {
         })?;
         Ok(Self {
             reader,
+            timeline: Timeline::new(stream.rate),
             stream,
-            place: None,
         })
     }
 
@@ -118,12 +102,6 @@ impl SerialSource {
     /// What the link has seen so far.
     pub fn status(&self) -> LinkStatus {
         lock(&self.reader.shared.status).clone()
-    }
-
-    /// Has the device show a decision and its probability in percent. A later one
-    /// takes the place of one that has not been sent.
-    pub fn show(&self, label: &str, percent: u8) {
-        *lock(&self.reader.shared.shown) = Some((label.to_owned(), percent));
     }
 
     /// Whether a device that has come back sends the same as before.
@@ -139,50 +117,17 @@ impl SerialSource {
         })
     }
 
-    /// Where the next sample would lie.
-    fn expected(&self) -> Micros {
-        self.place.map_or(Micros(0), |place| {
-            self.after(place.start, place.next - place.number)
-        })
-    }
-
-    fn after(&self, start: Micros, samples: u64) -> Micros {
-        let passed = Micros::from_samples(samples, self.stream.rate);
-        Micros(start.0.saturating_add(passed.0))
-    }
-
     /// Overwrites `chunk` with a block of samples.
     fn take(&mut self, samples: &Samples, at_us: u64, chunk: &mut Chunk) {
-        let count = samples.count() as u64;
-        let place = match self.place {
-            // The same stretch, whole or with samples missing: numbers tell.
-            Some(place) if place.epoch == samples.epoch && place.next <= samples.first => place,
-            before => {
-                // A new one, later by what the host's clock says; by a hundredth of
-                // a second at least, so that nobody takes it for the same.
-                let start = before.map_or(Micros(0), |place| {
-                    let length = Micros::from_samples(count, self.stream.rate).0;
-                    let gap = at_us.saturating_sub(place.at_us).saturating_sub(length);
-                    Micros(self.expected().0.saturating_add(gap.max(10_000)))
-                });
-                Place {
-                    epoch: samples.epoch,
-                    number: samples.first,
-                    start,
-                    next: samples.first,
-                    at_us,
-                }
-            }
-        };
-        chunk.start = self.after(place.start, samples.first - place.number);
+        chunk.start = self.timeline.advance(Block {
+            epoch: samples.epoch,
+            first: samples.first,
+            count: samples.count() as u64,
+            at_us,
+        });
         let scales = self.stream.scales.iter().cycle();
         let values = samples.values.iter().zip(scales);
         (chunk.samples).extend(values.map(|(&count, scale)| f32::from(count) * scale));
-        self.place = Some(Place {
-            next: samples.first + count,
-            at_us,
-            ..place
-        });
     }
 }
 
@@ -198,7 +143,7 @@ impl Source for SerialSource {
     /// Waits for samples; after half a second without any the chunk is empty.
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
-        chunk.start = self.expected();
+        chunk.start = self.timeline.expected();
         let Arrival { heard, at_us } = match self.reader.arrivals.recv_timeout(PATIENCE) {
             Ok(arrival) => arrival,
             Err(RecvTimeoutError::Timeout) => return Ok(true),
@@ -215,6 +160,39 @@ impl Source for SerialSource {
             Heard::Samples(_) => {}
         }
         Ok(true)
+    }
+
+    fn live(&self) -> Option<&dyn LiveSource> {
+        Some(self)
+    }
+}
+
+impl LiveSource for SerialSource {
+    fn introduction(&self) -> String {
+        let info = &self.stream.info;
+        let hz = f64::from(info.rate_mhz) / 1_000.0;
+        format!("{}: {} channels at {hz} Hz", info.name, info.channels.len())
+    }
+
+    fn health(&self) -> Health {
+        let status = lock(&self.reader.shared.status);
+        let lost_samples = status.lost_samples + status.overrun_samples;
+        Health {
+            connected: status.connected,
+            lost_samples,
+            overruns: None,
+            troubles: lost_samples + status.damaged + status.reconnects,
+            latency_us: status.latency_us,
+        }
+    }
+
+    fn account(&self) -> String {
+        self.status().to_string()
+    }
+
+    /// A later decision takes the place of one that has not been sent.
+    fn show(&self, label: &str, percent: u8) {
+        *lock(&self.reader.shared.shown) = Some((label.to_owned(), percent));
     }
 }
 

@@ -5,21 +5,21 @@
 //! another one answers.
 
 use std::collections::VecDeque;
+use std::fmt;
 
 use firmware_bridge::{
     Acknowledge, Command, DecodeError, Frame, Kind, MAX_PAYLOAD, MAX_REQUEST, Outcome, Receiver,
     Requests, Samples, Sender, Status, StreamInfo,
 };
 
-use super::clock_fit::ClockFit;
+use super::lateness::Lateness;
+use super::live::drift;
 
 /// Without a frame for so long, in microseconds, a device has been reset or lost
 /// its way.
 const SILENCE_US: u64 = 3_000_000;
 /// Microseconds between two reports of its status that are asked of a device.
 const STATUS_EVERY_US: u64 = 5_000_000;
-/// Latencies that the median is taken of.
-const LATENCIES: usize = 64;
 
 /// What a device said.
 #[derive(Debug, Clone, PartialEq)]
@@ -72,6 +72,31 @@ pub struct LinkStatus {
     pub device: Option<Status>,
 }
 
+impl fmt::Display for LinkStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.connected {
+            true => "connected",
+            false => "no connection",
+        };
+        write!(
+            f,
+            "{state}: {} samples, {} lost ({} dropped by the device, {} by us); {} frames, {} lost, \
+             {} damaged; {} reconnects; latency {:.1} ms, at most {:.1}; clock drift {}",
+            self.samples,
+            self.lost_samples + self.overrun_samples,
+            self.dropped_by_device,
+            self.overrun_samples,
+            self.frames,
+            self.lost_frames,
+            self.damaged,
+            self.reconnects,
+            self.latency_us as f64 / 1e3,
+            self.latency_most_us as f64 / 1e3,
+            drift(self.drift_ppm),
+        )
+    }
+}
+
 /// The conversation.
 pub(super) struct Link {
     receiver: Receiver<MAX_PAYLOAD>,
@@ -84,8 +109,7 @@ pub(super) struct Link {
     info: Option<StreamInfo>,
     /// Epoch and number of the sample that comes next.
     next: Option<(u16, u64)>,
-    clock: ClockFit,
-    latencies: VecDeque<u64>,
+    lateness: Lateness,
     status: LinkStatus,
 }
 
@@ -101,8 +125,7 @@ impl Link {
             status_at_us: 0,
             info: None,
             next: None,
-            clock: ClockFit::new(),
-            latencies: VecDeque::new(),
+            lateness: Lateness::new(),
             status: LinkStatus::default(),
         }
     }
@@ -145,10 +168,9 @@ impl Link {
         status.lost_frames = counts.lost;
         status.damaged = counts.damaged;
         status.foreign = counts.foreign;
-        status.drift_ppm = self.clock.drift_ppm();
-        let mut latest: Vec<u64> = self.latencies.iter().copied().collect();
-        latest.sort_unstable();
-        status.latency_us = latest.get(latest.len() / 2).copied().unwrap_or(0);
+        status.drift_ppm = self.lateness.drift_ppm();
+        status.latency_us = self.lateness.median_us();
+        status.latency_most_us = self.lateness.most_us();
         status
     }
 
@@ -249,7 +271,7 @@ impl Link {
                 self.status.lost_samples += samples.first - next;
             }
             // Another clock may be running, or the same one anew.
-            _ => self.clock = ClockFit::new(),
+            _ => self.lateness.restart(),
         }
         self.next = Some((samples.epoch, samples.first.saturating_add(count)));
         let period_us = self
@@ -259,12 +281,7 @@ impl Link {
         let last_us = samples
             .time_us
             .saturating_add(((count - 1) as f64 * period_us) as u64);
-        let latency = self.clock.arrived(last_us, now_us);
-        if self.latencies.len() == LATENCIES {
-            self.latencies.pop_front();
-        }
-        self.latencies.push_back(latency);
-        self.status.latency_most_us = self.status.latency_most_us.max(latency);
+        self.lateness.arrived(last_us, now_us);
     }
 }
 

@@ -1,0 +1,296 @@
+//! Between the callback of an audio device and the program: a queue of bounded length, and
+//! accounts of what went through it.
+//!
+//! A callback must never wait. When the program falls behind by more than the queue holds, the
+//! newest blocks are dropped and counted, and their samples keep their numbers, so that what comes
+//! next is not taken for their continuation. Devices and times are arguments.
+
+use std::fmt;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::lateness::Lateness;
+use super::live::{PATIENCE, drift};
+use super::timeline::{Block, Timeline};
+use super::{Health, SourceError};
+use crate::signal::{Chunk, Micros, SampleRate};
+
+/// Blocks that wait for the program: six seconds at twenty a second.
+pub(super) const BLOCKS_WAITING: usize = 120;
+
+/// The program's end.
+#[derive(Debug)]
+pub(super) struct Capture {
+    blocks: Receiver<(Block, Vec<f32>)>,
+    intake: SharedIntake,
+    timeline: Timeline,
+}
+
+/// The device's end, for every callback of it.
+pub(super) type SharedIntake = Arc<Mutex<Intake>>;
+
+/// What a device's callbacks say goes here.
+#[derive(Debug)]
+pub(super) struct Intake {
+    blocks: SyncSender<(Block, Vec<f32>)>,
+    rate: SampleRate,
+    epoch: u16,
+    next: u64,
+    /// When the last block arrived; when the device was opened, before the first.
+    heard_at_us: u64,
+    lateness: Lateness,
+    status: CaptureStatus,
+    fault: Option<SourceError>,
+}
+
+/// What a capture has seen.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct CaptureStatus {
+    pub(super) connected: bool,
+    /// Times that the device was lost and came back.
+    pub(super) reconnects: u64,
+    /// Samples that arrived.
+    pub(super) samples: u64,
+    /// Samples, of these, that were dropped since the program did not keep up.
+    pub(super) dropped_samples: u64,
+    /// Times that the system's buffer overflowed.
+    pub(super) overruns: u64,
+    pub(super) latency_us: u64,
+    pub(super) latency_most_us: u64,
+    pub(super) drift_ppm: Option<f64>,
+}
+
+/// Both ends of the way from a device of mono samples at `rate`.
+pub(super) fn capture(rate: SampleRate) -> (SharedIntake, Capture) {
+    let (sender, blocks) = sync_channel(BLOCKS_WAITING);
+    let intake = Arc::new(Mutex::new(Intake {
+        blocks: sender,
+        rate,
+        epoch: 0,
+        next: 0,
+        heard_at_us: 0,
+        lateness: Lateness::new(),
+        status: CaptureStatus::default(),
+        fault: None,
+    }));
+    let capture = Capture {
+        blocks,
+        intake: Arc::clone(&intake),
+        timeline: Timeline::new(rate),
+    };
+    (intake, capture)
+}
+
+impl Capture {
+    /// Samples per second.
+    pub(super) fn rate(&self) -> SampleRate {
+        lock(&self.intake).rate
+    }
+
+    /// Waits for samples; after a while without any the chunk is empty. `false` when none will
+    /// ever come.
+    pub(super) fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.samples.clear();
+        chunk.start = self.timeline.expected();
+        match self.blocks.recv_timeout(PATIENCE) {
+            Ok((block, samples)) => {
+                chunk.start = self.timeline.advance(block);
+                chunk.samples = samples;
+                Ok(true)
+            }
+            Err(error) => match lock(&self.intake).fault.take() {
+                Some(fault) => Err(fault),
+                None => Ok(error == RecvTimeoutError::Timeout),
+            },
+        }
+    }
+
+    pub(super) fn status(&self) -> CaptureStatus {
+        lock(&self.intake).status()
+    }
+}
+
+impl Intake {
+    /// The device is there.
+    pub(super) fn opened(&mut self, at_us: u64) {
+        self.status.connected = true;
+        self.heard_at_us = at_us;
+    }
+
+    /// Takes the next samples, which arrived at `at_us`.
+    pub(super) fn take(&mut self, samples: Vec<f32>, at_us: u64) {
+        let block = Block {
+            epoch: self.epoch,
+            first: self.next,
+            count: samples.len() as u64,
+            at_us,
+        };
+        self.next += block.count;
+        self.heard_at_us = at_us;
+        self.status.samples += block.count;
+        let device_us = Micros::from_samples(self.next, self.rate).0;
+        self.lateness.arrived(device_us, at_us);
+        // With nobody to take them, nothing is lost.
+        if let Err(TrySendError::Full(_)) = self.blocks.try_send((block, samples)) {
+            self.status.dropped_samples += block.count;
+        }
+    }
+
+    /// The system's buffer has overflowed: nobody knows what is missing.
+    pub(super) fn overrun(&mut self) {
+        self.status.overruns += 1;
+        self.break_off();
+    }
+
+    /// The device is gone.
+    pub(super) fn lost(&mut self) {
+        if std::mem::take(&mut self.status.connected) {
+            self.status.reconnects += 1;
+            self.break_off();
+        }
+    }
+
+    /// No samples will come any more, since `fault`.
+    pub(super) fn fail(&mut self, fault: SourceError) {
+        self.fault = Some(fault);
+    }
+
+    /// Samples per second.
+    pub(super) fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    /// How long nothing has come, in microseconds.
+    pub(super) fn silent_us(&self, now_us: u64) -> u64 {
+        now_us.saturating_sub(self.heard_at_us)
+    }
+
+    fn break_off(&mut self) {
+        self.epoch = self.epoch.wrapping_add(1);
+        self.lateness.restart();
+    }
+
+    fn status(&self) -> CaptureStatus {
+        CaptureStatus {
+            latency_us: self.lateness.median_us(),
+            latency_most_us: self.lateness.most_us(),
+            drift_ppm: self.lateness.drift_ppm(),
+            ..self.status.clone()
+        }
+    }
+}
+
+impl CaptureStatus {
+    pub(super) fn health(&self) -> Health {
+        Health {
+            connected: self.connected,
+            lost_samples: self.dropped_samples,
+            overruns: Some(self.overruns),
+            troubles: self.dropped_samples + self.overruns + self.reconnects,
+            latency_us: self.latency_us,
+        }
+    }
+}
+
+impl fmt::Display for CaptureStatus {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let state = match self.connected {
+            true => "connected",
+            false => "no connection",
+        };
+        write!(
+            f,
+            "{state}: {} samples, {} dropped by us; {} overruns; {} reconnects; \
+             latency {:.1} ms, at most {:.1}; clock drift {}",
+            self.samples,
+            self.dropped_samples,
+            self.overruns,
+            self.reconnects,
+            self.latency_us as f64 / 1e3,
+            self.latency_most_us as f64 / 1e3,
+            drift(self.drift_ppm),
+        )
+    }
+}
+
+/// The intake, whatever happened to whoever held it before: each field is valid alone.
+pub(super) fn lock(intake: &Mutex<Intake>) -> MutexGuard<'_, Intake> {
+    intake.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const BLOCK_US: u64 = 50_000;
+
+    /// Block number `n` of 50 ms at 1 kHz, its number in each sample.
+    fn take(intake: &SharedIntake, n: u64) {
+        lock(intake).take(vec![n as f32; 50], n * BLOCK_US);
+    }
+
+    /// Stream times and numbers of all blocks that wait.
+    fn read(capture: &mut Capture) -> Vec<(u64, f32)> {
+        let (mut chunk, mut all) = (Chunk::default(), Vec::new());
+        while capture.read(&mut chunk).unwrap() && !chunk.samples.is_empty() {
+            assert_eq!(chunk.samples.len(), 50);
+            all.push((chunk.start.0, chunk.samples[0]));
+        }
+        all
+    }
+
+    #[test]
+    fn what_finds_no_room_is_counted_and_leaves_its_time_behind() {
+        let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
+        lock(&intake).opened(0);
+        let waiting = BLOCKS_WAITING as u64;
+        (0..waiting + 7).for_each(|n| take(&intake, n));
+        let status = capture.status();
+        assert_eq!(status.samples, (waiting + 7) * 50);
+        assert_eq!(status.dropped_samples, 7 * 50);
+        assert!(status.to_string().contains("350 dropped by us"), "{status}");
+        assert_eq!(status.health().lost_samples, 350);
+        let held = read(&mut capture);
+        assert_eq!(held.len(), BLOCKS_WAITING);
+        take(&intake, waiting + 7);
+        let expected = ((waiting + 7) * BLOCK_US, (waiting + 7) as f32);
+        assert_eq!(read(&mut capture), [expected], "seven blocks later");
+    }
+
+    #[test]
+    fn overruns_and_lost_devices_are_breaks_of_the_clocks_length() {
+        let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
+        lock(&intake).opened(0);
+        take(&intake, 0);
+        lock(&intake).overrun();
+        take(&intake, 3);
+        // Lost twice over is lost once.
+        lock(&intake).lost();
+        lock(&intake).lost();
+        assert!(!capture.status().connected);
+        lock(&intake).opened(9 * BLOCK_US);
+        take(&intake, 10);
+        take(&intake, 11);
+        let starts: Vec<u64> = read(&mut capture)
+            .iter()
+            .map(|(at, _)| at / BLOCK_US)
+            .collect();
+        assert_eq!(starts, [0, 3, 10, 11]);
+        let status = capture.status();
+        assert_eq!((status.overruns, status.reconnects), (1, 1));
+        assert_eq!(status.health().troubles, 2);
+        assert!(status.connected);
+    }
+
+    #[test]
+    fn a_fault_is_told_when_all_that_came_before_it_is_read() {
+        let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
+        take(&intake, 0);
+        lock(&intake).fail(SourceError::Injected { read: 1 });
+        let mut chunk = Chunk::default();
+        assert!(capture.read(&mut chunk).unwrap());
+        assert!(capture.read(&mut chunk).is_err());
+        drop(intake);
+        assert!(chunk.samples.is_empty());
+    }
+}

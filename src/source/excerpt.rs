@@ -1,0 +1,63 @@
+//! Samples that are in memory: a stretch of what a source gave before.
+
+use super::{Source, SourceError};
+use crate::signal::{Channel, Chunk, Micros, SampleRate};
+
+/// A stretch of a signal without a gap, as a [`Source`].
+///
+/// ```
+/// use afield::signal::{Chunk, SOUND, SampleRate};
+/// use afield::source::{Excerpt, Source};
+/// let mut excerpt = Excerpt::new(SampleRate::new(16_000)?, SOUND.to_vec(), vec![0.5, -0.5]);
+/// let mut chunk = Chunk::default();
+/// assert!(excerpt.read(&mut chunk)?);
+/// assert_eq!(chunk.samples, [0.5, -0.5]);
+/// assert!(!excerpt.read(&mut chunk)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Excerpt {
+    rate: SampleRate,
+    channels: Vec<Channel>,
+    samples: Vec<f32>,
+    ended: bool,
+}
+
+impl Excerpt {
+    /// Samples at `rate`, row-major `[n, channels]`. What does not fill a sample of all channels
+    /// is left out, and so is everything where there is no channel.
+    pub fn new(rate: SampleRate, channels: Vec<Channel>, mut samples: Vec<f32>) -> Self {
+        let over = samples.len().checked_rem(channels.len());
+        samples.truncate(over.map_or(0, |over| samples.len() - over));
+        Self {
+            rate,
+            channels,
+            samples,
+            ended: false,
+        }
+    }
+
+    /// The samples that have not been read, row-major `[n, channels]`.
+    pub fn samples(&self) -> &[f32] {
+        &self.samples
+    }
+}
+
+impl Source for Excerpt {
+    fn rate(&self) -> SampleRate {
+        self.rate
+    }
+
+    fn channels(&self) -> &[Channel] {
+        &self.channels
+    }
+
+    /// All of it at once.
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.start = Micros(0);
+        chunk.samples.clear();
+        let begins = !std::mem::replace(&mut self.ended, true);
+        chunk.samples.append(&mut self.samples);
+        Ok(begins && !chunk.samples.is_empty())
+    }
+}

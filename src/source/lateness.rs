@@ -1,0 +1,59 @@
+//! How late the blocks of a live source come.
+
+use std::collections::VecDeque;
+
+use super::clock_fit::ClockFit;
+
+/// Latencies that the median is taken of.
+const LATEST: usize = 64;
+
+/// Latencies beyond that of the fastest block, and how the device's clock drifts.
+#[derive(Debug)]
+pub(super) struct Lateness {
+    clock: ClockFit,
+    latest: VecDeque<u64>,
+    most_us: u64,
+}
+
+impl Lateness {
+    pub(super) fn new() -> Self {
+        Self {
+            clock: ClockFit::new(),
+            latest: VecDeque::new(),
+            most_us: 0,
+        }
+    }
+
+    /// Another clock may be running, or the same one anew.
+    pub(super) fn restart(&mut self) {
+        self.clock = ClockFit::new();
+    }
+
+    /// Takes when a block's last sample was taken, by the device's clock, and when the block
+    /// arrived, by the host's.
+    pub(super) fn arrived(&mut self, device_us: u64, host_us: u64) {
+        let latency = self.clock.arrived(device_us, host_us);
+        if self.latest.len() == LATEST {
+            self.latest.pop_front();
+        }
+        self.latest.push_back(latency);
+        self.most_us = self.most_us.max(latency);
+    }
+
+    /// Median of the latest latencies, in microseconds.
+    pub(super) fn median_us(&self) -> u64 {
+        let mut latest: Vec<u64> = self.latest.iter().copied().collect();
+        latest.sort_unstable();
+        latest.get(latest.len() / 2).copied().unwrap_or(0)
+    }
+
+    /// The highest latency so far, in microseconds.
+    pub(super) fn most_us(&self) -> u64 {
+        self.most_us
+    }
+
+    /// As [`ClockFit::drift_ppm`].
+    pub(super) fn drift_ppm(&self) -> Option<f64> {
+        self.clock.drift_ppm()
+    }
+}
