@@ -573,7 +573,8 @@ fn what_cannot_be_done_is_said_with_a_hint_and_nothing_on_stdout() {
 fn arguments_that_are_none_are_usage_errors() {
     let bench = Bench::taught();
     let cases: &[(&[&str], &str)] = &[
-        (&["listen", "--source", "mic"], "--source"),
+        (&["listen", "--source", "microphone"], "--source"),
+        (&["listen", "--source", "mic:"], "--source"),
         (&["listen", "--source", "wav:"], "--source"),
         (&["listen", "--source", "stdin", "--every", "0"], "--every"),
         (&["listen", "--source", "stdin", "--gate", "0"], "--gate"),

@@ -1,7 +1,7 @@
 //! What the commands on a learner share: where it is, and what it listens
 //! through.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use afield::backbone::{Backbone, Mode};
@@ -24,6 +24,11 @@ impl LearnerPlace {
     /// The learner, open.
     pub fn open(&self) -> Result<Session> {
         Session::open(&self.learner).context("--learner")
+    }
+
+    /// Its folder.
+    pub fn dir(&self) -> &Path {
+        &self.learner
     }
 }
 

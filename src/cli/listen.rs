@@ -1,5 +1,6 @@
 //! `afield listen`: a stream in, decisions out as they are made.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -12,8 +13,8 @@ use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label};
 use afield::source::{
-    JsonLines, LabelledClip, LinkStatus, LiveSource, PcmFormat, PcmReader, PortName, Recorded,
-    SerialSource, Source, open_recording,
+    Health, JsonLines, LabelledClip, LiveSource, Microphone, PcmFormat, PcmReader, PortName,
+    Recorded, SerialSource, Source, open_recording,
 };
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -21,6 +22,7 @@ use serde::Serialize;
 
 use super::durability::durability;
 use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
+use super::live_teaching::LiveTeaching;
 use super::model::Places;
 use super::recording::{SensorArgs, kind, labelled, note};
 
@@ -29,6 +31,14 @@ use super::recording::{SensorArgs, kind, labelled, note};
 /// Each line has the time in seconds at which the stretch of sound ended, the
 /// label (null when nothing is probable enough) and the confidence. What
 /// another `afield teach` stores meanwhile counts from the next decision on.
+///
+/// What a live source (mic, stdin, serial) just gave can be taught: by `afield teach
+/// LABEL --last 2s` in another terminal, or, unless the source is stdin, by typing a
+/// label and Enter here, which teaches as much as one decision looks back on.
+///
+/// A microphone needs a build with `--features mic`. What was lost and how late samples
+/// come is told of devices on stderr, when something changes, and in each line: "lost"
+/// samples, "latency_ms", and "overruns" of the system's buffer.
 ///
 /// With --gate the backbone sleeps while nothing but the background is heard.
 /// One line with "quiet": true then says so, and no other comes until there is
@@ -41,15 +51,17 @@ use super::recording::{SensorArgs, kind, labelled, note};
 /// life.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
+    afield listen --source mic --learner box\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
     imu-logger | afield listen --source stdin --rate 50 --window 3 --learner watch\n  \
     afield listen --source dir:labelled/ --learn --learner birds\n  \
     afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
-    /// What to listen to: wav:FILE (any audio file), csv:FILE (a table of a sensor, or
-    /// its JSON lines), stdin (raw PCM, or JSON lines of a sensor, as the backbone
-    /// reads), dir:DIR, serial:PATH or serial:PATH@BAUD (a device, see `afield ports`)
+    /// What to listen to: mic or mic:NAME (a microphone, see `afield devices`), wav:FILE
+    /// (any audio file), csv:FILE (a table of a sensor, or its JSON lines), stdin (raw
+    /// PCM, or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
+    /// serial:PATH@BAUD (a device, see `afield ports`)
     #[arg(long, value_name = "SOURCE")]
     source: SourceName,
 
@@ -110,6 +122,8 @@ enum SourceName {
     Stdin,
     Folder(PathBuf),
     Serial(PortName),
+    /// By name, or the default one.
+    Microphone(Option<String>),
 }
 
 /// Runs the command.
@@ -129,7 +143,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
             path: path.clone(),
             label: None,
         }],
-        SourceName::Stdin | SourceName::Serial(_) => Vec::new(),
+        SourceName::Stdin | SourceName::Serial(_) | SourceName::Microphone(_) => Vec::new(),
     };
     if args.learn {
         if let Some(clip) = clips.iter().find(|clip| clip.label.is_none()) {
@@ -148,8 +162,12 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         learn(&mut session, &card, &backbone, &clips, &args.sensor)?;
         return Ok(session.close()?);
     }
-    if args.duration.is_some() && !matches!(args.source, SourceName::Serial(_)) {
-        bail!("--for: only a device sends without end\nhint: give --source serial:PATH");
+    let device = matches!(
+        args.source,
+        SourceName::Serial(_) | SourceName::Microphone(_)
+    );
+    if args.duration.is_some() && !device {
+        bail!("--for: only a device sends without end\nhint: give --source mic or serial:PATH");
     }
     let span = match args.window {
         Some(seconds) => seconds,
@@ -164,26 +182,15 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         window,
         threshold,
         gate: args.gate,
-        live: false,
+        live: !matches!(args.source, SourceName::File(_) | SourceName::Folder(_)),
         watchdog: Watchdog::ready(),
+        dir: args.place.dir().to_owned(),
     };
-    if let SourceName::Stdin = args.source {
+    if ear.live {
         // Live sound does not wait; files do, and give the same lines every time.
         ear.session.solve_in_background();
-        ear.live = true;
-        if kind(&ear.card) == Recorded::Sensor {
-            let mut lines = JsonLines::new(io::stdin(), "stdin", &args.sensor.format())?;
-            return ear.listen(&mut lines, None);
-        }
-        return ear.listen(&mut PcmReader::new(io::stdin().lock(), args.format), None);
-    }
-    if let SourceName::Serial(port) = &args.source {
-        ear.session.solve_in_background();
-        ear.live = true;
-        return ear.attend(
-            &mut SerialSource::open(port).context("--source")?,
-            args.duration,
-        );
+        let mut source = live_source(&args.source, args.format, &args.sensor, &ear.card)?;
+        return ear.attend(&mut *source, &args.source, args.duration);
     }
     for clip in &clips {
         let name = clip.path.display().to_string();
@@ -192,6 +199,29 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
             .with_context(|| name.clone())?;
     }
     Ok(())
+}
+
+/// A source that goes on as long as it likes, open.
+fn live_source(
+    name: &SourceName,
+    format: PcmFormat,
+    sensor: &SensorArgs,
+    card: &Card,
+) -> Result<Box<dyn Source>> {
+    let of_sensor = kind(card) == Recorded::Sensor;
+    Ok(match name {
+        SourceName::Serial(port) => Box::new(SerialSource::open(port).context("--source")?),
+        SourceName::Microphone(_) if of_sensor => bail!(
+            "--source mic: {} reads a sensor\nhint: make a learner on a backbone for sound",
+            card.name
+        ),
+        SourceName::Microphone(name) => {
+            let microphone = Microphone::open(name.as_deref(), card.sample_rate);
+            Box::new(microphone.context("--source")?)
+        }
+        _ if of_sensor => Box::new(JsonLines::new(io::stdin(), "stdin", &sensor.format())?),
+        _ => Box::new(PcmReader::new(io::stdin().lock(), format)),
+    })
 }
 
 /// What one signal after the other is listened to with.
@@ -204,6 +234,7 @@ struct Ear {
     gate: Option<f32>,
     live: bool,
     watchdog: Watchdog,
+    dir: PathBuf,
 }
 
 impl Ear {
@@ -236,81 +267,89 @@ impl Ear {
     }
 }
 
-/// How often a link that loses samples is spoken of.
+/// How often a device that loses samples is spoken of.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 impl Ear {
-    /// Listens to a device for so long, or until it is stopped; decisions are shown
-    /// on it.
-    fn attend(&mut self, source: &mut SerialSource, duration: Option<Duration>) -> Result<()> {
-        let info = source.info();
-        let hz = f64::from(info.rate_mhz) / 1_000.0;
-        eprintln!("{}: {} channels at {hz} Hz", info.name, info.channels.len());
+    /// Listens to a live source, for so long or until it ends or is stopped. What it gives can be
+    /// taught meanwhile; decisions are shown on it where it is a device.
+    fn attend(
+        &mut self,
+        source: &mut dyn Source,
+        name: &SourceName,
+        duration: Option<Duration>,
+    ) -> Result<()> {
+        if let Some(device) = source.live() {
+            eprintln!("{}", device.introduction());
+        }
         let mut listener = self.listener(source)?;
         let (mut chunk, mut events) = (Chunk::default(), Vec::new());
+        let typed = !matches!(name, SourceName::Stdin);
+        let (name, span) = (name.to_string(), self.window.span(&self.card));
+        let teaching = LiveTeaching::begin(source, &name, &self.dir, span, typed);
         let started = Instant::now();
-        let (mut said, mut said_at) = (LinkStatus::default(), started);
+        let mut report = Report::default();
         while source.read(&mut chunk)? {
-            let status = source.status();
             self.session.step(&mut listener, &chunk, &mut events)?;
             self.watchdog.alive();
-            print(&events, None, Some(&status))?;
+            let health = source.live().map(LiveSource::health);
+            print(&events, None, health.as_ref())?;
             if let Some(Event {
                 decision: Decision::Known { label, confidence },
                 ..
             }) = events.last()
+                && let Some(device) = source.live()
             {
-                source.show(label.as_str(), (confidence * 100.0) as u8);
+                device.show(label.as_str(), (confidence * 100.0) as u8);
             }
             (events.drain(..)).for_each(|event| listener.recycle(event));
-            let due = said_at.elapsed() >= REPORT_EVERY;
-            if status.connected != said.connected || due && is_worse(&status, &said) {
-                eprintln!("{}", account(&status));
-                (said, said_at) = (status, Instant::now());
+            teaching.hear(&chunk, &mut self.session, &self.card, &self.backbone);
+            if let Some(device) = source.live() {
+                report.of(device);
             }
             if duration.is_some_and(|duration| started.elapsed() >= duration) {
                 break;
             }
         }
         self.session.finish(&mut listener, &mut events)?;
-        let status = source.status();
-        print(&events, None, Some(&status))?;
-        eprintln!("{}", account(&status));
+        note(source, &name);
+        print(
+            &events,
+            None,
+            source.live().map(LiveSource::health).as_ref(),
+        )?;
+        if let Some(device) = source.live() {
+            eprintln!("{}", device.account());
+        }
         Ok(())
     }
 }
 
-/// Whether something was lost since.
-fn is_worse(now: &LinkStatus, before: &LinkStatus) -> bool {
-    let lost = |status: &LinkStatus| status.lost_samples + status.overrun_samples + status.damaged;
-    lost(now) > lost(before) || now.reconnects > before.reconnects
+/// When a device was last spoken of, and how it fared then.
+struct Report {
+    said: Health,
+    at: Instant,
 }
 
-/// What a link has seen, for people.
-fn account(status: &LinkStatus) -> String {
-    let state = if status.connected {
-        "connected"
-    } else {
-        "no connection"
-    };
-    let drift = match status.drift_ppm {
-        Some(ppm) => format!("{ppm:+.0} ppm"),
-        None => "unknown yet".to_owned(),
-    };
-    format!(
-        "{state}: {} samples, {} lost ({} dropped by the device, {} by us); {} frames, {} lost, \
-         {} damaged; {} reconnects; latency {:.1} ms, at most {:.1}; clock drift {drift}",
-        status.samples,
-        status.lost_samples + status.overrun_samples,
-        status.dropped_by_device,
-        status.overrun_samples,
-        status.frames,
-        status.lost_frames,
-        status.damaged,
-        status.reconnects,
-        status.latency_us as f64 / 1e3,
-        status.latency_most_us as f64 / 1e3,
-    )
+impl Default for Report {
+    fn default() -> Self {
+        Self {
+            said: Health::default(),
+            at: Instant::now(),
+        }
+    }
+}
+
+impl Report {
+    /// Speaks of a device that came or went, or lost something, but not all the time.
+    fn of(&mut self, device: &dyn LiveSource) {
+        let health = device.health();
+        let due = self.at.elapsed() >= REPORT_EVERY && health.troubles > self.said.troubles;
+        if health.connected != self.said.connected || due {
+            eprintln!("{}", device.account());
+            (self.said, self.at) = (health, Instant::now());
+        }
+    }
 }
 
 /// One decision, as a line of output.
@@ -330,9 +369,11 @@ struct DecisionLine<'a> {
     lost: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     latency_ms: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    overruns: Option<u64>,
 }
 
-fn print(events: &[Event], path: Option<&str>, link: Option<&LinkStatus>) -> Result<()> {
+fn print(events: &[Event], path: Option<&str>, health: Option<&Health>) -> Result<()> {
     let mut out = io::stdout().lock();
     for event in events {
         let (label, confidence) = match &event.decision {
@@ -348,8 +389,9 @@ fn print(events: &[Event], path: Option<&str>, link: Option<&LinkStatus>) -> Res
             confidence,
             quiet: (event.decision == Decision::Quiet).then_some(true),
             path,
-            lost: link.map(|link| link.lost_samples + link.overrun_samples),
-            latency_ms: link.map(|link| link.latency_us as f64 / 1e3),
+            lost: health.map(|health| health.lost_samples),
+            latency_ms: health.map(|health| health.latency_us as f64 / 1e3),
+            overruns: health.and_then(|health| health.overruns),
         };
         serde_json::to_writer(&mut out, &line)?;
         out.write_all(b"\n")?;
@@ -419,8 +461,26 @@ impl FromStr for SourceName {
                 port.map_err(|error: afield::source::SourceError| error.to_string())
             }
             Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
+            Some(("mic", name)) if !name.is_empty() => Ok(Self::Microphone(Some(name.to_owned()))),
+            None if text == "mic" => Ok(Self::Microphone(None)),
             None if text == "stdin" => Ok(Self::Stdin),
-            _ => Err("expected wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH".to_owned()),
+            _ => Err(
+                "expected mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH"
+                    .to_owned(),
+            ),
+        }
+    }
+}
+
+impl fmt::Display for SourceName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => write!(f, "wav:{}", path.display()),
+            Self::Folder(path) => write!(f, "dir:{}", path.display()),
+            Self::Stdin => f.write_str("stdin"),
+            Self::Serial(port) => write!(f, "serial:{port}"),
+            Self::Microphone(None) => f.write_str("mic"),
+            Self::Microphone(Some(name)) => write!(f, "mic:{name}"),
         }
     }
 }

@@ -7,6 +7,7 @@ mod curves;
 mod data;
 mod dataset;
 mod demo;
+mod devices;
 mod diff;
 mod doctor;
 mod durability;
@@ -23,6 +24,7 @@ mod init;
 mod key;
 mod learner;
 mod listen;
+mod live_teaching;
 mod memory;
 mod merge;
 mod model;
@@ -78,6 +80,7 @@ enum Command {
     Embed(embed::EmbedArgs),
     Evaluate(evaluate::EvaluateArgs),
     Model(model::ModelArgs),
+    Devices(devices::DevicesArgs),
     Ports(ports::PortsArgs),
     Data(data::DataArgs),
 }
@@ -107,6 +110,7 @@ pub fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Embed(args) => embed::run(args, places),
         Command::Evaluate(args) => evaluate::run(args, places),
         Command::Model(args) => model::run(args, places),
+        Command::Devices(args) => devices::run(args),
         Command::Ports(args) => ports::run(args),
         Command::Data(args) => data::run(args, places),
     }

@@ -1,5 +1,8 @@
 //! What can go wrong in a session.
 
+use std::path::PathBuf;
+use std::time::Duration;
+
 use crate::learner::LearnError;
 use crate::model::ModelError;
 use crate::pipeline::PipelineError;
@@ -46,6 +49,34 @@ pub enum SessionError {
     )]
     Bundle {
         /// What is wrong.
+        reason: String,
+    },
+    /// Nobody listens to the learner at the moment.
+    #[error(
+        "nobody listens to {} at the moment\nhint: run `afield listen --source mic --learner {}` (or stdin, or serial:PATH) in another terminal, and teach while it runs", dir.display(), dir.display()
+    )]
+    NobodyListens {
+        /// The learner.
+        dir: PathBuf,
+    },
+    /// Whoever listens has not heard so much.
+    #[error(
+        "{:.2} s were asked for, and {:.2} s have been heard without a gap\nhint: wait until more was heard, or ask for less; 30 s are kept at most", asked.as_secs_f64(), heard.as_secs_f64()
+    )]
+    HeardLess {
+        /// What was asked for.
+        asked: Duration,
+        /// What there is.
+        heard: Duration,
+    },
+    /// What was heard cannot be had from whoever listens, or lent to whoever asks.
+    #[error(
+        "{}: {reason}\nhint: one `afield listen` a learner is asked, of the same version and user as `afield teach`", socket.display()
+    )]
+    Recall {
+        /// The socket.
+        socket: PathBuf,
+        /// What is in the way.
         reason: String,
     },
     /// Other processes store faster than this one can follow.

@@ -1,5 +1,7 @@
 //! From samples to decisions, live.
 
+use std::time::Duration;
+
 use super::frame_stream::FrameStream;
 use super::lookback::Lookback;
 use super::{EmbeddingStream, Gate, PipelineError};
@@ -33,6 +35,13 @@ impl Window {
             rows: rows(beyond) + 1,
             every_rows: rows(every_seconds * rate).max(1),
         }
+    }
+
+    /// The length of signal that a decision looks back on.
+    pub fn span(self, card: &Card) -> Duration {
+        let beyond = (self.rows.max(1) as u64 - 1).saturating_mul(card.hop_samples() as u64);
+        let samples = beyond.saturating_add(card.receptive_field_samples() as u64);
+        Duration::from_micros(Micros::from_samples(samples, card.sample_rate).0)
     }
 }
 
