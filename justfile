@@ -8,12 +8,17 @@ demo *ARGS:
 test *ARGS:
     cargo test --release {{ARGS}}
 
+# With microphones: on Debian it needs libasound2-dev.
+test-mic *ARGS:
+    cargo test --release --features mic --test microphone {{ARGS}}
+
 fmt:
     cargo fmt --all
 
 lint:
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
+    cargo clippy --release --features mic --bin afield --test microphone -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
     cargo deny --all-features check bans licenses sources
 

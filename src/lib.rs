@@ -8,7 +8,7 @@
 //! | [`signal`] | the nouns that travel between stages: rates, times, chunks, labels, scores |
 //! | [`model`] | which backbones there are; fetched, verified, described by cards |
 //! | [`corpus`] | which data sets of recordings there are; fetched, verified |
-//! | [`source`] | samples in: audio files, folders, raw PCM; synthetic signals and faults |
+//! | [`source`] | samples in: audio files, folders, raw PCM, microphones, serial lines; synthetic signals and faults |
 //! | [`frontend`] | samples at any rate become log-mel frames |
 //! | [`backbone`] | frames become embeddings, through the frozen graph |
 //! | [`head`] | what learns: class means, discriminants, softmax |
