@@ -27,6 +27,10 @@ use super::recording::{Cut, SensorArgs, labelled, note};
 /// stored; what was stored before a failure stays. A clip that was taught as
 /// another class or of another group is corrected, one that was taught as this
 /// class is left alone. A clip keeps its group until it is taught with another.
+///
+/// With --last the clip is what a running `afield listen` on this learner (of a
+/// microphone, stdin or a serial line) heard last, as the source gave it: what a
+/// recording of the same samples would teach.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield teach kettle kettle-*.wav --learner box\n  \
