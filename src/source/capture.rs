@@ -259,8 +259,11 @@ mod tests {
 
     #[test]
     fn overruns_and_lost_devices_are_breaks_of_the_clocks_length() {
-        let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
-        lock(&intake).opened(0);
+        let rate = SampleRate::new(1_000).unwrap();
+        let (intake, mut capture) = capture(rate);
+        assert_eq!((capture.rate(), lock(&intake).rate()), (rate, rate));
+        lock(&intake).opened(7);
+        assert_eq!(lock(&intake).silent_us(9), 2);
         take(&intake, 0);
         lock(&intake).overrun();
         take(&intake, 3);
@@ -269,6 +272,7 @@ mod tests {
         lock(&intake).lost();
         assert!(!capture.status().connected);
         lock(&intake).opened(9 * BLOCK_US);
+        assert_eq!(lock(&intake).silent_us(9 * BLOCK_US), 0);
         take(&intake, 10);
         take(&intake, 11);
         let starts: Vec<u64> = read(&mut capture)
