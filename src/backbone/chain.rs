@@ -304,6 +304,7 @@ impl Reader {
     }
 
     /// The largest over whole axes, which keep the length 1.
+    #[cfg(any(test, not(feature = "tract")))]
     pub(super) fn max(&mut self, axes: &[usize]) -> Read<()> {
         self.whole(axes, Kind::MaxPool)
     }

@@ -113,7 +113,7 @@ fn complete<T>(tensor: &TensorProto, values: Vec<T>) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::pb::AttributeProto;
+    use crate::backbone::pb::AttributeProto;
     use super::*;
 
     fn tensor(name: &str, dims: &[i64], data_type: DataType, raw: Vec<u8>) -> TensorProto {

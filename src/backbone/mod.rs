@@ -265,7 +265,7 @@ impl Backbone {
             state: match &self.plan {
                 Plan::Native(plan) => State::Native(plan.stream(&self.layout)),
                 #[cfg(feature = "tract")]
-                Plan::OnTract(plan) => State::OnTract(plan.stream(&self.layout)?),
+                Plan::OnTract(plan) => State::OnTract(Box::new(plan.stream(&self.layout)?)),
             },
         })
     }
@@ -290,7 +290,7 @@ pub struct Stream {
 enum State {
     Native(native::Stream),
     #[cfg(feature = "tract")]
-    OnTract(on_tract::Stream),
+    OnTract(Box<on_tract::Stream>),
 }
 
 impl Stream {
