@@ -200,11 +200,11 @@ impl Step<'_> {
             .map(|length| length.or(rest))
             .collect::<Option<_>>()
             .ok_or("a shape does not fit")?;
-        self.to_shape(&to)
+        self.take_shape(&to)
     }
 
     /// Takes axes of length 1 away and puts others in until the shape is `to`.
-    fn to_shape(self, to: &[usize]) -> Read<()> {
+    fn take_shape(self, to: &[usize]) -> Read<()> {
         let shape = self.reader.shape();
         let long = |shape: &[usize]| -> Vec<usize> {
             shape
@@ -238,7 +238,7 @@ impl Step<'_> {
             .split_at_checked(axis)
             .ok_or("an axis to flatten at is missing")?;
         let to = [before.iter().product(), after.iter().product()];
-        self.to_shape(&to)
+        self.take_shape(&to)
     }
 
     fn squeeze(self) -> Read<()> {

@@ -113,8 +113,8 @@ fn complete<T>(tensor: &TensorProto, values: Vec<T>) -> Option<Vec<T>> {
 
 #[cfg(test)]
 mod tests {
-    use crate::backbone::pb::AttributeProto;
     use super::*;
+    use crate::backbone::pb::AttributeProto;
 
     fn tensor(name: &str, dims: &[i64], data_type: DataType, raw: Vec<u8>) -> TensorProto {
         TensorProto {

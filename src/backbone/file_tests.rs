@@ -224,7 +224,7 @@ impl Draft {
                 // There and back, over what a reader has to follow.
                 self.node("Transpose", &[], vec![ints("perm", &[0, 2, 3, 1])]);
                 let axes = self.integers(&[0]);
-                self.node("Squeeze", &[axes.clone()], vec![]);
+                self.node("Squeeze", std::slice::from_ref(&axes), vec![]);
                 self.node("Unsqueeze", &[axes], vec![]);
                 self.node("Transpose", &[], vec![ints("perm", &[0, 3, 1, 2])]);
             }

@@ -28,7 +28,8 @@ mod channelwise;
 mod dense;
 mod dequantise;
 mod error;
-#[cfg(all(test, feature = "tract"))]
+#[cfg(test)]
+#[cfg(feature = "tract")]
 mod file_tests;
 mod graph;
 mod kernel;
@@ -41,7 +42,8 @@ mod on_tract;
 mod rows;
 #[cfg(feature = "tract")]
 mod streaming;
-#[cfg(all(test, feature = "tract"))]
+#[cfg(test)]
+#[cfg(feature = "tract")]
 mod tests;
 #[cfg(feature = "tract")]
 mod tract_graph;
