@@ -121,6 +121,7 @@ fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
             format!("its graph has {nodes} nodes, {MAX_NODES} at most"),
         ));
     }
+    check_nodes(path, graph)?;
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     for tensor in &graph.initializer {
         let name = &tensor.name;
@@ -153,6 +154,33 @@ fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
             path,
             format!("its graph has {inputs} inputs, a backbone has one"),
         ));
+    }
+    Ok(())
+}
+
+/// What tract takes on trust and would never come to an end with: a transposition that
+/// names an axis twice.
+fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
+    for node in &graph.node {
+        let orders = (node.attribute.iter())
+            .filter(|given| node.op_type == "Transpose" && given.name == "perm");
+        for order in orders {
+            let mut axes = order.ints.clone();
+            axes.sort_unstable();
+            if !axes.iter().copied().eq(0..axes.len() as i64) {
+                let reason = format!("a Transpose puts axes in the order {:?}", order.ints);
+                return Err(not_onnx(path, reason));
+            }
+        }
+        // Graphs inside graphs; without tract no node has any.
+        #[cfg(feature = "tract")]
+        for inner in node
+            .attribute
+            .iter()
+            .flat_map(|a| a.g.iter().chain(&a.graphs))
+        {
+            check_nodes(path, inner)?;
+        }
     }
     Ok(())
 }
