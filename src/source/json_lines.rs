@@ -127,25 +127,11 @@ impl JsonLines {
     }
 
     fn row(&self) -> Row {
-        let Some(object) = object(&self.line) else {
-            return Row {
-                time: self.time.as_ref().map(|_| f64::NAN),
-                values: Vec::new(),
-            };
-        };
-        let number = |name: &str| object.get(name).and_then(Value::as_f64);
+        let object = object(&self.line);
+        let number = |name: &str| object.as_ref()?.get(name)?.as_f64();
         let time = (self.time.as_ref())
             .map(|(name, scale)| number(name).map_or(f64::NAN, |time| time * scale));
-        let value = |name: &String| {
-            let value = number(name)? as f32;
-            value.is_finite().then_some(value)
-        };
-        let values: Option<Vec<f32>> = self.members.iter().map(value).collect();
-        let lost = time.is_some_and(f64::is_nan);
-        Row {
-            time,
-            values: values.filter(|_| !lost).unwrap_or_default(),
-        }
+        Row::of(time, self.members.iter().map(|name| number(name)))
     }
 }
 

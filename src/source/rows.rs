@@ -23,6 +23,22 @@ pub(super) struct Row {
     pub(super) values: Vec<f32>,
 }
 
+impl Row {
+    /// A row of these numbers; lost where one of them, or its own time, is none.
+    pub(super) fn of(time: Option<f64>, numbers: impl Iterator<Item = Option<f64>>) -> Self {
+        let value = |number: Option<f64>| {
+            let value = number? as f32;
+            value.is_finite().then_some(value)
+        };
+        let values: Option<Vec<f32>> = numbers.map(value).collect();
+        let lost = time.is_some_and(f64::is_nan);
+        Self {
+            time,
+            values: values.filter(|_| !lost).unwrap_or_default(),
+        }
+    }
+}
+
 /// What was wrong with rows, in numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowFaults {

@@ -156,16 +156,8 @@ impl SensorTable {
             // A row without its time has none of its own: it is lost.
             number(column).map_or(f64::NAN, |time| time * scale)
         });
-        let value = |&column: &usize| {
-            let value = number(column)? as f32;
-            value.is_finite().then_some(value)
-        };
-        let values: Option<Vec<f32>> = self.columns.iter().map(value).collect();
-        let lost = time.is_some_and(f64::is_nan);
-        Ok(Some(Row {
-            time,
-            values: values.filter(|_| !lost).unwrap_or_default(),
-        }))
+        let numbers = self.columns.iter().map(|&column| number(column));
+        Ok(Some(Row::of(time, numbers)))
     }
 }
 
