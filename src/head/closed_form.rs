@@ -45,9 +45,14 @@ pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     /// an example as it came.
     fn formula(&self, solved: &Self::Solved) -> Formula;
 
-    /// Brings an older solve up to date with a change it has not seen, as well as
-    /// it can without factorising; `statistic` has seen that and all later ones.
-    fn follow(&self, solved: &mut Self::Solved, statistic: &Statistic, _: &Change) {
+    /// Brings an older solve up to date with changes it has not seen, as well as it
+    /// can without factorising; `statistic` has seen these and all later ones.
+    fn follow<'a>(
+        &self,
+        solved: &mut Self::Solved,
+        statistic: &Statistic,
+        _: impl Iterator<Item = &'a Change> + Clone,
+    ) {
         *solved = self.solve(statistic);
     }
 }
@@ -223,9 +228,11 @@ impl<M: Method> Behind<M> {
     ) {
         let unseen = (now - self.followed_to) as usize;
         let taken = unseen.min(most);
-        for change in changes.range(changes.len() - unseen..).take(taken) {
-            method.follow(&mut self.solved, statistic, change);
+        if taken == 0 {
+            return;
         }
+        let changes = changes.range(changes.len() - unseen..).take(taken);
+        method.follow(&mut self.solved, statistic, changes);
         self.followed_to += taken as u64;
     }
 }

@@ -72,6 +72,8 @@ impl Discriminant {
 const LANES: usize = 16;
 
 /// As [`dot_fixed`], in fixed lanes, for two real vectors.
+// Inlined into what is compiled for several levels of vector instructions.
+#[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (a, a_tail) = a.as_chunks::<LANES>();

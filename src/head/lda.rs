@@ -182,10 +182,18 @@ impl Method for Rule {
         Formula::Linear(solved.discriminant.layer())
     }
 
-    /// The class that changed gets its exact mean under the covariance of the
+    /// The classes that changed get their exact means under the covariance of the
     /// last solve.
-    fn follow(&self, solved: &mut Solved, statistic: &Statistic, change: &Change) {
-        let (width, class) = (self.steps.len(), change.class);
+    fn follow<'a>(
+        &self,
+        solved: &mut Solved,
+        statistic: &Statistic,
+        changes: impl Iterator<Item = &'a Change> + Clone,
+    ) {
+        let width = self.steps.len();
+        let mut changed: Vec<usize> = changes.map(|change| change.class).collect();
+        changed.sort_unstable();
+        changed.dedup();
         let mut followed = solved.followed.take().unwrap_or_else(|| {
             let mut followed = Followed::default();
             let classes = solved.offsets.len() / width;
@@ -195,22 +203,28 @@ impl Method for Rule {
             }
             followed
         });
-        let len = solved.offsets.len().max((class + 1) * width);
+        let classes = changed.last().map_or(0, |class| class + 1);
+        let len = solved.offsets.len().max(classes * width);
         solved.offsets.resize(len, 0.0);
         solved.directions.resize(len, 0.0);
         followed.weights.resize(len, 0.0);
         followed.biases.resize(len / width, 0.0);
-        let at = class * width..(class + 1) * width;
-        let n = statistic.counts()[class] as f64;
-        let offset = &mut solved.offsets[at.clone()];
-        for (j, offset) in offset.iter_mut().enumerate() {
-            let mean = statistic.sum(class)[j] as f64 / n * f64::from(self.steps[j]);
-            *offset = (mean - solved.centre[j]) as f32;
+        let at = |class: usize| class * width..(class + 1) * width;
+        let mut directions = Vec::with_capacity(changed.len() * width);
+        for &class in &changed {
+            let n = statistic.counts()[class] as f64;
+            let offset = &mut solved.offsets[at(class)];
+            for (j, offset) in offset.iter_mut().enumerate() {
+                let mean = statistic.sum(class)[j] as f64 / n * f64::from(self.steps[j]);
+                *offset = (mean - solved.centre[j]) as f32;
+            }
+            directions.extend_from_slice(offset);
         }
-        let direction = &mut solved.directions[at.clone()];
-        direction.copy_from_slice(offset);
-        solved.factor.solve_in_place(direction);
-        followed.biases[class] = self.row(solved, class, &mut followed.weights[at]);
+        solved.factor.solve_in_place(&mut directions);
+        for (&class, direction) in changed.iter().zip(directions.chunks_exact(width)) {
+            solved.directions[at(class)].copy_from_slice(direction);
+            followed.biases[class] = self.row(solved, class, &mut followed.weights[at(class)]);
+        }
         followed.sharpness = spread_sharpness(&solved.offsets, &solved.directions, width);
         followed.log_priors = self.log_priors(statistic);
         solved.followed = Some(followed);

@@ -231,36 +231,53 @@ impl Method for Rule {
         (self.projection).formula(direct, solved.discriminant.layer())
     }
 
-    /// One step of recursive least squares: exact for the penalty of the last
-    /// solve.
-    fn follow(&self, solved: &mut Solved, statistic: &Statistic, change: &Change) {
+    /// One step of recursive least squares a change: exact for the penalty of the
+    /// last solve.
+    fn follow<'a>(
+        &self,
+        solved: &mut Solved,
+        statistic: &Statistic,
+        changes: impl Iterator<Item = &'a Change> + Clone,
+    ) {
         let width = statistic.width();
-        let h: Vec<f32> = (change.features.iter().zip(&solved.steps))
+        let inputs: Vec<f32> = (changes.clone())
+            .flat_map(|change| change.features.iter().zip(&solved.steps))
             .map(|(&x, step)| (f64::from(x) * step) as f32)
             .collect();
-        solved.discriminant.grow(change.class + 1, width);
-        let mut gain = h.clone();
-        solved.factor.solve_in_place(&mut gain);
-        for (earlier, denominator, sign) in &solved.gains {
-            let overlap = sign * dot(earlier, &h) / denominator;
+        let mut gains = inputs.clone();
+        solved.factor.solve_in_place(&mut gains);
+        let rows = inputs.chunks_exact(width).zip(gains.chunks_exact(width));
+        for (change, (h, gain)) in changes.zip(rows) {
+            solved.step(change, h, gain.to_vec());
+        }
+    }
+}
+
+impl Solved {
+    /// Takes in one change, `h` as regressed on; `gain` is what the factor makes
+    /// of it.
+    fn step(&mut self, change: &Change, h: &[f32], mut gain: Vec<f32>) {
+        self.discriminant.grow(change.class + 1, h.len());
+        for (earlier, denominator, sign) in &self.gains {
+            let overlap = sign * dot(earlier, h) / denominator;
             for (gain, earlier) in gain.iter_mut().zip(earlier) {
                 *gain -= overlap * earlier;
             }
         }
-        let denominator = 1.0 + change.sign * dot(&gain, &h);
+        let denominator = 1.0 + change.sign * dot(&gain, h);
         // Taking back what the inverse never held leaves no regression.
         if denominator <= f32::EPSILON {
             return;
         }
-        for (class, weights) in solved.discriminant.rows_mut(width).enumerate() {
+        for (class, weights) in self.discriminant.rows_mut(h.len()).enumerate() {
             let target = SHARPNESS * f32::from(u8::from(class == change.class));
             let missed = target - dot_fixed(weights, &change.features);
             let by = change.sign * missed / denominator;
-            for ((weight, gain), &step) in weights.iter_mut().zip(&gain).zip(&solved.steps) {
+            for ((weight, gain), &step) in weights.iter_mut().zip(&gain).zip(&self.steps) {
                 *weight += by * gain * step as f32;
             }
         }
-        solved.gains.push((gain, denominator, change.sign));
+        self.gains.push((gain, denominator, change.sign));
     }
 }
 
