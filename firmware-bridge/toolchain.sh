@@ -1,14 +1,20 @@
 #!/usr/bin/env bash
-# toolchain.sh: makes this machine able to build for a Cortex-M4F, and prints the
-# shell lines that make cargo use it: eval "$(firmware-bridge/toolchain.sh)".
+# toolchain.sh [TARGET]: makes this machine able to build for TARGET, a Cortex-M4F
+# (thumbv7em-none-eabihf) unless said, and prints the shell lines that make cargo use
+# it: eval "$(firmware-bridge/toolchain.sh)".
 #
-# Where rustup can fetch the target, it does, and nothing is printed. Elsewhere
-# `core` is built from Debian's rust-src (of the installed rustc's version) into a
-# copy of the toolchain under the cache; about two minutes, once.
+# Where rustup can fetch the target, it does, and nothing is printed. Elsewhere `core`
+# (`std` where there is an operating system) is built from Debian's rust-src (of the
+# installed rustc's version) into a copy of the toolchain under the cache; about two
+# minutes, once. A linker for TARGET is not installed.
 # RUST_SRC_DEB may name a folder that holds rust-src_VERSION*.deb already.
 set -euo pipefail
 
-target=thumbv7em-none-eabihf
+target=${1:-thumbv7em-none-eabihf}
+case $target in
+    *-none-*) crates=core features=-Zbuild-std-features=compiler-builtins-mem ;;
+    *) crates=std,panic_abort,test features= ;;
+esac
 sysroot=$(rustc --print sysroot)
 version=$(rustc -V | cut -d' ' -f2)
 has_target() { compgen -G "$1/lib/rustlib/$target/lib/libcore-*.rlib" >/dev/null; }
@@ -56,24 +62,30 @@ download() {
     (cd "$work" && apt-get "${options[@]}" download rust-src="$found")
 }
 
-if ! has_target "$copy"; then
+sources=$copy/lib/rustlib/src/rust
+if [ ! -f "$sources/library/Cargo.lock" ]; then
     deb=$(ls "${RUST_SRC_DEB:-$cache}"/rust-src_"$version"*.deb 2>/dev/null | head -1 || true)
     if [ -z "$deb" ]; then
         say "fetching rust-src $version from Debian"
         download
         deb=$(ls "$work"/rust-src_*.deb)
     fi
-    say "building core for $target"
     rm -rf "$copy"
     cp -al "$sysroot" "$copy" 2>/dev/null || { rm -rf "$copy"; cp -a "$sysroot" "$copy"; }
-    mkdir -p "$copy/lib/rustlib/src/rust"
-    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$copy/lib/rustlib/src/rust" --strip-components=4 "./usr/src/rustc-$version/library"
+    mkdir -p "$sources"
+    dpkg-deb --fsys-tarfile "$deb" | tar -x -C "$sources" --strip-components=4 "./usr/src/rustc-$version/library"
+fi
+if ! has_target "$copy"; then
+    say "building ${crates%%,*} for $target"
     mkdir -p "$work/core/src"
     echo '#![no_std]' >"$work/core/src/lib.rs"
-    printf '[package]\nname = "nothing"\nversion = "0.0.0"\nedition = "2024"\n[workspace]\n' >"$work/core/Cargo.toml"
+    printf '%s\n' 'cargo-features = ["profile-rustflags"]' '[package]' 'name = "nothing"' \
+        'version = "0.0.0"' 'edition = "2024"' '[workspace]' \
+        '[profile.release.package.panic_abort]' \
+        'rustflags = ["-Cembed-bitcode=yes", "-Cpanic=abort"]' >"$work/core/Cargo.toml"
     (cd "$work/core" && env -u RUSTUP_TOOLCHAIN -u CARGO_TARGET_DIR PATH="$copy/bin:$PATH" \
         RUSTC_BOOTSTRAP=1 RUSTFLAGS=-Cembed-bitcode=yes cargo build -q --release --target "$target" \
-        -Zbuild-std=core -Zbuild-std-features=compiler-builtins-mem >&2)
+        -Zbuild-std=$crates $features >&2)
     rm -rf "$copy/lib/rustlib/$target"
     mkdir -p "$copy/lib/rustlib/$target/lib"
     rm -f "$work/core/target/$target"/release/deps/libnothing*

@@ -1,6 +1,8 @@
 //! Sensors from the command line: tables and JSON lines, on the backbone that is part of the
 //! program, with no network and an empty cache.
 
+mod watch;
+
 use std::fmt::Write as _;
 use std::fs;
 use std::io::Write as _;
@@ -288,27 +290,9 @@ fn sound_and_sensors_are_not_taken_for_each_other() {
     );
 }
 
-/// The smartwatch recordings, fetched by the user's own pip into a cache that tests share; `None`
-/// (said on standard error) where they cannot be had.
-fn watch(test: &str) -> Option<PathBuf> {
-    let cache = Path::new(env!("CARGO_TARGET_TMPDIR")).join("watch");
-    let fetched = Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(["data", "get", "watch"])
-        .env("AFIELD_CACHE", &cache)
-        .output()
-        .unwrap();
-    if !fetched.status.success() {
-        let said = String::from_utf8_lossy(&fetched.stderr).into_owned();
-        assert!(std::env::var_os("CI").is_none(), "{test}: {said}");
-        eprintln!("skipped: {test}: {said}");
-        return None;
-    }
-    Some(cache)
-}
-
 #[test]
 fn the_demo_learns_exercises_of_people_it_never_saw() {
-    let Some(cache) = watch("the_demo_learns_exercises_of_people_it_never_saw") else {
+    let Some(cache) = watch::cache("the_demo_learns_exercises_of_people_it_never_saw") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();

@@ -1,54 +1,52 @@
 #!/usr/bin/env python3
-"""recording.py SUBJECT FILE: smartwatch exercises of one subject, for AFIELD_RECORDING.
+"""recording.py FOLDER SUBJECT FILE [SECONDS]: one subject's exercises, for AFIELD_RECORDING.
 
-Fetches the Python package seglearn (BSD licence) by pip and writes the recordings of its
-subject (1 to 10), one after the other, as 6 little-endian 16-bit counts a sample, 50 samples
-a second: acceleration at 8 g, rate of turn at 2,000 degrees a second, full scale. Says on
-standard output, a JSON line each, which samples are which exercise. Needs numpy.
+FOLDER is what `afield data get watch` prints: smartwatch recordings, six channels at 50 Hz. Writes
+those of the subject (1 to 10), or SECONDS from the middle of one of each exercise, one after the
+other, as 6 little-endian 16-bit counts a sample: acceleration at 8 g, rate of turn at 2,000
+degrees a second, full scale. Says on standard output, a JSON line each, which samples are which
+exercise. Needs nothing but Python.
 """
 
-import io
 import json
 import math
 import pathlib
-import subprocess
+import struct
 import sys
-import tempfile
-import zipfile
 
-import numpy
-
-PACKAGE = "seglearn==1.2.5"
+RATE_HZ = 50
 # Counts a unit: g, and radians a second. As in src/imu.rs.
-COUNTS = numpy.array([32_768 / 8] * 3 + [32_768 / math.radians(2_000)] * 3)
+COUNTS = [32_768 / 8] * 3 + [32_768 / math.radians(2_000)] * 3
 
 
-def dataset():
-    with tempfile.TemporaryDirectory() as folder:
-        command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", "-d", folder, PACKAGE]
-        subprocess.run(command, check=True)
-        (wheel,) = pathlib.Path(folder).glob("*.whl")
-        with zipfile.ZipFile(wheel) as package:
-            stored = package.read("seglearn/data/watch_dataset.npy")
-    # A pickle: as trustworthy as the package, whose code pip would run.
-    return numpy.load(io.BytesIO(stored), allow_pickle=True).item()
+def samples(path):
+    """The counts of each row below the two lines of the head."""
+    for line in path.read_text().splitlines()[2:]:
+        values = [float(value) for value in line.split(",")]
+        yield [max(-32_768, min(32_767, round(v * c))) for v, c in zip(values, COUNTS, strict=True)]
 
 
 def main():
-    if len(sys.argv) != 3 or not sys.argv[1].isdecimal():
+    if len(sys.argv) not in (4, 5) or not sys.argv[2].isdecimal():
         sys.exit(__doc__)
-    subject, data, first = int(sys.argv[1]), dataset(), 0
-    with open(sys.argv[2], "wb") as out:
-        for samples, exercise, who in zip(data["X"], data["y"], data["subject"]):
-            if who != subject:
-                continue
-            counts = numpy.clip(numpy.rint(samples * COUNTS), -32_768, 32_767).astype("<i2")
-            out.write(counts.tobytes())
-            last = first + len(counts)
-            print(json.dumps({"first": first, "end": last, "label": data["y_labels"][exercise]}))
-            first = last
+    folder, subject = pathlib.Path(sys.argv[1]), sys.argv[2]
+    wanted = round(float(sys.argv[4]) * RATE_HZ) if len(sys.argv) == 5 else None
+    first = 0
+    with open(sys.argv[3], "wb") as out:
+        for exercise in sorted(path for path in folder.iterdir() if path.is_dir()):
+            paths = sorted(exercise.glob(f"*-{subject}-*.csv"))
+            for path in paths if wanted is None else paths[:1]:
+                rows = list(samples(path))
+                if wanted is not None:
+                    begin = max(0, len(rows) - wanted) // 2
+                    rows = rows[begin : begin + wanted]
+                for row in rows:
+                    out.write(struct.pack("<6h", *row))
+                end = first + len(rows)
+                print(json.dumps({"first": first, "end": end, "label": exercise.name}))
+                first = end
     if first == 0:
-        sys.exit(f"no subject {subject}; hint: 1 to 10")
+        sys.exit(f"no recording of subject {subject} in {folder}; hint: `afield data get watch`")
 
 
 if __name__ == "__main__":

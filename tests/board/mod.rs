@@ -5,7 +5,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -29,8 +29,18 @@ impl Board {
     /// no compiler for the board's processor. Where `CI` is set that is a failure.
     pub fn start(test: &str) -> Option<Self> {
         static BUILT: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-        let started = (BUILT.get_or_init(build).as_ref().map_err(String::clone))
-            .and_then(|elf| Self::run(elf));
+        let built = BUILT.get_or_init(|| build(None)).clone();
+        Self::or_skip(test, built.and_then(|elf| Self::run(&elf)))
+    }
+
+    /// The same with a recording compiled in, which the board replays instead of its
+    /// synthetic motions: 6 little-endian 16-bit counts a sample.
+    pub fn replaying(test: &str, recording: &Path) -> Option<Self> {
+        let built = build(Some(recording));
+        Self::or_skip(test, built.and_then(|elf| Self::run(&elf)))
+    }
+
+    fn or_skip(test: &str, started: Result<Self, String>) -> Option<Self> {
         match started {
             Ok(board) => Some(board),
             Err(reason) => {
@@ -74,10 +84,20 @@ impl Drop for Board {
     }
 }
 
-fn build() -> Result<PathBuf, String> {
+fn build(recording: Option<&Path>) -> Result<PathBuf, String> {
+    // One at a time: what cargo makes is copied only afterwards.
+    static BUILDING: Mutex<()> = Mutex::new(());
+    let _alone = BUILDING.lock().expect("no build has panicked");
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let elf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("{}.elf", std::process::id()));
-    let output = Command::new("bash")
+    let what = recording.map_or("motions", |_| "recording");
+    let name = format!("{}-{what}.elf", std::process::id());
+    let elf = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    let mut command = Command::new("bash");
+    match recording {
+        Some(path) => command.env("AFIELD_RECORDING", path),
+        None => command.env_remove("AFIELD_RECORDING"),
+    };
+    let output = command
         .arg(root.join("firmware-bridge/firmware/build.sh"))
         .arg(&elf)
         .env("AFIELD_NO_FETCH", "1")
