@@ -324,6 +324,7 @@ fn a_signal_has_as_many_rows_as_windows_fit_into_it() {
 }
 
 #[test]
+#[cfg(feature = "tract")]
 fn a_chain_of_layers_runs_on_our_kernels_and_the_rest_on_tract() {
     for name in ["tiny", "padded"] {
         let (card, path) = models::fixture(name);
@@ -347,12 +348,14 @@ fn a_chain_of_layers_runs_on_our_kernels_and_the_rest_on_tract() {
 }
 
 #[test]
+#[cfg(feature = "tract")]
 fn what_pads_across_time_behind_fitting_shapes_is_found_out() {
     // By its layers, and where they say nothing by trial: shapes let it pass.
     found_out("padded", "pads across time");
     found_out("squashed-padded", "computed incrementally");
 }
 
+#[cfg(feature = "tract")]
 fn found_out(fixture: &str, why: &str) {
     let (card, path) = models::fixture(fixture);
     let backbone = load(&card, &path, Mode::Auto);

@@ -167,6 +167,11 @@ fn what_comes_from_a_gap_on_is_all_there_is_and_its_age_is_told() {
     let less = heard(2_500).unwrap_err().to_string();
     assert!(less.contains("2.50 s were asked for"), "{less}");
     thread::sleep(Duration::from_millis(3_100));
+    let status = String::from_utf8(ok(bench.run(&["status"])).stdout).unwrap();
+    assert!(
+        status.contains("\nlistening  stdin for ") && status.contains(", nothing for 3s"),
+        "{status}"
+    );
     let said =
         stderr(&ok(bench.run(&[
             "teach", "waving", "--last", "1.5s", "--group", "anna",

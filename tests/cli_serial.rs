@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Output};
+use std::thread;
+use std::time::Duration;
 
 use board::{Board, Faults, NoisyLine};
 use imu::{ACCELERATION, CHANNELS, MOTION_US, Motion, TURN};
@@ -109,7 +111,30 @@ fn a_board_is_listened_to_by_the_command_line() {
         "listen", "--source", &source, "--window", "1.2", "--every", "0.25",
     ];
     let rest = ["--for", "30s", "--learner", &dir];
-    let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+    let (output, status) = thread::scope(|scope| {
+        let asked = scope.spawn(|| {
+            thread::sleep(Duration::from_secs(15));
+            afield(folder.path(), &["status", "--json", "--learner", &dir]).stdout
+        });
+        let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+        (output, asked.join().unwrap())
+    });
+    let status: Value = serde_json::from_slice(&status).unwrap();
+    let listening = &status["listening"];
+    assert_eq!(
+        listening["source"],
+        format!("{source}@115200"),
+        "{listening}"
+    );
+    let health = &listening["health"];
+    assert_eq!(
+        (&health["connected"], &health["lost_samples"]),
+        (&true.into(), &0.into())
+    );
+    assert!(
+        listening["age_us"].as_u64().unwrap() < 2_000_000,
+        "{listening}"
+    );
     let (decisions, right, lost) = judged(&output);
     eprintln!("{right} of {decisions} decisions right, {lost} samples lost");
     assert!(

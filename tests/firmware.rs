@@ -14,8 +14,8 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use afield::learner::{Contract, Learner, Pool, Settings, Transform};
-use afield::signal::{Chunk, Label, Micros};
-use afield::source::{LinkStatus, LiveSource, PortName, SerialSource, Source};
+use afield::signal::{Chunk, Label, Micros, SampleRate};
+use afield::source::{LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError};
 use board::{Board, Faults, NoisyLine};
 use features::{Gathering, WINDOW};
 use imu::{CHANNELS, Motion};
@@ -23,8 +23,11 @@ use imu::{CHANNELS, Motion};
 const FEATURES: usize = features::features(CHANNELS);
 
 fn open(port: &Path) -> SerialSource {
-    let name: PortName = port.to_str().unwrap().parse().unwrap();
-    SerialSource::open(&name).unwrap()
+    SerialSource::open(&name(port), None).unwrap()
+}
+
+fn name(port: &Path) -> PortName {
+    port.to_str().unwrap().parse().unwrap()
 }
 
 /// What a run over a line came to.
@@ -196,6 +199,65 @@ fn movements_are_recognised_through_one_percent_of_noise() {
         "{status:?}"
     );
     assert!(gaps > 20, "{gaps} gaps");
+}
+
+#[test]
+fn a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot() {
+    let test = "a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot";
+    let Some(board) = Board::start(test) else {
+        return;
+    };
+    let port = name(board.port());
+    let mut source = SerialSource::open(&port, SampleRate::new(100).ok()).unwrap();
+    assert_eq!((source.rate().hz(), source.info().rate_mhz), (100, 100_000));
+    let (mut chunk, mut starts) = (Chunk::default(), Vec::new());
+    while starts.len() < 8 {
+        assert!(source.read(&mut chunk).unwrap());
+        if !chunk.samples.is_empty() {
+            starts.push((chunk.start, chunk.samples.len() / CHANNELS));
+        }
+    }
+    // Ten samples a block, ten milliseconds apart.
+    for pair in starts.windows(2) {
+        let passed = pair[1].0.0 - pair[0].0.0;
+        assert_eq!(passed, pair[0].1 as u64 * 10_000, "{starts:?}");
+    }
+    drop(source);
+    let error = SerialSource::open(&port, SampleRate::new(2_000).ok()).unwrap_err();
+    assert!(
+        matches!(error, SourceError::PortRate { hz: 2_000, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn whoever_falls_behind_loses_the_newest_and_is_told_how_many() {
+    let test = "whoever_falls_behind_loses_the_newest_and_is_told_how_many";
+    let Some(board) = Board::start(test) else {
+        return;
+    };
+    let mut source = open(board.port());
+    // 64 blocks of five samples wait, six seconds and a half; these are ten.
+    std::thread::sleep(Duration::from_secs(10));
+    let (mut chunk, mut samples, mut jumps) = (Chunk::default(), 0, Vec::new());
+    let (mut expected, period) = (None, Micros::from_samples(1, source.rate()).0);
+    while jumps.is_empty() || samples < 400 {
+        assert!(source.read(&mut chunk).unwrap());
+        let count = (chunk.samples.len() / CHANNELS) as u64;
+        if count == 0 {
+            continue;
+        }
+        if let Some(expected) = expected.filter(|&at| chunk.start.0.abs_diff(at) > 2) {
+            jumps.push((chunk.start.0 - expected) / period);
+        }
+        samples += count;
+        expected = Some(chunk.start.0 + period * count);
+    }
+    let status = source.status();
+    eprintln!("ten seconds behind: {jumps:?} {status:?}");
+    assert_eq!(jumps, [status.overrun_samples]);
+    assert!(status.overrun_samples >= 50, "{status:?}");
+    assert_eq!((status.lost_samples, status.damaged), (0, 0));
 }
 
 #[test]

@@ -21,7 +21,7 @@ fn opened(bytes: &[u8]) -> SourceError {
                 thread::sleep(Duration::from_millis(200));
             }
         });
-        let result = SerialSource::open(&name);
+        let result = SerialSource::open(&name, None);
         done.store(true, Ordering::Relaxed);
         match result {
             Err(error) => error,

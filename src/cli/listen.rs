@@ -37,8 +37,9 @@ use super::recording::{SensorArgs, kind, labelled, note};
 /// label and Enter here, which teaches as much as one decision looks back on.
 ///
 /// A microphone needs a build with `--features mic`. What was lost and how late samples
-/// come is told of devices on stderr, when something changes, and in each line: "lost"
-/// samples, "latency_ms", and "overruns" of the system's buffer.
+/// come is told of devices on stderr, when something changes, in each line ("lost"
+/// samples, "latency_ms", and "overruns" of the system's buffer), and by `afield status`.
+/// A device on a serial line is asked to sample as often as --rate says.
 ///
 /// With --gate the backbone sleeps while nothing but the background is heard.
 /// One line with "quiet": true then says so, and no other comes until there is
@@ -210,7 +211,10 @@ fn live_source(
 ) -> Result<Box<dyn Source>> {
     let of_sensor = kind(card) == Recorded::Sensor;
     Ok(match name {
-        SourceName::Serial(port) => Box::new(SerialSource::open(port).context("--source")?),
+        SourceName::Serial(port) => {
+            let source = SerialSource::open(port, sensor.format().rate);
+            Box::new(source.context("--source")?)
+        }
         SourceName::Microphone(_) if of_sensor => bail!(
             "--source mic: {} reads a sensor\nhint: make a learner on a backbone for sound",
             card.name
@@ -306,6 +310,7 @@ impl Ear {
             teaching.hear(&chunk, &mut self.session, &self.card, &self.backbone);
             if let Some(device) = source.live() {
                 report.of(device);
+                teaching.note(device);
             }
             if duration.is_some_and(|duration| started.elapsed() >= duration) {
                 break;

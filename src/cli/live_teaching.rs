@@ -11,7 +11,7 @@ use afield::backbone::Backbone;
 use afield::control::{Lending, Recent, Session, SessionError, TaughtAs, hear};
 use afield::model::Card;
 use afield::signal::{Chunk, Label};
-use afield::source::Source;
+use afield::source::{LiveSource, Source};
 
 use super::learner::now_unix_ms;
 use super::message;
@@ -33,7 +33,10 @@ impl LiveTeaching {
     /// --last` on the learner in `dir`. With `typed`, and where a terminal is there, a label that
     /// is typed teaches the last `span`.
     pub fn begin(source: &dyn Source, name: &str, dir: &Path, span: Duration, typed: bool) -> Self {
-        let recent = Recent::of(source);
+        let recent = Recent::of(source, Instant::now());
+        if let Some(device) = source.live() {
+            recent.note(device);
+        }
         let lending = Lending::start(dir, recent.clone(), name);
         let lending = lending
             .map_err(|error| {
@@ -54,6 +57,11 @@ impl LiveTeaching {
             typed,
             _lending: lending,
         }
+    }
+
+    /// How the device fares that is listened to, for whoever asks.
+    pub fn note(&self, device: &dyn LiveSource) {
+        self.recent.note(device);
     }
 
     /// Takes what was just heard, and teaches it where a label has been typed. What cannot be

@@ -30,7 +30,7 @@ pub struct PortsArgs {
 pub fn run(args: PortsArgs) -> Result<()> {
     let mut out = io::stdout().lock();
     if let Some(name) = &args.probe {
-        let device = SerialSource::open(name).context("--probe")?;
+        let device = SerialSource::open(name, None).context("--probe")?;
         return Ok(out.write_all(probed(&device, args.json).as_bytes())?);
     }
     let ports = ports()?;

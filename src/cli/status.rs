@@ -1,8 +1,9 @@
 //! `afield status`: what a learner is and knows.
 
 use std::io::{self, Write};
+use std::time::Duration;
 
-use afield::control::{FoldedStatus, GroupStatus, Status};
+use afield::control::{FoldedStatus, GroupStatus, Listening, Status, listening};
 use afield::store::Wear;
 use anyhow::Result;
 use clap::Args;
@@ -10,6 +11,7 @@ use indicatif::HumanBytes;
 use serde::Serialize;
 
 use super::learner::{LearnerPlace, now_unix_ms};
+use super::message;
 
 /// Show what a learner is and what it knows
 #[derive(Debug, Args)]
@@ -26,6 +28,9 @@ pub struct StatusArgs {
 /// Groups that are told by name where nobody asks for all of them.
 const GROUPS_SHOWN: usize = 8;
 
+/// Without a sample for so long, a source is worth a word.
+const SILENT_US: u64 = 3_000_000;
+
 /// What `--json` prints.
 #[derive(Serialize)]
 struct Report {
@@ -38,6 +43,8 @@ struct Report {
     /// The limit of disk use.
     max_disk_bytes: Option<u64>,
     written: Written,
+    /// What a running `afield listen` on it hears.
+    listening: Option<Listening>,
 }
 
 /// Bytes that were written for this learner.
@@ -80,6 +87,10 @@ pub fn run(args: StatusArgs) -> Result<()> {
         groups: session.groups()?,
         folded: session.folded()?,
         max_disk_bytes: session.max_disk()?,
+        listening: listening(args.place.dir()).unwrap_or_else(|error| {
+            eprintln!("note: {}", message(&error.into()));
+            None
+        }),
     };
     let text = match args.json {
         true => serde_json::to_string(&report)? + "\n",
@@ -96,6 +107,7 @@ fn text(report: &Report) -> String {
         folded,
         max_disk_bytes,
         written,
+        listening,
     } = report;
     let rehearsal = match &status.rehearsal {
         Some(memory) => format!(
@@ -146,6 +158,9 @@ fn text(report: &Report) -> String {
             ),
         ),
     ];
+    if let Some(listening) = listening {
+        rows.push(("listening", listening_row(listening)));
+    }
     let folded: u64 = folded.iter().map(|class| class.examples).sum();
     if folded > 0 {
         let words = "examples, in the statistic alone: they can be forgotten by class, not by clip";
@@ -170,6 +185,20 @@ fn text(report: &Report) -> String {
         text += &format!("  {:<width$}  {:>6}\n", class.label, class.examples);
     }
     text
+}
+
+fn listening_row(listening: &Listening) -> String {
+    let whole = |us: u64| humantime::format_duration(Duration::from_secs(us / 1_000_000));
+    let mut row = format!("{} for {}", listening.source, whole(listening.for_us));
+    match listening.age_us {
+        None => row += ", nothing has come",
+        Some(us) if us >= SILENT_US => row += &format!(", nothing for {}", whole(us)),
+        Some(_) => {}
+    }
+    if let Some(device) = &listening.device {
+        row += &format!("\n           {}", device.account);
+    }
+    row
 }
 
 fn head_row(status: &Status) -> String {

@@ -7,12 +7,16 @@
 //!
 //! The request is a line of JSON, `{"last_us":2000000}`. The answer is a line of JSON with rate,
 //! channels, number of samples, name of the source and age, and then the samples as 32-bit
-//! floats, little-endian; or a line with what is in the way. Both sides limit what they read, in
-//! size and in time.
+//! floats, little-endian; or a line with what is in the way. The request `"state"` is answered by
+//! a line that says what is listened to and how it fares. Both sides limit what they read, in size
+//! and in time.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
+use super::recent::Fares;
 use super::{Recent, SessionError};
 use crate::source::Excerpt;
 
@@ -28,6 +32,31 @@ pub struct Recalled {
     pub source: String,
     /// How long ago the last sample came.
     pub age: Duration,
+}
+
+/// What is being listened to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Listening {
+    /// Where it comes from, as whoever listens calls it.
+    pub source: String,
+    /// For how long already.
+    pub for_us: u64,
+    /// How long ago the last sample came, if any has.
+    pub age_us: Option<u64>,
+    /// How the device fares, where it is one.
+    #[serde(flatten)]
+    pub device: Option<Fares>,
+}
+
+/// Asks whoever listens to the learner in `dir` what it listens to; `None` where nobody does.
+///
+/// # Errors
+/// [`SessionError::Recall`] when it does not answer as it should.
+pub fn listening(dir: &Path) -> Result<Option<Listening>, SessionError> {
+    match socket::listening(dir) {
+        Err(SessionError::NobodyListens { .. }) => Ok(None),
+        answer => answer.map(Some),
+    }
 }
 
 /// Asks whoever listens to the learner in `dir` for the last `span` that it heard.
@@ -81,7 +110,7 @@ mod socket {
 
     use serde::{Deserialize, Serialize};
 
-    use super::{Recalled, SOCKET, failed};
+    use super::{Listening, Recalled, SOCKET, failed};
     use crate::control::recent::MOST_VALUES;
     use crate::control::{Recent, SessionError};
     use crate::signal::{Channel, SampleRate};
@@ -96,8 +125,10 @@ mod socket {
     const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
     #[derive(Debug, Serialize, Deserialize)]
-    struct Request {
-        last_us: u64,
+    #[serde(rename_all = "snake_case")]
+    enum Request {
+        LastUs(u64),
+        State,
     }
 
     #[derive(Debug, Serialize, Deserialize)]
@@ -110,6 +141,7 @@ mod socket {
             source: String,
             age_us: u64,
         },
+        State(Listening),
         Less {
             heard_us: u64,
         },
@@ -191,7 +223,16 @@ mod socket {
         line.until = Instant::now() + PATIENCE;
         let request = request.and_then(|bytes| Ok(serde_json::from_slice::<Request>(&bytes)?));
         let found = match request {
-            Ok(request) => recent.last(Duration::from_micros(request.last_us)),
+            Ok(Request::LastUs(span)) => recent.last(Duration::from_micros(span)),
+            Ok(Request::State) => {
+                let (began, heard_at, device) = recent.state();
+                return line.say(&Answer::State(Listening {
+                    source: source.to_owned(),
+                    for_us: micros(began.elapsed()),
+                    age_us: heard_at.map(|at| micros(at.elapsed())),
+                    device,
+                }));
+            }
             Err(error) => {
                 let reason = error.to_string();
                 return line.say(&Answer::Refused { reason });
@@ -217,7 +258,8 @@ mod socket {
         line.write_all(&bytes)
     }
 
-    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+    /// Says `request` to whoever listens to the learner in `dir`, and reads the first line.
+    fn ask(dir: &Path, request: &Request) -> Result<(Timed, Answer), SessionError> {
         let path = dir.join(SOCKET);
         let io = |error: io::Error| failed(&path, &error);
         let stream = match UnixStream::connect(&path) {
@@ -235,11 +277,29 @@ mod socket {
             Err(error) => return Err(io(error)),
         };
         let mut line = Timed::new(stream, LONG_PATIENCE);
-        let last_us = micros(span);
-        line.say(&Request { last_us }).map_err(io)?;
+        line.say(request).map_err(io)?;
         let header = line.read_line(MOST_ANSWER).map_err(io)?;
         let header = serde_json::from_slice(&header).map_err(|error| failed(&path, &error))?;
-        let (rate, channels, values, source, age_us) = match header {
+        match header {
+            Answer::Refused { reason } => Err(failed(&path, &reason)),
+            answer => Ok((line, answer)),
+        }
+    }
+
+    pub(super) fn listening(dir: &Path) -> Result<Listening, SessionError> {
+        match ask(dir, &Request::State)? {
+            (_, Answer::State(state)) => Ok(state),
+            _ => Err(senseless(dir)),
+        }
+    }
+
+    fn senseless(dir: &Path) -> SessionError {
+        failed(&dir.join(SOCKET), &"its answer makes no sense")
+    }
+
+    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+        let (mut line, answer) = ask(dir, &Request::LastUs(micros(span)))?;
+        let (rate, channels, values, source, age_us) = match answer {
             Answer::Heard {
                 rate,
                 channels,
@@ -253,16 +313,17 @@ mod socket {
                     heard: Duration::from_micros(heard_us),
                 });
             }
-            Answer::Refused { reason } => return Err(failed(&path, &reason)),
+            _ => return Err(senseless(dir)),
         };
         let possible = (1..=Channel::MAX_COUNT).contains(&channels.len())
             && values % channels.len() == 0
             && (1..=MOST_VALUES).contains(&values);
         if !possible {
-            return Err(failed(&path, &"its answer makes no sense"));
+            return Err(senseless(dir));
         }
         let mut bytes = vec![0; values * 4];
-        line.read_exact(&mut bytes).map_err(io)?;
+        line.read_exact(&mut bytes)
+            .map_err(|error| failed(&dir.join(SOCKET), &error))?;
         let value = |bytes: &[u8]| bytes.try_into().map_or(0.0, f32::from_le_bytes);
         let samples = bytes.chunks_exact(4).map(value).collect();
         Ok(Recalled {
@@ -347,7 +408,7 @@ mod socket {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::Recalled;
+    use super::{Listening, Recalled};
     use crate::control::{Recent, SessionError};
 
     #[derive(Debug)]
@@ -357,6 +418,12 @@ mod socket {
         pub(super) fn start(_: &Path, _: Recent, _: &str) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
         }
+    }
+
+    pub(super) fn listening(dir: &Path) -> Result<Listening, SessionError> {
+        Err(SessionError::NobodyListens {
+            dir: dir.to_owned(),
+        })
     }
 
     pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, SessionError> {

@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::signal::{Channel, Chunk, Micros, SampleRate};
-use crate::source::{Excerpt, Source};
+use crate::source::{Excerpt, Health, LiveSource, Source};
 
 /// Most numbers that are kept: half a minute of sound at 48 kHz, 5.8 MB.
 pub(super) const MOST_VALUES: usize = 1_440_000;
@@ -27,6 +29,17 @@ struct Held {
     /// Stream time at which they end.
     until: Micros,
     heard_at: Option<Instant>,
+    began: Instant,
+    device: Option<Fares>,
+}
+
+/// How the device fares that is listened to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Fares {
+    /// In numbers.
+    pub health: Health,
+    /// All that is known of it, for people.
+    pub account: String,
 }
 
 /// The span that was asked for has not been heard.
@@ -40,8 +53,8 @@ impl Recent {
     /// The longest that is kept; less of fast or many channels.
     pub const MOST: Duration = Duration::from_secs(30);
 
-    /// Of `source`, of which nothing has been heard yet.
-    pub fn of(source: &dyn Source) -> Self {
+    /// Of `source`, of which nothing has been heard until `now`.
+    pub fn of(source: &dyn Source, now: Instant) -> Self {
         let (rate, channels) = (source.rate(), source.channels().to_vec());
         let width = channels.len().max(1);
         let seconds = Self::MOST.as_secs() as usize;
@@ -54,6 +67,8 @@ impl Recent {
             most: most - most % width,
             until: Micros(0),
             heard_at: None,
+            began: now,
+            device: None,
         })))
     }
 
@@ -76,6 +91,21 @@ impl Recent {
         let over = (held.samples.len() + fresh.len()).saturating_sub(held.most);
         held.samples.drain(..over);
         held.samples.extend(fresh);
+    }
+
+    /// Notes how the device fares that it comes from.
+    pub fn note(&self, device: &dyn LiveSource) {
+        let fares = Fares {
+            health: device.health(),
+            account: device.account(),
+        };
+        self.lock().device = Some(fares);
+    }
+
+    /// When it began, when the last of it came, and how its device fares.
+    pub(super) fn state(&self) -> (Instant, Option<Instant>, Option<Fares>) {
+        let held = self.lock();
+        (held.began, held.heard_at, held.device.clone())
     }
 
     /// The last `span` of it, and when the last of it came.
@@ -119,7 +149,10 @@ mod tests {
 
     fn recent(hz: u32) -> Recent {
         let rate = SampleRate::new(hz).unwrap();
-        Recent::of(&Excerpt::new(rate, SOUND.to_vec(), Vec::new()))
+        Recent::of(
+            &Excerpt::new(rate, SOUND.to_vec(), Vec::new()),
+            Instant::now(),
+        )
     }
 
     fn hear(recent: &Recent, start_ms: u64, samples: std::ops::Range<u32>) {

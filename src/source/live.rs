@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Source;
 
 /// After so long without samples a device's source hands out an empty chunk, so that its caller
@@ -26,7 +28,7 @@ pub trait LiveSource: Source {
 }
 
 /// How a device fares.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
     /// Whether it is there and sends.
     pub connected: bool,

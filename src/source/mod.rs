@@ -267,6 +267,17 @@ pub enum SourceError {
         /// The device's version.
         version: u8,
     },
+    /// A device does not sample as often as it was asked to.
+    #[error(
+        "the device at {} does not sample at {hz} Hz\nhint: without --rate its own rate is taken, which `afield ports --probe {}` says",
+        path.display(), path.display()
+    )]
+    PortRate {
+        /// The port.
+        path: PathBuf,
+        /// What it was asked for.
+        hz: u32,
+    },
     /// A device describes a stream that cannot be.
     #[error("the device at {} describes no possible stream: {error}", path.display())]
     PortStream {

@@ -43,6 +43,8 @@ pub struct SerialSource {
 #[derive(Debug)]
 struct Reader {
     path: PathBuf,
+    /// What the device is asked for.
+    rate: Option<SampleRate>,
     arrivals: Receiver<Arrival>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
@@ -74,14 +76,16 @@ struct Arrival {
 
 impl SerialSource {
     /// Opens a port, and waits up to ten seconds for the device behind it to say
-    /// what it is.
+    /// what it is. With a `rate` it, and any that takes its place, is asked to sample so
+    /// often; without it samples as it likes.
     ///
     /// # Errors
     /// [`SourceError::Port`] when there is no such port, [`SourceError::PortSilent`]
     /// and [`SourceError::PortVersion`] when no device of this protocol answers,
+    /// [`SourceError::PortRate`] when it cannot sample so often,
     /// [`SourceError::PortStream`] when it describes a stream that cannot be.
-    pub fn open(name: &PortName) -> Result<Self, SourceError> {
-        let reader = Reader::start(name)?;
+    pub fn open(name: &PortName, rate: Option<SampleRate>) -> Result<Self, SourceError> {
+        let reader = Reader::start(name, rate)?;
         let info = reader.introduction(name)?;
         let stream = Stream::new(info).map_err(|error| SourceError::PortStream {
             path: name.path().to_owned(),
@@ -151,6 +155,7 @@ impl Source for SerialSource {
         };
         match heard {
             Heard::Info(info) => self.recognise(&info)?,
+            Heard::RateRefused => return Err(self.reader.rate_refused()),
             Heard::Samples(samples)
                 if usize::from(samples.channels) == self.stream.channels.len() =>
             {
@@ -213,13 +218,13 @@ impl Stream {
 }
 
 impl Reader {
-    fn start(name: &PortName) -> Result<Self, SourceError> {
+    fn start(name: &PortName, rate: Option<SampleRate>) -> Result<Self, SourceError> {
         let port = Port::open(name)?;
         let shared = Arc::new(Shared::default());
         let (sender, arrivals) = sync_channel(BLOCKS_WAITING);
         let worker = Worker {
             name: name.clone(),
-            link: Link::new(),
+            link: Link::new(rate.map(|rate| rate.hz().saturating_mul(1_000))),
             shared: Arc::clone(&shared),
             arrivals: sender,
             held: None,
@@ -234,6 +239,7 @@ impl Reader {
             })?;
         Ok(Self {
             path: name.path().to_owned(),
+            rate,
             arrivals,
             shared,
             thread: Some(thread),
@@ -249,7 +255,17 @@ impl Reader {
                 Ok(Arrival {
                     heard: Heard::Info(info),
                     ..
-                }) => return Ok(info),
+                }) => {
+                    let asked = self.rate.map(|rate| u64::from(rate.hz()) * 1_000);
+                    return match asked.is_none_or(|mhz| mhz == u64::from(info.rate_mhz)) {
+                        true => Ok(info),
+                        false => Err(self.rate_refused()),
+                    };
+                }
+                Ok(Arrival {
+                    heard: Heard::RateRefused,
+                    ..
+                }) => return Err(self.rate_refused()),
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -266,6 +282,15 @@ impl Reader {
                 frames: status.frames,
             },
         })
+    }
+}
+
+impl Reader {
+    fn rate_refused(&self) -> SourceError {
+        SourceError::PortRate {
+            path: self.path.clone(),
+            hz: self.rate.map_or(0, SampleRate::hz),
+        }
     }
 }
 
@@ -345,7 +370,7 @@ impl Worker {
                     Ok(()) => {}
                     Err(TrySendError::Full(arrival)) => match arrival.heard {
                         Heard::Samples(samples) => overrun += samples.count() as u64,
-                        Heard::Info(_) => *held = Some(arrival),
+                        Heard::Info(_) | Heard::RateRefused => *held = Some(arrival),
                     },
                     Err(TrySendError::Disconnected(_)) => stop.store(true, Ordering::Relaxed),
                 }

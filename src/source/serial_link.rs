@@ -29,6 +29,8 @@ pub(super) enum Heard {
     Info(StreamInfo),
     /// Samples.
     Samples(Samples),
+    /// It does not take the rate that it was asked for.
+    RateRefused,
 }
 
 /// What a link to a device has seen.
@@ -103,6 +105,11 @@ pub(super) struct Link {
     sender: Sender<MAX_REQUEST>,
     requests: Requests,
     waiting: VecDeque<Command>,
+    /// The rate that every device is asked for, in thousandths of a hertz; its own
+    /// unless said.
+    rate_mhz: Option<u32>,
+    /// Whether what the device says of itself is what it will send.
+    rate_settled: bool,
     running: bool,
     heard_at_us: u64,
     status_at_us: u64,
@@ -114,8 +121,10 @@ pub(super) struct Link {
 }
 
 impl Link {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(rate_mhz: Option<u32>) -> Self {
         Self {
+            rate_mhz,
+            rate_settled: false,
             receiver: Receiver::new(),
             sender: Sender::new(),
             requests: Requests::new(),
@@ -228,6 +237,10 @@ impl Link {
         self.waiting
             .retain(|command| matches!(command, Command::Show { .. }));
         self.waiting.push_front(Command::Start);
+        if let Some(rate_mhz) = self.rate_mhz {
+            self.waiting.push_front(Command::SetRate { rate_mhz });
+        }
+        self.rate_settled = self.rate_mhz.is_none();
         self.waiting.push_front(Command::Identify);
         self.heard_at_us = now_us;
     }
@@ -237,7 +250,7 @@ impl Link {
             Kind::StreamInfo => {
                 let info = frame.read::<StreamInfo>().ok()?;
                 self.info = Some(info.clone());
-                Some(Heard::Info(info))
+                self.rate_settled.then_some(Heard::Info(info))
             }
             Kind::Samples => {
                 let samples = frame.read::<Samples>().ok()?;
@@ -246,10 +259,15 @@ impl Link {
             }
             Kind::Acknowledge => {
                 let answer = frame.read::<Acknowledge>().ok()?;
-                if let Some((Command::Start, Outcome::Done)) = self.requests.answered(&answer) {
-                    self.running = true;
-                    self.status.connected = true;
-                    self.status_at_us = now_us;
+                match self.requests.answered(&answer)? {
+                    (Command::Start, Outcome::Done) => {
+                        self.running = true;
+                        self.status.connected = true;
+                        self.status_at_us = now_us;
+                    }
+                    (Command::SetRate { .. }, Outcome::Done) => self.rate_settled = true,
+                    (Command::SetRate { .. }, _) => return Some(Heard::RateRefused),
+                    _ => {}
                 }
                 None
             }

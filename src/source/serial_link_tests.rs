@@ -22,6 +22,7 @@ struct Device {
     started_us: u64,
     starts: u64,
     shown: Vec<String>,
+    rate_mhz: u32,
 }
 
 impl Device {
@@ -37,6 +38,7 @@ impl Device {
             started_us,
             starts: 0,
             shown: Vec::new(),
+            rate_mhz: 100_000,
         }
     }
 
@@ -65,6 +67,10 @@ impl Device {
                     }
                     Command::Stop => self.running = false,
                     Command::Show { label, .. } => self.shown.push(label.to_string()),
+                    Command::SetRate { rate_mhz } if *rate_mhz > 400_000 => {
+                        return Outcome::Refused;
+                    }
+                    Command::SetRate { rate_mhz } => self.rate_mhz = *rate_mhz,
                     _ => {}
                 }
                 Outcome::Done
@@ -72,7 +78,7 @@ impl Device {
             self.answers = answers;
             out.extend(self.send(now_us, &answer));
             if matches!(request.command, Command::Identify | Command::Start) {
-                out.extend(self.send(now_us, &info()));
+                out.extend(self.send(now_us, &info(self.rate_mhz)));
             }
         }
         let number = self.number as i16;
@@ -92,7 +98,7 @@ impl Device {
     }
 }
 
-fn info() -> StreamInfo {
+fn info(rate_mhz: u32) -> StreamInfo {
     let channel = |name: &str| Channel {
         name: name.try_into().unwrap(),
         unit: "g".try_into().unwrap(),
@@ -101,7 +107,7 @@ fn info() -> StreamInfo {
     StreamInfo {
         device: [7; 16],
         name: Default::default(),
-        rate_mhz: 100_000,
+        rate_mhz,
         channels: [channel("ax"), channel("ay")].into_iter().collect(),
     }
 }
@@ -114,12 +120,18 @@ struct Bench {
     down: Line,
     now_us: u64,
     samples: Vec<Samples>,
-    infos: usize,
+    /// The rates that were told, in thousandths of a hertz.
+    infos: Vec<u32>,
+    refused: usize,
 }
 
 impl Bench {
     fn new(faults: Faults, seed: u64) -> Self {
-        let mut link = Link::new();
+        Self::asking(None, faults, seed)
+    }
+
+    fn asking(rate_mhz: Option<u32>, faults: Faults, seed: u64) -> Self {
+        let mut link = Link::new(rate_mhz);
         link.opened(0);
         Self {
             link,
@@ -128,7 +140,8 @@ impl Bench {
             down: Line::new(faults, seed + 1),
             now_us: 0,
             samples: Vec::new(),
-            infos: 0,
+            infos: Vec::new(),
+            refused: 0,
         }
     }
 
@@ -142,10 +155,12 @@ impl Bench {
             arrived.clear();
             self.up.carry(&said, &mut arrived);
             let (samples, infos) = (&mut self.samples, &mut self.infos);
+            let refused = &mut self.refused;
             self.link
                 .receive(&arrived, self.now_us, |heard| match heard {
                     Heard::Samples(block) => samples.push(block),
-                    Heard::Info(_) => *infos += 1,
+                    Heard::Info(info) => infos.push(info.rate_mhz),
+                    Heard::RateRefused => *refused += 1,
                 });
         }
     }
@@ -156,7 +171,7 @@ fn over_a_clean_line_nothing_is_lost() {
     let mut bench = Bench::new(Faults::default(), 1);
     bench.run(60);
     let status = bench.link.status();
-    assert!(status.connected && bench.infos >= 2, "{status:?}");
+    assert!(status.connected && bench.infos.len() >= 2, "{status:?}");
     assert_eq!(
         (status.lost_frames, status.lost_samples, status.damaged),
         (0, 0, 0)
@@ -244,8 +259,33 @@ fn of_decisions_that_wait_the_latest_is_shown_cut_to_what_fits() {
 }
 
 #[test]
+fn a_rate_that_is_asked_for_is_told_by_whoever_answers_and_no_other_one() {
+    let mut bench = Bench::asking(Some(200_000), Faults::default(), 6);
+    bench.run(5);
+    // After a reset it would sample at its own rate again.
+    bench.device = Device::new(bench.now_us);
+    bench.run(10);
+    let status = bench.link.status();
+    assert!(status.connected && status.reconnects == 1, "{status:?}");
+    assert!(bench.infos.len() >= 2, "{:?}", bench.infos);
+    assert!(
+        bench.infos.iter().all(|&mhz| mhz == 200_000),
+        "{:?}",
+        bench.infos
+    );
+    assert_eq!((bench.refused, bench.device.rate_mhz), (0, 200_000));
+}
+
+#[test]
+fn a_rate_that_is_refused_is_told() {
+    let mut bench = Bench::asking(Some(500_000), Faults::default(), 7);
+    bench.run(2);
+    assert_eq!((bench.refused, bench.infos.len()), (1, 0));
+}
+
+#[test]
 fn another_version_is_noticed() {
-    let mut link = Link::new();
+    let mut link = Link::new(None);
     // A frame of version 2 with a right CRC, stuffed by hand.
     let mut body = [1_u8; 12];
     body[0] = 2;
