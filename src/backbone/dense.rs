@@ -18,12 +18,20 @@ use super::activation::Activation;
 
 /// Values of a run that are multiplied without looking at bounds again.
 const GROUP: usize = 4;
-/// Positions and registers of output channels that go through together. 6 x 2
-/// sums fill the 16 registers of AVX2. Larger tiles (8 x 3, 12 x 2) would fit
-/// into the 32 of AVX-512 and NEON, but there the compiler spills sums to
-/// memory in the innermost loop, which halves the speed.
-const POSITIONS: usize = 6;
+/// Registers of output channels that go through together, with up to
+/// [`positions`] each.
 const VECTORS: usize = 2;
+
+/// Positions that go through together. 6 x 2 sums would just fit into the 16
+/// registers of AVX2, but with several values of a group in flight the compiler
+/// spills some to memory, by its mood; 4 x 2 never. Larger tiles than 6 x 2 (8 x 3,
+/// 12 x 2) would fit into the 32 of AVX-512 and NEON, but there it spills as well.
+const fn positions<S: Simd>() -> usize {
+    match S::F32_LANES {
+        8 => 4,
+        _ => 6,
+    }
+}
 
 /// A convolution's weights, packed for this machine's registers.
 #[derive(Debug, Clone)]
@@ -173,7 +181,7 @@ impl Product<'_> {
         bias: &[f32],
     ) {
         let count = self.from.len();
-        let mut tiles = count.div_ceil(POSITIONS);
+        let mut tiles = count.div_ceil(positions::<S>());
         let mut first = 0;
         while tiles > 0 {
             // Tiles of about one size: a lone last position would be slow.
