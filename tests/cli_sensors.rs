@@ -276,6 +276,8 @@ fn tables_are_embedded_and_evaluated_in_pieces() {
 fn sound_and_sensors_are_not_taken_for_each_other() {
     let learner = Bench::new();
     learner.succeed(&["init", "box"]);
+    let said = learner.succeed(&["doctor"]);
+    assert!(said.contains("imu is the one"), "{said}");
     let goldens = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/goldens/audio/stereo.wav");
     let error = learner.fail(&["teach", "x", goldens.to_str().unwrap()]);
     assert!(

@@ -40,7 +40,7 @@ pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
     let mut findings = found.findings;
     let backbone = match &found.card {
         None => "not checked: the card cannot be read".to_owned(),
-        Some(card) => match places.cache()?.model_path(card) {
+        Some(card) => match places.cache()?.model_bytes(card) {
             Ok(_) => format!("{} is the one that the learner was made with", card.name),
             Err(ModelError::Checksum { .. }) => {
                 findings.push(format!("the file of the backbone {} is damaged", card.name));

@@ -1,0 +1,124 @@
+#!/usr/bin/env bash
+# arm64.sh [CARGO OPTION]...: builds for 64-bit ARM (aarch64), runs the tests that need no second
+# program under emulation, and holds what it computes against what this machine computes:
+#
+#   - embeddings of the demos' recordings within 1e-4 of the largest value, and the demos'
+#     accuracies the same;
+#   - learners taught on either side found sound by the other, whose `afield doctor` computes the
+#     exact statistic anew from the examples and compares it to the bit;
+#   - predictions of one learner within 1e-4, its events on the same recordings the same.
+#
+# Options go to cargo: `--no-default-features` leaves tract out, which takes three quarters of the
+# time. On a Debian x86-64 machine the cross compiler and the emulator are installed where they are
+# missing. Emulation shows that results are right, and says nothing about speed.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=aarch64-unknown-linux-gnu
+step() { printf '\n== %s\n' "$1"; }
+
+step "tools"
+if ! command -v qemu-aarch64-static aarch64-linux-gnu-gcc >/dev/null; then
+    apt-get update -q
+    apt-get install -y -q --no-install-recommends gcc-aarch64-linux-gnu g++-aarch64-linux-gnu \
+        libc6-dev-arm64-cross qemu-user-static
+fi
+eval "$(firmware-bridge/toolchain.sh $target)"
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
+export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+
+step "build"
+cargo build --release "$@"
+cargo build --release --target $target "$@"
+built=${CARGO_TARGET_DIR:-target}
+here() { "$built/release/afield" "$@"; }
+arm() { qemu-aarch64-static -L /usr/aarch64-linux-gnu "$built/$target/release/afield" "$@"; }
+arm --version
+
+step "tests under emulation"
+cargo test --release --target $target -p firmware-bridge -p microhead
+# What is left out solves thousands of times, which takes the emulator a quarter of an hour.
+cargo test --release --target $target "$@" --no-fail-fast --lib --test backbone \
+    --test exactness --test frontend_golden --test microhead \
+    -- --skip a_deferred_answer_is_near_the_exact_one --skip any_order_any_parts_and_any_detour
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+quietly() { "$@" 2>"$work/said" || { cat "$work/said" >&2; exit 1; }; }
+
+# compare NAME BACKBONE FOLDER [OPTION OF TEACH]...: embeddings, learners and predictions.
+compare() {
+    local name=$1 backbone=$2 folder=$3 side other label clip
+    shift 3
+    step "$name: embeddings, by $backbone"
+    for side in here arm; do
+        quietly $side embed --backbone "$backbone" -o "$work/$side.npy" "$folder" >/dev/null
+    done
+    python3 - "$work/here.npy" "$work/arm.npy" <<'PYTHON'
+import struct, sys
+
+def rows(path):
+    with open(path, "rb") as file:
+        head = file.read(10)
+        shape = file.read(struct.unpack("<H", head[8:])[0])
+        data = file.read()
+    return shape, struct.unpack(f"<{len(data) // 4}f", data)
+
+(shape, here), (same, arm) = map(rows, sys.argv[1:])
+assert shape == same, (shape, same)
+apart, largest = max(abs(a - b) for a, b in zip(here, arm)), max(map(abs, here))
+print(f"{len(here)} values, at most {apart:.1e} apart, {apart / largest:.1e} of the largest")
+assert apart <= 1e-4 * largest
+PYTHON
+    step "$name: a learner"
+    for side in here arm; do
+        quietly $side init "$work/$name-$side" --backbone "$backbone"
+        for label in "$folder"/*/; do
+            find "$label" -type f | sort >"$work/clips"
+            # A clip of each class is kept for predictions.
+            mapfile -t clips < <(tail -n +2 "$work/clips" | head -12)
+            quietly $side teach "$(basename "$label")" "${clips[@]}" "$@" --learner "$work/$name-$side"
+        done
+    done
+    for side in here arm; do
+        [ $side = here ] && other=arm || other=here
+        printf 'taught by %s, checked by %s: ' $side $other
+        quietly $other doctor "$work/$name-$side" | grep " is sound"
+    done
+    mapfile -t clips < <(for label in "$folder"/*/; do find "$label" -type f | sort | head -1; done)
+    for side in here arm; do
+        quietly $side predict "${clips[@]}" --learner "$work/$name-here" >"$work/$side.jsonl"
+    done
+    python3 - "$work/here.jsonl" "$work/arm.jsonl" <<'PYTHON'
+import json, sys
+
+here, arm = ([json.loads(line) for line in open(path)] for path in sys.argv[1:])
+assert len(here) == len(arm) > 0
+assert [e["label"] for e in here] == [e["label"] for e in arm]
+apart = max(abs(a["confidence"] - b["confidence"]) for a, b in zip(here, arm))
+print(f"{len(here)} predictions, the same labels, confidence at most {apart:.1e} apart")
+assert apart <= 1e-4
+PYTHON
+}
+
+compare drums speech-embedding "$(here data get rock-kit)"
+compare exercises imu "$(here data get watch)" --cut 3:1.5
+
+step "demos"
+for what in drums imu; do
+    for side in here arm; do
+        quietly $side demo $what --json --head finetune,ncm,lda --report "$work/page.html" >"$work/$side.jsonl"
+    done
+    python3 - $what "$work/here.jsonl" "$work/arm.jsonl" <<'PYTHON'
+import json, sys
+
+def accuracies(path):
+    reports = [json.loads(line) for line in open(path)]
+    return [{h["head"]: round(h["final_accuracy"], 3) for h in r["heads"]} for r in reports]
+
+here, arm = map(accuracies, sys.argv[2:])
+print(f"{sys.argv[1]}: here {here}\n{sys.argv[1]}: arm  {arm}")
+exact = lambda reports: [{h: a for h, a in r.items() if h != "finetune"} for r in reports]
+assert exact(here) == exact(arm)
+PYTHON
+done
