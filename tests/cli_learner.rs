@@ -187,6 +187,7 @@ fn status_says_what_the_learner_is_and_knows() {
         "classes",
         "groups",
         "folded",
+        "listening",
         "max_disk_bytes",
         "written",
         "rehearsal",
