@@ -8,8 +8,8 @@
 #     exact statistic anew from the examples and compares it to the bit;
 #   - predictions of one learner within 1e-4, its events on the same recordings the same.
 #
-# Options go to cargo: `--no-default-features` leaves tract out, which takes three quarters of the
-# time. On a Debian x86-64 machine the cross compiler and the emulator are installed where they are
+# Options go to cargo: `--no-default-features` leaves tract out, which takes longest to
+# compile. On a Debian x86-64 machine the cross compiler and the emulator are installed where they are
 # missing. Emulation shows that results are right, and says nothing about speed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -18,7 +18,7 @@ target=aarch64-unknown-linux-gnu
 step() { printf '\n== %s\n' "$1"; }
 
 step "tools"
-if ! command -v qemu-aarch64-static aarch64-linux-gnu-gcc >/dev/null; then
+if ! { command -v qemu-aarch64-static && command -v aarch64-linux-gnu-gcc; } >/dev/null; then
     apt-get update -q
     apt-get install -y -q --no-install-recommends gcc-aarch64-linux-gnu g++-aarch64-linux-gnu \
         libc6-dev-arm64-cross qemu-user-static
@@ -48,7 +48,7 @@ quietly() { "$@" 2>"$work/said" || { cat "$work/said" >&2; exit 1; }; }
 
 # compare NAME BACKBONE FOLDER [OPTION OF TEACH]...: embeddings, learners and predictions.
 compare() {
-    local name=$1 backbone=$2 folder=$3 side other label clip
+    local name=$1 backbone=$2 folder=$3 side other label clips
     shift 3
     step "$name: embeddings, by $backbone"
     for side in here arm; do
@@ -111,7 +111,7 @@ mkdir "$exercises"
 compare drums speech-embedding "$drums"
 compare exercises imu "$exercises" --cut 3:1.5
 
-step "demos, without the offline bound, whose fit takes the emulator an hour"
+step "demos, without the offline bound, whose fit takes the emulator more than ten minutes"
 evaluate() {
     local name=$1 side
     shift

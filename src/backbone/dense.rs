@@ -24,7 +24,7 @@ const VECTORS: usize = 2;
 
 /// Positions that go through together. 6 x 2 sums would just fit into the 16
 /// registers of AVX2, but with several values of a group in flight the compiler
-/// spills some to memory, by its mood; 4 x 2 never. Larger tiles than 6 x 2 (8 x 3,
+/// spills some to memory under fat LTO; 4 x 2 leave room. Larger tiles than 6 x 2 (8 x 3,
 /// 12 x 2) would fit into the 32 of AVX-512 and NEON, but there it spills as well.
 const fn positions<S: Simd>() -> usize {
     match S::F32_LANES {

@@ -283,9 +283,7 @@ impl Reader {
             },
         })
     }
-}
 
-impl Reader {
     fn rate_refused(&self) -> SourceError {
         SourceError::PortRate {
             path: self.path.clone(),
