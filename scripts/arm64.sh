@@ -102,6 +102,8 @@ assert apart <= 1e-4
 PYTHON
 }
 
+step "backbone and recordings"
+here model get speech-embedding
 drums=$(here data get rock-kit)
 # Subjects 8 to 10 are set aside.
 watch=$(here data get watch)

@@ -127,7 +127,7 @@ fn without_a_network_a_learner_is_made_taught_and_right() {
     let learner = Bench::new();
     let made = learner.run(&["init", "box"]);
     let said = String::from_utf8_lossy(&made.stderr).into_owned();
-    assert!(said.contains("lda on imu, pool mean+max"), "{said}");
+    assert!(said.contains("lda on imu, pool mean+std+max"), "{said}");
     fs::remove_dir_all(learner.path("box")).unwrap();
     learner.taught();
     for (movement, label) in [(ROW, "row"), (LIFT, "lift")] {
@@ -252,11 +252,14 @@ fn tables_are_embedded_and_evaluated_in_pieces() {
     let imu = afield::model::built_in()
         .iter()
         .find(|card| card.name == "imu");
-    let features = 2 * imu.unwrap().embedding.size;
+    let features = 3 * imu.unwrap().embedding.size;
     // Of each of six recordings: every 1.5 s but for the last piece, and to the hop.
     let clips = embedded["clips"].as_u64().unwrap();
     assert!(clips == 36 || clips == 42, "{embedded}");
-    assert_eq!(embedded["features"], features, "mean and maximum");
+    assert_eq!(
+        embedded["features"], features,
+        "mean, deviation and maximum"
+    );
     let evaluate = [
         "evaluate",
         "--data",

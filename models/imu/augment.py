@@ -16,16 +16,15 @@ MIRROR = np.array([-1, 1, 1, 1, -1, -1], dtype=np.float32)
 class Drawer:
     """Draws augmented windows of recordings, by seed."""
 
-    def __init__(self, recordings, labels, seed):
+    def __init__(self, recordings, seed):
         self.random = np.random.default_rng(seed)
         self.lengths = np.array([len(r.samples) for r in recordings])
         self.samples = np.zeros((len(recordings), self.lengths.max(), 6), dtype=np.float32)
         for row, recording in zip(self.samples, recordings):
             row[: len(recording.samples)] = recording.samples
-        self.labels = labels
 
     def draw(self, count):
-        """float32 [count, WINDOW, 6] and the labels of the recordings they are from."""
+        """float32 [count, WINDOW, 6] and the numbers of the recordings they are from."""
         random = self.random
         which = random.integers(len(self.lengths), size=count)
         tempo = np.clip(np.exp(random.normal(0, 0.25, count)), 0.6, 1.6)
@@ -33,7 +32,7 @@ class Drawer:
         x = self._moved(x, tempo)
         x = self._worn(x)
         noise = random.normal(0, 0.05, x.shape) * np.array([1, 1, 1, 3, 3, 3])
-        return (x + noise).astype(np.float32), self.labels[which]
+        return (x + noise).astype(np.float32), which
 
     def _played(self, which, tempo):
         """At another tempo, and not at an even one."""

@@ -23,7 +23,6 @@ from training import train
 
 ROOT = Path(__file__).parents[2]
 SEED = 0
-STEPS = 800
 SUBJECTS = range(1, 6)
 
 
@@ -56,7 +55,7 @@ def main():
     out = Path(sys.argv[1]) if len(sys.argv) > 1 else ROOT / "models" / "imu.onnx"
     of = [r for r in recordings() if r.subject in SUBJECTS]
     started = time.process_time()
-    network = train(of, SEED, STEPS)
+    network = train(of, SEED)
     took = time.process_time() - started
     export(network, out)
     x = windows(of)[0]

@@ -1,7 +1,9 @@
-"""Training, by seed: exercises told apart, and what a statistician would say of a window foretold.
+"""Training, by seed: three tasks on augmented windows.
 
-The second task (regression of the 159 hand statistics and FFT features that the peers' benchmark
-uses) keeps in the embedding what seven exercises do not ask for, but an eighth may.
+Exercises are told apart; so are recordings, which are one exercise by one arm of one subject each;
+and what a statistician would say of a window is foretold (regression of the 159 hand statistics and
+FFT features that the peers' benchmark uses). The last two keep in the embedding what seven
+exercises do not ask for, but an eighth may.
 """
 
 import sys
@@ -20,34 +22,34 @@ from network import DEVIATIONS, Network
 STEPS, BATCH, RATE, DECAY, DROPOUT, SMOOTHING = 400, 48, 4e-3, 1e-2, 0.3, 0.1
 # Augmented windows that the steps draw from.
 POOL = 4000
-# Weight of the second task, and the deviations at which its targets are clamped.
+# Weight of the statistics, and the deviations at which they are clamped.
 STATISTICS, CLAMP = 2.0, 4.0
 
 
-def train(recordings, seed, steps=STEPS):
+def train(recordings, seed):
     """A network that has seen these recordings and no others."""
     exercises = sorted({r.exercise for r in recordings})
     labels = np.array([exercises.index(r.exercise) for r in recordings])
     torch.manual_seed(seed)
-    drawer = Drawer(recordings, labels, seed)
-    pool, classes = drawer.draw(POOL)
+    drawer = Drawer(recordings, seed)
+    pool, drawn_from = drawer.draw(POOL)
     statistics = features(pool.astype(np.float64))
     statistics = (statistics - statistics.mean(axis=0)) / (statistics.std(axis=0) + 1e-6)
     statistics = torch.from_numpy(statistics.clip(-CLAMP, CLAMP).astype(np.float32))
     pool = torch.from_numpy(np.ascontiguousarray((pool / DEVIATIONS).transpose(0, 2, 1)))
-    classes = torch.from_numpy(classes)
-    network = Network(len(exercises), statistics.shape[1], DROPOUT)
+    classes, drawn_from = torch.from_numpy(labels[drawn_from]), torch.from_numpy(drawn_from)
+    network = Network(len(exercises), len(recordings), statistics.shape[1], DROPOUT)
     optimiser = torch.optim.AdamW(network.parameters(), lr=RATE, weight_decay=DECAY)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, RATE, total_steps=steps, pct_start=0.2
+        optimiser, RATE, total_steps=STEPS, pct_start=0.2
     )
     told_apart = nn.CrossEntropyLoss(label_smoothing=SMOOTHING)
     foretold = nn.SmoothL1Loss()
     network.train()
-    for _ in range(steps):
+    for _ in range(STEPS):
         drawn = torch.from_numpy(drawer.random.choice(POOL, BATCH, replace=False))
-        named, estimates = network(pool[drawn])
-        loss = told_apart(named, classes[drawn])
+        exercise, recording, estimates = network(pool[drawn])
+        loss = told_apart(exercise, classes[drawn]) + told_apart(recording, drawn_from[drawn])
         loss = loss + STATISTICS * foretold(estimates, statistics[drawn])
         optimiser.zero_grad()
         loss.backward()
