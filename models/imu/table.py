@@ -4,11 +4,13 @@ writes docs/benchmarks/imu.md.
     python models/imu/table.py [--shipped] [--networks 5] [--work DIR] [--afield BINARY]
 
 Every network is trained anew without whom, or what, it is asked about; finished ones are kept in
-the work folder (default: $XDG_CACHE_HOME/afield-imu), so that a run resumes. Class after class is
+the work folder (default: $XDG_CACHE_HOME/afield-imu), so that a run resumes until the sources that
+made them change. Class after class is
 `afield evaluate` itself on the same rows; few-shot rows are numpy's LDA, the same formula.
 """
 
 import argparse
+import hashlib
 import json
 import os
 import subprocess
@@ -30,6 +32,9 @@ from training import features, train
 
 HEADS = ("lda", "linear", "finetune")
 ROOT = Path(__file__).parents[2]
+# What networks are made by.
+SOURCES = [Path(__file__).with_name(f"{name}.py") for name in ("augment", "data", "network", "training")]
+SOURCES.append(ROOT / "benches" / "peers" / "features.py")
 SEEDS, SHOTS, PRETRAINED, ASKED = range(5), (1, 5, 20), range(1, 6), (6, 7)
 # Samples of windows that are shorter than those learned.
 SHORT = (5, 10, 20, 30, 50, 75, 100, 150)
@@ -70,11 +75,16 @@ def standardised(x, train):
 
 class Table:
     def __init__(self, work, afield):
-        self.work, self.afield = work, afield
-        work.mkdir(parents=True, exist_ok=True)
+        made_by = hashlib.sha256(b"".join(path.read_bytes() for path in SOURCES)).hexdigest()
+        self.work, self.afield = work / made_by[:12], afield
+        self.work.mkdir(parents=True, exist_ok=True)
         self.recordings = recordings()
         self.x, self.y, self.subject, _ = windows(self.recordings)
         self.hand = features(self.x.astype(np.float64)).astype(np.float64)
+
+    def of(self, subjects):
+        """Which windows are of these subjects."""
+        return np.isin(self.subject, subjects)
 
     def network(self, name, of, seed):
         """Embeddings of all windows by a network that saw the recordings `of`."""
@@ -144,7 +154,7 @@ class Table:
         fold (subjects known, subjects asked): accuracy over all seven, and recall of the new one."""
         per = {kind: {k: {seed: [] for seed in seeds} for k in SHOTS} for kind in NAMES}
         for pretrained, subjects in folds:
-            known, asked = np.isin(self.subject, pretrained), np.isin(self.subject, subjects)
+            known, asked = self.of(pretrained), self.of(subjects)
             truth = self.y[asked]
             for new in sorted(set(self.y)):
                 old = known & (self.y != new)
@@ -161,8 +171,10 @@ class Table:
                             right = lda(x[learn], self.y[learn], x[asked]) == truth
                             score = (right.mean(), right[truth == new].mean())
                             per[kind][k][seed].append(score)
-        mean = lambda of: [np.mean(of[seed], axis=0) for seed in seeds]
-        return {kind: {k: mean(per[kind][k]) for k in SHOTS} for kind in NAMES}
+        return {
+            kind: {k: [np.mean(of, axis=0) for of in per[kind][k].values()] for k in SHOTS}
+            for kind in NAMES
+        }
 
 
 def shipped_rows(windows):
@@ -175,28 +187,25 @@ def shipped_rows(windows):
     return np.concatenate(rows)[..., 0].astype(np.float64)
 
 
-def shipped_short(table):
+def shipped_short(table, rows):
     """Accuracy of `lda`, taught all windows of subjects 1 to 5, on the beginnings of those of subjects
     6 and 7, by pool and length; what is shorter than a row sees is repeated, as the card says."""
-    learn, asked = (np.isin(table.subject, of) for of in (PRETRAINED, ASKED))
-    known = shipped_rows(table.x[learn])
+    learn, asked = table.of(PRETRAINED), table.of(ASKED)
     pools = {"mean+std+max": pooled, "mean": lambda rows: np.sqrt(rows.mean(axis=2))}
     out = {pool: [] for pool in pools}
     for length in SHORT:
         of = np.arange(max(length, receptive_field())) % length
-        rows = shipped_rows(table.x[asked][:, of])
+        short = shipped_rows(table.x[asked][:, of])
         for pool, pooling in pools.items():
-            said = lda(pooling(known), table.y[learn], pooling(rows))
+            said = lda(pooling(rows[learn]), table.y[learn], pooling(short))
             out[pool].append((said == table.y[asked]).mean())
     return out
 
 
-def shipped(table, seeds):
+def shipped(table, rows, seeds):
     """The weights that ship on subjects 6 and 7: per kind `lda` and the joint fit on all windows of
     subjects 1 to 5, and `lda` on a few windows of each exercise."""
-    rows = shipped_rows(table.x)
-    learn = np.isin(table.subject, PRETRAINED)
-    asked = np.isin(table.subject, ASKED)
+    learn, asked = table.of(PRETRAINED), table.of(ASKED)
     truth = table.y[asked]
     out = {}
     for kind in NAMES:
@@ -359,7 +368,8 @@ def main():
     parser.add_argument("--shipped", action="store_true", help="only the weights that ship")
     args = parser.parse_args()
     table = Table(args.work, args.afield)
-    lines = head() + shipped_page(shipped(table, SEEDS), shipped_short(table))
+    rows = shipped_rows(table.x)
+    lines = head() + shipped_page(shipped(table, rows, SEEDS), shipped_short(table, rows))
     if not args.shipped:
         lines += trained(table, args.networks)
     args.o.write_text("\n".join(lines) + "\n")
