@@ -47,7 +47,8 @@ class ExactLda(Method):
         centre = means.mean(axis=0)
         offsets = means - centre
         weights = np.linalg.solve(covariance, offsets.T).T
-        biases = -0.5 * (weights * offsets).sum(axis=1)
+        # The second term: what distances to uncertain means exceed the true ones by.
+        biases = -0.5 * (weights * offsets).sum(axis=1) + 0.5 * d / counts
         self._weights = (seen, weights, biases - weights @ centre)
 
     def predict(self, x):

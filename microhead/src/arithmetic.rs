@@ -75,6 +75,17 @@ pub fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
 /// 10 costs up to 0.07 nats. A rule of thumb, no calibration.
 pub const EVIDENCE: f64 = 10.0;
 
+/// Half of what the squared Mahalanobis distance to the mean of `examples` exceeds
+/// that to the true mean by, on average: a mean scatters by its class's covariance
+/// over `examples`, so `features / examples` (Moran & Murphy 1979, *A Closer Look at
+/// Two Alternative Methods of Statistical Discrimination*).
+///
+/// Without it a class of few examples seems farther away than it is, and is named
+/// too seldom.
+pub fn half_excess(features: usize, examples: u64) -> f64 {
+    features as f64 / (2.0 * examples as f64)
+}
+
 /// The oracle-approximating shrinkage intensity in `[0, 1]` (Chen, Wiesel, Eldar &
 /// Hero 2010, *Shrinkage Algorithms for MMSE Covariance Estimation*, eq. 23) for a
 /// sample covariance `S` of `p` features and `n` degrees of freedom; `squares` is

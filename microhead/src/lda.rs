@@ -1,13 +1,14 @@
 //! Linear discriminant analysis.
 
-use crate::arithmetic::oas_intensity;
+use crate::arithmetic::{half_excess, oas_intensity};
 use crate::discriminant::Discriminant;
 use crate::means::ClassMeans;
 use crate::statistic::{Statistic, triangle};
 
 /// Linear discriminant analysis with one covariance for all classes, shrunk towards
-/// its mean variance by the oracle-approximating intensity, and equal priors: the
-/// host's default, solved from a statistic with whole second moments.
+/// its mean variance by the oracle-approximating intensity, distances less their
+/// [`half_excess`](crate::arithmetic::half_excess), and equal priors: the host's
+/// default, solved from a statistic with whole second moments.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lda<const D: usize, const K: usize>(Discriminant<D, K>);
 
@@ -35,7 +36,11 @@ impl<const D: usize, const K: usize> Lda<D, K> {
                 false => direction.iter_mut().for_each(|d| *d /= variance),
             }
         }
-        Self(means.discriminant(&directions, 1.0))
+        let mut excesses = [0.0; K];
+        for (excess, &n) in excesses.iter_mut().zip(statistic.counts()) {
+            *excess = half_excess(D, n);
+        }
+        Self(means.discriminant(&directions, &excesses, 1.0))
     }
 
     /// Of each class in nats, up to a common amount; minus infinity for those

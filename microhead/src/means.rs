@@ -50,11 +50,12 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
         }
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, times a
-    /// [`sharpness`] of at most `sharpest`.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2) + excess_k`,
+    /// times a [`sharpness`] of at most `sharpest`; excesses by class.
     pub(crate) fn discriminant(
         &self,
         directions: &[[f64; D]; K],
+        excesses: &[f64; K],
         sharpest: f64,
     ) -> Discriminant<D, K> {
         let classes = self.statistic.classes;
@@ -72,7 +73,7 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
                 row = k;
             }
             let (direction, offset) = (&directions[row], &self.offsets[row]);
-            let mut bias = 0.0;
+            let mut bias = sharpness * excesses[class];
             for j in 0..D {
                 let weight = sharpness * direction[j];
                 bias -= weight * (self.centre[j] + offset[j] / 2.0);

@@ -46,8 +46,9 @@ NAMES = {
 
 
 def lda(x, y, asked):
-    """Afield's `lda`: one covariance, shrunk as Chen et al. (OAS) say, equal priors."""
-    classes = np.unique(y)
+    """Afield's `lda`: one covariance, shrunk as Chen et al. (OAS) say, equal priors, distances less
+    what the uncertainty of the means adds to them."""
+    classes, counts = np.unique(y, return_counts=True)
     means = np.stack([x[y == c].mean(axis=0) for c in classes])
     centred = np.concatenate([x[y == c] - m for c, m in zip(classes, means)])
     n, d = centred.shape
@@ -57,7 +58,7 @@ def lda(x, y, asked):
     shrink = 1.0 if below <= 0 else min(1.0, (square + mean**2) / below)
     s = (1 - shrink) * s + (shrink * mean + 1e-9) * np.eye(d)
     weights = np.linalg.solve(s, means.T)
-    bias = -0.5 * (means.T * weights).sum(axis=0)
+    bias = -0.5 * (means.T * weights).sum(axis=0) + 0.5 * d / counts
     return classes[(asked @ weights + bias).argmax(axis=1)]
 
 

@@ -1,6 +1,6 @@
 //! From class means to a discriminant: what `ncm` and `lda` share.
 
-pub(super) use microhead::arithmetic::sharpness;
+pub(super) use microhead::arithmetic::{half_excess, sharpness};
 
 use super::Statistic;
 use super::discriminant::Discriminant;
@@ -68,11 +68,13 @@ impl<'a> ClassMeans<'a> {
         out
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, times a
-    /// [`sharpness`] of at most `sharpest`, plus the logarithm of the prior.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2) + excess_k`,
+    /// times a [`sharpness`] of at most `sharpest`, plus the logarithm of the prior;
+    /// excesses and priors by class.
     pub(super) fn discriminant(
         &self,
         directions: &[f64],
+        excesses: &[f64],
         sharpest: f64,
         log_priors: &[f32],
     ) -> Discriminant {
@@ -95,7 +97,7 @@ impl<'a> ClassMeans<'a> {
             }
             let at = row * width..(row + 1) * width;
             let (direction, offset) = (&directions[at.clone()], &self.offsets[at]);
-            let mut bias = 0.0;
+            let mut bias = sharpness * excesses[class];
             for j in 0..width {
                 let weight = sharpness * direction[j];
                 bias -= weight * (self.centre[j] + offset[j] / 2.0);
