@@ -514,6 +514,18 @@ fn what_cannot_be_done_is_said_with_a_hint_and_nothing_on_stdout() {
             &["--learn", "live stream"],
         ),
         (
+            &["listen", "--source", "mic", "--rate", "8000"],
+            &["--rate", "tiny reads sound", "--format"],
+        ),
+        (
+            &["teach", "low", "low/0.wav", "--columns", "a,b"],
+            &["--columns", "tiny reads sound"],
+        ),
+        (
+            &["predict", "low/0.wav", "--rate", "50"],
+            &["--rate", "tiny reads sound"],
+        ),
+        (
             &["embed", "low/0.wav", "--backbone", "tinny", "-o", "o.npy"],
             &["--backbone", "tinny"],
         ),

@@ -293,6 +293,11 @@ fn sound_and_sensors_are_not_taken_for_each_other() {
         error.contains("--rate") && error.contains("hint: "),
         "{error}"
     );
+    let error = learner.fail(&["listen", "--source", "serial:nowhere", "--columns", "a"]);
+    assert!(
+        error.contains("--columns") && error.contains("hint: "),
+        "{error}"
+    );
 }
 
 #[test]

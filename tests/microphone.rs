@@ -52,15 +52,22 @@ impl FakeMicrophone {
         }
     }
 
+    /// The microphones `default` and `hall`, and `desk`, which has two channels, no less.
     fn text(fifo: &Path) -> String {
-        let plugin = format!(
-            "type file\nslave.pcm {{ type null }}\nfile \"/dev/null\"\ninfile \"{}\"\nformat \"raw\"\n",
-            fifo.display()
-        );
+        let plugin = |behind: &str| {
+            format!(
+                "type file\nslave.pcm {behind}\nfile \"/dev/null\"\ninfile \"{}\"\nformat \"raw\"\n",
+                fifo.display()
+            )
+        };
+        let (any, two) = (plugin("{ type null }"), plugin("two"));
+        let both = "bindings { 0 { slave a channel 0 } 1 { slave a channel 1 } }";
         format!(
             "</usr/share/alsa/alsa.conf>\n\
-             pcm.!default {{\n{plugin}}}\n\
-             pcm.hall {{\n{plugin}hint {{ show on\ndescription \"Hall Microphone\" }}\n}}\n"
+             pcm.!default {{\n{any}}}\n\
+             pcm.hall {{\n{any}hint {{ show on\ndescription \"Hall Microphone\" }}\n}}\n\
+             pcm.two {{\ntype multi\nslaves.a {{ pcm {{ type null }} channels 2 }}\n{both}\n}}\n\
+             pcm.desk {{\n{two}hint {{ show on\ndescription \"Desk Array\" }}\n}}\n"
         )
     }
 
@@ -69,30 +76,40 @@ impl FakeMicrophone {
         let mut command = bench.command(&arguments);
         let mut listening = Listening::start(command.env("ALSA_CONFIG_PATH", &self.config), read);
         let said = listening.wait_for(" at ");
-        assert!(said.ends_with("1 channel at 16000 Hz, i16"), "{said}");
+        let channels = match source {
+            "mic:desk" => "2 channels, mixed,",
+            _ => "1 channel",
+        };
+        let expected = format!("{channels} at 16000 Hz, i16");
+        assert!(said.ends_with(&expected), "{said}");
         listening
     }
 
     /// What is said into it, `speed` times as fast as it was spoken, and then silence for as long
     /// as anybody listens.
     fn say(&self, samples: Vec<i16>, speed: f64) -> Speaker {
+        self.say_blocks(samples, BLOCK, speed)
+    }
+
+    /// The same into several channels, of which `block` samples are a twentieth of a second.
+    fn say_blocks(&self, samples: Vec<i16>, block: usize, speed: f64) -> Speaker {
         let mut fifo = self.fifo.try_clone().unwrap();
         let stop = Arc::new(AtomicBool::new(false));
         let stopped = Arc::clone(&stop);
         thread::spawn(move || {
-            let blocks = samples.chunks(BLOCK).map(|block| {
-                let mut block = block.to_vec();
-                block.resize(BLOCK, 0);
-                block
+            let blocks = samples.chunks(block).map(|samples| {
+                let mut samples = samples.to_vec();
+                samples.resize(block, 0);
+                samples
             });
-            let silence = std::iter::repeat_with(|| vec![0; BLOCK]);
+            let silence = std::iter::repeat_with(|| vec![0; block]);
             let mut due = Instant::now();
             let spoken = blocks.len();
-            for (n, block) in blocks.chain(silence).enumerate() {
+            for (n, samples) in blocks.chain(silence).enumerate() {
                 if stopped.load(Ordering::Relaxed) {
                     return;
                 }
-                fifo.write_all(&recording::pcm(&block)).unwrap();
+                fifo.write_all(&recording::pcm(&samples)).unwrap();
                 let speed = if n < spoken { speed } else { 1.0 };
                 due = due.max(Instant::now() - Duration::from_millis(200))
                     + Duration::from_secs_f64(0.05 / speed);
@@ -168,8 +185,13 @@ fn a_microphone_hears_what_a_file_holds() {
     let microphone = FakeMicrophone::new(&bench);
     let mut listening = microphone.listen(&bench, "mic", &every, true);
     let _speaker = microphone.say(spoken, 4.0);
+    hears(&mut listening, &file);
+}
+
+/// A microphone decides what was decided on a file.
+fn hears(listening: &mut Listening, file: &[&Value]) {
     let mut differs = 0.0_f64;
-    for expected in &file {
+    for expected in file {
         let event = listening.next().expect("a decision");
         for key in ["time", "start", "label"] {
             assert_eq!(event[key], expected[key], "{event} instead of {expected}");
@@ -187,6 +209,39 @@ fn a_microphone_hears_what_a_file_holds() {
         file.len()
     );
     assert!(differs <= 1e-6, "{differs}");
+}
+
+#[test]
+fn a_microphone_of_two_channels_hears_what_a_stereo_file_holds() {
+    let bench = Bench::taught();
+    // One after the other on either side, so that nothing hears both labels with one ear.
+    let (low, high) = (
+        recording::tone(HZ as u32, 300.0, 4.0, 3),
+        recording::tone(HZ as u32, 3_000.0, 4.0, 4),
+    );
+    let silence = vec![0; 4 * HZ];
+    let left = [&low[..], &silence, &silence[..HZ]].concat();
+    let right = [&silence[..], &high, &silence[..HZ]].concat();
+    let both: Vec<i16> = left
+        .into_iter()
+        .zip(right)
+        .flat_map(<[i16; 2]>::from)
+        .collect();
+    recording::write_wav_of(&bench.path("both.wav"), HZ as u32, 2, &both);
+    let every = ["--every", "0.2"];
+    let file = lines(&ok(
+        bench.run(&[&["listen", "--source", "wav:both.wav"], &every[..]].concat())
+    ));
+    let file: Vec<&Value> = (file.iter())
+        .filter(|event| number(event, "time") <= 8.0)
+        .collect();
+    let said = |label: &str| file.iter().filter(|event| event["label"] == label).count();
+    assert!(said("low") >= 10 && said("high") >= 10, "{file:?}");
+
+    let microphone = FakeMicrophone::new(&bench);
+    let mut listening = microphone.listen(&bench, "mic:desk", &every, true);
+    let _speaker = microphone.say_blocks(both, 2 * BLOCK, 4.0);
+    hears(&mut listening, &file);
 }
 
 #[test]
@@ -350,6 +405,8 @@ fn microphones_are_listed_and_taken_by_a_part_of_their_description() {
     assert_eq!(hall["description"], "Hall Microphone");
     assert_eq!(hall["default"], false);
     assert_eq!(hall["channels"][0], 1);
+    let desk = listed.iter().find(|device| device["name"] == "desk");
+    assert_eq!(desk.unwrap()["channels"], serde_json::json!([2, 2]));
     assert_eq!(listed[0]["name"], "default");
     assert_eq!(listed[0]["default"], true);
     let told = devices(&[]);

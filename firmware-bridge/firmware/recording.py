@@ -26,11 +26,24 @@ def samples(path):
         yield [max(-32_768, min(32_767, round(v * c))) for v, c in zip(values, COUNTS, strict=True)]
 
 
+def wanted_samples(seconds):
+    """As many as SECONDS have."""
+    try:
+        count = round(float(seconds) * RATE_HZ)
+    except (ValueError, OverflowError):
+        count = 0
+    if count < 1:
+        sys.exit(f"SECONDS: {seconds} is no time\nhint: a number from {1 / RATE_HZ} on, such as 9.5")
+    return count
+
+
 def main():
     if len(sys.argv) not in (4, 5) or not sys.argv[2].isdecimal():
         sys.exit(__doc__)
     folder, subject = pathlib.Path(sys.argv[1]), sys.argv[2]
-    wanted = round(float(sys.argv[4]) * RATE_HZ) if len(sys.argv) == 5 else None
+    wanted = wanted_samples(sys.argv[4]) if len(sys.argv) == 5 else None
+    if not folder.is_dir():
+        sys.exit(f"FOLDER: {folder} is no folder\nhint: `afield data get watch` prints the one")
     first = 0
     with open(sys.argv[3], "wb") as out:
         for exercise in sorted(path for path in folder.iterdir() if path.is_dir()):
@@ -50,4 +63,7 @@ def main():
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(str(error))

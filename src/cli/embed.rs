@@ -108,6 +108,7 @@ struct LabelledLine<'a> {
 /// Runs the command.
 pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
+    args.sensor.check(&card)?;
     if args.labelled {
         return run_labelled(&args, &card, places);
     }

@@ -307,6 +307,7 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
         );
     };
     let card = model::find(name, &places.cache()?).context("--backbone")?;
+    args.sensor.check(&card)?;
     let mut list = match (&args.manifest, &args.data) {
         (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
         (None, Some(folder)) => list_folder(folder, &card).context("--data")?,

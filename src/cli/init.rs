@@ -82,6 +82,7 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         Some(name) => model::find(name, &cache).context("--backbone")?,
         None => default_backbone(&cache)?,
     };
+    args.sensor.check(&card)?;
     // A learner whose backbone is missing could not do anything.
     cache.model_bytes(&card).context("--backbone")?;
     let card = match args.normalise.as_slice() {

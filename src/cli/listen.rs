@@ -131,6 +131,7 @@ enum SourceName {
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
     let card = session.card().clone();
+    args.sensor.check(&card)?;
     if args.gate.is_some() && kind(&card) == Recorded::Sensor {
         bail!(
             "--gate is for sound, {} reads a sensor\nhint: leave it out",
@@ -211,6 +212,9 @@ fn live_source(
 ) -> Result<Box<dyn Source>> {
     let of_sensor = kind(card) == Recorded::Sensor;
     Ok(match name {
+        SourceName::Serial(_) if sensor.chooses_columns() => bail!(
+            "--columns: a device says itself what its channels are\nhint: leave it out; `afield ports --probe` tells them"
+        ),
         SourceName::Serial(port) => {
             let source = SerialSource::open(port, sensor.format().rate);
             Box::new(source.context("--source")?)

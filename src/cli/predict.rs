@@ -46,6 +46,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
         bail!("the learner knows no class yet\nhint: `afield teach LABEL FILE…` teaches it one");
     }
     let card = session.card();
+    args.sensor.check(card)?;
     let backbone = load_backbone(card, places, Mode::Auto)?;
     let mut out = io::stdout().lock();
     for path in &args.files {

@@ -10,6 +10,7 @@ use afield::source::{
     LabelledClip, Recorded, RowFaults, SensorFormat, Source, SourceError, labelled_recordings,
     open_recording,
 };
+use anyhow::bail;
 use clap::Args;
 
 /// How recordings of sensors are read.
@@ -27,6 +28,27 @@ pub struct SensorArgs {
 }
 
 impl SensorArgs {
+    /// Refuses what says nothing of sound where the backbone of `card` reads sound.
+    pub fn check(&self, card: &Card) -> anyhow::Result<()> {
+        let flag = match (self.rate, self.columns.as_slice()) {
+            (Some(_), _) => "--rate",
+            (None, [_, ..]) => "--columns",
+            (None, []) => return Ok(()),
+        };
+        if kind(card) == Recorded::Sound {
+            bail!(
+                "{flag} is for sensors, {} reads sound\nhint: leave it out; recordings and microphones say their own rate, raw PCM on stdin has --format",
+                card.name
+            );
+        }
+        Ok(())
+    }
+
+    /// Whether columns are chosen.
+    pub fn chooses_columns(&self) -> bool {
+        !self.columns.is_empty()
+    }
+
     /// The same, for the rooms below.
     pub fn format(&self) -> SensorFormat {
         SensorFormat {

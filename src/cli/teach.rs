@@ -89,6 +89,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     session.set_durability(args.durability)?;
     session.begin_command();
     let card = session.card().clone();
+    args.sensor.check(&card)?;
     let pattern: Option<GroupPattern> = match &args.group_pattern {
         Some(pattern) => Some(pattern.parse()?),
         None => None,

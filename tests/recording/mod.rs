@@ -28,6 +28,11 @@ pub fn pcm(samples: &[i16]) -> Vec<u8> {
 
 /// Writes mono samples as a WAV file.
 pub fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
+    write_wav_of(path, rate, 1, samples);
+}
+
+/// Writes samples, `[n, channels]`, as a WAV file.
+pub fn write_wav_of(path: &Path, rate: u32, channels: u8, samples: &[i16]) {
     let data = pcm(samples);
     let len = data.len() as u32;
     let mut wav = Vec::new();
@@ -35,10 +40,11 @@ pub fn write_wav(path: &Path, rate: u32, samples: &[i16]) {
     wav.extend((36 + len).to_le_bytes());
     wav.extend(b"WAVEfmt ");
     wav.extend(16u32.to_le_bytes());
-    wav.extend([1, 0, 1, 0]);
+    wav.extend([1, 0, channels, 0]);
     wav.extend(rate.to_le_bytes());
-    wav.extend((rate * 2).to_le_bytes());
-    wav.extend([2, 0, 16, 0]);
+    let frame = 2 * channels;
+    wav.extend((rate * u32::from(frame)).to_le_bytes());
+    wav.extend([frame, 0, 16, 0]);
     wav.extend(b"data");
     wav.extend(len.to_le_bytes());
     wav.extend(data);
