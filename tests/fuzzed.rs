@@ -12,6 +12,11 @@ mod manifest;
 mod npz;
 #[path = "../fuzz/src/onnx.rs"]
 mod onnx;
+#[cfg(unix)]
+#[path = "../fuzz/src/recall.rs"]
+mod recall;
+#[path = "../fuzz/src/sensor.rs"]
+mod sensor;
 #[path = "../fuzz/src/state.rs"]
 mod state;
 #[path = "../fuzz/src/store.rs"]
@@ -89,6 +94,17 @@ fn archives_are_read_or_refused() {
 #[test]
 fn graphs_are_run_or_refused() {
     run("onnx", onnx::run);
+}
+
+#[cfg(unix)]
+#[test]
+fn requests_and_answers_between_listeners_and_teachers_are_read_or_refused() {
+    run("recall", recall::run);
+}
+
+#[test]
+fn tables_and_json_lines_are_heard_or_refused() {
+    run("sensor", sensor::run);
 }
 
 #[test]

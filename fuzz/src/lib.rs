@@ -7,5 +7,8 @@ pub mod card;
 pub mod manifest;
 pub mod npz;
 pub mod onnx;
+#[cfg(unix)]
+pub mod recall;
+pub mod sensor;
 pub mod state;
 pub mod store;

@@ -1,0 +1,79 @@
+//! Any bytes on the socket of a learner that listens, behind one byte that says from which side:
+//! as a request to it, or as what it answers.
+
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{LazyLock, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use afield::control::{Lending, Recent, listening, recall};
+use afield::signal::{Chunk, Micros, SOUND, SampleRate};
+use afield::source::Excerpt;
+use tempfile::TempDir;
+
+const SOCKET: &str = "listen.sock";
+
+/// A learner's folder in which something was heard, for as long as the program runs.
+static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a writable folder for temporary files");
+    let rate = SampleRate::new(1_000).expect("a rate");
+    let recent = Recent::of(
+        &Excerpt::new(rate, SOUND.to_vec(), Vec::new()),
+        Instant::now(),
+    );
+    let chunk = Chunk {
+        start: Micros(0),
+        samples: vec![0.5; 100],
+    };
+    recent.hear(&chunk, Instant::now());
+    let lending = Lending::start(folder.path(), recent, "fuzz").expect("a socket");
+    (folder, lending)
+});
+
+/// A learner's folder in which whoever asks is answered with what is sent here.
+static ANSWERS: LazyLock<(TempDir, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
+    let folder = tempfile::tempdir().expect("a writable folder for temporary files");
+    let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");
+    let (sender, answers) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        for (stream, answer) in listener.incoming().zip(answers) {
+            let mut stream = stream.expect("a caller");
+            let _ = stream.read(&mut [0; 256]);
+            // Whoever has heard enough hangs up.
+            let _ = stream.write_all(&answer);
+        }
+    });
+    (folder, Mutex::new(sender))
+});
+
+/// One input.
+pub fn run(bytes: &[u8]) {
+    let Some((&side, bytes)) = bytes.split_first() else {
+        return;
+    };
+    if side & 1 == 0 {
+        let path = HEARD.0.path().join(SOCKET);
+        let mut stream = UnixStream::connect(path).expect("it listens");
+        // A request that is too long is answered before its end.
+        let _ = stream.write_all(bytes);
+        let _ = stream.shutdown(Shutdown::Write);
+        let mut answer = Vec::new();
+        if stream.read_to_end(&mut answer).is_ok() {
+            assert!(answer.contains(&b'\n'), "a line of answer");
+        }
+        return;
+    }
+    let (folder, answers) = &*ANSWERS;
+    let answers = answers.lock().expect("one at a time");
+    answers.send(bytes.to_vec()).expect("it answers");
+    if side & 2 == 0 {
+        if let Ok(recalled) = recall(folder.path(), Duration::from_millis(100)) {
+            assert!(!recalled.excerpt.samples().is_empty());
+        }
+    } else {
+        let _ = listening(folder.path());
+    }
+}

@@ -1,0 +1,55 @@
+//! Any bytes as a sensor's data, behind one byte that says how they are read: as a table (CSV) or
+//! as JSON lines, with and without a rate and columns. What comes out goes through the front end
+//! of `imu`, where it has the channels for it.
+
+use std::io::Cursor;
+use std::sync::LazyLock;
+
+use afield::frontend::SensorFrontend;
+use afield::model::Card;
+use afield::signal::{Chunk, SampleRate};
+use afield::source::{JsonLines, SensorFormat, SensorTable, Source};
+
+static CARD: LazyLock<Card> = LazyLock::new(|| {
+    let text = include_str!("../../models/imu.toml");
+    Card::parse(text, "imu.toml").expect("a sound card")
+});
+
+/// One input.
+pub fn run(bytes: &[u8]) {
+    let Some((&how, text)) = bytes.split_first() else {
+        return;
+    };
+    let columns = ["ax", "ay", "az", "wx", "wy", "wz"].map(str::to_owned);
+    let format = SensorFormat {
+        rate: SampleRate::new(50).ok().filter(|_| how & 2 != 0),
+        columns: columns.into_iter().filter(|_| how & 4 != 0).collect(),
+    };
+    let text = Cursor::new(text.to_vec());
+    match how & 1 {
+        0 => SensorTable::new(text, "fuzz", &format).map_or((), |mut source| hear(&mut source)),
+        _ => JsonLines::new(text, "fuzz", &format).map_or((), |mut source| hear(&mut source)),
+    }
+}
+
+fn hear(source: &mut dyn Source) {
+    let (rate, width) = (source.rate(), source.channels().len());
+    let sensor = CARD.sensor().expect("a card of a sensor");
+    let mut front = SensorFrontend::new(sensor, CARD.sample_rate, rate, source.channels()).ok();
+    let (mut chunk, mut frames, mut until) = (Chunk::default(), Vec::new(), 0);
+    while let Ok(true) = source.read(&mut chunk) {
+        assert_eq!(chunk.samples.len() % width, 0, "whole samples");
+        assert!(chunk.samples.iter().all(|x| x.is_finite()), "numbers");
+        assert!(chunk.start.0 >= until, "time goes on");
+        until = chunk.start.0;
+        if let Some(front) = &mut front {
+            frames.clear();
+            front.push(&chunk.samples, &mut frames);
+            assert!(frames.iter().all(|x| x.is_finite()), "frames of numbers");
+        }
+    }
+    if let Some(front) = &mut front {
+        front.finish(&mut frames);
+    }
+    let _ = source.faults().to_string();
+}
