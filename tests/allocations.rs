@@ -10,7 +10,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label, Micros, SampleRate};
@@ -153,7 +153,9 @@ fn listen(
         head,
         ..Settings::default()
     };
-    let mut learner = Learner::new(contract.unwrap(), settings).unwrap();
+    let nuisance = Nuisance::new(vec![vec![0.01; 2 * size]]).unwrap();
+    let contract = contract.unwrap().damped(nuisance).unwrap();
+    let mut learner = Learner::new(contract, settings).unwrap();
     for second in 0..6 {
         let mut stream = EmbeddingStream::new(card, backbone, rate).unwrap();
         let mut windows = Vec::new();

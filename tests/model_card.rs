@@ -147,6 +147,33 @@ fn a_fault_names_file_key_expected_and_actual() {
 }
 
 #[test]
+fn what_a_card_damps_is_as_wide_as_its_pool_gives_and_no_longer_than_one() {
+    let imu = include_str!("../models/imu.toml");
+    let card = Card::parse(imu, "imu.toml").unwrap();
+    assert_eq!(card.embedding.nuisance.len(), 2);
+    let begin = imu.find("nuisance = [").unwrap();
+    let end = begin + imu[begin..].find("\n]").unwrap() + 2;
+    let row = |numbers: usize, x: &str| format!("[{}]", vec![x; numbers].join(","));
+    for (rows, sound) in [
+        (row(384, "0.05"), true),
+        (row(383, "0.05"), false),
+        (row(384, "0.0"), false),
+        (row(384, "0.06"), false),
+        (row(384, "nan"), false),
+        (vec![row(384, "0.05"); 17].join(","), false),
+    ] {
+        let text = format!("{}nuisance = [{rows}]{}", &imu[..begin], &imu[end..]);
+        match Card::parse(&text, "imu.toml") {
+            Ok(_) => assert!(sound, "{}", &rows[..9]),
+            Err(error) => {
+                let said = error.to_string();
+                assert!(!sound && said.contains("embedding.nuisance"), "{said}");
+            }
+        }
+    }
+}
+
+#[test]
 fn unknown_missing_and_mistyped_keys_are_errors() {
     let cases = [
         ("size = 96", "size = 96\nsizes = 96", "sizes"),

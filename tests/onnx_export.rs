@@ -12,7 +12,9 @@ use afield::control::backbone_contract;
 use afield::export::{ExportError, onnx};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Standardisation, Transform};
+use afield::learner::{
+    Contract, Example, Learner, Nuisance, Pool, Settings, Standardisation, Transform,
+};
 use afield::model::Card;
 use afield::rehearsal::Capacity;
 use afield::signal::{Chunk, Label};
@@ -246,6 +248,15 @@ fn every_pool_and_transform_says_the_same_in_onnx_runtime() {
                 assert!(found.heard < TOLERANCE, "{what}: {found}");
             }
         }
+        let contract = material.contract(Pool::MeanMax, Transform::SignedSqrt);
+        let direction = |sign: f32| {
+            let at = |i: usize| 0.6 * sign.powi(i as i32) / (contract.width() as f32).sqrt();
+            (0..contract.width()).map(at).collect()
+        };
+        let nuisance = Nuisance::new(vec![direction(1.0), direction(-1.0)]).unwrap();
+        let learner = material.learner(HeadKind::LDA, contract.damped(nuisance).unwrap());
+        let found = material.compare(&learner, &mut runtime, "damped");
+        assert!(found.heard < TOLERANCE, "{name} damped: {found}");
     }
 }
 

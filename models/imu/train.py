@@ -18,7 +18,8 @@ import onnxruntime
 import torch
 
 from data import recordings, windows
-from network import AXES, DEVIATIONS, HOP, SIZE, export, receptive_field, rows_of
+from network import AXES, DEVIATIONS, HOP, SIZE, export, pooled, receptive_field, rows_of
+from nuisance import damped, nuisance
 from training import train
 
 ROOT = Path(__file__).parents[2]
@@ -34,11 +35,22 @@ def golden(session):
     return np.ascontiguousarray(rows[0, :, :, 0].T)
 
 
-def write_card(sha256):
-    """Checksum and shapes into the card; its words are for people to keep true."""
+def numbers(directions):
+    """Directions as TOML, ten numbers a line."""
+    rows = []
+    for direction in directions:
+        lines = [direction[i : i + 10] for i in range(0, len(direction), 10)]
+        lines = ["        " + ", ".join(f"{x:.4f}" for x in line) + ",\n" for line in lines]
+        rows.append("    [\n" + "".join(lines) + "    ],\n")
+    return "nuisance = [\n" + "".join(rows) + "]"
+
+
+def write_card(sha256, directions):
+    """Checksum, shapes and directions into the card; its words are for people to keep true."""
     path = ROOT / "models" / "imu.toml"
     text = path.read_text()
     for key, value in (
+        (r"(?s)nuisance = \[\n.*?\n\]", numbers(directions)),
         (r'sha256 = "[0-9a-f]+"', f'sha256 = "{sha256}"'),
         (r"shape = \[1, 1, \d+, \d+\]", f"shape = [1, 1, {receptive_field()}, {AXES}]"),
         (r"shape = \[1, \d+, 1, 1\]", f"shape = [1, {SIZE}, 1, 1]"),
@@ -58,7 +70,7 @@ def main():
     network = train(of, SEED)
     took = time.process_time() - started
     export(network, out)
-    x = windows(of)[0]
+    x, y, _, _ = windows(of)
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     theirs = [session.run(None, {"samples": (w / DEVIATIONS)[None, None]})[0] for w in x[:200]]
     ours = rows_of(network, x[:200])
@@ -66,13 +78,16 @@ def main():
     np.save(ROOT / "tests" / "goldens" / "imu.npy", golden(session))
     print(f"{len(of)} recordings, {len(x)} windows of subjects {min(SUBJECTS)} to {max(SUBJECTS)}")
     print(f"{took:.0f} CPU seconds, {out.stat().st_size:,} bytes, window {receptive_field()}")
-    print(f"largest value {float(rows_of(network, x).max()):.2f}")
+    rows = rows_of(network, x)
+    directions = nuisance(pooled(rows), y)
+    largest = np.abs(damped(pooled(rows), directions)).max()
+    print(f"largest value {rows.max():.2f}, {largest:.2f} as learned")
     print(f"PyTorch and ONNX Runtime differ by at most {difference:.2e}")
     assert difference < 1e-4
     sha256 = hashlib.sha256(out.read_bytes()).hexdigest()
     print(f"sha256 {sha256}")
     if len(sys.argv) < 2:
-        write_card(sha256)
+        write_card(sha256, directions)
 
 
 if __name__ == "__main__":

@@ -1,10 +1,11 @@
 //! The contract between a backbone's card and a learner.
 
-use crate::learner::{Contract, LearnError, Pool, Transform};
+use crate::learner::{Contract, LearnError, Nuisance, Pool, Transform};
 use crate::model::Card;
 
 /// The contract of a learner that listens through `card`'s backbone; what is
-/// not given is what suits the backbone.
+/// not given is what suits the backbone. What the card damps lies in the space of its own
+/// pool and transform, and is damped behind these alone.
 ///
 /// # Errors
 /// [`LearnError`] where the card's words or range make no contract.
@@ -13,10 +14,10 @@ pub fn backbone_contract(
     pool: Option<Pool>,
     transform: Option<Transform>,
 ) -> Result<Contract, LearnError> {
-    let pool = pool.map_or_else(|| card.embedding.pool.parse(), Ok)?;
-    let transform = transform.map_or_else(|| card.embedding.transform.parse(), Ok)?;
     let spec = &card.embedding;
-    Contract::for_backbone(
+    let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
+    let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
+    let contract = Contract::for_backbone(
         &card.name,
         card.origin.sha256(),
         &front_description(card),
@@ -24,7 +25,11 @@ pub fn backbone_contract(
         spec.max_abs,
         pool,
         transform,
-    )
+    )?;
+    match own == (pool, transform) && !spec.nuisance.is_empty() {
+        true => contract.damped(Nuisance::new(spec.nuisance.clone())?),
+        false => Ok(contract),
+    }
 }
 
 /// Everything on the card that decides which embedding a sample becomes, as
@@ -37,4 +42,23 @@ fn front_description(card: &Card) -> String {
         "padding": card.padding,
     })
     .to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::{Cache, find};
+
+    #[test]
+    fn what_a_card_damps_is_damped_behind_its_own_pool_and_transform_alone() {
+        let card = find("imu", &Cache::at("/nowhere")).unwrap();
+        let damped = |pool, transform| {
+            let contract = backbone_contract(&card, pool, transform).unwrap();
+            contract.nuisance.is_some()
+        };
+        assert!(damped(None, None));
+        assert!(damped(Some(Pool::MeanStdMax), Some(Transform::SignedSqrt)));
+        assert!(!damped(Some(Pool::Mean), None));
+        assert!(!damped(None, Some(Transform::None)));
+    }
 }

@@ -33,6 +33,7 @@ pub fn contract_for(
         pool,
         transform,
         standardisation: None,
+        nuisance: None,
         fixed_point: FixedPoint::uniform(1.0, pool.width(clips.size()))?,
     };
     if transform == Transform::Standardise {

@@ -69,8 +69,25 @@ fn pool(nodes: &mut Nodes, contract: &Contract, embeddings: &Name) -> Name {
     nodes.add("Concat", &parts, &[integer("axis", 0)])
 }
 
-/// The transformed vector, float `[width]`.
+/// The transformed vector, damped, float `[width]`.
 fn transform(nodes: &mut Nodes, contract: &Contract, pooled: &Name) -> Name {
+    let x = transformed(nodes, contract, pooled);
+    let Some(nuisance) = &contract.nuisance else {
+        return x;
+    };
+    let (count, width) = (nuisance.directions().len(), nuisance.width());
+    let directions = nuisance.directions().concat();
+    let directions = nodes.widened(&directions, &[count, width]);
+    let x = nodes.double(&x);
+    let extents = nodes.add("MatMul", &[&directions, &x], &[]);
+    let nuisance = nodes.add("MatMul", &[&extents, &directions], &[]);
+    let x = nodes.add("Sub", &[&x, &nuisance], &[]);
+    let largest = f64::from(f32::MAX);
+    let x = nodes.clip(&x, -largest, largest);
+    nodes.float(&x)
+}
+
+fn transformed(nodes: &mut Nodes, contract: &Contract, pooled: &Name) -> Name {
     match (contract.transform, &contract.standardisation) {
         (Transform::L2, _) => {
             let x = nodes.double(pooled);

@@ -5,7 +5,7 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{FixedPoint, LearnError, Pool, Standardisation, Transform};
+use super::{FixedPoint, LearnError, Nuisance, Pool, Standardisation, Transform};
 
 /// Everything that an example went through before it became integers.
 ///
@@ -41,6 +41,9 @@ pub struct Contract {
     /// What [`Transform::Standardise`] standardises by, and only with it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub standardisation: Option<Standardisation>,
+    /// What is damped after the transform, where the backbone's card says so.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nuisance: Option<Nuisance>,
     /// The integers it ends as; as wide as the pooled vector.
     pub fixed_point: FixedPoint,
 }
@@ -75,12 +78,26 @@ impl Contract {
             pool,
             transform,
             standardisation: None,
+            nuisance: None,
             fixed_point: FixedPoint::uniform(transform.max_abs(max_abs), width)?,
         })
     }
 
-    /// This contract with [`Transform::Standardise`] in place of its transform,
-    /// on a scale of 16 deviations to either side.
+    /// This contract with `nuisance` damped after its transform.
+    ///
+    /// # Errors
+    /// [`LearnError::Contract`] where the directions have another width.
+    pub fn damped(self, nuisance: Nuisance) -> Result<Self, LearnError> {
+        let contract = Self {
+            nuisance: Some(nuisance),
+            ..self
+        };
+        contract.check()?;
+        Ok(contract)
+    }
+
+    /// This contract with [`Transform::Standardise`] in place of its transform and of
+    /// what is damped, on a scale of 16 deviations to either side.
     ///
     /// ```
     /// use afield::learner::{Contract, Pool, Standardisation, Transform};
@@ -98,6 +115,7 @@ impl Contract {
         let contract = Self {
             transform: Transform::Standardise,
             standardisation: Some(statistics),
+            nuisance: None,
             fixed_point: FixedPoint::uniform(Standardisation::MAX_ABS, self.width())?,
             ..self
         };
@@ -108,6 +126,9 @@ impl Contract {
     /// Takes a pooled vector through the transform, in place.
     pub fn transform(&self, pooled: &mut [f32]) {
         (self.transform).apply(pooled, self.standardisation.as_ref());
+        if let Some(nuisance) = &self.nuisance {
+            nuisance.apply(pooled);
+        }
     }
 
     /// Features of an example: the pooled width.
@@ -122,9 +143,11 @@ impl Contract {
     }
 
     /// Thousands of numbers, told apart by their sha256.
-    fn standardisation_digest(&self) -> String {
-        let digest = |statistics| "by ".to_owned() + &sha256(&json(statistics));
-        (self.standardisation.as_ref()).map_or_else(|| "none".to_owned(), digest)
+    fn digest_of(numbers: Option<&impl Serialize>) -> String {
+        numbers.map_or_else(
+            || "none".to_owned(),
+            |numbers| "by ".to_owned() + &sha256(&json(numbers)),
+        )
     }
 
     /// The first field in which `theirs` differs.
@@ -150,8 +173,13 @@ impl Contract {
             ),
             (
                 "standardisation",
-                self.standardisation_digest(),
-                theirs.standardisation_digest(),
+                Self::digest_of(self.standardisation.as_ref()),
+                Self::digest_of(theirs.standardisation.as_ref()),
+            ),
+            (
+                "nuisance",
+                Self::digest_of(self.nuisance.as_ref()),
+                Self::digest_of(theirs.nuisance.as_ref()),
             ),
             (
                 "fixed-point",
@@ -179,6 +207,7 @@ impl Contract {
                 "means and deviations",
                 self.standardisation.as_ref().map(Standardisation::width),
             ),
+            ("directions", self.nuisance.as_ref().map(Nuisance::width)),
         ];
         for (what, width) in widths {
             if let Some(width) = width
@@ -299,6 +328,7 @@ mod tests {
                     ..ours.clone()
                 },
             ),
+            ("nuisance", ours.clone().damped(nuisance(0.5)).unwrap()),
             ("fixed-point", contract(32.0, Pool::Mean, Transform::None)),
         ];
         for (field, theirs) in theirs {
@@ -306,6 +336,25 @@ mod tests {
             assert_ne!(ours.digest(), theirs.digest(), "{field}");
         }
         assert_eq!(ours.difference(&ours), None);
+    }
+
+    fn nuisance(x: f32) -> Nuisance {
+        Nuisance::new(vec![vec![x, 0.0, 0.5]]).unwrap()
+    }
+
+    #[test]
+    fn what_is_damped_is_damped_after_the_transform_and_before_no_other_one() {
+        let plain = contract(64.0, Pool::Mean, Transform::SignedSqrt);
+        let damped = plain.clone().damped(nuisance(0.5)).unwrap();
+        let mut x = [16.0, 4.0, 0.0];
+        damped.transform(&mut x);
+        assert_eq!(x, [3.0, 2.0, -1.0]);
+        let other = damped.clone().standardised(statistics(0.0)).unwrap();
+        assert_eq!(other.nuisance, None);
+        let wide = contract(64.0, Pool::MeanMax, Transform::SignedSqrt);
+        assert!(wide.damped(nuisance(0.5)).is_err());
+        let read: Contract = serde_json::from_str(&damped.to_json()).unwrap();
+        assert_eq!(read, damped);
     }
 
     fn statistics(offset: f32) -> Standardisation {

@@ -364,6 +364,10 @@ pub struct EmbeddingSpec {
     pub pool: String,
     /// Transform that suits it: `none`, `l2` or `signed-sqrt`.
     pub transform: String,
+    /// Directions, each as wide as the pooled vector and at most of length 1, in which examples
+    /// of one class differed most in training; damped after the transform.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub nuisance: Vec<Vec<f32>>,
 }
 
 /// How a clip shorter than the receptive field is lengthened to it.

@@ -20,6 +20,9 @@ const POOLS: [&str; 3] = ["mean", "mean+max", "mean+std+max"];
 /// Words for [`super::EmbeddingSpec::transform`].
 const TRANSFORMS: [&str; 3] = ["none", "l2", "signed-sqrt"];
 
+/// Directions in [`super::EmbeddingSpec::nuisance`].
+const MAX_DIRECTIONS: usize = 16;
+
 /// A key whose value cannot be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("key `{key}` expects {expected}, not {actual}")]
@@ -184,7 +187,25 @@ fn embedding(card: &Card) -> Result<(), Fault> {
         spec.max_abs,
     )?;
     word("embedding.pool", &spec.pool, &POOLS)?;
-    word("embedding.transform", &spec.transform, &TRANSFORMS)
+    word("embedding.transform", &spec.transform, &TRANSFORMS)?;
+    // One part of the pooled vector for each word of the pool.
+    let width = spec.size * spec.pool.split('+').count();
+    rule(
+        "embedding.nuisance",
+        spec.nuisance.len() <= MAX_DIRECTIONS,
+        format!("at most {MAX_DIRECTIONS} directions"),
+        spec.nuisance.len(),
+    )?;
+    for direction in &spec.nuisance {
+        let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
+        rule(
+            "embedding.nuisance",
+            direction.len() == width && squares > 0.0 && squares <= 1.001,
+            format!("directions of {width} numbers, as the pool gives, and of lengths up to 1"),
+            format!("{} numbers of length {}", direction.len(), squares.sqrt()),
+        )?;
+    }
+    Ok(())
 }
 
 fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {

@@ -1,0 +1,150 @@
+//! Directions in which the embeddings of one class differ, whatever the class.
+//!
+//! A few examples of a class cannot tell what varies within it. The data that a backbone was
+//! trained on can, and so its card may say.
+
+use serde::{Deserialize, Serialize};
+
+use super::LearnError;
+
+/// What is damped: `x - sum_i v_i (v_i . x)`.
+///
+/// Of length 1 a direction is projected away (nuisance attribute projection: Solomonoff, Campbell
+/// & Boardman 2005); a shorter one is left `1 - |v|^2` of its extent. Directions are expected to
+/// be orthogonal.
+///
+/// ```
+/// use afield::learner::Nuisance;
+/// let sideways = Nuisance::new(vec![vec![1.0, 0.0]])?;
+/// let mut x = [3.0, 4.0];
+/// sideways.apply(&mut x);
+/// assert_eq!(x, [0.0, 4.0]);
+/// # Ok::<(), afield::learner::LearnError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<Vec<f64>>", into = "Vec<Vec<f64>>")]
+pub struct Nuisance(Vec<Vec<f32>>);
+
+/// No number in one is NaN.
+impl Eq for Nuisance {}
+
+impl Nuisance {
+    /// The most directions.
+    pub const MOST: usize = 16;
+    /// The longest that a direction of length 1 may become by rounding, squared.
+    const LONGEST: f64 = 1.001;
+
+    /// Directions of one width.
+    ///
+    /// # Errors
+    /// [`LearnError::Contract`] for none, too many, ones of several widths, longer than 1 or of
+    /// no length, and numbers that are not finite.
+    pub fn new(directions: Vec<Vec<f32>>) -> Result<Self, LearnError> {
+        let fault = |what: String| Err(LearnError::Contract { what });
+        let count = directions.len();
+        if !(1..=Self::MOST).contains(&count) {
+            return fault(format!("{count} directions, 1 to {} can be", Self::MOST));
+        }
+        let widths = directions.iter().map(Vec::len);
+        if widths.clone().min() != widths.max() {
+            return fault("directions of several widths".to_owned());
+        }
+        for direction in &directions {
+            let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
+            if !(squares > 0.0 && squares <= Self::LONGEST) {
+                let length = squares.sqrt();
+                return fault(format!("a direction of length {length}, at most 1 can be"));
+            }
+        }
+        Ok(Self(directions))
+    }
+
+    /// Components.
+    pub fn width(&self) -> usize {
+        self.0.first().map_or(0, Vec::len)
+    }
+
+    /// Each as long as the width.
+    pub fn directions(&self) -> &[Vec<f32>] {
+        &self.0
+    }
+
+    /// Damps in place. Sums in `f64`, in order: the same to the bit on every machine.
+    pub fn apply(&self, x: &mut [f32]) {
+        let dot = |v: &Vec<f32>| -> f64 {
+            let products = v
+                .iter()
+                .zip(&*x)
+                .map(|(&v, &x)| f64::from(v) * f64::from(x));
+            products.sum()
+        };
+        // Nothing is allocated where decisions are made.
+        let mut extents = [0.0; Self::MOST];
+        for (extent, v) in extents.iter_mut().zip(&self.0) {
+            *extent = dot(v);
+        }
+        for (i, x) in x.iter_mut().enumerate() {
+            let components = self.0.iter().zip(&extents);
+            let damped = components.fold(f64::from(*x), |x, (v, extent)| {
+                x - v.get(i).map_or(0.0, |&v| f64::from(v) * extent)
+            });
+            // Beyond every scale, but still a number.
+            *x = damped.clamp(f64::from(-f32::MAX), f64::from(f32::MAX)) as f32;
+        }
+    }
+}
+
+impl TryFrom<Vec<Vec<f64>>> for Nuisance {
+    type Error = LearnError;
+    fn try_from(directions: Vec<Vec<f64>>) -> Result<Self, LearnError> {
+        let single = |v: Vec<f64>| v.into_iter().map(|x| x as f32).collect();
+        Self::new(directions.into_iter().map(single).collect())
+    }
+}
+
+/// As `f64`, in which the decimals of every `f32` are read back to the bit even by a reader that
+/// errs in the last place.
+impl From<Nuisance> for Vec<Vec<f64>> {
+    fn from(nuisance: Nuisance) -> Self {
+        let double = |v: Vec<f32>| v.into_iter().map(f64::from).collect();
+        nuisance.0.into_iter().map(double).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_direction_is_damped_by_its_length_and_all_else_is_left() {
+        let half = 0.5_f32.sqrt();
+        let nuisance = Nuisance::new(vec![vec![0.0, half, 0.0], vec![0.0, 0.0, 1.0]]).unwrap();
+        let mut x = [7.0, -4.0, 5.0];
+        nuisance.apply(&mut x);
+        assert_eq!((x[0], x[2]), (7.0, 0.0));
+        assert!((x[1] + 2.0).abs() < 1e-6, "{x:?}");
+        let mut huge = [f32::MAX; 3];
+        nuisance.apply(&mut huge);
+        assert!(huge.iter().all(|x| x.is_finite()), "{huge:?}");
+    }
+
+    #[test]
+    fn what_damps_nothing_or_too_much_is_refused() {
+        for json in [
+            "[]",
+            "[[]]",
+            "[[0.0,0.0]]",
+            "[[1.0,0.1]]",
+            "[[1e39,0.0]]",
+            "[[0.5],[0.5,0.5]]",
+            "[[null]]",
+        ] {
+            assert!(serde_json::from_str::<Nuisance>(json).is_err(), "{json}");
+        }
+        assert!(Nuisance::new(vec![vec![f32::NAN]]).is_err());
+        assert!(Nuisance::new(vec![vec![0.5]; Nuisance::MOST + 1]).is_err());
+        let read: Nuisance = serde_json::from_str("[[0.1,0.3]]").unwrap();
+        let again = serde_json::to_string(&read).unwrap();
+        assert_eq!(serde_json::from_str::<Nuisance>(&again).unwrap(), read);
+    }
+}
