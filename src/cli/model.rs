@@ -270,7 +270,13 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
         ),
         (
             "suits",
-            format!("pool {}, transform {}", spec.pool, spec.transform),
+            match spec.nuisance.len() {
+                0 => format!("pool {}, transform {}", spec.pool, spec.transform),
+                n => format!(
+                    "pool {}, transform {}, {n} directions damped",
+                    spec.pool, spec.transform
+                ),
+            },
         ),
         (
             "cached",
