@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# arm64.sh [CARGO OPTION]...: builds for 64-bit ARM (aarch64), runs the tests that need no second
-# program under emulation, and holds what it computes against what this machine computes:
+# arm.sh [armv7] [CARGO OPTION]...: builds for 64-bit ARM (aarch64), or for 32-bit ARM with hardware
+# floating point (armv7), runs the tests that need no second program under emulation, and holds what
+# it computes against what this machine computes:
 #
 #   - embeddings of the demos' recordings within 1e-4 of the largest value, and the accuracies
 #     of the exact heads on them the same;
@@ -14,25 +15,35 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-target=aarch64-unknown-linux-gnu
+case ${1:-} in
+    armv7)
+        shift
+        target=armv7-unknown-linux-gnueabihf cross=arm-linux-gnueabihf package=armhf
+        emulator=qemu-arm-static
+        ;;
+    *)
+        target=aarch64-unknown-linux-gnu cross=aarch64-linux-gnu package=arm64
+        emulator=qemu-aarch64-static
+        ;;
+esac
 step() { printf '\n== %s\n' "$1"; }
 
 step "tools"
-if ! { command -v qemu-aarch64-static && command -v aarch64-linux-gnu-gcc; } >/dev/null; then
+if ! { command -v $emulator && command -v $cross-gcc; } >/dev/null; then
     apt-get update -q
-    apt-get install -y -q --no-install-recommends gcc-aarch64-linux-gnu g++-aarch64-linux-gnu \
-        libc6-dev-arm64-cross qemu-user-static
+    apt-get install -y -q --no-install-recommends gcc-$cross g++-$cross libc6-dev-$package-cross \
+        qemu-user-static
 fi
 eval "$(firmware-bridge/toolchain.sh $target)"
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc
-export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_RUNNER="qemu-aarch64-static -L /usr/aarch64-linux-gnu"
+settings=CARGO_TARGET_$(tr a-z- A-Z_ <<<$target)
+export "${settings}_LINKER=$cross-gcc" "${settings}_RUNNER=$emulator -L /usr/$cross"
 
 step "build"
 cargo build --release "$@"
 cargo build --release --target $target "$@"
 built=${CARGO_TARGET_DIR:-target}
 here() { "$built/release/afield" "$@"; }
-arm() { qemu-aarch64-static -L /usr/aarch64-linux-gnu "$built/$target/release/afield" "$@"; }
+arm() { $emulator -L /usr/$cross "$built/$target/release/afield" "$@"; }
 arm --version
 
 step "tests under emulation"
