@@ -1,6 +1,6 @@
 //! Linear discriminant analysis.
 
-use crate::arithmetic::{half_excess, oas_intensity};
+use crate::arithmetic::oas_intensity;
 use crate::discriminant::Discriminant;
 use crate::means::ClassMeans;
 use crate::statistic::{Statistic, triangle};
@@ -36,11 +36,7 @@ impl<const D: usize, const K: usize> Lda<D, K> {
                 false => direction.iter_mut().for_each(|d| *d /= variance),
             }
         }
-        let mut excesses = [0.0; K];
-        for (excess, &n) in excesses.iter_mut().zip(statistic.counts()) {
-            *excess = half_excess(D, n);
-        }
-        Self(means.discriminant(&directions, &excesses, 1.0))
+        Self(means.discriminant(&directions, D, 1.0))
     }
 
     /// Of each class in nats, up to a common amount; minus infinity for those

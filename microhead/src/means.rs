@@ -1,6 +1,6 @@
 //! From class means to a discriminant: what `ncm` and `lda` share.
 
-use crate::arithmetic::sharpness;
+use crate::arithmetic::{half_excess, sharpness};
 use crate::discriminant::Discriminant;
 use crate::statistic::Statistic;
 
@@ -50,12 +50,13 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
         }
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2) + excess_k`,
-    /// times a [`sharpness`] of at most `sharpest`; excesses by class.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, distances less the
+    /// [`half_excess`] of `uncertain` features, times a [`sharpness`] of at most
+    /// `sharpest`.
     pub(crate) fn discriminant(
         &self,
         directions: &[[f64; D]; K],
-        excesses: &[f64; K],
+        uncertain: usize,
         sharpest: f64,
     ) -> Discriminant<D, K> {
         let classes = self.statistic.classes;
@@ -73,7 +74,8 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
                 row = k;
             }
             let (direction, offset) = (&directions[row], &self.offsets[row]);
-            let mut bias = sharpness * excesses[class];
+            let n = self.statistic.counts[class];
+            let mut bias = sharpness * half_excess(uncertain, n);
             for j in 0..D {
                 let weight = sharpness * direction[j];
                 bias -= weight * (self.centre[j] + offset[j] / 2.0);

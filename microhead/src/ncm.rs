@@ -14,7 +14,7 @@ impl<const D: usize, const K: usize> Ncm<D, K> {
     /// `steps[i]`.
     pub fn solve<const M: usize>(statistic: &Statistic<D, K, M>, steps: &[f32; D]) -> Self {
         let means = ClassMeans::new(statistic, steps);
-        Self(means.discriminant(&means.offsets, &[0.0; K], f64::INFINITY))
+        Self(means.discriminant(&means.offsets, 0, f64::INFINITY))
     }
 
     /// Of each class in nats, up to a common amount; minus infinity for those

@@ -2,9 +2,10 @@
 
     python models/imu/train.py [OUT.onnx]
 
-Seeded and on one thread; a minute or two on one core. The same versions of PyTorch and NumPy on
-the same kind of processor give the same file. Also writes tests/goldens/imu.npy, ONNX Runtime's
-rows, which the kernels are held against, and what follows from the graph into models/imu.toml.
+Seeded; less than a minute. The same versions of PyTorch and NumPy on the same kind of processor
+give the same file, NumPy's BLAS on as many threads (two, of two cores; with OMP_NUM_THREADS=1 it is
+another). Also writes tests/goldens/imu.npy, ONNX Runtime's rows, which the kernels are held against,
+and what follows from the graph into models/imu.toml.
 """
 
 import hashlib
@@ -73,12 +74,11 @@ def main():
     x, y, _, _ = windows(of)
     session = onnxruntime.InferenceSession(str(out), providers=["CPUExecutionProvider"])
     theirs = [session.run(None, {"samples": (w / DEVIATIONS)[None, None]})[0] for w in x[:200]]
-    ours = rows_of(network, x[:200])
-    difference = float(np.abs(np.concatenate(theirs)[..., 0] - ours).max())
+    rows = rows_of(network, x)
+    difference = float(np.abs(np.concatenate(theirs)[..., 0] - rows[:200]).max())
     np.save(ROOT / "tests" / "goldens" / "imu.npy", golden(session))
     print(f"{len(of)} recordings, {len(x)} windows of subjects {min(SUBJECTS)} to {max(SUBJECTS)}")
     print(f"{took:.0f} CPU seconds, {out.stat().st_size:,} bytes, window {receptive_field()}")
-    rows = rows_of(network, x)
     directions = nuisance(pooled(rows), y)
     largest = np.abs(damped(pooled(rows), directions)).max()
     print(f"largest value {rows.max():.2f}, {largest:.2f} as learned")

@@ -164,10 +164,8 @@ impl Method for Rule {
             Factor::diagonal(width, variance.sqrt())
         };
         let log_priors = self.log_priors(statistic);
-        let counts = statistic.counts().iter();
-        let excesses: Vec<f64> = counts.map(|&n| half_excess(width, n)).collect();
         Solved {
-            discriminant: means.discriminant(&directions, &excesses, 1.0, &log_priors),
+            discriminant: means.discriminant(&directions, width, 1.0, &log_priors),
             factor,
             offsets: means.in_taught_order(&means.offsets),
             directions: means.in_taught_order(&directions),

@@ -68,13 +68,13 @@ impl<'a> ClassMeans<'a> {
         out
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2) + excess_k`,
-    /// times a [`sharpness`] of at most `sharpest`, plus the logarithm of the prior;
-    /// excesses and priors by class.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, distances less the
+    /// [`half_excess`] of `uncertain` features, times a [`sharpness`] of at most
+    /// `sharpest`, plus the logarithm of the prior.
     pub(super) fn discriminant(
         &self,
         directions: &[f64],
-        excesses: &[f64],
+        uncertain: usize,
         sharpest: f64,
         log_priors: &[f32],
     ) -> Discriminant {
@@ -97,7 +97,8 @@ impl<'a> ClassMeans<'a> {
             }
             let at = row * width..(row + 1) * width;
             let (direction, offset) = (&directions[at.clone()], &self.offsets[at]);
-            let mut bias = sharpness * excesses[class];
+            let n = self.statistic.counts()[class];
+            let mut bias = sharpness * half_excess(uncertain, n);
             for j in 0..width {
                 let weight = sharpness * direction[j];
                 bias -= weight * (self.centre[j] + offset[j] / 2.0);

@@ -74,9 +74,8 @@ impl Method for Rule {
             return directions(statistic, &self.steps);
         }
         let means = ClassMeans::new(statistic, &self.steps);
-        let classes = statistic.counts().len();
-        let (no_excesses, no_priors) = (vec![0.0; classes], vec![0.0; classes]);
-        means.discriminant(&means.offsets, &no_excesses, f64::INFINITY, &no_priors)
+        let no_priors = vec![0.0; statistic.counts().len()];
+        means.discriminant(&means.offsets, 0, f64::INFINITY, &no_priors)
     }
 
     fn predict_into(&self, solved: &Discriminant, x: &[i16], probabilities: &mut Vec<f32>) {

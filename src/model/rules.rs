@@ -20,8 +20,10 @@ const POOLS: [&str; 3] = ["mean", "mean+max", "mean+std+max"];
 /// Words for [`super::EmbeddingSpec::transform`].
 const TRANSFORMS: [&str; 3] = ["none", "l2", "signed-sqrt"];
 
-/// Directions in [`super::EmbeddingSpec::nuisance`].
+/// Directions in [`super::EmbeddingSpec::nuisance`], as `learner::Nuisance` takes them.
 const MAX_DIRECTIONS: usize = 16;
+/// The longest that one may become by rounding, squared.
+const LONGEST_DIRECTION: f64 = 1.001;
 
 /// A key whose value cannot be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -200,7 +202,7 @@ fn embedding(card: &Card) -> Result<(), Fault> {
         let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
         rule(
             "embedding.nuisance",
-            direction.len() == width && squares > 0.0 && squares <= 1.001,
+            direction.len() == width && squares > 0.0 && squares <= LONGEST_DIRECTION,
             format!("directions of {width} numbers, as the pool gives, and of lengths up to 1"),
             format!("{} numbers of length {}", direction.len(), squares.sqrt()),
         )?;

@@ -176,7 +176,7 @@ mod tests {
         fn display_and_parse_are_inverse(
             policy in proptest::sample::select(Policy::ALL.to_vec()),
             storage in proptest::sample::select(Storage::ALL.to_vec()),
-            n in 1..usize::MAX >> 16,
+            n in 1..=usize::MAX >> 16,
             bytes: bool,
             shift in 0_u32..12,
         ) {
