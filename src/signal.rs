@@ -5,6 +5,7 @@
 //! behaviour beyond keeping each noun valid once it exists.
 
 mod channel;
+mod error_kind;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -14,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use channel::{Channel, Quantity, SOUND, Unit};
+pub use error_kind::ErrorKind;
 
 /// Samples per second and channel, in `1..=768_000` Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

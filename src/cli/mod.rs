@@ -18,6 +18,7 @@ mod export;
 mod fold;
 mod forget;
 mod heads;
+mod hints;
 mod history;
 mod import;
 mod init;
@@ -127,10 +128,13 @@ pub fn message(error: &anyhow::Error) -> String {
             said = said + colon + &text;
         }
         if said.contains("\nhint: ") {
-            break;
+            return said;
         }
     }
-    said
+    match hints::hint(error) {
+        Some(hint) => format!("{said}\nhint: {hint}"),
+        None => said,
+    }
 }
 
 /// Whether an error is only that nobody reads our output any more.

@@ -1,0 +1,26 @@
+//! Hints: one thing to type or check for each error that a user can act on.
+//!
+//! The library's errors say what went wrong; only here is known that there is a command
+//! line. An error that wraps another one transparently is matched by its own room's file,
+//! which passes the inner error on.
+
+mod engine;
+mod lab;
+mod learner;
+mod model;
+mod source;
+
+use std::error::Error;
+
+/// The hint for the first error in the chain that has one.
+pub fn hint(error: &anyhow::Error) -> Option<String> {
+    error.chain().find_map(of)
+}
+
+fn of(error: &(dyn Error + 'static)) -> Option<String> {
+    (engine::of(error))
+        .or_else(|| learner::of(error))
+        .or_else(|| source::of(error))
+        .or_else(|| model::of(error))
+        .or_else(|| lab::of(error))
+}
