@@ -51,7 +51,7 @@ fn backbones() -> Vec<(Card, Backbone, &'static str)> {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_counter_sees_allocations() {
     let counted = measure(|| drop(std::hint::black_box(vec![1; 9])));
     assert_eq!(counted.count_total, 1);
 }
@@ -104,7 +104,7 @@ fn backbones_allocate_nothing() {
 }
 
 #[test]
-fn listening_allocates_nothing_decisions_included() {
+fn listening_and_deciding_allocate_nothing() {
     for (card, backbone, name) in backbones() {
         for head in [
             HeadKind::LDA,

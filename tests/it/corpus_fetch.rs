@@ -103,8 +103,8 @@ fn corpus(sha256: &str) -> Corpus {
 }
 
 #[test]
-fn the_clips_alone_are_kept_and_fetched_once() {
-    let Some(shop) = Shop::open("the_clips_alone_are_kept_and_fetched_once") else {
+fn only_the_clips_are_kept_and_they_are_fetched_once() {
+    let Some(shop) = Shop::open("only_the_clips_are_kept_and_they_are_fetched_once") else {
         return;
     };
     let apt = shop.apt(DELIVER);
@@ -133,8 +133,8 @@ fn the_clips_alone_are_kept_and_fetched_once() {
 }
 
 #[test]
-fn other_recordings_leave_the_cache_untouched_and_both_sums_are_told() {
-    let test = "other_recordings_leave_the_cache_untouched_and_both_sums_are_told";
+fn a_wrong_checksum_leaves_the_cache_unchanged_and_names_both_sums() {
+    let test = "a_wrong_checksum_leaves_the_cache_unchanged_and_names_both_sums";
     let Some(shop) = Shop::open(test) else { return };
     let other = "0".repeat(64);
     let error = fetch(
@@ -212,8 +212,8 @@ fn missing_lists_are_fetched_into_a_folder_of_our_own() {
 }
 
 #[test]
-fn a_failure_tells_what_apt_said_and_leaves_nothing() {
-    let Some(shop) = Shop::open("a_failure_tells_what_apt_said_and_leaves_nothing") else {
+fn a_failure_quotes_apt_and_leaves_no_files() {
+    let Some(shop) = Shop::open("a_failure_quotes_apt_and_leaves_no_files") else {
         return;
     };
     let cases = [

@@ -144,14 +144,14 @@ fn check(heard: &Heard) {
 }
 
 #[test]
-fn sounds_in_any_order_parts_and_detours_give_the_same_bits() {
+fn exact_heads_give_the_same_bits_for_sounds_in_any_order() {
     if let Some(heard) = heard("esc10", "yamnet-256") {
         check(&heard);
     }
 }
 
 #[test]
-fn spoken_digits_in_any_order_parts_and_detours_give_the_same_bits() {
+fn exact_heads_give_the_same_bits_for_spoken_digits_in_any_order() {
     if let Some(heard) = heard("fsdd", "speech-embedding") {
         check(&heard);
     }
