@@ -1,7 +1,7 @@
-//! What is allocated while nothing but listening happens: nothing.
+//! Listening allocates nothing per step after warm-up.
 //!
-//! Counted on the thread that runs the pipeline, after everything has grown to
-//! its size.
+//! Allocations are counted on the thread that runs the pipeline, after all buffers have grown to
+//! their size.
 
 use crate::models;
 

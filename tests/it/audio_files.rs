@@ -1,4 +1,4 @@
-//! Audio files of every kind, whole and broken.
+//! Audio files of every supported format, whole and damaged.
 
 use crate::shared_data;
 

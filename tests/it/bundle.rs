@@ -37,7 +37,9 @@ impl World {
 
     fn run(&self, machine: &str, arguments: &str) -> Run {
         let program = self.0.afield(arguments).folder(&self.0.folder(machine));
-        program.env("AFIELD_KEYS", self.path(machine).join("keys")).run()
+        program
+            .env("AFIELD_KEYS", self.path(machine).join("keys"))
+            .run()
     }
 
     fn here(&self, arguments: &str) -> Run {

@@ -257,10 +257,12 @@ fn the_saved_stream_is_the_one_that_was_taught() {
                 --save-stream stream.json";
     let report = data.json(args);
     assert_eq!(report["upper_bound"], Value::Null);
-    let saved = || -> Value { {
-        let file = fs::read(data.0.path("stream.json")).unwrap();
-        serde_json::from_slice(&file).unwrap()
-    } };
+    let saved = || -> Value {
+        {
+            let file = fs::read(data.0.path("stream.json")).unwrap();
+            serde_json::from_slice(&file).unwrap()
+        }
+    };
     let stream = saved();
     assert_eq!(
         (&stream["version"], &stream["protocol"]),

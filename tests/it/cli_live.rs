@@ -28,9 +28,7 @@ fn listen(sandbox: &Sandbox, arguments: &str, first: &[u8]) -> (ListeningProcess
     listening.read();
     let mut stdin = listening.child.stdin.take().unwrap();
     stdin.write_all(first).unwrap();
-    wait_until("the socket is there", || {
-        socket(sandbox.learner()).exists()
-    });
+    wait_until("the socket is there", || socket(sandbox.learner()).exists());
     (listening, stdin)
 }
 

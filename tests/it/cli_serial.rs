@@ -1,5 +1,5 @@
-//! The whole chain by the command line: a firmware in an emulator, its UART, the
-//! IMU backbone, a learner, decisions.
+//! The whole chain on the command line: a firmware in an emulator, its UART, the IMU backbone, a
+//! learner, decisions.
 
 use crate::board;
 use crate::harness::{Arguments, Program, Run};

@@ -104,13 +104,7 @@ fn a_failing_disk_call_is_an_error_and_loses_nothing() {
 
 /// Teaches while the `when`th `call` on the learner's files fails with `error`; `None` if
 /// there are not so many calls, and then teaching succeeds.
-fn teach_with_a_fault(
-    dir: &Path,
-    clips: &Path,
-    call: &str,
-    error: &str,
-    when: u32,
-) -> Option<Run> {
+fn teach_with_a_fault(dir: &Path, clips: &Path, call: &str, error: &str, when: u32) -> Option<Run> {
     let log = dir.with_extension("log");
     let mut strace = vec!["-f".into(), "-o".into(), log.clone().into_os_string()];
     // Every file in the folder, and the folder.

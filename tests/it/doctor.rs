@@ -1,5 +1,5 @@
-//! Damage: every flipped bit that changes what a learner's files mean is found,
-//! none makes it say something else unnoticed, and what can be repaired is.
+//! `afield doctor` finds every flipped bit that changes what a learner's files mean, and repairs what
+//! can be repaired.
 
 use crate::folder;
 use crate::teaching;

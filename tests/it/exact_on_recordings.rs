@@ -1,5 +1,5 @@
-//! The promise of `tests/exactness.rs` on what backbones really give: ESC-10
-//! clips through YAMNet-256, spoken digits through the speech embedding.
+//! Exact heads on embeddings of real recordings: ESC-10 clips through YAMNet-256, spoken digits
+//! through the speech embedding.
 
 use crate::models;
 use crate::shared_data;

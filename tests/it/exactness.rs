@@ -1,5 +1,5 @@
-//! The promise of the exact heads: their state is a function of which examples
-//! were taught, to the bit, whatever the order, the detours and the parts.
+//! The state of an exact head depends only on the examples it was taught: to the bit, whatever their
+//! order, corrections and partition into learners.
 
 use afield::head::{HeadKind, Moments, Statistic};
 use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};

@@ -1,4 +1,4 @@
-//! From a firmware in an emulator over its UART to samples, examples and decisions.
+//! A firmware in an emulator sends samples over its UART; the library reads, learns and decides.
 
 #[allow(dead_code, reason = "each test uses a part")]
 use crate::board;
@@ -158,7 +158,9 @@ fn movements_of_an_emulated_board_are_recognised() {
 
 #[test]
 fn movements_are_recognised_with_one_percent_of_faults_on_the_line() {
-    let Some(board) = Board::start("movements_are_recognised_with_one_percent_of_faults_on_the_line") else {
+    let Some(board) =
+        Board::start("movements_are_recognised_with_one_percent_of_faults_on_the_line")
+    else {
         return;
     };
     let third = 0.01 / 3.0;

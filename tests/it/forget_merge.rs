@@ -202,10 +202,7 @@ fn the_commands_forget_and_merge_report_what_they_did() {
     let listed = sandbox.afield(forget_dog).args("--dry-run").run().ok();
     assert_eq!(listed.stdout.lines().count(), 4, "{listed}");
     listed.prints(["dog  day-0/clip-2.wav"]);
-    sandbox
-        .run(forget_dog)
-        .ok()
-        .says(["forgot 4 clips of dog"]);
+    sandbox.run(forget_dog).ok().says(["forgot 4 clips of dog"]);
     sandbox.run(forget_dog).refused();
     // Everything is never forgotten by accident.
     sandbox.run("forget --learner a").fails(2);

@@ -1,5 +1,4 @@
-//! What must hold of the front end and the resampler for any input, in any
-//! pieces.
+//! Properties of the front end and the resampler for any input, in chunks of any size.
 
 use std::f64::consts::TAU;
 

@@ -1,4 +1,4 @@
-//! Every input that the fuzz targets keep, as an ordinary test: seeds, and what once failed.
+//! Every input of the fuzz corpora as an ordinary test: seeds, and inputs that once failed.
 
 #[path = "../../fuzz/src/audio.rs"]
 mod audio;

@@ -1,4 +1,4 @@
-//! What every head promises, checked on every head through the learner.
+//! The contract of every head, checked on every head through the learner.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Going back, folding, batches and the lock of a learner's folder.
+//! The history of a learner: undo, rollback, compaction, batches, and the lock of its folder.
 
 use crate::folder;
 use crate::models;

@@ -1,5 +1,4 @@
-//! What a listener decides: the same whatever is computed when, with and without
-//! a gate.
+//! A listener's decisions do not depend on when embeddings are computed, nor on a gate.
 
 use crate::models;
 

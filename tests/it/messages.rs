@@ -85,7 +85,11 @@ fn masked(root: &Path, text: &str) -> String {
     let mut masked = parts.next().unwrap_or_default().to_owned();
     for part in parts {
         let digits = part.bytes().take_while(u8::is_ascii_hexdigit).count();
-        let key = if digits == 64 { "[KEY]" } else { &part[..digits] };
+        let key = if digits == 64 {
+            "[KEY]"
+        } else {
+            &part[..digits]
+        };
         masked += &format!("afield-key-{key}{}", &part[digits..]);
     }
     masked
@@ -166,9 +170,7 @@ fn a_change_of_a_learner_that_cannot_be() {
     for name in ["finetune", "linear"] {
         sandbox.run(["teach", "low", "low", "--learner", name]).ok();
     }
-    sandbox
-        .run("init l2 --backbone tiny --transform l2")
-        .ok();
+    sandbox.run("init l2 --backbone tiny --transform l2").ok();
     sandbox.run("init folded --backbone tiny").ok();
     for label in ["low", "high"] {
         sandbox
@@ -363,7 +365,8 @@ fn microphones_in_a_program_without_them() {
 #[test]
 fn a_listener_that_has_not_heard_enough() {
     let sandbox = Sandbox::taught();
-    let mut listening = ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
+    let mut listening =
+        ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
     listening.read();
     wait_until("it lends what it hears", || {
         sandbox.path("box/listen.sock").exists()
@@ -386,7 +389,12 @@ fn samples_of_sensors_that_do_not_fit() {
     let head = "ax [g],ay [g],az [g],wx [rad/s],wy [rad/s],wz [rad/s]";
     let rows = vec![vec![0.0; 6]; 300];
     sandbox.table("still.csv", head, 50, &rows);
-    sandbox.table("few.csv", "ax [g],ay [g],az [g]", 50, &vec![vec![0.0; 3]; 300]);
+    sandbox.table(
+        "few.csv",
+        "ax [g],ay [g],az [g]",
+        50,
+        &vec![vec![0.0; 3]; 300],
+    );
     let units = "ax [V],ay [V],az [V],wx [rad/s],wy [rad/s],wz [rad/s]";
     sandbox.table("units.csv", units, 50, &rows);
     sandbox.table("short.csv", head, 50, &rows[..3]);
@@ -548,7 +556,12 @@ fn evaluations_that_cannot_be_run() {
     npz(&sandbox, "no-x.npz", ("x", &x), ("y", &y));
     npz(&sandbox, "no-y.npz", ("X", &x), ("label", &y));
     npz(&sandbox, "short.npz", ("X", &x), ("y", &array![0_i64, 1]));
-    npz(&sandbox, "dtype.npz", ("X", &x.mapv(|v| v > 0.0)), ("y", &y));
+    npz(
+        &sandbox,
+        "dtype.npz",
+        ("X", &x.mapv(|v| v > 0.0)),
+        ("y", &y),
+    );
     npz(&sandbox, "nan.npz", ("X", &x.mapv(|v| v / 0.0)), ("y", &y));
     sandbox.write("text.npz", "no archive");
     sandbox.wav("set/loose.wav", 16_000, &[100; 8_000]);

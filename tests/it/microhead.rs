@@ -1,5 +1,5 @@
-//! The heads in fixed memory beside those of any size: the same bits where they are
-//! promised, the same answers where not.
+//! Heads in fixed memory against heads of any size: the same bits where they are promised, the same
+//! answers elsewhere.
 
 use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as Host};
 use microhead::{Statistic, triangle};

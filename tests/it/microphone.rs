@@ -1,7 +1,7 @@
-//! A microphone, by way of ALSA: its file plugin, fed through a fifo, stands for the hardware.
+//! Microphones through ALSA: its file plugin, fed by a fifo, stands for the hardware.
 //!
-//! Whoever writes into the fifo sets the pace. What is written is a multiple of a block of the
-//! microphone's, so that no read of the plugin is cut short.
+//! The test that writes into the fifo sets the pace. It writes whole blocks of the microphone, so
+//! that no read of the plugin is cut short.
 
 #![cfg(all(feature = "mic", target_os = "linux"))]
 
@@ -175,7 +175,9 @@ fn a_microphone_and_a_file_give_the_same_decisions() {
     }
     spoken.resize(spoken.len().next_multiple_of(BLOCK) + 2 * HZ, 0);
     recording::write_wav(&sandbox.path("spoken.wav"), HZ as u32, &spoken);
-    let run = sandbox.run("listen --source wav:spoken.wav --every 0.2").ok();
+    let run = sandbox
+        .run("listen --source wav:spoken.wav --every 0.2")
+        .ok();
     let file = run.json_lines();
     // What the end of the file alone decides is left out.
     let file: Vec<&Value> = (file.iter())
@@ -386,7 +388,10 @@ fn microphones_are_listed_and_selected_by_a_part_of_their_description() {
     let microphone = FakeMicrophone::new(&sandbox);
     let devices = |arguments: &str| -> Run {
         let program = sandbox.afield(arguments);
-        program.env("ALSA_CONFIG_PATH", &microphone.config).run().ok()
+        program
+            .env("ALSA_CONFIG_PATH", &microphone.config)
+            .run()
+            .ok()
     };
     let listed = devices("devices --json").json_lines();
     let table = devices("devices").stdout;
@@ -447,7 +452,9 @@ fn what_listening_costs() {
     for (label, take) in [("0", 0), ("3", 0), ("7", 0)] {
         let clip = |take| shared.join(format!("fsdd/{label}/theo_{take}.wav"));
         let clip_of_label = clip(take);
-        sandbox.run(["teach", label, clip_of_label.to_str().unwrap()]).ok();
+        sandbox
+            .run(["teach", label, clip_of_label.to_str().unwrap()])
+            .ok();
         (1..40).for_each(|take| sound.extend(resampled(&clip(take))));
     }
     let minute = 60 * HZ;

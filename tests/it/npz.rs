@@ -1,5 +1,4 @@
-//! The npz reader against files written by NumPy, and against bytes that are
-//! no npz at all.
+//! The npz reader on files written by NumPy, and on bytes that are not an archive.
 
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};

@@ -1,4 +1,4 @@
-//! Exported graphs say in ONNX Runtime what their learners say here, to 1e-4.
+//! Exported graphs give in ONNX Runtime what their learners give here, within 1e-4.
 
 use crate::models;
 use crate::onnx_runtime;

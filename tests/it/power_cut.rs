@@ -1,12 +1,10 @@
-//! A power cut at every moment at which the store waits for its disk: what was
-//! acknowledged is there, and nothing else.
+//! A power cut at every sync of the store: every acknowledged example is kept, and nothing else.
 //!
-//! The real program runs under strace, which sees every write and every sync.
-//! From these the disks are made that a power cut can leave at each sync: all
-//! unsynced writes kept, all dropped, a prefix of them, or each 512-byte sector by
-//! chance. The witness, which the store writes when a revision is durable, says
-//! what had been acknowledged by then. docs/DURABILITY.md says what this leaves
-//! out.
+//! The real program runs under strace, which sees every write and every sync. From these the test
+//! makes the disks that a power cut can leave at each sync: all unsynced writes kept, all dropped, a
+//! prefix of them, or each 512-byte sector by chance. The high-water mark, which the store writes
+//! when a revision is durable, says what had been acknowledged by then. docs/DURABILITY.md lists
+//! what this leaves out.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -52,7 +50,11 @@ struct Recorded {
 fn record(sandbox: &Sandbox) -> Recorded {
     let root = sandbox.root().canonicalize().unwrap();
     let learner = root.join("box");
-    for (name, count, hz) in [("low", 90, 300.0), ("high", 90, 3_000.0), ("more", 60, 1_200.0)] {
+    for (name, count, hz) in [
+        ("low", 90, 300.0),
+        ("high", 90, 3_000.0),
+        ("more", 60, 1_200.0),
+    ] {
         sandbox.tones(name, count, hz, 15.0, 0.2);
     }
     let mut recorded = Recorded::default();

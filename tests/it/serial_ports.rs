@@ -1,4 +1,4 @@
-//! Ports without a device of ours behind them.
+//! Serial ports without one of our devices behind them.
 
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};

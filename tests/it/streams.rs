@@ -1,4 +1,4 @@
-//! What every protocol promises about the streams that it draws.
+//! Properties of the streams that every protocol draws.
 
 use afield_lab::evaluate::{
     Clips, Dataset, EvaluateError, Imbalance, LabelNoise, Names, Order, Protocol, Stream, Task,
