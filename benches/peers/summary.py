@@ -105,7 +105,7 @@ def exactness(tables):
 
 
 def tuning(tables):
-    lines = header("stream", "method", "tried", "ended in time", "chosen (held-out groups)")
+    lines = header("stream", "method", "tried", "finished in time", "chosen (held-out groups)")
     for table in tables:
         for row in measured(table["rows"]):
             chosen = row.get("chosen")

@@ -130,7 +130,7 @@ def losses(table):
         for name, what in (
             ("learn_us", "learns faster (p95)"),
             ("predict_us", "predicts faster (p95)"),
-            ("predict_after_learn_us", "answers sooner right after learning (p95)"),
+            ("predict_after_learn_us", "predicts faster right after learning (p95)"),
         ):
             if of(row, name) and of(reference, name) and of(row, name) < of(reference, name):
                 cheap.setdefault(what, []).append(row["method"])
@@ -143,7 +143,7 @@ def losses(table):
     if above_all:
         lines.append(f"- more accurate at the end than every head of Afield: {', '.join(above_all)}.")
     lines += [f"- {what}: {', '.join(methods)}." for what, methods in cheap.items()]
-    return lines or ["- nowhere, beyond the intervals."]
+    return lines or ["- nowhere beyond the intervals."]
 
 
 def drift(table):
