@@ -1,9 +1,9 @@
-"""The data sets, each as files that Afield and every peer read alike.
+"""The data sets, as files that Afield and every peer read in the same way.
 
-Of every data set there is `raw.npz` (rows before any transform) and one archive a
-held-out group with the rows that all methods get. Transforms are those of the cards;
-rows without a card (motion, synthetic) are standardised by the training side, as a card
-would have it, or left alone.
+Each data set has `raw.npz` (rows before any transform) and one archive a held-out
+group, with the rows for all methods. Cards give the transforms. Rows without a card
+(motion, synthetic) are standardised by the training side, as a card would do, or stay
+unchanged.
 """
 
 import json

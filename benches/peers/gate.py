@@ -1,8 +1,8 @@
-"""What `afield listen --gate` saves and what it loses: a section of docs/benchmarks/streaming.md,
-called by streaming.py; with PEERS_WORK set, alone it prints that section.
+"""Savings and losses of `afield listen --gate`: a section of docs/benchmarks/streaming.md.
 
-Real clips with pauses between them, under pink noise of several levels, through `afield listen`
-with and without the gate in turn. What is printed without it is the reference.
+streaming.py calls it. Run alone, with PEERS_WORK set, it prints the section. `afield listen` reads
+real clips with pauses between them, under pink noise of several levels, with and without the gate in
+turn. The output without the gate is the reference.
 """
 
 import glob

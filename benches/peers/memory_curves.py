@@ -1,5 +1,5 @@
-"""Accuracy against the bytes of the rehearsal memory: every policy, every storage.
-Started by `run.py --memory`; writes docs/benchmarks/rehearsal.md and its plots."""
+"""Accuracy against the bytes of the rehearsal memory, for every policy and storage.
+`run.py --memory` starts it. It writes docs/benchmarks/rehearsal.md and its plots."""
 
 import argparse
 import json
@@ -124,7 +124,7 @@ def report(places, output, rows):
 def main():
     parser = argparse.ArgumentParser(prog="run.py --memory", description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is kept")
+    parser.add_argument("--fresh", action="store_true", help="ignore the finished rows of earlier runs")
     args = parser.parse_args()
     places = data.places(ROOT)
     report(places, args.output, Rows(places.work / "rows", args.fresh))

@@ -1,4 +1,4 @@
-"""The report: what was measured, on what and how, and the plots beside it."""
+"""The report: figures, machine, method and plots."""
 
 import plots
 import summary
@@ -71,7 +71,7 @@ AXES = {"class-incremental": "classes taught", "domain-incremental": "groups tau
 def write(results, folder):
     folder.mkdir(parents=True, exist_ok=True)
     streams = results["tables"]
-    # What an earlier run drew may have other names.
+    # Plots of an earlier run may have other names.
     for old in folder.glob("learning-*.svg"):
         old.unlink()
     lines = [*opening(results), *about(results, streams)]
@@ -161,7 +161,7 @@ def stream(table, folder):
 
 
 def curves_of(table):
-    """The lines of the plot: `lda`, the best other heads, the lower bound, and the best of
+    """The curves of the plot: `lda`, the best other heads, the lower bound, and the best of
     each library."""
     scored = [(row, Scores(row, table["groups"])) for row in tables.streaming(table["rows"])]
     scored = [(row, scores) for row, scores in scored if len(scores.curve) > 1 and scores.final]

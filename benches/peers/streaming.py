@@ -1,9 +1,8 @@
-"""Sound in, decision out, beside openWakeWord and ONNX Runtime: called by
-`python3 benches/peers/run.py --streaming`.
+"""From sound to decision, beside openWakeWord and ONNX Runtime.
 
-Everyone gets the same file, in turn, round after round, each in a process of its own and
-with one thread; ratios are taken within a round. Writes docs/benchmarks/streaming.md with
-its plots, and with the rows that lose.
+`python3 benches/peers/run.py --streaming` calls it. All programs get the same file, in turn, round
+after round, each in a process of its own and with one thread. Ratios are taken within a round. The
+script writes docs/benchmarks/streaming.md and its plots, including the rows where Afield loses.
 """
 
 import argparse
@@ -80,7 +79,7 @@ sys.exit(done.returncode)
 
 
 def run(command, spec=None):
-    """What a process printed, its CPU seconds and its peak memory in bytes."""
+    """The output of a process, its CPU seconds and its peak memory in bytes."""
     if spec is not None:
         (WORK / "spec.json").write_text(json.dumps(spec))
         command = [sys.executable, HERE / "streaming_worker.py", WORK / "spec.json"]
@@ -122,8 +121,8 @@ def make_learner():
 
 
 def whole_clip_graph():
-    """The speech embedding with its Reshapes as the Transposes that they are for one
-    window, so that ONNX Runtime, too, computes no frame twice."""
+    """The speech embedding with Transposes in place of its Reshapes, which are equal for one
+    window. ONNX Runtime then computes no frame twice either."""
     graph = onnx.load(model_file("speech-embedding"))
     perms = iter([[0, 3, 1, 2], [0, 2, 3, 1]])
     for index, node in enumerate(graph.graph.node):
@@ -170,7 +169,7 @@ def backbone_rows(seconds):
 
 
 def store_frames(signal):
-    """The frames that the backbones are measured on, by our front ends."""
+    """Writes the frames for the measurement of backbones, with our front ends."""
     with wave.open(str(signal)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     np.save(WORK / "samples.npy", samples.astype(np.float32) / 32768)
@@ -348,7 +347,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each graph a round (default 3)")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmarks", help="folder of the report")
-    parser.add_argument("--dist", type=Path, help="the binary of profile `dist` with all features, to be measured, too")
+    parser.add_argument("--dist", type=Path, help="the binary of profile `dist` with all features, to be measured as well")
     parser.add_argument("--lean", type=Path, help="the same without default features")
     arguments = parser.parse_args()
     dist = {name: path.resolve() for name, path in (("all", arguments.dist), ("lean", arguments.lean)) if path}

@@ -1,9 +1,9 @@
-"""What listening costs as it grows: called by `python3 benches/peers/run.py --streaming-growth`.
+"""The cost of listening as it grows.
 
-Against the number of classes, the head, the bytes of rehearsal, the microphones of one process
-and the hours it runs; one of them at a time, each setting in a process of its own
-(examples/listening_growth.rs), in turn, round after round. Writes
-docs/benchmarks/streaming-growth.md with its plots.
+`python3 benches/peers/run.py --streaming-growth` calls it. It varies one of these at a time: the number
+of classes, the head, the bytes of rehearsal, the microphones of one process, and the hours. Each setting
+runs in a process of its own (lab/examples/listening_growth.rs), in turn, round after round. The script
+writes docs/benchmarks/streaming-growth.md and its plots.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def run(change, hours, recording):
 
 
 def measure(rounds, recording, pool):
-    """Of each setting of each sweep, what each round told."""
+    """The results of all rounds, for each setting of each sweep."""
     found = {}
     for _ in range(rounds):
         for sweep, changes in SWEEPS.items():

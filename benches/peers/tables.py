@@ -28,7 +28,7 @@ def of(row, name, rank="p95"):
 
 
 def to_lda(row, name, rank="p95"):
-    """The ratio to what `lda` took right before the row, over the first stream."""
+    """The ratio to the time of `lda` directly before the row, over the first stream."""
     beside = row.get("beside") or {}
     return of(row, name, rank), of(beside, name, rank)
 
@@ -109,7 +109,7 @@ def costs(table):
 
 
 def losses(table):
-    """In words, where a peer is better than `lda`, or than every head of Afield."""
+    """A list of the columns in which a peer is better than `lda`, or than every head of Afield."""
     rows, groups = measured(table["rows"]), table["groups"]
     # `finetune` is the lower bound, no answer.
     heads = [row for row in rows if row["kind"] == "afield" and row["method"] != "afield finetune"]
@@ -147,7 +147,7 @@ def losses(table):
 
 
 def drift(table):
-    """What `lda` took to learn beside the rows: the least and the most, p50."""
+    """The p50 of learning with `lda` beside the rows: the smallest and the largest."""
     beside = [of(row.get("beside") or {}, "learn_us", "p50") for row in streaming(table["rows"])]
     beside = [value for value in beside if value]
     return (min(beside), max(beside)) if beside else None

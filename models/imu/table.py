@@ -1,12 +1,12 @@
-"""Measures the backbone beside hand statistics and random kernels on people it never saw, and
-writes docs/benchmarks/imu.md.
+"""Measures the backbone beside hand-made statistics and random kernels, on people outside its training
+data, and writes docs/benchmarks/imu.md.
 
     python models/imu/table.py [--shipped] [--networks 5] [--work DIR] [--afield BINARY]
 
-Every network is trained anew without whom, or what, it is asked about; finished ones are kept in
-the work folder (default: $XDG_CACHE_HOME/afield-imu), so that a run resumes until the sources that
-made them change. Class after class is
-`afield evaluate` itself on the same rows; few-shot rows are numpy's LDA, the same formula.
+Every network is trained anew without the tested people or exercises. Finished networks stay in the
+work folder (default: $XDG_CACHE_HOME/afield-imu), so a run resumes, as long as the sources of the
+networks do not change. `afield evaluate` computes the class-incremental rows. The few-shot rows use
+numpy's LDA, which is the same formula.
 """
 
 import argparse
