@@ -9,18 +9,20 @@
 //! This room opens no network connection, installs nothing, needs no rights
 //! beyond the user's, and decodes no audio.
 
-mod apt;
-mod card;
-mod command;
 mod error;
-mod fetch;
-mod folder;
-mod pypi;
+mod sum;
+mod converters;
+mod card;
 mod registry;
+mod command;
+mod apt;
+mod pypi;
+mod folder;
+mod fetch;
 
 pub use apt::Apt;
-pub use card::{Clips, Corpus, Named, Origin};
-pub use error::CorpusError;
-pub use fetch::{Fetched, fetch};
-pub use folder::{CorpusClip, clips, place_of};
+pub use card::{ClipFiles, Corpus, CorpusOrigin};
+pub use error::{CorpusError, FetchTask, PackageFault};
+pub use fetch::{FetchedCorpus, fetch};
+pub use folder::{CorpusClip, clips, is_cached, place_of};
 pub use registry::{built_in, find};
