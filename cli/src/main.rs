@@ -5,9 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod calibrate;
-mod curves;
 mod data;
-mod dataset;
 mod demo;
 mod devices;
 mod diff;
@@ -37,7 +35,6 @@ mod predict;
 mod recording;
 mod rollback;
 mod run_bar;
-mod scoreboard;
 mod status;
 mod teach;
 

@@ -45,9 +45,7 @@ fn of_data(error: &DataError) -> Option<String> {
                 Some(format!("the archive holds {}", present.join(", ")))
             }
             NpzFault::Array(_, ArrayFault::Dtype { expected, .. }) => some(match expected {
-                ArrayType::Plain => {
-                    "an object array is a Python pickle; save it with .astype(str)"
-                }
+                ArrayType::Plain => "an object array is a Python pickle; save it with .astype(str)",
                 ArrayType::Float32 => "X = X.astype(numpy.float32)",
                 ArrayType::IntegersOrText => "use .astype(int) or .astype(str)",
                 ArrayType::Integers => "use .astype(int)",
@@ -66,9 +64,7 @@ fn of_data(error: &DataError) -> Option<String> {
             PatternFault::NoMatch(_) => some("every clip needs a group, or none"),
             _ => None,
         },
-        DataError::NotFinite { .. } => {
-            some("find such rows with numpy.isfinite(X).all(axis=1)")
-        }
+        DataError::NotFinite { .. } => some("find such rows with numpy.isfinite(X).all(axis=1)"),
         DataError::Split(fault) => of_split(fault),
         _ => None,
     }
@@ -83,9 +79,9 @@ fn of_split(fault: &SplitFault) -> Option<String> {
             Some(format!("the groups are {}", known.join(", ")))
         }
         SplitFault::NoGroups => some(GROUPS),
-        SplitFault::NoGroupSplit => some(
-            "choose the test side with --test-groups, an npz test array or a split column",
-        ),
+        SplitFault::NoGroupSplit => {
+            some("choose the test side with --test-groups, an npz test array or a split column")
+        }
         _ => None,
     }
 }
@@ -136,9 +132,7 @@ fn of_corpus(error: &CorpusError) -> Option<String> {
                 "Python 3.6 or later is needed, and free space in the cache; another Python: AFIELD_PYTHON"
             }
         }),
-        CorpusError::Timeout { .. } => {
-            some("check the network and apt's sources, then try again")
-        }
+        CorpusError::Timeout { .. } => some("check the network and apt's sources, then try again"),
         CorpusError::Package { fault, .. } => match fault {
             PackageFault::NoFolder(_) => some(
                 "your release carries another version; bring recordings of your own: --data DIR",
@@ -220,7 +214,10 @@ mod tests {
         let unlabelled = EmbedError::Unlabelled { path: "x".into() };
         check(vec![
             (not_an_archive.into(), "numpy.savez("),
-            (missing(&["X", "labels"]).into(), "the archive holds X, labels"),
+            (
+                missing(&["X", "labels"]).into(),
+                "the archive holds X, labels",
+            ),
             (missing(&[]).into(), "the archive holds nothing"),
             (dtype(ArrayType::Plain).into(), "Python pickle"),
             (dtype(ArrayType::Float32).into(), "X.astype(numpy.float32)"),
@@ -241,8 +238,14 @@ mod tests {
                 pattern(PatternFault::NoMatch("x".to_owned())).into(),
                 "every clip needs a group",
             ),
-            (DataError::NotFinite { row: 1, column: 2 }.into(), "isfinite"),
-            (SplitFault::EmptySide { side: "test" }.into(), "--test-groups"),
+            (
+                DataError::NotFinite { row: 1, column: 2 }.into(),
+                "isfinite",
+            ),
+            (
+                SplitFault::EmptySide { side: "test" }.into(),
+                "--test-groups",
+            ),
             (DataError::Split(unknown).into(), "the groups are 0, 1"),
             (SplitFault::NoGroups.into(), "--group-pattern"),
             (SplitFault::NoGroupSplit.into(), "split column"),
@@ -266,7 +269,10 @@ mod tests {
             ),
             (through(drift), "a third is needed"),
             (StreamError::Share { text: text() }.into(), "from 0 to 1"),
-            (StreamError::Ratio { text: text() }.into(), "one clip in fifty"),
+            (
+                StreamError::Ratio { text: text() }.into(),
+                "one clip in fifty",
+            ),
         ]);
     }
 
@@ -330,7 +336,10 @@ mod tests {
                 package(PackageFault::NoFolder(name())).into(),
                 "your release carries another version",
             ),
-            (package(PackageFault::Wheel(name())).into(), "which index pip uses"),
+            (
+                package(PackageFault::Wheel(name())).into(),
+                "which index pip uses",
+            ),
             (
                 unwritten(io::ErrorKind::StorageFull).into(),
                 "free some space",

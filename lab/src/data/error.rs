@@ -28,9 +28,6 @@ pub enum DataError {
         /// What is wrong with it.
         fault: NpzFault,
     },
-    /// An archive could not be written.
-    #[error("cannot write the archive: {0}")]
-    Archiving(io::Error),
     /// A line of a manifest cannot be used.
     #[error("{}, line {line}: {fault}", path.display())]
     Manifest {
@@ -49,17 +46,25 @@ pub enum DataError {
         /// What is wrong with it.
         fault: PatternFault,
     },
-    /// The parts of a set of clips do not fit together or are too large.
-    #[error("{what} has {actual} entries, {} {limit}", if *exact { "expected" } else { "the limit is" })]
-    Size {
-        /// The part.
+    /// Two arrays that belong together differ in length.
+    #[error("{what} has {actual} entries, expected {expected}")]
+    Lengths {
+        /// The array.
         what: &'static str,
-        /// The number expected, or the largest that is allowed.
-        limit: usize,
+        /// The number of entries expected.
+        expected: usize,
         /// The number found.
         actual: usize,
-        /// Whether `limit` is the only number that fits.
-        exact: bool,
+    },
+    /// A data set is larger than is supported.
+    #[error("{what} of {actual} is above the limit of {limit}")]
+    Limit {
+        /// What is too large.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
+        /// The size found.
+        actual: usize,
     },
     /// Class names are labels, and this one is not valid as a label.
     #[error("class of example {example}: {fault}")]
@@ -89,8 +94,8 @@ impl DataError {
             Self::File { reason, .. } if reason.kind() == io::ErrorKind::NotFound => {
                 ErrorKind::NotFound
             }
-            Self::File { .. } | Self::Archiving(_) => ErrorKind::Io,
-            Self::Size { exact: false, .. }
+            Self::File { .. } => ErrorKind::Io,
+            Self::Limit { .. }
             | Self::Npz {
                 fault: NpzFault::Array(_, ArrayFault::TooLarge { .. }),
                 ..
@@ -99,7 +104,7 @@ impl DataError {
             Self::Npz { .. }
             | Self::Manifest { .. }
             | Self::GroupPattern { .. }
-            | Self::Size { .. }
+            | Self::Lengths { .. }
             | Self::Class { .. }
             | Self::NotFinite { .. }
             | Self::Split(_) => ErrorKind::InvalidInput,

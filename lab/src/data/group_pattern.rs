@@ -38,7 +38,8 @@ impl FromStr for GroupPattern {
     /// [`DataError::GroupPattern`] for an invalid pattern and for one without
     /// a capture.
     fn from_str(pattern: &str) -> Result<Self, DataError> {
-        let regex = Regex::new(pattern).map_err(|invalid| fault(pattern, PatternFault::Invalid(invalid.to_string())))?;
+        let regex = Regex::new(pattern)
+            .map_err(|invalid| fault(pattern, PatternFault::Invalid(invalid.to_string())))?;
         if regex.captures_len() < 2 {
             return Err(fault(pattern, PatternFault::NoCapture));
         }

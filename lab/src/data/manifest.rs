@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::clip_list::{ListedClip, ClipList};
+use super::clip_list::{ClipList, ListedClip};
 use super::error::{DataError, ManifestFault};
 
 /// The longest manifest: half a million lines.
@@ -46,11 +46,7 @@ pub fn read_manifest(path: &Path, folder: Option<&Path>) -> Result<ClipList, Dat
 ///
 /// # Errors
 /// [`DataError::Manifest`].
-pub fn decode_manifest(
-    bytes: &[u8],
-    path: &Path,
-    folder: &Path,
-) -> Result<ClipList, DataError> {
+pub fn decode_manifest(bytes: &[u8], path: &Path, folder: &Path) -> Result<ClipList, DataError> {
     let fault = |line: u64, fault: ManifestFault| DataError::Manifest {
         path: path.into(),
         line,

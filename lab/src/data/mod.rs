@@ -7,26 +7,28 @@
 //!
 //! This room learns nothing and scores nothing.
 
-mod error;
-mod names;
-mod clips;
-mod group_pattern;
 mod clip_list;
+mod clips;
+mod dataset;
+mod embedding;
+mod embedding_cache;
+mod error;
+mod group_pattern;
 mod manifest;
+mod names;
 mod npy;
 mod npz;
 mod npz_writer;
 mod split;
-mod dataset;
 mod splits;
-mod embedding_cache;
-mod embedding;
 
 pub use clip_list::{ClipList, ListedClip};
 pub use clips::Clips;
 pub use dataset::Dataset;
 pub use embedding::{EmbedError, embed_clips, embed_files, list_folder};
-pub use error::{ArrayFault, ArrayType, DataError, ManifestFault, NpzFault, PatternFault, SplitFault};
+pub use error::{
+    ArrayFault, ArrayType, DataError, ManifestFault, NpzFault, PatternFault, SplitFault,
+};
 pub use group_pattern::GroupPattern;
 pub use manifest::{decode_manifest, read_manifest};
 pub use names::Names;

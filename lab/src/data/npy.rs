@@ -62,8 +62,7 @@ impl<'a> Npy<'a> {
             }
             _ => return Err(header_fault("unknown version")),
         };
-        let header =
-            std::str::from_utf8(header).map_err(|_| header_fault("header is no text"))?;
+        let header = std::str::from_utf8(header).map_err(|_| header_fault("header is no text"))?;
         let fields = HEADER
             .as_ref()
             .and_then(|pattern| pattern.captures(header))

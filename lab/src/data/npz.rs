@@ -100,9 +100,7 @@ fn optional<R: Read + Seek>(
     else {
         return Ok(None);
     };
-    let member = zip
-        .by_index(index)
-        .map_err(|fault| unpacking(&fault))?;
+    let member = zip.by_index(index).map_err(|fault| unpacking(&fault))?;
     let mut bytes = Vec::new();
     member
         .take(MAX_MEMBER_BYTES + 1)

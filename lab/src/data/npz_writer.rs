@@ -79,11 +79,7 @@ pub fn write_npy(rows: &[f32], size: usize, mut sink: impl Write) -> io::Result<
 }
 
 /// A column of text: UTF-32 of one length, padded with zeros.
-fn text<W: Write + Seek>(
-    zip: &mut ZipWriter<W>,
-    name: &str,
-    values: &[&str],
-) -> io::Result<()> {
+fn text<W: Write + Seek>(zip: &mut ZipWriter<W>, name: &str, values: &[&str]) -> io::Result<()> {
     let longest = values.iter().map(|value| value.chars().count()).max();
     let length = longest.unwrap_or(0).max(1);
     let mut bytes = Vec::with_capacity(values.len() * length * 4);

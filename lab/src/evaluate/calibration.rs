@@ -5,9 +5,9 @@
 
 use afield::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
 
+use super::error::EvaluateError;
 use crate::data::Clips;
 use crate::data::Dataset;
-use super::error::EvaluateError;
 
 /// A contract for embeddings that come without a backbone's card: the scale of
 /// each feature is twice its largest magnitude among the training clips.

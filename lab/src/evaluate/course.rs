@@ -8,13 +8,13 @@ use std::time::Instant;
 
 use afield::learner::{Learner, Settings};
 
-use crate::data::Clips;
 use super::encoded::Encoded;
 use super::error::EvaluateError;
 use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally, microseconds_since};
 use super::progress::TaskAccuracy;
 use super::report::HeadReport;
 use super::rows::Row;
+use crate::data::Clips;
 use crate::streams::{ExampleStream, Task};
 
 /// What all courses of a run have in common.

@@ -12,11 +12,11 @@ use afield::learner::{LearnError, Learner, Settings, Transform};
 use afield::rehearsal::Plan;
 
 use super::calibration::standardised_by;
-use crate::data::Dataset;
 use super::encoded::Encoded;
 use super::error::EvaluateError;
 use super::fits::{Fits, Ingredients};
 use super::judged::Judged;
+use crate::data::Dataset;
 use crate::joint::{FOLD_SEED, Folds};
 use crate::streams::ExampleStream;
 
@@ -34,7 +34,12 @@ pub(crate) struct CrossValidation<'a> {
 }
 
 impl<'a> CrossValidation<'a> {
-    pub fn new(dataset: &'a Dataset, stream: &'a ExampleStream, rehearsal: Plan, seed: u64) -> Self {
+    pub fn new(
+        dataset: &'a Dataset,
+        stream: &'a ExampleStream,
+        rehearsal: Plan,
+        seed: u64,
+    ) -> Self {
         let taught = stream.clips();
         let labels: Vec<usize> = taught.iter().map(|&(_, label)| label).collect();
         let groups: Option<Vec<usize>> = (dataset.clips().groups())

@@ -4,9 +4,9 @@ use std::time::Instant;
 
 use afield::learner::{Contract, Example, Learner, Settings};
 
-use crate::data::Clips;
 use super::error::EvaluateError;
 use super::metrics::{Percentiles, microseconds_since};
+use crate::data::Clips;
 
 /// All clips under one contract.
 pub(crate) struct Encoded {

@@ -7,14 +7,14 @@
 
 use std::time::Instant;
 
-use crate::data::Dataset;
 use super::encoded::Encoded;
 use super::error::EvaluateError;
 use super::fits::{Fits, Ingredients};
 use super::metrics::Tally;
 use super::report::{TriedTransform, UpperBoundFit};
-use crate::streams::ExampleStream;
+use crate::data::Dataset;
 use crate::joint::{FOLD_SEED, Joint, Penalty};
+use crate::streams::ExampleStream;
 
 /// What a joint fit learns and is tested on.
 pub(crate) struct JointFit<'a> {

@@ -5,26 +5,26 @@
 //! [`Report`]. A [`SeriesPlan`] is the same over several seeds or held-out groups; its
 //! reports make a [`Series`]. This room formats nothing.
 
-mod error;
-mod machine;
-mod metrics;
-mod estimate;
-mod head_choice;
-mod report;
-mod series;
 mod calibration;
 mod contracts;
+mod course;
+mod cross_validation;
 mod embedded_clips;
 mod encoded;
-mod judged;
-mod fits;
-mod cross_validation;
-mod joint_fit;
-mod progress;
+mod error;
+mod estimate;
 mod evaluation;
+mod fits;
+mod head_choice;
+mod joint_fit;
+mod judged;
+mod machine;
+mod metrics;
+mod progress;
+mod report;
 mod rows;
-mod course;
 mod run;
+mod series;
 mod series_plan;
 
 pub use calibration::contract_for;

@@ -3,15 +3,15 @@
 
 use afield::head::HeadKind;
 
-use super::head_choice::HeadChoice;
 use super::cross_validation::CrossValidation;
 use super::encoded::Encoded;
 use super::error::EvaluateError;
-use super::fits::Fits;
-use super::report::Tried;
 use super::evaluation::Evaluation;
+use super::fits::Fits;
+use super::head_choice::HeadChoice;
 use super::judged::Judged;
 use super::progress::EvaluationProgress;
+use super::report::Tried;
 
 /// A row of the report: a head, and the encoding that it learns.
 pub(crate) struct Row {

@@ -10,18 +10,18 @@ use afield::learner::Settings;
 
 use super::course::{Course, Setting};
 use super::cross_validation::CrossValidation;
-use crate::data::Dataset;
 use super::encoded::Encoded;
-use super::evaluation::Evaluation;
 use super::error::EvaluateError;
+use super::evaluation::Evaluation;
 use super::fits::Fits;
 use super::joint_fit::JointFit;
 use super::machine::peak_rss_bytes;
 use super::progress::EvaluationProgress;
-use crate::streams::Protocol;
 use super::report::{DriftReport, HeadReport, Report};
 use super::rows::{Row, Rows};
-use crate::streams::{StreamOrder, ExampleStream};
+use crate::data::Dataset;
+use crate::streams::ExampleStream;
+use crate::streams::Protocol;
 
 impl Evaluation {
     /// Runs the stream past all heads, task by task, then fits the joint upper

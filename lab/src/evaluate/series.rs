@@ -17,7 +17,7 @@ pub struct Series {
     /// The reports, in the order in which they were made.
     pub runs: Vec<Report>,
     /// What they come to.
-    pub summary: Summary,
+    pub summary: SeriesSummary,
 }
 
 /// What several runs come to.

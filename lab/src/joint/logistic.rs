@@ -197,11 +197,11 @@ fn moments(rows: &[&[f32]], size: usize) -> (Vec<f64>, Vec<f64>) {
 /// become `S U^T` and any other `x` becomes `V^T x = S^-1 U^T train^T x`.
 fn rotate(train: &Mat<f64>, test: &Mat<f64>) -> Result<(Mat<f64>, Mat<f64>), JointError> {
     let gram = train.transpose() * train;
-    let eigen =
-        gram.self_adjoint_eigen(Side::Lower)
-            .map_err(|fault| JointError::Algebra {
-                reason: format!("no eigenvectors of the Gram matrix: {fault:?}"),
-            })?;
+    let eigen = gram
+        .self_adjoint_eigen(Side::Lower)
+        .map_err(|fault| JointError::Algebra {
+            reason: format!("no eigenvectors of the Gram matrix: {fault:?}"),
+        })?;
     let values: Vec<f64> = eigen.S().column_vector().iter().copied().collect();
     let floor = values.iter().copied().fold(0.0, f64::max) * RANK_TOLERANCE;
     let kept: Vec<usize> = (0..values.len()).filter(|&i| values[i] > floor).collect();

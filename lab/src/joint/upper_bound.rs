@@ -62,21 +62,6 @@ pub struct Penalty {
 }
 
 impl Joint<'_> {
-    /// Chooses the penalty, fits on all training examples, predicts `test`.
-    ///
-    /// The seed shuffles examples into folds where there are no groups.
-    ///
-    /// # Errors
-    /// Those of [`Self::penalty`] and of [`Self::predict`].
-    pub fn upper_bound(
-        &self,
-        test: &[&[f32]],
-        truth: &[usize],
-        seed: u64,
-    ) -> Result<UpperBound, JointError> {
-        self.predict(self.penalty(seed)?, test, truth)
-    }
-
     /// The penalty and scaling of the lowest cross-validated cross-entropy.
     ///
     /// The seed shuffles examples into folds where there are no groups.
@@ -264,6 +249,11 @@ mod tests {
         (rows.collect(), labels, groups)
     }
 
+    fn fitted(joint: &Joint<'_>, test: &[&[f32]], truth: &[usize]) -> UpperBound {
+        let penalty = joint.penalty(0).unwrap();
+        joint.predict(penalty, test, truth).unwrap()
+    }
+
     #[test]
     fn separable_classes_are_separated_and_shuffled_labels_are_not() {
         let (rows, labels, groups) = examples(240);
@@ -276,13 +266,13 @@ mod tests {
             groups: Some(&groups[..180]),
             classes,
         };
-        let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
+        let bound = fitted(&joint, test, &labels[180..]);
         assert!(bound.accuracy > 0.95 && bound.penalty.grouped, "{bound:?}");
         assert!(
             bound.penalty.c >= 1.0,
             "clean classes ask for weak ones: {bound:?}"
         );
-        assert_eq!(bound, joint.upper_bound(test, &labels[180..], 0).unwrap());
+        assert_eq!(bound, fitted(&joint, test, &labels[180..]));
 
         let wrong: Vec<usize> = (0..180).map(|i| i * i / 7 % 3).collect();
         let joint = Joint {
@@ -291,7 +281,7 @@ mod tests {
             groups: None,
             classes,
         };
-        let bound = joint.upper_bound(test, &labels[180..], 0).unwrap();
+        let bound = fitted(&joint, test, &labels[180..]);
         assert!(bound.accuracy < 0.7 && !bound.penalty.grouped, "{bound:?}");
         assert!(
             bound.penalty.c <= 0.1,

@@ -4,12 +4,12 @@
 use std::fmt::Write as _;
 
 use super::error::ChartError;
-use crate::evaluate::Estimate;
 use super::page::{HeadView, View, escape};
 use super::provenance::Provenance;
+use super::table::{runs, share};
+use crate::evaluate::Estimate;
 use crate::evaluate::Report;
 use crate::evaluate::Series;
-use super::table::{runs, share};
 
 /// The page of one run.
 ///

@@ -3,16 +3,16 @@
 //! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) or
 //! a [`Series`](crate::evaluate::Series) holds.
 
-mod error;
-mod provenance;
-mod table;
-mod percent;
-mod curves;
-mod scoreboard;
 mod chart;
-mod style;
-mod page;
+mod curves;
+mod error;
 mod html;
+mod page;
+mod percent;
+mod provenance;
+mod scoreboard;
+mod style;
+mod table;
 
 pub use curves::{curves, verdict};
 pub use error::ChartError;

@@ -5,13 +5,13 @@ use std::fmt::Write as _;
 
 use super::chart::{self, Curves};
 use super::error::ChartError;
-use crate::evaluate::Estimate;
 use super::provenance::Provenance;
-use crate::evaluate::Percentiles;
-use crate::evaluate::{HeadReport, Report};
-use crate::evaluate::HeadSummary;
 use super::style::style;
 use super::table::{bytes, interval, order, pair};
+use crate::evaluate::Estimate;
+use crate::evaluate::HeadSummary;
+use crate::evaluate::Percentiles;
+use crate::evaluate::{HeadReport, Report};
 
 /// What the pages of one run and of several have in common.
 pub(crate) struct View<'a> {

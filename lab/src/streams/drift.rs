@@ -7,9 +7,9 @@ use rand::RngExt;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-use crate::data::Dataset;
 use super::error::StreamError;
 use super::task::{SLICES, Task, slices};
+use crate::data::Dataset;
 
 /// Fewest classes of a drifting stream: the one that changes, the one it
 /// becomes, and one to tell it from.

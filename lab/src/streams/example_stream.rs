@@ -15,13 +15,13 @@ use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
 use super::bursty::bursts;
-use crate::data::Dataset;
 use super::drift::{ClassDrift, draw_drift};
 use super::error::StreamError;
 use super::imbalance::Imbalance;
 use super::label_noise::LabelNoise;
 use super::protocol::Protocol;
 use super::task::{SLICES, Task, name_slices, slices};
+use crate::data::Dataset;
 
 /// The order of a stream, and what is wrong with it.
 #[derive(Debug, Clone, Copy, PartialEq)]

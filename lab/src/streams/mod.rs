@@ -4,15 +4,15 @@
 //! A stream depends on the data set, the [`StreamOrder`] and the seed alone, so every
 //! head of a run learns the same examples in the same sequence.
 
+mod bursty;
+mod drift;
 mod error;
-mod protocol;
+mod example_stream;
 mod imbalance;
 mod label_noise;
-mod bursty;
-mod task;
-mod drift;
-mod example_stream;
+mod protocol;
 mod saved_stream;
+mod task;
 
 pub use drift::ClassDrift;
 pub use error::StreamError;

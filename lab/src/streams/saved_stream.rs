@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use crate::data::Dataset;
 use super::example_stream::ExampleStream;
+use crate::data::Dataset;
 
 /// Version of the format.
 const VERSION: u32 = 1;
