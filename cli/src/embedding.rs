@@ -1,7 +1,5 @@
 //! Embedding many clips, with a bar of progress.
 
-use std::path::Path;
-
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::source::SensorFormat;
@@ -24,20 +22,6 @@ pub fn embed_clips(
     let clips = data::embed_clips(list, card, format, cut, &places.cache()?, &show);
     bar.finish_and_clear();
     Ok(clips?)
-}
-
-/// The embeddings of each file, row-major `[windows, embedding size]`.
-pub fn embed_files(
-    paths: &[&Path],
-    card: &Card,
-    format: &SensorFormat,
-    places: &Places,
-) -> Result<Vec<Vec<f32>>> {
-    let bar = progress(0, "embedded");
-    let show = |done: usize, of: usize| advance(&bar, done, of);
-    let rows = data::embed_files(paths, card, format, &places.cache()?, &show);
-    bar.finish_and_clear();
-    Ok(rows?)
 }
 
 /// A bar on stderr, where that is a terminal.

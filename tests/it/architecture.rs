@@ -78,7 +78,6 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/source/serial.rs",
             "src/store/lock.rs",
             "src/model/program.rs",
-            "lab/src/data/embedding.rs",
             "lab/src/joint/upper_bound.rs",
         ],
     ),

@@ -244,6 +244,10 @@ fn a_failure_tells_what_apt_said_and_leaves_nothing() {
     )
     .unwrap_err();
     assert!(matches!(error, CorpusError::NoProgram { .. }), "{error}");
-    assert!(error.to_string().contains("cannot run /nonexistent/apt-get"));
+    assert!(
+        error
+            .to_string()
+            .contains("cannot run /nonexistent/apt-get")
+    );
     assert!(!place_of(&corpus(SUM), &shop.cache()).exists());
 }

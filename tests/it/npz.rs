@@ -4,9 +4,7 @@
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use afield_lab::data::{
-    ArrayFault, ArrayType, DataError, NpzFault, decode_npz, read_npz,
-};
+use afield_lab::data::{ArrayFault, ArrayType, DataError, NpzFault, decode_npz, read_npz};
 use proptest::prelude::*;
 
 fn fixture(name: &str) -> PathBuf {
@@ -69,10 +67,7 @@ fn errors_say_what_to_do() {
     };
     assert_eq!((expected, actual.as_str()), (ArrayType::Plain, "|O"));
     let nan = read_npz(&fixture("nan.npz")).unwrap_err();
-    assert!(matches!(
-        nan,
-        DataError::NotFinite { row: 5, column: 2 }
-    ));
+    assert!(matches!(nan, DataError::NotFinite { row: 5, column: 2 }));
     let script = read_npz(&fixture("make_npz.py")).unwrap_err();
     assert!(matches!(
         script,

@@ -5,24 +5,24 @@
 
 use std::fs;
 use std::io;
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
 
-use afield::backbone::{Backbone, BackboneError, Mode};
-use afield::engine::{SessionError, backbone_contract, hear};
+use afield::backbone::Mode;
+use afield::engine::{self, backbone_contract, load_backbone, recorded};
 use afield::learner::LearnError;
-use afield::model::{Cache, Card, ModelError};
+use afield::model::{Cache, Card};
 use afield::pipeline::Window;
 use afield::signal::ErrorKind;
-use afield::source::{Recorded, SensorFormat, SourceError, labelled_recordings, open_recording};
+use afield::source::{SensorFormat, SourceError, labelled_recordings};
 
 use super::clip_list::ClipList;
 use super::clips::Clips;
 use super::embedding_cache::{CacheKey, EmbeddingCache};
 use super::error::DataError;
 
+/// Clips that are embedded before their embeddings are kept: an interrupted run repeats
+/// at most these.
+const BATCH: usize = 256;
 /// The folder of embeddings under the cache's.
 const CACHE_FOLDER: &str = "embeddings";
 
@@ -44,24 +44,12 @@ pub enum EmbedError {
         /// The clip.
         path: PathBuf,
     },
-    /// A folder or a recording could not be read.
+    /// A folder of recordings could not be listed.
     #[error("{0}")]
     Source(#[from] SourceError),
-    /// The backbone's model is not available.
+    /// The backbone is not available, or a recording could not be embedded.
     #[error("{0}")]
-    Model(#[from] ModelError),
-    /// The backbone cannot run.
-    #[error("{0}")]
-    Backbone(#[from] BackboneError),
-    /// A recording could not be embedded.
-    #[error("{}: {fault}", path.display())]
-    Recording {
-        /// The recording.
-        path: PathBuf,
-        /// Why not.
-        #[source]
-        fault: SessionError,
-    },
+    Engine(#[from] engine::Error),
     /// The backbone's card allows no contract.
     #[error("{0}")]
     Contract(#[from] LearnError),
@@ -79,12 +67,9 @@ impl EmbedError {
             }
             Self::File { .. } => ErrorKind::Io,
             Self::Data(error) => error.kind(),
-            Self::Unlabelled { .. }
-            | Self::Source(_)
-            | Self::Model(_)
-            | Self::Backbone(_)
-            | Self::Recording { .. }
-            | Self::Contract(_) => ErrorKind::InvalidInput,
+            Self::Unlabelled { .. } | Self::Source(_) | Self::Engine(_) | Self::Contract(_) => {
+                ErrorKind::InvalidInput
+            }
         }
     }
 }
@@ -96,12 +81,8 @@ impl EmbedError {
 /// [`EmbedError::Source`] where the folder cannot be read, [`EmbedError::Unlabelled`] for
 /// a clip outside of a class's folder.
 pub fn list_folder(folder: &Path, card: &Card) -> Result<ClipList, EmbedError> {
-    let kind = match card.sensor() {
-        Some(_) => Recorded::Sensor,
-        None => Recorded::Sound,
-    };
     let mut pairs = Vec::new();
-    for clip in labelled_recordings(folder, kind)? {
+    for clip in labelled_recordings(folder, recorded(card))? {
         let Some(label) = clip.label else {
             return Err(EmbedError::Unlabelled { path: clip.path });
         };
@@ -114,10 +95,11 @@ pub fn list_folder(folder: &Path, card: &Card) -> Result<ClipList, EmbedError> {
 /// given; each piece is a clip of its own, and a clip shorter than a piece stays whole.
 ///
 /// `embedded` is called with the number of clips that are embedded and that need to be,
-/// from several threads; clips whose embeddings are in the cache do not count.
+/// from any thread; clips whose embeddings are in the cache do not count.
 ///
 /// # Errors
-/// As [`embed_files`], and those of [`Clips::new`].
+/// [`EmbedError`] where a clip cannot be read or embedded and where the backbone is not
+/// available; those of [`Clips::new`].
 pub fn embed_clips(
     list: &ClipList,
     card: &Card,
@@ -150,13 +132,7 @@ pub fn embed_clips(
 
 /// The embeddings of each file, row-major `[windows, embedding size]`, from the cache
 /// where they are in it.
-///
-/// `embedded` is called as by [`embed_clips`].
-///
-/// # Errors
-/// [`EmbedError`] where a file cannot be read or embedded, and where the backbone is not
-/// available.
-pub fn embed_files(
+fn embed_files(
     paths: &[&Path],
     card: &Card,
     format: &SensorFormat,
@@ -184,66 +160,20 @@ pub fn embed_files(
             missing.push((index, key));
         }
     }
-    if !missing.is_empty() {
-        let backbone = Backbone::from_bytes(&cache.model_bytes(card)?, card, Mode::Auto)?;
-        let done = AtomicUsize::new(0);
-        let embed = |(index, key): &(usize, CacheKey)| -> Result<(usize, Vec<f32>), EmbedError> {
-            let path = paths[*index];
-            let mut recording = open_recording(path, format)?;
-            let heard =
-                hear(&mut *recording, card, &backbone).map_err(|fault| EmbedError::Recording {
-                    path: path.into(),
-                    fault,
-                })?;
+    if missing.is_empty() {
+        return Ok(clips.into_iter().flatten().collect());
+    }
+    let backbone = load_backbone(card, cache, Mode::Auto)?;
+    for (number, batch) in missing.chunks(BATCH).enumerate() {
+        let files: Vec<PathBuf> = (batch.iter())
+            .map(|(index, _)| paths[*index].to_owned())
+            .collect();
+        let progress = |done: usize, _: usize| embedded(number * BATCH + done, missing.len());
+        let made = engine::embed_files(&files, card, &backbone, format, &progress)?;
+        for ((index, key), heard) in batch.iter().zip(made) {
             kept.put(key, size, &heard.windows)?;
-            embedded(1 + done.fetch_add(1, Ordering::Relaxed), missing.len());
-            Ok((*index, heard.windows))
-        };
-        for (index, windows) in on_every_core(&missing, embed)? {
-            clips[index] = Some(windows);
+            clips[*index] = Some(heard.windows);
         }
     }
     Ok(clips.into_iter().flatten().collect())
-}
-
-/// What `work` makes of each item, in no particular order.
-fn on_every_core<T: Sync, R: Send, E: Send>(
-    items: &[T],
-    work: impl Fn(&T) -> Result<R, E> + Sync,
-) -> Result<Vec<R>, E> {
-    let next = AtomicUsize::new(0);
-    let take = || -> Result<Vec<R>, E> {
-        let mut made = Vec::new();
-        while let Some(item) = items.get(next.fetch_add(1, Ordering::Relaxed)) {
-            made.push(work(item)?);
-        }
-        Ok(made)
-    };
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads).map(|_| scope.spawn(take)).collect();
-        let mut all = Vec::new();
-        for worker in workers {
-            match worker.join() {
-                Ok(made) => all.extend(made?),
-                Err(panic) => std::panic::resume_unwind(panic),
-            }
-        }
-        Ok(all)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_item_is_worked_on_once_and_an_error_ends_the_work() {
-        let items: Vec<usize> = (0..100).collect();
-        let mut made = on_every_core(&items, |&item| Ok::<_, ()>(item * 2)).unwrap();
-        made.sort_unstable();
-        assert_eq!(made, items.iter().map(|item| item * 2).collect::<Vec<_>>());
-        let failing = |&item: &usize| if item == 7 { Err("seven") } else { Ok(item) };
-        assert_eq!(on_every_core(&items, failing), Err("seven"));
-    }
 }

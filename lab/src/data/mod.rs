@@ -25,7 +25,7 @@ mod splits;
 pub use clip_list::{ClipList, ListedClip};
 pub use clips::Clips;
 pub use dataset::Dataset;
-pub use embedding::{EmbedError, embed_clips, embed_files, list_folder};
+pub use embedding::{EmbedError, embed_clips, list_folder};
 pub use error::{
     ArrayFault, ArrayType, DataError, ManifestFault, NpzFault, PatternFault, SplitFault,
 };
