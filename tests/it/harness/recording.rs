@@ -1,8 +1,5 @@
 //! Small recordings for tests that teach and listen: tones in noise, 16-bit WAV.
 
-// Each test program uses a part of this.
-#![allow(dead_code)]
-
 use std::fs;
 use std::path::Path;
 

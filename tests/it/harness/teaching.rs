@@ -1,8 +1,5 @@
 //! Clips as a backbone may have heard them, for tests that teach without one.
 
-// Each test program uses a part of this.
-#![allow(dead_code)]
-
 use afield::engine::{Heard, Session, TaughtAs};
 use afield::signal::{Label, Micros};
 use rand::{RngExt, SeedableRng};

@@ -6,7 +6,7 @@ use afield::engine::{Session, backbone_contract};
 use afield::head::HeadKind;
 use afield::learner::Settings;
 
-use crate::models;
+use super::models;
 
 pub fn create(dir: &Path, head: HeadKind) -> Session {
     let (card, _) = models::fixture("tiny");

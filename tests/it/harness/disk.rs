@@ -1,13 +1,8 @@
 //! What a process does to its disk, seen from outside by strace, and the disks
 //! that a power cut may leave of it.
-//!
-//! A test that cannot have strace says that it skips; where `CI` is set it fails
-//! instead.
-
-// Each test program uses a part of this.
-#![allow(dead_code)]
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -15,30 +10,25 @@ use std::process::Command;
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
+use super::Program;
+
 /// Whether strace is there; says so when not.
 pub fn strace(test: &str) -> bool {
     let there = (Command::new("strace").arg("-V").output()).is_ok_and(|out| out.status.success());
     if !there {
-        let message = format!("{test} needs strace");
-        assert!(std::env::var_os("CI").is_none(), "{message}");
-        eprintln!("skipped: {message}");
+        super::skip(test, "strace");
     }
     there
 }
 
-/// The same command under strace, which writes what it does to `log`.
-pub fn traced(command: &Command, log: &Path) -> Command {
-    let mut traced = Command::new("strace");
+/// The same run under strace, which writes to `log` what it does to its files.
+pub fn traced(program: Program, log: &Path) -> Program {
     let calls = "trace=openat,write,pwrite64,fsync,fdatasync,ftruncate,unlink,rename";
-    traced.args(["-f", "-y", "-xx", "-s", "10000000", "-e", calls, "-o"]);
-    traced
-        .arg(log)
-        .arg(command.get_program())
-        .args(command.get_args());
-    for (name, value) in command.get_envs() {
-        traced.env(name, value.unwrap_or_default());
-    }
-    traced
+    let mut arguments: Vec<OsString> = ["-f", "-y", "-xx", "-s", "10000000", "-e", calls, "-o"]
+        .map(OsString::from)
+        .into();
+    arguments.push(log.into());
+    program.under("strace", &arguments)
 }
 
 /// One thing that a process did in the folder.
