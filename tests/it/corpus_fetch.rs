@@ -146,7 +146,6 @@ fn a_wrong_checksum_leaves_the_cache_unchanged_and_names_both_sums() {
     assert!(matches!(error, CorpusError::Checksum { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&other) && text.contains(SUM), "{text}");
-    assert!(text.contains("hint: "), "{text}");
     assert!(shop.stored().is_empty());
 }
 
@@ -246,7 +245,7 @@ fn a_failure_quotes_apt_and_leaves_no_files() {
     assert!(
         error
             .to_string()
-            .contains("hint: kit comes as a Debian package")
+            .contains("cannot run /nonexistent/apt-get")
     );
     assert!(!place_of(&corpus(SUM), &shop.cache()).exists());
 }
