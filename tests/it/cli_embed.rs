@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use afield_lab::evaluate::read_npz;
+use afield_lab::data::read_npz;
 use ndarray::{Array2, Axis};
 
 use crate::harness::Sandbox;
