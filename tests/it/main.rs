@@ -24,6 +24,9 @@ mod exact_on_recordings;
 mod exactness;
 mod head_contract;
 
+// The front door of the library.
+mod front_door;
+
 // A learner on disk: sessions, history, damage, power cuts, groups, merging, bundles.
 mod bundle;
 mod disk_faults;
