@@ -1,4 +1,4 @@
-//! Groups that file names tell.
+//! Groups from file names.
 
 use std::path::Path;
 use std::str::FromStr;
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pattern_without_a_capture_is_refused() {
+    fn a_pattern_without_a_capture_is_rejected() {
         let refused = |pattern: &str| pattern.parse::<GroupPattern>().unwrap_err().to_string();
         assert!(refused("anna|ben").contains("hint: "));
         assert!(refused("(").contains("--group-pattern '('"));

@@ -1,9 +1,7 @@
-//! Clips, pooled to one row each, as an npz archive that [`super::read_npz`] and
-//! NumPy read.
+//! Writing npy arrays and npz archives that [`super::read_npz`] and NumPy read.
 //!
-//! Members are stored, not compressed: embeddings hardly shrink. Classes and
-//! groups are written as text, since names are what the next reader wants to
-//! see. Nothing is transformed; that is for whoever reads.
+//! Members are stored, not compressed: embeddings hardly shrink. Classes and groups are
+//! written as text. Rows are pooled, not transformed: the reader transforms them.
 
 use std::io::{self, Seek, Write};
 
@@ -130,7 +128,7 @@ mod tests {
     use crate::data::{Names, decode_npz};
 
     #[test]
-    fn what_is_written_reads_back_pooled_with_names_groups_and_marks() {
+    fn an_archive_reads_back_pooled_with_names_groups_and_marks() {
         let windows = vec![1.0, 2.0, 3.0, -2.0, 5.0, 0.25, 7.0, 8.0];
         let classes = Names::from_text(&["čaj", "rain", "čaj"]);
         let groups = Names::from_text(&["ben", "anna", ""]);
@@ -153,7 +151,7 @@ mod tests {
     }
 
     #[test]
-    fn a_header_ends_where_numpy_would_end_it() {
+    fn a_header_is_padded_as_numpy_pads_it() {
         let header = header("<f4", "(3, 4)");
         assert_eq!(header.len() % 64, 0);
         assert_eq!(header.last(), Some(&b'\n'));

@@ -1,5 +1,5 @@
-//! The demo's live lines: one a task, with every head's accuracy as a bar and
-//! what it still makes of the first class.
+//! Live lines of the demo: one for each task, with every head's accuracy as a bar and its
+//! accuracy on the first class.
 
 use afield::head::HeadKind;
 

@@ -1,4 +1,4 @@
-//! Classes of unequal size, as the field has them.
+//! Imbalance: classes that keep fewer clips than they have.
 
 use std::fmt;
 use std::str::FromStr;
