@@ -323,20 +323,14 @@ mod tests {
     fn object_half_and_structured_dtypes_are_rejected() {
         let object = npy("|O", "False", "(1,)", &[0; 8]);
         let fault = Npy::parse(&object).unwrap_err();
-        assert!(
-            fault
-                .to_string()
-                .contains("hint: an object array is a Python pickle")
-        );
+        let dtype = |expected, actual: &str| ArrayFault::Dtype {
+            expected,
+            actual: actual.to_owned(),
+        };
+        assert_eq!(fault, dtype(ArrayType::Plain, "|O"));
         let half = npy("<f2", "False", "(1, 4)", &[0; 8]);
-        assert!(
-            Npy::parse(&half)
-                .unwrap()
-                .matrix()
-                .unwrap_err()
-                .to_string()
-                .contains("hint: ")
-        );
+        let fault = Npy::parse(&half).unwrap().matrix().unwrap_err();
+        assert_eq!(fault, dtype(ArrayType::Float32, "<f2"));
         let mut record = npy("<f4", "False", "(2,)", &[0; 8]);
         let start = record.windows(5).position(|w| w == b"'<f4'").unwrap();
         record.splice(start..start + 5, b"[('a', '<f4')]".iter().copied());

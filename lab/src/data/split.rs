@@ -209,11 +209,11 @@ mod tests {
         let clips = clips(&["a", "b"], Some(&["anna", "ben"]));
         let fault = TestSide::Groups(vec!["bob".into()])
             .mark(&clips)
-            .unwrap_err()
-            .to_string();
-        assert!(
-            fault.contains("no group 'bob'") && fault.contains("anna, ben"),
-            "{fault}"
-        );
+            .unwrap_err();
+        let expected = SplitFault::UnknownGroup {
+            unknown: "bob".to_owned(),
+            known: vec!["anna".to_owned(), "ben".to_owned()],
+        };
+        assert_eq!(fault, expected);
     }
 }
