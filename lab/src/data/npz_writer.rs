@@ -67,8 +67,9 @@ pub fn write_npz<W: Write + Seek>(clips: &Clips, pool: Pool, sink: W) -> io::Res
 /// # Errors
 /// The error of `sink`.
 pub fn write_npy(rows: &[f32], size: usize, mut sink: impl Write) -> io::Result<()> {
-    let shape = format!("({}, {size})", rows.len() / size.max(1));
-    sink.write_all(&header("<f4", &shape))?;
+    let n = rows.len() / size.max(1);
+    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {size})}}");
+    sink.write_all(&padded(dict))?;
     for row in rows.chunks(size.max(1)) {
         let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
         sink.write_all(&bytes)?;
@@ -104,11 +105,17 @@ fn member<W: Write + Seek>(
     zip.write_all(data)
 }
 
-/// The header of npy version 1.0, as NumPy pads it: to a multiple of 64 bytes.
+/// The header of an array, as NumPy writes it.
 fn header(descr: &str, shape: &str) -> Vec<u8> {
+    padded(format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    ))
+}
+
+/// The header of npy version 1.0 around `dict`, padded to a multiple of 64 bytes.
+fn padded(dict: String) -> Vec<u8> {
     const BEFORE: usize = 10;
-    let mut text =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}").into_bytes();
+    let mut text = dict.into_bytes();
     let length = (BEFORE + text.len() + 1).next_multiple_of(64) - BEFORE;
     text.resize(length - 1, b' ');
     text.push(b'\n');
@@ -148,6 +155,21 @@ mod tests {
         let mut again = Cursor::new(Vec::new());
         write_npz(&clips, Pool::MeanMax, &mut again).unwrap();
         assert_eq!(file, again);
+    }
+
+    #[test]
+    fn an_array_of_rows_has_a_header_and_its_numbers() {
+        let mut bytes = Vec::new();
+        write_npy(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut bytes).unwrap();
+        let (header, numbers) = bytes.split_at(128);
+        assert!(header.starts_with(b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4'"));
+        assert!(header.ends_with(b" \n"));
+        let text = String::from_utf8_lossy(header);
+        assert!(text.contains("'shape': (2, 3)}"), "{text}");
+        assert_eq!(
+            (numbers.len(), &numbers[20..]),
+            (24, &6_f32.to_le_bytes()[..])
+        );
     }
 
     #[test]
