@@ -296,13 +296,7 @@ mod tests {
         assert_eq!(names, Column::Text(vec!["dög".into(), "cat".into()]));
         let surrogate = npy("<U1", "False", "(1,)", &0xD800_u32.to_le_bytes());
         let fault = Npy::parse(&surrogate).unwrap().names().unwrap_err();
-        assert_eq!(
-            fault,
-            ArrayFault::Value {
-                index: 0,
-                reason: "is no valid text"
-            }
-        );
+        assert_eq!(fault, value_fault(0, "is not valid text"));
     }
 
     #[test]
