@@ -1,19 +1,20 @@
-//! A learner at work: the store that remembers it, the backbone it listens
-//! through, and the one place where both change together.
+//! A learner at work: its store, its backbone, and the one place where both change
+//! together.
 //!
-//! [`Session`] holds the rule that makes learning safe: what is learned in
-//! memory is what the log on disk says, and a caller hears of success only
-//! after the disk does. Sources are read here; arguments are parsed and results
-//! printed elsewhere.
+//! [`Session`] holds the rule that makes learning safe: memory holds what the log on disk
+//! says, and a call succeeds only after the disk has the change. Sources are read here;
+//! arguments are parsed and results printed elsewhere.
 
 mod batch;
 mod bundle;
+mod command;
+mod compaction;
 mod contract;
 mod doctor;
 mod error;
-mod folding;
 mod hearing;
 mod history;
+mod memory;
 mod merge;
 mod recall;
 mod recent;
@@ -26,10 +27,11 @@ mod watchdog;
 
 pub use batch::Durability;
 pub use bundle::{bundled, unbundle};
+pub use command::Command;
+pub use compaction::Compacted;
 pub use contract::backbone_contract;
-pub use doctor::{Diagnosis, Repair, diagnose, repair};
-pub use error::SessionError;
-pub use folding::Folded;
+pub use doctor::{Diagnosis, Finding, Kept, Lost, Repair, diagnose, repair};
+pub use error::Error;
 pub use hearing::{Heard, clip_sha256, hear};
 pub use history::{Difference, Differences, Undone};
 pub use merge::{Merged, merge};
@@ -37,6 +39,9 @@ pub use recall::{Lending, Listening, Recalled, listening, recall};
 pub use recent::{Fares, HeardLess, Recent};
 pub use session::Session;
 pub use solver::Solver;
-pub use status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
+pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
 pub use teaching::TaughtAs;
 pub use watchdog::Watchdog;
+
+/// The name by which some modules still call it.
+use error::Error as SessionError;
