@@ -1,0 +1,174 @@
+//! What can go wrong with a learner at work: the root error of the library.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::bundle::BundleError;
+use crate::learner::LearnError;
+use crate::model::ModelError;
+use crate::pipeline::PipelineError;
+use crate::signal::{ErrorKind, SignalError};
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+/// Why a learner at work cannot go on. What is stored stays as it was.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The learner refused.
+    #[error(transparent)]
+    Learn(#[from] LearnError),
+    /// The front end or the backbone failed.
+    #[error(transparent)]
+    Pipeline(#[from] PipelineError),
+    /// The source failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// A card or a backbone is not valid.
+    #[error(transparent)]
+    Model(#[from] ModelError),
+    /// A label, group or other noun is not valid.
+    #[error(transparent)]
+    Signal(#[from] SignalError),
+    /// A bundle cannot be made or used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
+    /// What is stored contradicts itself.
+    #[error("the learner is damaged: {reason}")]
+    Damaged {
+        /// What is wrong.
+        reason: String,
+    },
+    /// The source ended without a sample.
+    #[error("there is no sound in it")]
+    Silent,
+    /// No process listens to the learner at the moment.
+    #[error("nobody listens to {} at the moment", dir.display())]
+    NobodyListens {
+        /// The learner.
+        dir: PathBuf,
+    },
+    /// The process that listens has not heard so much.
+    #[error(
+        "{:.2} s were asked for, and {:.2} s have been heard without a gap", asked.as_secs_f64(), heard.as_secs_f64()
+    )]
+    HeardLess {
+        /// What was asked for.
+        asked: Duration,
+        /// What there is.
+        heard: Duration,
+    },
+    /// Two processes cannot exchange what was heard.
+    #[error("{}: {reason}", socket.display())]
+    Recall {
+        /// The socket.
+        socket: PathBuf,
+        /// What is in the way.
+        reason: String,
+    },
+    /// Other processes store faster than this one can follow.
+    #[error("other processes keep teaching this learner")]
+    Contended,
+    /// The class is part of a checkpoint that cannot be taken apart.
+    #[error(
+        "{label} came without its examples, as part of a whole learner, and cannot be forgotten alone"
+    )]
+    InCheckpoint {
+        /// The class.
+        label: String,
+    },
+    /// Examples of this head cannot be compacted.
+    #[error("a learner with the head {head} needs its examples: its disk use has no bound")]
+    CannotCompact {
+        /// The head.
+        head: String,
+    },
+    /// The limit of disk use leaves no room even after compaction.
+    #[error(
+        "the limit of {max_disk} bytes on disk leaves no room: {used} are used with all folded, and six tenths must be free to fold in"
+    )]
+    DiskLimit {
+        /// The limit.
+        max_disk: u64,
+        /// Bytes in use.
+        used: u64,
+    },
+    /// Options contradict each other, the backbone or the learner.
+    #[error(transparent)]
+    Option(#[from] super::OptionError),
+    /// No such event can be taught.
+    #[error("no event {id}: {reason}")]
+    NoEvent {
+        /// What was asked for.
+        id: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// One of several recordings failed.
+    #[error("{what}: {error}")]
+    Of {
+        /// The recording.
+        what: String,
+        /// Its error.
+        error: Box<Error>,
+    },
+    /// There is nothing before it.
+    #[error("nothing to undo: {why}")]
+    NothingToUndo {
+        /// Why not.
+        why: &'static str,
+    },
+}
+
+impl Error {
+    /// This error, of the recording called `what`.
+    pub(super) fn of(self, what: &str) -> Self {
+        Self::Of {
+            what: what.to_owned(),
+            error: Box::new(self),
+        }
+    }
+
+    /// The sort of error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Bundle(error) => error.kind(),
+            Self::Option(error) => error.kind(),
+            Self::Of { error, .. } => error.kind(),
+            Self::Learn(_) => ErrorKind::Mismatch,
+            Self::Pipeline(_) => ErrorKind::Unsupported,
+            Self::Source(_) | Self::Model(_) => ErrorKind::Io,
+            Self::Signal(_) | Self::Silent => ErrorKind::InvalidInput,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
+            Self::HeardLess { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::Contended => ErrorKind::Busy,
+            Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
+            Self::DiskLimit { .. } => ErrorKind::Limit,
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for Error {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<crate::backbone::BackboneError> for Error {
+    fn from(error: crate::backbone::BackboneError) -> Self {
+        Self::Pipeline(error.into())
+    }
+}
+
+pub(super) fn damaged(reason: impl std::fmt::Display) -> Error {
+    Error::Damaged {
+        reason: reason.to_string(),
+    }
+}

@@ -1,0 +1,64 @@
+//! A learner at work: its store, its backbone, and the one place where both change
+//! together.
+//!
+//! [`Session`] holds the rule that makes learning safe: memory holds what the log on disk
+//! says, and a call succeeds only after the disk has the change. Sources are read here;
+//! arguments are parsed and results printed elsewhere.
+
+mod batch;
+mod bundle;
+mod calibration;
+mod clock;
+mod command;
+mod compaction;
+mod contract;
+mod doctor;
+mod embedding;
+#[allow(clippy::module_inception, reason = "the engine's own file")]
+mod engine;
+mod error;
+mod event;
+mod hearing;
+mod history;
+mod lesson;
+mod listen;
+mod memory;
+mod merge;
+mod options;
+mod prediction;
+mod recall;
+mod recent;
+mod recording;
+mod replay;
+mod session;
+mod solver;
+mod status;
+mod teaching;
+mod watchdog;
+
+pub use batch::Durability;
+pub use bundle::{bundled, unbundle};
+pub use clock::Clock;
+pub use command::Command;
+pub use compaction::Compacted;
+pub use contract::backbone_contract;
+pub use doctor::{Diagnosis, Finding, Kept, Lost, Repair, diagnose, repair};
+pub use embedding::embed_files;
+pub use engine::{Engine, load_backbone, recorded};
+pub use error::Error;
+pub use event::{Event, EventId};
+pub use hearing::{Heard, clip_sha256, hear};
+pub use history::{Difference, Differences, Undone};
+pub use lesson::{Lesson, Taught};
+pub use listen::Listening;
+pub use merge::{Merged, merge};
+pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
+pub use prediction::Prediction;
+pub use recall::{Lending, ListeningState, Recalled, listening, recall};
+pub use recent::{Fares, HeardLess, Recent};
+pub use recording::Recording;
+pub use session::Session;
+pub use solver::Solver;
+pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+pub use teaching::TaughtAs;
+pub use watchdog::Watchdog;

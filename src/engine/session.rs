@@ -1,0 +1,347 @@
+//! A learner's folder, open.
+
+use std::path::Path;
+
+use super::batch::Batch;
+use super::error::damaged;
+use super::memory::Memory;
+use super::replay::apply;
+use super::solver::Solver;
+use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+use super::{Error, Heard};
+use crate::learner::{Contract, Learner, Settings};
+use crate::model::Card;
+use crate::pipeline::{Event, Listener};
+use crate::signal::{Chunk, Micros, Scores};
+use crate::store::{
+    Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
+};
+
+/// Entries that are replayed at opening before a snapshot is worth its bytes:
+/// half a second of learning at 2,048 features.
+const ENTRIES_BETWEEN_SNAPSHOTS: EntryId = 256;
+
+/// A learner in memory, equal at all times to what its log on disk says (and
+/// what is pending, where durability is batched).
+pub struct Session {
+    pub(super) store: Store,
+    pub(super) card: Card,
+    pub(super) memory: Memory,
+    solver: Option<Solver>,
+}
+
+impl Session {
+    /// Makes the folder `dir` a learner's.
+    ///
+    /// # Errors
+    /// [`Error`] when there is a learner already or the folder cannot
+    /// be written.
+    pub fn create(
+        dir: &Path,
+        card: Card,
+        contract: Contract,
+        settings: Settings,
+        now_unix_ms: i64,
+    ) -> Result<Self, Error> {
+        let learner = Learner::new(contract, settings)?;
+        let reason = Reason::new("init", now_unix_ms);
+        Self::create_from(dir, card, learner, &[], &reason)
+    }
+
+    /// As [`Self::create`], of a learner whose log begins with `entries` that were made
+    /// elsewhere under the same contract: all of them, or there is no learner. `empty` gives
+    /// contract and settings, and has learned nothing.
+    ///
+    /// # Errors
+    /// As [`Self::create`], and when entries are not of this contract, or merge several
+    /// checkpoints of a head that cannot merge.
+    pub fn create_from(
+        dir: &Path,
+        card: Card,
+        empty: Learner,
+        entries: &[NewEntry],
+        reason: &Reason,
+    ) -> Result<Self, Error> {
+        let mut learner = empty;
+        for new in entries {
+            apply(&mut learner, &new.entry, |_| {
+                Err(damaged("a new log begins with the removal of a checkpoint"))
+            })?;
+        }
+        let json = |value: serde_json::Result<String>| value.map_err(damaged);
+        let identity = Identity {
+            contract: json(serde_json::to_string(learner.contract()))?,
+            contract_digest: learner.contract().digest(),
+            settings: json(serde_json::to_string(learner.settings()))?,
+            card: toml::to_string(&card).map_err(damaged)?,
+            created_unix_ms: reason.at_unix_ms,
+        };
+        let store = Store::create(dir, identity, entries, reason)?;
+        let at = store.latest()?;
+        let memory = Memory {
+            learner,
+            lineage: store.lineage(&at)?,
+            at,
+            snapshot_at: 0,
+            batch: Batch::default(),
+        };
+        Ok(Self {
+            store,
+            card,
+            memory,
+            solver: None,
+        })
+    }
+
+    /// Opens the learner in `dir`: its latest snapshot, and the log from there.
+    ///
+    /// # Errors
+    /// [`Error`] when there is no learner, or a damaged one.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
+        let store = Store::open(dir)?;
+        let identity = store.identity();
+        let (contract, settings) = contract_of(identity)?;
+        let card = Card::parse(&identity.card, dir.join("card"))?;
+        let memory = store.view(|view| Memory::restore(view, &contract, settings))?;
+        Ok(Self {
+            store,
+            card,
+            memory,
+            solver: None,
+        })
+    }
+
+    /// Whether there is a learner in `dir`, sound or not.
+    pub fn exists(dir: &Path) -> bool {
+        Store::exists(dir)
+    }
+
+    /// The card of the backbone that the learner listens through.
+    pub fn card(&self) -> &Card {
+        &self.card
+    }
+
+    /// The learner, as of the last call of this session.
+    pub fn learner(&self) -> &Learner {
+        &self.memory.learner
+    }
+
+    /// The clips in effect that `filter` selects, in the order of their teaching. Compacted
+    /// examples are no clips any more.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
+        let clips = self.store.clips(&self.memory.lineage, filter)?.into_iter();
+        Ok(clips.map(|clip| clip.value).collect())
+    }
+
+    /// What the learner knows without keeping the examples.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
+        let checkpoints = self.store.checkpoints(&self.memory.lineage)?.into_iter();
+        Ok(checkpoints.map(|checkpoint| checkpoint.value).collect())
+    }
+
+    /// How many examples of each class have been compacted into the statistic, by label;
+    /// without a label those that came with a whole learner.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn compacted(&self) -> Result<Vec<CompactedStatus>, Error> {
+        let mut compacted: Vec<CompactedStatus> = Vec::new();
+        for checkpoint in self.checkpoints()? {
+            let label = checkpoint.label.map(String::from);
+            match compacted.iter_mut().find(|known| known.label == label) {
+                Some(known) => known.examples += checkpoint.examples,
+                None => compacted.push(CompactedStatus {
+                    label,
+                    examples: checkpoint.examples,
+                }),
+            }
+        }
+        compacted.sort_by(|a, b| a.label.cmp(&b.label));
+        Ok(compacted)
+    }
+
+    /// How many clips of each group are taught at the moment, by name; none where
+    /// no group is known.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn groups(&self) -> Result<Vec<GroupStatus>, Error> {
+        let counts = self.store.group_counts(&self.memory.lineage)?.into_iter();
+        let named = counts.filter_map(|(group, examples)| Some((group?, examples)));
+        Ok(named
+            .map(|(group, examples)| GroupStatus {
+                group: group.into(),
+                examples,
+            })
+            .collect())
+    }
+
+    /// Bytes that were written for this learner, by day.
+    ///
+    /// # Errors
+    /// [`Error`] when they cannot be read.
+    pub fn write_volume(&self) -> Result<Vec<WriteVolume>, Error> {
+        Ok(self.store.write_volume()?)
+    }
+
+    /// The limit of disk use in bytes, where there is one.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be read.
+    pub fn max_disk(&self) -> Result<Option<u64>, Error> {
+        Ok(self.store.max_disk()?)
+    }
+
+    /// Probabilities of the classes for what was heard.
+    ///
+    /// # Errors
+    /// [`Error`] when the embeddings are not the contract's.
+    pub fn predict(&self, heard: &Heard) -> Result<Scores, Error> {
+        Ok(self
+            .memory
+            .learner
+            .predict_one(&self.memory.learner.encode(&heard.windows)?)?)
+    }
+
+    /// From now on [`Self::step`] never waits for a solve: a thread of its own
+    /// does them, and decisions may lag behind by what is taught meanwhile.
+    pub fn solve_in_background(&mut self) {
+        // The first one has nothing to fall back on.
+        self.memory.learner.solve();
+        self.solver = Some(Solver::start());
+    }
+
+    /// Takes in what other processes have taught, then the next chunk of what is
+    /// listened to.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read or the backbone fails.
+    pub fn step(
+        &mut self,
+        listener: &mut Listener,
+        chunk: &Chunk,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
+        self.catch_up()?;
+        if let Some(solver) = &mut self.solver {
+            solver.tend(&mut self.memory.learner);
+        }
+        Ok(listener.step(chunk, &mut self.memory.learner, events)?)
+    }
+
+    /// Ends what is listened to.
+    ///
+    /// # Errors
+    /// As [`Self::step`].
+    pub fn finish(
+        &mut self,
+        listener: &mut Listener,
+        events: &mut Vec<Event>,
+    ) -> Result<(), Error> {
+        Ok(listener.finish(&mut self.memory.learner, events)?)
+    }
+
+    /// Takes in what other processes have taught, forgotten or gone back to
+    /// since.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn catch_up(&mut self) -> Result<(), Error> {
+        let memory = &mut self.memory;
+        self.store.view(|view| memory.catch_up(view))
+    }
+
+    /// Makes memory what the log says, with the pending changes on top.
+    pub(super) fn reload(&mut self) -> Result<(), Error> {
+        let memory = &mut self.memory;
+        self.store.view(|view| memory.reload(view))
+    }
+
+    /// The median length of the taught clips, in seconds.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
+        let median = self.store.median_clip(&self.memory.lineage)?;
+        Ok(median.map(Micros::as_secs_f64))
+    }
+
+    /// Makes durable what is pending, and keeps a snapshot where so much was
+    /// taught since the last one that the next opening would feel it.
+    ///
+    /// # Errors
+    /// [`Error`] when it cannot be written; nothing that was durable is
+    /// lost then.
+    pub fn close(mut self) -> Result<(), Error> {
+        self.keep()
+    }
+
+    /// As [`Self::close`], of a session that goes on.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn keep(&mut self) -> Result<(), Error> {
+        self.flush()?;
+        let end = self.memory.lineage.last();
+        if end - self.memory.snapshot_at >= ENTRIES_BETWEEN_SNAPSHOTS {
+            let state = self.memory.learner.save();
+            let now = self.memory.at.at_unix_ms;
+            self.store.keep_snapshot(end, &state, now)?;
+            self.memory.snapshot_at = end;
+        }
+        Ok(())
+    }
+
+    /// The learner in numbers.
+    pub fn status(&self) -> Status {
+        let (learner, contract) = (&self.memory.learner, self.memory.learner.contract());
+        let settings = learner.settings();
+        let classes = (learner.classes().iter().zip(learner.counts()))
+            .map(|(label, &examples)| ClassStatus {
+                label: label.to_string(),
+                examples,
+            })
+            .collect();
+        let rehearsal = learner.rehearsal().map(|memory| RehearsalStatus {
+            setting: settings.rehearsal.to_string(),
+            examples: memory.len(),
+            capacity: memory.capacity(),
+            bytes: memory.bytes(),
+        });
+        Status {
+            backbone: contract.backbone.clone(),
+            backbone_sha256: contract.backbone_sha256.clone(),
+            contract: contract.digest(),
+            pool: contract.pool.to_string(),
+            transform: contract.transform.to_string(),
+            features: contract.width(),
+            head: settings.head.to_string(),
+            selection: learner.selection().cloned(),
+            seed: settings.seed,
+            examples: learner.examples(),
+            operations: self.memory.lineage.len(),
+            revision: self.memory.at.id,
+            classes,
+            rehearsal,
+            state_bytes: learner.state_bytes(),
+            disk_bytes: self.store.bytes_on_disk(),
+            created_unix_ms: self.store.identity().created_unix_ms,
+        }
+    }
+}
+
+/// What the identity says in JSON.
+pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), Error> {
+    let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
+    if contract.digest() != identity.contract_digest {
+        return Err(damaged("the contract does not have its checksum"));
+    }
+    let settings = serde_json::from_str(&identity.settings).map_err(damaged)?;
+    Ok((contract, settings))
+}
