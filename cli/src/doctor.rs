@@ -37,7 +37,7 @@ pub struct DoctorArgs {
 /// Runs the command.
 pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
     let found = diagnose(&args.dir).context("DIR")?;
-    let mut findings = found.findings;
+    let mut findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let backbone = match &found.card {
         None => "not checked: the card cannot be read".to_owned(),
         Some(card) => match places.cache()?.model_bytes(card) {

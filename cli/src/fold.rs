@@ -43,7 +43,7 @@ pub fn run(args: FoldArgs) -> Result<()> {
             .context("--max-disk")?;
     }
     if let Some(keep) = args.keep {
-        let folded = session.fold(keep, now_unix_ms())?;
+        let folded = session.compact(keep, now_unix_ms())?;
         eprintln!("folded {} examples, kept {}", folded.examples, folded.kept);
     }
     Ok(session.close()?)

@@ -106,7 +106,7 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         && !args.head.is_exact()
     {
         let head = args.head.to_string();
-        return Err(Error::CannotFold { head }).context("--max-disk");
+        return Err(Error::CannotCompact { head }).context("--max-disk");
     }
     let mut session = Session::create(&args.dir, card, contract, settings, now_unix_ms())?;
     if let Some(DiskLimit(bytes)) = args.max_disk {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
-use afield::engine::{Durability, Session, Watchdog, hear};
+use afield::engine::{Command, Durability, Session, Watchdog, hear};
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
 use afield::signal::{Chunk, Decision, Label};
@@ -160,7 +160,6 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
             );
         }
         session.set_durability(args.durability)?;
-        session.begin_command();
         learn(&mut session, &card, &backbone, &clips, &args.sensor)?;
         return Ok(session.close()?);
     }
@@ -429,6 +428,7 @@ fn learn(
 ) -> Result<()> {
     let mut out = io::stdout().lock();
     let mut time = 0.0;
+    let command = Command::new();
     for clip in clips {
         let Some(truth) = &clip.label else { continue };
         let name = clip.path.display().to_string();
@@ -444,7 +444,7 @@ fn learn(
             .and_then(|(class, _)| session.learner().classes().get(class))
             .cloned();
         session
-            .teach(truth, &heard, &name, now_unix_ms())
+            .teach_in(&command, truth, &heard, &name, None, now_unix_ms())
             .with_context(|| name.clone())?;
         time += heard.duration.as_secs_f64();
         let line = LearnedLine {

@@ -101,7 +101,6 @@ impl LiveTeaching {
             })?;
         let heard = hear(&mut excerpt, card, backbone)?;
         let clip = clip_name(self.span, &self.source);
-        session.begin_command();
         Ok(match session.teach(label, &heard, &clip, now_unix_ms())? {
             TaughtAs::Corrected { from } => format!("{clip}: was {from}, is {label}"),
             _ => format!("taught {clip} as {label}"),

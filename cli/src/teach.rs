@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use afield::backbone::{Backbone, Mode};
-use afield::engine::{Durability, Recent, Session, TaughtAs, hear, recall};
+use afield::engine::{Command, Durability, Recent, Session, TaughtAs, hear, recall};
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::signal::{Group, Label};
@@ -87,7 +87,6 @@ pub struct TeachArgs {
 pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut session = args.place.open()?;
     session.set_durability(args.durability)?;
-    session.begin_command();
     let card = session.card().clone();
     args.sensor.check(&card)?;
     let pattern: Option<GroupPattern> = match &args.group_pattern {
@@ -118,6 +117,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         backbone: &backbone,
         bar: progress(clips.len(), "taught"),
         tally: Tally::default(),
+        command: Command::new(),
     };
     if let Some((mut excerpt, name)) = lately {
         lesson.teach(&mut session, &mut excerpt, &name, args.group.as_ref())?;
@@ -145,6 +145,8 @@ struct Lesson<'a> {
     backbone: &'a Backbone,
     bar: ProgressBar,
     tally: Tally,
+    /// All the clips are one command.
+    command: Command,
 }
 
 /// What became of the clips.
@@ -172,7 +174,7 @@ impl Lesson<'_> {
         };
         for heard in &pieces {
             let outcome = session
-                .teach_from(label, heard, name, group, now_unix_ms())
+                .teach_in(&self.command, label, heard, name, group, now_unix_ms())
                 .with_context(|| name.to_owned())?;
             match outcome {
                 TaughtAs::New => tally.new += 1,
