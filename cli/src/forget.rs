@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 
 use super::learner::{LearnerPlace, now_unix_ms};
+use super::model::Places;
 use super::recording::SensorArgs;
 
 /// Take back what was taught, as if it had never been
@@ -96,10 +97,10 @@ impl FromStr for Since {
 }
 
 /// Runs the command.
-pub fn run(args: ForgetArgs) -> Result<()> {
-    let mut session = args.place.open()?;
+pub fn run(args: ForgetArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
     let now = now_unix_ms();
-    args.sensor.check(session.card())?;
+    args.sensor.check(engine.card())?;
     let clip = |clip: &str| digits(clip, &args.sensor).context("--clip");
     let selection = ClipFilter {
         label: args.class,
@@ -110,7 +111,7 @@ pub fn run(args: ForgetArgs) -> Result<()> {
     };
     if args.dry_run {
         let mut out = io::stdout().lock();
-        for taught in session.clips(&selection)? {
+        for taught in engine.clips(&selection)? {
             let digits = taught.id.short();
             let group = taught.group.map(|group| format!("  of {group}"));
             let group = group.unwrap_or_default();
@@ -118,8 +119,8 @@ pub fn run(args: ForgetArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let folded = session.compacted()?;
-    let forgotten = session.forget(&selection, now)?;
+    let folded = engine.compacted()?;
+    let forgotten = engine.forget(&selection)?;
     let whole = selection.whole_class().map(Label::as_str);
     let (gone, left): (Vec<CompactedStatus>, Vec<CompactedStatus>) =
         (folded.into_iter()).partition(|class| whole.is_some() && class.label.as_deref() == whole);
@@ -151,8 +152,7 @@ pub fn run(args: ForgetArgs) -> Result<()> {
     if !forgotten.is_empty() {
         eprintln!("forgot {} clips of {}", forgotten.len(), classes.join(", "));
     }
-    session.close()?;
-    Ok(())
+    Ok(engine.close()?)
 }
 
 /// The clip's identity: that of the recording in a file, or its first digits as given.

@@ -49,7 +49,7 @@ pub use error::Error;
 pub use event::{Event, EventId};
 pub use hearing::{Heard, clip_sha256, hear};
 pub use history::{Difference, Differences, Undone};
-pub use lesson::{Lesson, Taught};
+pub use lesson::Lesson;
 pub use listen::Listening;
 pub use merge::{Merged, merge};
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
