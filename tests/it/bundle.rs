@@ -11,7 +11,7 @@ use std::process::{Command, Output};
 use afield::engine::{Heard, Session};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
-use afield::store::Selection;
+use afield::store::ClipFilter;
 use tempfile::TempDir;
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
@@ -136,13 +136,13 @@ fn a_learner_with_its_examples_is_the_same_on_another_machine() {
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
         assert_eq!(predictions(&there), predictions(&here), "{head}");
         assert_eq!(there.card(), here.card());
-        let all = Selection::default();
-        assert_eq!(there.taught(&all).unwrap(), here.taught(&all).unwrap());
+        let all = ClipFilter::default();
+        assert_eq!(there.clips(&all).unwrap(), here.clips(&all).unwrap());
         // It learns on, and takes back clip by clip.
         teach(&mut there, 12..14);
-        let anna = Selection {
-            group: Some("anna".to_owned()),
-            ..Selection::default()
+        let anna = ClipFilter {
+            group: Some(Group::new("anna").unwrap()),
+            ..ClipFilter::default()
         };
         assert_eq!(there.forget(&anna, 99).unwrap().len(), 7, "{head}");
     }
@@ -152,9 +152,9 @@ fn a_learner_with_its_examples_is_the_same_on_another_machine() {
 fn what_was_forgotten_does_not_travel() {
     let world = World::taught(HeadKind::LDA);
     let mut session = world.open("here/box");
-    let dog = Selection {
-        label: Some("dog".to_owned()),
-        ..Selection::default()
+    let dog = ClipFilter {
+        label: Some(Label::new("dog").unwrap()),
+        ..ClipFilter::default()
     };
     session.forget(&dog, 50).unwrap();
     drop(session);
@@ -315,7 +315,7 @@ fn a_learner_without_its_examples_predicts_the_same_and_learns_on() {
         ));
         let (mut here, mut there) = (world.open("here/box"), world.open("there/box"));
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
-        assert!(there.taught(&Selection::default()).unwrap().is_empty());
+        assert!(there.clips(&ClipFilter::default()).unwrap().is_empty());
         teach(&mut here, 12..15);
         teach(&mut there, 12..15);
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");

@@ -371,3 +371,48 @@ fn channels_normalised_by_recordings_stay_so_in_the_contract() {
     let strong = learner.succeed(&[&["status", "--json"][..], &to].concat());
     assert_ne!(contract(&usual), contract(&strong));
 }
+
+#[test]
+fn forget_takes_a_table_or_json_lines_as_a_clip() {
+    let learner = Bench::new();
+    learner.succeed(&["init", "box"]);
+    learner.movement("row.csv", ROW, 0.0, 50);
+    learner.movement("lift.csv", LIFT, 0.0, 50);
+    let line = |i: i32| {
+        let x = f64::from(i);
+        format!(
+            "{{\"t\":{},\"ax\":{},\"ay\":0,\"az\":1,\"wx\":0,\"wy\":{},\"wz\":0}}\n",
+            x / 50.0,
+            (x / 9.0).sin(),
+            (x / 7.0).cos()
+        )
+    };
+    let text: String = (0..600).map(line).collect();
+    fs::write(learner.path("turn.jsonl"), text).unwrap();
+    for (label, file) in [
+        ("row", "row.csv"),
+        ("lift", "lift.csv"),
+        ("turn", "turn.jsonl"),
+    ] {
+        learner.succeed(&["teach", label, file]);
+    }
+    // Under another name it is the same clip.
+    fs::rename(learner.path("row.csv"), learner.path("other.csv")).unwrap();
+    let listed = learner.succeed(&["forget", "--clip", "other.csv", "--dry-run"]);
+    assert!(listed.ends_with("  row  row.csv\n"), "{listed}");
+    let forgot = learner.run(&["forget", "--clip", "other.csv"]);
+    let said = String::from_utf8(forgot.stderr).unwrap();
+    assert_eq!(said, "forgot 1 clips of row\n");
+    learner.succeed(&["forget", "--clip", "turn.jsonl"]);
+    let classes = lines(&learner.succeed(&["status", "--json"]));
+    assert_eq!(classes[0]["classes"].as_array().unwrap().len(), 1);
+    // Of other columns it is another clip.
+    let columns = ["--columns", "ax=wx [g],ay,az,wx=ax [rad/s],wy,wz"];
+    let arguments = [&["forget", "--clip", "lift.csv"][..], &columns].concat();
+    let refused = learner.fail(&arguments);
+    assert!(
+        refused.contains("nothing that is taught matches"),
+        "{refused}"
+    );
+    learner.succeed(&["forget", "--clip", "lift.csv"]);
+}

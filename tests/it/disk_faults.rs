@@ -165,7 +165,7 @@ fn teach_on_and_on() {
         let taught = session.teach(&label(0), &heard(0, seed), "test", 0);
         match taught {
             Ok(_) => println!("\nclip {seed}: stored"),
-            Err(error) => println!("\nclip {seed}: {}", error.to_string().replace('\n', " ")),
+            Err(error) => println!("\nclip {seed}: {error} ({error:?})"),
         }
         // Reading goes on.
         session.predict(&heard(0, 100)).unwrap();
@@ -212,12 +212,9 @@ fn after_a_sync_that_failed_nothing_is_written_any_more() {
         stored, 3,
         "and none after the failure, though the disk is well again"
     );
-    assert!(clips[3].contains("hint: the disk failed and this was not acknowledged"));
+    assert!(clips[3].contains("failure: Disk"), "{}", clips[3]);
     for clip in &clips[4..] {
-        assert!(
-            clip.contains("nothing is written to") && clip.contains("hint: "),
-            "{clip}"
-        );
+        assert!(clip.contains("nothing is written to"), "{clip}");
     }
     let known = told.lines().filter_map(|line| line.strip_prefix("knows "));
     let known: Vec<u64> = known.map(|n| n.parse().unwrap()).collect();

@@ -10,8 +10,8 @@ use std::process::{Command, Output};
 use afield::engine::{Heard, Session, backbone_contract, merge};
 use afield::head::HeadKind;
 use afield::learner::{Settings, Transform};
-use afield::signal::{Label, Micros};
-use afield::store::Selection;
+use afield::signal::{ClipIdPrefix, Label, Micros};
+use afield::store::ClipFilter;
 
 use folder::create;
 
@@ -60,47 +60,47 @@ const EXACT: [HeadKind; 3] = [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE];
 #[test]
 fn what_is_forgotten_was_never_taught() {
     type Forgets = fn(u64) -> bool;
-    let cases: [(Selection, Forgets); 6] = [
+    let cases: [(ClipFilter, Forgets); 6] = [
         (
-            Selection {
-                label: Some("kettle".into()),
-                ..Selection::default()
+            ClipFilter {
+                label: Some(Label::new("kettle").unwrap()),
+                ..ClipFilter::default()
             },
             |seed| seed % 3 == 1,
         ),
         (
-            Selection {
-                clip: Some(format!("{:016x}", 7)),
-                ..Selection::default()
+            ClipFilter {
+                clip: ClipIdPrefix::parse(&format!("{:016x}", 7)),
+                ..ClipFilter::default()
             },
             |seed| seed == 7,
         ),
         (
-            Selection {
+            ClipFilter {
                 source: Some("day-1".into()),
-                ..Selection::default()
+                ..ClipFilter::default()
             },
             |seed| seed / 10 == 1,
         ),
         (
-            Selection {
+            ClipFilter {
                 source: Some("*clip-?.wav".into()),
-                ..Selection::default()
+                ..ClipFilter::default()
             },
             |seed| seed < 10,
         ),
         (
-            Selection {
+            ClipFilter {
                 since_unix_ms: Some(25_000),
-                ..Selection::default()
+                ..ClipFilter::default()
             },
             |seed| seed >= 25,
         ),
         (
-            Selection {
-                label: Some("rain".into()),
+            ClipFilter {
+                label: Some(Label::new("rain").unwrap()),
                 since_unix_ms: Some(12_000),
-                ..Selection::default()
+                ..ClipFilter::default()
             },
             |seed| seed % 3 == 0 && seed >= 12,
         ),
@@ -119,7 +119,7 @@ fn what_is_forgotten_was_never_taught() {
             drop(session);
             let reopened = Session::open(&dir.path().join("a")).unwrap();
             assert_eq!(state(&reopened), state(&never), "{head} {selection:?}");
-            assert!(reopened.taught(selection).unwrap().is_empty());
+            assert!(reopened.clips(selection).unwrap().is_empty());
         }
     }
 }
@@ -130,14 +130,14 @@ fn a_head_that_cannot_unlearn_says_so_and_keeps_everything() {
     let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
     teach(&mut session, 0..9);
     let before = state(&session);
-    let selection = Selection {
-        label: Some("rain".into()),
-        ..Selection::default()
+    let selection = ClipFilter {
+        label: Some(Label::new("rain").unwrap()),
+        ..ClipFilter::default()
     };
     let error = session.forget(&selection, 0).unwrap_err().to_string();
     assert!(error.contains("cannot unlearn"), "{error}");
     assert_eq!(state(&session), before);
-    assert_eq!(session.taught(&selection).unwrap().len(), 3);
+    assert_eq!(session.clips(&selection).unwrap().len(), 3);
 }
 
 #[test]
@@ -183,11 +183,11 @@ fn the_latest_label_of_a_contested_clip_holds() {
     let merged = merge(&parts, &at("all"), 0).unwrap();
     assert_eq!((merged.clips, merged.shared, merged.contested), (6, 5, 1));
     let all = Session::open(&at("all")).unwrap();
-    let door = Selection {
-        label: Some("door".into()),
-        ..Selection::default()
+    let door = ClipFilter {
+        label: Some(Label::new("door").unwrap()),
+        ..ClipFilter::default()
     };
-    assert_eq!(all.taught(&door).unwrap().len(), 1);
+    assert_eq!(all.clips(&door).unwrap().len(), 1);
 }
 
 #[test]

@@ -28,6 +28,7 @@ mod firmware;
 mod firmware_head;
 mod folder;
 mod forget_merge;
+mod formats;
 mod frontend_golden;
 mod frontend_properties;
 mod fuzzed;

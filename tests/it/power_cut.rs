@@ -19,7 +19,7 @@ use std::process::{Command, Stdio};
 
 use afield::engine::{Error, Heard, Session, diagnose};
 use afield::signal::{Label, Micros};
-use afield::store::{Operation, Selection, StoreError};
+use afield::store::{ClipFilter, StoreError, TaughtClip};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -36,7 +36,7 @@ const FATES: [Fate; 6] = [
 ];
 
 /// What a revision is: the learner's bytes and the clips it was taught.
-type State = (Vec<u8>, Vec<Operation>);
+type State = (Vec<u8>, Vec<TaughtClip>);
 
 fn clips(folder: &Path, count: usize, hz: f64) -> PathBuf {
     fs::create_dir_all(folder).unwrap();
@@ -144,7 +144,7 @@ fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
                         let (bytes, taught) = &states[&revision];
                         assert!(session.learner().save() == *bytes, "{context}");
                         assert!(
-                            session.taught(&Selection::default()).unwrap() == *taught,
+                            session.clips(&ClipFilter::default()).unwrap() == *taught,
                             "{context}"
                         );
                         if images % 64 == 0 {

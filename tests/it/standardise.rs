@@ -116,7 +116,7 @@ fn what_is_calibrated_is_centred_learned_and_told_apart() {
         ok(afield(root, &arguments));
     }
     let session = Session::open(&root.join("box")).unwrap();
-    let taught = session.taught(&Default::default()).unwrap();
+    let taught = session.clips(&Default::default()).unwrap();
     for component in 0..32 {
         let values = taught
             .iter()
