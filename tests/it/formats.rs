@@ -14,7 +14,7 @@ use afield::store::{ClipFilter, ReplicaId, Store};
 use rusqlite::Connection;
 use sha2::{Digest, Sha256};
 
-use crate::models;
+use crate::harness::models;
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 

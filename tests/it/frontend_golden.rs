@@ -4,7 +4,7 @@
 //! taken as if their native samples were at 16 kHz, so no resampler blurs the
 //! comparison.
 
-use crate::shared_data;
+use crate::harness::shared_data;
 
 use std::path::{Path, PathBuf};
 
@@ -126,7 +126,7 @@ fn recordings_give_the_frames_of_the_original_front_ends() {
 }
 
 #[test]
-fn our_mel_bank_is_the_matrix_that_ships_with_yamnet() {
+fn the_mel_bank_equals_the_matrix_of_yamnet() {
     let Some(shared) = shared_data::folder("YAMNet's mel matrix") else {
         return;
     };
