@@ -245,10 +245,10 @@ fn normalised_channels_are_part_of_the_contract() {
 
 #[test]
 fn forget_takes_a_table_or_json_lines_as_a_clip() {
-    let learner = Bench::new();
-    learner.succeed(&["init", "box"]);
-    learner.movement("row.csv", ROW, 0.0, 50);
-    learner.movement("lift.csv", LIFT, 0.0, 50);
+    let sandbox = Sandbox::cold().with_learner("box");
+    sandbox.run("init box").ok();
+    write_movement(&sandbox, "row.csv", ROW, 0.0);
+    write_movement(&sandbox, "lift.csv", LIFT, 0.0);
     let line = |i: i32| {
         let x = f64::from(i);
         format!(
@@ -259,31 +259,27 @@ fn forget_takes_a_table_or_json_lines_as_a_clip() {
         )
     };
     let text: String = (0..600).map(line).collect();
-    fs::write(learner.path("turn.jsonl"), text).unwrap();
+    sandbox.write("turn.jsonl", text);
     for (label, file) in [
         ("row", "row.csv"),
         ("lift", "lift.csv"),
         ("turn", "turn.jsonl"),
     ] {
-        learner.succeed(&["teach", label, file]);
+        sandbox.run(["teach", label, file]).ok();
     }
     // Under another name it is the same clip.
-    fs::rename(learner.path("row.csv"), learner.path("other.csv")).unwrap();
-    let listed = learner.succeed(&["forget", "--clip", "other.csv", "--dry-run"]);
-    assert!(listed.ends_with("  row  row.csv\n"), "{listed}");
-    let forgot = learner.run(&["forget", "--clip", "other.csv"]);
-    let said = String::from_utf8(forgot.stderr).unwrap();
-    assert_eq!(said, "forgot 1 clips of row\n");
-    learner.succeed(&["forget", "--clip", "turn.jsonl"]);
-    let classes = lines(&learner.succeed(&["status", "--json"]));
-    assert_eq!(classes[0]["classes"].as_array().unwrap().len(), 1);
-    // Of other columns it is another clip.
-    let columns = ["--columns", "ax=wx [g],ay,az,wx=ax [rad/s],wy,wz"];
-    let arguments = [&["forget", "--clip", "lift.csv"][..], &columns].concat();
-    let refused = learner.fail(&arguments);
-    assert!(
-        refused.contains("nothing that is taught matches"),
-        "{refused}"
-    );
-    learner.succeed(&["forget", "--clip", "lift.csv"]);
+    std::fs::rename(sandbox.path("row.csv"), sandbox.path("other.csv")).unwrap();
+    let listed = sandbox.run("forget --clip other.csv --dry-run").ok();
+    assert!(listed.stdout.ends_with("  row  row.csv\n"), "{listed}");
+    let forgot = sandbox.run("forget --clip other.csv").ok();
+    assert_eq!(forgot.stderr, "forgot 1 clips of row\n");
+    sandbox.run("forget --clip turn.jsonl").ok();
+    let classes = sandbox.status()["classes"].clone();
+    assert_eq!(classes.as_array().unwrap().len(), 1);
+    // Read with other columns it is another clip.
+    let columns = "ax=wx [g],ay,az,wx=ax [rad/s],wy,wz";
+    let refused = sandbox.run(["forget", "--clip", "lift.csv", "--columns", columns]);
+    let said = refused.refused();
+    assert!(said.contains("nothing that is taught matches"), "{said}");
+    sandbox.run("forget --clip lift.csv").ok();
 }

@@ -43,8 +43,7 @@ fn with_clips(count: u32) -> (Sandbox, PathBuf, PathBuf) {
 
 /// The examples in `dir`, which is sound.
 fn examples(dir: &Path) -> u64 {
-    let none: [String; 0] = [];
-    assert_eq!(diagnose(dir).unwrap().findings, none);
+    assert_eq!(diagnose(dir).unwrap().findings, []);
     Session::open(dir).unwrap().status().examples
 }
 

@@ -160,7 +160,7 @@ fn a_correction_removes_every_trace_of_the_wrong_label() {
         wrong.teach(&nonsense, &heard(2, 99), "test", 0).unwrap();
         assert_eq!(wrong.learner().classes().len(), 6);
         assert!(predictions(&wrong) != before, "the wrong label was felt");
-        let from = "nonsense".to_owned();
+        let from = nonsense;
         assert_eq!(teach(&mut wrong, 2, 99), TaughtAs::Corrected { from });
         assert_eq!(teach(&mut wrong, 2, 99), TaughtAs::Already);
         assert_eq!(wrong.learner().classes(), right.learner().classes());
