@@ -86,7 +86,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
     }
 }
 
-/// A bundle seen from outside.
+/// A parsed envelope; the contents are not verified yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Sealed<'a> {
     head: &'a [u8],
@@ -96,7 +96,7 @@ pub struct Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// The bundle that `bytes` are.
+    /// Parses the envelope of a bundle.
     ///
     /// # Errors
     /// [`BundleError::NoBundle`] for other bytes, too few or too many,
@@ -134,12 +134,12 @@ impl<'a> Sealed<'a> {
         })
     }
 
-    /// The key that it says it is signed with.
+    /// The key that it names as its signer.
     pub fn key(&self) -> PublicKey {
         self.key
     }
 
-    /// What is inside, if one of the keys that are `trusted` signed it.
+    /// The contents, if one of the `trusted` keys signed them.
     ///
     /// # Errors
     /// [`BundleError::Untrusted`], [`BundleError::Forged`], and
@@ -206,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_is_noticed() {
+    fn every_changed_bit_is_detected() {
         let bundle = seal(&contents(), &key()).unwrap();
         let trusted = [key().public()];
         assert_eq!(
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_too_early_or_too_late_is_noticed() {
+    fn bundle_cut_short_or_too_long_is_refused() {
         let bundle = seal(&contents(), &key()).unwrap();
         for length in 0..bundle.len() {
             let error = Sealed::read(&bundle[..length]).unwrap_err();
@@ -234,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_trusted_is_named_and_an_exchanged_one_noticed() {
+    fn untrusted_key_is_named_and_exchanged_key_is_detected() {
         let bundle = seal(&contents(), &key()).unwrap();
         let other = SecretKey::from_seed([4; 32]).public();
         let error = Sealed::read(&bundle).unwrap().open(&[other]).unwrap_err();
@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_is_pinned() {
+    fn bytes_of_a_bundle_are_pinned() {
         // What exists in files: a change here is a change of format.
         let bundle = seal(&contents(), &key()).unwrap();
         assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
@@ -269,7 +269,7 @@ mod tests {
     }
 
     #[test]
-    fn too_much_of_anything_is_refused_on_both_sides() {
+    fn too_large_contents_are_refused() {
         let long = || "x".repeat(5000);
         let too_much: [fn(&mut Contents, String); 3] = [
             |c, long| c.clips[0].source = long,

@@ -374,7 +374,7 @@ mod tests {
     }
 
     #[test]
-    fn every_kind_is_read_back_as_it_was_stored() {
+    fn every_kind_of_entry_is_read_back_as_stored() {
         let db = Connection::open_in_memory().unwrap();
         schema::lay_tables(&db).unwrap();
         for (id, entry) in (1..).zip(all_kinds()) {
@@ -387,7 +387,7 @@ mod tests {
     }
 
     #[test]
-    fn change_of_any_column_is_noticed() {
+    fn change_of_any_column_is_detected() {
         let changes = [
             "id = id + 100",
             "replica = zeroblob(16)",

@@ -170,6 +170,8 @@ impl Store {
             let _lock = WriterLock::take(dir, None)?;
             make_durable(&db).map_err(|error| at(error.into()))?;
             schema::upgrade(&mut db, &path)?;
+            // As far as no reader is in the way, the log need not hold a second copy.
+            let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         }
         make_durable(&db).map_err(|error| at(error.into()))?;
         // One moment of the file, whoever writes meanwhile.
