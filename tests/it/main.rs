@@ -10,6 +10,9 @@ mod harness;
 // The source tree: which rooms may use which.
 mod architecture;
 
+// The front door of the library: the program of its documentation.
+mod front_door;
+
 // From samples to embeddings: sources, front ends, backbones, their cards and files.
 mod allocations;
 mod audio_files;
@@ -23,9 +26,6 @@ mod model_fetch;
 mod exact_on_recordings;
 mod exactness;
 mod head_contract;
-
-// The front door of the library.
-mod front_door;
 
 // A learner on disk: sessions, history, damage, power cuts, groups, merging, bundles.
 mod bundle;
