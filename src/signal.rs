@@ -5,6 +5,7 @@
 //! behaviour beyond keeping each noun valid once it exists.
 
 mod channel;
+mod clip_id;
 mod error_kind;
 
 use std::fmt;
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use channel::{Channel, Quantity, SOUND, Unit};
+pub use clip_id::{ClipId, ClipIdPrefix};
 pub use error_kind::ErrorKind;
 
 /// Samples per second and channel, in `1..=768_000` Hz.

@@ -2,7 +2,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::SessionError;
+use super::Error;
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
@@ -52,13 +52,9 @@ impl Heard {
 /// lies behind one is heard as a stretch of its own.
 ///
 /// # Errors
-/// [`SessionError`] when the source or the backbone fails, or when the source
+/// [`Error`] when the source or the backbone fails, or when the source
 /// held no sample.
-pub fn hear(
-    source: &mut dyn Source,
-    card: &Card,
-    backbone: &Backbone,
-) -> Result<Heard, SessionError> {
+pub fn hear(source: &mut dyn Source, card: &Card, backbone: &Backbone) -> Result<Heard, Error> {
     let rate = source.rate();
     let channels = source.channels().len();
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
@@ -85,7 +81,7 @@ pub fn hear(
     }
     stream.finish(&mut windows)?;
     if windows.is_empty() {
-        return Err(SessionError::Silent);
+        return Err(Error::Silent);
     }
     Ok(Heard {
         windows,
@@ -97,8 +93,8 @@ pub fn hear(
 /// What [`hear`] would call the clip, without hearing it.
 ///
 /// # Errors
-/// [`SessionError`] when the source fails.
-pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], SessionError> {
+/// [`Error`] when the source fails.
+pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], Error> {
     let mut hash = ClipHash::new(source.rate(), source.channels());
     let mut chunk = Chunk::default();
     while source.read(&mut chunk)? {

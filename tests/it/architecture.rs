@@ -22,8 +22,8 @@ const ROOMS: &[(&str, &[&str])] = &[
             "signal", "model", "frontend", "backbone", "learner", "decision",
         ],
     ),
-    ("store", &[]),
-    ("bundle", &[]),
+    ("store", &["signal"]),
+    ("bundle", &["signal", "store"]),
     (
         "export",
         &["signal", "model", "backbone", "head", "learner"],

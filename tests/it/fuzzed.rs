@@ -159,7 +159,10 @@ fn a_valid_bundle_is_opened() {
         let session = unbundle(contents.clone(), folder.path(), 1).unwrap();
         assert!(session.learner().examples() > 0, "{}", path.display());
         let again = bundled(&session, !contents.clips.is_empty(), 1).unwrap();
-        assert_eq!((again.clips, again.parts), (contents.clips, contents.parts));
+        assert_eq!(
+            (again.clips, again.checkpoints),
+            (contents.clips, contents.checkpoints)
+        );
         sound += 1;
     }
     assert!(sound >= 2);

@@ -32,6 +32,7 @@ mod bundle;
 mod disk_faults;
 mod doctor;
 mod forget_merge;
+mod formats;
 mod groups;
 mod history;
 mod power_cut;

@@ -249,7 +249,7 @@ fn a_learner_that_is_damaged_or_of_another_program() {
     execute(
         &sandbox,
         "row",
-        "UPDATE operations SET label = 'else' WHERE rowid = 2",
+        "UPDATE entries SET label = 'else' WHERE rowid = 2",
     );
     let cut = sandbox.path("page/learner.sqlite");
     let bytes = fs::read(&cut).unwrap();
