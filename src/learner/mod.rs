@@ -12,6 +12,8 @@ mod example;
 mod fixed_point;
 mod nuisance;
 mod pool;
+#[cfg(test)]
+mod predictions;
 mod settings;
 mod standardisation;
 mod state;
