@@ -8,10 +8,11 @@ use super::replay::{absorb, apply, replay, restore};
 use super::solver::Solver;
 use super::status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
 use super::{Heard, SessionError};
+use crate::decision::Probabilities;
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
 use crate::pipeline::{Event, Listener};
-use crate::signal::{Chunk, Scores};
+use crate::signal::Chunk;
 use crate::store::{
     Base, Identity, Line, Operation, OperationId, Reason, Revision, RevisionId, Selection, Store,
     Wear,
@@ -219,7 +220,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`] when the embeddings are not the contract's.
-    pub fn predict(&self, heard: &Heard) -> Result<Scores, SessionError> {
+    pub fn predict(&self, heard: &Heard) -> Result<Probabilities, SessionError> {
         Ok(self
             .learner
             .predict_one(&self.learner.encode(&heard.windows)?)?)
