@@ -9,9 +9,10 @@ use super::event::Audio;
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
 };
+use crate::decision::Decision;
 use crate::decision::Threshold;
 use crate::pipeline::{self, EmbeddingStream, Gate, Listener, Window};
-use crate::signal::{Chunk, Decision};
+use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
 
 /// How often losses of a device are reported at most.

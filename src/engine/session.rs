@@ -9,10 +9,11 @@ use super::replay::apply;
 use super::solver::Solver;
 use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
 use super::{Error, Heard};
+use crate::decision::Probabilities;
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
 use crate::pipeline::{Event, Listener};
-use crate::signal::{Chunk, Micros, Scores};
+use crate::signal::{Chunk, Micros};
 use crate::store::{
     Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
 };
@@ -202,7 +203,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the embeddings are not the contract's.
-    pub fn predict(&self, heard: &Heard) -> Result<Scores, Error> {
+    pub fn predict(&self, heard: &Heard) -> Result<Probabilities, Error> {
         Ok(self
             .memory
             .learner

@@ -199,7 +199,7 @@ mod tests {
     }
 
     #[test]
-    fn too_little_to_calibrate_by_is_refused_with_a_hint() {
+    fn too_little_to_calibrate_by_is_refused() {
         let none: [[f32; 2]; 0] = [];
         let errors = [
             Standardisation::of(&none),
@@ -208,7 +208,7 @@ mod tests {
             Standardisation::of(&[vec![], vec![]]),
         ];
         for error in errors.map(Result::unwrap_err) {
-            assert!(error.to_string().contains("\nhint: "), "{error}");
+            assert!(matches!(error, LearnError::Calibration { .. }), "{error}");
         }
         let ragged = Standardisation::of(&[vec![1.0], vec![1.0, 2.0]]);
         assert!(matches!(ragged, Err(LearnError::Width { .. })));

@@ -5,10 +5,11 @@ use std::time::Duration;
 use super::frame_stream::FrameStream;
 use super::lookback::Lookback;
 use super::{EmbeddingStream, Gate, PipelineError};
-use crate::decision::Threshold;
+use crate::decision::{Decide, Decision, Probabilities, Threshold, WindowEvidence};
+use crate::head::Evidence;
 use crate::learner::{Example, Learner};
 use crate::model::Card;
-use crate::signal::{Chunk, Decision, Micros, SampleRate, Scores};
+use crate::signal::{Chunk, Micros, SampleRate};
 
 /// Events whose memory is kept for later ones.
 const MOST_SPARE: usize = 64;
@@ -56,7 +57,7 @@ pub struct Event {
     pub decision: Decision,
     /// Probabilities behind it, in the learner's class order; none when it was
     /// quiet.
-    pub scores: Scores,
+    pub scores: Probabilities,
 }
 
 /// Turns a stream of chunks into events.
@@ -93,7 +94,8 @@ pub struct Listener {
     /// Scratch, and what read events leave behind: decisions allocate nothing.
     pooled: Vec<f32>,
     example: Example,
-    spare: Vec<Scores>,
+    evidence: Evidence,
+    spare: Vec<Probabilities>,
 }
 
 impl Listener {
@@ -130,6 +132,7 @@ impl Listener {
             prompt: false,
             pooled: Vec::new(),
             example: Example::default(),
+            evidence: Evidence::default(),
             spare: Vec::new(),
         }
     }
@@ -149,7 +152,7 @@ impl Listener {
     }
 
     /// The same listener, which never waits for a solve: decisions may lag a few
-    /// examples behind what was taught ([`Learner::predict_now`]).
+    /// examples behind what was taught ([`Learner::evidence_now_into`]).
     #[must_use]
     pub fn prompt(mut self) -> Self {
         self.prompt = true;
@@ -205,6 +208,7 @@ impl Listener {
             self.decide(learner, events)?;
         }
         self.lookback.restart()?;
+        self.threshold.reset();
         if let Some(gate) = &mut self.gate {
             gate.reset();
         }
@@ -271,31 +275,37 @@ impl Listener {
             let rows = self.lookback.look(first, self.rows_seen)?;
             learner.encode_into(rows, &mut self.pooled, &mut self.example)?;
             if self.prompt {
-                learner.predict_now_into(&self.example, &mut scores)?;
+                learner.evidence_now_into(&self.example, &mut self.evidence)?;
             } else {
-                learner.predict_into(&self.example, &mut scores)?;
+                learner.evidence_into(&self.example, &mut self.evidence)?;
             }
-            self.threshold.decide(&scores, learner.classes())
+            let (start, end) = self.span(first);
+            let window = WindowEvidence::new(start, end, learner.classes(), &self.evidence);
+            self.threshold.step(&window, &mut scores)
         } else {
             scores.0.clear();
             Decision::Quiet
         };
-        events.push(self.event(first, decision, scores));
+        let (start, end) = self.span(first);
+        events.push(Event {
+            start,
+            end,
+            decision,
+            scores,
+        });
         Ok(())
     }
 
-    /// The event of the rows from `first` on.
-    fn event(&self, first: u64, decision: Decision, scores: Scores) -> Event {
+    /// Stream time at which the rows from `first` on start and end.
+    fn span(&self, first: u64) -> (Micros, Micros) {
         let end = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
         let at =
             |samples| Micros(self.origin.0 + Micros::from_samples(samples, self.backbone_rate).0);
-        Event {
-            start: at(first * self.hop_samples),
-            // A padded stretch ends with its last real sample.
-            end: at(end).min(self.heard_until()),
-            decision,
-            scores,
-        }
+        // A padded stretch ends with its last real sample.
+        (
+            at(first * self.hop_samples),
+            at(end).min(self.heard_until()),
+        )
     }
 
     /// Stream time at which the latest chunk ends.

@@ -6,13 +6,13 @@
 use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Threshold};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
 use afield::learner::{Contract, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SampleRate};
+use afield::signal::{Chunk, Label, Micros, SampleRate};
 use allocation_counter::measure;
 
 /// A second of a chirp at `rate`, other in each second.
@@ -111,6 +111,7 @@ fn listening_and_deciding_allocate_nothing() {
             HeadKind::NCM,
             HeadKind::RIDGE,
             HeadKind::LINEAR,
+            HeadKind::KNN,
         ] {
             for prompt in [false, true] {
                 let what = format!("{name}, {head}");

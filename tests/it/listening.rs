@@ -3,12 +3,12 @@
 use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Probabilities, Threshold};
 use afield::frontend::LogMelFrontend;
 use afield::learner::{Contract, Learner, Pool, Settings, Transform};
 use afield::model::{Card, find};
 use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SampleRate, Scores};
+use afield::signal::{Chunk, Label, Micros, SampleRate};
 
 const WINDOWS: [Window; 4] = [
     Window {
@@ -146,7 +146,7 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
         let size = card.embedding.size;
         let rows = embeddings(&card, &backbone, &samples);
         for window in WINDOWS {
-            let expected: Vec<Scores> = (window.rows..=rows.len() / size)
+            let expected: Vec<Probabilities> = (window.rows..=rows.len() / size)
                 .step_by(window.every_rows)
                 .map(|end| {
                     let looked_at = &rows[(end - window.rows) * size..end * size];
@@ -157,7 +157,8 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
                 let mut listener = listener(&card, &backbone, window);
                 let rate = card.sample_rate;
                 let events = listen(&mut listener, &mut learner, rate, &samples, chunk);
-                let scores: Vec<Scores> = events.into_iter().map(|event| event.scores).collect();
+                let scores: Vec<Probabilities> =
+                    events.into_iter().map(|event| event.scores).collect();
                 assert!(scores == expected, "{name}, {window:?}, by {chunk}");
             }
         }

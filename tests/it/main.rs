@@ -60,7 +60,6 @@ mod messages;
 mod cli_serial;
 mod firmware;
 mod firmware_head;
-mod microhead;
 mod serial_ports;
 
 // The laboratory: data sets, streams and their scores.
