@@ -10,7 +10,7 @@ test *ARGS:
 
 # With microphones: on Debian it needs libasound2-dev.
 test-mic *ARGS:
-    cargo test --release --features mic --test microphone {{ARGS}}
+    cargo test --release -p afield-cli --features mic --test it microphone:: {{ARGS}}
 
 fmt:
     cargo fmt --all
@@ -18,7 +18,7 @@ fmt:
 lint:
     cargo fmt --all --check
     cargo clippy --release --workspace --all-targets -- -D warnings
-    cargo clippy --release --features mic --bin afield --test microphone -- -D warnings
+    cargo clippy --release -p afield-cli --features mic --bin afield --test it -- -D warnings
     RUSTDOCFLAGS="-D warnings" cargo doc --release --workspace --no-deps
     cargo deny --all-features check bans licenses sources
 

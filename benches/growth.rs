@@ -12,7 +12,7 @@ mod toy;
 
 use std::time::{Duration, Instant};
 
-use afield::control::Solver;
+use afield::engine::Solver;
 use afield::head::HeadKind;
 use afield::learner::{Example, Learner};
 

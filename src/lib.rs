@@ -7,7 +7,6 @@
 //! |---|---|
 //! | [`signal`] | the nouns that travel between stages: rates, times, chunks, labels, scores |
 //! | [`model`] | which backbones there are; fetched, verified, described by cards |
-//! | [`corpus`] | which data sets of recordings there are; fetched, verified |
 //! | [`source`] | samples in: audio files, folders, raw PCM, microphones, serial lines; synthetic signals and faults |
 //! | [`frontend`] | samples at any rate become log-mel frames |
 //! | [`backbone`] | frames become embeddings, through the frozen graph |
@@ -16,11 +15,10 @@
 //! | [`learner`] | embeddings become examples, examples knowledge: contract, head and rehearsal joined |
 //! | [`decision`] | probabilities become decisions |
 //! | [`pipeline`] | samples become events: front end, backbone, learner and decision joined |
-//! | [`evaluate`] | streams, metrics, the joint upper bound, reports |
 //! | [`store`] | what was taught, on disk |
 //! | [`bundle`] | a learner in one signed file, to go from one machine to another |
 //! | [`export`] | a learner as one ONNX graph, for programs that have no Afield |
-//! | [`control`] | a learner at work: what it hears, what it is taught, what it keeps |
+//! | [`engine`] | a learner at work: what it hears, what it is taught, what it keeps |
 //!
 //! In fifteen lines, on embeddings that could come from anywhere:
 //!
@@ -50,8 +48,6 @@ pub mod signal;
 
 pub mod model;
 
-pub mod corpus;
-
 pub mod source;
 
 pub mod frontend;
@@ -68,8 +64,6 @@ pub mod decision;
 
 pub mod pipeline;
 
-pub mod evaluate;
-
 pub mod store;
 
 pub mod bundle;
@@ -77,4 +71,10 @@ pub mod bundle;
 #[cfg(feature = "tract")]
 pub mod export;
 
-pub mod control;
+pub mod engine;
+
+pub use engine::{Engine, Error, Event, Prediction, Recording};
+pub use source::SourceSpec;
+
+/// What the front door returns.
+pub type Result<T> = std::result::Result<T, Error>;

@@ -150,6 +150,13 @@ impl TryFrom<String> for Label {
     }
 }
 
+impl TryFrom<&str> for Label {
+    type Error = SignalError;
+    fn try_from(text: &str) -> Result<Self, SignalError> {
+        Self::new(text)
+    }
+}
+
 impl std::str::FromStr for Label {
     type Err = SignalError;
     fn from_str(text: &str) -> Result<Self, SignalError> {

@@ -2,7 +2,7 @@
 //! trusted key signed, or no mutation would get past the signature.
 
 use afield::bundle::{Sealed, SecretKey, seal};
-use afield::control::unbundle;
+use afield::engine::unbundle;
 use ed25519_dalek::{Signer, SigningKey};
 
 const SEED: [u8; 32] = [7; 32];

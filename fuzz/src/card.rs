@@ -1,7 +1,7 @@
 //! Any text as a model card: what is accepted can be written and read again, and asks for no
 //! more memory than a front end may have.
 
-use afield::control::backbone_contract;
+use afield::engine::backbone_contract;
 use afield::frontend::LogMelFrontend;
 use afield::model::Card;
 

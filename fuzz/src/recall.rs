@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::control::{Lending, Recent, listening, recall};
+use afield::engine::{Lending, Recent, listening, recall};
 use afield::signal::{Chunk, Micros, SOUND, SampleRate};
 use afield::source::Excerpt;
 use tempfile::TempDir;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use afield::control::{Heard, Session};
+use afield::engine::{Heard, Session};
 use afield::signal::{Label, Micros};
 use afield::store::Selection;
 

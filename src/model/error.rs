@@ -224,7 +224,7 @@ impl ModelError {
 }
 
 /// What to do about a file that cannot be read or written.
-pub(crate) fn io_hint(reason: &io::Error) -> &'static str {
+pub fn io_hint(reason: &io::Error) -> &'static str {
     match reason.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
             "\nhint: free some space, or name another folder with --cache-dir"

@@ -14,7 +14,7 @@ mod embedded;
 mod error;
 mod fetch;
 mod pip;
-pub(crate) mod program;
+pub mod program;
 mod registry;
 mod rules;
 mod sensor;
@@ -26,7 +26,7 @@ pub use card::{
     Padding, Spectrum,
 };
 pub use error::ModelError;
-pub(crate) use error::io_hint;
+pub use error::io_hint;
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;
 pub use registry::{Listing, built_in, find, list};

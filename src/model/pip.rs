@@ -51,13 +51,13 @@ impl Pip {
     }
 
     /// The interpreters it tries, in this order.
-    pub(crate) fn pythons(&self) -> &[OsString] {
+    pub fn pythons(&self) -> &[OsString] {
         &self.pythons
     }
 
     /// Downloads the wheel of `package==version` into the folder `into` and
     /// returns its path; `said` is told pip's latest line.
-    pub(crate) fn download(
+    pub fn download(
         &self,
         package: &str,
         version: &str,

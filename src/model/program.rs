@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 /// Waits for the child's end, at most `limit`, then stops it (`None`); `tick` is
 /// called ten times a second.
-pub(crate) fn wait(
+pub fn wait(
     child: &mut Child,
     limit: Duration,
     tick: &mut dyn FnMut(),
@@ -29,7 +29,7 @@ pub(crate) fn wait(
 }
 
 /// The last lines that say something, without control characters.
-pub(crate) fn last_lines(text: &str, lines: usize) -> String {
+pub fn last_lines(text: &str, lines: usize) -> String {
     let clean =
         |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };
     let mut last: Vec<String> = (text.lines().rev())

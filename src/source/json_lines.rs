@@ -38,7 +38,7 @@ const CHUNK_SAMPLES: usize = 256;
 /// ```
 pub struct JsonLines {
     what: String,
-    reader: BufReader<Box<dyn Read>>,
+    reader: BufReader<Box<dyn Read + Send>>,
     members: Vec<String>,
     time: Option<(String, f64)>,
     channels: Vec<Channel>,
@@ -58,7 +58,7 @@ impl JsonLines {
     /// asked for, [`SourceError::NoRate`] where neither the format nor times say what
     /// the rate is.
     pub fn new(
-        reader: impl Read + 'static,
+        reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
@@ -66,7 +66,7 @@ impl JsonLines {
             what: what.to_owned(),
             reason,
         };
-        let reader: Box<dyn Read> = Box::new(reader);
+        let reader: Box<dyn Read + Send> = Box::new(reader);
         let mut lines = Self {
             what: what.to_owned(),
             reader: BufReader::new(reader),

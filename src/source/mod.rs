@@ -29,6 +29,7 @@ mod sensor_format;
 mod serial;
 mod serial_link;
 mod serial_port;
+mod spec;
 mod synthetic;
 mod table;
 mod timeline;
@@ -51,13 +52,14 @@ pub use sensor_format::SensorFormat;
 pub use serial::SerialSource;
 pub use serial_link::LinkStatus;
 pub use serial_port::{PortInfo, PortName, ports};
+pub use spec::{SourceOptions, SourceSpec};
 pub use synthetic::{Segment, Sound, Synthetic};
 pub use table::SensorTable;
 
 use crate::signal::{Channel, Chunk, SOUND, SampleRate, SignalError};
 
 /// A stream of samples: of mono sound, or of several channels side by side.
-pub trait Source {
+pub trait Source: Send {
     /// Samples per second and channel of every chunk.
     fn rate(&self) -> SampleRate;
 
@@ -339,6 +341,22 @@ pub enum SourceError {
         /// What the system says.
         #[source]
         error: std::io::Error,
+    },
+    /// No source has this name.
+    #[error(
+        "{text:?} names no source; expected mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH"
+    )]
+    Name {
+        /// The text.
+        text: String,
+    },
+    /// An option that the source or the backbone cannot obey.
+    #[error("the {option} has no effect: {reason}")]
+    Option {
+        /// `rate`, `columns` or `source`.
+        option: &'static str,
+        /// Why not.
+        reason: &'static str,
     },
     /// Sensor data that cannot be read.
     #[error(

@@ -94,6 +94,17 @@ impl Encoding {
     }
 }
 
+/// `s16le:16000:1`, what `arecord` writes when it is asked for raw speech.
+impl Default for PcmFormat {
+    fn default() -> Self {
+        Self {
+            rate: SampleRate::new(16_000).unwrap_or(SampleRate::ONE_HZ),
+            channels: 1,
+            encoding: Encoding::S16Le,
+        }
+    }
+}
+
 impl FromStr for PcmFormat {
     type Err = SourceError;
 
@@ -151,7 +162,7 @@ pub struct PcmReader<R> {
     ended: bool,
 }
 
-impl<R: Read> PcmReader<R> {
+impl<R: Read + Send> PcmReader<R> {
     /// Reads PCM of `format` from `reader`.
     ///
     /// ```
@@ -184,7 +195,7 @@ impl<R: Read> PcmReader<R> {
     }
 }
 
-impl<R: Read> Source for PcmReader<R> {
+impl<R: Read + Send> Source for PcmReader<R> {
     fn rate(&self) -> SampleRate {
         self.format.rate
     }

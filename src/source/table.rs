@@ -48,7 +48,7 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 /// ```
 pub struct SensorTable {
     what: String,
-    reader: csv::Reader<Box<dyn Read>>,
+    reader: csv::Reader<Box<dyn Read + Send>>,
     columns: Vec<usize>,
     time: Option<(usize, f64)>,
     channels: Vec<Channel>,
@@ -84,7 +84,7 @@ impl SensorTable {
     /// too many; [`SourceError::NoRate`] where neither the format nor the table says
     /// what the rate is.
     pub fn new(
-        reader: impl Read + 'static,
+        reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
@@ -99,7 +99,7 @@ impl SensorTable {
             let mut line = (&mut reader).take(MAX_COMMENT_BYTES as u64);
             line.read_until(b'\n', &mut comment).map_err(unread)?;
         }
-        let reader: Box<dyn Read> = Box::new(Lines { reader, since: 0 });
+        let reader: Box<dyn Read + Send> = Box::new(Lines { reader, since: 0 });
         let mut reader = csv::ReaderBuilder::new()
             .comment(Some(b'#'))
             .flexible(true)

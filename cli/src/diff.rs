@@ -1,0 +1,74 @@
+//! `afield diff`: what two revisions say differently.
+
+use std::io::{self, Write};
+
+use afield::engine::Difference;
+use anyhow::{Context, Result};
+use clap::Args;
+use serde::Serialize;
+use serde_json::json;
+
+use super::learner::LearnerPlace;
+
+/// Show on which taught clips two revisions of a learner differ
+///
+/// Both are asked about every clip that one of them was taught and that is not
+/// folded: one JSON line for each clip that they call differently, a summary on
+/// standard error.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield diff 16 17 --learner box | jq -r .source")]
+pub struct DiffArgs {
+    /// A revision, as `afield history` numbers it
+    #[arg(value_name = "REV")]
+    before: i64,
+
+    /// Another one
+    #[arg(value_name = "REV")]
+    after: i64,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// One line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    clip: String,
+    source: &'a str,
+    before: serde_json::Value,
+    after: serde_json::Value,
+}
+
+/// Runs the command.
+pub fn run(args: DiffArgs) -> Result<()> {
+    let session = args.place.open()?;
+    let found = session.diff(args.before, args.after).context("REV")?;
+    let mut out = io::stdout().lock();
+    for difference in &found.changed {
+        let side = |side: usize| side_of(difference, side);
+        let clip = difference.clip_sha256.iter().take(6);
+        let line = Line {
+            clip: clip.map(|byte| format!("{byte:02x}")).collect(),
+            source: &difference.source,
+            before: side(0),
+            after: side(1),
+        };
+        writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    }
+    eprintln!(
+        "{} of {} clips change their label, {} their probabilities",
+        found.changed.len(),
+        found.asked,
+        found.moved
+    );
+    Ok(())
+}
+
+fn side_of(difference: &Difference, side: usize) -> serde_json::Value {
+    let said = difference.said.get(side).and_then(Option::as_ref);
+    json!({
+        "taught": difference.taught.get(side),
+        "label": said.map(|(label, _)| label),
+        "confidence": said.map(|(_, p)| p),
+    })
+}

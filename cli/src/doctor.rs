@@ -1,0 +1,116 @@
+//! `afield doctor`: is the learner on the disk the one that was taught?
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use afield::engine::{diagnose, repair};
+use afield::model::ModelError;
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use serde_json::json;
+
+use super::learner::now_unix_ms;
+use super::model::Places;
+
+/// Check a learner's folder, and repair what can be repaired
+///
+/// Checks the pages of the database, the checksum of every row, the order of the
+/// log, the contract, card and backbone, and that every snapshot is, bit by bit,
+/// what replaying the log gives. Exit code 1 when something is wrong.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  afield doctor box\n  afield doctor box --repair")]
+pub struct DoctorArgs {
+    /// The learner's folder
+    #[arg(value_name = "DIR", env = "AFIELD_LEARNER")]
+    dir: PathBuf,
+
+    /// Make it sound again; a copy of the files is kept in DIR/damaged-TIME, and
+    /// what cannot be brought back is named
+    #[arg(long)]
+    repair: bool,
+
+    /// One JSON object
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the command.
+pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
+    let found = diagnose(&args.dir).context("DIR")?;
+    let mut findings = found.findings;
+    let backbone = match &found.card {
+        None => "not checked: the card cannot be read".to_owned(),
+        Some(card) => match places.cache()?.model_bytes(card) {
+            Ok(_) => format!("{} is the one that the learner was made with", card.name),
+            Err(ModelError::Checksum { .. }) => {
+                findings.push(format!("the file of the backbone {} is damaged", card.name));
+                "damaged".to_owned()
+            }
+            Err(_) => format!("{} is not in the cache and was not checked", card.name),
+        },
+    };
+    let mut out = io::stdout().lock();
+    match args.json {
+        true => {
+            let report = json!({
+                "sound": findings.is_empty(),
+                "findings": findings,
+                "entries": found.entries,
+                "revisions": found.revisions,
+                "snapshots": found.snapshots,
+                "examples": found.examples,
+                "backbone": backbone,
+            });
+            writeln!(out, "{report}")?;
+        }
+        false => {
+            writeln!(
+                out,
+                "log        {} entries, {} revisions",
+                found.entries, found.revisions
+            )?;
+            let examples =
+                (found.examples).map_or_else(|| "none can be told".to_owned(), |n| n.to_string());
+            writeln!(out, "examples   {examples}")?;
+            writeln!(
+                out,
+                "snapshots  {} equal to what the log gives",
+                found.snapshots
+            )?;
+            writeln!(out, "backbone   {backbone}")?;
+            for finding in &findings {
+                writeln!(out, "damage     {finding}")?;
+            }
+        }
+    }
+    out.flush()?;
+    if findings.is_empty() {
+        eprintln!("{} is sound", args.dir.display());
+        return Ok(());
+    }
+    if !args.repair {
+        bail!(
+            "{} is damaged\nhint: `afield doctor {} --repair` keeps a copy and makes it sound again",
+            args.dir.display(),
+            args.dir.display()
+        );
+    }
+    let Some(repaired) = repair(&args.dir, now_unix_ms())? else {
+        bail!(
+            "the learner is sound, its backbone is not\nhint: `afield model get` fetches it anew"
+        );
+    };
+    eprintln!("the files as they were: {}", repaired.copy.display());
+    for kept in &repaired.kept {
+        eprintln!("kept: {kept}");
+    }
+    for lost in &repaired.lost {
+        eprintln!("lost: {lost}");
+    }
+    let again = diagnose(&args.dir)?;
+    if let Some(finding) = again.findings.first() {
+        bail!("it is still damaged: {finding}");
+    }
+    eprintln!("{} is sound", args.dir.display());
+    Ok(())
+}

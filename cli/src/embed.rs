@@ -1,0 +1,181 @@
+//! `afield embed`: clips in, embeddings out as one NumPy array, or, with their
+//! labels and groups, as the archive that `afield evaluate --embeddings` reads.
+
+use std::io::{self, BufWriter, Write};
+use std::path::PathBuf;
+
+use afield::backbone::Mode;
+use afield::engine::{backbone_contract, hear};
+use afield::learner::Pool;
+use afield::model::{self, Card};
+use afield_lab::evaluate::{ClipList, write_npz};
+use anyhow::{Context, Result};
+use clap::Args;
+use cpu_time::ProcessTime;
+use ndarray::ArrayView2;
+use ndarray_npy::WriteNpyExt;
+use serde::Serialize;
+
+use super::dataset::list_folder;
+use super::embedding::{embed_list, progress};
+use super::learner::load_backbone;
+use super::model::Places;
+use super::output::{temporary, unwritable};
+use super::recording::{Cut, SensorArgs, labelled};
+
+/// Write the embeddings of clips as a NumPy array
+///
+/// The array is float32 [n, d], the rows of all files one after the other. Row
+/// i of a file covers its resampled samples from i * hop to i * hop + receptive
+/// field; a shorter clip is padded by the card's rule. stdout gets one JSON line
+/// a file: path, rows, seconds of audio, CPU seconds.
+///
+/// With --labelled, clips lie as DIR/<class>/<clip> and the output is an NPZ file
+/// for `afield evaluate --embeddings`: X float32 [clips, d], one pooled row a
+/// clip, y and perhaps group; stdout gets one JSON line.
+#[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+        afield embed clips/ --backbone speech-embedding -o clips.npy\n  \
+        afield embed esc10 --labelled --group-pattern '^(\\d+)-' --backbone yamnet -o esc10.npz")]
+pub struct EmbedArgs {
+    /// Recordings, or folders of them
+    #[arg(required = true, value_name = "PATH")]
+    paths: Vec<PathBuf>,
+
+    /// Backbone, as `afield model list` calls it
+    #[arg(long, value_name = "NAME")]
+    backbone: String,
+
+    /// How the graph runs: auto, streaming or windowed
+    #[arg(
+        long,
+        default_value = "auto",
+        value_name = "MODE",
+        conflicts_with = "labelled"
+    )]
+    mode: Mode,
+
+    /// Write labels and groups, too: one row a clip
+    #[arg(long)]
+    labelled: bool,
+
+    /// What summarises a clip's windows: mean, mean+max or mean+std+max
+    /// [default: the backbone's]
+    #[arg(long, value_name = "POOL", requires = "labelled")]
+    pool: Option<Pool>,
+
+    /// Group of a clip: the first capture of this pattern in its file name,
+    /// such as '^(\d+)-'
+    #[arg(long, value_name = "REGEX", requires = "labelled")]
+    group_pattern: Option<String>,
+
+    /// Cut each recording into pieces of so many seconds, each a row, one every STEP
+    /// seconds [default: whole recordings; STEP: SECONDS]
+    #[arg(long, value_name = "SECONDS[:STEP]", requires = "labelled")]
+    cut: Option<Cut>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
+
+    /// NumPy file to write
+    #[arg(short, long, value_name = "OUT")]
+    output: PathBuf,
+}
+
+/// One line of output.
+#[derive(Serialize)]
+struct Line<'a> {
+    path: &'a str,
+    rows: usize,
+    seconds: f64,
+    cpu_seconds: f64,
+    mode: String,
+}
+
+/// The line of output about a labelled archive.
+#[derive(Serialize)]
+struct LabelledLine<'a> {
+    backbone: &'a str,
+    clips: usize,
+    classes: usize,
+    groups: Option<usize>,
+    features: usize,
+    pool: &'static str,
+    /// The backbone's; the archive holds the rows before it.
+    transform: &'static str,
+}
+
+/// Runs the command.
+pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
+    let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
+    args.sensor.check(&card)?;
+    if args.labelled {
+        return run_labelled(&args, &card, places);
+    }
+    let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
+    // Made now, so that a folder that is not there costs no embedding.
+    let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
+    let mut clips = Vec::new();
+    for path in &args.paths {
+        clips.extend(labelled(path, &card)?);
+    }
+    let bar = progress(clips.len(), "embedded");
+    let mut rows = Vec::new();
+    for clip in &clips {
+        let name = clip.path.display().to_string();
+        let started = ProcessTime::now();
+        let heard = hear(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
+            .with_context(|| name.clone())?;
+        let line = serde_json::to_string(&Line {
+            path: &name,
+            rows: heard.windows.len() / card.embedding.size,
+            seconds: heard.duration.as_secs_f64(),
+            cpu_seconds: started.elapsed().as_secs_f64(),
+            mode: backbone.execution().to_string(),
+        })?;
+        rows.extend(heard.windows);
+        bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
+        bar.inc(1);
+    }
+    bar.finish_and_clear();
+    let shape = (rows.len() / card.embedding.size, card.embedding.size);
+    let mut writer = BufWriter::new(file.as_file());
+    ArrayView2::from_shape(shape, &rows)?
+        .write_npy(&mut writer)
+        .map_err(|e| unwritable("--output", &args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
+    drop(writer);
+    (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
+    Ok(())
+}
+
+/// Embeds folders of classes, pools, and writes an npz archive.
+fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
+    let contract = backbone_contract(card, args.pool, None)?;
+    let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
+    let mut list = ClipList::default();
+    for folder in &args.paths {
+        list.clips.extend(list_folder(folder, card)?.clips);
+    }
+    if let Some(pattern) = &args.group_pattern {
+        list.set_groups(pattern)?;
+    }
+    let clips = embed_list(&list, card, &args.sensor.format(), args.cut, places)?;
+    let mut writer = BufWriter::new(file.as_file());
+    write_npz(&clips, contract.pool, &mut writer)
+        .map_err(|e| unwritable("--output", &args.output, &e))?;
+    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
+    drop(writer);
+    (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
+    let line = serde_json::to_string(&LabelledLine {
+        backbone: &card.name,
+        clips: clips.len(),
+        classes: clips.classes().len(),
+        groups: clips.groups().map(|groups| groups.names().len()),
+        features: contract.width(),
+        pool: contract.pool.name(),
+        transform: contract.transform.name(),
+    })?;
+    writeln!(io::stdout(), "{line}")?;
+    Ok(())
+}

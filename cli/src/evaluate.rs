@@ -1,0 +1,351 @@
+//! `afield evaluate`: read a data set, run a stream over it, print what came
+//! of it.
+//!
+//! stdout carries the report alone; notes and progress go to stderr.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use afield::head::HeadKind;
+use afield::learner::Pool;
+use afield::model;
+use afield::rehearsal::Plan;
+use afield_lab::evaluate::{
+    Dataset, EvaluateError, Evaluation, Fits, HeadChoice, Imbalance, LabelNoise, Machine, Order,
+    Progress, Protocol, Provenance, Report, SavedStream, Series, Stream, html, read_manifest,
+    read_npz, series_html, series_table, table,
+};
+use anyhow::{Context, Result, bail};
+use clap::{ArgGroup, Args};
+
+use super::dataset::{Input, TransformChoice, list_folder, runs};
+use super::embedding::embed_list;
+use super::heads;
+use super::model::Places;
+use super::recording::{Cut, SensorArgs};
+use super::run_bar::RunBar;
+
+/// Teach a stream to one or more heads, one example at a time, and score them
+/// beside the joint offline upper bound on the same embeddings.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
+    after_help = heads::help("Examples:\n  \
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
+        afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
+        afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
+        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json")
+)]
+pub struct EvaluateArgs {
+    /// Folder of clips, one folder a class: DIR/<class>/<clip>
+    #[arg(long, value_name = "DIR", conflicts_with = "embeddings")]
+    data: Option<PathBuf>,
+
+    /// CSV file with the columns path,label and optionally group,split
+    /// (train or test); paths are relative to --data, or else to the file
+    #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
+    manifest: Option<PathBuf>,
+
+    /// NPZ file with X (float32 [n,d]), y, and optionally group and test (bool)
+    #[arg(long, value_name = "FILE")]
+    embeddings: Option<PathBuf>,
+
+    /// Order of the stream. class-incremental: one class after another, tested
+    /// on the classes so far. The others are tested on all test clips.
+    /// domain-incremental: one group after another. iid: shuffled, in ten
+    /// slices. bursty: runs of one class, 8 clips long on average (geometric),
+    /// every clip 1 to 5 times in a row. drift: iid, but one class, drawn by
+    /// the seed, means another class's clips from the middle on; it is tested
+    /// on what it means at the time, and the other class is not taught as
+    /// itself; the joint fit learns what is true at the end
+    #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
+    protocol: Protocol,
+
+    /// Replace this share of the taught labels, drawn by the seed, each by
+    /// another class of the stream, taught by then or not; tests keep the truth,
+    /// the joint fit and all choices see the replaced labels
+    #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE")]
+    label_noise: LabelNoise,
+
+    /// Let the number of clips a class fall exponentially, from all of them to
+    /// all/RATIO (at least 1), classes ranked by the seed; test clips stay
+    #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
+    imbalance: Imbalance,
+
+    /// Heads to teach, listed below, comma-separated, with their options, such as
+    /// ncm,linear:adam; or best, ridge or the exact head and transform that
+    /// cross-validation on the training side puts clearly ahead of it
+    #[arg(
+        long, value_name = "HEADS", value_delimiter = ',',
+        default_values_t = HeadKind::ALL.map(HeadChoice::from)
+    )]
+    head: Vec<HeadChoice>,
+
+    /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
+    /// such as balanced:512KiB or herding:200:int8; policies reservoir,
+    /// balanced, herding, recent; storages int8, i16, f32
+    #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
+    rehearsal: Plan,
+
+    /// Groups held out for testing, comma-separated, or each: every group in
+    /// turn, a run for each. Without it the data's own mark is taken, and
+    /// without that about 30 % (whole groups where known)
+    #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
+    test_groups: Vec<String>,
+
+    /// Group of a clip: the first capture of this pattern in its file name,
+    /// such as '^(\d+)-'
+    #[arg(long, value_name = "REGEX", conflicts_with = "embeddings")]
+    group_pattern: Option<String>,
+
+    /// Backbone that embeds the clips
+    #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
+    backbone: Option<String>,
+
+    /// Cut each recording into pieces of so many seconds, each a clip, one every
+    /// STEP seconds [default: whole recordings; STEP: SECONDS]
+    #[arg(long, value_name = "SECONDS[:STEP]", conflicts_with = "embeddings")]
+    cut: Option<Cut>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
+
+    /// What summarises a clip's windows: mean, mean+max or mean+std+max
+    /// [default: the backbone's]
+    #[arg(long, value_name = "POOL", conflicts_with = "embeddings")]
+    pool: Option<Pool>,
+
+    /// What embeddings go through: none, l2, signed-sqrt or standardise (by the
+    /// means and deviations of the training side); or auto, for each head the
+    /// default or what cross-validation on the training side puts clearly ahead
+    /// of it (for the joint fit, the one with the lowest log loss)
+    /// [default: the backbone's; none for --embeddings]
+    #[arg(long, value_name = "TRANSFORM")]
+    transform: Option<TransformChoice>,
+
+    /// Seed of the order, the learners and the drawn split
+    #[arg(long, default_value_t = 0, value_name = "N")]
+    seed: u64,
+
+    /// Runs with as many seeds, from --seed up; with several runs, means over
+    /// them and 95 % confidence intervals are shown
+    #[arg(
+        long, default_value_t = 1, value_name = "N",
+        value_parser = clap::value_parser!(u64).range(1..=1000)
+    )]
+    seeds: u64,
+
+    /// Leave the joint offline fit out; it takes long with many classes
+    #[arg(long)]
+    no_upper_bound: bool,
+
+    /// Also write the stream (tasks, clips by their row in the data, the labels
+    /// taught, what is tested when) as JSON, for teaching it to others; with
+    /// several runs an array of them
+    #[arg(long, value_name = "FILE")]
+    save_stream: Option<PathBuf>,
+
+    /// Print one JSON object instead of a table; with several runs
+    /// {"runs":[...],"summary":{...}}
+    #[arg(long)]
+    json: bool,
+
+    /// Also write a page with accuracy curves
+    #[arg(long, value_name = "OUT.html")]
+    report: Option<PathBuf>,
+}
+
+/// Runs the command.
+///
+/// # Errors
+/// For input that cannot be read or does not suit the protocol, and for output
+/// that cannot be written.
+pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
+    if let Some(path) = &args.report {
+        // Found out now rather than after the last head.
+        fs::OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(path)
+            .with_context(|| format!("--report {}", path.display()))?;
+    }
+    let Some(last_seed) = args.seed.checked_add(args.seeds - 1) else {
+        bail!(
+            "--seed {} leaves no room for {} seeds\nhint: the largest seed is {}",
+            args.seed,
+            args.seeds,
+            u64::MAX
+        );
+    };
+    let input = read_input(&args, places)?;
+    let runs = runs(&input.clips, &args.test_groups, args.seed..=last_seed)?;
+    for names in untaught(&runs) {
+        eprintln!("note: tested but never taught: {names}");
+    }
+    let order = Order {
+        protocol: args.protocol,
+        label_noise: args.label_noise,
+        imbalance: args.imbalance,
+    };
+    if let Some(path) = &args.save_stream {
+        save_streams(path, &runs, order)?;
+    }
+    let reports = run_all(&args, &input, &runs, order)?;
+    let saturated = reports.iter().map(|report| report.saturated);
+    let saturated = saturated.fold(0.0, f64::max);
+    if saturated > 1e-3 {
+        let percent = saturated * 100.0;
+        eprintln!("note: {percent:.1} % of the features lay beyond the fixed-point scale");
+    }
+    let text = match reports.as_slice() {
+        [report] => {
+            if let Some(path) = &args.report {
+                write_page(path, |provenance| html(report, provenance))?;
+            }
+            match args.json {
+                true => serde_json::to_string(report)? + "\n",
+                false => table(report),
+            }
+        }
+        _ => {
+            let series = Series::of(reports).context("nothing was run")?;
+            if let Some(path) = &args.report {
+                write_page(path, |provenance| series_html(&series, provenance))?;
+            }
+            match args.json {
+                true => serde_json::to_string(&series)? + "\n",
+                false => series_table(&series),
+            }
+        }
+    };
+    match io::stdout().lock().write_all(text.as_bytes()) {
+        // Whoever reads has seen enough, as in `| head -1`.
+        Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to stdout"),
+    }
+}
+
+/// One report a run, one run after another: side by side they would spoil each
+/// other's durations.
+fn run_all(
+    args: &EvaluateArgs,
+    input: &Input,
+    runs: &[(u64, Dataset)],
+    order: Order,
+) -> Result<Vec<Report>> {
+    let heads = distinct(&args.head);
+    let mut bar = RunBar::new(runs.len());
+    let mut fits = Fits::default();
+    let mut reports = Vec::with_capacity(runs.len());
+    for (seed, dataset) in runs {
+        let choose = heads.contains(&HeadChoice::Best);
+        let evaluation = Evaluation {
+            order,
+            heads: heads.clone(),
+            rehearsal: args.rehearsal,
+            seed: *seed,
+            contracts: input.contracts(dataset, args.transform.unwrap_or_default(), choose)?,
+            upper_bound: !args.no_upper_bound,
+        };
+        let show = &mut |progress: Progress<'_>| bar.show(progress);
+        reports.push(evaluation.run(dataset, &mut fits, show)?);
+        bar.next_run();
+    }
+    Ok(reports)
+}
+
+/// Lists of classes that a run tests and none of its clips teach, each once.
+fn untaught(runs: &[(u64, Dataset)]) -> Vec<String> {
+    let mut lists = Vec::new();
+    for (_, dataset) in runs {
+        let names: Vec<&str> = (dataset.untaught_classes().iter())
+            .map(|class| class.as_str())
+            .collect();
+        let names = names.join(", ");
+        if !names.is_empty() && !lists.contains(&names) {
+            lists.push(names);
+        }
+    }
+    lists
+}
+
+/// One stream as an object, several as an array.
+fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: Order) -> Result<()> {
+    let mut streams = Vec::with_capacity(runs.len());
+    for (seed, dataset) in runs {
+        let stream = Stream::draw(dataset, order, *seed)?;
+        streams.push(SavedStream::new(dataset, &stream));
+    }
+    let json = match streams.as_slice() {
+        [only] => serde_json::to_string(only)?,
+        _ => serde_json::to_string(&streams)?,
+    };
+    fs::write(path, json + "\n").with_context(|| format!("--save-stream {}", path.display()))
+}
+
+/// The heads, each once, in the order they were named.
+pub fn distinct<H: Copy + PartialEq>(named: &[H]) -> Vec<H> {
+    let mut heads = Vec::new();
+    for &head in named {
+        if !heads.contains(&head) {
+            heads.push(head);
+        }
+    }
+    heads
+}
+
+fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
+    if let Some(path) = &args.embeddings {
+        let clips = Arc::new(read_npz(path).context("--embeddings")?);
+        return Ok(Input { clips, heard: None });
+    }
+    let Some(name) = &args.backbone else {
+        bail!(
+            "clips need a backbone to be heard through\nhint: give --backbone NAME; `afield model list` tells the names"
+        );
+    };
+    let card = model::find(name, &places.cache()?).context("--backbone")?;
+    args.sensor.check(&card)?;
+    let mut list = match (&args.manifest, &args.data) {
+        (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
+        (None, Some(folder)) => list_folder(folder, &card).context("--data")?,
+        (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
+    };
+    if let Some(pattern) = &args.group_pattern {
+        list.set_groups(pattern)?;
+    }
+    let format = args.sensor.format();
+    let clips = Arc::new(embed_list(&list, &card, &format, args.cut, places)?);
+    Ok(Input {
+        clips,
+        heard: Some((card, args.pool)),
+    })
+}
+
+/// Writes the page that `page` makes, given the command that made it.
+pub(super) fn write_page(
+    path: &Path,
+    page: impl FnOnce(&Provenance) -> Result<String, EvaluateError>,
+) -> Result<()> {
+    let command: Vec<String> = std::env::args_os()
+        .map(|arg| quoted(&arg.to_string_lossy()))
+        .collect();
+    let provenance = Provenance {
+        command: command.join(" "),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        machine: Machine::this(),
+    };
+    let page = page(&provenance)?;
+    fs::write(path, page).with_context(|| format!("--report {}", path.display()))
+}
+
+/// An argument as a shell would need it.
+fn quoted(argument: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
+    match !argument.is_empty() && argument.chars().all(plain) {
+        true => argument.to_owned(),
+        false => format!("'{}'", argument.replace('\'', r"'\''")),
+    }
+}

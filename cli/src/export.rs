@@ -1,0 +1,120 @@
+//! `afield export`: a learner to go elsewhere.
+
+use std::fmt::Display;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use afield::bundle::{KeyFolder, seal};
+use afield::engine::{Session, bundled};
+use anyhow::{Context, Result};
+use clap::Args;
+use indicatif::HumanBytes;
+
+use super::key::KeyPlace;
+use super::learner::now_unix_ms;
+use super::model::Places;
+use super::output::{temporary, unwritable};
+
+/// Write a learner into one file, for another machine or another program
+///
+/// With -o it becomes a signed bundle that `afield import` makes a learner of again. With
+/// --onnx it becomes one ONNX graph from log-mel frames to probabilities that ONNX Runtime
+/// runs without Afield; docs/BUNDLES.md and docs/ONNX.md tell what is in them.
+#[derive(Debug, Args)]
+#[command(
+    after_help = "Examples:\n  afield export birds -o birds.afield --with-examples\n  \
+                  afield export birds --onnx birds.onnx"
+)]
+pub struct ExportArgs {
+    /// The learner's folder, made by `afield init`
+    #[arg(env = "AFIELD_LEARNER", value_name = "DIR")]
+    learner: PathBuf,
+
+    /// Bundle to write
+    #[arg(short, long, value_name = "FILE", required_unless_present = "onnx")]
+    output: Option<PathBuf>,
+
+    /// Put the taught clips into the bundle, as the integers that were learned and with
+    /// their names: what is imported can then be corrected and forgotten clip by clip
+    #[arg(long, requires = "output")]
+    with_examples: bool,
+
+    /// Key to sign the bundle with
+    #[arg(long, value_name = "NAME", default_value = KeyFolder::DEFAULT)]
+    key: String,
+
+    /// ONNX file to write
+    #[arg(long, value_name = "FILE")]
+    onnx: Option<PathBuf>,
+
+    #[command(flatten)]
+    place: KeyPlace,
+}
+
+/// Runs the command.
+pub fn run(args: ExportArgs, places: &Places) -> Result<()> {
+    let session =
+        Session::open(&args.learner).with_context(|| args.learner.display().to_string())?;
+    if let Some(output) = &args.output {
+        write_bundle(&args, &session, output)?;
+    }
+    if let Some(output) = &args.onnx {
+        write_onnx(&session, output, places)?;
+    }
+    Ok(())
+}
+
+fn write_bundle(args: &ExportArgs, session: &Session, output: &Path) -> Result<()> {
+    let key = args.place.folder()?.secret(&args.key).context("--key")?;
+    let contents = bundled(session, args.with_examples, now_unix_ms())?;
+    let bytes = seal(&contents, &key)?;
+    write(output, &bytes, "--output")?;
+    let learner = session.learner();
+    eprintln!(
+        "wrote {}: revision {}, {} classes, {}, {}; signed with {}",
+        output.display(),
+        contents.revision,
+        learner.classes().len(),
+        match args.with_examples {
+            true => format!("{} examples", contents.clips.len()),
+            false => "without examples".to_owned(),
+        },
+        HumanBytes(bytes.len() as u64),
+        key.public()
+    );
+    Ok(())
+}
+
+#[cfg(feature = "tract")]
+fn write_onnx(session: &Session, output: &Path, places: &Places) -> Result<()> {
+    let backbone = places.cache()?.model_bytes(session.card())?;
+    let learner = session.learner();
+    let bytes = afield::export::onnx(learner, session.card(), &backbone).context("--onnx")?;
+    write(output, &bytes, "--onnx")?;
+    eprintln!(
+        "wrote {}: {} classes, {} behind {}, {}",
+        output.display(),
+        learner.classes().len(),
+        learner.settings().head,
+        learner.contract().backbone,
+        HumanBytes(bytes.len() as u64)
+    );
+    Ok(())
+}
+
+#[cfg(not(feature = "tract"))]
+fn write_onnx(_: &Session, _: &Path, _: &Places) -> Result<()> {
+    anyhow::bail!(
+        "--onnx: this build is without tract and writes no graphs\nhint: build Afield with its default features, or import a bundle (-o) where it is so built"
+    )
+}
+
+/// The file whole, or as it was.
+fn write(path: &Path, bytes: &[u8], flag: &str) -> Result<()> {
+    let unwritable = |error: &dyn Display| unwritable(flag, path, error);
+    let mut file = temporary(path).map_err(|e| unwritable(&e))?;
+    file.write_all(bytes).map_err(|e| unwritable(&e))?;
+    file.as_file().sync_all().map_err(|e| unwritable(&e))?;
+    file.persist(path).map_err(|e| unwritable(&e.error))?;
+    Ok(())
+}

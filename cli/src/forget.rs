@@ -1,0 +1,185 @@
+//! `afield forget`: what was taught, taken back.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::str::FromStr;
+use std::time::{Duration, UNIX_EPOCH};
+
+use afield::engine::{FoldedStatus, clip_sha256};
+use afield::signal::{Group, Label};
+use afield::source::AudioFile;
+use afield::store::Selection;
+use anyhow::{Context, Result, bail};
+use clap::{ArgGroup, Args};
+
+use super::learner::{LearnerPlace, now_unix_ms};
+
+/// Take back what was taught, as if it had never been
+///
+/// Clips are selected by everything that is given together. With the heads ncm,
+/// lda and ridge nothing of them remains in what is learned, to the bit; heads
+/// with a rehearsal memory refit from what is left there. The log keeps note of
+/// what was forgotten. Examples that were folded (`afield fold`) go with their
+/// whole class, by --class alone, and not clip by clip.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("which").required(true).multiple(true),
+    after_help = "Examples:\n  afield forget --class kettle --learner box\n  \
+                  afield forget --since 2h --dry-run --learner box"
+)]
+pub struct ForgetArgs {
+    /// A whole class
+    #[arg(long, value_name = "LABEL", group = "which")]
+    class: Option<Label>,
+
+    /// One clip: its audio file, or the first digits (8 or more) of its sha256
+    #[arg(long, value_name = "FILE|SHA256", group = "which")]
+    clip: Option<String>,
+
+    /// Clips of a file or folder, as named when it was taught; `*` and `?` match
+    #[arg(long, value_name = "PATTERN", group = "which")]
+    source: Option<String>,
+
+    /// Clips of a group: a speaker, a machine, a site
+    #[arg(long, value_name = "NAME", group = "which")]
+    group: Option<Group>,
+
+    /// Clips taught in the last 30min, 2h, 7days, or since 2026-11-24T08:00:00Z
+    #[arg(long, value_name = "TIME", group = "which")]
+    since: Option<Since>,
+
+    /// Only list what would be forgotten
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// A moment, or a time before now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Since {
+    UnixMs(i64),
+    Ago(Duration),
+}
+
+impl Since {
+    fn unix_ms(self, now_unix_ms: i64) -> i64 {
+        match self {
+            Self::UnixMs(at) => at,
+            Self::Ago(ago) => {
+                now_unix_ms.saturating_sub(i64::try_from(ago.as_millis()).unwrap_or(i64::MAX))
+            }
+        }
+    }
+}
+
+impl FromStr for Since {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        if let Ok(ago) = humantime::parse_duration(text) {
+            return Ok(Self::Ago(ago));
+        }
+        let at = humantime::parse_rfc3339_weak(text)
+            .ok()
+            .and_then(|at| at.duration_since(UNIX_EPOCH).ok())
+            .and_then(|since| i64::try_from(since.as_millis()).ok());
+        at.map(Self::UnixMs).ok_or_else(|| {
+            "neither a duration such as 2h nor a time such as 2026-11-24T08:00:00Z".into()
+        })
+    }
+}
+
+/// Runs the command.
+pub fn run(args: ForgetArgs) -> Result<()> {
+    let mut session = args.place.open()?;
+    let now = now_unix_ms();
+    let selection = Selection {
+        label: args.class.as_ref().map(ToString::to_string),
+        clip: args
+            .clip
+            .as_deref()
+            .map(digits)
+            .transpose()
+            .context("--clip")?,
+        source: args.source,
+        group: args.group.map(String::from),
+        since_unix_ms: args.since.map(|since| since.unix_ms(now)),
+    };
+    if args.dry_run {
+        let mut out = io::stdout().lock();
+        for taught in session.taught(&selection)? {
+            let digits: String = taught.clip_sha256[..6]
+                .iter()
+                .map(|b| format!("{b:02x}"))
+                .collect();
+            let group = taught.group.map(|group| format!("  of {group}"));
+            let group = group.unwrap_or_default();
+            writeln!(out, "{digits}  {}  {}{group}", taught.label, taught.source)?;
+        }
+        return Ok(());
+    }
+    let folded = session.folded()?;
+    let forgotten = session.forget(&selection, now)?;
+    let whole = selection.whole_class();
+    let (gone, left): (Vec<FoldedStatus>, Vec<FoldedStatus>) =
+        (folded.into_iter()).partition(|class| whole.is_some() && class.label.as_deref() == whole);
+    let left = left.iter().map(|class| class.examples).sum::<u64>();
+    if forgotten.is_empty() && gone.is_empty() {
+        let folded = match left {
+            0 => String::new(),
+            left => format!(" ({left} examples are folded: they go by --class alone)"),
+        };
+        bail!(
+            "nothing that is taught matches{folded}\nhint: `afield forget --source '*' --dry-run` lists what is taught"
+        );
+    }
+    for class in &gone {
+        let label = class.label.as_deref().unwrap_or_default();
+        eprintln!("forgot {} folded examples of {label}", class.examples);
+    }
+    if left > 0 && whole.is_none() {
+        eprintln!(
+            "{left} examples are folded into the statistic and were not looked at: they can be forgotten by --class alone"
+        );
+    }
+    let mut classes: Vec<&str> = forgotten
+        .iter()
+        .map(|taught| taught.label.as_str())
+        .collect();
+    classes.sort_unstable();
+    classes.dedup();
+    if !forgotten.is_empty() {
+        eprintln!("forgot {} clips of {}", forgotten.len(), classes.join(", "));
+    }
+    session.close()?;
+    Ok(())
+}
+
+/// The first hex digits of a clip's hash: as given, or of the audio file.
+fn digits(clip: &str) -> Result<String> {
+    if Path::new(clip).is_file() {
+        let hash = clip_sha256(&mut AudioFile::open(Path::new(clip))?)?;
+        return Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+    }
+    let hex = clip.len() >= 8 && clip.len() <= 64 && clip.bytes().all(|b| b.is_ascii_hexdigit());
+    if !hex {
+        bail!(
+            "{clip} is neither a file nor 8 or more digits of a sha256\nhint: `--dry-run` lists the first digits of every clip"
+        );
+    }
+    Ok(clip.to_ascii_lowercase())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_moments_or_times_ago() {
+        assert_eq!("2h".parse(), Ok(Since::Ago(Duration::from_secs(7200))));
+        assert_eq!("1970-01-01T00:00:02Z".parse(), Ok(Since::UnixMs(2000)));
+        assert!("yesterday".parse::<Since>().is_err());
+        assert_eq!(Since::Ago(Duration::from_secs(1)).unix_ms(5000), 4000);
+    }
+}

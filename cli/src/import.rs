@@ -1,0 +1,69 @@
+//! `afield import`: a learner from a bundle.
+
+use std::path::PathBuf;
+
+use afield::bundle::{self, Imports, PublicKey, Sealed};
+use afield::engine::unbundle;
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::key::KeyPlace;
+use super::learner::now_unix_ms;
+use super::model::Places;
+
+/// Make a learner of a bundle that `afield export` wrote
+///
+/// The signature is verified before anything in the bundle is used: it must be of a key
+/// given with --trust, or of one's own. A bundle that was changed, cut short, or is older
+/// than one of the same learner that was imported before is refused.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield import birds.afield birds --trust afield-key-9d61…")]
+pub struct ImportArgs {
+    /// Bundle to read
+    #[arg(value_name = "FILE")]
+    file: PathBuf,
+
+    /// Folder to make
+    #[arg(value_name = "DIR")]
+    dir: PathBuf,
+
+    /// Public key to trust, as `afield key show` prints it where the bundle comes from
+    #[arg(long, value_name = "KEY")]
+    trust: Vec<PublicKey>,
+
+    #[command(flatten)]
+    place: KeyPlace,
+}
+
+/// Runs the command.
+pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
+    let keys = args.place.folder()?;
+    let mut trusted = args.trust;
+    trusted.extend(keys.list()?.into_iter().map(|(_, key)| key));
+    let named = || args.file.display().to_string();
+    let bytes = bundle::read(&args.file)?;
+    let sealed = Sealed::read(&bytes).with_context(named)?;
+    let contents = sealed.open(&trusted).with_context(named)?;
+    let (revision, made_by) = (contents.revision, contents.program.clone());
+    // First, so that a crash in between lets nothing older in; the same may come again.
+    Imports::of(&keys)
+        .accept(sealed.key(), contents.learner, revision)
+        .with_context(named)?;
+    let session = unbundle(contents, &args.dir, now_unix_ms()).with_context(named)?;
+    let learner = session.learner();
+    eprintln!(
+        "made a learner in {} of {}: revision {revision} by {made_by:?}, {} on {}, {} examples in {} classes",
+        args.dir.display(),
+        args.file.display(),
+        learner.settings().head,
+        learner.contract().backbone,
+        learner.examples(),
+        learner.classes().len()
+    );
+    if places.cache()?.model_path(session.card()).is_err() {
+        let name = &session.card().name;
+        eprintln!("note: its backbone is not here yet; `afield model get {name}` fetches it");
+    }
+    session.close()?;
+    Ok(())
+}

@@ -1,0 +1,174 @@
+//! `afield`: arguments in, results out, hints.
+//!
+//! stdout carries data alone; notes, progress and errors go to stderr.
+
+#![forbid(unsafe_code)]
+
+mod calibrate;
+mod curves;
+mod data;
+mod dataset;
+mod demo;
+mod devices;
+mod diff;
+mod doctor;
+mod durability;
+mod embed;
+mod embedding;
+mod evaluate;
+mod export;
+mod fold;
+mod forget;
+mod heads;
+mod hints;
+mod history;
+mod import;
+mod init;
+mod key;
+mod learner;
+mod listen;
+mod live_teaching;
+mod memory;
+mod merge;
+mod model;
+mod output;
+mod ports;
+mod predict;
+mod recording;
+mod rollback;
+mod run_bar;
+mod scoreboard;
+mod status;
+mod teach;
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use model::Places;
+
+fn main() -> ExitCode {
+    match run(Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        // The reader of stdout has seen enough, as in `| head -1`.
+        Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {}", message(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// A frozen backbone listens, a head learns, nothing is forgotten.
+///
+/// Start with `afield demo`. Then: `afield init DIR --backbone NAME`, and with
+/// `--learner DIR`: teach, forget, predict, listen, status.
+#[derive(Debug, Parser)]
+#[command(version, max_term_width = 100)]
+struct Arguments {
+    #[command(flatten)]
+    places: Places,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Demo(demo::DemoArgs),
+    Init(init::InitArgs),
+    Teach(teach::TeachArgs),
+    Forget(forget::ForgetArgs),
+    History(history::HistoryArgs),
+    Undo(rollback::UndoArgs),
+    Rollback(rollback::RollbackArgs),
+    Diff(diff::DiffArgs),
+    Fold(fold::FoldArgs),
+    Doctor(doctor::DoctorArgs),
+    Merge(merge::MergeArgs),
+    Predict(predict::PredictArgs),
+    Listen(listen::ListenArgs),
+    Status(status::StatusArgs),
+    Memory(memory::MemoryArgs),
+    Export(export::ExportArgs),
+    Import(import::ImportArgs),
+    Key(key::KeyArgs),
+    Embed(embed::EmbedArgs),
+    Evaluate(evaluate::EvaluateArgs),
+    Model(model::ModelArgs),
+    Devices(devices::DevicesArgs),
+    Ports(ports::PortsArgs),
+    Data(data::DataArgs),
+}
+
+/// Runs the command that the arguments name.
+fn run(arguments: Arguments) -> anyhow::Result<()> {
+    let places = &arguments.places;
+    match arguments.command {
+        Command::Demo(args) => demo::run(args, places),
+        Command::Init(args) => init::run(args, places),
+        Command::Teach(args) => teach::run(args, places),
+        Command::Forget(args) => forget::run(args),
+        Command::History(args) => history::run(args),
+        Command::Undo(args) => rollback::undo(args),
+        Command::Rollback(args) => rollback::rollback(args),
+        Command::Diff(args) => diff::run(args),
+        Command::Fold(args) => fold::run(args),
+        Command::Doctor(args) => doctor::run(args, places),
+        Command::Merge(args) => merge::run(args),
+        Command::Predict(args) => predict::run(args, places),
+        Command::Listen(args) => listen::run(args, places),
+        Command::Status(args) => status::run(args),
+        Command::Memory(args) => memory::run(args),
+        Command::Export(args) => export::run(args, places),
+        Command::Import(args) => import::run(args, places),
+        Command::Key(args) => key::run(args),
+        Command::Embed(args) => embed::run(args, places),
+        Command::Evaluate(args) => evaluate::run(args, places),
+        Command::Model(args) => model::run(args, places),
+        Command::Devices(args) => devices::run(args),
+        Command::Ports(args) => ports::run(args),
+        Command::Data(args) => data::run(args, places),
+    }
+}
+
+/// An error and what led to it, each said once; nothing follows a hint.
+fn message(error: &anyhow::Error) -> String {
+    let mut said = String::new();
+    for cause in error.chain() {
+        let text = cause.to_string();
+        // Most of our messages quote their cause already.
+        if !said.contains(&text) {
+            let colon = if said.is_empty() { "" } else { ": " };
+            said = said + colon + &text;
+        }
+        if said.contains("\nhint: ") {
+            return said;
+        }
+    }
+    match hints::hint(error) {
+        Some(hint) => format!("{said}\nhint: {hint}"),
+        None => said,
+    }
+}
+
+/// Whether an error is only that nobody reads our output any more.
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    (error.chain())
+        .filter_map(|cause| cause.downcast_ref::<io::Error>())
+        .any(|cause| cause.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::message;
+
+    #[test]
+    fn a_cause_that_the_error_tells_is_not_told_again() {
+        let cause = std::io::Error::other("no room");
+        let error = anyhow::Error::new(cause).context("cannot write: no room\nhint: make some");
+        assert_eq!(message(&error), "cannot write: no room\nhint: make some");
+        let error = anyhow::anyhow!("inner").context("outer");
+        assert_eq!(message(&error), "outer: inner");
+    }
+}

@@ -1,0 +1,42 @@
+//! `afield merge`: one learner from several.
+
+use std::path::PathBuf;
+
+use afield::engine::{Session, merge};
+use anyhow::{Context, Result};
+use clap::Args;
+
+use super::learner::now_unix_ms;
+
+/// Make one learner of several that listen through the same backbone
+///
+/// The new learner is taught every clip that any of them was taught; a clip that
+/// two were taught differently gets the latest label. With the heads ncm, lda and
+/// ridge the result is, to the bit, the learner that had heard it all itself.
+#[derive(Debug, Args)]
+#[command(after_help = "Example:\n  afield merge kitchen hall -o house")]
+pub struct MergeArgs {
+    /// Folders of the learners, at least two; settings are taken from the first
+    #[arg(required = true, num_args = 2.., value_name = "DIR")]
+    parts: Vec<PathBuf>,
+
+    /// Folder to make
+    #[arg(short, long, value_name = "DIR")]
+    output: PathBuf,
+}
+
+/// Runs the command.
+pub fn run(args: MergeArgs) -> Result<()> {
+    let open = |dir: &PathBuf| Session::open(dir).with_context(|| dir.display().to_string());
+    let parts = args.parts.iter().map(open).collect::<Result<Vec<_>>>()?;
+    let merged = merge(&parts, &args.output, now_unix_ms())?;
+    eprintln!(
+        "made {} from {} learners: {} clips, {} of them shared, {} taught differently (the latest label holds)",
+        args.output.display(),
+        parts.len(),
+        merged.clips,
+        merged.shared + merged.contested,
+        merged.contested
+    );
+    Ok(())
+}

@@ -1,0 +1,154 @@
+//! What listening costs as it grows: Afield's side of
+//! `benches/peers/streaming_growth.py`.
+//!
+//! `listening_growth SPEC.json` runs as many listeners as the spec says, in one process
+//! over one backbone that was loaded once, each with a learner of its own, through
+//! so many hours of sound; a recording is played again and again. Prints one JSON
+//! object: CPU seconds and resident bytes at the start and after each hour.
+
+use std::fs::{self, File};
+use std::io::BufReader;
+use std::path::PathBuf;
+
+use afield::backbone::{Backbone, Mode};
+use afield::decision::Threshold;
+use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::model::Card;
+use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
+use afield::signal::{Chunk, Label, Micros};
+use afield::source::{AudioFile, Source};
+use afield_lab::evaluate::peak_rss_bytes;
+use anyhow::{Context, Result};
+use cpu_time::ProcessTime;
+use serde::Deserialize;
+use serde_json::json;
+
+#[derive(Deserialize)]
+struct Spec {
+    card: PathBuf,
+    model: PathBuf,
+    /// Played again and again; at the card's rate.
+    recording: PathBuf,
+    head: String,
+    /// As `afield init --rehearsal` has it.
+    rehearsal: String,
+    classes: usize,
+    examples_per_class: usize,
+    streams: usize,
+    hours: f64,
+    /// Seconds that a decision looks back on.
+    window: f64,
+    gate: bool,
+}
+
+/// One microphone.
+struct Ear {
+    listener: Listener,
+    learner: Learner,
+    decisions: usize,
+}
+
+fn main() -> Result<()> {
+    let path = std::env::args().nth(1).context("which spec?")?;
+    let spec: Spec = serde_json::from_reader(BufReader::new(File::open(path)?))?;
+    let card = Card::read(&spec.card)?;
+    let backbone = Backbone::load(&spec.model, &card, Mode::Auto)?;
+    let mut ears = (0..spec.streams)
+        .map(|_| ear(&spec, &card, &backbone))
+        .collect::<Result<Vec<Ear>>>()?;
+
+    let hour = 3600 * u64::from(card.sample_rate.hz());
+    let end = (spec.hours * hour as f64) as u64;
+    let (mut chunk, mut events) = (Chunk::default(), Vec::<Event>::new());
+    let started = ProcessTime::now();
+    let (mut heard, mut next) = (0, 0);
+    let mut hours = Vec::new();
+    while heard < end {
+        let mut recording = AudioFile::open(&spec.recording)?;
+        while heard < end && recording.read(&mut chunk)? {
+            chunk.start = Micros::from_samples(heard, card.sample_rate);
+            for ear in &mut ears {
+                (ear.listener).step(&chunk, &mut ear.learner, &mut events)?;
+                ear.decisions += events.len();
+                (events.drain(..)).for_each(|event| ear.listener.recycle(event));
+            }
+            if heard >= next {
+                hours.push(json!({"cpu_s": started.elapsed().as_secs_f64(), "rss": rss_bytes()?}));
+                next += hour;
+            }
+            heard += chunk.samples.len() as u64;
+        }
+    }
+    hours.push(json!({"cpu_s": started.elapsed().as_secs_f64(), "rss": rss_bytes()?}));
+    println!(
+        "{}",
+        json!({
+            "hours": hours,
+            "heard_s": heard as f64 / f64::from(card.sample_rate.hz()),
+            "peak": peak_rss_bytes(),
+            "decisions": ears.iter().map(|ear| ear.decisions).collect::<Vec<_>>(),
+            "state_bytes": ears.first().map(|ear| ear.learner.save().len()),
+        })
+    );
+    Ok(())
+}
+
+/// A listener, and a learner of Gaussian classes that lie where the backbone's
+/// embeddings do.
+fn ear(spec: &Spec, card: &Card, backbone: &Backbone) -> Result<Ear> {
+    let size = card.embedding.size;
+    let (pool, transform) = (Pool::Mean, Transform::None);
+    let contract = Contract::for_backbone("growth", "", "", size, 128.0, pool, transform)?;
+    let settings = Settings {
+        head: spec.head.parse()?,
+        rehearsal: spec.rehearsal.parse()?,
+        seed: 0,
+    };
+    let mut learner = Learner::new(contract, settings)?;
+    let mut noise = Noise(1);
+    let means: Vec<f32> = noise.take(spec.classes * size, 10.0);
+    for _ in 0..spec.examples_per_class {
+        for (class, mean) in means.chunks_exact(size).enumerate() {
+            let mut row = noise.take(size, 5.0);
+            row.iter_mut().zip(mean).for_each(|(x, m)| *x += m);
+            let label = Label::new(format!("class {class}"))?;
+            learner.learn_one(&learner.encode(&row)?, &label)?;
+        }
+    }
+    learner.solve();
+    let rate = card.sample_rate;
+    let stream = EmbeddingStream::new(card, backbone, rate)?;
+    let window = Window::spanning(card, spec.window, 0.5);
+    let mut listener = Listener::new(card, stream, rate, window, Threshold::new(0.5));
+    if spec.gate {
+        listener = listener.gated(Gate::new(card, Gate::MARGIN_DB));
+    }
+    Ok(Ear {
+        listener,
+        learner,
+        decisions: 0,
+    })
+}
+
+/// Repeatable values, evenly distributed around 0.
+struct Noise(u32);
+
+impl Noise {
+    fn take(&mut self, len: usize, most: f32) -> Vec<f32> {
+        let mut next = || {
+            self.0 = self.0.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            ((self.0 >> 8) as f32 / (1 << 23) as f32 - 1.0) * most
+        };
+        (0..len).map(|_| next()).collect()
+    }
+}
+
+/// What the process holds now; 0 where the system does not tell.
+fn rss_bytes() -> Result<u64> {
+    let Ok(status) = fs::read_to_string("/proc/self/status") else {
+        return Ok(0);
+    };
+    let line = status.lines().find(|line| line.starts_with("VmRSS"));
+    let kib = line.and_then(|line| line.split_whitespace().nth(1));
+    Ok(kib.context("VmRSS")?.parse::<u64>()? * 1024)
+}

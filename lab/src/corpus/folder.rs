@@ -1,0 +1,178 @@
+//! The clips of a corpus in their folder, and the checksum over all of them.
+
+use std::fmt::Write as _;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::{Corpus, CorpusError};
+use afield::model::Cache;
+use afield::signal::Label;
+
+/// The folder under the cache's that holds one folder a corpus.
+const FOLDER: &str = "data";
+
+/// One clip of a corpus.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CorpusClip {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its class.
+    pub label: Label,
+    /// Its group.
+    pub group: String,
+}
+
+/// Where the corpus lies or would lie; says nothing about whether it is there
+/// or intact.
+pub fn place_of(corpus: &Corpus, cache: &Cache) -> PathBuf {
+    cache.root().join(FOLDER).join(&corpus.name)
+}
+
+/// The clips of a corpus in the cache, sorted by path, after their checksum
+/// was verified.
+///
+/// # Errors
+/// [`CorpusError::NotFetched`] when it is not there,
+/// [`CorpusError::Checksum`] when it is not what the card says,
+/// [`CorpusError::Io`] when it cannot be read.
+///
+/// ```
+/// use afield::{corpus, model::Cache};
+/// let empty = tempfile::tempdir()?;
+/// let missing = corpus::clips(corpus::find("rock-kit")?, &Cache::at(empty.path()));
+/// assert!(matches!(missing, Err(corpus::CorpusError::NotFetched { .. })));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn clips(corpus: &Corpus, cache: &Cache) -> Result<Vec<CorpusClip>, CorpusError> {
+    let place = place_of(corpus, cache);
+    let named = corpus.named()?;
+    let Some(labels) = entries(&place)? else {
+        return Err(CorpusError::NotFetched {
+            name: corpus.name.clone(),
+        });
+    };
+    let (mut clips, mut sums) = (Vec::new(), Vec::new());
+    for (folder, inner) in labels {
+        // What lies beside the clips is nobody's business.
+        let Ok(Some(files)) = entries(&inner) else {
+            continue;
+        };
+        for (file, path) in files {
+            let Some((label, group)) = named.read(&file) else {
+                continue;
+            };
+            if label.as_str() != folder {
+                continue;
+            }
+            let read = || copy(&mut File::open(&path)?, &mut io::sink());
+            let sum = read().map_err(CorpusError::io("read", &path))?;
+            sums.push((format!("{folder}/{file}"), sum));
+            clips.push(CorpusClip { path, label, group });
+        }
+    }
+    let hint = format!("`afield data get {}` replaces them", corpus.name);
+    check(corpus, &place.display().to_string(), hint, sums)?;
+    clips.sort_by(|a, b| a.path.cmp(&b.path));
+    Ok(clips)
+}
+
+/// Copies the clips among the files of the folder `from` into the new folder
+/// `to`, as `<label>/<file>`, and verifies them.
+pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), CorpusError> {
+    let package = corpus.origin.package();
+    let named = corpus.named()?;
+    let Some(files) = entries(from)? else {
+        return Err(CorpusError::NoFolder {
+            package,
+            folder: corpus.origin.inside().to_owned(),
+        });
+    };
+    fs::create_dir(to).map_err(CorpusError::io("create folder", to))?;
+    let mut sums = Vec::new();
+    for (file, path) in files {
+        // A link could lead out of the package.
+        let regular = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
+        let Some((label, _)) = named.read(&file).filter(|_| regular) else {
+            continue;
+        };
+        let class = to.join(label.as_str());
+        fs::create_dir_all(&class).map_err(CorpusError::io("create folder", &class))?;
+        let place = class.join(&file);
+        let store = || copy(&mut File::open(&path)?, &mut File::create_new(&place)?);
+        let sum = store().map_err(CorpusError::io("write", &place))?;
+        sums.push((format!("{label}/{file}"), sum));
+    }
+    let hint = "it carries other recordings than the card was made for; \
+                bring your own: --data DIR";
+    check(corpus, &package, hint.to_owned(), sums)
+}
+
+/// Compares `(path, sha256)` of all clips with the card.
+fn check(
+    corpus: &Corpus,
+    what: &str,
+    hint: String,
+    mut sums: Vec<(String, String)>,
+) -> Result<(), CorpusError> {
+    sums.sort();
+    let mut all = Sha256::new();
+    for (path, sum) in &sums {
+        all.update(format!("{sum}  {path}\n"));
+    }
+    let actual = hex(&all.finalize());
+    let expected = corpus.origin.sha256();
+    if actual == expected && sums.len() == corpus.clips.count {
+        return Ok(());
+    }
+    Err(CorpusError::Checksum {
+        what: what.to_owned(),
+        clips: sums.len(),
+        expected: format!("{expected} of {} clips", corpus.clips.count),
+        actual,
+        hint,
+    })
+}
+
+/// Name and path of what lies in `folder`; `None` when there is no such folder.
+fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError> {
+    let listing = match fs::read_dir(folder) {
+        Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+        listing => listing.map_err(CorpusError::io("read", folder))?,
+    };
+    let mut found = Vec::new();
+    for entry in listing {
+        let entry = entry.map_err(CorpusError::io("read", folder))?;
+        // No clip has a name that is not Unicode.
+        if let Ok(name) = entry.file_name().into_string() {
+            found.push((name, entry.path()));
+        }
+    }
+    Ok(Some(found))
+}
+
+/// Copies all bytes and returns their checksum.
+pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
+    let mut hasher = Sha256::new();
+    let mut buffer = vec![0; 1 << 16];
+    loop {
+        let read = match from.read(&mut buffer) {
+            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
+            read => read?,
+        };
+        if read == 0 {
+            return Ok(hex(&hasher.finalize()));
+        }
+        hasher.update(&buffer[..read]);
+        to.write_all(&buffer[..read])?;
+    }
+}
+
+fn hex(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

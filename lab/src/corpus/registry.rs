@@ -1,0 +1,46 @@
+//! Which corpora there are: the cards that ship with Afield.
+
+use std::sync::LazyLock;
+
+use super::{Corpus, CorpusError};
+
+const SHIPPED: [(&str, &str); 2] = [
+    (
+        "data/rock-kit.toml",
+        include_str!("../../../data/rock-kit.toml"),
+    ),
+    ("data/watch.toml", include_str!("../../../data/watch.toml")),
+];
+
+static BUILT_IN: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
+    let parse = |(path, text): (&str, &str)| {
+        // Part of the program, not from outside; a test reads them all.
+        Corpus::parse(text, path).unwrap_or_else(|e| panic!("shipped card: {e}"))
+    };
+    SHIPPED.into_iter().map(parse).collect()
+});
+
+/// The corpora that ship with Afield; the first is the default of
+/// `afield demo`.
+///
+/// ```
+/// assert_eq!(afield_lab::corpus::built_in()[0].name, "rock-kit");
+/// ```
+pub fn built_in() -> &'static [Corpus] {
+    &BUILT_IN
+}
+
+/// The corpus of that name.
+///
+/// # Errors
+/// [`CorpusError::Unknown`] when there is none.
+pub fn find(name: &str) -> Result<&'static Corpus, CorpusError> {
+    let known = built_in();
+    known
+        .iter()
+        .find(|corpus| corpus.name == name)
+        .ok_or_else(|| CorpusError::Unknown {
+            name: name.to_owned(),
+            known: known.iter().map(|corpus| corpus.name.clone()).collect(),
+        })
+}

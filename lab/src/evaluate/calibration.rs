@@ -1,0 +1,126 @@
+//! What a learner's contract takes from the clips: the scale of embeddings of
+//! which nothing but the numbers is known, and what standardising goes by.
+//!
+//! All of it comes from the training side, and none of it from labels.
+
+use afield::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
+
+use super::clips::Clips;
+use super::dataset::Dataset;
+use super::error::EvaluateError;
+
+/// A contract for embeddings that come without a backbone's card: the scale of
+/// each feature is twice its largest magnitude among the training clips.
+///
+/// Only the range is taken from the data, before the stream begins, as a
+/// card's `max-abs` would have been; test clips take no part in it.
+/// [`Transform::Standardise`] has its own scale instead: see [`standardised`].
+///
+/// # Errors
+/// [`EvaluateError::Learner`] where no fixed-point scale suits the values, and
+/// those of [`standardised`].
+pub fn contract_for(
+    dataset: &Dataset,
+    pool: Pool,
+    transform: Transform,
+) -> Result<Contract, EvaluateError> {
+    let clips = dataset.clips();
+    let plain = Contract {
+        backbone: "embeddings".to_owned(),
+        backbone_sha256: String::new(),
+        frontend: String::new(),
+        embedding_size: clips.size(),
+        pool,
+        transform,
+        standardisation: None,
+        nuisance: None,
+        fixed_point: FixedPoint::uniform(1.0, pool.width(clips.size()))?,
+    };
+    if transform == Transform::Standardise {
+        return standardised(plain, dataset);
+    }
+    let mut max_abs = vec![0.0_f32; plain.width()];
+    let mut features = Vec::new();
+    for &clip in dataset.train() {
+        pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
+        plain.transform(&mut features);
+        for (max, x) in max_abs.iter_mut().zip(&features) {
+            *max = max.max(x.abs());
+        }
+    }
+    // A feature that is silent in training may still speak in testing.
+    let largest = max_abs.iter().copied().fold(0.0, f32::max);
+    let silent = if largest > 0.0 { largest } else { 1.0 };
+    for max in &mut max_abs {
+        *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
+    }
+    Ok(Contract {
+        fixed_point: FixedPoint::per_component(&max_abs)?,
+        ..plain
+    })
+}
+
+/// `contract` with [`Transform::Standardise`] in place of its transform, by the
+/// means and deviations of the training clips.
+///
+/// # Errors
+/// [`EvaluateError::Learner`] where these are too few or all alike.
+pub fn standardised(contract: Contract, dataset: &Dataset) -> Result<Contract, EvaluateError> {
+    standardised_by(contract, dataset.clips(), dataset.train())
+}
+
+/// As [`standardised`], by the clips that are listed.
+pub(super) fn standardised_by(
+    contract: Contract,
+    clips: &Clips,
+    listed: &[usize],
+) -> Result<Contract, EvaluateError> {
+    let mut rows = Vec::with_capacity(listed.len());
+    for &clip in listed {
+        let mut pooled = Vec::with_capacity(contract.width());
+        (contract.pool).pool_into(clips.windows(clip), contract.embedding_size, &mut pooled)?;
+        rows.push(pooled);
+    }
+    Ok(contract.standardised(Standardisation::of(&rows)?)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{Clips, Names, TestSide};
+    use afield::learner::{Learner, Settings};
+
+    #[test]
+    fn only_training_clips_are_standardised_by() {
+        let windows = vec![1.0, 0.0, 3.0, 4.0, 100.0, -9.0, 7.0, 7.0];
+        let names = Names::from_text(&["a", "b", "a", "b"]);
+        let test = Some(vec![false, false, true, true]);
+        let clips = Clips::of_rows(2, windows, names, None, test).unwrap();
+        let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+        let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
+        let by = contract.standardisation.unwrap();
+        assert_eq!(
+            (by.means(), by.deviations()),
+            (&[2.0, 2.0][..], &[1.0, 2.0][..])
+        );
+    }
+
+    #[test]
+    fn only_training_clips_set_the_scale_and_silent_features_get_one() {
+        let windows = vec![1.0, 0.0, 3.0, 0.0, 1.0, 0.0, 100.0, 2.0];
+        let names = Names::from_text(&["a", "b", "a", "b"]);
+        let test = Some(vec![false, false, true, true]);
+        let clips = Clips::of_rows(2, windows, names, None, test).unwrap();
+        let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+        let contract = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
+        let learner = Learner::new(contract, Settings::default()).unwrap();
+        let clamped = |clip| {
+            learner
+                .encode(dataset.clips().windows(clip))
+                .unwrap()
+                .saturated()
+        };
+        assert_eq!([clamped(0), clamped(1), clamped(2)], [0; 3]);
+        assert_eq!(clamped(3), 1, "100 is beyond twice 3, 2 is not");
+    }
+}

@@ -1,0 +1,159 @@
+//! One head's course through a stream: taught task after task, tested after
+//! each, timed throughout.
+//!
+//! The course decides neither what is taught nor what is tested; [`super::run`]
+//! does, so that all heads get the same.
+
+use std::time::Instant;
+
+use afield::learner::{Learner, Settings};
+
+use super::clips::Clips;
+use super::encoding::Encoded;
+use super::error::EvaluateError;
+use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally};
+use super::report::HeadReport;
+use super::rows::Row;
+use super::stream::{Stream, Task};
+
+/// Where a head stands after a task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Standing {
+    /// Accuracy over all test clips of the stage, in `[0, 1]`: with the
+    /// class-incremental protocol, those of the classes taught so far.
+    pub accuracy: f64,
+    /// Accuracy on what the first task taught (its class, or its group), in
+    /// `[0, 1]`; `None` where that is not tested.
+    pub on_first_task: Option<f64>,
+}
+
+/// What all courses of a run have in common.
+pub(super) struct Setting<'a> {
+    /// The clips.
+    pub clips: &'a Clips,
+    /// What is taught and tested.
+    pub stream: &'a Stream,
+    /// The unit of every clip; see [`super::metrics`].
+    pub unit_of: &'a [usize],
+    /// The task that first taught each unit.
+    pub taught: &'a [Option<usize>],
+}
+
+/// One head on its way.
+pub(super) struct Course<'a> {
+    setting: &'a Setting<'a>,
+    row: &'a Row,
+    encoded: &'a Encoded,
+    learner: Learner,
+    learn: Vec<f64>,
+    predict: Vec<f64>,
+    solve: Vec<f64>,
+    stages: Vec<Stage>,
+    /// Per class, of the latest stage.
+    classes: Vec<Tally>,
+    /// Of each stage of a drifting stream: the drifting class, and the rest.
+    drift: Vec<(Tally, Tally)>,
+}
+
+impl<'a> Course<'a> {
+    pub fn new(
+        row: &'a Row,
+        settings: Settings,
+        encoded: &'a Encoded,
+        setting: &'a Setting<'a>,
+    ) -> Result<Self, EvaluateError> {
+        Ok(Self {
+            setting,
+            row,
+            encoded,
+            learner: Learner::new(encoded.contract.clone(), settings)?,
+            learn: Vec::new(),
+            predict: Vec::new(),
+            solve: Vec::new(),
+            stages: Vec::new(),
+            classes: Vec::new(),
+            drift: Vec::new(),
+        })
+    }
+
+    /// Teaches a task in its order, then solves; `learned` is called after
+    /// each clip, untimed.
+    pub fn teach(&mut self, task: &Task, learned: &mut dyn FnMut()) -> Result<(), EvaluateError> {
+        let classes = self.setting.clips.classes();
+        for (&clip, &label) in task.clips.iter().zip(&task.labels) {
+            let origin = self.setting.clips.origin(clip);
+            let begin = Instant::now();
+            self.learner
+                .learn_from(&self.encoded.examples[clip], &classes[label], origin)?;
+            self.learn.push(microseconds_since(begin));
+            learned();
+        }
+        let begin = Instant::now();
+        self.learner.solve();
+        self.solve.push(microseconds_since(begin));
+        Ok(())
+    }
+
+    /// Tests on what the task says and closes the stage.
+    pub fn test(&mut self, task: &Task) -> Result<Standing, EvaluateError> {
+        let Setting { stream, clips, .. } = self.setting;
+        let mut units = vec![Tally::default(); self.setting.taught.len()];
+        self.classes = vec![Tally::default(); clips.classes().len()];
+        for &clip in &task.tested {
+            let truth = stream.truth()[clip];
+            let begin = Instant::now();
+            let scores = self.learner.predict_one(&self.encoded.examples[clip])?;
+            self.predict.push(microseconds_since(begin));
+            let answer = scores
+                .best()
+                .and_then(|(class, _)| self.learner.classes().get(class));
+            let right = answer == clips.classes().get(truth);
+            units[self.setting.unit_of[clip]].count(right);
+            self.classes[truth].count(right);
+        }
+        if let Some(drift) = stream.drift() {
+            let sum = |drifting: bool| {
+                (self.classes.iter().enumerate())
+                    .filter(|(class, _)| (*class == drift.class) == drifting)
+                    .map(|(_, tally)| *tally)
+                    .sum()
+            };
+            self.drift.push((sum(true), sum(false)));
+        }
+        let first: Tally = (units.iter().zip(self.setting.taught))
+            .filter(|(_, taught)| **taught == Some(0))
+            .map(|(unit, _)| *unit)
+            .sum();
+        let stage = Stage { units };
+        let accuracy = stage.accuracy();
+        self.stages.push(stage);
+        Ok(Standing {
+            accuracy,
+            on_first_task: first.accuracy(),
+        })
+    }
+
+    /// What became of the head.
+    pub fn report(mut self) -> HeadReport {
+        let drift = self.setting.stream.drift();
+        HeadReport {
+            drift: drift.map(|drift| DriftAccuracy::of(&self.drift, drift.task)),
+            head: self.row.name.clone(),
+            asked: self.row.asked.clone(),
+            transform: self.encoded.transform(),
+            selection: self.learner.selection().cloned(),
+            continual: Continual::of(&self.stages, self.setting.taught),
+            learn_us: Percentiles::of(&mut self.learn),
+            predict_us: Percentiles::of(&mut self.predict),
+            solve_us: Percentiles::of(&mut self.solve),
+            state_bytes: self.learner.state_bytes(),
+            accuracy_after: self.stages.iter().map(Stage::accuracy).collect(),
+            class_accuracy: self.classes.into_iter().map(Tally::accuracy).collect(),
+        }
+    }
+}
+
+/// Microseconds, to the nanosecond.
+pub(super) fn microseconds_since(begin: Instant) -> f64 {
+    begin.elapsed().as_nanos() as f64 / 1e3
+}

@@ -1,0 +1,226 @@
+//! How well a head would do, found on the training side alone.
+//!
+//! A candidate is judged as it will be used: it is taught the stream, in the
+//! stream's order and under its labels, but for a fold of clips, and asked for
+//! these; means and deviations to standardise by are those of the other folds.
+//! Folds are whole groups where groups are known. Nothing here reads a test clip,
+//! and where labels are noisy it is the noisy ones that count: whoever chooses
+//! knows no others.
+
+use afield::head::HeadKind;
+use afield::learner::{LearnError, Learner, Settings, Transform};
+use afield::rehearsal::Plan;
+
+use super::calibration::standardised_by;
+use super::dataset::Dataset;
+use super::encoding::Encoded;
+use super::error::EvaluateError;
+use super::fits::{Fits, Ingredients};
+use super::folds::Folds;
+use super::joint_fit::FOLD_SEED;
+use super::stream::Stream;
+
+/// Cross-validation over the training side of a stream.
+pub(super) struct CrossValidation<'a> {
+    stream: &'a Stream,
+    dataset: &'a Dataset,
+    rehearsal: Plan,
+    seed: u64,
+    /// Clips asked for: those which are true at the end, with their labels.
+    asked: Vec<(usize, usize)>,
+    /// Of every clip that is taught; out of range for the others.
+    fold_of: Vec<usize>,
+    folds: usize,
+}
+
+/// What cross-validation says of a candidate.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Judged {
+    /// Share of all clips asked for that were named right.
+    pub accuracy: f64,
+    /// The same of each fold.
+    pub folds: Vec<f64>,
+}
+
+impl Judged {
+    /// Whether it is ahead of `other`, judged by the same folds, by more than two
+    /// standard errors of the difference from fold to fold, as the head `auto`
+    /// demands. A lone fold tells nothing.
+    pub fn clearly_beats(&self, other: &Self) -> bool {
+        let apart = self.folds.iter().zip(&other.folds).map(|(a, b)| a - b);
+        let n = self.folds.len().min(other.folds.len()) as f64;
+        if n < 2.0 {
+            return false;
+        }
+        let mean = apart.clone().sum::<f64>() / n;
+        let variance = apart.map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0);
+        mean > 2.0 * (variance / n).sqrt()
+    }
+}
+
+impl<'a> CrossValidation<'a> {
+    pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Plan, seed: u64) -> Self {
+        let taught = stream.clips();
+        let labels: Vec<usize> = taught.iter().map(|&(_, label)| label).collect();
+        let groups: Option<Vec<usize>> = (dataset.clips().groups())
+            .map(|groups| taught.iter().map(|&(clip, _)| groups.of()[clip]).collect());
+        let folds = Folds::deal(&labels, groups.as_deref(), FOLD_SEED);
+        let mut fold_of = vec![usize::MAX; dataset.clips().len()];
+        for (&(clip, _), &fold) in taught.iter().zip(folds.of()) {
+            fold_of[clip] = fold;
+        }
+        Self {
+            stream,
+            dataset,
+            rehearsal,
+            seed,
+            asked: stream.valid_clips(),
+            fold_of,
+            folds: folds.count(),
+        }
+    }
+
+    /// Accuracy over all folds, in `[0, 1]`; out of `fits` where it was found
+    /// before.
+    pub fn accuracy(
+        &self,
+        head: HeadKind,
+        encoded: &Encoded,
+        fits: &mut Fits,
+    ) -> Result<Judged, EvaluateError> {
+        let mut lessons = self.lessons();
+        if head.is_exact() {
+            // No order and no seed can change an exact head, so that runs which
+            // differ in them alone share its accuracy.
+            lessons.sort_unstable();
+        }
+        let mut ingredients = Ingredients::default();
+        ingredients.text(&head.to_string());
+        ingredients.contract(&encoded.contract);
+        if !head.is_exact() {
+            ingredients.text(&self.rehearsal.to_string());
+            ingredients.text(&self.seed.to_string());
+        }
+        for &(clip, label) in lessons.iter().chain(&self.asked) {
+            ingredients.number(self.fold_of[clip]);
+            ingredients.example(&encoded.examples[clip], label);
+        }
+        let fingerprint = ingredients.fingerprint();
+        if let Some(known) = fits.accuracies.get(&fingerprint) {
+            return Ok(known.clone());
+        }
+        let mut judged = Judged::default();
+        let mut right = 0;
+        for fold in 0..self.folds {
+            let in_fold = self.right(head, encoded, &lessons, fold)?;
+            let asked = (self.asked.iter()).filter(|(clip, _)| self.fold_of[*clip] == fold);
+            judged
+                .folds
+                .push(in_fold as f64 / asked.count().max(1) as f64);
+            right += in_fold;
+        }
+        judged.accuracy = right as f64 / self.asked.len().max(1) as f64;
+        fits.accuracies.insert(fingerprint, judged.clone());
+        Ok(judged)
+    }
+
+    /// The encoding as it would be had nobody heard the fold; `None` where that is
+    /// the very same, or too little is left to standardise by.
+    fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
+        if encoded.contract.transform != Transform::Standardise {
+            return Ok(None);
+        }
+        let taught = |clip: &usize| self.fold_of[*clip] != usize::MAX;
+        let clips = (0..self.fold_of.len()).filter(taught);
+        let others: Vec<usize> = clips.filter(|&clip| self.fold_of[clip] != fold).collect();
+        let clips = self.dataset.clips();
+        match standardised_by(encoded.contract.clone(), clips, &others) {
+            Err(EvaluateError::Learner(LearnError::Calibration { .. })) => Ok(None),
+            contract => Ok(Some(Encoded::new(&contract?, clips)?)),
+        }
+    }
+
+    /// Everything that is taught, in order: clip and label.
+    fn lessons(&self) -> Vec<(usize, usize)> {
+        let tasks = self.stream.tasks().iter();
+        tasks
+            .flat_map(|task| task.clips.iter().copied().zip(task.labels.iter().copied()))
+            .collect()
+    }
+
+    /// Right answers on one fold by a learner that was taught all others.
+    fn right(
+        &self,
+        head: HeadKind,
+        encoded: &Encoded,
+        lessons: &[(usize, usize)],
+        fold: usize,
+    ) -> Result<usize, EvaluateError> {
+        let classes = self.dataset.clips().classes();
+        let settings = Settings {
+            head,
+            rehearsal: self.rehearsal,
+            seed: self.seed,
+        };
+        let restandardised = self.without(fold, encoded)?;
+        let encoded = restandardised.as_ref().unwrap_or(encoded);
+        let mut learner = Learner::new(encoded.contract.clone(), settings)?;
+        for &(clip, label) in lessons
+            .iter()
+            .filter(|(clip, _)| self.fold_of[*clip] != fold)
+        {
+            let origin = self.dataset.clips().origin(clip);
+            learner.learn_from(&encoded.examples[clip], &classes[label], origin)?;
+        }
+        let mut right = 0;
+        for &(clip, label) in self
+            .asked
+            .iter()
+            .filter(|(clip, _)| self.fold_of[*clip] == fold)
+        {
+            let scores = learner.predict_one(&encoded.examples[clip])?;
+            let answer = scores
+                .best()
+                .and_then(|(class, _)| learner.classes().get(class));
+            right += usize::from(answer == classes.get(label));
+        }
+        Ok(right)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::evaluate::{Clips, Names, Protocol, TestSide, contract_for};
+    use afield::learner::{Pool, Standardisation};
+
+    #[test]
+    fn a_fold_that_is_asked_for_is_not_standardised_by() {
+        // Clip i is the number i; the last four are tested, and of no interest.
+        let windows: Vec<f32> = (0..16_u8).map(f32::from).collect();
+        let classes = Names::from_integers(&(0..16).map(|i| i % 2).collect::<Vec<_>>());
+        let groups = Names::from_integers(&(0..16).map(|i| i / 4).collect::<Vec<_>>());
+        let test = Some((0..16).map(|i| i >= 12).collect());
+        let clips = Clips::of_rows(1, windows, classes, Some(groups), test).unwrap();
+        let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
+        let stream = Stream::draw(&dataset, Protocol::Iid.into(), 0).unwrap();
+        let validation = CrossValidation::new(&dataset, &stream, Plan::default(), 0);
+        let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
+        let encoded = Encoded::new(&contract, dataset.clips()).unwrap();
+        assert_eq!(validation.folds, 3);
+        for fold in 0..3 {
+            let others: Vec<[f32; 1]> = (0..12_u8)
+                .filter(|&clip| validation.fold_of[usize::from(clip)] != fold)
+                .map(|clip| [f32::from(clip)])
+                .collect();
+            let refitted = validation.without(fold, &encoded).unwrap().unwrap();
+            let expected = Standardisation::of(&others).unwrap();
+            assert_eq!(others.len(), 8);
+            assert_eq!(refitted.contract.standardisation, Some(expected));
+            assert_ne!(refitted.contract, encoded.contract);
+        }
+        let plain = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
+        let plain = Encoded::new(&plain, dataset.clips()).unwrap();
+        assert!(validation.without(0, &plain).unwrap().is_none());
+    }
+}

@@ -1,0 +1,64 @@
+//! What need not be computed twice while many runs share a split.
+//!
+//! Results are found by the sha256 of everything that decides them, so that a
+//! result out of here is the one that computing it again would give.
+
+use std::collections::HashMap;
+
+use sha2::{Digest, Sha256};
+
+use afield::learner::{Contract, Example};
+
+use super::cross_validation::Judged;
+use super::report::UpperBoundFit;
+
+/// Joint fits and cross-validated accuracies of the runs so far.
+#[derive(Debug, Default)]
+pub struct Fits {
+    pub(super) upper_bounds: HashMap<Fingerprint, UpperBoundFit>,
+    pub(super) accuracies: HashMap<Fingerprint, Judged>,
+}
+
+impl Fits {
+    /// How many joint fits were made.
+    pub fn joint_fits(&self) -> usize {
+        self.upper_bounds.len()
+    }
+}
+
+/// sha256 of what decides a result.
+pub(super) type Fingerprint = [u8; 32];
+
+/// A fingerprint in the making.
+#[derive(Default)]
+pub(super) struct Ingredients(Sha256);
+
+impl Ingredients {
+    pub fn text(&mut self, text: &str) -> &mut Self {
+        // The length first: no two lists of parts hash the same bytes.
+        self.number(text.len());
+        self.0.update(text);
+        self
+    }
+
+    pub fn number(&mut self, number: usize) -> &mut Self {
+        self.0.update((number as u64).to_le_bytes());
+        self
+    }
+
+    pub fn contract(&mut self, contract: &Contract) -> &mut Self {
+        self.text(&contract.digest())
+    }
+
+    pub fn example(&mut self, example: &Example, label: usize) -> &mut Self {
+        self.number(example.features().len()).number(label);
+        for feature in example.features() {
+            self.0.update(feature.to_le_bytes());
+        }
+        self
+    }
+
+    pub fn fingerprint(self) -> Fingerprint {
+        self.0.finalize().into()
+    }
+}

@@ -1,0 +1,535 @@
+//! A learner at work, as one value.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::Duration;
+
+use super::calibration::{calibrated_contract, normalised_card};
+use super::event::Audio;
+use super::{
+    ClassStatus, Differences, Durability, EngineOptions, Error, EventId, Folded, FoldedStatus,
+    GroupStatus, Heard, LearnerOptions, Lesson, ListenOptions, Listening, OptionError, Prediction,
+    Recording, Session, Status, TaughtAs, Undone, hear,
+};
+use crate::backbone::{Backbone, Mode};
+use crate::learner::Settings;
+use crate::model::{Cache, Card, Origin};
+use crate::signal::{Label, Micros};
+use crate::source::{Recorded, SourceSpec};
+use crate::store::{Operation, Revision, RevisionId, Selection, Wear};
+
+/// Events that can still be taught by their id.
+const MOST_EVENTS: usize = 4_096;
+
+/// A learner at work: it opens, teaches, predicts, listens, corrects and goes back.
+///
+/// Copies are handles to the same learner and may be used from any thread, so it can be taught
+/// while an iterator of events is read. Every change is on the disk when its call returns.
+/// Other processes may work on the same folder at the same time; their changes are taken in.
+///
+/// ```
+/// # let folder = tempfile::tempdir()?;
+/// # let dir = folder.path().join("box");
+/// # let wave = |x: f32| (0..300).flat_map(|i| [x * i as f32 % 2.0, 0.0, 1.0, x, x, 0.0]).collect();
+/// use afield::{Engine, Recording};
+/// # let channels = || afield::model::find("imu", &afield::model::Cache::at("/nowhere")).map(|card| card.sensor().map(|s| s.stated()).unwrap_or_default());
+/// let engine = Engine::open_or_create(&dir, "imu")?;
+/// engine.teach("slow", Recording::from_channels(50, channels()?, wave(0.1))?)?;
+/// engine.teach("fast", Recording::from_channels(50, channels()?, wave(0.7))?)?;
+/// let prediction = engine.predict(Recording::from_channels(50, channels()?, wave(0.69))?)?;
+/// assert_eq!(prediction.best().unwrap().0.as_str(), "fast");
+/// engine.undo()?;
+/// assert_eq!(engine.classes().len(), 1);
+/// # Ok::<(), afield::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    dir: PathBuf,
+    card: Card,
+    options: EngineOptions,
+    session: Mutex<Session>,
+    backbone: OnceLock<Backbone>,
+    /// Held while the backbone is loaded, so that it is loaded once.
+    loading: Mutex<()>,
+    events: Mutex<VecDeque<Known>>,
+}
+
+/// An event that was handed out.
+struct Known {
+    id: EventId,
+    start: Micros,
+    end: Micros,
+    source: Arc<str>,
+    audio: Audio,
+}
+
+impl Engine {
+    /// Opens the learner in the folder `dir`.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is no learner, or a damaged one.
+    pub fn open(dir: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(dir, EngineOptions::default())
+    }
+
+    /// As [`Self::open`], with options.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(dir: impl AsRef<Path>, options: EngineOptions) -> Result<Self, Error> {
+        let session = Session::open(dir.as_ref())?;
+        Ok(Self::over(dir.as_ref(), session, options))
+    }
+
+    /// Makes a learner in the folder `dir` that listens through the backbone with this name.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is a learner already or the folder cannot be written;
+    /// [`Error::Card`] if no such backbone is known or its file has not been fetched.
+    pub fn create(dir: impl AsRef<Path>, backbone: &str) -> Result<Self, Error> {
+        let learner = LearnerOptions {
+            backbone: Some(backbone.to_owned()),
+            ..LearnerOptions::default()
+        };
+        Self::create_with(dir, &learner, EngineOptions::default(), &|_, _| {})
+    }
+
+    /// As [`Self::create`], with options. `progress` is told how many of how many recordings have
+    /// been embedded to calibrate the contract.
+    ///
+    /// # Errors
+    /// As [`Self::create`]; [`Error::CannotFold`] for a limit of disk use with a head that needs
+    /// its examples; [`OptionError`] for options that contradict each other.
+    pub fn create_with(
+        dir: impl AsRef<Path>,
+        learner: &LearnerOptions,
+        options: EngineOptions,
+        progress: &(dyn Fn(usize, usize) + Sync),
+    ) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        let cache = Cache::locate(options.cache_dir.as_deref())?;
+        let card = match &learner.backbone {
+            Some(name) => crate::model::find(name, &cache)?,
+            None => default_backbone(&cache)?,
+        };
+        learner.source.check(recorded(&card))?;
+        // A learner whose backbone is missing could not do anything.
+        cache.model_bytes(&card)?;
+        if learner.max_disk.is_some() && !learner.head.is_exact() {
+            let head = learner.head.to_string();
+            return Err(Error::CannotFold { head });
+        }
+        let card = normalised_card(card, &learner.normalise, &learner.source)?;
+        let contract = calibrated_contract(&card, learner, &cache, progress)?;
+        let settings = Settings {
+            head: learner.head,
+            rehearsal: learner.rehearsal,
+            seed: learner.seed,
+        };
+        let now = options.clock.unix_ms();
+        let mut session = Session::create(dir, card, contract, settings, now)?;
+        if let Some(bytes) = learner.max_disk {
+            session.set_max_disk(Some(bytes), now)?;
+        }
+        Ok(Self::over(dir, session, options))
+    }
+
+    /// Opens the learner in `dir`; if there is none, makes one on this backbone.
+    ///
+    /// # Errors
+    /// As [`Self::open`] and [`Self::create`]; [`OptionError::OtherBackbone`] if the learner listens
+    /// through another backbone.
+    pub fn open_or_create(dir: impl AsRef<Path>, backbone: &str) -> Result<Self, Error> {
+        let dir = dir.as_ref();
+        if !Session::exists(dir) {
+            return Self::create(dir, backbone);
+        }
+        let engine = Self::open(dir)?;
+        if engine.card().name != backbone {
+            return Err(OptionError::OtherBackbone {
+                dir: dir.to_owned(),
+                found: engine.card().name.clone(),
+                expected: backbone.to_owned(),
+            }
+            .into());
+        }
+        Ok(engine)
+    }
+
+    fn over(dir: &Path, session: Session, options: EngineOptions) -> Self {
+        let shared = Shared {
+            dir: dir.to_owned(),
+            card: session.card().clone(),
+            options,
+            session: Mutex::new(session),
+            backbone: OnceLock::new(),
+            loading: Mutex::new(()),
+            events: Mutex::default(),
+        };
+        Self {
+            shared: Arc::new(shared),
+        }
+    }
+
+    /// The learner's folder.
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
+    /// The card of the backbone.
+    pub fn card(&self) -> &Card {
+        &self.shared.card
+    }
+
+    /// Whether the backbone takes sound or the channels of a sensor.
+    pub fn recorded(&self) -> Recorded {
+        recorded(self.card())
+    }
+
+    /// The classes with the number of their examples.
+    pub fn classes(&self) -> Vec<ClassStatus> {
+        self.status().classes
+    }
+
+    /// The learner in numbers.
+    pub fn status(&self) -> Status {
+        self.session().status()
+    }
+
+    /// Teaches that a recording is of the class `label`; a new class is made by teaching it. A
+    /// recording that was taught as another class is corrected: the old example is removed
+    /// exactly.
+    ///
+    /// # Errors
+    /// [`Error`] if the label is invalid, the recording cannot be read or the disk refuses;
+    /// nothing is learned or stored then.
+    pub fn teach<L>(&self, label: L, recording: Recording) -> Result<TaughtAs, Error>
+    where
+        L: TryInto<Label>,
+        Error: From<L::Error>,
+    {
+        let label = label.try_into()?;
+        let mut recording = recording;
+        let heard = self.embed(&mut recording)?;
+        let (name, group) = (recording.name(), recording.group());
+        let now = self.now();
+        self.session().teach_from(&label, &heard, name, group, now)
+    }
+
+    /// Teaches several recordings as one change, which [`Self::undo`] removes as a whole.
+    ///
+    /// # Errors
+    /// [`Error`] if what was pending before cannot be written.
+    pub fn lesson(&self, durability: Durability) -> Result<Lesson, Error> {
+        Lesson::begin(self.clone(), durability)
+    }
+
+    /// Teaches that what event `id` heard is of the class `label`.
+    ///
+    /// # Errors
+    /// As [`Self::teach`]; [`Error::NoEvent`] if this engine did not hand out the event, or too
+    /// long ago; [`Error::HeardLess`] if its samples are not kept any more.
+    pub fn correct<L>(&self, id: EventId, label: L) -> Result<TaughtAs, Error>
+    where
+        L: TryInto<Label>,
+        Error: From<L::Error>,
+    {
+        self.teach(label, self.recording_of(id)?)
+    }
+
+    /// The samples that event `id` was about.
+    ///
+    /// # Errors
+    /// As [`Self::correct`].
+    pub fn recording_of(&self, id: EventId) -> Result<Recording, Error> {
+        let events = lock(&self.shared.events);
+        let known = events.iter().rev().find(|known| known.id == id);
+        let Some(known) = known else {
+            return Err(Error::NoEvent {
+                id: id.to_string(),
+                reason: "this engine did not hand it out, or too long ago",
+            });
+        };
+        known.audio.recording(&known.source, known.start, known.end)
+    }
+
+    pub(super) fn remember(&self, event: &super::Event) {
+        let mut events = lock(&self.shared.events);
+        if events.len() == MOST_EVENTS {
+            events.pop_front();
+        }
+        events.push_back(Known {
+            id: event.id,
+            start: event.start,
+            end: event.end,
+            source: Arc::clone(&event.source),
+            audio: event.audio.clone(),
+        });
+    }
+
+    /// The probabilities of the taught classes for a recording.
+    ///
+    /// # Errors
+    /// [`Error`] if the recording cannot be read.
+    pub fn predict(&self, recording: Recording) -> Result<Prediction, Error> {
+        let mut recording = recording;
+        let heard = self.embed(&mut recording)?;
+        self.predict_embeddings(&heard)
+    }
+
+    /// As [`Self::predict`], of a recording that was embedded before.
+    ///
+    /// # Errors
+    /// [`Error`] if the embeddings do not fit the learner.
+    pub fn predict_embeddings(&self, heard: &Heard) -> Result<Prediction, Error> {
+        let mut session = self.session();
+        session.catch_up()?;
+        let scores = session.predict(heard)?;
+        Ok(Prediction::new(session.learner().classes(), &scores.0))
+    }
+
+    /// The embeddings of a recording.
+    ///
+    /// # Errors
+    /// [`Error`] if the recording cannot be read or has no sample.
+    pub fn embed(&self, recording: &mut Recording) -> Result<Heard, Error> {
+        let backbone = self.backbone()?;
+        hear(recording.source(), self.card(), backbone)
+    }
+
+    /// The events of a source: an iterator that ends when the source does.
+    ///
+    /// # Errors
+    /// [`Error`] if the source cannot be opened, or gives what the backbone does not take.
+    pub fn listen(&self, source: SourceSpec) -> Result<Listening, Error> {
+        self.listen_with(source, ListenOptions::default())
+    }
+
+    /// As [`Self::listen`], with options.
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub fn listen_with(
+        &self,
+        source: SourceSpec,
+        options: ListenOptions,
+    ) -> Result<Listening, Error> {
+        Listening::begin(self.clone(), source, options)
+    }
+
+    /// The last `span` that another process is listening to with this learner.
+    ///
+    /// # Errors
+    /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has not heard so much without a gap.
+    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, Duration), Error> {
+        let recalled = super::recall(self.dir(), span)?;
+        let name = super::recall::clip_name(span, &recalled.source);
+        let recording = Recording::from_source(Box::new(recalled.excerpt), name);
+        Ok((recording, recalled.age))
+    }
+
+    /// What another process listens to with this learner; `None` if no process does.
+    ///
+    /// # Errors
+    /// [`Error::Recall`] if it does not answer.
+    pub fn listened_to(&self) -> Result<Option<super::ListeningState>, Error> {
+        super::listening(self.dir())
+    }
+
+    /// Removes every selected clip, and returns them.
+    ///
+    /// # Errors
+    /// [`Error`] if the head cannot unlearn or the disk refuses; nothing has changed then.
+    pub fn forget(&self, which: &Selection) -> Result<Vec<Operation>, Error> {
+        let now = self.now();
+        self.session().forget(which, now)
+    }
+
+    /// The selected clips among those that are taught.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the log cannot be read.
+    pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, Error> {
+        self.session().taught(which)
+    }
+
+    /// Examples that were compacted into the statistic, by class.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the log cannot be read.
+    pub fn folded(&self) -> Result<Vec<FoldedStatus>, Error> {
+        self.session().folded()
+    }
+
+    /// Clips of each group.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if the log cannot be read.
+    pub fn groups(&self) -> Result<Vec<GroupStatus>, Error> {
+        self.session().groups()
+    }
+
+    /// Bytes written, by day.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if they cannot be read.
+    pub fn wear(&self) -> Result<Vec<Wear>, Error> {
+        self.session().wear()
+    }
+
+    /// The limit of disk use in bytes, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it cannot be read.
+    pub fn max_disk(&self) -> Result<Option<u64>, Error> {
+        self.session().max_disk()
+    }
+
+    /// Sets or removes the limit of disk use.
+    ///
+    /// # Errors
+    /// [`Error::CannotFold`] for a head that needs its examples.
+    pub fn set_max_disk(&self, bytes: Option<u64>) -> Result<(), Error> {
+        let now = self.now();
+        self.session().set_max_disk(bytes, now)
+    }
+
+    /// Compacts all but the latest `keep` examples into the statistic. No prediction changes;
+    /// compacted examples can be forgotten with their whole class only, and earlier revisions
+    /// are gone.
+    ///
+    /// # Errors
+    /// [`Error::CannotFold`] for a head that needs its examples.
+    pub fn fold(&self, keep: usize) -> Result<Folded, Error> {
+        let now = self.now();
+        self.session().fold(keep, now)
+    }
+
+    /// Every revision that can be returned to, in order.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if they cannot be read.
+    pub fn history(&self) -> Result<Vec<Revision>, Error> {
+        self.session().history()
+    }
+
+    /// Undoes the latest change that is not undone yet.
+    ///
+    /// # Errors
+    /// [`Error::NothingToUndo`], or [`Error::Store`] if the disk refuses.
+    pub fn undo(&self) -> Result<Undone, Error> {
+        let now = self.now();
+        self.session().undo(now)
+    }
+
+    /// Returns to an earlier revision, as a new one.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is no such revision or the disk refuses.
+    pub fn roll_back(&self, target: RevisionId) -> Result<Revision, Error> {
+        let now = self.now();
+        self.session().roll_back(target, now)
+    }
+
+    /// What the learners at two revisions say of every clip that one of them was taught.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if there is no such revision or the log cannot be read.
+    pub fn diff(&self, before: RevisionId, after: RevisionId) -> Result<Differences, Error> {
+        self.session().diff(before, after)
+    }
+
+    /// Writes what is pending, and a snapshot if the next opening would otherwise take long.
+    ///
+    /// # Errors
+    /// [`Error::Store`] if it cannot be written; nothing that was stored is lost then.
+    pub fn close(&self) -> Result<(), Error> {
+        self.session().keep()
+    }
+
+    /// The backbone, loaded at the first use.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+    pub fn backbone(&self) -> Result<&Backbone, Error> {
+        if let Some(backbone) = self.shared.backbone.get() {
+            return Ok(backbone);
+        }
+        let _loading = lock(&self.shared.loading);
+        if let Some(backbone) = self.shared.backbone.get() {
+            return Ok(backbone);
+        }
+        let backbone = load_backbone(self.card(), &self.cache()?, Mode::Auto)?;
+        Ok(self.shared.backbone.get_or_init(|| backbone))
+    }
+
+    /// The cache of backbones.
+    ///
+    /// # Errors
+    /// [`Error::Card`] if no folder for it is known.
+    pub fn cache(&self) -> Result<Cache, Error> {
+        Ok(Cache::locate(self.shared.options.cache_dir.as_deref())?)
+    }
+
+    /// The session behind, which is told the time by its callers. Others wait while it is held.
+    pub fn session(&self) -> MutexGuard<'_, Session> {
+        lock(&self.shared.session)
+    }
+
+    pub(super) fn now(&self) -> i64 {
+        self.shared.options.clock.unix_ms()
+    }
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine")
+            .field("dir", &self.shared.dir)
+            .field("backbone", &self.shared.card.name)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The backbone of `card`, out of the library or from the cache.
+///
+/// # Errors
+/// [`Error::Card`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+pub fn load_backbone(card: &Card, cache: &Cache, mode: Mode) -> Result<Backbone, Error> {
+    if let Origin::BuiltIn { .. } = card.origin {
+        return Ok(Backbone::from_bytes(&cache.model_bytes(card)?, card, mode)?);
+    }
+    Ok(Backbone::load(&cache.model_path(card)?, card, mode)?)
+}
+
+/// What the backbone of `card` takes.
+pub fn recorded(card: &Card) -> Recorded {
+    match card.sensor() {
+        Some(_) => Recorded::Sensor,
+        None => Recorded::Sound,
+    }
+}
+
+/// The backbone in the library, unless others have been fetched: then the caller has to choose.
+fn default_backbone(cache: &Cache) -> Result<Card, Error> {
+    let cards = crate::model::list(cache)?.cards;
+    let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });
+    let fetched = |card: &&Card| !built_in(card) && cache.place_of(card).is_file();
+    let fetched: Vec<&Card> = cards.iter().filter(fetched).collect();
+    match (cards.iter().find(built_in), fetched.as_slice()) {
+        (Some(card), []) => Ok(card.clone()),
+        (card, fetched) => {
+            let cards = card.into_iter().chain(fetched.iter().copied());
+            let names = cards.map(|card| card.name.clone()).collect();
+            Err(OptionError::WhichBackbone { names }.into())
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

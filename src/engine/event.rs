@@ -1,0 +1,221 @@
+//! What was heard, as one value that can be printed, sent and taught.
+
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use std::time::Duration;
+
+use super::{Error, Recent, Recording};
+use crate::signal::{Chunk, Label, Micros};
+use crate::source::{Excerpt, SensorFormat, open_recording};
+
+/// The number of an event: which stretch of listening, and which event of it.
+///
+/// Written as `HEX-N`, such as `19ac5e1f2b3-17`. The first part is the time at which live
+/// listening began, in milliseconds of Unix time; for files it is 0, so that the same file
+/// always gives the same events.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
+pub struct EventId {
+    began_unix_ms: u64,
+    number: u64,
+}
+
+impl EventId {
+    pub(super) fn new(began_unix_ms: u64, number: u64) -> Self {
+        Self {
+            began_unix_ms,
+            number,
+        }
+    }
+}
+
+impl fmt::Display for EventId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:x}-{}", self.began_unix_ms, self.number)
+    }
+}
+
+impl FromStr for EventId {
+    type Err = Error;
+    fn from_str(text: &str) -> Result<Self, Error> {
+        let parsed = text.split_once('-').and_then(|(began, number)| {
+            let plain = |text: &str| text.bytes().all(|b| b.is_ascii_hexdigit());
+            if !plain(began) || !plain(number) {
+                return None;
+            }
+            let began = u64::from_str_radix(began, 16).ok()?;
+            Some(Self::new(began, number.parse().ok()?))
+        });
+        parsed.ok_or_else(|| Error::NoEvent {
+            id: text.to_owned(),
+            reason: "expected an id such as 19ac5e1f2b3-17",
+        })
+    }
+}
+
+impl TryFrom<String> for EventId {
+    type Error = Error;
+    fn try_from(text: String) -> Result<Self, Error> {
+        text.parse()
+    }
+}
+
+impl From<EventId> for String {
+    fn from(id: EventId) -> Self {
+        id.to_string()
+    }
+}
+
+/// One decision about one segment of what is listened to.
+///
+/// Serialised as `{"event", "start", "end", "at"?, "label", "confidence", "quiet"?, "source"}`,
+/// times in seconds of the stream, `at` in milliseconds of Unix time.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Event {
+    /// Its number.
+    #[serde(rename = "event")]
+    pub id: EventId,
+    /// Stream time at which the segment begins.
+    #[serde(serialize_with = "seconds")]
+    pub start: Micros,
+    /// Stream time at which it ends.
+    #[serde(serialize_with = "seconds")]
+    pub end: Micros,
+    /// Wall-clock time at which it ended, in milliseconds of Unix time; only of live sources.
+    #[serde(rename = "at", skip_serializing_if = "Option::is_none")]
+    pub at_unix_ms: Option<i64>,
+    /// The class; `None` if no class is probable enough, or if it is quiet.
+    pub label: Option<Label>,
+    /// The probability of the most probable class, in `[0, 1]`; 0 if there is none.
+    pub confidence: f32,
+    /// Whether a gate found nothing but background, so that nothing was decided.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub quiet: bool,
+    /// Where it was heard: a file's path, or the name of a live source.
+    #[serde(serialize_with = "text")]
+    pub source: Arc<str>,
+    #[serde(skip)]
+    pub(super) audio: Audio,
+}
+
+impl Event {
+    /// Whether something was heard that is none of the taught classes with enough probability.
+    pub fn is_unknown(&self) -> bool {
+        self.label.is_none() && !self.quiet
+    }
+
+    /// The samples of the segment, to be taught. Of a live source at most the last 30 s are
+    /// kept; a file is read again.
+    ///
+    /// # Errors
+    /// [`Error::HeardLess`] if the samples are not kept any more, [`Error::Source`] if the file
+    /// cannot be read any more.
+    pub fn recording(&self) -> Result<Recording, Error> {
+        self.audio.recording(&self.source, self.start, self.end)
+    }
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (start, end) = (self.start.as_secs_f64(), self.end.as_secs_f64());
+        write!(f, "{start:.2} to {end:.2} s: ")?;
+        match &self.label {
+            Some(label) => write!(f, "{label} ({:.2})", self.confidence),
+            None if self.quiet => f.write_str("quiet"),
+            None => f.write_str("unknown"),
+        }
+    }
+}
+
+/// Where the samples of events are had from.
+#[derive(Debug, Clone)]
+pub(super) enum Audio {
+    /// The last seconds of a live source.
+    Live(Recent),
+    /// A file.
+    File(Arc<SensorFormat>),
+}
+
+impl Audio {
+    /// What `source` gave from `start` to `end`.
+    pub(super) fn recording(
+        &self,
+        source: &str,
+        start: Micros,
+        end: Micros,
+    ) -> Result<Recording, Error> {
+        let excerpt = match self {
+            Self::Live(recent) => recent
+                .between(start, end)
+                .map_err(|less| Error::HeardLess {
+                    asked: Duration::from_micros(end.0.saturating_sub(start.0)),
+                    heard: less.heard,
+                })?,
+            Self::File(format) => cut(source, format, start, end)?,
+        };
+        let name = format!(
+            "{source} from {:.2} to {:.2} s",
+            start.as_secs_f64(),
+            end.as_secs_f64()
+        );
+        Ok(Recording::from_source(Box::new(excerpt), name))
+    }
+}
+
+/// The samples of the file at `path` from `start` to `end`.
+fn cut(path: &str, format: &SensorFormat, start: Micros, end: Micros) -> Result<Excerpt, Error> {
+    let mut source = open_recording(path, format)?;
+    let (rate, channels) = (source.rate(), source.channels().to_vec());
+    let width = channels.len().max(1);
+    let mut samples = Vec::new();
+    let mut chunk = Chunk::default();
+    while source.read(&mut chunk)? {
+        if chunk.start >= end {
+            break;
+        }
+        // Half a sample forgives the rounding of time stamps.
+        let rows = |time: Micros| {
+            let micros = u128::from(time.0.saturating_sub(chunk.start.0));
+            usize::try_from((micros * u128::from(rate.hz()) + 500_000) / 1_000_000)
+                .unwrap_or(usize::MAX)
+        };
+        let all = chunk.samples.len() / width;
+        let (from, to) = (rows(start).min(all), rows(end).min(all));
+        samples.extend_from_slice(
+            chunk
+                .samples
+                .get(from * width..to * width)
+                .unwrap_or_default(),
+        );
+    }
+    Ok(Excerpt::new(rate, channels, samples))
+}
+
+fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
+}
+
+fn seconds<S: serde::Serializer>(time: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(time.as_secs_f64())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn event_ids_survive_text() {
+        let id = EventId::new(1_764_201_600_123, 17);
+        assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
+        for wrong in [
+            "", "-", "1", "1-", "-1", "x-1", "1-x", "+1-2", "1-+2", "1-2-3",
+        ] {
+            assert!(wrong.parse::<EventId>().is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Several recordings taught as one change.
+
+use super::{Durability, Engine, Error, Heard, Recording, TaughtAs};
+use crate::pipeline::Window;
+use crate::signal::Label;
+use crate::source::RowFaults;
+
+/// A change of several recordings, begun by [`Engine::lesson`].
+///
+/// Each recording is stored as [`Durability`] says; [`Self::finish`] stores what is pending.
+/// [`Engine::undo`] removes all of it at once.
+pub struct Lesson {
+    engine: Engine,
+    cut: Option<Window>,
+}
+
+/// What teaching one recording came to.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Taught {
+    /// The outcome of each piece of the recording; of one piece if it was not cut.
+    pub pieces: Vec<TaughtAs>,
+    /// What was wrong with the rows of sensor data.
+    pub faults: RowFaults,
+}
+
+impl Lesson {
+    pub(super) fn begin(engine: Engine, durability: Durability) -> Result<Self, Error> {
+        let mut session = engine.session();
+        session.set_durability(durability)?;
+        session.begin_command();
+        drop(session);
+        Ok(Self { engine, cut: None })
+    }
+
+    /// From now on each recording is cut into windows, each an example of its own.
+    pub fn cut(&mut self, window: Window) {
+        self.cut = Some(window);
+    }
+
+    /// Teaches that a recording is of the class `label`.
+    ///
+    /// # Errors
+    /// As [`Engine::teach`]; what was taught before stays.
+    pub fn teach(&mut self, label: &Label, mut recording: Recording) -> Result<Taught, Error> {
+        let embeddings = self.engine.embed(&mut recording)?;
+        self.teach_embeddings(label, &embeddings, &recording)
+    }
+
+    /// As [`Self::teach`], of a recording that was embedded before.
+    ///
+    /// # Errors
+    /// As [`Self::teach`].
+    pub fn teach_embeddings(
+        &mut self,
+        label: &Label,
+        embeddings: &Heard,
+        recording: &Recording,
+    ) -> Result<Taught, Error> {
+        let size = self.engine.card().embedding.size;
+        let pieces = match self.cut {
+            Some(window) => embeddings.cut(size, window),
+            None => vec![embeddings.clone()],
+        };
+        let (name, group) = (recording.name(), recording.group());
+        let now = self.engine.now();
+        let mut session = self.engine.session();
+        let teach = |piece: &Heard| session.teach_from(label, piece, name, group, now);
+        let pieces = pieces.iter().map(teach).collect::<Result<_, _>>()?;
+        Ok(Taught {
+            pieces,
+            faults: recording.faults(),
+        })
+    }
+
+    /// Stores what is pending, and ends the change.
+    ///
+    /// # Errors
+    /// [`Error`] if the disk refuses; what was pending is neither stored nor known then.
+    pub fn finish(self) -> Result<(), Error> {
+        self.engine.close()
+    }
+}

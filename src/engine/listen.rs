@@ -1,0 +1,383 @@
+//! Listening: from a source to events, as an iterator.
+
+use std::collections::VecDeque;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use super::event::Audio;
+use super::{
+    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
+};
+use crate::decision::Threshold;
+use crate::pipeline::{self, EmbeddingStream, Gate, Listener, Window};
+use crate::signal::{Chunk, Decision};
+use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
+
+/// How often losses of a device are reported at most.
+const REPORT_EVERY: Duration = Duration::from_secs(10);
+
+/// The events of a source, begun by [`Engine::listen`].
+///
+/// As an iterator it waits for the next event, reads a live source until the device says that
+/// it ended, and gives the events of files in the same way each time. [`Self::step`] reads one
+/// chunk instead, for callers that have other things to do meanwhile.
+///
+/// What a live source gave last is kept, and lent to other processes that teach this learner.
+pub struct Listening {
+    engine: Engine,
+    options: ListenOptions,
+    window: Window,
+    /// Recordings that are still to be read, the next one last.
+    recordings: Vec<PathBuf>,
+    under_way: Option<Heard>,
+    chunk: Chunk,
+    made: Vec<pipeline::Event>,
+    events: VecDeque<Event>,
+    began_unix_ms: u64,
+    number: u64,
+    live: bool,
+    notes: Vec<String>,
+}
+
+/// One signal, from its source to its decisions.
+struct Heard {
+    source: Box<dyn Source>,
+    name: Arc<str>,
+    listener: Listener,
+    /// The last seconds of a live source.
+    recent: Option<Recent>,
+    audio: Audio,
+    _lending: Option<Lending>,
+    reported: Health,
+    reported_at: Instant,
+}
+
+impl Listening {
+    pub(super) fn begin(
+        engine: Engine,
+        spec: SourceSpec,
+        options: ListenOptions,
+    ) -> Result<Self, Error> {
+        let kind = engine.recorded();
+        options.source.check(kind)?;
+        if options.gate_db.is_some() && kind == crate::source::Recorded::Sensor {
+            return Err(OptionError::GateOfSensor {
+                backbone: engine.card().name.clone(),
+            }
+            .into());
+        }
+        engine.backbone()?;
+        let live = spec.is_live();
+        let seconds = match options.window_seconds {
+            Some(seconds) => seconds,
+            None => engine.session().median_clip_seconds()?.unwrap_or(0.0),
+        };
+        let mut listening = Self {
+            window: Window::spanning(engine.card(), seconds, options.every_seconds),
+            recordings: Vec::new(),
+            under_way: None,
+            chunk: Chunk::default(),
+            made: Vec::new(),
+            events: VecDeque::new(),
+            began_unix_ms: 0,
+            number: 0,
+            live,
+            notes: Vec::new(),
+            engine,
+            options,
+        };
+        if live {
+            // Live sound does not wait; files do, and give the same events every time.
+            listening.engine.session().solve_in_background();
+            let now = listening.engine.now();
+            listening.began_unix_ms = u64::try_from(now).unwrap_or(0);
+            let rate = listening.engine.card().sample_rate;
+            let source = spec.open_live(kind, rate, &listening.options.source)?;
+            listening.hear(source, Arc::from(spec.to_string()))?;
+        } else {
+            let clips = spec.recordings(kind)?;
+            listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
+        }
+        Ok(listening)
+    }
+
+    /// Goes on with `source`.
+    fn hear(&mut self, source: Box<dyn Source>, name: Arc<str>) -> Result<(), Error> {
+        let (card, backbone) = (self.engine.card(), self.engine.backbone()?);
+        let (rate, channels) = (source.rate(), source.channels());
+        let stream = EmbeddingStream::of_channels(card, backbone, rate, channels)?;
+        let threshold = Threshold::new(self.options.min_confidence);
+        let mut listener = Listener::new(card, stream, rate, self.window, threshold);
+        if self.live {
+            listener = listener.prompt();
+        }
+        if let Some(margin_db) = self.options.gate_db {
+            listener = listener.gated(Gate::new(card, margin_db));
+        }
+        let recent = self.live.then(|| Recent::of(&*source, Instant::now()));
+        if let (Some(recent), Some(device)) = (&recent, source.live()) {
+            recent.note(device);
+        }
+        let audio = match &recent {
+            Some(recent) => Audio::Live(recent.clone()),
+            None => Audio::File(Arc::new(self.options.source.sensor.clone())),
+        };
+        let lending = match &recent {
+            Some(recent) => self.lend(recent, &name),
+            None => None,
+        };
+        self.under_way = Some(Heard {
+            source,
+            name,
+            listener,
+            recent,
+            audio,
+            _lending: lending,
+            reported: Health::default(),
+            reported_at: Instant::now(),
+        });
+        Ok(())
+    }
+
+    /// Lends what is heard to other processes, if that is possible.
+    fn lend(&mut self, recent: &Recent, name: &str) -> Option<Lending> {
+        match Lending::start(self.engine.dir(), recent.clone(), name) {
+            Ok(lending) => Some(lending),
+            Err(error) => {
+                let why = format!("other processes cannot teach what is heard here: {error}");
+                self.notes.push(why);
+                None
+            }
+        }
+    }
+
+    /// Reads one chunk and decides on what it completes. Returns whether there may be more; the
+    /// events are had from [`Self::drain`].
+    ///
+    /// # Errors
+    /// [`Error`] if the source, the backbone or the log fails. The source is closed then.
+    pub fn step(&mut self) -> Result<bool, Error> {
+        let more = self.step_or_fail();
+        if more.is_err() {
+            self.under_way = None;
+            self.recordings.clear();
+        }
+        more
+    }
+
+    fn step_or_fail(&mut self) -> Result<bool, Error> {
+        if self.under_way.is_none() {
+            let Some(path) = self.recordings.pop() else {
+                return Ok(false);
+            };
+            let name: Arc<str> = Arc::from(path.display().to_string());
+            let opened = crate::source::open_recording(&path, &self.options.source.sensor);
+            let begun = opened
+                .map_err(Error::from)
+                .and_then(|source| self.hear(source, Arc::clone(&name)));
+            begun.map_err(|error| error.of(&name))?;
+        }
+        let Some(heard) = &mut self.under_way else {
+            return Ok(false);
+        };
+        let result = heard.advance(&self.engine, &mut self.chunk, &mut self.made);
+        let result = if self.live {
+            result
+        } else {
+            result.map_err(|error| error.of(&heard.name))
+        };
+        let ended = !result?;
+        self.hand_out();
+        if ended {
+            self.end();
+        }
+        Ok(!ended || !self.recordings.is_empty())
+    }
+
+    /// Ends listening before the source does: decides on what is under way.
+    ///
+    /// # Errors
+    /// [`Error`] if the backbone fails.
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.recordings.clear();
+        if let Some(heard) = &mut self.under_way {
+            let mut session = self.engine.session();
+            session.finish(&mut heard.listener, &mut self.made)?;
+        }
+        self.hand_out();
+        self.end();
+        Ok(())
+    }
+
+    fn end(&mut self) {
+        if let Some(heard) = self.under_way.take() {
+            let faults = heard.source.faults();
+            if faults != RowFaults::default() {
+                self.notes.push(format!("{}: {faults}", heard.name));
+            }
+            if let Some(device) = heard.source.live() {
+                self.notes.push(device.account());
+            }
+        }
+    }
+
+    /// The events that were made since the last call.
+    pub fn drain(&mut self) -> impl Iterator<Item = Event> + '_ {
+        self.events.drain(..)
+    }
+
+    /// What a person should know, since the last call: rows of sensor data that were left out,
+    /// a device that came or went or lost samples, sharing that is not possible.
+    pub fn notes(&mut self) -> Vec<String> {
+        if let Some(heard) = &mut self.under_way
+            && let Some(report) = heard.report()
+        {
+            self.notes.push(report);
+        }
+        std::mem::take(&mut self.notes)
+    }
+
+    /// What the device is, in a few words; `None` if the source is none.
+    pub fn introduction(&self) -> Option<String> {
+        Some(self.device()?.introduction())
+    }
+
+    /// The health of the device; `None` if the source is none.
+    pub fn health(&self) -> Option<Health> {
+        Some(self.device()?.health())
+    }
+
+    /// The length of signal that one decision looks back on.
+    pub fn span(&self) -> Duration {
+        self.window.span(self.engine.card())
+    }
+
+    /// The last `span` of what is listened to.
+    ///
+    /// # Errors
+    /// [`Error::HeardLess`] if less was heard without a gap, or is kept.
+    pub fn recent(&self, span: Duration) -> Result<Recording, Error> {
+        let nothing = Error::HeardLess {
+            asked: span,
+            heard: Duration::ZERO,
+        };
+        let Some((heard, recent)) = self
+            .under_way
+            .as_ref()
+            .and_then(|h| Some((h, h.recent.as_ref()?)))
+        else {
+            return Err(nothing);
+        };
+        let last = recent.last(span).map_err(|less| Error::HeardLess {
+            asked: span,
+            heard: less.heard,
+        })?;
+        let name = super::recall::clip_name(span, &heard.name);
+        Ok(Recording::from_source(Box::new(last.0), name))
+    }
+
+    fn device(&self) -> Option<&dyn LiveSource> {
+        self.under_way.as_ref()?.source.live()
+    }
+
+    /// Turns the pipeline's events into ours.
+    fn hand_out(&mut self) {
+        let Some(heard) = &mut self.under_way else {
+            return;
+        };
+        let (now, until) = (self.engine.now(), heard.listener.heard_until());
+        for made in self.made.drain(..) {
+            let (label, confidence) = match &made.decision {
+                Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
+                _ => (None, made.scores.best().map_or(0.0, |(_, p)| p)),
+            };
+            let since_ms = until.0.saturating_sub(made.end.0) / 1_000;
+            let event = Event {
+                id: EventId::new(self.began_unix_ms, self.number),
+                start: made.start,
+                end: made.end,
+                at_unix_ms: self.live.then(|| now.saturating_sub_unsigned(since_ms)),
+                label,
+                confidence,
+                quiet: made.decision == Decision::Quiet,
+                source: Arc::clone(&heard.name),
+                audio: heard.audio.clone(),
+            };
+            self.number += 1;
+            if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
+                device.show(label.as_str(), (event.confidence * 100.0) as u8);
+            }
+            heard.listener.recycle(made);
+            self.engine.remember(&event);
+            self.events.push_back(event);
+        }
+    }
+}
+
+impl Heard {
+    /// Reads a chunk; whether there was one.
+    fn advance(
+        &mut self,
+        engine: &Engine,
+        chunk: &mut Chunk,
+        made: &mut Vec<pipeline::Event>,
+    ) -> Result<bool, Error> {
+        // The learner is free while the source is waited for.
+        let more = self.source.read(chunk)?;
+        let mut session = engine.session();
+        if !more {
+            Session::finish(&mut session, &mut self.listener, made)?;
+            return Ok(false);
+        }
+        session.step(&mut self.listener, chunk, made)?;
+        drop(session);
+        if let Some(recent) = &self.recent {
+            recent.hear(chunk, Instant::now());
+            if let Some(device) = self.source.live() {
+                recent.note(device);
+            }
+        }
+        Ok(true)
+    }
+
+    /// What there is to say of a device that came or went, or lost something lately.
+    fn report(&mut self) -> Option<String> {
+        let device = self.source.live()?;
+        let health = device.health();
+        let due = self.reported_at.elapsed() >= REPORT_EVERY;
+        let lost = due && health.troubles > self.reported.troubles;
+        if health.connected == self.reported.connected && !lost {
+            return None;
+        }
+        self.reported = health;
+        self.reported_at = Instant::now();
+        Some(device.account())
+    }
+}
+
+impl Iterator for Listening {
+    type Item = Result<Event, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Some(Ok(event));
+            }
+            match self.step() {
+                Ok(true) => {}
+                Ok(false) => return self.events.pop_front().map(Ok),
+                Err(error) => return Some(Err(error)),
+            }
+        }
+    }
+}
+
+impl std::fmt::Debug for Listening {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Listening")
+            .field("window", &self.window)
+            .field("live", &self.live)
+            .finish_non_exhaustive()
+    }
+}

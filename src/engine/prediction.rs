@@ -1,0 +1,82 @@
+//! The answer to "what is this recording?".
+
+use std::fmt;
+
+use serde::Serialize;
+use serde::ser::{SerializeMap, Serializer};
+
+use crate::signal::Label;
+
+/// The classes of a learner with their probabilities for one recording.
+///
+/// Displayed as the best class and its probability, such as `kettle (0.97)`; serialised as an
+/// object of labels and probabilities.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Prediction(Vec<(Label, f32)>);
+
+impl Prediction {
+    pub(super) fn new(classes: &[Label], probabilities: &[f32]) -> Self {
+        let pairs = classes.iter().cloned().zip(probabilities.iter().copied());
+        Self(pairs.collect())
+    }
+
+    /// Every class with its probability in `[0, 1]`, in the learner's class order. The
+    /// probabilities sum to 1; there are none if no class has been taught.
+    pub fn scores(&self) -> &[(Label, f32)] {
+        &self.0
+    }
+
+    /// The most probable class and its probability; of equal ones the first. `None` if no
+    /// class has been taught.
+    pub fn best(&self) -> Option<(&Label, f32)> {
+        let mut best: Option<(&Label, f32)> = None;
+        for (label, p) in &self.0 {
+            if best.is_none_or(|(_, top)| *p > top) {
+                best = Some((label, *p));
+            }
+        }
+        best
+    }
+}
+
+impl fmt::Display for Prediction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.best() {
+            Some((label, p)) => write!(f, "{label} ({p:.2})"),
+            None => f.write_str("no class taught"),
+        }
+    }
+}
+
+impl Serialize for Prediction {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (label, p) in &self.0 {
+            map.serialize_entry(label.as_str(), p)?;
+        }
+        map.end()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn best_is_the_first_of_the_most_probable() {
+        let labels = ["a", "b", "c"].map(|text| Label::new(text).unwrap());
+        let prediction = Prediction::new(&labels, &[0.2, 0.4, 0.4]);
+        assert_eq!(prediction.best(), Some((&labels[1], 0.4)));
+        assert_eq!(prediction.to_string(), "b (0.40)");
+        assert_eq!(Prediction::default().best(), None);
+        assert_eq!(Prediction::default().to_string(), "no class taught");
+    }
+
+    #[test]
+    fn a_prediction_is_an_object_of_labels() {
+        let labels = ["rain", "dog"].map(|text| Label::new(text).unwrap());
+        let prediction = Prediction::new(&labels, &[0.25, 0.75]);
+        let json = serde_json::to_string(&prediction).unwrap();
+        assert_eq!(json, r#"{"rain":0.25,"dog":0.75}"#);
+    }
+}

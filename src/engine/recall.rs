@@ -1,0 +1,439 @@
+//! What one process heard, for another one to teach.
+//!
+//! A process that listens lends its last seconds through a socket in the learner's folder, which
+//! nobody but the folder's owner can open; `teach` asks for them there and teaches them as it
+//! would a recording. So listening changes nothing in the store and waits for no disk, and
+//! whoever asks gets sound and no say.
+//!
+//! The request is a line of JSON, `{"last_us":2000000}`. The answer is a line of JSON with rate,
+//! channels, number of samples, name of the source and age, and then the samples as 32-bit
+//! floats, little-endian; or a line with what is in the way. The request `"state"` is answered by
+//! a line that says what is listened to and how it fares. Both sides limit what they read, in size
+//! and in time.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::recent::Fares;
+use super::{Recent, SessionError};
+use crate::source::Excerpt;
+
+/// The socket's name in the learner's folder.
+pub(super) const SOCKET: &str = "listen.sock";
+
+/// What was heard elsewhere.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Recalled {
+    /// The last of it.
+    pub excerpt: Excerpt,
+    /// Where it came from, as whoever listens calls it.
+    pub source: String,
+    /// How long ago the last sample came.
+    pub age: Duration,
+}
+
+/// What is being listened to.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ListeningState {
+    /// Where it comes from, as whoever listens calls it.
+    pub source: String,
+    /// For how long already.
+    pub for_us: u64,
+    /// How long ago the last sample came, if any has.
+    pub age_us: Option<u64>,
+    /// How the device fares, where it is one.
+    #[serde(flatten)]
+    pub device: Option<Fares>,
+}
+
+/// Asks whoever listens to the learner in `dir` what it listens to; `None` where nobody does.
+///
+/// # Errors
+/// [`SessionError::Recall`] when it does not answer as it should.
+pub fn listening(dir: &Path) -> Result<Option<ListeningState>, SessionError> {
+    match socket::listening(dir) {
+        Err(SessionError::NobodyListens { .. }) => Ok(None),
+        answer => answer.map(Some),
+    }
+}
+
+/// Asks whoever listens to the learner in `dir` for the last `span` that it heard.
+///
+/// # Errors
+/// [`SessionError::NobodyListens`]; [`SessionError::HeardLess`] when it has not heard so much
+/// without a gap; [`SessionError::Recall`] when it does not answer as it should.
+pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+    socket::recall(dir, span)
+}
+
+/// Lends what is heard for as long as it lives.
+#[derive(Debug)]
+pub struct Lending {
+    _server: socket::Server,
+}
+
+impl Lending {
+    /// Lends `recent`, which comes from `source`, to whoever asks in the learner's folder `dir`.
+    ///
+    /// # Errors
+    /// [`SessionError::Recall`] when the folder takes no socket, or another process that listens
+    /// to the same learner is asked already.
+    pub fn start(dir: &Path, recent: Recent, source: &str) -> Result<Self, SessionError> {
+        let server = socket::Server::start(&dir.join(SOCKET), recent, source);
+        match server {
+            Ok(server) => Ok(Self { _server: server }),
+            Err(error) => Err(failed(&dir.join(SOCKET), &error)),
+        }
+    }
+}
+
+/// What a clip is called that is the last `span` of what came from `source`.
+pub(super) fn clip_name(span: Duration, source: &str) -> String {
+    format!("last {} s of {source}", span.as_secs_f64())
+}
+
+fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> SessionError {
+    SessionError::Recall {
+        socket: PathBuf::from(socket),
+        reason: reason.to_string(),
+    }
+}
+
+#[cfg(unix)]
+mod socket {
+    use std::fs;
+    use std::io::{self, ErrorKind, Read, Write};
+    use std::os::unix::fs::{MetadataExt, PermissionsExt};
+    use std::os::unix::net::{UnixListener, UnixStream};
+    use std::path::{Path, PathBuf};
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread::{self, JoinHandle};
+    use std::time::{Duration, Instant};
+
+    use serde::{Deserialize, Serialize};
+
+    use super::{ListeningState, Recalled, SOCKET, failed};
+    use crate::engine::recent::MOST_VALUES;
+    use crate::engine::{Recent, SessionError};
+    use crate::signal::{Channel, SampleRate};
+    use crate::source::Excerpt;
+
+    /// Most bytes of a request, and of the line that an answer begins with.
+    const MOST_REQUEST: usize = 256;
+    const MOST_ANSWER: usize = 16 * 1024;
+    /// How long one conversation may take.
+    const PATIENCE: Duration = Duration::from_secs(2);
+    /// How long whoever asks waits: while others are being answered, too.
+    const LONG_PATIENCE: Duration = Duration::from_secs(10);
+
+    #[derive(Debug, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Request {
+        LastUs(u64),
+        State,
+    }
+
+    #[derive(Debug, Serialize, Deserialize)]
+    #[serde(rename_all = "snake_case")]
+    enum Answer {
+        Heard {
+            rate: SampleRate,
+            channels: Vec<Channel>,
+            values: usize,
+            source: String,
+            age_us: u64,
+        },
+        State(ListeningState),
+        Less {
+            heard_us: u64,
+        },
+        Refused {
+            reason: String,
+        },
+    }
+
+    /// The thread that answers.
+    #[derive(Debug)]
+    pub(super) struct Server {
+        path: PathBuf,
+        inode: u64,
+        stop: Arc<AtomicBool>,
+        thread: Option<JoinHandle<()>>,
+    }
+
+    impl Server {
+        pub(super) fn start(path: &Path, recent: Recent, source: &str) -> io::Result<Self> {
+            if UnixStream::connect(path).is_ok() {
+                let reason = "another `afield listen` on this learner answers there";
+                return Err(io::Error::new(ErrorKind::AddrInUse, reason));
+            }
+            // Made where nobody else can go, so that it is never open to others, and then put in
+            // its place, where one that a dead process left behind may be.
+            let folder = path.parent().unwrap_or(Path::new("."));
+            let private = tempfile::Builder::new()
+                .prefix(".listen-")
+                .tempdir_in(folder)?;
+            let made = private.path().join("s");
+            let listener = UnixListener::bind(&made)?;
+            fs::set_permissions(&made, fs::Permissions::from_mode(0o600))?;
+            fs::rename(&made, path)?;
+            let inode = fs::symlink_metadata(path)?.ino();
+            let stop = Arc::new(AtomicBool::new(false));
+            let (stopped, source) = (Arc::clone(&stop), source.to_owned());
+            let thread = thread::Builder::new()
+                .name("recall".to_owned())
+                .spawn(move || {
+                    for stream in listener.incoming() {
+                        if stopped.load(Ordering::Relaxed) {
+                            return;
+                        }
+                        match stream {
+                            // Whoever asks badly, or hangs up, has only itself to blame.
+                            Ok(stream) => drop(answer(stream, &recent, &source)),
+                            Err(_) => thread::sleep(Duration::from_millis(100)),
+                        }
+                    }
+                })?;
+            Ok(Self {
+                path: path.to_owned(),
+                inode,
+                stop,
+                thread: Some(thread),
+            })
+        }
+    }
+
+    impl Drop for Server {
+        fn drop(&mut self) {
+            self.stop.store(true, Ordering::Relaxed);
+            let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode);
+            // Where another took its place nobody can wake the thread, nor need it be.
+            if ours {
+                let woken = UnixStream::connect(&self.path).is_ok();
+                let _ = fs::remove_file(&self.path);
+                if woken && let Some(thread) = self.thread.take() {
+                    let _ = thread.join();
+                }
+            }
+        }
+    }
+
+    fn answer(stream: UnixStream, recent: &Recent, source: &str) -> io::Result<()> {
+        let mut line = Timed::new(stream, PATIENCE);
+        let request = line.read_line(MOST_REQUEST);
+        // It may take as long again to take the answer.
+        line.until = Instant::now() + PATIENCE;
+        let request = request.and_then(|bytes| Ok(serde_json::from_slice::<Request>(&bytes)?));
+        let found = match request {
+            Ok(Request::LastUs(span)) => recent.last(Duration::from_micros(span)),
+            Ok(Request::State) => {
+                let (began, heard_at, device) = recent.state();
+                return line.say(&Answer::State(ListeningState {
+                    source: source.to_owned(),
+                    for_us: micros(began.elapsed()),
+                    age_us: heard_at.map(|at| micros(at.elapsed())),
+                    device,
+                }));
+            }
+            Err(error) => {
+                let reason = error.to_string();
+                return line.say(&Answer::Refused { reason });
+            }
+        };
+        let (excerpt, heard_at) = match found {
+            Ok(found) => found,
+            Err(less) => {
+                return line.say(&Answer::Less {
+                    heard_us: micros(less.heard),
+                });
+            }
+        };
+        let values = excerpt.samples();
+        line.say(&Answer::Heard {
+            rate: crate::source::Source::rate(&excerpt),
+            channels: crate::source::Source::channels(&excerpt).to_vec(),
+            values: values.len(),
+            source: source.to_owned(),
+            age_us: micros(heard_at.elapsed()),
+        })?;
+        let bytes: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        line.write_all(&bytes)
+    }
+
+    /// Says `request` to whoever listens to the learner in `dir`, and reads the first line.
+    fn ask(dir: &Path, request: &Request) -> Result<(Timed, Answer), SessionError> {
+        let path = dir.join(SOCKET);
+        let io = |error: io::Error| failed(&path, &error);
+        let stream = match UnixStream::connect(&path) {
+            Ok(stream) => stream,
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    ErrorKind::NotFound | ErrorKind::ConnectionRefused
+                ) =>
+            {
+                return Err(SessionError::NobodyListens {
+                    dir: dir.to_owned(),
+                });
+            }
+            Err(error) => return Err(io(error)),
+        };
+        let mut line = Timed::new(stream, LONG_PATIENCE);
+        line.say(request).map_err(io)?;
+        let header = line.read_line(MOST_ANSWER).map_err(io)?;
+        let header = serde_json::from_slice(&header).map_err(|error| failed(&path, &error))?;
+        match header {
+            Answer::Refused { reason } => Err(failed(&path, &reason)),
+            answer => Ok((line, answer)),
+        }
+    }
+
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
+        match ask(dir, &Request::State)? {
+            (_, Answer::State(state)) => Ok(state),
+            _ => Err(senseless(dir)),
+        }
+    }
+
+    fn senseless(dir: &Path) -> SessionError {
+        failed(&dir.join(SOCKET), &"its answer makes no sense")
+    }
+
+    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+        let (mut line, answer) = ask(dir, &Request::LastUs(micros(span)))?;
+        let (rate, channels, values, source, age_us) = match answer {
+            Answer::Heard {
+                rate,
+                channels,
+                values,
+                source,
+                age_us,
+            } => (rate, channels, values, source, age_us),
+            Answer::Less { heard_us } => {
+                return Err(SessionError::HeardLess {
+                    asked: span,
+                    heard: Duration::from_micros(heard_us),
+                });
+            }
+            _ => return Err(senseless(dir)),
+        };
+        let possible = (1..=Channel::MAX_COUNT).contains(&channels.len())
+            && values % channels.len() == 0
+            && (1..=MOST_VALUES).contains(&values);
+        if !possible {
+            return Err(senseless(dir));
+        }
+        let mut bytes = vec![0; values * 4];
+        line.read_exact(&mut bytes)
+            .map_err(|error| failed(&dir.join(SOCKET), &error))?;
+        let value = |bytes: &[u8]| bytes.try_into().map_or(0.0, f32::from_le_bytes);
+        let samples = bytes.chunks_exact(4).map(value).collect();
+        Ok(Recalled {
+            excerpt: Excerpt::new(rate, channels, samples),
+            source,
+            age: Duration::from_micros(age_us),
+        })
+    }
+
+    fn micros(span: Duration) -> u64 {
+        u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
+    }
+
+    /// A conversation that ends by a certain time.
+    struct Timed {
+        stream: UnixStream,
+        until: Instant,
+    }
+
+    impl Timed {
+        fn new(stream: UnixStream, patience: Duration) -> Self {
+            Self {
+                stream,
+                until: Instant::now() + patience,
+            }
+        }
+
+        fn left(&self) -> io::Result<Option<Duration>> {
+            let left = self.until.saturating_duration_since(Instant::now());
+            match left.is_zero() {
+                true => Err(ErrorKind::TimedOut.into()),
+                false => Ok(Some(left)),
+            }
+        }
+
+        /// A line of at most `most` bytes, without its end.
+        fn read_line(&mut self, most: usize) -> io::Result<Vec<u8>> {
+            let mut line = Vec::new();
+            let mut byte = [0];
+            loop {
+                self.read_exact(&mut byte)?;
+                match byte {
+                    [b'\n'] => return Ok(line),
+                    _ if line.len() >= most => {
+                        return Err(io::Error::new(ErrorKind::InvalidData, "too long a line"));
+                    }
+                    [byte] => line.push(byte),
+                }
+            }
+        }
+
+        fn say(&mut self, what: &impl Serialize) -> io::Result<()> {
+            let mut line = serde_json::to_vec(what)?;
+            line.push(b'\n');
+            self.write_all(&line)
+        }
+    }
+
+    impl Read for Timed {
+        fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
+            self.stream.set_read_timeout(self.left()?)?;
+            self.stream.read(bytes)
+        }
+    }
+
+    impl Write for Timed {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.stream.set_write_timeout(self.left()?)?;
+            self.stream.write(bytes)
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            self.stream.flush()
+        }
+    }
+}
+
+/// Systems without sockets in folders: nothing is lent.
+#[cfg(not(unix))]
+mod socket {
+    use std::io;
+    use std::path::Path;
+    use std::time::Duration;
+
+    use super::{ListeningState, Recalled};
+    use crate::engine::{Recent, SessionError};
+
+    #[derive(Debug)]
+    pub(super) enum Server {}
+
+    impl Server {
+        pub(super) fn start(_: &Path, _: Recent, _: &str) -> io::Result<Self> {
+            Err(io::ErrorKind::Unsupported.into())
+        }
+    }
+
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
+        Err(SessionError::NobodyListens {
+            dir: dir.to_owned(),
+        })
+    }
+
+    pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, SessionError> {
+        Err(SessionError::NobodyListens {
+            dir: dir.to_owned(),
+        })
+    }
+}

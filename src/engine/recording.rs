@@ -1,0 +1,118 @@
+//! A recording: samples with an end, and what they are called.
+
+use std::path::Path;
+
+use super::Error;
+use crate::signal::{Channel, Group, SOUND, SampleRate};
+use crate::source::{Excerpt, RowFaults, SensorFormat, Source, open_recording};
+
+/// One clip to teach or to predict: a file, or samples in memory.
+///
+/// ```
+/// use afield::Recording;
+/// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/audio/stereo.wav");
+/// let from_file = Recording::open(path)?;
+/// let from_memory = Recording::from_sound(16_000, vec![0.1; 16_000])?.named("beep");
+/// assert_eq!(from_memory.name(), "beep");
+/// # Ok::<(), afield::Error>(())
+/// ```
+pub struct Recording {
+    source: Box<dyn Source>,
+    name: String,
+    group: Option<Group>,
+}
+
+impl Recording {
+    /// The recording in a file: a table or JSON lines of a sensor by the ending of its name
+    /// (`.csv`, `.jsonl`...), otherwise sound in any format that [`crate::source`] decodes.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if the file cannot be read or decoded.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self, Error> {
+        Self::open_with(path, &SensorFormat::default())
+    }
+
+    /// As [`Self::open`], with the rate and columns of sensor data given.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn open_with(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, Error> {
+        let path = path.as_ref();
+        let source = open_recording(path, format)?;
+        Ok(Self::from_source(source, path.display().to_string()))
+    }
+
+    /// Mono sound in memory: samples in `[-1, 1]`, `rate` of them a second (1 to 768,000).
+    ///
+    /// # Errors
+    /// [`Error::Signal`] for an impossible rate.
+    pub fn from_sound(rate: u32, samples: Vec<f32>) -> Result<Self, Error> {
+        Self::from_channels(rate, SOUND.to_vec(), samples)
+    }
+
+    /// Samples of several channels in memory, row-major `[samples, channels]`.
+    ///
+    /// # Errors
+    /// [`Error::Signal`] for an impossible rate.
+    pub fn from_channels(
+        rate: u32,
+        channels: Vec<Channel>,
+        samples: Vec<f32>,
+    ) -> Result<Self, Error> {
+        let excerpt = Excerpt::new(SampleRate::new(rate)?, channels, samples);
+        Ok(Self::from_source(Box::new(excerpt), "memory".to_owned()))
+    }
+
+    /// All that comes from `source` until it ends.
+    pub fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
+        Self {
+            source,
+            name: name.into(),
+            group: None,
+        }
+    }
+
+    /// The same recording under another name. The name is stored with what is taught.
+    #[must_use]
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// The same recording, of a speaker, machine, site or subject.
+    #[must_use]
+    pub fn of_group(mut self, group: Group) -> Self {
+        self.group = Some(group);
+        self
+    }
+
+    /// What it is called: its path, unless [`Self::named`] said otherwise.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The group, if it is known.
+    pub fn group(&self) -> Option<&Group> {
+        self.group.as_ref()
+    }
+
+    /// What was wrong with the rows of sensor data read so far.
+    pub fn faults(&self) -> RowFaults {
+        self.source.faults()
+    }
+
+    /// The samples.
+    pub fn source(&mut self) -> &mut dyn Source {
+        &mut *self.source
+    }
+}
+
+impl std::fmt::Debug for Recording {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Recording")
+            .field("name", &self.name)
+            .field("rate", &self.source.rate())
+            .field("group", &self.group)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,211 @@
+//! What is allocated while nothing but listening happens: nothing.
+//!
+//! Counted on the thread that runs the pipeline, after everything has grown to
+//! its size.
+
+use crate::models;
+
+use afield::backbone::{Backbone, Mode};
+use afield::decision::Threshold;
+use afield::frontend::{LogMelFrontend, Resampler};
+use afield::head::HeadKind;
+use afield::learner::{Contract, Learner, Nuisance, Pool, Settings, Transform};
+use afield::model::Card;
+use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
+use afield::signal::{Chunk, Decision, Label, Micros, SampleRate};
+use allocation_counter::measure;
+
+/// A second of a chirp at `rate`, other in each second.
+fn sound(rate: u32, second: u32) -> Vec<f32> {
+    (0..rate)
+        .map(|n| {
+            let t = n as f32 / rate as f32;
+            0.4 * (std::f32::consts::TAU * (200.0 + 300.0 * second as f32 + 800.0 * t) * t).sin()
+        })
+        .collect()
+}
+
+fn assert_none(what: &str, work: impl FnOnce()) {
+    let counted = measure(work);
+    println!("{what}: {} allocations", counted.count_total);
+    assert_eq!(counted.count_total, 0, "{what}: {counted:?}");
+}
+
+fn backbones() -> Vec<(Card, Backbone, &'static str)> {
+    let mut all = Vec::new();
+    let (card, path) = models::fixture("tiny");
+    for mode in [Mode::Streaming, Mode::Windowed] {
+        all.push((
+            card.clone(),
+            Backbone::load(&path, &card, mode).unwrap(),
+            "tiny",
+        ));
+    }
+    for name in ["speech-embedding", "yamnet", "yamnet-256"] {
+        if let Some((card, path)) = models::real(name, "allocations") {
+            let backbone = Backbone::load(&path, &card, Mode::Auto).unwrap();
+            all.push((card, backbone, name));
+        }
+    }
+    all
+}
+
+#[test]
+fn the_counter_counts() {
+    let counted = measure(|| drop(std::hint::black_box(vec![1; 9])));
+    assert_eq!(counted.count_total, 1);
+}
+
+#[test]
+fn front_ends_and_resamplers_allocate_nothing() {
+    for name in ["tiny", "padded"] {
+        let (card, _) = models::fixture(name);
+        let mut frontend = LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
+        let (samples, mut frames) = (sound(card.sample_rate.hz(), 0), Vec::new());
+        frontend.push(&samples, &mut frames);
+        assert_none("front end", || {
+            for hop in samples.chunks(160) {
+                frames.clear();
+                frontend.push(hop, &mut frames);
+            }
+        });
+    }
+    for hz in [8_000, 44_100, 48_000] {
+        let (from, to) = (
+            SampleRate::new(hz).unwrap(),
+            SampleRate::new(16_000).unwrap(),
+        );
+        let mut resampler = Resampler::new(from, to).unwrap();
+        let (samples, mut out) = (sound(hz, 0), Vec::new());
+        resampler.push(&samples, &mut out);
+        assert_none("resampler", || {
+            for piece in samples.chunks(1_024) {
+                out.clear();
+                resampler.push(piece, &mut out);
+            }
+        });
+    }
+}
+
+#[test]
+fn backbones_allocate_nothing() {
+    for (card, backbone, name) in backbones() {
+        let hop = card.embedding.hop_frames * card.bands();
+        let frames: Vec<f32> = (0..40 * hop).map(|i| (i % 97) as f32 * 0.05).collect();
+        let (mut stream, mut out) = (backbone.stream().unwrap(), Vec::new());
+        stream.push(&frames, &mut out).unwrap();
+        assert_none(&format!("{name}, {}", backbone.execution()), || {
+            for hop in frames.chunks(hop) {
+                out.clear();
+                stream.push(hop, &mut out).unwrap();
+            }
+        });
+    }
+}
+
+#[test]
+fn listening_allocates_nothing_decisions_included() {
+    for (card, backbone, name) in backbones() {
+        for head in [
+            HeadKind::LDA,
+            HeadKind::NCM,
+            HeadKind::RIDGE,
+            HeadKind::LINEAR,
+        ] {
+            for prompt in [false, true] {
+                let what = format!("{name}, {head}");
+                listen(&card, &backbone, &what, head, prompt, None);
+            }
+        }
+    }
+}
+
+#[test]
+fn falling_asleep_and_waking_allocate_nothing() {
+    for (card, backbone, name) in backbones() {
+        let gate = Gate::new(&card, Gate::MARGIN_DB);
+        let what = format!("{name}, gated");
+        listen(&card, &backbone, &what, HeadKind::LDA, true, Some(gate));
+    }
+}
+
+fn listen(
+    card: &Card,
+    backbone: &Backbone,
+    what: &str,
+    head: HeadKind,
+    prompt: bool,
+    gate: Option<Gate>,
+) {
+    let rate = SampleRate::new(44_100).unwrap();
+    let size = card.embedding.size;
+    let contract = Contract::for_backbone(
+        "test",
+        "00",
+        "mel",
+        size,
+        64.0,
+        Pool::MeanMax,
+        Transform::SignedSqrt,
+    );
+    let settings = Settings {
+        head,
+        ..Settings::default()
+    };
+    let nuisance = Nuisance::new(vec![vec![0.01; 2 * size]]).unwrap();
+    let contract = contract.unwrap().damped(nuisance).unwrap();
+    let mut learner = Learner::new(contract, settings).unwrap();
+    for second in 0..6 {
+        let mut stream = EmbeddingStream::new(card, backbone, rate).unwrap();
+        let mut windows = Vec::new();
+        stream.push(&sound(44_100, second), &mut windows).unwrap();
+        stream.finish(&mut windows).unwrap();
+        let example = learner.encode(&windows).unwrap();
+        let label = Label::new(format!("sound {}", second % 3)).unwrap();
+        learner.learn_one(&example, &label).unwrap();
+    }
+    learner.solve();
+    let stream = EmbeddingStream::new(card, backbone, rate).unwrap();
+    let window = Window::spanning(card, 1.0, 0.5);
+    let mut listener = Listener::new(card, stream, rate, window, Threshold::new(0.0));
+    if prompt {
+        listener = listener.prompt();
+    }
+    let mut seconds: Vec<Vec<f32>> = (0..4).map(|second| sound(44_100, second)).collect();
+    let gated = gate.is_some();
+    if let Some(gate) = gate {
+        listener = listener.gated(gate);
+        // The rounding noise of an idle converter.
+        let mut state = 1_u32;
+        let mut idle = || {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 30) as f32 / 32_768.0
+        };
+        let hush = (0..44_100).map(|_| idle()).collect();
+        seconds.extend(std::iter::repeat_n(hush, 12));
+    }
+    let (mut chunk, mut events, mut decisions) = (Chunk::default(), Vec::<Event>::new(), 0);
+    let (mut heard, mut quiet) = (0, 0);
+    let mut hear = |learner: &mut Learner| {
+        for piece in seconds.iter().flat_map(|second| second.chunks(1_000)) {
+            chunk.samples.clear();
+            chunk.samples.extend_from_slice(piece);
+            chunk.start = Micros::from_samples(heard, rate);
+            heard += piece.len() as u64;
+            listener.step(&chunk, learner, &mut events).unwrap();
+            decisions += events.len();
+            quiet += (events.iter())
+                .filter(|e| e.decision == Decision::Quiet)
+                .count();
+            (events.drain(..)).for_each(|event| listener.recycle(event));
+        }
+    };
+    hear(&mut learner);
+    if gated {
+        // The first ten seconds are not slept through.
+        hear(&mut learner);
+    }
+    assert_none(what, || hear(&mut learner));
+    assert!(decisions >= 8, "{what}: {decisions} decisions");
+    assert_eq!(quiet, if gated { 3 } else { 0 }, "{what}: quiet stretches");
+}

@@ -1,0 +1,261 @@
+//! Damage: every flipped bit that changes what a learner's files mean is found,
+//! none makes it say something else unnoticed, and what can be repaired is.
+
+use crate::folder;
+use crate::teaching;
+
+use std::fs;
+use std::path::Path;
+
+use afield::engine::{Session, diagnose, repair};
+use afield::head::HeadKind;
+use afield::store::{Operation, Revision, Selection, Wear};
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use rusqlite::Connection;
+
+use folder::create;
+use teaching::teach;
+
+const FILES: [&str; 3] = ["learner.sqlite", "learner.sqlite-wal", "learner.witness"];
+
+/// Everything that a learner's files say.
+#[derive(PartialEq)]
+struct Meaning {
+    state: Vec<u8>,
+    taught: Vec<Operation>,
+    folded: Vec<(Option<String>, u64)>,
+    history: Vec<Revision>,
+    wear: Vec<Wear>,
+    card: String,
+    max_disk: Option<u64>,
+}
+
+fn meaning(dir: &Path) -> Result<Meaning, String> {
+    let session = Session::open(dir).map_err(|error| error.to_string())?;
+    let all = || -> Result<Meaning, afield::engine::SessionError> {
+        let folded = session.folded()?.into_iter();
+        Ok(Meaning {
+            state: session.learner().save(),
+            taught: session.taught(&Selection::default())?,
+            folded: folded.map(|class| (class.label, class.examples)).collect(),
+            history: session.history()?,
+            wear: session.wear()?,
+            card: toml::to_string(session.card()).unwrap(),
+            max_disk: session.max_disk()?,
+        })
+    };
+    all().map_err(|error| error.to_string())
+}
+
+/// A learner with everything in it that there is, as a killed process leaves it:
+/// with a log that has not been copied into the database.
+fn killed(root: &Path) -> Vec<Vec<u8>> {
+    let dir = root.join("alive");
+    let mut session = create(&dir, HeadKind::LDA);
+    (0..40).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
+    session.fold(20, 40).unwrap();
+    session.set_max_disk(Some(32 << 20), 41).unwrap();
+    session.close().unwrap();
+    let mut session = Session::open(&dir).unwrap();
+    (40..60).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
+    let label = teaching::label(3);
+    let which = Selection {
+        label: Some(label.to_string()),
+        ..Selection::default()
+    };
+    session.forget(&which, 61).unwrap();
+    session.undo(62).unwrap();
+    // A correction.
+    let label = teaching::label(4);
+    session
+        .teach(&label, &teaching::heard(0, 45), "test", 63)
+        .unwrap();
+    let files = FILES.map(|name| fs::read(dir.join(name)).unwrap());
+    assert!(files[1].len() > 20_000, "there is a log");
+    files.to_vec()
+}
+
+fn write(dir: &Path, files: &[Vec<u8>]) {
+    for (name, bytes) in FILES.iter().zip(files) {
+        fs::write(dir.join(name), bytes).unwrap();
+    }
+}
+
+#[test]
+fn every_flipped_bit_that_changes_what_is_meant_is_found() {
+    let root = tempfile::tempdir().unwrap();
+    let mut files = killed(root.path());
+    let sound = tempfile::tempdir().unwrap();
+    write(sound.path(), &files);
+    let expected = meaning(sound.path()).unwrap_or_else(|error| panic!("{error}"));
+    let none: [String; 0] = [];
+    assert_eq!(diagnose(sound.path()).unwrap().findings, none);
+
+    let rounds = std::env::var("AFIELD_FLIPS").map_or(1000, |n| n.parse().unwrap());
+    let mut rng = ChaCha8Rng::seed_from_u64(1);
+    let bits = files.iter().map(|file| 8 * file.len()).sum::<usize>();
+    let (mut refused, mut silent, mut beside, mut repaired, mut lossless) = (0, 0, 0, 0, 0);
+    for round in 0..rounds {
+        let mut bit = rng.random_range(0..bits);
+        let mut at = 0;
+        while bit >= 8 * files[at].len() {
+            bit -= 8 * files[at].len();
+            at += 1;
+        }
+        let context = format!("round {round}: bit {bit} of {}", FILES[at]);
+        files[at][bit / 8] ^= 1 << (bit % 8);
+        let dir = tempfile::tempdir().unwrap();
+        write(dir.path(), &files);
+        files[at][bit / 8] ^= 1 << (bit % 8);
+
+        // First, since whoever opens it may write.
+        let found = diagnose(dir.path()).map(|found| found.findings);
+        let is_found = found.as_ref().map_or(true, |found| !found.is_empty());
+        match meaning(dir.path()) {
+            Err(error) => {
+                refused += 1;
+                assert!(is_found, "{context}: refused with {error}, not found");
+                assert!(error.contains("hint: "), "{context}: {error}");
+            }
+            Ok(meant) => {
+                assert!(
+                    meant.state == expected.state,
+                    "{context}: it says something else"
+                );
+                match meant == expected {
+                    true if is_found => beside += 1,
+                    true => silent += 1,
+                    false => {
+                        beside += 1;
+                        assert!(is_found, "{context}: not found");
+                    }
+                }
+            }
+        }
+        if is_found && round % 4 == 0 {
+            match repair(dir.path(), 99) {
+                Ok(Some(done)) => {
+                    let again = diagnose(dir.path()).unwrap().findings;
+                    assert_eq!(again, none, "{context}");
+                    let now =
+                        meaning(dir.path()).unwrap_or_else(|error| panic!("{context}: {error}"));
+                    assert!(done.copy.join("learner.sqlite").is_file());
+                    if now.state == expected.state {
+                        lossless += 1;
+                    } else {
+                        assert!(
+                            !done.lost.is_empty(),
+                            "{context}: a loss that nobody was told of"
+                        );
+                    }
+                    repaired += 1;
+                }
+                Ok(None) => panic!("{context}: found, and nothing to repair"),
+                // The header or the identity is gone; that is said.
+                Err(error) => assert!(error.to_string().contains("hint: "), "{context}: {error}"),
+            }
+        }
+    }
+    println!(
+        "{rounds} flipped bits: {} found ({refused} refused at opening, {beside} beside what is said), \
+         {silent} in bytes that mean nothing, 0 changed an answer unnoticed; \
+         {repaired} repaired, {lossless} of them without loss",
+        refused + beside
+    );
+    assert!(refused > rounds / 4 && repaired > 50);
+}
+
+#[test]
+fn what_a_snapshot_knows_of_lost_examples_is_kept() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut session = create(dir.path(), HeadKind::LDA);
+    (0..300).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
+    let (state, counts) = (session.learner().save(), session.status().classes);
+    session.close().unwrap();
+    let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
+    db.execute(
+        "UPDATE operations SET features = zeroblob(length(features)) WHERE id = 17",
+        [],
+    )
+    .unwrap();
+    db.execute("DELETE FROM operations WHERE id IN (20, 21)", [])
+        .unwrap();
+    drop(db);
+    let found = diagnose(dir.path()).unwrap().findings;
+    assert!(
+        found.iter().any(|what| what.contains("operation 17 ")),
+        "{found:?}"
+    );
+    assert!(
+        found.iter().any(|what| what.contains("entries 20 to 21")),
+        "{found:?}"
+    );
+    let done = repair(dir.path(), 7).unwrap().unwrap();
+    println!("{done:?}");
+    assert!(done.kept[0].contains("3 lost examples"), "{done:?}");
+    let session = Session::open(dir.path()).unwrap();
+    // To the bit what was known, but three of them are no clips any more.
+    assert!(session.learner().save() == state);
+    let mut now = session.status().classes;
+    now.sort_by_key(|class| class.label.clone());
+    let mut before = counts;
+    before.sort_by_key(|class| class.label.clone());
+    assert_eq!(now, before);
+    assert_eq!(session.taught(&Selection::default()).unwrap().len(), 297);
+    assert!(repair(dir.path(), 8).unwrap().is_none(), "it is sound now");
+}
+
+#[test]
+fn a_damaged_row_is_an_error_where_it_would_be_learned() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut session = create(dir.path(), HeadKind::LDA);
+    (0..10).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
+    let mut other = Session::open(dir.path()).unwrap();
+    teach(&mut session, 1, 100);
+    drop(session);
+    let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
+    db.execute("UPDATE operations SET label = 'wind' WHERE id = 11", [])
+        .unwrap();
+    // One that listens all the while, and one that opens it anew.
+    let error = other.catch_up().unwrap_err().to_string();
+    assert!(
+        error.contains("operation 11 ") && error.contains("hint: `afield doctor`"),
+        "{error}"
+    );
+    let error = Session::open(dir.path()).err().unwrap().to_string();
+    assert!(error.contains("operation 11 "), "{error}");
+    // A trained head has no statistic, and loses just the example.
+    assert!(!repair(dir.path(), 3).unwrap().unwrap().lost.is_empty());
+    assert_eq!(Session::open(dir.path()).unwrap().status().examples, 10);
+}
+
+#[test]
+fn a_learner_of_an_older_format_is_checked_as_it_will_be_opened() {
+    for (name, entries) in [("format-1", 9), ("format-2", 18)] {
+        let root = tempfile::tempdir().unwrap();
+        let fixture = crate::root()
+            .join("tests/fixtures")
+            .join(name)
+            .with_extension("sqlite");
+        let old = fs::read(fixture).unwrap();
+        let file = root.path().join(FILES[0]);
+        fs::write(&file, &old).unwrap();
+        let found = diagnose(root.path()).unwrap();
+        assert_eq!(found.findings, Vec::<String>::new(), "{name}");
+        assert_eq!(found.entries, entries, "{name}");
+        assert!(repair(root.path(), 1).unwrap().is_none());
+        assert_eq!(fs::read(&file).unwrap(), old, "{name}: looking changed it");
+        let examples = Session::open(root.path()).unwrap().learner().examples();
+        assert_eq!(found.examples, Some(examples), "{name}");
+
+        // A row that no longer is what its table takes.
+        fs::write(&file, &old).unwrap();
+        let db = Connection::open(&file).unwrap();
+        db.execute_batch("PRAGMA ignore_check_constraints = ON; UPDATE operations SET features = x'00' WHERE id = 3")
+            .unwrap();
+        drop(db);
+        let found = diagnose(root.path()).unwrap();
+        assert!(!found.findings.is_empty(), "{name}");
+    }
+}

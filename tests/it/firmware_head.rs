@@ -1,0 +1,273 @@
+//! The head on an emulated microcontroller: taught there, and the same to the bit as
+//! on the host.
+
+#[allow(dead_code, reason = "each test uses a part")]
+use crate::board;
+
+#[allow(dead_code, reason = "the board uses all of it")]
+#[path = "../../firmware-bridge/firmware/src/features.rs"]
+mod features;
+#[allow(dead_code, reason = "the board uses all of it")]
+#[path = "../../firmware-bridge/firmware/src/imu.rs"]
+mod imu;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as HostStatistic};
+use board::Board;
+use features::{Gathering, WINDOW};
+use firmware_bridge::{
+    Acknowledge, Command, Frame, Kind, MAX_PAYLOAD, MAX_REQUEST, Outcome, Receiver, Requests,
+    Samples, Sender, State, Status, StreamInfo, Window,
+};
+use imu::{CHANNELS, Motion};
+use microhead::{Statistic, triangle};
+use serialport::SerialPort;
+
+const FEATURES: usize = features::features(CHANNELS);
+const CLASSES: usize = 8;
+const STEPS: [f32; FEATURES] = [1.0; FEATURES];
+
+type Micro = Statistic<FEATURES, CLASSES, { triangle(FEATURES) }>;
+
+/// A host of a few lines.
+struct Host {
+    port: Box<dyn SerialPort>,
+    receiver: Receiver<MAX_PAYLOAD>,
+    sender: Sender<MAX_REQUEST>,
+    requests: Requests,
+    started: Instant,
+    frames: VecDeque<Frame<MAX_PAYLOAD>>,
+}
+
+impl Host {
+    fn on(port: &Path) -> Self {
+        let port = serialport::new(port.to_str().unwrap(), 115_200);
+        Self {
+            port: port.timeout(Duration::from_millis(10)).open().unwrap(),
+            receiver: Receiver::new(),
+            sender: Sender::new(),
+            requests: Requests::new(),
+            started: Instant::now(),
+            frames: VecDeque::new(),
+        }
+    }
+
+    fn turn(&mut self) -> Option<(Command, Outcome)> {
+        assert!(
+            self.started.elapsed() < Duration::from_secs(240),
+            "the board is too slow"
+        );
+        let now_us = self.started.elapsed().as_micros() as u64;
+        if let Some(request) = self.requests.poll(now_us) {
+            let mut wire = [0; Frame::<MAX_REQUEST>::MAX_ENCODED];
+            let length = self.sender.write(now_us, request, &mut wire).unwrap();
+            self.port.write_all(&wire[..length]).unwrap();
+        }
+        let mut bytes = [0; 4_096];
+        let count = self.port.read(&mut bytes).unwrap_or(0);
+        let (mut bytes, mut answered) = (&bytes[..count], None);
+        while let Some(result) = self.receiver.next(&mut bytes) {
+            let frame = result.expect("nothing damages this line");
+            match frame.read::<Acknowledge>() {
+                Ok(answer) => answered = self.requests.answered(&answer).or(answered),
+                Err(_) => self.frames.push_back(frame),
+            }
+        }
+        answered
+    }
+
+    fn ask(&mut self, command: Command) -> Outcome {
+        self.requests.ask(command).expect("none is open");
+        loop {
+            if let Some((_, outcome)) = self.turn() {
+                return outcome;
+            }
+        }
+    }
+
+    fn next(&mut self) -> Frame<MAX_PAYLOAD> {
+        loop {
+            match self.frames.pop_front() {
+                Some(frame) => return frame,
+                None => {
+                    self.turn();
+                }
+            }
+        }
+    }
+
+    /// The next frame of a kind; the others stay for later.
+    fn next_of(&mut self, kind: Kind) -> Frame<MAX_PAYLOAD> {
+        loop {
+            match self.frames.iter().position(|frame| frame.kind == kind) {
+                Some(at) => return self.frames.remove(at).expect("it was found"),
+                None => {
+                    self.turn();
+                }
+            }
+        }
+    }
+}
+
+/// What must have been scored, from the statistic as it was.
+fn check(window: &Window, statistic: &Micro) {
+    let x: [i16; FEATURES] = window.features.as_slice().try_into().expect("all features");
+    let classes = statistic.counts().len();
+    let bits = |scores: &[f32]| scores.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+    let ncm = microhead::Ncm::solve(statistic, &STEPS).scores(&x);
+    let lda = microhead::Lda::solve(statistic, &STEPS).scores(&x);
+    assert_eq!(bits(&window.ncm), bits(&ncm[..classes]), "{window:?}");
+    assert_eq!(bits(&window.lda), bits(&lda[..classes]), "{window:?}");
+}
+
+fn best(scores: &[f32]) -> usize {
+    let rank = |&(_, a): &(usize, &f32), &(_, b): &(usize, &f32)| a.total_cmp(b);
+    scores.iter().enumerate().max_by(rank).expect("a class").0
+}
+
+#[test]
+fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
+    let Some(board) = Board::start("the_head_on_the_board_learns_the_same_bits_as_the_host") else {
+        return;
+    };
+    let mut host = Host::on(board.port());
+    assert_eq!(host.ask(Command::Identify), Outcome::Done);
+    host.next_of(Kind::StreamInfo);
+    assert_eq!(host.ask(Command::SetRate { rate_mhz: 1 }), Outcome::Refused);
+    assert_eq!(
+        host.ask(Command::SetRate { rate_mhz: 200_000 }),
+        Outcome::Done
+    );
+    assert_eq!(
+        host.ask(Command::Learn { class: 1 }),
+        Outcome::Refused,
+        "0 comes first"
+    );
+    assert_eq!(host.ask(Command::Start), Outcome::Done);
+    // An earlier request may have been answered twice.
+    let rate = |frame: Frame<MAX_PAYLOAD>| frame.read::<StreamInfo>().unwrap().rate_mhz;
+    while rate(host.next_of(Kind::StreamInfo)) != 200_000 {}
+    assert_eq!(host.ask(Command::show("ready", 100)), Outcome::Done);
+
+    let (mut micro, mut statistic) = (Micro::new(), HostStatistic::new(FEATURES, Moments::Full));
+    let mut diagonal = HostStatistic::new(FEATURES, Moments::Diagonal);
+    let (mut samples, mut classes) = (BTreeMap::new(), Vec::<Motion>::new());
+    let (mut windows, mut decisions, mut right) = (0, 0, 0);
+    let period_us = 5_000;
+    while decisions < 30 {
+        let frame = host.next();
+        if let Ok(block) = frame.read::<Samples>() {
+            for (i, values) in block.values.chunks_exact(CHANNELS).enumerate() {
+                let number = block.first + i as u64;
+                let time_us = block.time_us + i as u64 * period_us;
+                let values: [i16; CHANNELS] = values.try_into().unwrap();
+                assert_eq!(values, imu::sample(number, time_us), "sample {number}");
+                samples.insert(number, values);
+            }
+            continue;
+        }
+        let Ok(window) = frame.read::<Window>() else {
+            continue;
+        };
+        windows += 1;
+        // The features are those of the samples that came, where they have all come:
+        // the last few follow in the next block.
+        let mut gathering = Gathering::<CHANNELS>::new();
+        let span = samples.range(window.first..window.first + WINDOW as u64);
+        if let Some(features) = span
+            .filter_map(|(_, values)| gathering.push::<FEATURES>(values))
+            .last()
+        {
+            assert_eq!(window.features.as_slice(), features);
+        }
+        check(&window, &micro);
+        let begin_us = window.time_us - WINDOW as u64 * period_us;
+        let motion = imu::motion(window.time_us);
+        let pure = imu::motion(begin_us) == motion;
+        let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
+        match window.taught {
+            Some(class) => {
+                let class = usize::from(class);
+                if class == classes.len() {
+                    classes.push(motion);
+                }
+                micro.add(&x, class).unwrap();
+                statistic.add(&x, class).unwrap();
+                diagonal.add(&x, class).unwrap();
+            }
+            None if pure && classes.len() == 3 && statistic.counts().iter().all(|&n| n > 1) => {
+                decisions += 1;
+                right += usize::from(classes[best(&window.lda)] == motion);
+            }
+            None => {}
+        }
+        // The window under way, if it will not see two motions.
+        let known = classes.iter().position(|&class| class == motion);
+        let count = known.map_or(0, |class| statistic.counts()[class]);
+        if imu::motion(window.time_us + WINDOW as u64 * period_us) == motion && count < 4 {
+            let class = known.unwrap_or(classes.len()) as u8;
+            assert_eq!(host.ask(Command::Learn { class }), Outcome::Done);
+        }
+    }
+    eprintln!(
+        "{windows} windows, {} taught, {right} of {decisions} named right",
+        micro.total()
+    );
+    assert!(right * 10 >= decisions * 9, "{right} of {decisions}");
+
+    assert_eq!(host.ask(Command::Stop), Outcome::Done);
+    assert_eq!(host.ask(Command::ReportStatus), Outcome::Done);
+    let status = host.next_of(Kind::Status).read::<Status>().unwrap();
+    // A window that was taught may have come after the last that was looked at.
+    while let Some(frame) = host.frames.pop_front() {
+        let Ok(window) = frame.read::<Window>() else {
+            continue;
+        };
+        check(&window, &micro);
+        if let Some(class) = window.taught {
+            let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
+            micro.add(&x, class.into()).unwrap();
+            statistic.add(&x, class.into()).unwrap();
+            diagonal.add(&x, class.into()).unwrap();
+        }
+    }
+    assert_eq!(
+        (u64::from(status.learned), status.dropped),
+        (micro.total(), 0)
+    );
+
+    assert_eq!(host.ask(Command::Export), Outcome::Done);
+    let mut bytes = Vec::<u8>::new();
+    loop {
+        let piece = host.next_of(Kind::State).read::<State>().unwrap();
+        assert_eq!(piece.offset as usize, bytes.len());
+        bytes.extend(&piece.bytes);
+        if bytes.len() == piece.total as usize {
+            break;
+        }
+    }
+    let saved = |statistic: &HostStatistic| {
+        let mut bytes = Vec::new();
+        statistic.save_into(&mut bytes);
+        bytes
+    };
+    assert_eq!(bytes, saved(&statistic), "the statistic of both sides");
+    eprintln!("{} bytes of statistic, the same on both sides", bytes.len());
+
+    // The host's own heads go on from what the board has learned.
+    let lda = Lda::load(&STEPS, LdaOptions::default(), &bytes).unwrap();
+    let ncm = Ncm::load(&STEPS, Distance::Euclidean, &saved(&diagonal)).unwrap();
+    let x: [i16; FEATURES] = std::array::from_fn(|i| (i as i16 - 9) * 300);
+    let (mut p, mut q) = (Vec::new(), Vec::new());
+    lda.predict_into(&x, &mut p).unwrap();
+    let scores = microhead::Lda::solve(&micro, &STEPS).scores(&x);
+    assert_eq!(best(&p), best(&scores[..3]));
+    ncm.predict_into(&x, &mut q).unwrap();
+    let mut scores = microhead::Ncm::solve(&micro, &STEPS).scores(&x)[..3].to_vec();
+    microhead::arithmetic::softmax(&mut scores);
+    assert_eq!(q, scores);
+}

@@ -1,0 +1,287 @@
+//! Forgetting and merging whole learners: what is left is what was never taught
+//! otherwise, to the bit.
+
+use crate::folder;
+use crate::models;
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use afield::engine::{Heard, Session, backbone_contract, merge};
+use afield::head::HeadKind;
+use afield::learner::{Settings, Transform};
+use afield::signal::{Label, Micros};
+use afield::store::Selection;
+
+use folder::create;
+
+const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
+
+fn heard(seed: u64) -> Heard {
+    let windows = (0..16)
+        .map(|j| {
+            let mixed = (seed * 31 + j + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            (mixed >> 40) as f32 / (1 << 24) as f32 + if j % 3 == seed % 3 { 2.0 } else { 0.0 }
+        })
+        .collect();
+    let mut clip_sha256 = [0; 32];
+    clip_sha256[..8].copy_from_slice(&seed.to_be_bytes());
+    Heard {
+        windows,
+        clip_sha256,
+        duration: Micros(500_000),
+    }
+}
+
+/// Clip `seed` is of class `seed % 3`, taught at second `seed`.
+fn teach(session: &mut Session, seeds: impl IntoIterator<Item = u64>) {
+    for seed in seeds {
+        let label = Label::new(LABELS[(seed % 3) as usize]).unwrap();
+        let source = format!("day-{}/clip-{seed}.wav", seed / 10);
+        session
+            .teach(&label, &heard(seed), &source, seed as i64 * 1000)
+            .unwrap();
+    }
+}
+
+fn state(session: &Session) -> Vec<u8> {
+    session.learner().save()
+}
+
+fn afield(args: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_afield"))
+        .args(args)
+        .output()
+        .unwrap()
+}
+
+const EXACT: [HeadKind; 3] = [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE];
+
+#[test]
+fn what_is_forgotten_was_never_taught() {
+    type Forgets = fn(u64) -> bool;
+    let cases: [(Selection, Forgets); 6] = [
+        (
+            Selection {
+                label: Some("kettle".into()),
+                ..Selection::default()
+            },
+            |seed| seed % 3 == 1,
+        ),
+        (
+            Selection {
+                clip: Some(format!("{:016x}", 7)),
+                ..Selection::default()
+            },
+            |seed| seed == 7,
+        ),
+        (
+            Selection {
+                source: Some("day-1".into()),
+                ..Selection::default()
+            },
+            |seed| seed / 10 == 1,
+        ),
+        (
+            Selection {
+                source: Some("*clip-?.wav".into()),
+                ..Selection::default()
+            },
+            |seed| seed < 10,
+        ),
+        (
+            Selection {
+                since_unix_ms: Some(25_000),
+                ..Selection::default()
+            },
+            |seed| seed >= 25,
+        ),
+        (
+            Selection {
+                label: Some("rain".into()),
+                since_unix_ms: Some(12_000),
+                ..Selection::default()
+            },
+            |seed| seed % 3 == 0 && seed >= 12,
+        ),
+    ];
+    for head in EXACT {
+        for (selection, forgets) in &cases {
+            let dir = tempfile::tempdir().unwrap();
+            let mut session = create(&dir.path().join("a"), head);
+            teach(&mut session, 0..30);
+            let forgotten = session.forget(selection, 99_000).unwrap();
+            let expected = (0..30).filter(|&seed| forgets(seed)).count();
+            assert_eq!(forgotten.len(), expected, "{selection:?}");
+            let mut never = create(&dir.path().join("b"), head);
+            teach(&mut never, (0..30).filter(|&seed| !forgets(seed)));
+            assert_eq!(state(&session), state(&never), "{head} {selection:?}");
+            drop(session);
+            let reopened = Session::open(&dir.path().join("a")).unwrap();
+            assert_eq!(state(&reopened), state(&never), "{head} {selection:?}");
+            assert!(reopened.taught(selection).unwrap().is_empty());
+        }
+    }
+}
+
+#[test]
+fn a_head_that_cannot_unlearn_says_so_and_keeps_everything() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
+    teach(&mut session, 0..9);
+    let before = state(&session);
+    let selection = Selection {
+        label: Some("rain".into()),
+        ..Selection::default()
+    };
+    let error = session.forget(&selection, 0).unwrap_err().to_string();
+    assert!(error.contains("cannot unlearn"), "{error}");
+    assert_eq!(state(&session), before);
+    assert_eq!(session.taught(&selection).unwrap().len(), 3);
+}
+
+#[test]
+fn merged_learners_are_the_one_that_heard_it_all() {
+    for head in EXACT {
+        let dir = tempfile::tempdir().unwrap();
+        let at = |name: &str| dir.path().join(name);
+        let mut parts = vec![
+            create(&at("a"), head),
+            create(&at("b"), head),
+            create(&at("c"), head),
+        ];
+        // Shared clips, and one part in which a class came first that others met
+        // last.
+        teach(&mut parts[0], 0..14);
+        teach(&mut parts[1], (10..24).rev());
+        teach(&mut parts[2], [29, 25, 27, 26, 28, 24]);
+        let merged = merge(&parts, &at("all"), 0).unwrap();
+        assert_eq!((merged.clips, merged.shared, merged.contested), (30, 4, 0));
+        let mut one = create(&at("one"), head);
+        teach(&mut one, 0..30);
+        let all = Session::open(&at("all")).unwrap();
+        assert_eq!(state(&all), state(&one), "{head}");
+        parts.reverse();
+        merge(&parts, &at("reversed"), 0).unwrap();
+        let reversed = Session::open(&at("reversed")).unwrap();
+        assert_eq!(state(&reversed), state(&one), "{head}");
+    }
+}
+
+#[test]
+fn the_latest_label_of_a_contested_clip_holds() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    let mut parts = vec![
+        create(&at("a"), HeadKind::LDA),
+        create(&at("b"), HeadKind::LDA),
+    ];
+    teach(&mut parts[0], 0..6);
+    teach(&mut parts[1], 0..6);
+    let door = Label::new("door").unwrap();
+    parts[0].teach(&door, &heard(4), "x", 80_000).unwrap();
+    let merged = merge(&parts, &at("all"), 0).unwrap();
+    assert_eq!((merged.clips, merged.shared, merged.contested), (6, 5, 1));
+    let all = Session::open(&at("all")).unwrap();
+    let door = Selection {
+        label: Some("door".into()),
+        ..Selection::default()
+    };
+    assert_eq!(all.taught(&door).unwrap().len(), 1);
+}
+
+#[test]
+fn unlike_contracts_are_refused_by_the_field_that_differs() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ours, theirs) = (dir.path().join("a"), dir.path().join("b"));
+    create(&ours, HeadKind::LDA);
+    let (card, _) = models::fixture("tiny");
+    let contract = backbone_contract(&card, None, Some(Transform::L2)).unwrap();
+    Session::create(&theirs, card, contract, Settings::default(), 0).unwrap();
+    let into = dir.path().join("c");
+    let arguments = [&ours, &theirs, &into].map(|path| path.to_str().unwrap());
+    let output = afield(&["merge", arguments[0], arguments[1], "-o", arguments[2]]);
+    let error = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(!output.status.success());
+    assert!(
+        error.contains("transform is none here and l2 there"),
+        "{error}"
+    );
+    assert!(!into.exists());
+}
+
+#[test]
+fn the_commands_forget_and_merge_what_they_are_told() {
+    let dir = tempfile::tempdir().unwrap();
+    let (a, b, c) = (
+        dir.path().join("a"),
+        dir.path().join("b"),
+        dir.path().join("c"),
+    );
+    teach(&mut create(&a, HeadKind::LDA), 0..12);
+    teach(&mut create(&b, HeadKind::LDA), 6..20);
+    let path = |path: &Path| path.to_str().unwrap().to_owned();
+    let output = afield(&[
+        "forget",
+        "--class",
+        "dog",
+        "--dry-run",
+        "--learner",
+        &path(&a),
+    ]);
+    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
+    assert_eq!(listed.lines().count(), 4, "{listed}");
+    assert!(listed.contains("dog  day-0/clip-2.wav"), "{listed}");
+    let output = afield(&["forget", "--class", "dog", "--learner", &path(&a)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("forgot 4 clips of dog"), "{said}");
+    let output = afield(&["forget", "--class", "dog", "--learner", &path(&a)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(
+        !output.status.success() && said.contains("hint: "),
+        "{said}"
+    );
+    let output = afield(&["forget", "--learner", &path(&a)]);
+    assert!(
+        !output.status.success(),
+        "everything is never forgotten by accident"
+    );
+    let output = afield(&["forget", "--clip", "xyz", "--learner", &path(&a)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("--clip") && said.contains("hint: "), "{said}");
+    let output = afield(&["merge", &path(&a), &path(&b), "-o", &path(&c)]);
+    let said = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert!(said.contains("18 clips, 4 of them shared"), "{said}");
+    let output = afield(&["merge", &path(&a), &path(&b), "-o", &path(&c)]);
+    assert!(!output.status.success(), "a learner is never overwritten");
+}
+
+#[test]
+fn a_merge_that_the_disk_refuses_makes_no_learner_and_can_be_tried_again() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name);
+    teach(&mut create(&at("a"), HeadKind::LDA), 0..150);
+    teach(&mut create(&at("b"), HeadKind::LDA), 150..300);
+    let merge = |limit: &str| {
+        Command::new("bash")
+            .arg("-c")
+            // In KiB; the signal would kill what should see an error.
+            .arg(format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\""))
+            .arg("bash")
+            .arg(env!("CARGO_BIN_EXE_afield"))
+            .args(["merge", "a", "b", "-o", "c"])
+            .current_dir(dir.path())
+            .output()
+            .unwrap()
+    };
+    let refused = merge("45");
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(
+        !refused.status.success() && said.contains("hint: "),
+        "{said}"
+    );
+    assert!(Session::open(&at("c")).is_err());
+    let made = merge("unlimited");
+    assert!(made.status.success(), "{made:?}");
+    assert_eq!(Session::open(&at("c")).unwrap().learner().examples(), 300);
+}

@@ -1,0 +1,273 @@
+//! What a listener decides: the same whatever is computed when, with and without
+//! a gate.
+
+use crate::models;
+
+use afield::backbone::{Backbone, Mode};
+use afield::decision::Threshold;
+use afield::frontend::LogMelFrontend;
+use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::model::{Card, find};
+use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
+use afield::signal::{Chunk, Decision, Label, Micros, SampleRate, Scores};
+
+const WINDOWS: [Window; 4] = [
+    Window {
+        rows: 12,
+        every_rows: 5,
+    },
+    Window {
+        rows: 1,
+        every_rows: 1,
+    },
+    // Rows that no decision looks at: a few, and so many that starting afresh is
+    // cheaper than computing them.
+    Window {
+        rows: 3,
+        every_rows: 7,
+    },
+    Window {
+        rows: 2,
+        every_rows: 40,
+    },
+];
+
+fn backbones(test: &str) -> Vec<(Card, Backbone, String)> {
+    let mut all = Vec::new();
+    let fixtures = [
+        ("tiny", Mode::Streaming),
+        ("tiny", Mode::Windowed),
+        ("squashed", Mode::Streaming),
+        ("squashed-padded", Mode::Auto),
+    ];
+    for (name, mode) in fixtures {
+        let (card, path) = models::fixture(name);
+        let backbone = Backbone::load(&path, &card, mode).unwrap();
+        let name = format!("{name}, {}", backbone.execution());
+        all.push((card, backbone, name));
+    }
+    for name in ["speech-embedding", "yamnet-256"] {
+        if let Some((card, path)) = models::real(name, test) {
+            let backbone = Backbone::load(&path, &card, Mode::Auto).unwrap();
+            all.push((card, backbone, name.to_owned()));
+        }
+    }
+    all
+}
+
+/// Values in `[-1, 1)`, other for every seed.
+fn noise(len: usize, seed: u32) -> Vec<f32> {
+    let mut state = seed.wrapping_mul(2_654_435_761).max(1);
+    let mut next = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / (1 << 23) as f32 - 1.0
+    };
+    (0..len).map(|_| next()).collect()
+}
+
+/// Noise without end, at -50 dB of full scale, with half a second of a chirp at
+/// each of these seconds.
+fn scene(rate: SampleRate, seconds: usize, chirps: &[f32]) -> Vec<f32> {
+    let hz = rate.hz() as f32;
+    let mut samples = noise(seconds * rate.hz() as usize, 7);
+    samples.iter_mut().for_each(|sample| *sample *= 0.003);
+    for &chirp in chirps {
+        let start = (chirp * hz) as usize;
+        for (n, sample) in samples[start..start + (hz / 2.0) as usize]
+            .iter_mut()
+            .enumerate()
+        {
+            let t = n as f32 / hz;
+            *sample += 0.3 * (std::f32::consts::TAU * (300.0 + 40.0 * chirp + 600.0 * t) * t).sin();
+        }
+    }
+    samples
+}
+
+const CHIRPS: [f32; 5] = [15.2, 16.1, 24.0, 41.3, 59.4];
+
+/// A learner that knows the scene's chirps and its noise.
+fn learner(card: &Card, backbone: &Backbone) -> Learner {
+    let size = card.embedding.size;
+    let pool = Pool::MeanMax;
+    let contract = Contract::for_backbone("test", "00", "mel", size, 64.0, pool, Transform::None);
+    let mut learner = Learner::new(contract.unwrap(), Settings::default()).unwrap();
+    let rate = card.sample_rate;
+    for (n, at) in [1.0, 3.0, 15.2, 24.0, 41.3, 59.4].iter().enumerate() {
+        let sound = scene(rate, 62, &CHIRPS);
+        let (from, len) = ((at * rate.hz() as f32) as usize, 2 * rate.hz() as usize);
+        let rows = embeddings(card, backbone, &sound[from..from + len]);
+        let label = Label::new(format!("sound {}", n / 2)).unwrap();
+        let example = learner.encode(&rows).unwrap();
+        learner.learn_one(&example, &label).unwrap();
+    }
+    learner
+}
+
+fn embeddings(card: &Card, backbone: &Backbone, samples: &[f32]) -> Vec<f32> {
+    let mut stream = EmbeddingStream::new(card, backbone, card.sample_rate).unwrap();
+    let mut rows = Vec::new();
+    stream.push(samples, &mut rows).unwrap();
+    stream.finish(&mut rows).unwrap();
+    rows
+}
+
+/// What is heard in chunks of `chunk` samples.
+fn listen(
+    listener: &mut Listener,
+    learner: &mut Learner,
+    rate: SampleRate,
+    samples: &[f32],
+    chunk: usize,
+) -> Vec<Event> {
+    let (mut events, mut heard) = (Vec::new(), 0);
+    for samples in samples.chunks(chunk) {
+        let chunk = Chunk {
+            samples: samples.to_vec(),
+            start: Micros::from_samples(heard, rate),
+        };
+        heard += samples.len() as u64;
+        listener.step(&chunk, learner, &mut events).unwrap();
+    }
+    listener.finish(learner, &mut events).unwrap();
+    events
+}
+
+fn listener(card: &Card, backbone: &Backbone, window: Window) -> Listener {
+    let rate = card.sample_rate;
+    let stream = EmbeddingStream::new(card, backbone, rate).unwrap();
+    Listener::new(card, stream, rate, window, Threshold::new(0.0))
+}
+
+#[test]
+fn decisions_are_those_of_every_embedding_computed_in_turn() {
+    for (card, backbone, name) in backbones("listening") {
+        let mut learner = learner(&card, &backbone);
+        let samples = scene(card.sample_rate, 62, &CHIRPS);
+        let size = card.embedding.size;
+        let rows = embeddings(&card, &backbone, &samples);
+        for window in WINDOWS {
+            let expected: Vec<Scores> = (window.rows..=rows.len() / size)
+                .step_by(window.every_rows)
+                .map(|end| {
+                    let looked_at = &rows[(end - window.rows) * size..end * size];
+                    (learner.predict_one(&learner.encode(looked_at).unwrap())).unwrap()
+                })
+                .collect();
+            for chunk in [333, 40_000] {
+                let mut listener = listener(&card, &backbone, window);
+                let rate = card.sample_rate;
+                let events = listen(&mut listener, &mut learner, rate, &samples, chunk);
+                let scores: Vec<Scores> = events.into_iter().map(|event| event.scores).collect();
+                assert!(scores == expected, "{name}, {window:?}, by {chunk}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gate_changes_no_decision_that_it_lets_pass() {
+    for (card, backbone, name) in backbones("listening") {
+        let mut learner = learner(&card, &backbone);
+        let rate = card.sample_rate;
+        let samples = scene(rate, 62, &CHIRPS);
+        for window in WINDOWS {
+            let mut open = listener(&card, &backbone, window);
+            let all = listen(&mut open, &mut learner, rate, &samples, 1_000);
+            let mut gated = listener(&card, &backbone, window).gated(Gate::new(&card, 2.0));
+            let some = listen(&mut gated, &mut learner, rate, &samples, 1_000);
+            let same_again = listen(&mut gated, &mut learner, rate, &samples, 77_777);
+            let what = format!("{name}, {window:?}");
+            let plain = |events: &[Event]| -> Vec<_> {
+                let of = |e: &Event| (e.end.0 - e.start.0, e.decision.clone(), e.scores.clone());
+                events.iter().map(of).collect()
+            };
+            assert!(plain(&some) == plain(&same_again), "{what}: chunks matter");
+
+            let (quiet, awake): (Vec<&Event>, Vec<&Event>) =
+                (some.iter()).partition(|event| event.decision == Decision::Quiet);
+            assert!(awake.iter().all(|event| all.contains(event)), "{what}");
+            assert!(
+                awake.len() < all.len() * 2 / 3,
+                "{what}: {} of {}",
+                awake.len(),
+                all.len()
+            );
+            assert!(!quiet.is_empty(), "{what}");
+            // Every decision with a chirp in it is there, and so is all of the
+            // time in which the background is not known.
+            for event in &all {
+                let (start, end) = (event.start.as_secs_f64(), event.end.as_secs_f64());
+                let sounds = |at: &f32| start < f64::from(*at) + 0.4 && end > f64::from(*at) + 0.1;
+                if start < 10.0 || CHIRPS.iter().any(sounds) {
+                    assert!(awake.contains(&event), "{what}: lost {start} to {end}");
+                }
+            }
+            // Quiet is said once a stretch.
+            let pairs = some.windows(2);
+            let twice = pairs.filter(|pair| pair.iter().all(|e| e.decision == Decision::Quiet));
+            assert_eq!(twice.count(), 0, "{what}");
+        }
+    }
+}
+
+#[test]
+fn steady_noise_of_any_level_is_background_and_a_louder_one_is_sound() {
+    for name in ["speech-embedding", "yamnet", "yamnet-256"] {
+        let card = find(name, &models::cache()).expect("a shipped card");
+        for level in [0.3, 0.03, 0.003] {
+            let mut gate = Gate::new(&card, Gate::MARGIN_DB);
+            let mut frontend =
+                LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
+            let mut frames = Vec::new();
+            // Frames at which it is open, and all.
+            let mut hear = |gain: f32, seconds: usize, seed: u32| {
+                let len = card.sample_rate.hz() as usize * seconds;
+                let samples: Vec<f32> = (noise(len, seed).iter())
+                    .map(|sample| sample * level * gain)
+                    .collect();
+                frames.clear();
+                frontend.push(&samples, &mut frames);
+                let all = frames.chunks_exact(card.bands());
+                (
+                    all.clone().filter(|frame| gate.push(frame)).count(),
+                    all.count(),
+                )
+            };
+            let what = format!("{name} at {level}");
+            let (open, all) = hear(1.0, 10, 1);
+            assert_eq!(open, all, "{what}: not known yet");
+            hear(1.0, 1, 2);
+            // Narrow bands of noise vary most: a frame now and then.
+            let (open, all) = hear(1.0, 120, 3);
+            assert!(open * 1_000 < all, "{what}: {open} of {all}");
+            assert!(hear(1.5, 1, 4).0 > 90, "{what}: 3.5 dB more");
+            hear(1.0, 1, 5);
+            assert!(hear(1.0, 5, 6).0 < 3, "{what}: quiet again");
+        }
+    }
+}
+
+#[test]
+fn what_goes_on_for_longer_than_the_memory_is_background() {
+    let (card, _) = models::fixture("tiny");
+    let mut gate = Gate::new(&card, Gate::MARGIN_DB);
+    let (quiet, loud) = (vec![0.0; card.bands()], vec![3.0; card.bands()]);
+    let minute = 60 * card.sample_rate.hz() as usize / card.frontend.hop_samples();
+    let mut open =
+        |frame: &[f32], minutes: usize| (0..minutes * minute).filter(|_| gate.push(frame)).count();
+    open(&quiet, 1);
+    assert_eq!(open(&quiet, 1), 0);
+    assert!(open(&loud, 4) > 4 * minute - 10, "a sound for four minutes");
+    open(&loud, 2);
+    assert_eq!(
+        open(&loud, 2),
+        0,
+        "after more than five it is the background"
+    );
+    assert_eq!(open(&quiet, 1), 0, "less is no sound");
+    assert!(
+        open(&loud, 1) > minute - 10,
+        "and quiet is the background at once"
+    );
+}

@@ -1,0 +1,378 @@
+//! The transform `standardise`: calibrated once, pinned from then on.
+
+use crate::models;
+use crate::recording;
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use afield::engine::{Session, backbone_contract};
+use afield::head::HeadKind;
+use afield::learner::{Contract, LearnError, Learner, Pool, Settings, Standardisation, Transform};
+use afield::signal::Label;
+use proptest::prelude::*;
+use rusqlite::Connection;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+fn afield(dir: &Path, arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_afield"))
+        .args(arguments)
+        .current_dir(dir)
+        .env("AFIELD_CACHE", models::cache().root())
+        .env_remove("AFIELD_LEARNER")
+        .output()
+        .unwrap()
+}
+
+fn ok(output: Output) -> String {
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn refused(output: Output) -> String {
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(
+        output.stdout.is_empty() && said.contains("\nhint: "),
+        "{said}"
+    );
+    said
+}
+
+/// Recordings `tones/{0..6}.wav`, from low to high.
+fn with_tones() -> tempfile::TempDir {
+    models::fixture("tiny");
+    let root = tempfile::tempdir().unwrap();
+    fs::create_dir(root.path().join("tones")).unwrap();
+    for i in 0..6_u32 {
+        let samples = recording::tone(16_000, 300.0 * f64::from(i + 1), 0.4, i.into());
+        let path = root.path().join(format!("tones/{i}.wav"));
+        recording::write_wav(&path, 16_000, &samples);
+    }
+    root
+}
+
+const INIT: [&str; 5] = ["init", "box", "--backbone", "tiny", "--transform"];
+
+/// A learner in `dir`, calibrated by `files`.
+fn init(root: &Path, dir: &str, files: &[&str]) {
+    let mut arguments = INIT.to_vec();
+    arguments[1] = dir;
+    arguments.extend(["standardise", "--calibrate"]);
+    arguments.extend(files);
+    ok(afield(root, &arguments));
+}
+
+fn contract(root: &Path, dir: &str) -> Contract {
+    let session = Session::open(&root.join(dir)).unwrap();
+    session.learner().contract().clone()
+}
+
+#[test]
+fn recordings_calibrate_a_learner_in_any_order_and_by_any_name() {
+    let root = with_tones();
+    let root = root.path();
+    init(root, "box", &["tones"]);
+    let by_folder = contract(root, "box");
+    assert_eq!(by_folder.transform, Transform::Standardise);
+    assert_eq!(by_folder.standardisation.as_ref().unwrap().width(), 32);
+    for i in 0..6_u32 {
+        fs::copy(
+            root.join(format!("tones/{i}.wav")),
+            root.join(format!("{}.wav", 9 - i)),
+        )
+        .unwrap();
+    }
+    let files = ["6.wav", "4.wav", "9.wav", "5.wav", "7.wav", "8.wav"];
+    init(root, "other", &files);
+    assert_eq!(contract(root, "other"), by_folder);
+    init(root, "fewer", &files[1..]);
+    assert_ne!(contract(root, "fewer").digest(), by_folder.digest());
+
+    // Calibrating teaches nothing.
+    let status: Value =
+        serde_json::from_str(&ok(afield(root, &["status", "--json", "--learner", "box"]))).unwrap();
+    assert_eq!(
+        (&status["examples"], &status["operations"]),
+        (&json!(0), &json!(0))
+    );
+    assert_eq!(status["transform"], "standardise");
+}
+
+#[test]
+fn what_is_calibrated_is_centred_learned_and_told_apart() {
+    let root = with_tones();
+    let root = root.path();
+    init(root, "box", &["tones"]);
+    for (label, files) in [
+        ("low", ["tones/0.wav", "tones/1.wav", "tones/2.wav"]),
+        ("high", ["tones/3.wav", "tones/4.wav", "tones/5.wav"]),
+    ] {
+        let mut arguments = vec!["teach", label, "--learner", "box"];
+        arguments.extend(files);
+        ok(afield(root, &arguments));
+    }
+    let session = Session::open(&root.join("box")).unwrap();
+    let taught = session.taught(&Default::default()).unwrap();
+    for component in 0..32 {
+        let values = taught
+            .iter()
+            .map(|taught| f64::from(taught.features[component]) / 2048.0);
+        let mean = values.sum::<f64>() / 6.0;
+        assert!(mean.abs() < 1e-3, "component {component}: {mean}");
+    }
+    let said = ok(afield(root, &["predict", "tones", "--learner", "box"]));
+    let labels: Vec<Value> = (said.lines())
+        .map(|line| serde_json::from_str::<Value>(line).unwrap()["label"].clone())
+        .collect();
+    assert_eq!(labels, ["low", "low", "low", "high", "high", "high"]);
+}
+
+#[test]
+fn learners_calibrated_otherwise_are_not_merged() {
+    let root = with_tones();
+    let root = root.path();
+    init(root, "a", &["tones"]);
+    init(root, "b", &["tones"]);
+    init(root, "c", &["tones/0.wav", "tones/5.wav"]);
+    ok(afield(
+        root,
+        &["teach", "low", "tones/0.wav", "--learner", "a"],
+    ));
+    ok(afield(
+        root,
+        &["teach", "high", "tones/5.wav", "--learner", "b"],
+    ));
+    ok(afield(root, &["merge", "a", "b", "-o", "ab"]));
+    assert_eq!(contract(root, "ab"), contract(root, "a"));
+    let said = refused(afield(root, &["merge", "a", "c", "-o", "ac"]));
+    assert!(said.contains("standardisation is by "), "{said}");
+    assert!(!root.join("ac").exists());
+}
+
+#[test]
+fn calibration_that_cannot_be_is_refused_and_makes_no_learner() {
+    let root = with_tones();
+    let root = root.path();
+    fs::write(root.join("text.wav"), "no sound at all\n".repeat(50)).unwrap();
+    let cases: [(&[&str], &str); 8] = [
+        (&["standardise"], "--calibrate"),
+        (
+            &["l2", "--calibrate", "tones"],
+            "--transform standardise alone",
+        ),
+        (
+            &["none", "--calibrate", "tones"],
+            "--transform standardise alone",
+        ),
+        (&["standardise", "--calibrate", "tones/0.wav"], "one clip"),
+        (
+            &["standardise", "--calibrate", "tones/0.wav", "tones/0.wav"],
+            "2 clips that are all alike",
+        ),
+        (&["standardise", "--calibrate", "missing"], "missing"),
+        (
+            &["standardise", "--calibrate", "text.wav", "tones"],
+            "text.wav",
+        ),
+        (&["standardize"], ""),
+    ];
+    for (rest, words) in cases {
+        let arguments = [&INIT[..], rest].concat();
+        let output = afield(root, &arguments);
+        if rest == ["standardize"] {
+            assert_eq!(output.status.code(), Some(2));
+            continue;
+        }
+        let said = refused(output);
+        assert!(said.contains(words), "{said}");
+        assert!(!root.join("box").exists());
+    }
+    let output = afield(
+        root,
+        &["init", "box", "--backbone", "tiny", "--calibrate", "tones"],
+    );
+    assert!(refused(output).contains("--transform standardise alone"));
+}
+
+/// Replaces the contract in the learner's file, and its digest with it.
+fn tamper(dir: &Path, change: impl Fn(&mut Value)) {
+    let db = Connection::open(dir.join("learner.sqlite")).unwrap();
+    let text: String = db
+        .query_row("SELECT contract FROM identity", [], |row| row.get(0))
+        .unwrap();
+    let mut contract: Value = serde_json::from_str(&text).unwrap();
+    change(&mut contract);
+    // As the learner itself would write it, where it can.
+    let text = match serde_json::from_value::<Contract>(contract.clone()) {
+        Ok(contract) => serde_json::to_string(&contract).unwrap(),
+        Err(_) => contract.to_string(),
+    };
+    let digest: String = (Sha256::digest(&text).iter())
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    let columns = "SELECT settings, card, created_unix_ms FROM identity";
+    let (settings, card, created): (String, String, i64) = db
+        .query_row(columns, [], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap();
+    // As docs/DURABILITY.md says.
+    let mut row = Sha256::new();
+    for part in ["identity", &text, &digest, &settings, &card] {
+        row.update((part.len() as u64).to_le_bytes());
+        row.update(part);
+    }
+    row.update(8_u64.to_le_bytes());
+    row.update(created.to_le_bytes());
+    db.execute(
+        "UPDATE identity SET contract = ?1, contract_digest = ?2, digest = ?3",
+        (text, digest, &row.finalize()[..16]),
+    )
+    .unwrap();
+}
+
+#[test]
+fn a_contract_with_unusable_numbers_is_an_error_and_no_panic() {
+    let root = with_tones();
+    let root = root.path();
+    type Change = fn(&mut Value);
+    let cases: [(Change, &str); 9] = [
+        (
+            |c| c["standardisation"]["deviations"][3] = json!(0.0),
+            "a deviation of 0",
+        ),
+        (
+            |c| c["standardisation"]["deviations"][3] = json!(-1.0),
+            "a deviation of -1",
+        ),
+        (
+            |c| c["standardisation"]["deviations"][3] = json!(1e300),
+            "a deviation of inf",
+        ),
+        (
+            |c| c["standardisation"]["means"][3] = json!(-1e300),
+            "a mean of -inf",
+        ),
+        (
+            |c| c["standardisation"]["means"][3] = Value::Null,
+            "damaged",
+        ),
+        (
+            |c| drop(c["standardisation"]["means"].as_array_mut().unwrap().pop()),
+            "31 means and 32 deviations",
+        ),
+        (
+            |c| {
+                for part in ["means", "deviations"] {
+                    c["standardisation"][part].as_array_mut().unwrap().pop();
+                }
+            },
+            "means and deviations for 31 features",
+        ),
+        (
+            |c| drop(c.as_object_mut().unwrap().remove("standardisation")),
+            "without means and deviations",
+        ),
+        (|c| c["transform"] = json!("none"), "for the transform none"),
+    ];
+    for (at, (change, words)) in cases.into_iter().enumerate() {
+        let dir = format!("box-{at}");
+        init(root, &dir, &["tones"]);
+        tamper(&root.join(&dir), change);
+        let output = afield(root, &["status", "--learner", &dir]);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{said}");
+        assert!(said.contains(words) && !said.contains("panicked"), "{said}");
+    }
+}
+
+#[test]
+fn contracts_without_statistics_are_what_they_were() {
+    let (card, _) = models::fixture("tiny");
+    let contract = backbone_contract(&card, None, None).unwrap();
+    let json = serde_json::to_string(&contract).unwrap();
+    assert!(!json.contains("standardisation"), "{json}");
+    // The digest that format 1 of the store was made with.
+    let fixture = crate::root().join("tests/fixtures/format-1.sqlite");
+    let copy = tempfile::tempdir().unwrap();
+    fs::copy(fixture, copy.path().join("learner.sqlite")).unwrap();
+    let db = Connection::open(copy.path().join("learner.sqlite")).unwrap();
+    let digest: String = db
+        .query_row("SELECT contract_digest FROM identity", [], |row| row.get(0))
+        .unwrap();
+    assert_eq!(contract.digest(), digest);
+}
+
+const SIZE: usize = 4;
+
+fn windows() -> impl Strategy<Value = Vec<Vec<f32>>> {
+    prop::collection::vec(prop::collection::vec(-100.0_f32..100.0, SIZE), 4..20)
+}
+
+fn standardising(rows: &[Vec<f32>]) -> Contract {
+    Contract::for_backbone("toy", "00", "mel", SIZE, 128.0, Pool::Mean, Transform::None)
+        .and_then(|contract| contract.standardised(Standardisation::of(rows)?))
+        .unwrap()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_saved_learner_comes_back_and_no_other_statistics_open_it(
+        rows in windows(),
+        head in prop::sample::select(&[HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE][..]),
+    ) {
+        let contract = standardising(&rows);
+        let settings = Settings { head, ..Settings::default() };
+        let mut learner = Learner::new(contract.clone(), settings).unwrap();
+        for (i, row) in rows.iter().enumerate() {
+            let label = Label::new(["a", "b"][i % 2]).unwrap();
+            let example = learner.encode(row).unwrap();
+            prop_assert_eq!(example.saturated(), 0);
+            learner.learn_one(&example, &label).unwrap();
+        }
+        let bytes = learner.save();
+        let loaded = Learner::load(contract, settings, &bytes).unwrap();
+        prop_assert!(loaded.save() == bytes);
+        let probe = learner.encode(&rows[0]).unwrap();
+        let scores = learner.predict_one(&probe).unwrap();
+        prop_assert_eq!(loaded.predict_one(&probe).unwrap(), scores);
+
+        let mut moved = rows.clone();
+        moved[0][0] += 50.0;
+        let other = standardising(&moved);
+        let refused = Learner::load(other.clone(), settings, &bytes);
+        let Err(LearnError::OtherContract(difference)) = refused else {
+            panic!("opened under other statistics");
+        };
+        prop_assert_eq!(difference.field, "standardisation");
+        let other = Learner::new(other, settings).unwrap();
+        prop_assert!(learner.merge(&other).is_err());
+    }
+
+    #[test]
+    fn scaling_and_shifting_a_component_changes_nothing(
+        rows in windows(),
+        shift in -50.0_f32..50.0,
+        power in -3_i32..4,
+    ) {
+        let other: Vec<Vec<f32>> = (rows.iter())
+            .map(|row| row.iter().map(|x| (x + shift) * 2_f32.powi(power)).collect())
+            .collect();
+        let [ours, theirs] = [&rows, &other].map(|rows| {
+            Learner::new(standardising(rows), Settings::default()).unwrap()
+        });
+        for (row, moved) in rows.iter().zip(&other) {
+            let (one, two) = (ours.encode(row).unwrap(), theirs.encode(moved).unwrap());
+            for (x, y) in one.features().iter().zip(two.features()) {
+                // A step for the rounding, and single precision's own.
+                prop_assert!((x - y).abs() <= 2, "{one:?} {two:?}");
+            }
+        }
+    }
+}
