@@ -10,7 +10,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::engine::{Durability, Session, Watchdog, hear};
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
+use afield::pipeline::{Decider, Embedder, Event, Gate, Window};
 use afield::signal::{Chunk, Decision, Label};
 use afield::source::{
     Health, JsonLines, LabelledClip, LiveSource, Microphone, PcmFormat, PcmReader, PortName,
@@ -246,30 +246,32 @@ struct Ear {
 }
 
 impl Ear {
-    fn listener(&self, source: &dyn Source) -> Result<Listener> {
+    fn stages(&self, source: &dyn Source) -> Result<(Embedder, Decider)> {
         let (rate, channels) = (source.rate(), source.channels());
-        let stream = EmbeddingStream::of_channels(&self.card, &self.backbone, rate, channels)?;
-        let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
-        if self.live {
-            listener = listener.prompt();
-        }
+        let mut embedder = Embedder::new(&self.card, &self.backbone, rate, channels)?;
         if let Some(margin_db) = self.gate {
-            listener = listener.gated(Gate::new(&self.card, margin_db));
+            embedder = embedder.gated(Gate::new(&self.card, margin_db));
         }
-        Ok(listener)
+        let mut decider = Decider::new(self.window, self.threshold);
+        if self.live {
+            decider = decider.prompt();
+        }
+        Ok((embedder, decider))
     }
 
     fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
-        let mut listener = self.listener(source)?;
+        let (mut embedder, mut decider) = self.stages(source)?;
         let mut chunk = Chunk::default();
         let mut events = Vec::new();
         while source.read(&mut chunk)? {
-            self.session.step(&mut listener, &chunk, &mut events)?;
+            self.session
+                .step(&mut embedder, &mut decider, &chunk, &mut events)?;
             self.watchdog.alive();
             print(&events, path, None)?;
-            (events.drain(..)).for_each(|event| listener.recycle(event));
+            (events.drain(..)).for_each(|event| decider.recycle(event));
         }
-        self.session.finish(&mut listener, &mut events)?;
+        self.session
+            .finish(&mut embedder, &mut decider, &mut events)?;
         note(source, path.unwrap_or("stdin"));
         print(&events, path, None)
     }
@@ -290,7 +292,7 @@ impl Ear {
         if let Some(device) = source.live() {
             eprintln!("{}", device.introduction());
         }
-        let mut listener = self.listener(source)?;
+        let (mut embedder, mut decider) = self.stages(source)?;
         let (mut chunk, mut events) = (Chunk::default(), Vec::new());
         let typed = !matches!(name, SourceName::Stdin);
         let (name, span) = (name.to_string(), self.window.span(&self.card));
@@ -298,7 +300,8 @@ impl Ear {
         let started = Instant::now();
         let mut report = Report::default();
         while source.read(&mut chunk)? {
-            self.session.step(&mut listener, &chunk, &mut events)?;
+            self.session
+                .step(&mut embedder, &mut decider, &chunk, &mut events)?;
             self.watchdog.alive();
             let health = source.live().map(LiveSource::health);
             print(&events, None, health.as_ref())?;
@@ -310,7 +313,7 @@ impl Ear {
             {
                 device.show(label.as_str(), (confidence * 100.0) as u8);
             }
-            (events.drain(..)).for_each(|event| listener.recycle(event));
+            (events.drain(..)).for_each(|event| decider.recycle(event));
             teaching.hear(&chunk, &mut self.session, &self.card, &self.backbone);
             if let Some(device) = source.live() {
                 report.of(device);
@@ -320,7 +323,8 @@ impl Ear {
                 break;
             }
         }
-        self.session.finish(&mut listener, &mut events)?;
+        self.session
+            .finish(&mut embedder, &mut decider, &mut events)?;
         note(source, &name);
         print(
             &events,

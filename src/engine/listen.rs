@@ -10,7 +10,7 @@ use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
 };
 use crate::decision::Threshold;
-use crate::pipeline::{self, EmbeddingStream, Gate, Listener, Window};
+use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Decision};
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
 
@@ -44,7 +44,8 @@ pub struct Listening {
 struct Heard {
     source: Box<dyn Source>,
     name: Arc<str>,
-    listener: Listener,
+    embedder: Embedder,
+    decider: Decider,
     /// The last seconds of a live source.
     recent: Option<Recent>,
     audio: Audio,
@@ -105,15 +106,13 @@ impl Listening {
     /// Goes on with `source`.
     fn hear(&mut self, source: Box<dyn Source>, name: Arc<str>) -> Result<(), Error> {
         let (card, backbone) = (self.engine.card(), self.engine.backbone()?);
-        let (rate, channels) = (source.rate(), source.channels());
-        let stream = EmbeddingStream::of_channels(card, backbone, rate, channels)?;
-        let threshold = Threshold::new(self.options.min_confidence);
-        let mut listener = Listener::new(card, stream, rate, self.window, threshold);
-        if self.live {
-            listener = listener.prompt();
-        }
+        let mut embedder = Embedder::new(card, backbone, source.rate(), source.channels())?;
         if let Some(margin_db) = self.options.gate_db {
-            listener = listener.gated(Gate::new(card, margin_db));
+            embedder = embedder.gated(Gate::new(card, margin_db));
+        }
+        let mut decider = Decider::new(self.window, Threshold::new(self.options.min_confidence));
+        if self.live {
+            decider = decider.prompt();
         }
         let recent = self.live.then(|| Recent::of(&*source, Instant::now()));
         if let (Some(recent), Some(device)) = (&recent, source.live()) {
@@ -130,7 +129,8 @@ impl Listening {
         self.under_way = Some(Heard {
             source,
             name,
-            listener,
+            embedder,
+            decider,
             recent,
             audio,
             _lending: lending,
@@ -203,7 +203,7 @@ impl Listening {
         self.recordings.clear();
         if let Some(heard) = &mut self.under_way {
             let mut session = self.engine.session();
-            session.finish(&mut heard.listener, &mut self.made)?;
+            session.finish(&mut heard.embedder, &mut heard.decider, &mut self.made)?;
         }
         self.hand_out();
         self.end();
@@ -286,7 +286,7 @@ impl Listening {
         let Some(heard) = &mut self.under_way else {
             return;
         };
-        let (now, until) = (self.engine.now(), heard.listener.heard_until());
+        let (now, until) = (self.engine.now(), heard.embedder.end());
         for made in self.made.drain(..) {
             let (label, confidence) = match &made.decision {
                 Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
@@ -308,7 +308,7 @@ impl Listening {
             if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
             }
-            heard.listener.recycle(made);
+            heard.decider.recycle(made);
             self.engine.remember(&event);
             self.events.push_back(event);
         }
@@ -327,10 +327,10 @@ impl Heard {
         let more = self.source.read(chunk)?;
         let mut session = engine.session();
         if !more {
-            Session::finish(&mut session, &mut self.listener, made)?;
+            session.finish(&mut self.embedder, &mut self.decider, made)?;
             return Ok(false);
         }
-        session.step(&mut self.listener, chunk, made)?;
+        session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
         drop(session);
         if let Some(recent) = &self.recent {
             recent.hear(chunk, Instant::now());

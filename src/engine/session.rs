@@ -10,7 +10,7 @@ use super::status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Sta
 use super::{Heard, SessionError};
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
-use crate::pipeline::{Event, Listener};
+use crate::pipeline::{Decider, Embedder, Event};
 use crate::signal::{Chunk, Scores};
 use crate::store::{
     Base, Identity, Line, Operation, OperationId, Reason, Revision, RevisionId, Selection, Store,
@@ -240,7 +240,8 @@ impl Session {
     /// [`SessionError`] when the log cannot be read or the backbone fails.
     pub fn step(
         &mut self,
-        listener: &mut Listener,
+        embedder: &mut Embedder,
+        decider: &mut Decider,
         chunk: &Chunk,
         events: &mut Vec<Event>,
     ) -> Result<(), SessionError> {
@@ -248,7 +249,7 @@ impl Session {
         if let Some(solver) = &mut self.solver {
             solver.tend(&mut self.learner);
         }
-        Ok(listener.step(chunk, &mut self.learner, events)?)
+        Ok(embedder.step(chunk, &mut [(decider, &mut self.learner, events)])?)
     }
 
     /// Ends what is listened to.
@@ -257,10 +258,11 @@ impl Session {
     /// As [`Self::step`].
     pub fn finish(
         &mut self,
-        listener: &mut Listener,
+        embedder: &mut Embedder,
+        decider: &mut Decider,
         events: &mut Vec<Event>,
     ) -> Result<(), SessionError> {
-        Ok(listener.finish(&mut self.learner, events)?)
+        Ok(embedder.finish(&mut [(decider, &mut self.learner, events)])?)
     }
 
     /// Takes in what other processes have taught, forgotten or gone back to

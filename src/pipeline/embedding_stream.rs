@@ -91,9 +91,4 @@ impl EmbeddingStream {
         self.backbone.push(&self.frames, embeddings)?;
         Ok(self.backbone.finish(embeddings)?)
     }
-
-    /// The half before the backbone, and the backbone's.
-    pub(super) fn into_parts(self) -> (FrameStream, Stream) {
-        (self.signal, self.backbone)
-    }
 }

@@ -8,7 +8,7 @@ use afield::learner::{Contract, Nuisance, Pool, Standardisation, Transform};
 use afield::model::{Cache, find};
 
 /// One line a contract: its digest, a space, its JSON.
-const WRITTEN: &str = include_str!("fixtures/contracts.txt");
+const WRITTEN: &str = include_str!("../fixtures/contracts.txt");
 
 fn toy(pool: Pool, transform: Transform) -> Contract {
     Contract::for_backbone("toy", "00ff", "mel", 3, 64.0, pool, transform).unwrap()
