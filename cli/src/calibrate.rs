@@ -7,7 +7,7 @@ use afield::engine::backbone_contract;
 use afield::frontend::Normalisation;
 use afield::learner::{Contract, Pool, Standardisation, Transform};
 use afield::model::{Card, FrontEnd};
-use afield::signal::{Chunk, Micros};
+use afield::signal::{Chunk, Segment};
 use anyhow::{Context, Result, bail};
 
 use super::embedding::embed_files;
@@ -58,14 +58,14 @@ pub fn normalised_card(card: Card, files: &[PathBuf], sensor: &SensorArgs) -> Re
             let name = || clip.path.display().to_string();
             let mut recording = begin(&normalisation).with_context(name)?;
             let mut chunk = Chunk::default();
-            let mut until = Micros(0);
+            let mut segment = Segment::new(rate);
             while source.read(&mut chunk)? {
-                if chunk.start.0.abs_diff(until.0) > 2 {
+                if segment.is_gap(chunk.start) {
                     let fresh = begin(&normalisation).with_context(name)?;
                     normalisation.finish(std::mem::replace(&mut recording, fresh));
+                    segment.restart(chunk.start);
                 }
-                let samples = chunk.samples.len() / channels.len();
-                until = Micros(chunk.start.0 + Micros::from_samples(samples as u64, rate).0);
+                segment.advance((chunk.samples.len() / channels.len()) as u64);
                 normalisation.push(&mut recording, &chunk.samples);
             }
             normalisation.finish(recording);

@@ -9,6 +9,7 @@ use std::thread;
 use afield::backbone::Mode;
 use afield::engine::{backbone_contract, hear};
 use afield::model::Card;
+use afield::pipeline::Window;
 use afield::source::{SensorFormat, open_recording};
 use afield_lab::evaluate::{CacheKey, ClipList, Clips, EmbeddingCache};
 use anyhow::{Context, Result, anyhow};
@@ -40,12 +41,12 @@ pub fn embed_list(
         .zip(&list.clips)
     {
         let all = rows.len() / size;
-        let (length, every) = match cut.map(|cut| cut.window(card)) {
-            Some(window) if all > window.rows => (window.rows, window.every_rows),
-            _ => (all, all.max(1)),
+        let whole = Window {
+            rows: all,
+            every_rows: 1,
         };
-        for start in (0..=all - length).step_by(every) {
-            let piece = rows.get(start * size..(start + length) * size);
+        for piece in cut.map_or(whole, |cut| cut.window(card)).pieces(all) {
+            let piece = rows.get(piece.start * size..piece.end * size);
             windows.extend_from_slice(piece.unwrap_or_default());
             offsets.push(windows.len() / size);
             pieces.clips.push(clip.clone());

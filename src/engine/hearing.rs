@@ -1,12 +1,14 @@
 //! Reading a source to its end, through the backbone.
 
+use std::ops::Range;
+
 use sha2::{Digest, Sha256};
 
 use super::SessionError;
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
-use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate};
+use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
 use crate::source::Source;
 
 /// A clip as the backbone heard it.
@@ -27,24 +29,22 @@ impl Heard {
     /// `every_rows` of them, each a clip of its own; what is left over at the end is
     /// left out. A clip with fewer rows stays whole.
     pub fn cut(&self, size: usize, window: Window) -> Vec<Self> {
-        let (rows, every) = (window.rows.max(1), window.every_rows.max(1));
         let all = self.windows.len() / size.max(1);
-        if all <= rows {
+        if all <= window.rows.max(1) {
             return vec![self.clone()];
         }
-        let mut parts = Vec::new();
-        for start in (0..=all - rows).step_by(every) {
+        let part = |rows: Range<usize>| {
             let mut hash = Sha256::new_with_prefix(self.clip_sha256);
-            hash.update((start as u64).to_le_bytes());
-            hash.update((rows as u64).to_le_bytes());
-            let of = self.windows.get(start * size..(start + rows) * size);
-            parts.push(Self {
-                windows: of.unwrap_or_default().to_vec(),
+            hash.update((rows.start as u64).to_le_bytes());
+            hash.update((rows.len() as u64).to_le_bytes());
+            let windows = self.windows.get(rows.start * size..rows.end * size);
+            Self {
+                windows: windows.unwrap_or_default().to_vec(),
                 clip_sha256: hash.finalize().into(),
-                duration: Micros(self.duration.0 * rows as u64 / all as u64),
-            });
-        }
-        parts
+                duration: Micros(self.duration.0 * rows.len() as u64 / all as u64),
+            }
+        };
+        window.pieces(all).map(part).collect()
     }
 }
 
@@ -66,21 +66,18 @@ pub fn hear(
     let mut windows = Vec::new();
     let mut hash = ClipHash::new(rate, source.channels());
     let mut samples = 0;
-    // Where the stretch under way began, and its samples.
-    let (mut origin, mut stretch) = (Micros(0), 0);
+    let mut segment = Segment::new(rate);
     while source.read(&mut chunk)? {
-        let until = origin.0 + Micros::from_samples(stretch, rate).0;
-        // Two microseconds forgive the rounding of two time stamps.
-        if chunk.start.0.abs_diff(until) > 2 {
-            if stretch > 0 {
+        if segment.is_gap(chunk.start) {
+            if !segment.is_empty() {
                 stream.finish(&mut windows)?;
             }
-            (origin, stretch) = (chunk.start, 0);
+            segment.restart(chunk.start);
         }
         hash.update(&chunk.samples);
         let count = (chunk.samples.len() / channels) as u64;
         samples += count;
-        stretch += count;
+        segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
     }
     stream.finish(&mut windows)?;

@@ -48,19 +48,17 @@ impl Reader for (&mut Decider, &mut Learner, &mut Vec<Event>) {
 /// use afield::learner::{Learner, Settings};
 /// use afield::model::{Cache, find};
 /// use afield::pipeline::{Decider, Embedder, Window};
-/// use afield::signal::{Channel, Chunk};
+/// use afield::signal::Chunk;
 ///
 /// let cache = Cache::at("/nowhere");
 /// let card = find("imu", &cache)?;
 /// let backbone = Backbone::from_bytes(&cache.model_bytes(&card)?, &card, Mode::Auto)?;
-/// let channels: Vec<Channel> = (["ax/g", "ay/g", "az/g", "wx/rad/s", "wy/rad/s", "wz/rad/s"])
-///     .iter()
-///     .map(|name| name.parse())
-///     .collect::<Result<_, _>>()?;
+/// let channels = card.sensor().expect("it reads a sensor").stated();
 /// let mut embedder = Embedder::new(&card, &backbone, card.sample_rate, &channels)?;
 ///
 /// // Two learners, which look back on one and on three seconds.
-/// let learner = || Learner::new(backbone_contract(&card, None, None)?, Settings::default());
+/// let contract = backbone_contract(&card, None, None)?;
+/// let learner = || Learner::new(contract.clone(), Settings::default());
 /// let (mut short, mut long) = (learner()?, learner()?);
 /// let decider = |seconds| Decider::new(Window::spanning(&card, seconds, 0.5), Threshold::new(0.5));
 /// let (mut short_decider, mut long_decider) = (decider(1.0), decider(3.0));
