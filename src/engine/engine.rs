@@ -322,15 +322,16 @@ impl Engine {
         Listening::begin(self.clone(), source, options)
     }
 
-    /// The last `span` that another process is listening to with this learner.
+    /// The last `span` that another process is listening to with this learner, the name of its
+    /// source, and how long ago the last sample came.
     ///
     /// # Errors
     /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has not heard so much without a gap.
-    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, Duration), Error> {
+    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
         let recalled = super::recall(self.dir(), span)?;
         let name = super::recall::clip_name(span, &recalled.source);
         let recording = Recording::from_source(Box::new(recalled.excerpt), name);
-        Ok((recording, recalled.age))
+        Ok((recording, recalled.source, recalled.age))
     }
 
     /// What another process listens to with this learner; `None` if no process does.

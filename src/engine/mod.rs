@@ -48,7 +48,7 @@ pub use event::{Event, EventId};
 pub use folding::Folded;
 pub use hearing::{Heard, clip_sha256, hear};
 pub use history::{Difference, Differences, Undone};
-pub use lesson::{Lesson, Taught};
+pub use lesson::Lesson;
 pub use listen::Listening;
 pub use merge::{Merged, merge};
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
