@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Cache, Card, find};
 use afield::pipeline::{Decider, Embedder, Event, Reader, Window};
 use afield::signal::{Chunk, Label, Micros, SOUND};
@@ -80,8 +80,11 @@ fn backbone_hop(bencher: Bencher, (name, mode): (&str, &str)) {
 /// A learner of 50 classes.
 fn learner(card: &Card) -> Learner {
     let size = card.embedding.size;
-    let contract =
-        Contract::for_backbone(&card.name, "", "", size, 64.0, Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new(&card.name, size, 64.0),
+        Pool::Mean,
+        Transform::None,
+    );
     let settings = Settings {
         head: HeadKind::LDA,
         ..Settings::default()
@@ -120,7 +123,9 @@ struct Listening {
 
 impl Listening {
     fn new(card: &Card, backbone: &Backbone, window: Window, learners: usize) -> Self {
-        let channels = card.sensor().map_or(SOUND.to_vec(), |sensor| sensor.stated());
+        let channels = card
+            .sensor()
+            .map_or(SOUND.to_vec(), |sensor| sensor.stated());
         let rate = card.sample_rate;
         let owner = |_| Owner {
             decider: Decider::new(window, Threshold::new(0.5)),

@@ -23,12 +23,12 @@
 //! In fifteen lines, on embeddings that could come from anywhere:
 //!
 //! ```
-//! use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+//! use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 //! use afield::signal::Label;
 //!
 //! // Two numbers a window, up to 8 in magnitude; a clip is the mean of its windows.
 //! let contract =
-//!     Contract::for_backbone("toy", "00ff", "none", 2, 8.0, Pool::Mean, Transform::None)?;
+//!     Contract::new(EmbeddingSpace::new("toy", 2, 8.0).file_sha256("00ff").frontend("none"), Pool::Mean, Transform::None)?;
 //! let mut learner = Learner::new(contract, Settings::default())?;
 //! let (kettle, rain) = (Label::new("kettle")?, Label::new("rain")?);
 //! for clip in [[3.0, 0.1], [2.9, -0.2], [3.2, 0.0]] {

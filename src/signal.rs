@@ -5,8 +5,11 @@
 //! behaviour beyond keeping each noun valid once it exists.
 
 mod channel;
+mod direction;
 mod error_kind;
+mod pool;
 mod segment;
+mod transform;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -16,8 +19,11 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use channel::{Channel, Quantity, SOUND, Unit};
+pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
+pub use pool::Pool;
 pub use segment::Segment;
+pub use transform::Transform;
 
 /// Samples per second and channel, in `1..=768_000` Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]

@@ -102,7 +102,7 @@ struct LabelledLine<'a> {
     features: usize,
     pool: &'static str,
     /// The backbone's; the archive holds the rows before it.
-    transform: &'static str,
+    transform: String,
 }
 
 /// Runs the command.
@@ -174,7 +174,7 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         groups: clips.groups().map(|groups| groups.names().len()),
         features: contract.width(),
         pool: contract.pool.name(),
-        transform: contract.transform.name(),
+        transform: contract.transform_name(),
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, Event, Gate, Window};
 use afield::signal::{Chunk, Label, Micros, SOUND};
@@ -100,7 +100,7 @@ fn main() -> Result<()> {
 fn ear(spec: &Spec, card: &Card, backbone: &Backbone) -> Result<Ear> {
     let size = card.embedding.size;
     let (pool, transform) = (Pool::Mean, Transform::None);
-    let contract = Contract::for_backbone("growth", "", "", size, 128.0, pool, transform)?;
+    let contract = Contract::new(EmbeddingSpace::new("growth", size, 128.0), pool, transform)?;
     let settings = Settings {
         head: spec.head.parse()?,
         rehearsal: spec.rehearsal.parse()?,

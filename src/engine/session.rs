@@ -369,7 +369,7 @@ impl Session {
             backbone_sha256: contract.backbone_sha256.clone(),
             contract: contract.digest(),
             pool: contract.pool.to_string(),
-            transform: contract.transform.to_string(),
+            transform: contract.transform_name(),
             features: contract.width(),
             head: settings.head.to_string(),
             selection: learner.selection().cloned(),

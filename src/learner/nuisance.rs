@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::LearnError;
+use crate::signal::{MOST_DIRECTIONS, direction_length, is_direction};
 
 /// What is damped: `x - sum_i v_i (v_i . x)`.
 ///
@@ -30,9 +31,7 @@ impl Eq for Nuisance {}
 
 impl Nuisance {
     /// The most directions.
-    pub const MOST: usize = 16;
-    /// The longest that a direction of length 1 may become by rounding, squared.
-    const LONGEST: f64 = 1.001;
+    pub const MOST: usize = MOST_DIRECTIONS;
 
     /// Directions of one width.
     ///
@@ -50,9 +49,8 @@ impl Nuisance {
             return fault("directions of several widths".to_owned());
         }
         for direction in &directions {
-            let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
-            if !(squares > 0.0 && squares <= Self::LONGEST) {
-                let length = squares.sqrt();
+            if !is_direction(direction) {
+                let length = direction_length(direction);
                 return fault(format!("a direction of length {length}, at most 1 can be"));
             }
         }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnError;
 
-/// What [`Transform::Standardise`](super::Transform::Standardise) subtracts and
+/// What [`Stage::Standardise`](super::Stage::Standardise) subtracts and
 /// divides by: `(x - mean) / deviation`, component by component.
 ///
 /// ```

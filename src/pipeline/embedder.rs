@@ -219,7 +219,9 @@ impl Embedder {
 
     /// The oldest row that any reader's next decision looks at; without readers the next one.
     fn oldest_needed<R: Reader>(&self, readers: &mut [R]) -> u64 {
-        let needed = readers.iter_mut().map(|reader| reader.parts().0.first_needed());
+        let needed = readers
+            .iter_mut()
+            .map(|reader| reader.parts().0.first_needed());
         needed.min().unwrap_or(self.rows_seen)
     }
 
@@ -252,8 +254,9 @@ impl Embedder {
     /// Stream time from the beginning of row `first` to the end of the latest row.
     pub(super) fn times_since(&self, first: u64) -> (Micros, Micros) {
         let origin = self.segment.start().0;
-        let at =
-            |samples| Micros(origin.saturating_add(Micros::from_samples(samples, self.backbone_rate).0));
+        let at = |samples| {
+            Micros(origin.saturating_add(Micros::from_samples(samples, self.backbone_rate).0))
+        };
         let end = (self.rows_seen - 1) * self.hop_samples + self.receptive_field_samples;
         // A padded segment ends with its last real sample.
         let end = at(end).min(self.segment.end());

@@ -81,7 +81,10 @@ mod tests {
         let mut segment = Segment::new(SampleRate::new(1_000).unwrap());
         segment.restart(Micros(500));
         segment.advance(3);
-        assert_eq!((segment.start(), segment.end()), (Micros(500), Micros(3_500)));
+        assert_eq!(
+            (segment.start(), segment.end()),
+            (Micros(500), Micros(3_500))
+        );
         for (start, gap) in [(3_497, true), (3_498, false), (3_502, false), (3_503, true)] {
             assert_eq!(segment.is_gap(Micros(start)), gap, "{start}");
         }

@@ -9,7 +9,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Nuisance, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
 use afield::signal::{Chunk, Decision, Label, Micros, SOUND, SampleRate};
@@ -152,12 +152,10 @@ fn listen(
 ) {
     let rate = SampleRate::new(44_100).unwrap();
     let size = card.embedding.size;
-    let contract = Contract::for_backbone(
-        "test",
-        "00",
-        "mel",
-        size,
-        64.0,
+    let contract = Contract::new(
+        EmbeddingSpace::new("test", size, 64.0)
+            .file_sha256("00")
+            .frontend("mel"),
         Pool::MeanMax,
         Transform::SignedSqrt,
     );

@@ -3,15 +3,22 @@
 
 use std::fmt::Write as _;
 
-use afield::control::backbone_contract;
-use afield::learner::{Contract, Nuisance, Pool, Standardisation, Transform};
+use afield::engine::backbone_contract;
+use afield::learner::{Contract, EmbeddingSpace, Nuisance, Pool, Standardisation, Transform};
 use afield::model::{Cache, find};
 
 /// One line a contract: its digest, a space, its JSON.
 const WRITTEN: &str = include_str!("../fixtures/contracts.txt");
 
 fn toy(pool: Pool, transform: Transform) -> Contract {
-    Contract::for_backbone("toy", "00ff", "mel", 3, 64.0, pool, transform).unwrap()
+    Contract::new(
+        EmbeddingSpace::new("toy", 3, 64.0)
+            .file_sha256("00ff")
+            .frontend("mel"),
+        pool,
+        transform,
+    )
+    .unwrap()
 }
 
 fn statistics(width: usize) -> Standardisation {
@@ -22,7 +29,9 @@ fn statistics(width: usize) -> Standardisation {
 fn nuisance(width: usize) -> Nuisance {
     let direction = |by: f32| -> Vec<f32> {
         let length = (width as f32).sqrt();
-        (0..width).map(|i| by * (-1_f32).powi(i as i32) / length).collect()
+        (0..width)
+            .map(|i| by * (-1_f32).powi(i as i32) / length)
+            .collect()
     };
     Nuisance::new(vec![direction(0.3), direction(-0.9)]).unwrap()
 }
@@ -53,11 +62,13 @@ fn contracts() -> Vec<Contract> {
 
 #[test]
 fn contracts_keep_their_json_and_digest() {
-    let written = contracts().iter().fold(String::new(), |mut text, contract| {
-        let json = serde_json::to_string(contract).unwrap();
-        let _ = writeln!(text, "{} {json}", contract.digest());
-        text
-    });
+    let written = contracts()
+        .iter()
+        .fold(String::new(), |mut text, contract| {
+            let json = serde_json::to_string(contract).unwrap();
+            let _ = writeln!(text, "{} {json}", contract.digest());
+            text
+        });
     assert_eq!(written.lines().count(), 38);
     for (now, before) in written.lines().zip(WRITTEN.lines()) {
         assert_eq!(now, before);

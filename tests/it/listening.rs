@@ -6,7 +6,7 @@ use crate::models;
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::frontend::LogMelFrontend;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Card, find};
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
 use afield::signal::{Chunk, Decision, Label, Micros, SOUND, SampleRate, Scores};
@@ -90,7 +90,13 @@ const CHIRPS: [f32; 5] = [15.2, 16.1, 24.0, 41.3, 59.4];
 fn learner(card: &Card, backbone: &Backbone) -> Learner {
     let size = card.embedding.size;
     let pool = Pool::MeanMax;
-    let contract = Contract::for_backbone("test", "00", "mel", size, 64.0, pool, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("test", size, 64.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        pool,
+        Transform::None,
+    );
     let mut learner = Learner::new(contract.unwrap(), Settings::default()).unwrap();
     let rate = card.sample_rate;
     for (n, at) in [1.0, 3.0, 15.2, 24.0, 41.3, 59.4].iter().enumerate() {
@@ -310,7 +316,10 @@ fn a_gap_ends_the_windows_of_all_deciders() {
     shared.finish(&mut owners).unwrap();
     for (owner, window) in owners.iter_mut().zip(WINDOWS) {
         let mut expected = Vec::new();
-        for (samples, start) in [(&sound[..3 * second], 0), (&sound[3 * second..], 10_000_000)] {
+        for (samples, start) in [
+            (&sound[..3 * second], 0),
+            (&sound[3 * second..], 10_000_000),
+        ] {
             let mut single = alone(&card, &backbone, window);
             let mut events = listen(&mut single, &mut owner.learner, rate, samples, 1_000);
             for event in &mut events {

@@ -17,6 +17,7 @@ mod cli_live;
 mod cli_model;
 mod cli_sensors;
 mod cli_serial;
+mod contracts;
 mod corpus_fetch;
 mod disk;
 mod disk_faults;

@@ -9,7 +9,9 @@ use std::process::{Command, Output};
 
 use afield::engine::{Session, backbone_contract};
 use afield::head::HeadKind;
-use afield::learner::{Contract, LearnError, Learner, Pool, Settings, Standardisation, Transform};
+use afield::learner::{
+    Contract, EmbeddingSpace, LearnError, Learner, Pool, Settings, Standardisation, Transform,
+};
 use afield::signal::Label;
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -77,8 +79,8 @@ fn recordings_calibrate_a_learner_in_any_order_and_by_any_name() {
     let root = root.path();
     init(root, "box", &["tones"]);
     let by_folder = contract(root, "box");
-    assert_eq!(by_folder.transform, Transform::Standardise);
-    assert_eq!(by_folder.standardisation.as_ref().unwrap().width(), 32);
+    assert_eq!(by_folder.transform_name(), "standardise");
+    assert_eq!(by_folder.standardisation().unwrap().width(), 32);
     for i in 0..6_u32 {
         fs::copy(
             root.join(format!("tones/{i}.wav")),
@@ -314,9 +316,15 @@ fn windows() -> impl Strategy<Value = Vec<Vec<f32>>> {
 }
 
 fn standardising(rows: &[Vec<f32>]) -> Contract {
-    Contract::for_backbone("toy", "00", "mel", SIZE, 128.0, Pool::Mean, Transform::None)
-        .and_then(|contract| contract.standardised(Standardisation::of(rows)?))
-        .unwrap()
+    Contract::new(
+        EmbeddingSpace::new("toy", SIZE, 128.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    )
+    .and_then(|contract| contract.standardised(Standardisation::of(rows)?))
+    .unwrap()
 }
 
 proptest! {

@@ -8,7 +8,7 @@
 //! knows no others.
 
 use afield::head::HeadKind;
-use afield::learner::{LearnError, Learner, Settings, Transform};
+use afield::learner::{LearnError, Learner, Settings};
 use afield::rehearsal::Plan;
 
 use super::calibration::standardised_by;
@@ -127,7 +127,7 @@ impl<'a> CrossValidation<'a> {
     /// The encoding as it would be had nobody heard the fold; `None` where that is
     /// the very same, or too little is left to standardise by.
     fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
-        if encoded.contract.transform != Transform::Standardise {
+        if encoded.contract.standardisation().is_none() {
             return Ok(None);
         }
         let taught = |clip: &usize| self.fold_of[*clip] != usize::MAX;
@@ -192,7 +192,7 @@ impl<'a> CrossValidation<'a> {
 mod tests {
     use super::*;
     use crate::evaluate::{Clips, Names, Protocol, TestSide, contract_for};
-    use afield::learner::{Pool, Standardisation};
+    use afield::learner::{Pool, Standardisation, Transform};
 
     #[test]
     fn a_fold_that_is_asked_for_is_not_standardised_by() {
@@ -216,7 +216,7 @@ mod tests {
             let refitted = validation.without(fold, &encoded).unwrap().unwrap();
             let expected = Standardisation::of(&others).unwrap();
             assert_eq!(others.len(), 8);
-            assert_eq!(refitted.contract.standardisation, Some(expected));
+            assert_eq!(refitted.contract.standardisation(), Some(&expected));
             assert_ne!(refitted.contract, encoded.contract);
         }
         let plain = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();
