@@ -1,13 +1,14 @@
-//! Ports without a device of ours behind them.
+//! Serial ports without one of our devices behind them.
 
 use std::io::Write;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use afield::source::{PortName, SerialSource, SourceError};
 use serialport::{SerialPort, TTYPort};
+
+use crate::harness::Program;
 
 /// What opening a port comes to on which `bytes` are said five times a second.
 fn opened(bytes: &[u8]) -> SourceError {
@@ -31,7 +32,7 @@ fn opened(bytes: &[u8]) -> SourceError {
 }
 
 #[test]
-fn a_silent_port_says_so() {
+fn a_silent_port_is_reported_as_silent() {
     let error = opened(&[]);
     assert!(
         matches!(error, SourceError::PortSilent { bytes: 0, .. }),
@@ -41,7 +42,7 @@ fn a_silent_port_says_so() {
 }
 
 #[test]
-fn a_port_with_another_protocol_says_so() {
+fn a_port_with_another_protocol_is_reported_as_such() {
     let error = opened(b"$GPGGA,123519,4807.038,N*47\r\n\0garbage\0");
     let frames = matches!(
         error,
@@ -56,7 +57,7 @@ fn a_port_with_another_protocol_says_so() {
 }
 
 #[test]
-fn a_device_of_another_version_is_told_from_noise() {
+fn a_device_of_another_protocol_version_is_distinguished_from_noise() {
     // Version 2, kind 1, all else 1, and the CRC-32C of these; no byte is 0.
     let mut body = [1_u8; 12];
     body[0] = 2;
@@ -76,24 +77,15 @@ fn a_device_of_another_version_is_told_from_noise() {
 }
 
 #[test]
-fn the_command_names_the_port_and_helps() {
-    let afield = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-            .args(arguments)
-            .output()
-            .unwrap();
-        (
-            output.status.success(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let (success, said) = afield(&["ports", "--probe", "/dev/no-such-port"]);
-    assert!(!success && said.contains("--probe"), "{said}");
+fn a_missing_port_is_named_with_a_hint() {
+    let said = Program::new("ports --probe /dev/no-such-port")
+        .run()
+        .refused();
     assert!(
-        said.contains("/dev/no-such-port") && said.contains("hint: "),
+        said.contains("--probe") && said.contains("/dev/no-such-port"),
         "{said}"
     );
-    let (success, said) = afield(&["ports", "--probe", "/dev/ttyS0@fast"]);
-    assert!(!success && said.contains("ttyS0@fast"), "{said}");
-    assert!(afield(&["ports", "--json"]).0);
+    let malformed = Program::new("ports --probe /dev/ttyS0@fast").run();
+    malformed.fails(2).says(["ttyS0@fast"]);
+    Program::new("ports --json").run().ok();
 }
