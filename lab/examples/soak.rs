@@ -13,7 +13,7 @@ use std::time::Instant;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
-use afield::engine::{Session, backbone_contract, diagnose, hear};
+use afield::engine::{Session, backbone_contract, diagnose, embed};
 use afield::learner::Settings;
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, Window};
@@ -154,7 +154,7 @@ fn teach(
         ..tone
     };
     let mut clip = Synthetic::new(rate, vec![tone, noise], 8_000, step);
-    let heard = hear(&mut clip, card, backbone)?;
+    let heard = embed(&mut clip, card, backbone)?;
     session.teach(&label(step)?, &heard, "soak", now)?;
     Ok(())
 }

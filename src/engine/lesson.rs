@@ -1,6 +1,6 @@
 //! Several recordings taught as one change.
 
-use super::{Durability, Engine, Error, Heard, Recording, TaughtAs};
+use super::{ClipEmbeddings, Durability, Engine, Error, Recording, TaughtAs};
 use crate::pipeline::Window;
 use crate::signal::Label;
 
@@ -48,7 +48,7 @@ impl Lesson {
     pub fn teach_embeddings(
         &mut self,
         label: &Label,
-        embeddings: &Heard,
+        embeddings: &ClipEmbeddings,
         recording: &Recording,
     ) -> Result<Vec<TaughtAs>, Error> {
         let size = self.engine.card().embedding.size;
@@ -59,7 +59,7 @@ impl Lesson {
         let (name, group) = (recording.name(), recording.group());
         let now = self.engine.now();
         let mut session = self.engine.session();
-        let teach = |piece: &Heard| session.teach_from(label, piece, name, group, now);
+        let teach = |piece: &ClipEmbeddings| session.teach_from(label, piece, name, group, now);
         pieces.iter().map(teach).collect()
     }
 

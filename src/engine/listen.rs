@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::event::Audio;
 use super::{
-    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
+    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
+    Session,
 };
 use crate::decision::Threshold;
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
@@ -47,7 +48,7 @@ struct Heard {
     embedder: Embedder,
     decider: Decider,
     /// The last seconds of a live source.
-    recent: Option<Recent>,
+    recent: Option<RetainedAudio>,
     audio: Audio,
     _lending: Option<Lending>,
     reported: Health,
@@ -114,7 +115,9 @@ impl Listening {
         if self.live {
             decider = decider.prompt();
         }
-        let recent = self.live.then(|| Recent::of(&*source, Instant::now()));
+        let recent = self
+            .live
+            .then(|| RetainedAudio::of(&*source, Instant::now()));
         if let (Some(recent), Some(device)) = (&recent, source.live()) {
             recent.note(device);
         }
@@ -141,7 +144,7 @@ impl Listening {
     }
 
     /// Lends what is heard to other processes, if that is possible.
-    fn lend(&mut self, recent: &Recent, name: &str) -> Option<Lending> {
+    fn lend(&mut self, recent: &RetainedAudio, name: &str) -> Option<Lending> {
         match Lending::start(self.engine.dir(), recent.clone(), name) {
             Ok(lending) => Some(lending),
             Err(error) => {
@@ -333,7 +336,7 @@ impl Heard {
         session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
         drop(session);
         if let Some(recent) = &self.recent {
-            recent.hear(chunk, Instant::now());
+            recent.push(chunk, Instant::now());
             if let Some(device) = self.source.live() {
                 recent.note(device);
             }

@@ -7,7 +7,7 @@ use super::error::damaged;
 use super::replay::{absorb, apply, replay, restore};
 use super::solver::Solver;
 use super::status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
-use super::{Heard, SessionError};
+use super::{ClipEmbeddings, SessionError};
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
 use crate::pipeline::{Decider, Embedder, Event};
@@ -219,7 +219,7 @@ impl Session {
     ///
     /// # Errors
     /// [`SessionError`] when the embeddings are not the contract's.
-    pub fn predict(&self, heard: &Heard) -> Result<Scores, SessionError> {
+    pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Scores, SessionError> {
         Ok(self
             .learner
             .predict_one(&self.learner.encode(&heard.windows)?)?)

@@ -3,7 +3,7 @@
 
 use super::batch::Durability;
 use super::replay::{absorb, apply, loaded, release};
-use super::{Heard, Session, SessionError};
+use super::{ClipEmbeddings, Session, SessionError};
 use crate::signal::{Group, Label};
 use crate::store::{
     Base, Change, Entry, Line, Operation, OperationKind, Reason, Revision, Selection, StoreError,
@@ -45,7 +45,7 @@ impl Session {
     pub fn teach(
         &mut self,
         label: &Label,
-        heard: &Heard,
+        heard: &ClipEmbeddings,
         source: &str,
         now_unix_ms: i64,
     ) -> Result<TaughtAs, SessionError> {
@@ -61,7 +61,7 @@ impl Session {
     pub fn teach_from(
         &mut self,
         label: &Label,
-        heard: &Heard,
+        heard: &ClipEmbeddings,
         source: &str,
         group: Option<&Group>,
         now_unix_ms: i64,
