@@ -3,12 +3,12 @@
 use crate::learner::{Contract, EmbeddingSpace, LearnError, Nuisance, Pool, Transform};
 use crate::model::Card;
 
-/// The contract of a learner that listens through `card`'s backbone; what is
-/// not given is what suits the backbone. What the card damps lies in the space of its own
-/// pool and transform, and is damped behind these alone.
+/// The contract of a learner on `card`'s backbone. A pooling or transform that is not given
+/// is the one on the card. The card's nuisance is damped only after the card's own pooling and
+/// transform, because its directions belong to that space.
 ///
 /// # Errors
-/// [`LearnError`] where the card's words or range make no contract.
+/// [`LearnError`] if the card's names or range make no contract.
 pub fn backbone_contract(
     card: &Card,
     pool: Option<Pool>,
@@ -45,7 +45,7 @@ mod tests {
     use crate::model::{Cache, find};
 
     #[test]
-    fn what_a_card_damps_is_damped_behind_its_own_pool_and_transform_alone() {
+    fn nuisance_is_damped_only_after_the_cards_own_pool_and_transform() {
         let card = find("imu", &Cache::at("/nowhere")).unwrap();
         let damped = |pool, transform| {
             let contract = backbone_contract(&card, pool, transform).unwrap();

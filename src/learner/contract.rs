@@ -424,7 +424,7 @@ mod tests {
     }
 
     #[test]
-    fn other_means_or_deviations_are_another_contract() {
+    fn other_means_or_deviations_make_another_contract() {
         let plain = contract(64.0, Pool::Mean, Transform::None);
         let of = |offset| plain.clone().standardised(statistics(offset)).unwrap();
         let difference = of(0.0).difference(&of(1.0)).unwrap();
@@ -455,7 +455,7 @@ mod tests {
     }
 
     #[test]
-    fn the_digest_is_pinned() {
+    fn json_and_digest_are_pinned() {
         // Saved states name it: a change here is a change of format.
         let contract = contract(64.0, Pool::MeanMax, Transform::SignedSqrt);
         assert_eq!(

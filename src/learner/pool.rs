@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_come_in_the_order_of_the_name() {
+    fn parts_follow_the_order_of_the_name() {
         let windows = [1.0, -4.0, 3.0, -2.0];
         let mut out = Vec::new();
         Pool::MeanStdMax.pool_into(&windows, 2, &mut out).unwrap();

@@ -86,7 +86,7 @@ impl Lookback {
     /// Neither it nor `end` may fall.
     ///
     /// # Errors
-    /// [`PipelineError::Backbone`] when the graph fails.
+    /// [`PipelineError::Backbone`] if the graph fails.
     pub(super) fn look(
         &mut self,
         first: u64,
@@ -146,7 +146,7 @@ impl Lookback {
     /// Ends the segment and starts afresh.
     ///
     /// # Errors
-    /// [`PipelineError::Backbone`] when the graph fails.
+    /// [`PipelineError::Backbone`] if the graph fails.
     pub(super) fn restart(&mut self) -> Result<(), PipelineError> {
         self.backbone.finish(&mut self.rows)?;
         self.rows.clear();
