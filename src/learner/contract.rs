@@ -4,8 +4,6 @@
 //! of [`Stage`]s, and the fixed point. New kinds of stages change no contract that has none
 //! of them; `contract_json` has the form in which contracts are written.
 
-use std::fmt;
-
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -224,57 +222,6 @@ impl Contract {
         sha256(&self.to_json())
     }
 
-    /// The first field in which `theirs` differs.
-    pub fn difference(&self, theirs: &Self) -> Option<ContractDifference> {
-        let (ours, theirs) = (self.fields(), theirs.fields());
-        // The same names in the same order, or stages beside a transform.
-        let differs = (ours.into_iter().zip(theirs)).find(|(ours, theirs)| ours != theirs);
-        differs.map(|((field, ours), (other_field, theirs))| {
-            if field == other_field {
-                return ContractDifference {
-                    field,
-                    ours,
-                    theirs,
-                };
-            }
-            ContractDifference {
-                field: "stages",
-                ours: format!("{field} {ours}"),
-                theirs: format!("{other_field} {theirs}"),
-            }
-        })
-    }
-
-    /// Each field's name, as written, and its value, for people.
-    fn fields(&self) -> Vec<(&'static str, String)> {
-        let mut fields = vec![
-            ("backbone", self.backbone.clone()),
-            ("backbone-sha256", self.backbone_sha256.clone()),
-            ("frontend", self.frontend.clone()),
-            ("embedding-size", self.embedding_size.to_string()),
-            ("pool", self.pool.to_string()),
-        ];
-        match self.as_transform() {
-            Some(plain) => {
-                let by = digest_of(plain.standardisation);
-                let nuisance = digest_of(plain.nuisance);
-                fields.push(("transform", plain.transform.to_string()));
-                fields.push(("standardisation", by));
-                fields.push(("nuisance", nuisance));
-            }
-            None => {
-                let named = |stage: &Stage| match stage.numbers() {
-                    Some(_) => format!("{} {}", stage.name(), digest_of(Some(stage))),
-                    None => stage.name().to_owned(),
-                };
-                let stages: Vec<String> = self.stages.iter().map(named).collect();
-                fields.push(("stages", stages.join(", ")));
-            }
-        }
-        fields.push(("fixed-point", json(&self.fixed_point)));
-        fields
-    }
-
     pub(super) fn to_json(&self) -> String {
         json(self)
     }
@@ -299,44 +246,14 @@ pub(super) fn unstandardised() -> LearnError {
     }
 }
 
-/// Thousands of numbers, told apart by their sha256.
-fn digest_of(numbers: Option<&impl Serialize>) -> String {
-    numbers.map_or_else(
-        || "none".to_owned(),
-        |numbers| "by ".to_owned() + &sha256(&json(numbers)),
-    )
-}
-
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     let digest = Sha256::digest(text);
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Strings, numbers and lists of them: writing these as JSON cannot fail.
-fn json(value: &impl Serialize) -> String {
+pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
-}
-
-/// The first field in which two contracts differ.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ContractDifference {
-    /// The field's name, as serialised.
-    pub field: &'static str,
-    /// Its value on this side.
-    pub ours: String,
-    /// Its value on the other side.
-    pub theirs: String,
-}
-
-impl fmt::Display for ContractDifference {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            field,
-            ours,
-            theirs,
-        } = self;
-        write!(f, "{field} is {ours} here and {theirs} there")
-    }
 }
 
 #[cfg(test)]

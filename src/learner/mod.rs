@@ -7,6 +7,7 @@
 //! never decides: abstaining is for those who read the [`Scores`].
 
 mod contract;
+mod contract_difference;
 mod contract_json;
 mod embedding_space;
 mod error;
@@ -26,7 +27,8 @@ use crate::signal::{Label, Scores};
 
 pub use crate::rehearsal::Origin;
 pub use crate::signal::{Pool, Transform};
-pub use contract::{Contract, ContractDifference};
+pub use contract::Contract;
+pub use contract_difference::ContractDifference;
 pub use embedding_space::EmbeddingSpace;
 pub use error::LearnError;
 pub use example::Example;
