@@ -6,7 +6,11 @@
 
 mod channel;
 mod clip_id;
+mod direction;
 mod error_kind;
+mod pool;
+mod segment;
+mod transform;
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -17,7 +21,11 @@ use sha2::{Digest, Sha256};
 
 pub use channel::{Channel, Quantity, SOUND, Unit};
 pub use clip_id::{ClipId, ClipIdPrefix};
+pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
+pub use pool::Pool;
+pub use segment::Segment;
+pub use transform::Transform;
 
 /// Samples per second and channel, in `1..=768_000` Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -104,9 +112,8 @@ impl Micros {
 /// scale `[-1, 1]`, or those of several [`Channel`]s, each in its unit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chunk {
-    /// Stream time of the first sample. A jump from the previous chunk's end, by
-    /// more than two microseconds to either side, is a gap: samples are missing, and
-    /// nothing behind it is joined to what lies before it.
+    /// Stream time of the first sample. A jump from the previous chunk's end is a gap:
+    /// samples are missing. [`Segment`] has the rule.
     pub start: Micros,
     /// The samples, row-major `[samples, channels]`: all channels of one moment lie
     /// side by side, and none is missing. A source reuses this buffer from call to

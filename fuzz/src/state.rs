@@ -5,7 +5,7 @@
 //! are checked, `tests/` show.
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use afield::rehearsal::Capacity;
 use sha2::{Digest, Sha256};
 
@@ -68,9 +68,14 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn made_with(which: u8) -> (Contract, Settings) {
-    let contract =
-        Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None)
-            .expect("a sound contract");
+    let contract = Contract::new(
+        EmbeddingSpace::new("toy", WIDTH, 8.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    )
+    .expect("a sound contract");
     let kinds = heads();
     let settings = Settings {
         head: kinds[usize::from(which) % kinds.len()],

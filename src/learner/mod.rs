@@ -6,6 +6,9 @@
 //! does no signal processing, keeps no time, and makes no decisions: see `decision`.
 
 mod contract;
+mod contract_difference;
+mod contract_json;
+mod embedding_space;
 mod error;
 mod example;
 mod fixed_point;
@@ -14,6 +17,7 @@ mod pool;
 #[cfg(test)]
 mod predictions;
 mod settings;
+mod stage;
 mod standardisation;
 mod state;
 mod transform;
@@ -28,22 +32,24 @@ use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::Label;
 
 pub use crate::rehearsal::Origin;
-pub use contract::{Contract, ContractDifference};
+pub use crate::signal::{Pool, Transform};
+pub use contract::Contract;
+pub use contract_difference::ContractDifference;
+pub use embedding_space::EmbeddingSpace;
 pub use error::LearnError;
 pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use nuisance::Nuisance;
-pub use pool::Pool;
 pub use settings::Settings;
+pub use stage::Stage;
 pub use standardisation::Standardisation;
-pub use transform::Transform;
 
 /// A classifier that learns one example at a time.
 ///
 /// ```
 /// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
 /// use afield::signal::Label;
-/// let contract = Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, Transform::None)?;
+/// let contract = Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, Transform::None)?;
 /// let mut learner = Learner::new(contract, Settings::default())?;
 /// let (rain, dog) = (Label::new("rain")?, Label::new("dog")?);
 /// learner.learn_one(&learner.encode(&[0.1, 2.0])?, &rain)?;
@@ -88,7 +94,7 @@ impl Learner {
     /// [`LearnError::Rehearsal`] where the capacity does not hold one example.
     pub fn new(contract: Contract, settings: Settings) -> Result<Self, LearnError> {
         contract.check()?;
-        let head = (settings.head).build(&contract.fixed_point.steps(), settings.seed);
+        let head = (settings.head).build(&contract.fixed_point().steps(), settings.seed);
         let rehearsal = match settings.keeps_rehearsal() {
             true => {
                 let (width, seed) = (contract.width(), settings.seed);
@@ -129,10 +135,9 @@ impl Learner {
         example: &mut Example,
     ) -> Result<(), LearnError> {
         let contract = &self.contract;
-        (contract.pool).pool_into(windows, contract.embedding_size, pooled)?;
-        contract.transform(pooled);
+        contract.features_into(windows, pooled)?;
         let features = &mut example.features;
-        example.saturated = contract.fixed_point.encode_into(pooled, features)?;
+        example.saturated = contract.fixed_point().encode_into(pooled, features)?;
         Ok(())
     }
 

@@ -88,7 +88,7 @@ impl Learner {
             return Err(damaged("labels out of order".into()));
         }
         let head = take(&mut rest)?;
-        let steps = learner.contract.fixed_point.steps();
+        let steps = learner.contract.fixed_point().steps();
         learner.head = settings.head.load(&steps, settings.seed, head)?;
         if learner.head.counts().len() != learner.classes.len() {
             return Err(damaged("labels and counts differ in number".into()));

@@ -7,7 +7,7 @@ use crate::harness::shared_data;
 use std::collections::BTreeMap;
 
 use afield::backbone::{Backbone, Mode};
-use afield::engine::{backbone_contract, hear};
+use afield::engine::{backbone_contract, embed};
 use afield::head::HeadKind;
 use afield::learner::{Contract, Example, Learner, Settings};
 use afield::signal::Label;
@@ -37,7 +37,7 @@ fn heard(folder: &str, backbone: &str) -> Option<Heard> {
         if *of_class < EACH {
             *of_class += 1;
             let mut file = AudioFile::open(&clip.path).unwrap();
-            let windows = hear(&mut file, &card, &backbone).unwrap().windows;
+            let windows = embed(&mut file, &card, &backbone).unwrap().windows;
             clips.push((encoder.encode(&windows).unwrap(), label));
         }
     }

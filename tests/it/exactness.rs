@@ -2,7 +2,7 @@
 //! order, corrections and partition into learners.
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 use proptest::prelude::*;
 
@@ -13,8 +13,13 @@ fn exact() -> impl Iterator<Item = HeadKind> {
 }
 
 fn learner(head: HeadKind) -> Learner {
-    let contract =
-        Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("toy", WIDTH, 8.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    );
     let settings = Settings {
         head,
         ..Settings::default()

@@ -172,7 +172,7 @@ fn a_valid_bundle_is_opened() {
 #[test]
 #[ignore = "writes to fuzz/corpus"]
 fn write_the_seeds() {
-    use afield::engine::{Heard, Session, backbone_contract};
+    use afield::engine::{ClipEmbeddings, Session, backbone_contract};
     use afield::learner::Settings;
     use afield::model::Card;
     use afield::signal::Micros;
@@ -191,7 +191,7 @@ fn write_the_seeds() {
     let settings = Settings::default();
     let mut session = Session::create(folder.path(), card, contract, settings, 1).unwrap();
     for i in 0..4_u8 {
-        let heard = Heard {
+        let heard = ClipEmbeddings {
             windows: (0..16_u8).map(|j| f32::from(i * 7 + j * i) / 9.0).collect(),
             clip_sha256: [i; 32],
             duration: Micros(9),

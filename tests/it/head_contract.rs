@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use afield::head::{HeadError, HeadKind};
-use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
+use afield::learner::{
+    Contract, EmbeddingSpace, Example, LearnError, Learner, Pool, Settings, Transform,
+};
 use afield::rehearsal::{Capacity, Origin};
 use afield::signal::{ErrorKind, Label};
 use proptest::prelude::*;
@@ -14,7 +16,14 @@ const WIDTH: usize = 24;
 const LINEAR: HeadKind = HeadKind::LINEAR;
 
 fn contract() -> Contract {
-    Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None).unwrap()
+    Contract::new(
+        EmbeddingSpace::new("toy", WIDTH, 8.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    )
+    .unwrap()
 }
 
 fn settings(head: HeadKind) -> Settings {
@@ -197,10 +206,8 @@ fn a_loaded_learner_equals_the_saved_one_and_learns_the_same() {
 #[test]
 fn another_contract_or_setting_is_refused_and_named() {
     let bytes = taught(HeadKind::LDA).save();
-    let contract = Contract {
-        backbone: "other".into(),
-        ..contract()
-    };
+    let mut contract = contract();
+    contract.backbone = "other".into();
     let error = Learner::load(contract, settings(HeadKind::LDA), &bytes).unwrap_err();
     assert!(
         error
