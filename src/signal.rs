@@ -27,6 +27,11 @@ impl SampleRate {
     pub const MAX_HZ: u32 = 768_000;
     /// The lowest rate.
     pub const ONE_HZ: Self = Self(NonZeroU32::MIN);
+    /// The rate of most backbones for sound.
+    pub(crate) const SIXTEEN_KHZ: Self = match NonZeroU32::new(16_000) {
+        Some(rate) => Self(rate),
+        None => Self::ONE_HZ,
+    };
 
     /// A rate in Hz.
     ///

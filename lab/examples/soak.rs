@@ -18,7 +18,7 @@ use afield::learner::Settings;
 use afield::model::Card;
 use afield::pipeline::{EmbeddingStream, Listener, Window};
 use afield::signal::{Chunk, Label, Micros, SampleRate};
-use afield::source::{Segment, Sound, Source, Synthetic};
+use afield::source::Source;
 use afield::store::Selection;
 use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;

@@ -214,9 +214,7 @@ pub(super) fn rate_of(rows: &[Row], what: &str) -> Result<SampleRate, SourceErro
     let rate = hz
         .filter(|hz| (1.0..=f64::from(SampleRate::MAX_HZ)).contains(hz))
         .and_then(|hz| SampleRate::new(hz as u32).ok());
-    rate.ok_or_else(|| SourceError::NoRate {
-        what: what.to_owned(),
-    })
+    rate.ok_or_else(|| SourceError::sensor_data(what, "nothing states its rate"))
 }
 
 #[cfg(test)]

@@ -111,7 +111,7 @@ fn the_contents_decide_and_not_the_name() {
 }
 
 #[test]
-fn what_is_no_audio_is_refused_with_path_and_hint() {
+fn files_that_are_not_audio_are_rejected_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -135,15 +135,13 @@ fn what_is_no_audio_is_refused_with_path_and_hint() {
         assert!(wanted(&error), "{error:?}");
         let message = error.to_string();
         assert!(message.contains(path.to_str().unwrap()), "{message}");
-        message.contains("\nhint: ")
     };
-    assert!(is(&text, |e| matches!(e, SourceError::Unrecognised { .. })));
-    assert!(is(&empty, |e| matches!(e, SourceError::EmptyFile { .. })));
-    assert!(is(&silent, |e| matches!(e, SourceError::NoSamples { .. })));
-    assert!(is(folder.path(), |e| matches!(
-        e,
-        SourceError::IsFolder { .. }
-    )));
+    is(&text, |e| matches!(e, SourceError::Unrecognised { .. }));
+    is(&empty, |e| matches!(e, SourceError::Empty { .. }));
+    is(&silent, |e| matches!(e, SourceError::Empty { .. }));
+    is(folder.path(), |e| {
+        matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder"))
+    });
     is(&folder.path().join("missing.wav"), |e| {
         matches!(e, SourceError::Io { .. })
     });

@@ -15,7 +15,9 @@ use std::time::{Duration, Instant};
 
 use afield::learner::{Contract, Learner, Pool, Settings, Transform};
 use afield::signal::{Chunk, Label, Micros, SampleRate};
-use afield::source::{LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError};
+use afield::source::{
+    LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError, StreamProperty,
+};
 use board::{Board, Faults, NoisyLine};
 use features::{Gathering, WINDOW};
 use imu::{CHANNELS, Motion};
@@ -209,7 +211,7 @@ fn a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot() {
     };
     let port = name(board.port());
     let mut source = SerialSource::open(&port, SampleRate::new(100).ok()).unwrap();
-    assert_eq!((source.rate().hz(), source.info().rate_mhz), (100, 100_000));
+    assert_eq!((source.rate().hz(), source.info().hz), (100, 100.0));
     let (mut chunk, mut starts) = (Chunk::default(), Vec::new());
     while starts.len() < 8 {
         assert!(source.read(&mut chunk).unwrap());
@@ -225,7 +227,11 @@ fn a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot() {
     drop(source);
     let error = SerialSource::open(&port, SampleRate::new(2_000).ok()).unwrap_err();
     assert!(
-        matches!(error, SourceError::PortRate { hz: 2_000, .. }),
+        matches!(
+            &error,
+            SourceError::Mismatch { property: StreamProperty::Rate, expected, .. }
+                if expected == "2000 Hz"
+        ),
         "{error}"
     );
 }
