@@ -72,3 +72,9 @@ pub mod bundle;
 pub mod export;
 
 pub mod engine;
+
+pub use engine::{Engine, Error, Event, Prediction, Recording};
+pub use source::SourceSpec;
+
+/// What the front door returns.
+pub type Result<T> = std::result::Result<T, Error>;

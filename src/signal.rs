@@ -27,11 +27,6 @@ impl SampleRate {
     pub const MAX_HZ: u32 = 768_000;
     /// The lowest rate.
     pub const ONE_HZ: Self = Self(NonZeroU32::MIN);
-    /// The rate of most backbones for sound.
-    pub(crate) const SIXTEEN_KHZ: Self = match NonZeroU32::new(16_000) {
-        Some(rate) => Self(rate),
-        None => Self::ONE_HZ,
-    };
 
     /// A rate in Hz.
     ///
@@ -150,6 +145,13 @@ impl Label {
 impl TryFrom<String> for Label {
     type Error = SignalError;
     fn try_from(text: String) -> Result<Self, SignalError> {
+        Self::new(text)
+    }
+}
+
+impl TryFrom<&str> for Label {
+    type Error = SignalError;
+    fn try_from(text: &str) -> Result<Self, SignalError> {
         Self::new(text)
     }
 }
@@ -343,6 +345,13 @@ pub enum SignalError {
         /// The offending text.
         text: String,
     },
+}
+
+impl SignalError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
 }
 
 #[cfg(test)]

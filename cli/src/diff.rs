@@ -9,6 +9,7 @@ use serde::Serialize;
 use serde_json::json;
 
 use super::learner::LearnerPlace;
+use super::model::Places;
 
 /// Show on which taught clips two revisions of a learner differ
 ///
@@ -40,9 +41,9 @@ struct Line<'a> {
 }
 
 /// Runs the command.
-pub fn run(args: DiffArgs) -> Result<()> {
-    let session = args.place.open()?;
-    let found = session.diff(args.before, args.after).context("REV")?;
+pub fn run(args: DiffArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
+    let found = engine.diff(args.before, args.after).context("REV")?;
     let mut out = io::stdout().lock();
     for difference in &found.changed {
         let side = |side: usize| side_of(difference, side);

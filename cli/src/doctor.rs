@@ -1,7 +1,6 @@
 //! `afield doctor`: is the learner on the disk the one that was taught?
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use afield::engine::{diagnose, repair};
 use afield::model::ModelError;
@@ -9,7 +8,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::learner::now_unix_ms;
+use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 
 /// Check a learner's folder, and repair what can be repaired
@@ -20,9 +19,8 @@ use super::model::Places;
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  afield doctor box\n  afield doctor box --repair")]
 pub struct DoctorArgs {
-    /// The learner's folder
-    #[arg(value_name = "DIR", env = "AFIELD_LEARNER")]
-    dir: PathBuf,
+    #[command(flatten)]
+    place: NamedPlace,
 
     /// Make it sound again; a copy of the files is kept in DIR/damaged-TIME, and
     /// what cannot be brought back is named
@@ -36,7 +34,8 @@ pub struct DoctorArgs {
 
 /// Runs the command.
 pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
-    let found = diagnose(&args.dir).context("DIR")?;
+    let dir = args.place.dir()?;
+    let found = diagnose(dir).context("--learner")?;
     let mut findings = found.findings;
     let backbone = match &found.card {
         None => "not checked: the card cannot be read".to_owned(),
@@ -85,17 +84,17 @@ pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
     }
     out.flush()?;
     if findings.is_empty() {
-        eprintln!("{} is sound", args.dir.display());
+        eprintln!("{} is sound", dir.display());
         return Ok(());
     }
     if !args.repair {
         bail!(
             "{} is damaged\nhint: `afield doctor {} --repair` keeps a copy and makes it sound again",
-            args.dir.display(),
-            args.dir.display()
+            dir.display(),
+            dir.display()
         );
     }
-    let Some(repaired) = repair(&args.dir, now_unix_ms())? else {
+    let Some(repaired) = repair(dir, now_unix_ms())? else {
         bail!(
             "the learner is sound, its backbone is not\nhint: `afield model get` fetches it anew"
         );
@@ -107,10 +106,10 @@ pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
     for lost in &repaired.lost {
         eprintln!("lost: {lost}");
     }
-    let again = diagnose(&args.dir)?;
+    let again = diagnose(dir)?;
     if let Some(finding) = again.findings.first() {
         bail!("it is still damaged: {finding}");
     }
-    eprintln!("{} is sound", args.dir.display());
+    eprintln!("{} is sound", dir.display());
     Ok(())
 }

@@ -4,7 +4,8 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::durability::{DiskLimit, disk_limit};
-use super::learner::{LearnerPlace, now_unix_ms};
+use super::learner::LearnerPlace;
+use super::model::Places;
 
 /// Bound the disk use: fold old examples into the statistic
 ///
@@ -32,19 +33,17 @@ pub struct FoldArgs {
 }
 
 /// Runs the command.
-pub fn run(args: FoldArgs) -> Result<()> {
+pub fn run(args: FoldArgs, places: &Places) -> Result<()> {
     if args.max_disk.is_none() && args.keep.is_none() {
         bail!("nothing to do\nhint: give --max-disk SIZE, --keep N or both");
     }
-    let mut session = args.place.open()?;
+    let engine = args.place.open(places)?;
     if let Some(DiskLimit(bytes)) = args.max_disk {
-        session
-            .set_max_disk(bytes, now_unix_ms())
-            .context("--max-disk")?;
+        engine.set_max_disk(bytes).context("--max-disk")?;
     }
     if let Some(keep) = args.keep {
-        let folded = session.fold(keep, now_unix_ms())?;
+        let folded = engine.fold(keep)?;
         eprintln!("folded {} examples, kept {}", folded.examples, folded.kept);
     }
-    Ok(session.close()?)
+    Ok(engine.close()?)
 }

@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 
 use super::learner::{LearnerPlace, now_unix_ms};
+use super::model::Places;
 
 /// Take back what was taught, as if it had never been
 ///
@@ -91,8 +92,8 @@ impl FromStr for Since {
 }
 
 /// Runs the command.
-pub fn run(args: ForgetArgs) -> Result<()> {
-    let mut session = args.place.open()?;
+pub fn run(args: ForgetArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
     let now = now_unix_ms();
     let selection = Selection {
         label: args.class.as_ref().map(ToString::to_string),
@@ -108,7 +109,7 @@ pub fn run(args: ForgetArgs) -> Result<()> {
     };
     if args.dry_run {
         let mut out = io::stdout().lock();
-        for taught in session.taught(&selection)? {
+        for taught in engine.taught(&selection)? {
             let digits: String = taught.clip_sha256[..6]
                 .iter()
                 .map(|b| format!("{b:02x}"))
@@ -119,8 +120,8 @@ pub fn run(args: ForgetArgs) -> Result<()> {
         }
         return Ok(());
     }
-    let folded = session.folded()?;
-    let forgotten = session.forget(&selection, now)?;
+    let folded = engine.folded()?;
+    let forgotten = engine.forget(&selection)?;
     let whole = selection.whole_class();
     let (gone, left): (Vec<FoldedStatus>, Vec<FoldedStatus>) =
         (folded.into_iter()).partition(|class| whole.is_some() && class.label.as_deref() == whole);
@@ -152,8 +153,7 @@ pub fn run(args: ForgetArgs) -> Result<()> {
     if !forgotten.is_empty() {
         eprintln!("forgot {} clips of {}", forgotten.len(), classes.join(", "));
     }
-    session.close()?;
-    Ok(())
+    Ok(engine.close()?)
 }
 
 /// The first hex digits of a clip's hash: as given, or of the audio file.

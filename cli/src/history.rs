@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::learner::LearnerPlace;
+use super::model::Places;
 
 /// List what was changed, when and why, the latest last
 ///
@@ -47,10 +48,10 @@ struct Step {
 }
 
 /// Runs the command.
-pub fn run(args: HistoryArgs) -> Result<()> {
-    let session = args.place.open()?;
+pub fn run(args: HistoryArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
     let mut out = io::stdout().lock();
-    for step in steps(&session.history()?, args.all) {
+    for step in steps(&engine.history()?, args.all) {
         match args.json {
             true => writeln!(out, "{}", serde_json::to_string(&step)?)?,
             false => writeln!(out, "{}", line(&step))?,

@@ -2,18 +2,18 @@
 
 use std::path::PathBuf;
 
-use afield::engine::{Session, SessionError};
+use afield::Engine;
+use afield::engine::LearnerOptions;
 use afield::head::HeadKind;
-use afield::learner::{Pool, Settings, Transform};
-use afield::model::{self, Cache, Card, Origin};
+use afield::learner::{Pool, Transform};
 use afield::rehearsal::Plan;
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use clap::Args;
 
-use super::calibrate::{calibrated_contract, normalised_card};
 use super::durability::{DiskLimit, disk_limit};
+use super::embedding::progress;
 use super::heads;
-use super::learner::now_unix_ms;
+use super::learner::NamedPlace;
 use super::model::Places;
 use super::recording::SensorArgs;
 
@@ -22,8 +22,8 @@ use super::recording::SensorArgs;
 #[command(after_help = heads::help("Examples:\n  afield init birds --backbone yamnet\n  \
                    afield init birds --backbone yamnet --transform standardise --calibrate clips/"))]
 pub struct InitArgs {
-    /// Folder to make; it will hold all that is learned
-    dir: PathBuf,
+    #[command(flatten)]
+    place: NamedPlace,
 
     /// Backbone to listen through, as `afield model list` calls it [default: imu,
     /// which is part of the program, while no other has been fetched]
@@ -77,73 +77,36 @@ pub struct InitArgs {
 
 /// Runs the command.
 pub fn run(args: InitArgs, places: &Places) -> Result<()> {
-    let cache = places.cache()?;
-    let card = match &args.backbone {
-        Some(name) => model::find(name, &cache).context("--backbone")?,
-        None => default_backbone(&cache)?,
-    };
-    args.sensor.check(&card)?;
-    // A learner whose backbone is missing could not do anything.
-    cache.model_bytes(&card).context("--backbone")?;
-    let card = match args.normalise.as_slice() {
-        [] => card,
-        files => normalised_card(card, files, &args.sensor)?,
-    };
-    let contract = calibrated_contract(
-        &card,
-        args.pool,
-        args.transform,
-        &args.calibrate,
-        &args.sensor,
-        places,
-    )?;
-    let settings = Settings {
+    let dir = args.place.dir()?;
+    let max_disk = args.max_disk.and_then(|DiskLimit(bytes)| bytes);
+    let options = LearnerOptions {
+        backbone: args.backbone,
         head: args.head,
+        pool: args.pool,
+        transform: args.transform,
         rehearsal: args.rehearsal,
         seed: args.seed,
+        max_disk,
+        calibrate: args.calibrate,
+        normalise: args.normalise,
+        source: args.sensor.options(),
     };
-    if let Some(DiskLimit(Some(_))) = args.max_disk
-        && !args.head.is_exact()
-    {
-        let head = args.head.to_string();
-        return Err(SessionError::CannotFold { head }).context("--max-disk");
-    }
-    let mut session = Session::create(&args.dir, card, contract, settings, now_unix_ms())?;
-    if let Some(DiskLimit(bytes)) = args.max_disk {
-        session.set_max_disk(bytes, now_unix_ms())?;
-    }
-    let contract = session.learner().contract();
+    let bar = progress(0, "embedded");
+    let advance = |done: usize, all: usize| {
+        bar.set_length(all as u64);
+        bar.set_position(done as u64);
+    };
+    let made = Engine::create_with(dir, &options, places.engine(), &advance);
+    bar.finish_and_clear();
+    let engine = made?;
+    let status = engine.status();
     eprintln!(
         "made a learner in {}: {} on {}, pool {}, transform {}",
-        args.dir.display(),
-        args.head,
-        contract.backbone,
-        contract.pool,
-        contract.transform
+        dir.display(),
+        status.head,
+        status.backbone,
+        status.pool,
+        status.transform
     );
-    Ok(session.close()?)
-}
-
-/// The backbone in the program, unless the user has fetched others: then it has to be
-/// said which one is meant.
-fn default_backbone(cache: &Cache) -> Result<Card> {
-    let cards = model::list(cache)?.cards;
-    let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });
-    let fetched = |card: &&Card| !built_in(card) && cache.place_of(card).is_file();
-    let names: Vec<&str> = cards
-        .iter()
-        .filter(fetched)
-        .map(|c| c.name.as_str())
-        .collect();
-    match (cards.iter().find(built_in), names.as_slice()) {
-        (Some(card), []) => Ok(card.clone()),
-        (card, names) => bail!(
-            "--backbone: which one?\nhint: name one of {}",
-            card.map(|card| card.name.as_str())
-                .into_iter()
-                .chain(names.iter().copied())
-                .collect::<Vec<_>>()
-                .join(", ")
-        ),
-    }
+    Ok(engine.close()?)
 }

@@ -1,13 +1,12 @@
-//! What the commands on a learner share: where it is, and what it listens
-//! through.
+//! What the commands on a learner share: where it is, and how it is opened.
 
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use afield::Engine;
 use afield::backbone::{Backbone, Mode};
-use afield::engine::Session;
-use afield::model::{Card, Origin};
-use anyhow::{Context, Result};
+use afield::engine::{Clock, EngineOptions};
+use afield::model::Card;
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
 use super::model::Places;
@@ -22,30 +21,54 @@ pub struct LearnerPlace {
 
 impl LearnerPlace {
     /// The learner, open.
-    pub fn open(&self) -> Result<Session> {
-        Session::open(&self.learner).context("--learner")
+    pub fn open(&self, places: &Places) -> Result<Engine> {
+        open(&self.learner, places)
     }
+}
 
+/// The learner to make or to check, which older commands name without a flag.
+#[derive(Debug, Args)]
+pub struct NamedPlace {
+    /// The learner's folder; the same as --learner
+    #[arg(value_name = "DIR")]
+    dir: Option<PathBuf>,
+
+    /// The learner's folder
+    #[arg(long, value_name = "DIR", env = "AFIELD_LEARNER")]
+    learner: Option<PathBuf>,
+}
+
+impl NamedPlace {
     /// Its folder.
-    pub fn dir(&self) -> &Path {
-        &self.learner
+    pub fn dir(&self) -> Result<&Path> {
+        let named = self.dir.as_deref().or(self.learner.as_deref());
+        let Some(dir) = named else {
+            bail!("--learner: no folder is named\nhint: give --learner DIR, or set AFIELD_LEARNER");
+        };
+        Ok(dir)
     }
 }
 
-/// The backbone of `card`, out of the program or from the cache.
-pub fn load_backbone(card: &Card, places: &Places, mode: Mode) -> Result<Backbone> {
-    if let Origin::BuiltIn { .. } = card.origin {
-        let bytes = places.cache()?.model_bytes(card)?;
-        return Ok(Backbone::from_bytes(&bytes, card, mode)?);
-    }
-    let path = places.cache()?.model_path(card)?;
-    Ok(Backbone::load(&path, card, mode)?)
+fn open(dir: &Path, places: &Places) -> Result<Engine> {
+    Engine::open_with(dir, places.engine()).context("--learner")
 }
 
-/// Milliseconds of Unix time; the one place that asks the clock.
+impl Places {
+    /// The same, for the engine.
+    pub fn engine(&self) -> EngineOptions {
+        EngineOptions {
+            cache_dir: self.cache_dir.clone(),
+            clock: Clock::SYSTEM,
+        }
+    }
+}
+
+/// Milliseconds of Unix time.
 pub fn now_unix_ms() -> i64 {
-    let since = SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    Clock::SYSTEM.unix_ms()
+}
+
+/// The backbone of `card`, from the program or from the cache.
+pub fn load_backbone(card: &Card, places: &Places, mode: Mode) -> Result<Backbone> {
+    Ok(afield::engine::load_backbone(card, &places.cache()?, mode)?)
 }

@@ -1,30 +1,21 @@
 //! `afield listen`: a stream in, decisions out as they are made.
 
-use std::fmt;
 use std::io::{self, Write};
-use std::path::PathBuf;
-use std::str::FromStr;
 use std::time::{Duration, Instant};
 
-use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
-use afield::engine::{Durability, Session, Watchdog, hear};
-use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label};
-use afield::source::{
-    Health, JsonLines, LabelledClip, LiveSource, Microphone, PcmFormat, PcmReader, PortName,
-    Recorded, SerialSource, Source, open_recording,
-};
+use afield::engine::{Durability, EventId, ListenOptions, Watchdog};
+use afield::signal::Label;
+use afield::source::{Health, PcmFormat, SourceOptions};
+use afield::{Engine, Event, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
 use super::durability::durability;
-use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
-use super::live_teaching::LiveTeaching;
+use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::{SensorArgs, kind, labelled, note};
+use super::recording::SensorArgs;
+use super::typed::Typed;
 
 /// Listen to a stream and say what is heard, one JSON line a decision
 ///
@@ -63,8 +54,8 @@ pub struct ListenArgs {
     /// (any audio file), csv:FILE (a table of a sensor, or its JSON lines), stdin (raw
     /// PCM, or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
     /// serial:PATH@BAUD (a device, see `afield ports`)
-    #[arg(long, value_name = "SOURCE")]
-    source: SourceName,
+    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    source: SourceSpec,
 
     /// Raw PCM on stdin: encoding:rate:channels
     #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT")]
@@ -116,247 +107,55 @@ pub struct ListenArgs {
     place: LearnerPlace,
 }
 
-/// What can be listened to.
-#[derive(Debug, Clone)]
-enum SourceName {
-    File(PathBuf),
-    Stdin,
-    Folder(PathBuf),
-    Serial(PortName),
-    /// By name, or the default one.
-    Microphone(Option<String>),
-}
-
 /// Runs the command.
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
-    let mut session = args.place.open()?;
-    let card = session.card().clone();
-    args.sensor.check(&card)?;
-    if args.gate.is_some() && kind(&card) == Recorded::Sensor {
-        bail!(
-            "--gate is for sound, {} reads a sensor\nhint: leave it out",
-            card.name
-        );
-    }
-    let backbone = load_backbone(&card, places, Mode::Auto)?;
-    let clips = match &args.source {
-        SourceName::Folder(folder) => labelled(folder, &card).context("--source")?,
-        SourceName::File(path) => vec![LabelledClip {
-            path: path.clone(),
-            label: None,
-        }],
-        SourceName::Stdin | SourceName::Serial(_) | SourceName::Microphone(_) => Vec::new(),
-    };
-    if args.learn {
-        if let Some(clip) = clips.iter().find(|clip| clip.label.is_none()) {
-            bail!(
-                "--learn: no label comes with {}\nhint: give dir:DIR with one folder a class, or `afield teach LABEL FILE`",
-                clip.path.display()
-            );
-        }
-        if clips.is_empty() {
-            bail!(
-                "--learn: no labels come with a live stream\nhint: give --source dir:DIR with one folder a class"
-            );
-        }
-        session.set_durability(args.durability)?;
-        session.begin_command();
-        learn(&mut session, &card, &backbone, &clips, &args.sensor)?;
-        return Ok(session.close()?);
-    }
-    let device = matches!(
-        args.source,
-        SourceName::Serial(_) | SourceName::Microphone(_)
-    );
-    if args.duration.is_some() && !device {
+    let engine = args.place.open(places)?;
+    if args.duration.is_some() && !args.source.is_device() && !args.learn {
         bail!("--for: only a device sends without end\nhint: give --source mic or serial:PATH");
     }
-    let span = match args.window {
-        Some(seconds) => seconds,
-        None => session.median_clip_seconds()?.unwrap_or(0.0),
+    if args.learn {
+        return learn(&engine, &args);
+    }
+    let options = ListenOptions {
+        window_seconds: args.window,
+        every_seconds: args.every,
+        min_confidence: args.min_confidence,
+        gate_db: args.gate,
+        source: args.source_options(),
     };
-    let window = Window::spanning(&card, span, args.every);
-    let threshold = Threshold::new(args.min_confidence);
-    let mut ear = Ear {
-        session,
-        card,
-        backbone,
-        window,
-        threshold,
-        gate: args.gate,
-        live: !matches!(args.source, SourceName::File(_) | SourceName::Folder(_)),
-        watchdog: Watchdog::ready(),
-        dir: args.place.dir().to_owned(),
+    let spec = args.source.clone();
+    let live = spec.is_live();
+    let mut listening = engine.listen_with(spec, options).context("--source")?;
+    let mut watchdog = Watchdog::ready();
+    if let Some(introduction) = listening.introduction() {
+        eprintln!("{introduction}");
+    }
+    let typed = match live && !args.source.is_stdin() {
+        true => Typed::begin(listening.span()),
+        false => None,
     };
-    if ear.live {
-        // Live sound does not wait; files do, and give the same lines every time.
-        ear.session.solve_in_background();
-        let mut source = live_source(&args.source, args.format, &args.sensor, &ear.card)?;
-        return ear.attend(&mut *source, &args.source, args.duration);
-    }
-    for clip in &clips {
-        let name = clip.path.display().to_string();
-        let mut source = args.sensor.open(&clip.path)?;
-        ear.listen(&mut *source, Some(&name))
-            .with_context(|| name.clone())?;
-    }
-    Ok(())
-}
-
-/// A source that goes on as long as it likes, open.
-fn live_source(
-    name: &SourceName,
-    format: PcmFormat,
-    sensor: &SensorArgs,
-    card: &Card,
-) -> Result<Box<dyn Source>> {
-    let of_sensor = kind(card) == Recorded::Sensor;
-    Ok(match name {
-        SourceName::Serial(_) if sensor.chooses_columns() => bail!(
-            "--columns: a device says itself what its channels are\nhint: leave it out; `afield ports --probe` tells them"
-        ),
-        SourceName::Serial(port) => {
-            let source = SerialSource::open(port, sensor.format().rate);
-            Box::new(source.context("--source")?)
+    let started = Instant::now();
+    let mut out = io::stdout().lock();
+    loop {
+        let more = listening.step()?;
+        watchdog.alive();
+        let health = listening.health();
+        for event in listening.drain() {
+            write_event(&mut out, &event, live, health.as_ref())?;
         }
-        SourceName::Microphone(_) if of_sensor => bail!(
-            "--source mic: {} reads a sensor\nhint: make a learner on a backbone for sound",
-            card.name
-        ),
-        SourceName::Microphone(name) => {
-            let microphone = Microphone::open(name.as_deref(), card.sample_rate);
-            Box::new(microphone.context("--source")?)
+        // Readers want each line now.
+        out.flush()?;
+        for note in listening.notes() {
+            eprintln!("{note}");
         }
-        _ if of_sensor => Box::new(JsonLines::new(io::stdin(), "stdin", &sensor.format())?),
-        _ => Box::new(PcmReader::new(io::stdin().lock(), format)),
-    })
-}
-
-/// What one signal after the other is listened to with.
-struct Ear {
-    session: Session,
-    card: Card,
-    backbone: Backbone,
-    window: Window,
-    threshold: Threshold,
-    gate: Option<f32>,
-    live: bool,
-    watchdog: Watchdog,
-    dir: PathBuf,
-}
-
-impl Ear {
-    fn listener(&self, source: &dyn Source) -> Result<Listener> {
-        let (rate, channels) = (source.rate(), source.channels());
-        let stream = EmbeddingStream::of_channels(&self.card, &self.backbone, rate, channels)?;
-        let mut listener = Listener::new(&self.card, stream, rate, self.window, self.threshold);
-        if self.live {
-            listener = listener.prompt();
+        if let Some(typed) = &typed {
+            typed.teach(&engine, &listening);
         }
-        if let Some(margin_db) = self.gate {
-            listener = listener.gated(Gate::new(&self.card, margin_db));
+        if !more {
+            return Ok(());
         }
-        Ok(listener)
-    }
-
-    fn listen(&mut self, source: &mut dyn Source, path: Option<&str>) -> Result<()> {
-        let mut listener = self.listener(source)?;
-        let mut chunk = Chunk::default();
-        let mut events = Vec::new();
-        while source.read(&mut chunk)? {
-            self.session.step(&mut listener, &chunk, &mut events)?;
-            self.watchdog.alive();
-            print(&events, path, None)?;
-            (events.drain(..)).for_each(|event| listener.recycle(event));
-        }
-        self.session.finish(&mut listener, &mut events)?;
-        note(source, path.unwrap_or("stdin"));
-        print(&events, path, None)
-    }
-}
-
-/// How often a device that loses samples is spoken of.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
-
-impl Ear {
-    /// Listens to a live source, for so long or until it ends or is stopped. What it gives can be
-    /// taught meanwhile; decisions are shown on it where it is a device.
-    fn attend(
-        &mut self,
-        source: &mut dyn Source,
-        name: &SourceName,
-        duration: Option<Duration>,
-    ) -> Result<()> {
-        if let Some(device) = source.live() {
-            eprintln!("{}", device.introduction());
-        }
-        let mut listener = self.listener(source)?;
-        let (mut chunk, mut events) = (Chunk::default(), Vec::new());
-        let typed = !matches!(name, SourceName::Stdin);
-        let (name, span) = (name.to_string(), self.window.span(&self.card));
-        let teaching = LiveTeaching::begin(source, &name, &self.dir, span, typed);
-        let started = Instant::now();
-        let mut report = Report::default();
-        while source.read(&mut chunk)? {
-            self.session.step(&mut listener, &chunk, &mut events)?;
-            self.watchdog.alive();
-            let health = source.live().map(LiveSource::health);
-            print(&events, None, health.as_ref())?;
-            if let Some(Event {
-                decision: Decision::Known { label, confidence },
-                ..
-            }) = events.last()
-                && let Some(device) = source.live()
-            {
-                device.show(label.as_str(), (confidence * 100.0) as u8);
-            }
-            (events.drain(..)).for_each(|event| listener.recycle(event));
-            teaching.hear(&chunk, &mut self.session, &self.card, &self.backbone);
-            if let Some(device) = source.live() {
-                report.of(device);
-                teaching.note(device);
-            }
-            if duration.is_some_and(|duration| started.elapsed() >= duration) {
-                break;
-            }
-        }
-        self.session.finish(&mut listener, &mut events)?;
-        note(source, &name);
-        print(
-            &events,
-            None,
-            source.live().map(LiveSource::health).as_ref(),
-        )?;
-        if let Some(device) = source.live() {
-            eprintln!("{}", device.account());
-        }
-        Ok(())
-    }
-}
-
-/// When a device was last spoken of, and how it fared then.
-struct Report {
-    said: Health,
-    at: Instant,
-}
-
-impl Default for Report {
-    fn default() -> Self {
-        Self {
-            said: Health::default(),
-            at: Instant::now(),
-        }
-    }
-}
-
-impl Report {
-    /// Speaks of a device that came or went, or lost something, but not all the time.
-    fn of(&mut self, device: &dyn LiveSource) {
-        let health = device.health();
-        let due = self.at.elapsed() >= REPORT_EVERY && health.troubles > self.said.troubles;
-        if health.connected != self.said.connected || due {
-            eprintln!("{}", device.account());
-            (self.said, self.at) = (health, Instant::now());
+        if args.duration.is_some_and(|most| started.elapsed() >= most) {
+            listening.finish()?;
         }
     }
 }
@@ -373,6 +172,9 @@ struct DecisionLine<'a> {
     quiet: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    /// Of a live source: the event's id, for `afield teach --event`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    event: Option<EventId>,
     /// Of a device: samples lost so far, and how late the latest came.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<u64>,
@@ -382,31 +184,26 @@ struct DecisionLine<'a> {
     overruns: Option<u64>,
 }
 
-fn print(events: &[Event], path: Option<&str>, health: Option<&Health>) -> Result<()> {
-    let mut out = io::stdout().lock();
-    for event in events {
-        let (label, confidence) = match &event.decision {
-            Decision::Known { label, confidence } => (Some(label), *confidence),
-            Decision::Abstain | Decision::Quiet => {
-                (None, event.scores.best().map_or(0.0, |(_, p)| p))
-            }
-        };
-        let line = DecisionLine {
-            time: event.end.as_secs_f64(),
-            start: event.start.as_secs_f64(),
-            label,
-            confidence,
-            quiet: (event.decision == Decision::Quiet).then_some(true),
-            path,
-            lost: health.map(|health| health.lost_samples),
-            latency_ms: health.map(|health| health.latency_us as f64 / 1e3),
-            overruns: health.and_then(|health| health.overruns),
-        };
-        serde_json::to_writer(&mut out, &line)?;
-        out.write_all(b"\n")?;
-    }
-    // Whoever listens to us wants it now.
-    Ok(out.flush()?)
+fn write_event(
+    out: &mut impl Write,
+    event: &Event,
+    live: bool,
+    health: Option<&Health>,
+) -> Result<()> {
+    let line = DecisionLine {
+        time: event.end.as_secs_f64(),
+        start: event.start.as_secs_f64(),
+        label: event.label.as_ref(),
+        confidence: event.confidence,
+        quiet: event.quiet.then_some(true),
+        path: (!live).then_some(&*event.source),
+        event: live.then_some(event.id),
+        lost: health.map(|health| health.lost_samples),
+        latency_ms: health.map(|health| health.latency_us as f64 / 1e3),
+        overruns: health.and_then(|health| health.overruns),
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    Ok(out.write_all(b"\n")?)
 }
 
 /// One clip that was decided on and then learned, as a line of output.
@@ -420,36 +217,41 @@ struct LearnedLine<'a> {
 }
 
 /// Clip by clip: first decide, then learn.
-fn learn(
-    session: &mut Session,
-    card: &Card,
-    backbone: &Backbone,
-    clips: &[LabelledClip],
-    sensor: &SensorArgs,
-) -> Result<()> {
+fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
+    args.sensor.check(engine.card())?;
+    let clips = args
+        .source
+        .recordings(engine.recorded())
+        .context("--source")?;
+    if let Some(clip) = clips.iter().find(|clip| clip.label.is_none()) {
+        bail!(
+            "--learn: no label comes with {}\nhint: give dir:DIR with one folder a class, or `afield teach LABEL FILE`",
+            clip.path.display()
+        );
+    }
+    if clips.is_empty() {
+        bail!(
+            "--learn: no labels come with a live stream\nhint: give --source dir:DIR with one folder a class"
+        );
+    }
+    let mut lesson = engine.lesson(args.durability)?;
+    engine.backbone()?;
     let mut out = io::stdout().lock();
     let mut time = 0.0;
-    for clip in clips {
+    for clip in &clips {
         let Some(truth) = &clip.label else { continue };
         let name = clip.path.display().to_string();
-        let heard = hear(
-            &mut *open_recording(&clip.path, &sensor.format())?,
-            card,
-            backbone,
-        )
-        .with_context(|| name.clone())?;
-        session.catch_up()?;
-        let best = session.predict(&heard)?.best();
-        let said = best
-            .and_then(|(class, _)| session.learner().classes().get(class))
-            .cloned();
-        session
-            .teach(truth, &heard, &name, now_unix_ms())
+        let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
+        let embeddings = engine.embed(&mut recording).with_context(|| name.clone())?;
+        let prediction = engine.predict_embeddings(&embeddings)?;
+        lesson
+            .teach_embeddings(truth, &embeddings, &recording)
             .with_context(|| name.clone())?;
-        time += heard.duration.as_secs_f64();
+        time += embeddings.duration.as_secs_f64();
+        let best = prediction.best();
         let line = LearnedLine {
             time,
-            label: said.as_ref(),
+            label: best.map(|(label, _)| label),
             confidence: best.map_or(0.0, |(_, p)| p),
             truth,
             path: &name,
@@ -457,41 +259,20 @@ fn learn(
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
         out.flush()?;
     }
-    Ok(())
+    Ok(lesson.finish()?)
 }
 
-impl FromStr for SourceName {
-    type Err = String;
-    fn from_str(text: &str) -> Result<Self, String> {
-        match text.split_once(':') {
-            Some(("wav" | "csv", path)) if !path.is_empty() => Ok(Self::File(path.into())),
-            Some(("serial", port)) => {
-                let port = port.parse().map(Self::Serial);
-                port.map_err(|error: afield::source::SourceError| error.to_string())
-            }
-            Some(("dir", path)) if !path.is_empty() => Ok(Self::Folder(path.into())),
-            Some(("mic", name)) if !name.is_empty() => Ok(Self::Microphone(Some(name.to_owned()))),
-            None if text == "mic" => Ok(Self::Microphone(None)),
-            None if text == "stdin" => Ok(Self::Stdin),
-            _ => Err(
-                "expected mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH"
-                    .to_owned(),
-            ),
+impl ListenArgs {
+    fn source_options(&self) -> SourceOptions {
+        SourceOptions {
+            pcm: self.format,
+            sensor: self.sensor.format(),
         }
     }
 }
 
-impl fmt::Display for SourceName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::File(path) => write!(f, "wav:{}", path.display()),
-            Self::Folder(path) => write!(f, "dir:{}", path.display()),
-            Self::Stdin => f.write_str("stdin"),
-            Self::Serial(port) => write!(f, "serial:{port}"),
-            Self::Microphone(None) => f.write_str("mic"),
-            Self::Microphone(Some(name)) => write!(f, "mic:{name}"),
-        }
-    }
+fn source(text: &str) -> Result<SourceSpec, String> {
+    SourceSpec::parse(text).map_err(|error| error.to_string())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

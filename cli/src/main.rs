@@ -4,7 +4,6 @@
 
 #![forbid(unsafe_code)]
 
-mod calibrate;
 mod curves;
 mod data;
 mod dataset;
@@ -27,7 +26,6 @@ mod init;
 mod key;
 mod learner;
 mod listen;
-mod live_teaching;
 mod memory;
 mod merge;
 mod model;
@@ -40,6 +38,7 @@ mod run_bar;
 mod scoreboard;
 mod status;
 mod teach;
+mod typed;
 
 use std::io;
 use std::process::ExitCode;
@@ -108,18 +107,18 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args, places),
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
-        Command::Forget(args) => forget::run(args),
-        Command::History(args) => history::run(args),
-        Command::Undo(args) => rollback::undo(args),
-        Command::Rollback(args) => rollback::rollback(args),
-        Command::Diff(args) => diff::run(args),
-        Command::Fold(args) => fold::run(args),
+        Command::Forget(args) => forget::run(args, places),
+        Command::History(args) => history::run(args, places),
+        Command::Undo(args) => rollback::undo(args, places),
+        Command::Rollback(args) => rollback::rollback(args, places),
+        Command::Diff(args) => diff::run(args, places),
+        Command::Fold(args) => fold::run(args, places),
         Command::Doctor(args) => doctor::run(args, places),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
-        Command::Status(args) => status::run(args),
-        Command::Memory(args) => memory::run(args),
+        Command::Status(args) => status::run(args, places),
+        Command::Memory(args) => memory::run(args, places),
         Command::Export(args) => export::run(args, places),
         Command::Import(args) => import::run(args, places),
         Command::Key(args) => key::run(args),

@@ -11,6 +11,7 @@ use indicatif::{HumanBytes, HumanDuration};
 use serde::Serialize;
 
 use super::learner::{LearnerPlace, now_unix_ms};
+use super::model::Places;
 
 /// Cells of the longest bar.
 const BAR: usize = 20;
@@ -39,8 +40,8 @@ struct Report {
 }
 
 /// Runs the command.
-pub fn run(args: MemoryArgs) -> Result<()> {
-    let report = Report::of(args.place.open()?.learner());
+pub fn run(args: MemoryArgs, places: &Places) -> Result<()> {
+    let report = Report::of(args.place.open(places)?.session().learner());
     let text = match args.json {
         true => serde_json::to_string(&report)? + "\n",
         false => report.text(now_unix_ms()),

@@ -3,15 +3,13 @@
 use std::io::{self, Write};
 use std::path::PathBuf;
 
-use afield::backbone::Mode;
-use afield::engine::hear;
+use afield::Recording;
 use afield::signal::Label;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
-use serde_json::json;
 
-use super::learner::{LearnerPlace, load_backbone};
+use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{SensorArgs, labelled, note};
 
@@ -36,39 +34,33 @@ struct Line<'a> {
     path: &'a str,
     label: Option<&'a Label>,
     confidence: Option<f32>,
-    scores: serde_json::Map<String, serde_json::Value>,
+    scores: serde_json::Value,
 }
 
 /// Runs the command.
 pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
-    let session = args.place.open()?;
-    if session.learner().classes().is_empty() {
+    let engine = args.place.open(places)?;
+    if engine.classes().is_empty() {
         bail!("the learner knows no class yet\nhint: `afield teach LABEL FILE…` teaches it one");
     }
-    let card = session.card();
-    args.sensor.check(card)?;
-    let backbone = load_backbone(card, places, Mode::Auto)?;
+    args.sensor.check(engine.card())?;
+    engine.backbone()?;
     let mut out = io::stdout().lock();
     for path in &args.files {
-        for clip in labelled(path, card)? {
+        for clip in labelled(path, engine.card())? {
             let name = clip.path.display().to_string();
-            let mut source = args.sensor.open(&clip.path)?;
-            let heard = hear(&mut *source, card, &backbone).with_context(|| name.clone())?;
-            note(&*source, &name);
-            let scores = session.predict(&heard).with_context(|| name.clone())?;
-            let classes = session.learner().classes();
-            let best = scores
-                .best()
-                .and_then(|(class, p)| Some((classes.get(class)?, p)));
-            let scores: serde_json::Map<String, serde_json::Value> = (classes.iter())
-                .zip(&scores.0)
-                .map(|(label, &p)| (label.to_string(), json!(p)))
-                .collect();
+            let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
+            let embeddings = engine.embed(&mut recording);
+            let embeddings = embeddings.with_context(|| name.clone())?;
+            note(recording.faults(), &name);
+            let prediction = engine.predict_embeddings(&embeddings);
+            let prediction = prediction.with_context(|| name.clone())?;
+            let best = prediction.best();
             let line = Line {
                 path: &name,
                 label: best.map(|(label, _)| label),
                 confidence: best.map(|(_, p)| p),
-                scores,
+                scores: serde_json::to_value(&prediction)?,
             };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }

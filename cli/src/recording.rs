@@ -3,14 +3,14 @@
 
 use std::path::Path;
 
+use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::signal::SampleRate;
 use afield::source::{
-    LabelledClip, Recorded, RowFaults, SensorFormat, Source, SourceError, labelled_recordings,
+    LabelledClip, RowFaults, SensorFormat, Source, SourceError, SourceOptions, labelled_recordings,
     open_recording,
 };
-use anyhow::bail;
 use clap::Args;
 
 /// How recordings of sensors are read.
@@ -28,25 +28,17 @@ pub struct SensorArgs {
 }
 
 impl SensorArgs {
-    /// Refuses what says nothing of sound where the backbone of `card` reads sound.
-    pub fn check(&self, card: &Card) -> anyhow::Result<()> {
-        let flag = match (self.rate, self.columns.as_slice()) {
-            (Some(_), _) => "--rate",
-            (None, [_, ..]) => "--columns",
-            (None, []) => return Ok(()),
-        };
-        if kind(card) == Recorded::Sound {
-            bail!(
-                "{flag} is for sensors, {} reads sound\nhint: leave it out; recordings and microphones say their own rate, raw PCM on stdin has --format",
-                card.name
-            );
+    /// The same, for the library.
+    pub fn options(&self) -> SourceOptions {
+        SourceOptions {
+            sensor: self.format(),
+            ..SourceOptions::default()
         }
-        Ok(())
     }
 
-    /// Whether columns are chosen.
-    pub fn chooses_columns(&self) -> bool {
-        !self.columns.is_empty()
+    /// Rejects what has no effect on what the backbone of `card` reads.
+    pub fn check(&self, card: &Card) -> Result<(), SourceError> {
+        self.options().check(recorded(card))
     }
 
     /// The same, for the rooms below.
@@ -63,9 +55,8 @@ impl SensorArgs {
     }
 }
 
-/// Tells what was wrong with `source`, if anything.
-pub fn note(source: &dyn Source, name: &str) {
-    let faults = source.faults();
+/// Prints what was wrong with the rows of a recording, if anything.
+pub fn note(faults: RowFaults, name: &str) {
     if faults != RowFaults::default() {
         eprintln!("note: {name}: {faults}");
     }
@@ -73,15 +64,7 @@ pub fn note(source: &dyn Source, name: &str) {
 
 /// The recordings under `root` that the backbone of `card` can read.
 pub fn labelled(root: &Path, card: &Card) -> Result<Vec<LabelledClip>, SourceError> {
-    labelled_recordings(root, kind(card))
-}
-
-/// What the backbone of `card` reads.
-pub fn kind(card: &Card) -> Recorded {
-    match card.sensor() {
-        Some(_) => Recorded::Sensor,
-        None => Recorded::Sound,
-    }
+    labelled_recordings(root, recorded(card))
 }
 
 /// Seconds that recordings are cut into, and seconds from one piece to the next.

@@ -4,7 +4,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::history::span;
-use super::learner::{LearnerPlace, now_unix_ms};
+use super::learner::LearnerPlace;
+use super::model::Places;
 
 /// Take back the latest command that changed the learner
 ///
@@ -34,31 +35,29 @@ pub struct RollbackArgs {
 }
 
 /// Runs `afield undo`.
-pub fn undo(args: UndoArgs) -> Result<()> {
-    let mut session = args.place.open()?;
-    let before = session.status().revision;
-    let undone = session.undo(now_unix_ms())?;
+pub fn undo(args: UndoArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
+    let before = engine.status().revision;
+    let undone = engine.undo()?;
     eprintln!(
         "took back {}: {} (`afield rollback {before}` brings it back)",
         span(&undone.first, &undone.last),
         undone.first.reason,
     );
-    Ok(session.close()?)
+    Ok(engine.close()?)
 }
 
 /// Runs `afield rollback`.
-pub fn rollback(args: RollbackArgs) -> Result<()> {
-    let mut session = args.place.open()?;
-    let before = session.status().revision;
-    session
-        .roll_back(args.revision, now_unix_ms())
-        .context("REV")?;
-    let status = session.status();
+pub fn rollback(args: RollbackArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
+    let before = engine.status().revision;
+    engine.roll_back(args.revision).context("REV")?;
+    let status = engine.status();
     eprintln!(
         "as at revision {}: {} examples in {} classes (`afield rollback {before}` goes back)",
         args.revision,
         status.examples,
         status.classes.len(),
     );
-    Ok(session.close()?)
+    Ok(engine.close()?)
 }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use afield::engine::{FoldedStatus, GroupStatus, Listening, Status, listening};
+use afield::engine::{FoldedStatus, GroupStatus, ListeningState, Status};
 use afield::store::Wear;
 use anyhow::Result;
 use clap::Args;
@@ -12,6 +12,7 @@ use serde::Serialize;
 
 use super::learner::{LearnerPlace, now_unix_ms};
 use super::message;
+use super::model::Places;
 
 /// Show what a learner is and what it knows
 #[derive(Debug, Args)]
@@ -44,7 +45,7 @@ struct Report {
     max_disk_bytes: Option<u64>,
     written: Written,
     /// What a running `afield listen` on it hears.
-    listening: Option<Listening>,
+    listening: Option<ListeningState>,
 }
 
 /// Bytes that were written for this learner.
@@ -78,16 +79,16 @@ impl Written {
 }
 
 /// Runs the command.
-pub fn run(args: StatusArgs) -> Result<()> {
-    let session = args.place.open()?;
-    let status = session.status();
+pub fn run(args: StatusArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
+    let status = engine.status();
     let report = Report {
-        written: Written::of(&session.wear()?, status.created_unix_ms, now_unix_ms()),
+        written: Written::of(&engine.wear()?, status.created_unix_ms, now_unix_ms()),
         status,
-        groups: session.groups()?,
-        folded: session.folded()?,
-        max_disk_bytes: session.max_disk()?,
-        listening: listening(args.place.dir()).unwrap_or_else(|error| {
+        groups: engine.groups()?,
+        folded: engine.folded()?,
+        max_disk_bytes: engine.max_disk()?,
+        listening: engine.listened_to().unwrap_or_else(|error| {
             eprintln!("note: {}", message(&error.into()));
             None
         }),
@@ -187,7 +188,7 @@ fn text(report: &Report) -> String {
     text
 }
 
-fn listening_row(listening: &Listening) -> String {
+fn listening_row(listening: &ListeningState) -> String {
     let whole = |us: u64| humantime::format_duration(Duration::from_secs(us / 1_000_000));
     let mut row = format!("{} for {}", listening.source, whole(listening.for_us));
     match listening.age_us {

@@ -3,12 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use afield::backbone::{Backbone, Mode};
-use afield::engine::{Durability, Recent, Session, TaughtAs, hear, recall};
-use afield::model::Card;
-use afield::pipeline::Window;
+use afield::engine::{Durability, Lesson, Recent, TaughtAs};
 use afield::signal::{Group, Label};
-use afield::source::{Excerpt, Source};
+use afield::{Engine, Recording};
 use afield_lab::evaluate::GroupPattern;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -16,8 +13,7 @@ use indicatif::ProgressBar;
 
 use super::durability::durability;
 use super::embedding::progress;
-use super::learner::{LearnerPlace, load_backbone, now_unix_ms};
-use super::live_teaching::clip_name;
+use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{Cut, SensorArgs, labelled, note};
 
@@ -85,18 +81,16 @@ pub struct TeachArgs {
 
 /// Runs the command.
 pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
-    let mut session = args.place.open()?;
-    session.set_durability(args.durability)?;
-    session.begin_command();
-    let card = session.card().clone();
-    args.sensor.check(&card)?;
+    let engine = args.place.open(places)?;
+    let mut lesson = engine.lesson(args.durability)?;
+    args.sensor.check(engine.card())?;
     let pattern: Option<GroupPattern> = match &args.group_pattern {
         Some(pattern) => Some(pattern.parse()?),
         None => None,
     };
     let mut clips = Vec::new();
     for path in &args.files {
-        for clip in labelled(path, &card)? {
+        for clip in labelled(path, engine.card())? {
             // Found out now, before any of them is taught.
             let group = match &pattern {
                 Some(pattern) => Some(captured(pattern, &clip.path)?),
@@ -105,31 +99,34 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
             clips.push((clip, group));
         }
     }
-    let lately = match args.last {
+    let last = match args.last {
         // Now, before the backbone is loaded: it is what was heard when the command came.
-        Some(span) => Some(heard_lately(args.place.dir(), span)?),
+        Some(span) => Some(heard_lately(&engine, span)?),
         None => None,
     };
-    let backbone = load_backbone(&card, places, Mode::Auto)?;
-    let mut lesson = Lesson {
+    engine.backbone()?;
+    if let Some(cut) = args.cut {
+        lesson.cut(cut.window(engine.card()));
+    }
+    let mut teaching = Teaching {
+        engine: &engine,
+        lesson,
         label: &args.label,
-        cut: args.cut.map(|cut| cut.window(&card)),
-        card: &card,
-        backbone: &backbone,
         bar: progress(clips.len(), "taught"),
         tally: Tally::default(),
     };
-    if let Some((mut excerpt, name)) = lately {
-        lesson.teach(&mut session, &mut excerpt, &name, args.group.as_ref())?;
+    if let Some(recording) = last {
+        teaching.teach(with_group(recording, args.group.as_ref()))?;
     }
     for (clip, group) in &clips {
-        let name = clip.path.display().to_string();
-        let mut source = args.sensor.open(&clip.path)?;
-        lesson.teach(&mut session, &mut *source, &name, group.as_ref())?;
+        let recording = Recording::open_with(&clip.path, &args.sensor.format())?;
+        teaching.teach(with_group(recording, group.as_ref()))?;
     }
-    let Lesson { bar, tally, .. } = lesson;
+    let Teaching {
+        bar, tally, lesson, ..
+    } = teaching;
     bar.finish_and_clear();
-    session.close()?;
+    lesson.finish()?;
     eprintln!(
         "{}: {} new, {} corrected, {} known already",
         args.label, tally.new, tally.corrected, tally.already
@@ -137,12 +134,18 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     Ok(())
 }
 
+fn with_group(recording: Recording, group: Option<&Group>) -> Recording {
+    match group {
+        Some(group) => recording.of_group(group.clone()),
+        None => recording,
+    }
+}
+
 /// One clip after the other, taught as one class.
-struct Lesson<'a> {
+struct Teaching<'a> {
+    engine: &'a Engine,
+    lesson: Lesson,
     label: &'a Label,
-    cut: Option<Window>,
-    card: &'a Card,
-    backbone: &'a Backbone,
     bar: ProgressBar,
     tally: Tally,
 }
@@ -155,25 +158,17 @@ struct Tally {
     already: usize,
 }
 
-impl Lesson<'_> {
-    fn teach(
-        &mut self,
-        session: &mut Session,
-        source: &mut dyn Source,
-        name: &str,
-        group: Option<&Group>,
-    ) -> Result<()> {
+impl Teaching<'_> {
+    fn teach(&mut self, mut recording: Recording) -> Result<()> {
         let (label, bar, tally) = (self.label, &self.bar, &mut self.tally);
-        let heard = hear(source, self.card, self.backbone).with_context(|| name.to_owned())?;
-        bar.suspend(|| note(source, name));
-        let pieces = match self.cut {
-            Some(window) => heard.cut(self.card.embedding.size, window),
-            None => vec![heard],
-        };
-        for heard in &pieces {
-            let outcome = session
-                .teach_from(label, heard, name, group, now_unix_ms())
-                .with_context(|| name.to_owned())?;
+        let name = recording.name().to_owned();
+        let embeddings = self
+            .engine
+            .embed(&mut recording)
+            .with_context(|| name.clone())?;
+        bar.suspend(|| note(recording.faults(), &name));
+        let taught = self.lesson.teach_embeddings(label, &embeddings, &recording);
+        for outcome in taught.with_context(|| name.clone())? {
             match outcome {
                 TaughtAs::New => tally.new += 1,
                 TaughtAs::Already => tally.already += 1,
@@ -183,7 +178,7 @@ impl Lesson<'_> {
                 }
                 TaughtAs::Regrouped { from } => {
                     tally.corrected += 1;
-                    if let (Some(from), Some(group)) = (from, group) {
+                    if let (Some(from), Some(group)) = (from, recording.group()) {
                         bar.suspend(|| eprintln!("{name}: was of {from}, is of {group}"));
                     }
                 }
@@ -194,20 +189,17 @@ impl Lesson<'_> {
     }
 }
 
-/// After so long without a sample, what was heard last is worth a word.
+/// After so long without a sample, the last seconds deserve a note.
 const OLD: Duration = Duration::from_secs(3);
 
-/// The last `span` that is being heard, and what to call it.
-fn heard_lately(dir: &Path, span: Duration) -> Result<(Excerpt, String)> {
-    let recalled = recall(dir, span).context("--last")?;
-    if recalled.age > OLD {
-        let seconds = recalled.age.as_secs_f64();
-        eprintln!(
-            "note: nothing has come from {} for {seconds:.1} s",
-            recalled.source
-        );
+/// The last `span` that another process is listening to.
+fn heard_lately(engine: &Engine, span: Duration) -> Result<Recording> {
+    let (recording, source, age) = engine.heard_lately(span).context("--last")?;
+    if age > OLD {
+        let seconds = age.as_secs_f64();
+        eprintln!("note: nothing has come from {source} for {seconds:.1} s");
     }
-    Ok((recalled.excerpt, clip_name(span, &recalled.source)))
+    Ok(recording)
 }
 
 fn span(text: &str) -> Result<Duration, String> {

@@ -3,11 +3,14 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Error, LearnerOptions, backbone_contract, embed_files, load_backbone, recorded};
+use super::{
+    Error, LearnerOptions, OptionError, backbone_contract, embed_files, load_backbone, recorded,
+};
 use crate::backbone::Mode;
 use crate::frontend::Normalisation;
 use crate::learner::{Contract, Standardisation, Transform};
 use crate::model::{Cache, Card, FrontEnd};
+use crate::pipeline::PipelineError;
 use crate::signal::{Chunk, Micros};
 use crate::source::{SourceOptions, labelled_recordings, open_recording};
 
@@ -16,13 +19,14 @@ pub(super) fn calibrated_contract(
     card: &Card,
     learner: &LearnerOptions,
     cache: &Cache,
+    progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<Contract, Error> {
     let standardise = learner.transform == Some(Transform::Standardise);
     if standardise && learner.calibrate.is_empty() {
-        return Err(Error::NothingToCalibrate);
+        return Err(OptionError::NothingToCalibrate.into());
     }
     if !standardise && !learner.calibrate.is_empty() {
-        return Err(Error::CalibratedInVain);
+        return Err(OptionError::CalibratedInVain.into());
     }
     if !standardise {
         return Ok(backbone_contract(card, learner.pool, learner.transform)?);
@@ -30,7 +34,7 @@ pub(super) fn calibrated_contract(
     let contract = backbone_contract(card, learner.pool, None)?;
     let paths = paths(&learner.calibrate, card)?;
     let backbone = load_backbone(card, cache, Mode::Auto)?;
-    let all = embed_files(&paths, card, &backbone, &learner.source.sensor, &|_| {})?;
+    let all = embed_files(&paths, card, &backbone, &learner.source.sensor, progress)?;
     let mut rows = Vec::with_capacity(all.len());
     for embeddings in all {
         let mut pooled = Vec::new();
@@ -52,18 +56,58 @@ pub(super) fn normalised_card(
         return Ok(card);
     }
     let Some(sensor) = card.sensor() else {
-        return Err(Error::NormalisedSound {
+        return Err(OptionError::NormalisedSound {
             backbone: card.name,
-        });
+        }
+        .into());
     };
-    let mut normalisation = Normalisation::of(sensor);
+    let mut normalisation = Normalisation::new(sensor);
     for path in paths(files, &card)? {
         let of_file = |error: Error| error.of(&path.display().to_string());
         measure(&path, &card, options, &mut normalisation).map_err(of_file)?;
     }
-    let measured = normalisation.measured().ok_or(Error::ChannelAtRest)?;
+    let measured = normalisation.measured().ok_or(OptionError::ChannelAtRest)?;
     Ok(Card {
         frontend: FrontEnd::Sensor(measured),
         ..card
     })
+}
+
+/// Adds the recording at `path` to the statistics of the channels.
+fn measure(
+    path: &Path,
+    card: &Card,
+    options: &SourceOptions,
+    normalisation: &mut Normalisation,
+) -> Result<(), Error> {
+    let mut source = open_recording(path, &options.sensor)?;
+    let (rate, channels) = (source.rate(), source.channels().to_vec());
+    let begin = |n: &Normalisation| {
+        let begun = n.recording(card.sample_rate, rate, &channels);
+        begun.map_err(PipelineError::from)
+    };
+    let mut recording = begin(normalisation)?;
+    let mut chunk = Chunk::default();
+    let mut until = Micros(0);
+    while source.read(&mut chunk)? {
+        if chunk.start.0.abs_diff(until.0) > 2 {
+            let fresh = begin(normalisation)?;
+            normalisation.finish(std::mem::replace(&mut recording, fresh));
+        }
+        let samples = chunk.samples.len() / channels.len();
+        until = Micros(chunk.start.0 + Micros::from_samples(samples as u64, rate).0);
+        normalisation.push(&mut recording, &chunk.samples);
+    }
+    normalisation.finish(recording);
+    Ok(())
+}
+
+/// The recordings in `files` that the backbone of `card` can read.
+fn paths(files: &[PathBuf], card: &Card) -> Result<Vec<PathBuf>, Error> {
+    let mut paths = Vec::new();
+    for file in files {
+        let clips = labelled_recordings(file, recorded(card))?;
+        paths.extend(clips.into_iter().map(|clip| clip.path));
+    }
+    Ok(paths)
 }

@@ -8,8 +8,8 @@ use std::time::Duration;
 use super::calibration::{calibrated_contract, normalised_card};
 use super::event::Audio;
 use super::{
-    ClassStatus, Differences, Durability, EngineOptions, Error, EventId, FoldedStatus, Folded,
-    GroupStatus, Heard, LearnerOptions, Lesson, ListenOptions, Listening, Prediction,
+    ClassStatus, Differences, Durability, EngineOptions, Error, EventId, Folded, FoldedStatus,
+    GroupStatus, Heard, LearnerOptions, Lesson, ListenOptions, Listening, OptionError, Prediction,
     Recording, Session, Status, TaughtAs, Undone, hear,
 };
 use crate::backbone::{Backbone, Mode};
@@ -96,18 +96,20 @@ impl Engine {
             backbone: Some(backbone.to_owned()),
             ..LearnerOptions::default()
         };
-        Self::create_with(dir, &learner, EngineOptions::default())
+        Self::create_with(dir, &learner, EngineOptions::default(), &|_, _| {})
     }
 
-    /// As [`Self::create`], with options.
+    /// As [`Self::create`], with options. `progress` is told how many of how many recordings have
+    /// been embedded to calibrate the contract.
     ///
     /// # Errors
     /// As [`Self::create`]; [`Error::CannotFold`] for a limit of disk use with a head that needs
-    /// its examples; [`Error::Option`] for options that contradict each other.
+    /// its examples; [`OptionError`] for options that contradict each other.
     pub fn create_with(
         dir: impl AsRef<Path>,
         learner: &LearnerOptions,
         options: EngineOptions,
+        progress: &(dyn Fn(usize, usize) + Sync),
     ) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let cache = Cache::locate(options.cache_dir.as_deref())?;
@@ -123,7 +125,7 @@ impl Engine {
             return Err(Error::CannotFold { head });
         }
         let card = normalised_card(card, &learner.normalise, &learner.source)?;
-        let contract = calibrated_contract(&card, learner, &cache)?;
+        let contract = calibrated_contract(&card, learner, &cache, progress)?;
         let settings = Settings {
             head: learner.head,
             rehearsal: learner.rehearsal,
@@ -140,7 +142,7 @@ impl Engine {
     /// Opens the learner in `dir`; if there is none, makes one on this backbone.
     ///
     /// # Errors
-    /// As [`Self::open`] and [`Self::create`]; [`Error::OtherBackbone`] if the learner listens
+    /// As [`Self::open`] and [`Self::create`]; [`OptionError::OtherBackbone`] if the learner listens
     /// through another backbone.
     pub fn open_or_create(dir: impl AsRef<Path>, backbone: &str) -> Result<Self, Error> {
         let dir = dir.as_ref();
@@ -149,11 +151,12 @@ impl Engine {
         }
         let engine = Self::open(dir)?;
         if engine.card().name != backbone {
-            return Err(Error::OtherBackbone {
+            return Err(OptionError::OtherBackbone {
                 dir: dir.to_owned(),
                 found: engine.card().name.clone(),
                 expected: backbone.to_owned(),
-            });
+            }
+            .into());
         }
         Ok(engine)
     }
@@ -215,8 +218,7 @@ impl Engine {
         let heard = self.embed(&mut recording)?;
         let (name, group) = (recording.name(), recording.group());
         let now = self.now();
-        self.session()
-            .teach_from(&label, &heard, name, group, now)
+        self.session().teach_from(&label, &heard, name, group, now)
     }
 
     /// Teaches several recordings as one change, which [`Self::undo`] removes as a whole.
@@ -320,15 +322,16 @@ impl Engine {
         Listening::begin(self.clone(), source, options)
     }
 
-    /// The last `span` that another process is listening to with this learner.
+    /// The last `span` that another process is listening to with this learner, the name of its
+    /// source, and how long ago the last sample came.
     ///
     /// # Errors
     /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has not heard so much without a gap.
-    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, Duration), Error> {
+    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
         let recalled = super::recall(self.dir(), span)?;
         let name = super::recall::clip_name(span, &recalled.source);
         let recording = Recording::from_source(Box::new(recalled.excerpt), name);
-        Ok((recording, recalled.age))
+        Ok((recording, recalled.source, recalled.age))
     }
 
     /// What another process listens to with this learner; `None` if no process does.
@@ -520,9 +523,11 @@ fn default_backbone(cache: &Cache) -> Result<Card, Error> {
     let fetched: Vec<&Card> = cards.iter().filter(fetched).collect();
     match (cards.iter().find(built_in), fetched.as_slice()) {
         (Some(card), []) => Ok(card.clone()),
-        (card, fetched) => Err(Error::WhichBackbone {
-            names: card.into_iter().chain(fetched.iter().copied()).map(|card| card.name.clone()).collect(),
-        }),
+        (card, fetched) => {
+            let cards = card.into_iter().chain(fetched.iter().copied());
+            let names = cards.map(|card| card.name.clone()).collect();
+            Err(OptionError::WhichBackbone { names }.into())
+        }
     }
 }
 

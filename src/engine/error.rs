@@ -108,12 +108,53 @@ pub enum SessionError {
         /// Bytes in use.
         used: u64,
     },
+    /// Options contradict each other, the backbone or the learner.
+    #[error(transparent)]
+    Option(#[from] super::OptionError),
+    /// No such event can be taught.
+    #[error("no event {id}: {reason}")]
+    NoEvent {
+        /// What was asked for.
+        id: String,
+        /// Why not.
+        reason: &'static str,
+    },
+    /// One of several recordings failed.
+    #[error("{what}: {error}")]
+    Of {
+        /// The recording.
+        what: String,
+        /// Its error.
+        error: Box<SessionError>,
+    },
     /// There is nothing before it.
     #[error("nothing to undo: {why}\nhint: `afield history` lists what can be gone back to")]
     NothingToUndo {
         /// Why not.
         why: &'static str,
     },
+}
+
+impl SessionError {
+    /// This error, of the recording called `what`.
+    pub(super) fn of(self, what: &str) -> Self {
+        Self::Of {
+            what: what.to_owned(),
+            error: Box::new(self),
+        }
+    }
+}
+
+impl From<std::convert::Infallible> for SessionError {
+    fn from(never: std::convert::Infallible) -> Self {
+        match never {}
+    }
+}
+
+impl From<crate::backbone::BackboneError> for SessionError {
+    fn from(error: crate::backbone::BackboneError) -> Self {
+        Self::Pipeline(error.into())
+    }
 }
 
 pub(super) fn damaged(reason: impl std::fmt::Display) -> SessionError {

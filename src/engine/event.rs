@@ -97,6 +97,7 @@ pub struct Event {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
     /// Where it was heard: a file's path, or the name of a live source.
+    #[serde(serialize_with = "text")]
     pub source: Arc<str>,
     #[serde(skip)]
     pub(super) audio: Audio,
@@ -149,10 +150,12 @@ impl Audio {
         end: Micros,
     ) -> Result<Recording, Error> {
         let excerpt = match self {
-            Self::Live(recent) => recent.between(start, end).map_err(|less| Error::HeardLess {
-                asked: Duration::from_micros(end.0.saturating_sub(start.0)),
-                heard: less.heard,
-            })?,
+            Self::Live(recent) => recent
+                .between(start, end)
+                .map_err(|less| Error::HeardLess {
+                    asked: Duration::from_micros(end.0.saturating_sub(start.0)),
+                    heard: less.heard,
+                })?,
             Self::File(format) => cut(source, format, start, end)?,
         };
         let name = format!(
@@ -183,9 +186,18 @@ fn cut(path: &str, format: &SensorFormat, start: Micros, end: Micros) -> Result<
         };
         let all = chunk.samples.len() / width;
         let (from, to) = (rows(start).min(all), rows(end).min(all));
-        samples.extend_from_slice(chunk.samples.get(from * width..to * width).unwrap_or_default());
+        samples.extend_from_slice(
+            chunk
+                .samples
+                .get(from * width..to * width)
+                .unwrap_or_default(),
+        );
     }
     Ok(Excerpt::new(rate, channels, samples))
+}
+
+fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(text)
 }
 
 fn seconds<S: serde::Serializer>(time: &Micros, serializer: S) -> Result<S::Ok, S::Error> {
@@ -200,7 +212,9 @@ mod tests {
     fn event_ids_survive_text() {
         let id = EventId::new(1_764_201_600_123, 17);
         assert_eq!(id.to_string().parse::<EventId>().unwrap(), id);
-        for wrong in ["", "-", "1", "1-", "-1", "x-1", "1-x", "+1-2", "1-+2", "1-2-3"] {
+        for wrong in [
+            "", "-", "1", "1-", "-1", "x-1", "1-x", "+1-2", "1-+2", "1-2-3",
+        ] {
             assert!(wrong.parse::<EventId>().is_err(), "{wrong}");
         }
     }

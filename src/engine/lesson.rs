@@ -3,7 +3,6 @@
 use super::{Durability, Engine, Error, Heard, Recording, TaughtAs};
 use crate::pipeline::Window;
 use crate::signal::Label;
-use crate::source::RowFaults;
 
 /// A change of several recordings, begun by [`Engine::lesson`].
 ///
@@ -12,15 +11,6 @@ use crate::source::RowFaults;
 pub struct Lesson {
     engine: Engine,
     cut: Option<Window>,
-}
-
-/// What teaching one recording came to.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Taught {
-    /// The outcome of each piece of the recording; of one piece if it was not cut.
-    pub pieces: Vec<TaughtAs>,
-    /// What was wrong with the rows of sensor data.
-    pub faults: RowFaults,
 }
 
 impl Lesson {
@@ -37,11 +27,16 @@ impl Lesson {
         self.cut = Some(window);
     }
 
-    /// Teaches that a recording is of the class `label`.
+    /// Teaches that a recording is of the class `label`. Returns the outcome of each window
+    /// that it was cut into; one if it was not cut.
     ///
     /// # Errors
     /// As [`Engine::teach`]; what was taught before stays.
-    pub fn teach(&mut self, label: &Label, mut recording: Recording) -> Result<Taught, Error> {
+    pub fn teach(
+        &mut self,
+        label: &Label,
+        mut recording: Recording,
+    ) -> Result<Vec<TaughtAs>, Error> {
         let embeddings = self.engine.embed(&mut recording)?;
         self.teach_embeddings(label, &embeddings, &recording)
     }
@@ -55,7 +50,7 @@ impl Lesson {
         label: &Label,
         embeddings: &Heard,
         recording: &Recording,
-    ) -> Result<Taught, Error> {
+    ) -> Result<Vec<TaughtAs>, Error> {
         let size = self.engine.card().embedding.size;
         let pieces = match self.cut {
             Some(window) => embeddings.cut(size, window),
@@ -65,11 +60,7 @@ impl Lesson {
         let now = self.engine.now();
         let mut session = self.engine.session();
         let teach = |piece: &Heard| session.teach_from(label, piece, name, group, now);
-        let pieces = pieces.iter().map(teach).collect::<Result<_, _>>()?;
-        Ok(Taught {
-            pieces,
-            faults: recording.faults(),
-        })
+        pieces.iter().map(teach).collect()
     }
 
     /// Stores what is pending, and ends the change.

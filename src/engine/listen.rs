@@ -6,7 +6,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::Audio;
-use super::{Engine, Error, Event, EventId, Lending, ListenOptions, Recent, Recording, Session};
+use super::{
+    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
+};
 use crate::decision::Threshold;
 use crate::pipeline::{self, EmbeddingStream, Gate, Listener, Window};
 use crate::signal::{Chunk, Decision};
@@ -60,9 +62,10 @@ impl Listening {
         let kind = engine.recorded();
         options.source.check(kind)?;
         if options.gate_db.is_some() && kind == crate::source::Recorded::Sensor {
-            return Err(Error::GateOfSensor {
+            return Err(OptionError::GateOfSensor {
                 backbone: engine.card().name.clone(),
-            });
+            }
+            .into());
         }
         engine.backbone()?;
         let live = spec.is_live();
@@ -170,14 +173,20 @@ impl Listening {
             };
             let name: Arc<str> = Arc::from(path.display().to_string());
             let opened = crate::source::open_recording(&path, &self.options.source.sensor);
-            let begun = opened.map_err(Error::from).and_then(|source| self.hear(source, Arc::clone(&name)));
+            let begun = opened
+                .map_err(Error::from)
+                .and_then(|source| self.hear(source, Arc::clone(&name)));
             begun.map_err(|error| error.of(&name))?;
         }
         let Some(heard) = &mut self.under_way else {
             return Ok(false);
         };
         let result = heard.advance(&self.engine, &mut self.chunk, &mut self.made);
-        let result = if self.live { result } else { result.map_err(|error| error.of(&heard.name)) };
+        let result = if self.live {
+            result
+        } else {
+            result.map_err(|error| error.of(&heard.name))
+        };
         let ended = !result?;
         self.hand_out();
         if ended {
@@ -253,7 +262,10 @@ impl Listening {
             asked: span,
             heard: Duration::ZERO,
         };
-        let Some((heard, recent)) = self.under_way.as_ref().and_then(|h| Some((h, h.recent.as_ref()?)))
+        let Some((heard, recent)) = self
+            .under_way
+            .as_ref()
+            .and_then(|h| Some((h, h.recent.as_ref()?)))
         else {
             return Err(nothing);
         };

@@ -1,4 +1,5 @@
-//! What a caller may choose: where things lie, how a learner is made, how it listens.
+//! What a caller may choose: where things lie, how a learner is made, how it listens; and
+//! which choices contradict each other.
 
 use std::path::PathBuf;
 
@@ -6,6 +7,7 @@ use super::Clock;
 use crate::head::HeadKind;
 use crate::learner::{Pool, Transform};
 use crate::rehearsal::Plan;
+use crate::signal::ErrorKind;
 use crate::source::SourceOptions;
 
 /// Where an engine finds backbones, and what time it is.
@@ -71,6 +73,60 @@ impl Default for ListenOptions {
             min_confidence: 0.5,
             gate_db: None,
             source: SourceOptions::default(),
+        }
+    }
+}
+
+/// Choices that contradict each other, the backbone or the learner.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OptionError {
+    /// Backbones have been fetched, and none was chosen.
+    #[error("several backbones are available and none was chosen: {}", names.join(", "))]
+    WhichBackbone {
+        /// Their names.
+        names: Vec<String>,
+    },
+    /// The learner listens through another backbone than the one asked for.
+    #[error("the learner in {} listens through {found}, not through {expected}", dir.display())]
+    OtherBackbone {
+        /// The learner's folder.
+        dir: PathBuf,
+        /// Its backbone.
+        found: String,
+        /// The one that was asked for.
+        expected: String,
+    },
+    /// The transform `standardise` without recordings.
+    #[error("the transform standardise needs recordings to take its means and deviations from")]
+    NothingToCalibrate,
+    /// Recordings for a transform that takes nothing from them.
+    #[error("recordings for calibration have no effect without the transform standardise")]
+    CalibratedInVain,
+    /// Recordings to normalise the channels of a backbone for sound.
+    #[error("normalisation is for backbones of sensors; {backbone} takes sound")]
+    NormalisedSound {
+        /// The backbone.
+        backbone: String,
+    },
+    /// Recordings to normalise by in which a channel is constant.
+    #[error("a channel never changes in the recordings to normalise by")]
+    ChannelAtRest,
+    /// A gate on a sensor.
+    #[error("a gate is for sound; {backbone} takes a sensor")]
+    GateOfSensor {
+        /// The backbone.
+        backbone: String,
+    },
+}
+
+impl OptionError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::OtherBackbone { .. } => ErrorKind::Mismatch,
+            Self::NormalisedSound { .. } | Self::GateOfSensor { .. } => ErrorKind::Unsupported,
+            _ => ErrorKind::InvalidInput,
         }
     }
 }

@@ -36,7 +36,7 @@ pub struct Recalled {
 
 /// What is being listened to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Listening {
+pub struct ListeningState {
     /// Where it comes from, as whoever listens calls it.
     pub source: String,
     /// For how long already.
@@ -52,7 +52,7 @@ pub struct Listening {
 ///
 /// # Errors
 /// [`SessionError::Recall`] when it does not answer as it should.
-pub fn listening(dir: &Path) -> Result<Option<Listening>, SessionError> {
+pub fn listening(dir: &Path) -> Result<Option<ListeningState>, SessionError> {
     match socket::listening(dir) {
         Err(SessionError::NobodyListens { .. }) => Ok(None),
         answer => answer.map(Some),
@@ -89,6 +89,11 @@ impl Lending {
     }
 }
 
+/// What a clip is called that is the last `span` of what came from `source`.
+pub(super) fn clip_name(span: Duration, source: &str) -> String {
+    format!("last {} s of {source}", span.as_secs_f64())
+}
+
 fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> SessionError {
     SessionError::Recall {
         socket: PathBuf::from(socket),
@@ -110,7 +115,7 @@ mod socket {
 
     use serde::{Deserialize, Serialize};
 
-    use super::{Listening, Recalled, SOCKET, failed};
+    use super::{ListeningState, Recalled, SOCKET, failed};
     use crate::engine::recent::MOST_VALUES;
     use crate::engine::{Recent, SessionError};
     use crate::signal::{Channel, SampleRate};
@@ -141,7 +146,7 @@ mod socket {
             source: String,
             age_us: u64,
         },
-        State(Listening),
+        State(ListeningState),
         Less {
             heard_us: u64,
         },
@@ -226,7 +231,7 @@ mod socket {
             Ok(Request::LastUs(span)) => recent.last(Duration::from_micros(span)),
             Ok(Request::State) => {
                 let (began, heard_at, device) = recent.state();
-                return line.say(&Answer::State(Listening {
+                return line.say(&Answer::State(ListeningState {
                     source: source.to_owned(),
                     for_us: micros(began.elapsed()),
                     age_us: heard_at.map(|at| micros(at.elapsed())),
@@ -286,7 +291,7 @@ mod socket {
         }
     }
 
-    pub(super) fn listening(dir: &Path) -> Result<Listening, SessionError> {
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
         match ask(dir, &Request::State)? {
             (_, Answer::State(state)) => Ok(state),
             _ => Err(senseless(dir)),
@@ -408,7 +413,7 @@ mod socket {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{Listening, Recalled};
+    use super::{ListeningState, Recalled};
     use crate::engine::{Recent, SessionError};
 
     #[derive(Debug)]
@@ -420,7 +425,7 @@ mod socket {
         }
     }
 
-    pub(super) fn listening(dir: &Path) -> Result<Listening, SessionError> {
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
         Err(SessionError::NobodyListens {
             dir: dir.to_owned(),
         })

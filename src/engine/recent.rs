@@ -137,6 +137,36 @@ impl Recent {
         }
     }
 
+    /// What came from stream time `start` to `end`.
+    ///
+    /// # Errors
+    /// [`HeardLess`] when not all of it has been heard since the last gap, or is kept.
+    pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, HeardLess> {
+        let held = self.lock();
+        let width = held.channels.len().max(1);
+        let hz = u128::from(held.rate.hz());
+        let rows = |span: u64| usize::try_from((u128::from(span) * hz + 500_000) / 1_000_000).ok();
+        let kept = held.samples.len() / width;
+        let after = held.until.0.checked_sub(end.0).and_then(rows);
+        let wanted = end.0.checked_sub(start.0).and_then(rows);
+        let found = after.zip(wanted).and_then(|(after, wanted)| {
+            let last = kept.checked_sub(after)?;
+            Some((last.checked_sub(wanted)?, last))
+        });
+        let Some((first, last)) = found.filter(|(first, last)| first < last) else {
+            let heard = Micros::from_samples(kept as u64, held.rate);
+            return Err(HeardLess {
+                heard: Duration::from_micros(heard.0),
+            });
+        };
+        let samples = held
+            .samples
+            .range(first * width..last * width)
+            .copied()
+            .collect();
+        Ok(Excerpt::new(held.rate, held.channels.clone(), samples))
+    }
+
     fn lock(&self) -> MutexGuard<'_, Held> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }

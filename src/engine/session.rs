@@ -133,6 +133,11 @@ impl Session {
         })
     }
 
+    /// Whether there is a learner in `dir`, sound or not.
+    pub fn exists(dir: &Path) -> bool {
+        Store::exists(dir)
+    }
+
     /// The card of the backbone that the learner listens through.
     pub fn card(&self) -> &Card {
         &self.card
@@ -322,12 +327,21 @@ impl Session {
     /// [`SessionError`] when it cannot be written; nothing that was durable is
     /// lost then.
     pub fn close(mut self) -> Result<(), SessionError> {
+        self.keep()
+    }
+
+    /// As [`Self::close`], of a session that goes on.
+    ///
+    /// # Errors
+    /// As [`Self::close`].
+    pub fn keep(&mut self) -> Result<(), SessionError> {
         self.flush()?;
         let end = self.line.last();
         if end - self.snapshot_at >= ENTRIES_BETWEEN_SNAPSHOTS {
             let state = self.learner.save();
             let now = self.at.at_unix_ms;
             self.store.keep_snapshot(end, &state, now)?;
+            self.snapshot_at = end;
         }
         Ok(())
     }

@@ -299,7 +299,7 @@ impl Listener {
     }
 
     /// Stream time at which the latest chunk ends.
-    fn heard_until(&self) -> Micros {
+    pub fn heard_until(&self) -> Micros {
         Micros(self.origin.0 + Micros::from_samples(self.samples_since_origin, self.rate).0)
     }
 }

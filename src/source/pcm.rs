@@ -43,7 +43,7 @@ impl PcmFormat {
 impl Default for PcmFormat {
     fn default() -> Self {
         Self {
-            rate: SampleRate::SIXTEEN_KHZ,
+            rate: SampleRate::new(16_000).unwrap_or(SampleRate::ONE_HZ),
             channels: 1,
             encoding: Encoding::S16Le,
         }
@@ -165,7 +165,7 @@ pub struct PcmReader<R> {
     ended: bool,
 }
 
-impl<R: Read> PcmReader<R> {
+impl<R: Read + Send> PcmReader<R> {
     /// Reads PCM of `format` from `reader`.
     ///
     /// ```

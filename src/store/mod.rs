@@ -136,6 +136,11 @@ impl Store {
         })
     }
 
+    /// Whether there is a learner's database in `dir`.
+    pub fn exists(dir: &Path) -> bool {
+        dir.join(FILE_NAME).is_file()
+    }
+
     /// Opens the learner in `dir`; one that an older Afield wrote is taken to
     /// this one's format, losing nothing.
     ///

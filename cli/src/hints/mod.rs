@@ -8,9 +8,12 @@ mod engine;
 mod lab;
 mod learner;
 mod model;
+mod options;
 mod source;
 
 use std::error::Error;
+
+use afield::engine::SessionError;
 
 /// The hint for the first error in the chain that has one.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
@@ -18,7 +21,11 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn of(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(SessionError::Of { error, .. }) = error.downcast_ref() {
+        return of(&**error);
+    }
     (engine::of(error))
+        .or_else(|| options::of(error))
         .or_else(|| learner::of(error))
         .or_else(|| source::of(error))
         .or_else(|| model::of(error))

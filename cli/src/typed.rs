@@ -1,0 +1,88 @@
+//! Labels typed into the terminal that listens: each teaches what was just heard.
+
+use std::io::{self, BufRead, IsTerminal, Read};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread;
+use std::time::Duration;
+
+use afield::Engine;
+use afield::engine::{Listening, TaughtAs};
+use anyhow::{Context, Result};
+
+use super::message;
+
+/// Most bytes of a typed line that are read.
+const MOST_TYPED: u64 = 4_096;
+
+/// What is typed, where a terminal is there.
+pub struct Typed {
+    lines: Receiver<Vec<u8>>,
+    span: Duration,
+}
+
+impl Typed {
+    /// Reads labels that teach the last `span`; `None` without a terminal.
+    pub fn begin(span: Duration) -> Option<Self> {
+        if !io::stdin().is_terminal() || in_background() {
+            return None;
+        }
+        let seconds = span.as_secs_f64();
+        eprintln!("type a label and Enter to teach the last {seconds:.1} s");
+        let lines = lines();
+        Some(Self { lines, span })
+    }
+
+    /// Teaches what was typed since the last call. Failures are printed, and listening goes on.
+    pub fn teach(&self, engine: &Engine, listening: &Listening) {
+        for line in self.lines.try_iter() {
+            let line = line.trim_ascii();
+            if line.is_empty() {
+                continue;
+            }
+            match self.teach_line(line, engine, listening) {
+                Ok(said) => eprintln!("{said}"),
+                Err(error) => eprintln!("not taught: {}", message(&error)),
+            }
+        }
+    }
+
+    fn teach_line(&self, line: &[u8], engine: &Engine, listening: &Listening) -> Result<String> {
+        let label = std::str::from_utf8(line).context("what was typed is not text")?;
+        let recording = listening.recent(self.span)?;
+        let clip = recording.name().to_owned();
+        Ok(match engine.teach(label, recording)? {
+            TaughtAs::Corrected { from } => format!("{clip}: was {from}, is {label}"),
+            _ => format!("taught {clip} as {label}"),
+        })
+    }
+}
+
+/// What is typed, line by line, read by a thread of its own that ends with the program.
+fn lines() -> Receiver<Vec<u8>> {
+    let (sender, typed) = sync_channel(16);
+    thread::spawn(move || {
+        let mut stdin = io::stdin().lock();
+        let mut line = Vec::new();
+        loop {
+            line.clear();
+            let read = stdin.by_ref().take(MOST_TYPED).read_until(b'\n', &mut line);
+            if !matches!(read, Ok(1..)) || sender.send(line.clone()).is_err() {
+                return;
+            }
+        }
+    });
+    typed
+}
+
+/// Whether the terminal is another job's: reading from it would stop this one.
+fn in_background() -> bool {
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // Behind the program's name in parentheses: state, parent, group, session, terminal, and the
+    // group in the foreground of that.
+    let behind = stat.rsplit(')').next().unwrap_or_default();
+    let mut numbers = behind.split_whitespace().skip(2);
+    let (group, foreground) = (numbers.next(), numbers.nth(2));
+    let terminal = foreground.and_then(|group| group.parse::<i64>().ok());
+    // Without a terminal to be controlled by, nothing is stopped.
+    terminal.is_some_and(|group| group > 0) && group != foreground
+}
