@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use afield::model::{Cache, Pip};
-use afield_lab::corpus::{self, Apt, Corpus, Fetched};
+use afield_lab::corpus::{self, Apt, Corpus, FetchedCorpus, is_cached};
 use anyhow::Result;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -72,7 +72,7 @@ pub fn run(args: DataArgs, places: &Places) -> Result<()> {
 }
 
 /// The corpus, fetched where it is not in the cache, and told about.
-pub fn get(corpus: &Corpus, cache: &Cache) -> Result<Fetched> {
+pub fn get(corpus: &Corpus, cache: &Cache) -> Result<FetchedCorpus> {
     let bar = ProgressBar::no_length().with_prefix(corpus.name.clone());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}") {
         bar.set_style(style);
@@ -168,9 +168,4 @@ fn show(corpus: &Corpus, cache: &Cache, json: bool, out: &mut dyn Write) -> Resu
         writeln!(out, "  {key:<9}  {value}")?;
     }
     Ok(())
-}
-
-/// Whether a folder lies in the place; `get` tells whether it is intact.
-fn is_cached(corpus: &Corpus, cache: &Cache) -> bool {
-    corpus::place_of(corpus, cache).is_dir()
 }

@@ -8,29 +8,32 @@
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::engine::backbone_contract;
 use afield::head::HeadKind;
 use afield::model::{self, Card, Origin, Pip};
+use afield::pipeline::Window;
 use afield::rehearsal::Plan;
 use afield::source::SensorFormat;
 use afield_lab::corpus;
+use afield_lab::data::{ClipList, Dataset, list_folder};
+use afield_lab::demo::{Demo, corpus_clips};
 use afield_lab::evaluate::{
-    Clip, ClipList, Dataset, Evaluation, Fits, HeadChoice, Progress, Protocol, Report, html, table,
+    EmbeddedClips, EvaluationProgress, HeadChoice, Report, SeriesPlan, TransformChoice,
 };
+use afield_lab::render::{Scoreboard, curves, html, table, verdict};
+use afield_lab::streams::Protocol;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
-use super::curves::{curves, verdict};
 use super::data;
-use super::dataset::{list_folder, split};
-use super::embedding::embed_list;
-use super::evaluate::{distinct, write_page};
+use super::embedding::embed_clips;
+use super::evaluate::{note_draw, write_page};
+use super::hints;
 use super::model::{self as models, Places};
 use super::recording::Cut;
-use super::scoreboard::Scoreboard;
 
 /// The page that is written when no other is named.
 const PAGE: &str = "afield-demo.html";
@@ -71,7 +74,7 @@ pub struct DemoArgs {
 
     /// Heads to teach, comma-separated; `afield evaluate --help` lists them
     #[arg(
-        long, value_name = "HEADS", value_delimiter = ',',
+        long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadKind>,
         default_values_t = [HeadKind::Finetune, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
     )]
     head: Vec<HeadKind>,
@@ -108,25 +111,10 @@ enum Subject {
 }
 
 impl Subject {
-    fn corpus(self) -> &'static str {
+    fn demo(self) -> Demo {
         match self {
-            Self::Drums => "rock-kit",
-            Self::Imu => "watch",
-        }
-    }
-
-    fn backbone(self) -> &'static str {
-        match self {
-            Self::Drums => "speech-embedding",
-            Self::Imu => "imu",
-        }
-    }
-
-    /// The orders to teach in.
-    fn protocols(self) -> &'static [Protocol] {
-        match self {
-            Self::Drums => &[Protocol::ClassIncremental],
-            Self::Imu => &[Protocol::ClassIncremental, Protocol::DomainIncremental],
+            Self::Drums => Demo::DRUMS,
+            Self::Imu => Demo::IMU,
         }
     }
 }
@@ -134,37 +122,53 @@ impl Subject {
 /// Runs the command.
 pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     let started = Instant::now();
+    let demo = args.what.demo();
     let cache = places.cache()?;
-    let name = args.backbone.as_deref().unwrap_or(args.what.backbone());
+    let name = args.backbone.as_deref().unwrap_or(demo.backbone);
     let card = model::find(name, &cache).context("--backbone")?;
-    let list = read_clips(&args, &card, places)?;
+    let list = read_clips(&args, demo, &card, places)?;
     if !matches!(card.origin, Origin::BuiltIn { .. }) {
         models::get(&card, &cache, &Pip::new(None)).context("--backbone")?;
     }
-    let cut = match (args.cut, args.what) {
-        (None, Subject::Imu) => Some(Cut::EXERCISE),
-        (cut, _) => cut,
+    let cut = match args.cut {
+        Some(cut) => Some(cut.window(&card)),
+        None => (demo.cut_seconds).map(|(length, step)| Window::spanning(&card, length, step)),
     };
-    let clips = embed_list(&list, &card, &SensorFormat::default(), cut, places)?;
-    let dataset = split(clips, &args.test_groups, args.seed)?;
-    let heads = distinct(&args.head);
+    let clips = Arc::new(embed_clips(
+        &list,
+        &card,
+        &SensorFormat::default(),
+        cut,
+        places,
+    )?);
+    let dataset = Dataset::choose(Arc::clone(&clips), &args.test_groups, args.seed);
+    let dataset = match args.test_groups.as_slice() {
+        [] => dataset?,
+        _ => dataset.context("--test-groups")?,
+    };
+    note_draw(&dataset);
+    let clips = EmbeddedClips {
+        clips,
+        backbone: Some((card, None)),
+    };
+    let runs = [(args.seed, dataset)];
     let mut page = args.report.as_deref().or(Some(Path::new(PAGE)));
-    for &protocol in args.what.protocols() {
-        let evaluation = Evaluation {
+    for &protocol in demo.protocols {
+        let plan = SeriesPlan {
             order: protocol.into(),
-            heads: heads.iter().copied().map(HeadChoice::from).collect(),
+            heads: args.head.iter().copied().map(HeadChoice::from).collect(),
             rehearsal: Plan::default(),
-            seed: args.seed,
-            contracts: backbone_contract(&card, None, None)?.into(),
+            transform: TransformChoice::Default,
             upper_bound: true,
         };
         let report = match args.json {
             true => {
-                let report = evaluation.run(&dataset, &mut Fits::default(), &mut |_| {})?;
+                let reports = plan.run(&clips, &runs, &mut |_, _| {})?;
+                let report = only(reports)?;
                 writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
                 report
             }
-            false => show(&evaluation, protocol, &heads, &dataset)?,
+            false => show(&plan, &clips, &runs, &args.head)?,
         };
         // The page is of the first order.
         let Some(page) = page.take() else { continue };
@@ -179,19 +183,20 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     Ok(())
 }
 
-/// Runs the evaluation before the user's eyes.
+/// Runs the evaluation and shows each task as it is taught.
 fn show(
-    evaluation: &Evaluation,
-    protocol: Protocol,
-    heads: &[HeadKind],
-    dataset: &Dataset,
+    plan: &SeriesPlan,
+    clips: &EmbeddedClips,
+    runs: &[(u64, Dataset); 1],
+    named: &[HeadKind],
 ) -> Result<Report> {
+    let [(_, dataset)] = runs;
     let out = &mut io::stdout().lock();
     let terminal = io::stdout().is_terminal();
     let colour = terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     let classes = dataset.clips().classes().iter().map(|class| class.as_str());
-    let board = Scoreboard::new(heads, classes, colour);
-    let one = match protocol {
+    let board = Scoreboard::new(named, classes, colour);
+    let one = match plan.order.protocol {
         Protocol::DomainIncremental => "person",
         _ => "class",
     };
@@ -205,8 +210,8 @@ fn show(
         dataset.test().len(),
     )?;
     let mut written = Ok(());
-    let report = evaluation.run(dataset, &mut Fits::default(), &mut |progress| {
-        let Progress::Taught {
+    let reports = plan.run(clips, runs, &mut |_, progress| {
+        let EvaluationProgress::Taught {
             stage,
             task,
             standings,
@@ -228,10 +233,8 @@ fn show(
         }
     })?;
     written?;
-    let paint = |position: usize, text: &str| match heads.get(position) {
-        Some(&head) => board.paint(head, text),
-        None => text.to_owned(),
-    };
+    let report = only(reports)?;
+    let paint = |position: usize, text: &str| board.paint_at(position, text);
     writeln!(out, "\n{}\n{}", curves(&report, &paint), table(&report))?;
     if let Some(verdict) = verdict(&report) {
         writeln!(out, "{verdict}")?;
@@ -239,13 +242,18 @@ fn show(
     Ok(report)
 }
 
+/// The report of the one run.
+fn only(mut reports: Vec<Report>) -> Result<Report> {
+    reports.pop().context("nothing was run")
+}
+
 /// The clips that the demo is given, or those that it fetches.
-fn read_clips(args: &DemoArgs, card: &Card, places: &Places) -> Result<ClipList> {
+fn read_clips(args: &DemoArgs, demo: Demo, card: &Card, places: &Places) -> Result<ClipList> {
     let corpus = match &args.data {
         Some(folder) if folder.is_dir() => {
             let mut list = list_folder(folder, card).context("--data")?;
             match &args.group_pattern {
-                Some(pattern) => list.set_groups(pattern)?,
+                Some(pattern) => list.set_groups(pattern).context("--group-pattern")?,
                 None => eprintln!(
                     "note: clips of one speaker or recording may lie on both sides of the split; \
                      --group-pattern tells them apart"
@@ -263,19 +271,8 @@ fn read_clips(args: &DemoArgs, card: &Card, places: &Places) -> Result<ClipList>
             }
             corpus
         }
-        None => corpus::find(args.what.corpus())?,
+        None => corpus::find(demo.corpus)?,
     };
     let fetched = data::get(corpus, &places.cache()?)?;
-    let held_out = &corpus.clips.test_groups;
-    let clip = |clip: corpus::CorpusClip| Clip {
-        path: clip.path,
-        label: clip.label.into(),
-        test: Some(held_out.contains(&clip.group)),
-        group: Some(clip.group),
-    };
-    let aside = &corpus.clips.set_aside_groups;
-    let taken = (fetched.clips.into_iter()).filter(|clip| !aside.contains(&clip.group));
-    Ok(ClipList {
-        clips: taken.map(clip).collect(),
-    })
+    Ok(corpus_clips(corpus, fetched.clips))
 }

@@ -8,16 +8,13 @@ use afield::backbone::Mode;
 use afield::engine::{backbone_contract, hear};
 use afield::learner::Pool;
 use afield::model::{self, Card};
-use afield_lab::evaluate::{ClipList, write_npz};
+use afield_lab::data::{ClipList, list_folder, write_npy, write_npz};
 use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
-use ndarray::ArrayView2;
-use ndarray_npy::WriteNpyExt;
 use serde::Serialize;
 
-use super::dataset::list_folder;
-use super::embedding::{embed_list, progress};
+use super::embedding::{embed_clips, progress};
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
@@ -138,12 +135,10 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let shape = (rows.len() / card.embedding.size, card.embedding.size);
     let mut writer = BufWriter::new(file.as_file());
-    ArrayView2::from_shape(shape, &rows)?
-        .write_npy(&mut writer)
+    write_npy(&rows, card.embedding.size, &mut writer)
+        .and_then(|()| writer.flush())
         .map_err(|e| unwritable("--output", &args.output, &e))?;
-    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
     drop(writer);
     (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
     Ok(())
@@ -158,13 +153,14 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         list.clips.extend(list_folder(folder, card)?.clips);
     }
     if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern)?;
+        list.set_groups(pattern).context("--group-pattern")?;
     }
-    let clips = embed_list(&list, card, &args.sensor.format(), args.cut, places)?;
+    let cut = args.cut.map(|cut| cut.window(card));
+    let clips = embed_clips(&list, card, &args.sensor.format(), cut, places)?;
     let mut writer = BufWriter::new(file.as_file());
     write_npz(&clips, contract.pool, &mut writer)
+        .and_then(|()| writer.flush())
         .map_err(|e| unwritable("--output", &args.output, &e))?;
-    (writer.flush()).map_err(|e| unwritable("--output", &args.output, &e))?;
     drop(writer);
     (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
     let line = serde_json::to_string(&LabelledLine {

@@ -12,17 +12,20 @@ use afield::head::HeadKind;
 use afield::learner::Pool;
 use afield::model;
 use afield::rehearsal::Plan;
+use afield_lab::data::{Dataset, list_folder, read_manifest, read_npz, splits};
 use afield_lab::evaluate::{
-    Dataset, EvaluateError, Evaluation, Fits, HeadChoice, Imbalance, LabelNoise, Machine, Order,
-    Progress, Protocol, Provenance, Report, SavedStream, Series, Stream, html, read_manifest,
-    read_npz, series_html, series_table, table,
+    EmbeddedClips, HeadChoice, Machine, Report, Series, SeriesPlan, TransformChoice,
+};
+use afield_lab::render::{ChartError, Provenance, html, series_html, series_table, table};
+use afield_lab::streams::{
+    ExampleStream, Imbalance, LabelNoise, Protocol, SavedStream, StreamOrder,
 };
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 
-use super::dataset::{Input, TransformChoice, list_folder, runs};
-use super::embedding::embed_list;
+use super::embedding::embed_clips;
 use super::heads;
+use super::hints;
 use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
@@ -66,19 +69,19 @@ pub struct EvaluateArgs {
     /// Replace this share of the taught labels, drawn by the seed, each by
     /// another class of the stream, taught by then or not; tests keep the truth,
     /// the joint fit and all choices see the replaced labels
-    #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE")]
+    #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE", value_parser = hints::parse::<LabelNoise>)]
     label_noise: LabelNoise,
 
     /// Let the number of clips a class fall exponentially, from all of them to
     /// all/RATIO (at least 1), classes ranked by the seed; test clips stay
-    #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO")]
+    #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO", value_parser = hints::parse::<Imbalance>)]
     imbalance: Imbalance,
 
     /// Heads to teach, listed below, comma-separated, with their options, such as
     /// ncm,linear:adam; or best, ridge or the exact head and transform that
     /// cross-validation on the training side puts clearly ahead of it
     #[arg(
-        long, value_name = "HEADS", value_delimiter = ',',
+        long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadChoice>,
         default_values_t = HeadKind::ALL.map(HeadChoice::from)
     )]
     head: Vec<HeadChoice>,
@@ -86,7 +89,7 @@ pub struct EvaluateArgs {
     /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
     /// such as balanced:512KiB or herding:200:int8; policies reservoir,
     /// balanced, herding, recent; storages int8, i16, f32
-    #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
+    #[arg(long, default_value_t = Plan::default(), value_name = "PLAN", value_parser = hints::parse::<Plan>)]
     rehearsal: Plan,
 
     /// Groups held out for testing, comma-separated, or each: every group in
@@ -114,7 +117,7 @@ pub struct EvaluateArgs {
 
     /// What summarises a clip's windows: mean, mean+max or mean+std+max
     /// [default: the backbone's]
-    #[arg(long, value_name = "POOL", conflicts_with = "embeddings")]
+    #[arg(long, value_name = "POOL", conflicts_with = "embeddings", value_parser = hints::parse::<Pool>)]
     pool: Option<Pool>,
 
     /// What embeddings go through: none, l2, signed-sqrt or standardise (by the
@@ -122,7 +125,7 @@ pub struct EvaluateArgs {
     /// default or what cross-validation on the training side puts clearly ahead
     /// of it (for the joint fit, the one with the lowest log loss)
     /// [default: the backbone's; none for --embeddings]
-    #[arg(long, value_name = "TRANSFORM")]
+    #[arg(long, value_name = "TRANSFORM", value_parser = transform)]
     transform: Option<TransformChoice>,
 
     /// Seed of the order, the learners and the drawn split
@@ -179,12 +182,16 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
             u64::MAX
         );
     };
-    let input = read_input(&args, places)?;
-    let runs = runs(&input.clips, &args.test_groups, args.seed..=last_seed)?;
+    let clips = read_clips(&args, places)?;
+    let seeds = args.seed..=last_seed;
+    let runs = splits(&clips.clips, &args.test_groups, seeds).map_err(naming_test_groups(&args))?;
+    for (_, dataset) in &runs {
+        note_draw(dataset);
+    }
     for names in untaught(&runs) {
         eprintln!("note: tested but never taught: {names}");
     }
-    let order = Order {
+    let order = StreamOrder {
         protocol: args.protocol,
         label_noise: args.label_noise,
         imbalance: args.imbalance,
@@ -192,68 +199,80 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     if let Some(path) = &args.save_stream {
         save_streams(path, &runs, order)?;
     }
-    let reports = run_all(&args, &input, &runs, order)?;
+    let plan = SeriesPlan {
+        order,
+        heads: args.head.clone(),
+        rehearsal: args.rehearsal,
+        transform: args.transform.unwrap_or_default(),
+        upper_bound: !args.no_upper_bound,
+    };
+    let mut bar = RunBar::new(runs.len());
+    let reports = plan.run(&clips, &runs, &mut |run, progress| bar.show(run, progress))?;
+    bar.finish();
     let saturated = reports.iter().map(|report| report.saturated);
     let saturated = saturated.fold(0.0, f64::max);
     if saturated > 1e-3 {
         let percent = saturated * 100.0;
-        eprintln!("note: {percent:.1} % of the features lay beyond the fixed-point scale");
+        eprintln!("note: {percent:.1} % of the features were beyond the fixed-point scale");
     }
-    let text = match reports.as_slice() {
-        [report] => {
-            if let Some(path) = &args.report {
-                write_page(path, |provenance| html(report, provenance))?;
-            }
-            match args.json {
-                true => serde_json::to_string(report)? + "\n",
-                false => table(report),
-            }
-        }
-        _ => {
-            let series = Series::of(reports).context("nothing was run")?;
-            if let Some(path) = &args.report {
-                write_page(path, |provenance| series_html(&series, provenance))?;
-            }
-            match args.json {
-                true => serde_json::to_string(&series)? + "\n",
-                false => series_table(&series),
-            }
-        }
-    };
+    let text = write_report(&args, reports)?;
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // Whoever reads has seen enough, as in `| head -1`.
+        // The reader has seen enough, as in `| head -1`.
         Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),
     }
 }
 
-/// One report a run, one run after another: side by side they would spoil each
-/// other's durations.
-fn run_all(
-    args: &EvaluateArgs,
-    input: &Input,
-    runs: &[(u64, Dataset)],
-    order: Order,
-) -> Result<Vec<Report>> {
-    let heads = distinct(&args.head);
-    let mut bar = RunBar::new(runs.len());
-    let mut fits = Fits::default();
-    let mut reports = Vec::with_capacity(runs.len());
-    for (seed, dataset) in runs {
-        let choose = heads.contains(&HeadChoice::Best);
-        let evaluation = Evaluation {
-            order,
-            heads: heads.clone(),
-            rehearsal: args.rehearsal,
-            seed: *seed,
-            contracts: input.contracts(dataset, args.transform.unwrap_or_default(), choose)?,
-            upper_bound: !args.no_upper_bound,
+/// Writes the page that was asked for, and gives the text for stdout.
+fn write_report(args: &EvaluateArgs, reports: Vec<Report>) -> Result<String> {
+    if let [report] = reports.as_slice() {
+        if let Some(path) = &args.report {
+            write_page(path, |provenance| html(report, provenance))?;
+        }
+        return match args.json {
+            true => Ok(serde_json::to_string(report)? + "\n"),
+            false => Ok(table(report)),
         };
-        let show = &mut |progress: Progress<'_>| bar.show(progress);
-        reports.push(evaluation.run(dataset, &mut fits, show)?);
-        bar.next_run();
     }
-    Ok(reports)
+    let series = Series::of(reports).context("nothing was run")?;
+    if let Some(path) = &args.report {
+        write_page(path, |provenance| series_html(&series, provenance))?;
+    }
+    match args.json {
+        true => Ok(serde_json::to_string(&series)? + "\n"),
+        false => Ok(series_table(&series)),
+    }
+}
+
+/// Puts the flag in front of an error where the test side was named by it.
+fn naming_test_groups<E>(args: &EvaluateArgs) -> impl FnOnce(E) -> anyhow::Error + use<E>
+where
+    anyhow::Error: From<E>,
+{
+    let named = match args.test_groups.as_slice() {
+        [] => None,
+        [each] if each == "each" => Some("--test-groups each"),
+        _ => Some("--test-groups"),
+    };
+    move |error| match named {
+        Some(flag) => anyhow::Error::from(error).context(flag),
+        None => error.into(),
+    }
+}
+
+/// Says which clips are held out where nobody chose them.
+pub(super) fn note_draw(dataset: &Dataset) {
+    let Some(seed) = dataset.drawn_by() else {
+        return;
+    };
+    let (held_out, all) = (dataset.test().len(), dataset.clips().len());
+    let how = match dataset.test_groups().as_slice() {
+        [] => "drawn from every class".to_owned(),
+        groups => format!("whole groups: {}", groups.join(", ")),
+    };
+    eprintln!(
+        "note: no test side was named; {held_out} of {all} clips are held out ({how}; seed {seed})"
+    );
 }
 
 /// Lists of classes that a run tests and none of its clips teach, each once.
@@ -272,10 +291,10 @@ fn untaught(runs: &[(u64, Dataset)]) -> Vec<String> {
 }
 
 /// One stream as an object, several as an array.
-fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: Order) -> Result<()> {
+fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: StreamOrder) -> Result<()> {
     let mut streams = Vec::with_capacity(runs.len());
     for (seed, dataset) in runs {
-        let stream = Stream::draw(dataset, order, *seed)?;
+        let stream = ExampleStream::draw(dataset, order, *seed)?;
         streams.push(SavedStream::new(dataset, &stream));
     }
     let json = match streams.as_slice() {
@@ -285,25 +304,18 @@ fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: Order) -> Result<()
     fs::write(path, json + "\n").with_context(|| format!("--save-stream {}", path.display()))
 }
 
-/// The heads, each once, in the order they were named.
-pub fn distinct<H: Copy + PartialEq>(named: &[H]) -> Vec<H> {
-    let mut heads = Vec::new();
-    for &head in named {
-        if !heads.contains(&head) {
-            heads.push(head);
-        }
-    }
-    heads
-}
-
-fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
+/// The clips that the arguments name, embedded.
+fn read_clips(args: &EvaluateArgs, places: &Places) -> Result<EmbeddedClips> {
     if let Some(path) = &args.embeddings {
         let clips = Arc::new(read_npz(path).context("--embeddings")?);
-        return Ok(Input { clips, heard: None });
+        return Ok(EmbeddedClips {
+            clips,
+            backbone: None,
+        });
     }
     let Some(name) = &args.backbone else {
         bail!(
-            "clips need a backbone to be heard through\nhint: give --backbone NAME; `afield model list` tells the names"
+            "clips need a backbone that embeds them\nhint: give --backbone NAME; `afield model list` shows the names"
         );
     };
     let card = model::find(name, &places.cache()?).context("--backbone")?;
@@ -314,20 +326,26 @@ fn read_input(args: &EvaluateArgs, places: &Places) -> Result<Input> {
         (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
     };
     if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern)?;
+        list.set_groups(pattern).context("--group-pattern")?;
     }
     let format = args.sensor.format();
-    let clips = Arc::new(embed_list(&list, &card, &format, args.cut, places)?);
-    Ok(Input {
+    let cut = args.cut.map(|cut| cut.window(&card));
+    let clips = Arc::new(embed_clips(&list, &card, &format, cut, places)?);
+    Ok(EmbeddedClips {
         clips,
-        heard: Some((card, args.pool)),
+        backbone: Some((card, args.pool)),
     })
+}
+
+/// `--transform`: the names of transforms, and `auto`.
+fn transform(text: &str) -> Result<TransformChoice, String> {
+    hints::parse(text).map_err(|fault| format!("{fault}, or auto"))
 }
 
 /// Writes the page that `page` makes, given the command that made it.
 pub(super) fn write_page(
     path: &Path,
-    page: impl FnOnce(&Provenance) -> Result<String, EvaluateError>,
+    page: impl FnOnce(&Provenance) -> Result<String, ChartError>,
 ) -> Result<()> {
     let command: Vec<String> = std::env::args_os()
         .map(|arg| quoted(&arg.to_string_lossy()))

@@ -4,9 +4,7 @@
 
 #![forbid(unsafe_code)]
 
-mod curves;
 mod data;
-mod dataset;
 mod demo;
 mod devices;
 mod diff;
@@ -35,7 +33,6 @@ mod predict;
 mod recording;
 mod rollback;
 mod run_bar;
-mod scoreboard;
 mod status;
 mod teach;
 mod typed;

@@ -75,12 +75,6 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// Three seconds, half of them shared with the next piece: an exercise's usual cut.
-    pub const EXERCISE: Self = Self {
-        seconds: 3.0,
-        every: 1.5,
-    };
-
     /// The same in whole embeddings of `card`'s backbone.
     pub fn window(self, card: &Card) -> Window {
         Window::spanning(card, self.seconds, self.every)

@@ -1,6 +1,6 @@
 //! The progress of an evaluation that may be many runs long.
 
-use afield_lab::evaluate::Progress;
+use afield_lab::evaluate::EvaluationProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
 /// Progress over all runs; on stderr, and only where that is a terminal.
@@ -27,13 +27,17 @@ impl RunBar {
         }
     }
 
-    /// Shows what a run tells.
-    pub fn show(&mut self, progress: Progress<'_>) {
+    /// Shows the progress of the run at position `run`.
+    pub fn show(&mut self, run: usize, progress: EvaluationProgress<'_>) {
+        if self.run != run {
+            self.run = run;
+            self.before += std::mem::take(&mut self.total);
+        }
         match progress {
-            Progress::Choosing { head, transform } => {
+            EvaluationProgress::Choosing { head, transform } => {
                 self.say(format!("choosing: {head} after {transform}"));
             }
-            Progress::Learning { head, done, total } => {
+            EvaluationProgress::Learning { head, done, total } => {
                 if self.total != total || done == 1 {
                     self.total = total;
                     // Streams differ in length; this one stands for those to come.
@@ -43,8 +47,8 @@ impl RunBar {
                 self.bar.set_position((self.before + done) as u64);
                 self.say(head.to_owned());
             }
-            Progress::Taught { .. } => {}
-            Progress::UpperBound => self.say("joint upper bound".to_owned()),
+            EvaluationProgress::Taught { .. } => {}
+            EvaluationProgress::UpperBound => self.say("joint upper bound".to_owned()),
         }
     }
 
@@ -58,12 +62,8 @@ impl RunBar {
         }
     }
 
-    /// A run is over.
-    pub fn next_run(&mut self) {
-        self.run += 1;
-        self.before += std::mem::take(&mut self.total);
-        if self.run == self.runs {
-            self.bar.finish_and_clear();
-        }
+    /// Takes the bar away after the last run.
+    pub fn finish(self) {
+        self.bar.finish_and_clear();
     }
 }

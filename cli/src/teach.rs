@@ -6,7 +6,7 @@ use std::time::Duration;
 use afield::engine::{Durability, Lesson, Recent, TaughtAs};
 use afield::signal::{Group, Label};
 use afield::{Engine, Recording};
-use afield_lab::evaluate::GroupPattern;
+use afield_lab::data::GroupPattern;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
@@ -85,7 +85,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut lesson = engine.lesson(args.durability)?;
     args.sensor.check(engine.card())?;
     let pattern: Option<GroupPattern> = match &args.group_pattern {
-        Some(pattern) => Some(pattern.parse()?),
+        Some(pattern) => Some(pattern.parse().context("--group-pattern")?),
         None => None,
     };
     let mut clips = Vec::new();
@@ -210,7 +210,8 @@ fn span(text: &str) -> Result<Duration, String> {
 }
 
 fn captured(pattern: &GroupPattern, path: &Path) -> Result<Group> {
-    Group::new(pattern.group_of(path)?).map_err(|fault| {
+    let group = pattern.group_of(path).context("--group-pattern")?;
+    Group::new(group).map_err(|fault| {
         anyhow!(
             "--group-pattern on {}: {fault}\nhint: capture a name in the parentheses, as '^([a-z]+)_' does",
             path.display()

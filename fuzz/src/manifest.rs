@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use afield_lab::evaluate::decode_manifest;
+use afield_lab::data::decode_manifest;
 
 /// One input.
 pub fn run(bytes: &[u8]) {

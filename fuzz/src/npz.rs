@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use afield_lab::evaluate::decode_npz;
+use afield_lab::data::decode_npz;
 
 /// One input.
 pub fn run(bytes: &[u8]) {

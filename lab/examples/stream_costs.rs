@@ -15,9 +15,8 @@ use std::time::{Duration, Instant};
 use afield::head::{HeadKind, Job};
 use afield::learner::{Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
-use afield_lab::evaluate::{
-    Clips, Dataset, Names, Percentiles, TestSide, contract_for, peak_rss_bytes, read_npz,
-};
+use afield_lab::data::{Clips, Dataset, Names, TestSide, read_npz};
+use afield_lab::evaluate::{Percentiles, contract_for, peak_rss_bytes};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 

@@ -522,7 +522,8 @@ fn flags_beyond_their_range_are_refused_with_a_hint() {
     );
     let stderr = failure(&["--embeddings", small, "--test-groups", "each"]);
     assert!(
-        stderr.contains("--test-groups each needs groups") && stderr.contains("hint: "),
+        stderr.contains("--test-groups each: the test side needs groups")
+            && stderr.contains("hint: "),
         "{stderr}"
     );
 }

@@ -9,7 +9,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use afield_lab::evaluate::read_npz;
+use afield_lab::data::read_npz;
 use ndarray::Array2;
 use serde_json::Value;
 use tempfile::TempDir;

@@ -148,7 +148,6 @@ fn other_recordings_leave_the_cache_untouched_and_both_sums_are_told() {
     assert!(matches!(error, CorpusError::Checksum { .. }), "{error}");
     let text = error.to_string();
     assert!(text.contains(&other) && text.contains(SUM), "{text}");
-    assert!(text.contains("hint: "), "{text}");
     assert!(shop.stored().is_empty());
 }
 
@@ -248,7 +247,7 @@ fn a_failure_tells_what_apt_said_and_leaves_nothing() {
     assert!(
         error
             .to_string()
-            .contains("hint: kit comes as a Debian package")
+            .contains("cannot run /nonexistent/apt-get")
     );
     assert!(!place_of(&corpus(SUM), &shop.cache()).exists());
 }

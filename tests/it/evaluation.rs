@@ -3,10 +3,12 @@
 use afield::head::HeadKind;
 use afield::learner::{Pool, Transform};
 use afield::rehearsal::Capacity;
+use afield_lab::data::{Clips, Dataset, Names, TestSide};
 use afield_lab::evaluate::{
-    Clips, Contracts, Dataset, Evaluation, Fits, HeadChoice, LabelNoise, Names, Order, Percentiles,
-    Progress, Protocol, Report, Standing, TestSide, Tried, TriedTransform, contract_for,
+    Contracts, Evaluation, EvaluationProgress, Fits, HeadChoice, Percentiles, Report, TaskAccuracy,
+    Tried, TriedTransform, contract_for,
 };
+use afield_lab::streams::{LabelNoise, Protocol, StreamOrder};
 
 /// Four classes on the axes of a plane, two groups on either side of it.
 fn dataset() -> Dataset {
@@ -83,17 +85,17 @@ fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
         contracts: (contract_for(&dataset, Pool::Mean, Transform::None).unwrap()).into(),
         upper_bound: true,
     };
-    let mut told: Vec<(String, Vec<Standing>)> = Vec::new();
+    let mut told: Vec<(String, Vec<TaskAccuracy>)> = Vec::new();
     let mut learned = 0;
     let report = evaluation.run(
         &dataset,
         &mut Fits::default(),
         &mut |progress| match progress {
-            Progress::Learning { done, .. } => {
+            EvaluationProgress::Learning { done, .. } => {
                 assert_eq!(done, learned + 1);
                 learned = done;
             }
-            Progress::Taught {
+            EvaluationProgress::Taught {
                 stage,
                 task,
                 standings,
@@ -103,8 +105,8 @@ fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
                 assert_eq!(learned, (stage + 1) * HeadKind::ALL.len() * 30);
                 told.push((task.to_owned(), standings.to_vec()));
             }
-            Progress::UpperBound => assert_eq!(told.len(), 4),
-            Progress::Choosing { .. } => panic!("nothing is left open"),
+            EvaluationProgress::UpperBound => assert_eq!(told.len(), 4),
+            EvaluationProgress::Choosing { .. } => panic!("nothing is left open"),
         },
     );
     let report = report.unwrap();
@@ -160,7 +162,7 @@ fn the_same_seed_gives_the_same_report_but_for_the_clock() {
 fn chosen(dataset: &Dataset, seed: u64, fits: &mut Fits) -> Report {
     let tried = Transform::ALL.map(|t| contract_for(dataset, Pool::Mean, t).unwrap());
     let evaluation = Evaluation {
-        order: Order {
+        order: StreamOrder {
             label_noise: LabelNoise::new(0.1).unwrap(),
             ..Protocol::Iid.into()
         },
@@ -245,7 +247,7 @@ fn the_joint_fit_is_made_once_a_split_and_again_where_labels_differ() {
     let mut fits = Fits::default();
     let mut run = |seed, noise| {
         let evaluation = Evaluation {
-            order: Order {
+            order: StreamOrder {
                 label_noise: LabelNoise::new(noise).unwrap(),
                 ..Protocol::Iid.into()
             },

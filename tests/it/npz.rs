@@ -4,7 +4,7 @@
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
 
-use afield_lab::evaluate::{ArrayFault, EvaluateError, decode_npz, read_npz};
+use afield_lab::data::{ArrayFault, ArrayType, DataError, NpzFault, decode_npz, read_npz};
 use proptest::prelude::*;
 
 fn fixture(name: &str) -> PathBuf {
@@ -57,14 +57,25 @@ fn every_form_that_numpy_saves_reads_as_the_same_embeddings() {
 #[test]
 fn errors_say_what_to_do() {
     let object = read_npz(&fixture("object.npz")).unwrap_err();
-    assert!(object.to_string().contains("array 'y'") && object.to_string().contains("hint: "));
+    assert!(object.to_string().contains("array 'y'"), "{object}");
+    let DataError::Npz {
+        fault: NpzFault::Array("y", ArrayFault::Dtype { expected, actual }),
+        ..
+    } = object
+    else {
+        panic!("{object}");
+    };
+    assert_eq!((expected, actual.as_str()), (ArrayType::Plain, "|O"));
     let nan = read_npz(&fixture("nan.npz")).unwrap_err();
-    assert!(matches!(
-        nan,
-        EvaluateError::NotFinite { row: 5, column: 2 }
-    ));
+    assert!(matches!(nan, DataError::NotFinite { row: 5, column: 2 }));
     let script = read_npz(&fixture("make_npz.py")).unwrap_err();
-    assert!(matches!(script, EvaluateError::Archive { .. }));
+    assert!(matches!(
+        script,
+        DataError::Npz {
+            fault: NpzFault::NotAnArchive(_),
+            ..
+        }
+    ));
     let absent = read_npz(&fixture("absent.npz")).unwrap_err();
     assert!(absent.to_string().contains("absent.npz"));
 }
@@ -76,15 +87,14 @@ fn a_missing_array_is_answered_with_those_present() {
         |name, member| (name.replace("y.npy", "labels.npy"), member),
     );
     let fault = decode_npz(Cursor::new(bytes), Path::new("x.npz")).unwrap_err();
-    let EvaluateError::Array {
-        array: "y",
-        fault: ArrayFault::Missing { present },
+    let DataError::Npz {
+        fault: NpzFault::Array("y", ArrayFault::Missing { present }),
         ..
     } = fault
     else {
         panic!("{fault}");
     };
-    assert_eq!(present, "X, labels");
+    assert_eq!(present, ["X", "labels"]);
 }
 
 /// The archive with each member changed, its checksums right again.

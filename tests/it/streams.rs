@@ -1,8 +1,8 @@
 //! What every protocol promises about the streams that it draws.
 
-use afield_lab::evaluate::{
-    Clips, Dataset, EvaluateError, Imbalance, LabelNoise, Names, Order, Protocol, Stream, Task,
-    TestSide,
+use afield_lab::data::{Clips, Dataset, Names, TestSide};
+use afield_lab::streams::{
+    ExampleStream, Imbalance, LabelNoise, Protocol, StreamError, StreamOrder, Task,
 };
 
 /// Five classes, four groups, the last of them held out.
@@ -17,12 +17,12 @@ fn dataset() -> Dataset {
     Dataset::new(clips, &TestSide::Groups(vec!["3".into()])).unwrap()
 }
 
-fn draw(order: impl Into<Order>, seed: u64) -> Stream {
-    Stream::draw(&dataset(), order.into(), seed).unwrap()
+fn draw(order: impl Into<StreamOrder>, seed: u64) -> ExampleStream {
+    ExampleStream::draw(&dataset(), order.into(), seed).unwrap()
 }
 
-fn noisy(protocol: Protocol, share: f64) -> Order {
-    Order {
+fn noisy(protocol: Protocol, share: f64) -> StreamOrder {
+    StreamOrder {
         label_noise: LabelNoise::new(share).unwrap(),
         ..protocol.into()
     }
@@ -95,7 +95,7 @@ fn a_task_is_one_class_one_group_or_a_tenth() {
 #[test]
 fn the_seed_alone_decides_the_stream() {
     for protocol in Protocol::ALL {
-        let order = Order {
+        let order = StreamOrder {
             imbalance: Imbalance::new(3.0).unwrap(),
             ..noisy(protocol, 0.2)
         };
@@ -125,7 +125,7 @@ fn noise_changes_its_share_of_labels_and_nothing_else() {
 
 #[test]
 fn imbalance_thins_the_training_side_alone() {
-    let order = Order {
+    let order = StreamOrder {
         imbalance: Imbalance::new(30.0).unwrap(),
         ..Protocol::Iid.into()
     };
@@ -179,9 +179,9 @@ fn drift_needs_three_classes() {
     let test = Some(vec![false, false, true, true]);
     let clips = Clips::of_rows(1, vec![0.0; 4], names, None, test).unwrap();
     let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
-    let fault = Stream::draw(&dataset, Protocol::Drift.into(), 0).unwrap_err();
+    let fault = ExampleStream::draw(&dataset, Protocol::Drift.into(), 0).unwrap_err();
     assert!(matches!(
         fault,
-        EvaluateError::DriftClasses { classes: 2, .. }
+        StreamError::DriftClasses { classes: 2, .. }
     ));
 }

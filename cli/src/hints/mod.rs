@@ -12,6 +12,7 @@ mod options;
 mod source;
 
 use std::error::Error;
+use std::str::FromStr;
 
 use afield::engine::SessionError;
 
@@ -30,4 +31,19 @@ fn of(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| source::of(error))
         .or_else(|| model::of(error))
         .or_else(|| lab::of(error))
+}
+
+/// Parses the value of an argument; a refusal says its hint, too.
+pub fn parse<T>(text: &str) -> Result<T, String>
+where
+    T: FromStr,
+    T::Err: Error + Send + Sync + 'static,
+{
+    text.parse().map_err(|error: T::Err| {
+        let error = anyhow::Error::from(error);
+        match hint(&error) {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        }
+    })
 }

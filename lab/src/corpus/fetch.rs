@@ -6,14 +6,16 @@
 use std::fs;
 use std::path::PathBuf;
 
-use super::folder::gather;
+use super::apt::Apt;
+use super::card::{Corpus, CorpusOrigin};
+use super::error::CorpusError;
+use super::folder::{CorpusClip, clips, gather, place_of};
 use super::pypi;
-use super::{Apt, Corpus, CorpusClip, CorpusError, Origin, clips, place_of};
 use afield::model::{Cache, Pip};
 
 /// A corpus that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Fetched {
+pub struct FetchedCorpus {
     /// The folder where it lies, as `<class>/<clip>`.
     pub folder: PathBuf,
     /// Its clips, verified.
@@ -36,9 +38,9 @@ pub fn fetch(
     apt: &Apt,
     pip: &Pip,
     mut said: impl FnMut(&str),
-) -> Result<Fetched, CorpusError> {
+) -> Result<FetchedCorpus, CorpusError> {
     let folder = place_of(corpus, cache);
-    let fetched = |clips, was_cached| Fetched {
+    let fetched = |clips, was_cached| FetchedCorpus {
         folder: folder.clone(),
         clips,
         was_cached,
@@ -58,7 +60,7 @@ pub fn fetch(
     // The programs run in folders of their own and need whole paths.
     let temp_path = fs::canonicalize(temp.path()).map_err(CorpusError::io("read", temp.path()))?;
     let files = match &corpus.origin {
-        Origin::Debian {
+        CorpusOrigin::Debian {
             package,
             folder: inner,
             ..
@@ -68,7 +70,7 @@ pub fn fetch(
             apt.unpack(&corpus.name, &deb, &temp_path, &unpacked)?;
             unpacked.join(inner)
         }
-        origin @ Origin::Pypi { .. } => {
+        origin @ CorpusOrigin::Pypi { .. } => {
             pypi::unpack(&corpus.name, origin, pip, &temp_path, &mut said)?
         }
     };

@@ -1,13 +1,14 @@
 //! The clips of a corpus in their folder, and the checksum over all of them.
 
-use std::fmt::Write as _;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::{Corpus, CorpusError};
+use super::card::Corpus;
+use super::error::{CorpusError, PackageFault};
+use super::sum::{copy, hex};
 use afield::model::Cache;
 use afield::signal::Label;
 
@@ -31,6 +32,11 @@ pub fn place_of(corpus: &Corpus, cache: &Cache) -> PathBuf {
     cache.root().join(FOLDER).join(&corpus.name)
 }
 
+/// Whether the corpus has a folder in the cache; [`clips`] checks whether it is intact.
+pub fn is_cached(corpus: &Corpus, cache: &Cache) -> bool {
+    place_of(corpus, cache).is_dir()
+}
+
 /// The clips of a corpus in the cache, sorted by path, after their checksum
 /// was verified.
 ///
@@ -40,7 +46,8 @@ pub fn place_of(corpus: &Corpus, cache: &Cache) -> PathBuf {
 /// [`CorpusError::Io`] when it cannot be read.
 ///
 /// ```
-/// use afield::{corpus, model::Cache};
+/// use afield::model::Cache;
+/// use afield_lab::corpus;
 /// let empty = tempfile::tempdir()?;
 /// let missing = corpus::clips(corpus::find("rock-kit")?, &Cache::at(empty.path()));
 /// assert!(matches!(missing, Err(corpus::CorpusError::NotFetched { .. })));
@@ -73,8 +80,7 @@ pub fn clips(corpus: &Corpus, cache: &Cache) -> Result<Vec<CorpusClip>, CorpusEr
             clips.push(CorpusClip { path, label, group });
         }
     }
-    let hint = format!("`afield data get {}` replaces them", corpus.name);
-    check(corpus, &place.display().to_string(), hint, sums)?;
+    check(corpus, &place.display().to_string(), true, sums)?;
     clips.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(clips)
 }
@@ -85,9 +91,9 @@ pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), Corp
     let package = corpus.origin.package();
     let named = corpus.named()?;
     let Some(files) = entries(from)? else {
-        return Err(CorpusError::NoFolder {
+        return Err(CorpusError::Package {
             package,
-            folder: corpus.origin.inside().to_owned(),
+            fault: PackageFault::NoFolder(corpus.origin.inside().to_owned()),
         });
     };
     fs::create_dir(to).map_err(CorpusError::io("create folder", to))?;
@@ -105,16 +111,14 @@ pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), Corp
         let sum = store().map_err(CorpusError::io("write", &place))?;
         sums.push((format!("{label}/{file}"), sum));
     }
-    let hint = "it carries other recordings than the card was made for; \
-                bring your own: --data DIR";
-    check(corpus, &package, hint.to_owned(), sums)
+    check(corpus, &package, false, sums)
 }
 
 /// Compares `(path, sha256)` of all clips with the card.
 fn check(
     corpus: &Corpus,
     what: &str,
-    hint: String,
+    in_cache: bool,
     mut sums: Vec<(String, String)>,
 ) -> Result<(), CorpusError> {
     sums.sort();
@@ -128,11 +132,12 @@ fn check(
         return Ok(());
     }
     Err(CorpusError::Checksum {
+        name: corpus.name.clone(),
+        in_cache,
         what: what.to_owned(),
         clips: sums.len(),
         expected: format!("{expected} of {} clips", corpus.clips.count),
         actual,
-        hint,
     })
 }
 
@@ -151,28 +156,4 @@ fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError>
         }
     }
     Ok(Some(found))
-}
-
-/// Copies all bytes and returns their checksum.
-pub(super) fn copy(from: &mut impl Read, to: &mut impl Write) -> io::Result<String> {
-    let mut hasher = Sha256::new();
-    let mut buffer = vec![0; 1 << 16];
-    loop {
-        let read = match from.read(&mut buffer) {
-            Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-            read => read?,
-        };
-        if read == 0 {
-            return Ok(hex(&hasher.finalize()));
-        }
-        hasher.update(&buffer[..read]);
-        to.write_all(&buffer[..read])?;
-    }
-}
-
-fn hex(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

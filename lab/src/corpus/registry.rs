@@ -2,7 +2,8 @@
 
 use std::sync::LazyLock;
 
-use super::{Corpus, CorpusError};
+use super::card::Corpus;
+use super::error::CorpusError;
 
 const SHIPPED: [(&str, &str); 2] = [
     (

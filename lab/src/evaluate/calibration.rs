@@ -5,9 +5,9 @@
 
 use afield::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
 
-use super::clips::Clips;
-use super::dataset::Dataset;
 use super::error::EvaluateError;
+use crate::data::Clips;
+use crate::data::Dataset;
 
 /// A contract for embeddings that come without a backbone's card: the scale of
 /// each feature is twice its largest magnitude among the training clips.
@@ -70,7 +70,7 @@ pub fn standardised(contract: Contract, dataset: &Dataset) -> Result<Contract, E
 }
 
 /// As [`standardised`], by the clips that are listed.
-pub(super) fn standardised_by(
+pub(crate) fn standardised_by(
     contract: Contract,
     clips: &Clips,
     listed: &[usize],
@@ -87,7 +87,7 @@ pub(super) fn standardised_by(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Clips, Names, TestSide};
+    use crate::data::{Names, TestSide};
     use afield::learner::{Learner, Settings};
 
     #[test]

@@ -8,31 +8,21 @@ use std::time::Instant;
 
 use afield::learner::{Learner, Settings};
 
-use super::clips::Clips;
-use super::encoding::Encoded;
+use super::encoded::Encoded;
 use super::error::EvaluateError;
-use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally};
+use super::metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally, microseconds_since};
+use super::progress::TaskAccuracy;
 use super::report::HeadReport;
 use super::rows::Row;
-use super::stream::{Stream, Task};
-
-/// Where a head stands after a task.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Standing {
-    /// Accuracy over all test clips of the stage, in `[0, 1]`: with the
-    /// class-incremental protocol, those of the classes taught so far.
-    pub accuracy: f64,
-    /// Accuracy on what the first task taught (its class, or its group), in
-    /// `[0, 1]`; `None` where that is not tested.
-    pub on_first_task: Option<f64>,
-}
+use crate::data::Clips;
+use crate::streams::{ExampleStream, Task};
 
 /// What all courses of a run have in common.
-pub(super) struct Setting<'a> {
+pub(crate) struct Setting<'a> {
     /// The clips.
     pub clips: &'a Clips,
     /// What is taught and tested.
-    pub stream: &'a Stream,
+    pub stream: &'a ExampleStream,
     /// The unit of every clip; see [`super::metrics`].
     pub unit_of: &'a [usize],
     /// The task that first taught each unit.
@@ -40,7 +30,7 @@ pub(super) struct Setting<'a> {
 }
 
 /// One head on its way.
-pub(super) struct Course<'a> {
+pub(crate) struct Course<'a> {
     setting: &'a Setting<'a>,
     row: &'a Row,
     encoded: &'a Encoded,
@@ -95,7 +85,7 @@ impl<'a> Course<'a> {
     }
 
     /// Tests on what the task says and closes the stage.
-    pub fn test(&mut self, task: &Task) -> Result<Standing, EvaluateError> {
+    pub fn test(&mut self, task: &Task) -> Result<TaskAccuracy, EvaluateError> {
         let Setting { stream, clips, .. } = self.setting;
         let mut units = vec![Tally::default(); self.setting.taught.len()];
         self.classes = vec![Tally::default(); clips.classes().len()];
@@ -127,7 +117,7 @@ impl<'a> Course<'a> {
         let stage = Stage { units };
         let accuracy = stage.accuracy();
         self.stages.push(stage);
-        Ok(Standing {
+        Ok(TaskAccuracy {
             accuracy,
             on_first_task: first.accuracy(),
         })
@@ -151,9 +141,4 @@ impl<'a> Course<'a> {
             class_accuracy: self.classes.into_iter().map(Tally::accuracy).collect(),
         }
     }
-}
-
-/// Microseconds, to the nanosecond.
-pub(super) fn microseconds_since(begin: Instant) -> f64 {
-    begin.elapsed().as_nanos() as f64 / 1e3
 }

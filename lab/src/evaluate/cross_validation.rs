@@ -12,17 +12,17 @@ use afield::learner::{LearnError, Learner, Settings, Transform};
 use afield::rehearsal::Plan;
 
 use super::calibration::standardised_by;
-use super::dataset::Dataset;
-use super::encoding::Encoded;
+use super::encoded::Encoded;
 use super::error::EvaluateError;
 use super::fits::{Fits, Ingredients};
-use super::folds::Folds;
-use super::joint_fit::FOLD_SEED;
-use super::stream::Stream;
+use super::judged::Judged;
+use crate::data::Dataset;
+use crate::joint::{FOLD_SEED, Folds};
+use crate::streams::ExampleStream;
 
 /// Cross-validation over the training side of a stream.
-pub(super) struct CrossValidation<'a> {
-    stream: &'a Stream,
+pub(crate) struct CrossValidation<'a> {
+    stream: &'a ExampleStream,
     dataset: &'a Dataset,
     rehearsal: Plan,
     seed: u64,
@@ -33,33 +33,13 @@ pub(super) struct CrossValidation<'a> {
     folds: usize,
 }
 
-/// What cross-validation says of a candidate.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Judged {
-    /// Share of all clips asked for that were named right.
-    pub accuracy: f64,
-    /// The same of each fold.
-    pub folds: Vec<f64>,
-}
-
-impl Judged {
-    /// Whether it is ahead of `other`, judged by the same folds, by more than two
-    /// standard errors of the difference from fold to fold, as the head `auto`
-    /// demands. A lone fold tells nothing.
-    pub fn clearly_beats(&self, other: &Self) -> bool {
-        let apart = self.folds.iter().zip(&other.folds).map(|(a, b)| a - b);
-        let n = self.folds.len().min(other.folds.len()) as f64;
-        if n < 2.0 {
-            return false;
-        }
-        let mean = apart.clone().sum::<f64>() / n;
-        let variance = apart.map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0);
-        mean > 2.0 * (variance / n).sqrt()
-    }
-}
-
 impl<'a> CrossValidation<'a> {
-    pub fn new(dataset: &'a Dataset, stream: &'a Stream, rehearsal: Plan, seed: u64) -> Self {
+    pub fn new(
+        dataset: &'a Dataset,
+        stream: &'a ExampleStream,
+        rehearsal: Plan,
+        seed: u64,
+    ) -> Self {
         let taught = stream.clips();
         let labels: Vec<usize> = taught.iter().map(|&(_, label)| label).collect();
         let groups: Option<Vec<usize>> = (dataset.clips().groups())
@@ -191,7 +171,9 @@ impl<'a> CrossValidation<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Clips, Names, Protocol, TestSide, contract_for};
+    use crate::data::{Clips, Names, TestSide};
+    use crate::evaluate::contract_for;
+    use crate::streams::Protocol;
     use afield::learner::{Pool, Standardisation};
 
     #[test]
@@ -203,7 +185,7 @@ mod tests {
         let test = Some((0..16).map(|i| i >= 12).collect());
         let clips = Clips::of_rows(1, windows, classes, Some(groups), test).unwrap();
         let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
-        let stream = Stream::draw(&dataset, Protocol::Iid.into(), 0).unwrap();
+        let stream = ExampleStream::draw(&dataset, Protocol::Iid.into(), 0).unwrap();
         let validation = CrossValidation::new(&dataset, &stream, Plan::default(), 0);
         let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
         let encoded = Encoded::new(&contract, dataset.clips()).unwrap();

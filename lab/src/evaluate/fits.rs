@@ -9,14 +9,14 @@ use sha2::{Digest, Sha256};
 
 use afield::learner::{Contract, Example};
 
-use super::cross_validation::Judged;
+use super::judged::Judged;
 use super::report::UpperBoundFit;
 
 /// Joint fits and cross-validated accuracies of the runs so far.
 #[derive(Debug, Default)]
 pub struct Fits {
-    pub(super) upper_bounds: HashMap<Fingerprint, UpperBoundFit>,
-    pub(super) accuracies: HashMap<Fingerprint, Judged>,
+    pub(crate) upper_bounds: HashMap<Fingerprint, UpperBoundFit>,
+    pub(crate) accuracies: HashMap<Fingerprint, Judged>,
 }
 
 impl Fits {
@@ -27,11 +27,11 @@ impl Fits {
 }
 
 /// sha256 of what decides a result.
-pub(super) type Fingerprint = [u8; 32];
+pub(crate) type Fingerprint = [u8; 32];
 
 /// A fingerprint in the making.
 #[derive(Default)]
-pub(super) struct Ingredients(Sha256);
+pub(crate) struct Ingredients(Sha256);
 
 impl Ingredients {
     pub fn text(&mut self, text: &str) -> &mut Self {

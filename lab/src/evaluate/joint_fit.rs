@@ -7,23 +7,19 @@
 
 use std::time::Instant;
 
-use super::dataset::Dataset;
-use super::encoding::Encoded;
+use super::encoded::Encoded;
 use super::error::EvaluateError;
 use super::fits::{Fits, Ingredients};
 use super::metrics::Tally;
 use super::report::{TriedTransform, UpperBoundFit};
-use super::stream::Stream;
-use super::upper_bound::{Joint, Penalty};
-
-/// Folds are dealt by a seed of their own, so that the bound of a split is the
-/// same whichever run asks for it.
-pub(super) const FOLD_SEED: u64 = 0;
+use crate::data::Dataset;
+use crate::joint::{FOLD_SEED, Joint, Penalty};
+use crate::streams::ExampleStream;
 
 /// What a joint fit learns and is tested on.
-pub(super) struct JointFit<'a> {
+pub(crate) struct JointFit<'a> {
     pub dataset: &'a Dataset,
-    pub stream: &'a Stream,
+    pub stream: &'a ExampleStream,
     /// The encodings to choose from, at least one.
     pub encoded: &'a [&'a Encoded],
 }

@@ -7,19 +7,20 @@
 //! (2017), "Gradient Episodic Memory".
 
 use std::iter::Sum;
+use std::time::Instant;
 
 use serde::Serialize;
 
 /// What was counted after one stage of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stage {
+pub(crate) struct Stage {
     /// Per unit: test examples predicted right, and predicted at all.
     pub units: Vec<Tally>,
 }
 
 /// Right answers among answers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Tally {
+pub(crate) struct Tally {
     /// Examples predicted right.
     pub right: usize,
     /// Examples predicted.
@@ -78,20 +79,7 @@ impl Continual {
     /// `taught[k]` is the stage, counted from 0, that first taught unit `k`,
     /// or `None` when none did; such units count in the accuracies only.
     /// A stream of one stage has nothing to forget: both differences are 0.
-    ///
-    /// ```
-    /// use afield_lab::evaluate::{Continual, Stage, Tally};
-    /// let stage = |units: &[(usize, usize)]| Stage {
-    ///     units: units.iter().map(|&(right, total)| Tally { right, total }).collect(),
-    /// };
-    /// let stages = [stage(&[(10, 10), (0, 0)]), stage(&[(4, 10), (10, 10)])];
-    /// let metrics = Continual::of(&stages, &[Some(0), Some(1)]);
-    /// assert_eq!(metrics.final_accuracy, 0.7);
-    /// assert_eq!(metrics.average_incremental_accuracy, 0.85);
-    /// assert_eq!(metrics.forgetting, 0.6);
-    /// assert_eq!(metrics.backward_transfer, -0.6);
-    /// ```
-    pub fn of(stages: &[Stage], taught: &[Option<usize>]) -> Self {
+    pub(crate) fn of(stages: &[Stage], taught: &[Option<usize>]) -> Self {
         let last = stages.len().saturating_sub(1);
         let at = |stage: usize, unit: usize| {
             stages
@@ -145,7 +133,7 @@ pub struct DriftAccuracy {
 impl DriftAccuracy {
     /// From the tallies of each stage, on the drifting class and on the rest;
     /// `change` is the first stage after the change.
-    pub fn of(stages: &[(Tally, Tally)], change: usize) -> Self {
+    pub(crate) fn of(stages: &[(Tally, Tally)], change: usize) -> Self {
         let share = |tally: &Tally| tally.accuracy().unwrap_or(0.0);
         let drifted_after: Vec<f64> = stages.iter().map(|stage| share(&stage.0)).collect();
         let rest_after: Vec<f64> = stages.iter().map(|stage| share(&stage.1)).collect();
@@ -189,6 +177,11 @@ impl Percentiles {
             p95: rank(95),
         }
     }
+}
+
+/// Microseconds, to the nanosecond.
+pub(crate) fn microseconds_since(begin: Instant) -> f64 {
+    begin.elapsed().as_nanos() as f64 / 1e3
 }
 
 #[cfg(test)]
@@ -237,6 +230,16 @@ mod tests {
             (1.0, 0.25, 0.75)
         );
         assert_eq!(drift.drifted_after, [1.0, 0.0, 0.25]);
+    }
+
+    #[test]
+    fn forgetting_and_transfer_of_two_classes() {
+        let stages = stages(&[&[Some(10), None], &[Some(4), Some(10)]]);
+        let metrics = Continual::of(&stages, &[Some(0), Some(1)]);
+        assert_eq!(metrics.final_accuracy, 0.7);
+        assert_eq!(metrics.average_incremental_accuracy, 0.85);
+        assert_eq!(metrics.forgetting, 0.6);
+        assert_eq!(metrics.backward_transfer, -0.6);
     }
 
     #[test]

@@ -1,86 +1,43 @@
-//! Streams, continual-learning metrics, the joint upper bound, and reports.
+//! Evaluation: heads taught one stream side by side, tested after every task, and
+//! reported beside the joint offline fit.
 //!
-//! A [`Dataset`] of embedded clips, split by group wherever groups are known,
-//! is taught to one head after another in the order of a [`Protocol`]; a
-//! [`Report`] says how well each did, what it forgot and what it cost, always
-//! beside what a [`Joint`] offline fit makes of the same embeddings.
-//!
-//! This room computes no embeddings: it takes them from an npz archive, or from
-//! whoever embedded the clips of a [`ClipList`] (an [`EmbeddingCache`] saves
-//! doing that twice).
+//! An [`Evaluation`] is one run over one [`Dataset`](crate::data::Dataset) and gives a
+//! [`Report`]. A [`SeriesPlan`] is the same over several seeds or held-out groups; its
+//! reports make a [`Series`]. This room formats nothing.
 
-mod bursty;
-mod cache;
 mod calibration;
-mod chart;
-mod choice;
-mod clip_list;
-mod clips;
+mod contracts;
 mod course;
 mod cross_validation;
-mod dataset;
-mod drift;
-mod encoding;
+mod embedded_clips;
+mod encoded;
 mod error;
 mod estimate;
+mod evaluation;
 mod fits;
-mod folds;
-mod group_pattern;
-mod html;
-mod imbalance;
+mod head_choice;
 mod joint_fit;
-mod label_noise;
-mod lbfgs;
-mod logistic;
+mod judged;
 mod machine;
-mod manifest;
 mod metrics;
-mod names;
-mod npy;
-mod npz;
-mod npz_writer;
-mod page;
-mod protocol;
+mod progress;
 mod report;
 mod rows;
 mod run;
-mod saved_stream;
 mod series;
-mod split;
-mod stream;
-mod style;
-mod table;
-mod upper_bound;
+mod series_plan;
 
-pub use cache::{CacheKey, EmbeddingCache};
-pub use calibration::{contract_for, standardised};
-pub use choice::HeadChoice;
-pub use clip_list::{Clip, ClipList};
-pub use clips::Clips;
-pub use course::Standing;
-pub use dataset::Dataset;
-pub use drift::Drift;
-pub use encoding::Contracts;
-pub use error::{ArrayFault, EvaluateError};
+pub use calibration::contract_for;
+pub use contracts::Contracts;
+pub use embedded_clips::{EmbeddedClips, TransformChoice};
+pub use error::EvaluateError;
 pub use estimate::Estimate;
+pub use evaluation::Evaluation;
 pub use fits::Fits;
-pub use group_pattern::GroupPattern;
-pub use html::{Provenance, html, series_html};
-pub use imbalance::Imbalance;
-pub use label_noise::LabelNoise;
-pub use logistic::Scaling;
+pub use head_choice::HeadChoice;
 pub use machine::{Machine, peak_rss_bytes};
-pub use manifest::{decode_manifest, read_manifest};
-pub use metrics::{Continual, DriftAccuracy, Percentiles, Stage, Tally};
-pub use names::Names;
-pub use npz::{decode_npz, read_npz};
-pub use npz_writer::write_npz;
-pub use protocol::Protocol;
+pub use metrics::{Continual, DriftAccuracy, Percentiles};
+pub use progress::{EvaluationProgress, TaskAccuracy};
 pub use report::{DriftReport, HeadReport, Report, Tried, TriedTransform, UpperBoundFit};
-pub use run::{Evaluation, Progress};
-pub use saved_stream::SavedStream;
-pub use series::{DriftSummary, HeadSummary, Series, Summary};
-pub use split::TestSide;
-pub use stream::{Order, Stream, Task};
-pub use table::{series_table, table};
-pub use upper_bound::{GRID, Joint, Penalty, UpperBound};
+pub use series::{DriftSummary, HeadSummary, Series, SeriesSummary};
+pub use series_plan::SeriesPlan;

@@ -8,7 +8,7 @@ use serde::Serialize;
 use afield::head::Selection;
 
 use super::metrics::{Continual, DriftAccuracy, Percentiles};
-use super::upper_bound::{Penalty, UpperBound};
+use crate::joint::{Penalty, UpperBound};
 
 /// An evaluation of one or more heads over one stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -105,7 +105,7 @@ pub struct HeadReport {
 impl HeadReport {
     /// What tables show: final and average incremental accuracy, then what
     /// became of old tasks, or of a drifting class.
-    pub(super) fn accuracies(&self) -> Vec<f64> {
+    pub(crate) fn accuracies(&self) -> Vec<f64> {
         let of = &self.continual;
         let mut all = vec![of.final_accuracy, of.average_incremental_accuracy];
         all.extend(match &self.drift {

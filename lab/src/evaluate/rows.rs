@@ -3,16 +3,18 @@
 
 use afield::head::HeadKind;
 
-use super::choice::HeadChoice;
-use super::cross_validation::{CrossValidation, Judged};
-use super::encoding::Encoded;
+use super::cross_validation::CrossValidation;
+use super::encoded::Encoded;
 use super::error::EvaluateError;
+use super::evaluation::Evaluation;
 use super::fits::Fits;
+use super::head_choice::HeadChoice;
+use super::judged::Judged;
+use super::progress::EvaluationProgress;
 use super::report::Tried;
-use super::run::{Evaluation, Progress};
 
 /// A row of the report: a head, and the encoding that it learns.
-pub(super) struct Row {
+pub(crate) struct Row {
     /// What the user asked for.
     pub asked: String,
     /// What is shown: the head, and what was chosen.
@@ -23,7 +25,7 @@ pub(super) struct Row {
 }
 
 /// The rows of a run, and how they were found.
-pub(super) struct Rows {
+pub(crate) struct Rows {
     /// In the order of [`Evaluation::heads`].
     pub rows: Vec<Row>,
     /// Every candidate that was cross-validated, once.
@@ -37,7 +39,7 @@ impl Rows {
         validation: &CrossValidation<'_>,
         encoded: &[Encoded],
         fits: &mut Fits,
-        on_progress: &mut dyn FnMut(Progress<'_>),
+        on_progress: &mut dyn FnMut(EvaluationProgress<'_>),
     ) -> Result<Self, EvaluateError> {
         let (mut rows, mut tried) = (Vec::with_capacity(plan.heads.len()), Vec::new());
         for &asked in &plan.heads {
@@ -63,7 +65,7 @@ impl Rows {
                 for &position in &positions {
                     let encoded = &encoded[position];
                     let (name, transform) = (head.to_string(), encoded.transform());
-                    on_progress(Progress::Choosing {
+                    on_progress(EvaluationProgress::Choosing {
                         head: &name,
                         transform: &transform,
                     });

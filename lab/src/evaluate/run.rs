@@ -7,72 +7,21 @@
 //! either or left out.
 
 use afield::learner::Settings;
-use afield::rehearsal::Plan;
 
-use super::choice::HeadChoice;
-use super::course::{Course, Setting, Standing};
+use super::course::{Course, Setting};
 use super::cross_validation::CrossValidation;
-use super::dataset::Dataset;
-use super::encoding::{Contracts, Encoded};
+use super::encoded::Encoded;
 use super::error::EvaluateError;
+use super::evaluation::Evaluation;
 use super::fits::Fits;
 use super::joint_fit::JointFit;
 use super::machine::peak_rss_bytes;
-use super::protocol::Protocol;
+use super::progress::EvaluationProgress;
 use super::report::{DriftReport, HeadReport, Report};
 use super::rows::{Row, Rows};
-use super::stream::{Order, Stream};
-
-/// What to run over a data set.
-#[derive(Debug, Clone)]
-pub struct Evaluation {
-    /// The stream's order, and what is wrong with it.
-    pub order: Order,
-    /// The heads, each with a learner of its own.
-    pub heads: Vec<HeadChoice>,
-    /// Rehearsal memory of each learner.
-    pub rehearsal: Plan,
-    /// Seeds the order and the learners.
-    pub seed: u64,
-    /// How embeddings become examples.
-    pub contracts: Contracts,
-    /// Whether to fit the joint upper bound, too.
-    pub upper_bound: bool,
-}
-
-/// What a run tells while it goes on.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub enum Progress<'a> {
-    /// A head and a transform are being tried on the training side.
-    Choosing {
-        /// The head.
-        head: &'a str,
-        /// The transform.
-        transform: &'a str,
-    },
-    /// Examples are being learned.
-    Learning {
-        /// The head that learns, as its row is called.
-        head: &'a str,
-        /// Examples learned, over all heads.
-        done: usize,
-        /// Examples to learn, over all heads.
-        total: usize,
-    },
-    /// A task was taught to every head, and every head was tested.
-    Taught {
-        /// The task's position, from 0.
-        stage: usize,
-        /// How many tasks there are.
-        stages: usize,
-        /// The class, the group, or the slice's number.
-        task: &'a str,
-        /// Where each head stands, in the order of [`Evaluation::heads`].
-        standings: &'a [Standing],
-    },
-    /// The joint upper bound is being fitted.
-    UpperBound,
-}
+use crate::data::Dataset;
+use crate::streams::ExampleStream;
+use crate::streams::Protocol;
 
 impl Evaluation {
     /// Runs the stream past all heads, task by task, then fits the joint upper
@@ -81,16 +30,16 @@ impl Evaluation {
     /// `on_progress` is called between examples, outside all timing.
     ///
     /// # Errors
-    /// Those of [`Stream::draw`] and of
+    /// Those of [`ExampleStream::draw`] and of
     /// [`Joint::upper_bound`](super::Joint::upper_bound);
     /// [`EvaluateError::Learner`] where the learner refuses.
     pub fn run(
         &self,
         dataset: &Dataset,
         fits: &mut Fits,
-        on_progress: &mut dyn FnMut(Progress<'_>),
+        on_progress: &mut dyn FnMut(EvaluationProgress<'_>),
     ) -> Result<Report, EvaluateError> {
-        let stream = Stream::draw(dataset, self.order, self.seed)?;
+        let stream = ExampleStream::draw(dataset, self.order, self.seed)?;
         let encode = |contract| Encoded::new(contract, dataset.clips());
         let encoded: Vec<Encoded> = (self.contracts.all().iter())
             .map(encode)
@@ -106,7 +55,7 @@ impl Evaluation {
         let heads = run.heads(&rows, on_progress)?;
         let mut upper_bound_fit = None;
         if self.upper_bound {
-            on_progress(Progress::UpperBound);
+            on_progress(EvaluationProgress::UpperBound);
             let fit = JointFit {
                 dataset,
                 stream: &stream,
@@ -157,7 +106,7 @@ impl Evaluation {
 struct Run<'a> {
     plan: &'a Evaluation,
     dataset: &'a Dataset,
-    stream: &'a Stream,
+    stream: &'a ExampleStream,
     /// In the order of the plan's contracts.
     encoded: &'a [Encoded],
 }
@@ -174,7 +123,7 @@ impl Run<'_> {
     fn heads(
         &self,
         rows: &[Row],
-        on_progress: &mut dyn FnMut(Progress<'_>),
+        on_progress: &mut dyn FnMut(EvaluationProgress<'_>),
     ) -> Result<Vec<HeadReport>, EvaluateError> {
         let (unit_of, taught) = units(self.dataset, self.stream);
         let setting = Setting {
@@ -202,11 +151,11 @@ impl Run<'_> {
                 course.teach(task, &mut || {
                     done += 1;
                     let head = &row.name;
-                    on_progress(Progress::Learning { head, done, total });
+                    on_progress(EvaluationProgress::Learning { head, done, total });
                 })?;
                 standings.push(course.test(task)?);
             }
-            on_progress(Progress::Taught {
+            on_progress(EvaluationProgress::Taught {
                 stage,
                 stages: tasks.len(),
                 task: &task.name,
@@ -220,7 +169,7 @@ impl Run<'_> {
 /// The unit of every clip, and the task that first taught each unit: test
 /// groups where the stream goes by groups that are also tested, else
 /// classes, as they are tested.
-fn units(dataset: &Dataset, stream: &Stream) -> (Vec<usize>, Vec<Option<usize>>) {
+fn units(dataset: &Dataset, stream: &ExampleStream) -> (Vec<usize>, Vec<Option<usize>>) {
     let clips = dataset.clips();
     let first_task = |unit_of: &[usize], units: usize| {
         let mut taught = vec![None; units];
@@ -250,7 +199,7 @@ fn units(dataset: &Dataset, stream: &Stream) -> (Vec<usize>, Vec<Option<usize>>)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::evaluate::{Clips, Names, TestSide};
+    use crate::data::{Clips, Names, TestSide};
 
     #[test]
     fn domains_are_scored_by_group_where_the_groups_are_tested() {
@@ -260,7 +209,7 @@ mod tests {
         let clips = Clips::of_rows(1, vec![0.0; 8], classes, Some(groups), Some(test)).unwrap();
         let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
         let order = Protocol::DomainIncremental.into();
-        let stream = Stream::draw(&dataset, order, 1).unwrap();
+        let stream = ExampleStream::draw(&dataset, order, 1).unwrap();
         let (unit_of, taught) = units(&dataset, &stream);
         assert_eq!(unit_of, dataset.clips().groups().unwrap().of());
         let mut stages: Vec<_> = taught.into_iter().flatten().collect();

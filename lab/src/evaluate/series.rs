@@ -17,12 +17,12 @@ pub struct Series {
     /// The reports, in the order in which they were made.
     pub runs: Vec<Report>,
     /// What they come to.
-    pub summary: Summary,
+    pub summary: SeriesSummary,
 }
 
 /// What several runs come to.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Summary {
+pub struct SeriesSummary {
     /// How many runs there are.
     pub runs: usize,
     /// Seeds, ascending, each once.
@@ -100,7 +100,7 @@ impl Series {
             let of_head = runs.iter().filter_map(|run| run.heads.get(position));
             HeadSummary::of(&of_head.collect::<Vec<_>>())
         });
-        let summary = Summary {
+        let summary = SeriesSummary {
             runs: runs.len(),
             seeds: seeds.into_iter().collect(),
             folds,
@@ -152,7 +152,7 @@ impl HeadSummary {
     }
 
     /// As [`HeadReport::accuracies`].
-    pub(super) fn accuracies(&self) -> Vec<Estimate> {
+    pub(crate) fn accuracies(&self) -> Vec<Estimate> {
         let mut all = vec![self.final_accuracy, self.average_incremental_accuracy];
         all.extend(match &self.drift {
             Some(drift) => vec![drift.drifted_before, drift.drifted, drift.rest],

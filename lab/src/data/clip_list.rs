@@ -1,0 +1,106 @@
+//! The clips to embed, wherever they were listed: a folder of classes or a
+//! manifest.
+//!
+//! This module reads no audio. It decides what each clip is called, which
+//! group it belongs to and which side of the split it is said to be on.
+
+use std::path::PathBuf;
+
+use super::clips::Clips;
+use super::error::DataError;
+use super::group_pattern::GroupPattern;
+use super::names::Names;
+
+/// One clip on disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ListedClip {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Its class.
+    pub label: String,
+    /// Its speaker, subject, site or recording.
+    pub group: Option<String>,
+    /// Whether the listing says that it is a test clip.
+    pub test: Option<bool>,
+}
+
+/// Clips in the order in which they were listed.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ClipList {
+    /// The clips.
+    pub clips: Vec<ListedClip>,
+}
+
+impl ClipList {
+    /// Clips of a folder listing: `(path, class)` pairs, no group, no split.
+    pub fn from_pairs<L: Into<String>>(pairs: impl IntoIterator<Item = (PathBuf, L)>) -> Self {
+        let clip = |(path, label): (PathBuf, L)| ListedClip {
+            path,
+            label: label.into(),
+            group: None,
+            test: None,
+        };
+        Self {
+            clips: pairs.into_iter().map(clip).collect(),
+        }
+    }
+
+    /// Sets every clip's group to the first capture of `pattern` in its file
+    /// name.
+    ///
+    /// # Errors
+    /// [`DataError::GroupPattern`] for an invalid pattern, one without a
+    /// capture, or one that some clip's name does not match.
+    ///
+    /// ```
+    /// use afield_lab::data::ClipList;
+    /// let mut list = ClipList::from_pairs([("rain/3-17.ogg".into(), "rain")]);
+    /// list.set_groups(r"^(\d+)-")?;
+    /// assert_eq!(list.clips[0].group.as_deref(), Some("3"));
+    /// # Ok::<(), afield_lab::data::DataError>(())
+    /// ```
+    pub fn set_groups(&mut self, pattern: &str) -> Result<(), DataError> {
+        let pattern: GroupPattern = pattern.parse()?;
+        for clip in &mut self.clips {
+            clip.group = Some(pattern.group_of(&clip.path)?);
+        }
+        Ok(())
+    }
+
+    /// Joins the list with the clips' embeddings; see [`Clips::new`] for
+    /// `windows` and `offsets`.
+    ///
+    /// A clip without a group counts as the group `""` when others have one,
+    /// and as a training clip when others are marked.
+    ///
+    /// # Errors
+    /// As [`Clips::new`].
+    pub fn with_embeddings(
+        &self,
+        size: usize,
+        windows: Vec<f32>,
+        offsets: Vec<usize>,
+    ) -> Result<Clips, DataError> {
+        let labels: Vec<&str> = self.clips.iter().map(|clip| clip.label.as_str()).collect();
+        let groups: Vec<&str> = self
+            .clips
+            .iter()
+            .map(|clip| clip.group.as_deref().unwrap_or(""))
+            .collect();
+        let grouped = self.clips.iter().any(|clip| clip.group.is_some());
+        let marked = self.clips.iter().any(|clip| clip.test.is_some());
+        Clips::new(
+            size,
+            windows,
+            offsets,
+            Names::from_text(&labels),
+            grouped.then(|| Names::from_text(&groups)),
+            marked.then(|| {
+                self.clips
+                    .iter()
+                    .map(|clip| clip.test == Some(true))
+                    .collect()
+            }),
+        )
+    }
+}

@@ -1,0 +1,164 @@
+//! Embeddings kept on disk by the content they were made from.
+//!
+//! An entry is found by the sha256 of everything that decides it: the
+//! backbone's file, the front end's parameters and the clip's own bytes. So an
+//! entry is never stale, only unused, and moving or renaming clips costs
+//! nothing. Entries are checked when read; a damaged one counts as absent.
+//! Nothing is ever evicted here.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::error::DataError;
+
+/// `"afield-embeddings" | version u8 | size u32 | values f32... | sha256 of all
+/// before`, little-endian.
+const MAGIC: &[u8] = b"afield-embeddings\x01";
+const CHECKSUM_BYTES: usize = 32;
+
+/// What decides a clip's embeddings, as one hash.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct CacheKey(String);
+
+impl CacheKey {
+    /// The key of a clip under a backbone.
+    ///
+    /// `backbone_sha256` identifies the weights, `frontend` describes
+    /// everything between the clip's bytes and the graph (sample rate, padding
+    /// and hop included), `clip` is the file's content.
+    pub fn new(backbone_sha256: &str, frontend: &str, clip: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        for part in [backbone_sha256.as_bytes(), frontend.as_bytes(), clip] {
+            // Lengths first: no two triples hash the same bytes.
+            hash.update((part.len() as u64).to_le_bytes());
+            hash.update(part);
+        }
+        let mut hex = String::with_capacity(64);
+        for byte in hash.finalize() {
+            let _ = write!(hex, "{byte:02x}");
+        }
+        Self(hex)
+    }
+}
+
+/// A folder of embeddings.
+///
+/// ```
+/// use afield_lab::evaluate::{CacheKey, EmbeddingCache};
+/// let folder = tempfile::tempdir()?;
+/// let cache = EmbeddingCache::new(folder.path());
+/// let key = CacheKey::new("00ff", "mel", b"RIFF...");
+/// assert_eq!(cache.get(&key, 2), None);
+/// cache.put(&key, 2, &[1.0, 2.0, 3.0, 4.0])?;
+/// assert_eq!(cache.get(&key, 2), Some(vec![1.0, 2.0, 3.0, 4.0]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct EmbeddingCache {
+    folder: PathBuf,
+}
+
+impl EmbeddingCache {
+    /// A cache in `folder`, which is made when the first entry is written.
+    pub fn new(folder: &Path) -> Self {
+        Self {
+            folder: folder.to_owned(),
+        }
+    }
+
+    /// The embeddings of a clip, row-major `[windows, size]`; `None` when they
+    /// are not there, damaged, or of another size.
+    pub fn get(&self, key: &CacheKey, size: usize) -> Option<Vec<f32>> {
+        let bytes = fs::read(self.path(key)).ok()?;
+        let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
+        if Sha256::digest(body).as_slice() != checksum {
+            return None;
+        }
+        let (stored, values) = body.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+        let (values, rest) = values.as_chunks::<4>();
+        let whole = !values.is_empty() && values.len().is_multiple_of(size) && rest.is_empty();
+        (whole && u32::from_le_bytes(*stored) as usize == size).then(|| {
+            values
+                .iter()
+                .map(|&value| f32::from_le_bytes(value))
+                .collect()
+        })
+    }
+
+    /// Keeps the embeddings of a clip. A reader at the same time finds the old
+    /// entry or the new one, never half of either.
+    ///
+    /// # Errors
+    /// [`DataError::File`].
+    pub fn put(&self, key: &CacheKey, size: usize, windows: &[f32]) -> Result<(), DataError> {
+        let path = self.path(key);
+        let fault = |reason| DataError::File {
+            action: "write",
+            path: path.clone(),
+            reason,
+        };
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend((size as u32).to_le_bytes());
+        bytes.extend(windows.iter().flat_map(|value| value.to_le_bytes()));
+        let checksum = Sha256::digest(&bytes);
+        bytes.extend_from_slice(&checksum);
+        let folder = path.parent().unwrap_or(&self.folder);
+        fs::create_dir_all(folder).map_err(fault)?;
+        let mut file = tempfile::NamedTempFile::new_in(folder).map_err(fault)?;
+        file.write_all(&bytes).map_err(fault)?;
+        file.persist(&path)
+            .map_err(|refused| fault(refused.error))?;
+        Ok(())
+    }
+
+    /// Spread over 256 folders, since some file systems dislike large ones.
+    fn path(&self, key: &CacheKey) -> PathBuf {
+        let (start, rest) = key.0.split_at(2);
+        self.folder.join(start).join(rest)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_decides_the_embeddings_decides_the_key() {
+        let key = CacheKey::new("aa", "mel", b"clip");
+        for other in [
+            CacheKey::new("ab", "mel", b"clip"),
+            CacheKey::new("aa", "mel2", b"clip"),
+            CacheKey::new("aa", "mel", b"clap"),
+            CacheKey::new("aam", "el", b"clip"),
+        ] {
+            assert_ne!(key, other);
+        }
+        assert_eq!(key, CacheKey::new("aa", "mel", b"clip"));
+    }
+
+    #[test]
+    fn a_damaged_entry_counts_as_absent_and_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = EmbeddingCache::new(folder.path());
+        let key = CacheKey::new("aa", "mel", b"clip");
+        cache.put(&key, 3, &[0.5; 6]).unwrap();
+        assert_eq!(cache.get(&key, 2), None, "another size");
+        let intact = fs::read(cache.path(&key)).unwrap();
+        for cut in 0..intact.len() {
+            fs::write(cache.path(&key), &intact[..cut]).unwrap();
+            assert_eq!(cache.get(&key, 3), None, "cut to {cut}");
+        }
+        for position in 0..intact.len() {
+            let mut bytes = intact.clone();
+            bytes[position] ^= 0x10;
+            fs::write(cache.path(&key), &bytes).unwrap();
+            assert_eq!(cache.get(&key, 3), None, "bit of byte {position}");
+        }
+        cache.put(&key, 3, &[0.25; 3]).unwrap();
+        assert_eq!(cache.get(&key, 3), Some(vec![0.25; 3]));
+    }
+}

@@ -1,0 +1,38 @@
+//! Data sets: lists of clips, their embeddings, and which clips are held out for testing.
+//!
+//! Embeddings come from an npz archive, or from the files of a [`ClipList`], which
+//! [`embed_clips`] runs through a backbone. A [`Dataset`] is a set of embedded clips with
+//! a training and a test side. Clips of one group (speaker, subject, site, recording)
+//! stay on one side wherever groups are known.
+//!
+//! This room learns nothing and scores nothing.
+
+mod clip_list;
+mod clips;
+mod dataset;
+mod embedding;
+mod embedding_cache;
+mod error;
+mod group_pattern;
+mod manifest;
+mod names;
+mod npy;
+mod npz;
+mod npz_writer;
+mod split;
+mod splits;
+
+pub use clip_list::{ClipList, ListedClip};
+pub use clips::Clips;
+pub use dataset::Dataset;
+pub use embedding::{EmbedError, embed_clips, list_folder};
+pub use error::{
+    ArrayFault, ArrayType, DataError, ManifestFault, NpzFault, PatternFault, SplitFault,
+};
+pub use group_pattern::GroupPattern;
+pub use manifest::{decode_manifest, read_manifest};
+pub use names::Names;
+pub use npz::{decode_npz, read_npz};
+pub use npz_writer::{write_npy, write_npz};
+pub use split::TestSide;
+pub use splits::splits;

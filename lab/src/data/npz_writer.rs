@@ -1,0 +1,161 @@
+//! Clips, pooled to one row each, as an npz archive that [`super::read_npz`] and
+//! NumPy read.
+//!
+//! Members are stored, not compressed: embeddings hardly shrink. Classes and
+//! groups are written as text, since names are what the next reader wants to
+//! see. Nothing is transformed; that is for whoever reads.
+
+use std::io::{self, Seek, Write};
+
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
+
+use afield::learner::Pool;
+
+use super::clips::Clips;
+
+/// Writes `X` float32 `[clips, width]`, `y` text `[clips]` and, where the clips
+/// have them, `group` text `[clips]` and `test` bool `[clips]`.
+///
+/// The same clips give the same bytes.
+///
+/// # Errors
+/// The error of `sink`, and one where the windows of a clip cannot be pooled.
+///
+/// ```
+/// use std::{io::Cursor, path::Path};
+/// use afield_lab::data::{Clips, Names, decode_npz, write_npz};
+/// use afield::learner::Pool;
+/// let names = Names::from_text(&["rain", "dog"]);
+/// let clips = Clips::new(1, vec![1.0, 3.0, 5.0], vec![0, 2, 3], names, None, None)?;
+/// let mut file = Cursor::new(Vec::new());
+/// write_npz(&clips, Pool::Mean, &mut file)?;
+/// let read = decode_npz(file, Path::new("clips.npz"))?;
+/// assert_eq!((read.windows(0), read.windows(1)), (&[2.0][..], &[5.0][..]));
+/// assert_eq!(read.classes()[read.label(1)].as_str(), "dog");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn write_npz<W: Write + Seek>(clips: &Clips, pool: Pool, sink: W) -> io::Result<()> {
+    let width = pool.width(clips.size());
+    let (mut pooled, mut rows) = (Vec::with_capacity(width), Vec::new());
+    for clip in 0..clips.len() {
+        pool.pool_into(clips.windows(clip), clips.size(), &mut pooled)
+            .map_err(io::Error::other)?;
+        rows.extend(pooled.iter().flat_map(|x| x.to_le_bytes()));
+    }
+    let classes: Vec<&str> = (clips.labels().iter())
+        .filter_map(|&class| clips.classes().get(class))
+        .map(|class| class.as_str())
+        .collect();
+    let mut zip = ZipWriter::new(sink);
+    let n = clips.len();
+    member(&mut zip, "X", "<f4", &format!("({n}, {width})"), &rows)?;
+    text(&mut zip, "y", &classes)?;
+    if let Some(groups) = clips.groups() {
+        let of = groups.of().iter();
+        let named: Vec<&str> = of.map(|&group| groups.names()[group].as_str()).collect();
+        text(&mut zip, "group", &named)?;
+    }
+    if let Some(test) = clips.marked_test() {
+        let flags: Vec<u8> = test.iter().map(|&test| u8::from(test)).collect();
+        member(&mut zip, "test", "|b1", &format!("({n},)"), &flags)?;
+    }
+    zip.finish()?;
+    Ok(())
+}
+
+/// Writes rows of `size` numbers as one npy array, float32 `[rows, size]`.
+///
+/// # Errors
+/// The error of `sink`.
+pub fn write_npy(rows: &[f32], size: usize, mut sink: impl Write) -> io::Result<()> {
+    let shape = format!("({}, {size})", rows.len() / size.max(1));
+    sink.write_all(&header("<f4", &shape))?;
+    for row in rows.chunks(size.max(1)) {
+        let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
+        sink.write_all(&bytes)?;
+    }
+    Ok(())
+}
+
+/// A column of text: UTF-32 of one length, padded with zeros.
+fn text<W: Write + Seek>(zip: &mut ZipWriter<W>, name: &str, values: &[&str]) -> io::Result<()> {
+    let longest = values.iter().map(|value| value.chars().count()).max();
+    let length = longest.unwrap_or(0).max(1);
+    let mut bytes = Vec::with_capacity(values.len() * length * 4);
+    for value in values {
+        let padded = value.chars().chain(std::iter::repeat('\0')).take(length);
+        bytes.extend(padded.flat_map(|c| u32::from(c).to_le_bytes()));
+    }
+    let shape = format!("({},)", values.len());
+    member(zip, name, &format!("<U{length}"), &shape, &bytes)
+}
+
+fn member<W: Write + Seek>(
+    zip: &mut ZipWriter<W>,
+    name: &str,
+    descr: &str,
+    shape: &str,
+    data: &[u8],
+) -> io::Result<()> {
+    let options = SimpleFileOptions::default()
+        .compression_method(CompressionMethod::Stored)
+        .large_file(u32::try_from(data.len()).is_err());
+    zip.start_file(format!("{name}.npy"), options)?;
+    zip.write_all(&header(descr, shape))?;
+    zip.write_all(data)
+}
+
+/// The header of npy version 1.0, as NumPy pads it: to a multiple of 64 bytes.
+fn header(descr: &str, shape: &str) -> Vec<u8> {
+    const BEFORE: usize = 10;
+    let mut text =
+        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}").into_bytes();
+    let length = (BEFORE + text.len() + 1).next_multiple_of(64) - BEFORE;
+    text.resize(length - 1, b' ');
+    text.push(b'\n');
+    let mut header = b"\x93NUMPY\x01\x00".to_vec();
+    // A dtype and a shape of at most two sizes: far below 65,536.
+    header.extend((text.len() as u16).to_le_bytes());
+    header.extend(text);
+    header
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+    use std::path::Path;
+
+    use super::*;
+    use crate::data::{Names, decode_npz};
+
+    #[test]
+    fn what_is_written_reads_back_pooled_with_names_groups_and_marks() {
+        let windows = vec![1.0, 2.0, 3.0, -2.0, 5.0, 0.25, 7.0, 8.0];
+        let classes = Names::from_text(&["čaj", "rain", "čaj"]);
+        let groups = Names::from_text(&["ben", "anna", ""]);
+        let test = Some(vec![false, true, false]);
+        let clips = Clips::new(2, windows, vec![0, 2, 3, 4], classes, Some(groups), test).unwrap();
+        let mut file = Cursor::new(Vec::new());
+        write_npz(&clips, Pool::MeanMax, &mut file).unwrap();
+        let read = decode_npz(Cursor::new(file.get_ref()), Path::new("x.npz")).unwrap();
+        assert_eq!(read.windows(0), [2.0, 0.0, 3.0, 2.0]);
+        assert_eq!(read.windows(1), [5.0, 0.25, 5.0, 0.25]);
+        assert_eq!(
+            (read.classes(), read.labels()),
+            (clips.classes(), clips.labels())
+        );
+        assert_eq!(read.groups(), clips.groups());
+        assert_eq!(read.marked_test(), clips.marked_test());
+        let mut again = Cursor::new(Vec::new());
+        write_npz(&clips, Pool::MeanMax, &mut again).unwrap();
+        assert_eq!(file, again);
+    }
+
+    #[test]
+    fn a_header_ends_where_numpy_would_end_it() {
+        let header = header("<f4", "(3, 4)");
+        assert_eq!(header.len() % 64, 0);
+        assert_eq!(header.last(), Some(&b'\n'));
+    }
+}

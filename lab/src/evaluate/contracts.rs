@@ -1,0 +1,70 @@
+//! The contracts among which an evaluation may choose.
+
+use afield::learner::Contract;
+
+use super::error::EvaluateError;
+
+/// The contracts under which heads may learn: one for all, several to choose
+/// from, or both.
+///
+/// ```
+/// use afield_lab::evaluate::Contracts;
+/// use afield::learner::{Contract, Pool, Transform};
+/// let toy = |t| Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, t);
+/// let all = vec![toy(Transform::None)?, toy(Transform::L2)?];
+/// assert!(Contracts::from(toy(Transform::None)?).fixed().is_some());
+/// assert!(Contracts::new(None, all)?.fixed().is_none());
+/// assert!(Contracts::new(None, vec![]).is_err());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, PartialEq)]
+pub struct Contracts {
+    all: Vec<Contract>,
+    fixed: Option<usize>,
+}
+
+impl Contracts {
+    /// `fixed` for the heads that are named; without it, each of them gets that
+    /// of `tried` which does best on the training side. `tried` and `fixed` are
+    /// what `best` chooses from.
+    ///
+    /// # Errors
+    /// [`EvaluateError::NoContract`] when there is none at all.
+    pub fn new(fixed: Option<Contract>, tried: Vec<Contract>) -> Result<Self, EvaluateError> {
+        let mut all = tried;
+        let fixed = fixed.map(|fixed| {
+            let known = all.iter().position(|contract| *contract == fixed);
+            known.unwrap_or_else(|| {
+                all.push(fixed);
+                all.len() - 1
+            })
+        });
+        match all.is_empty() {
+            true => Err(EvaluateError::NoContract),
+            false => Ok(Self { all, fixed }),
+        }
+    }
+
+    /// All contracts, at least one.
+    pub fn all(&self) -> &[Contract] {
+        &self.all
+    }
+
+    /// The one for heads that are named, unless it is to be chosen.
+    pub fn fixed(&self) -> Option<&Contract> {
+        self.all.get(self.fixed?)
+    }
+
+    pub(crate) fn fixed_position(&self) -> Option<usize> {
+        self.fixed
+    }
+}
+
+impl From<Contract> for Contracts {
+    fn from(contract: Contract) -> Self {
+        Self {
+            all: vec![contract],
+            fixed: Some(0),
+        }
+    }
+}

@@ -1,0 +1,24 @@
+//! The settings of one run.
+
+use afield::rehearsal::Plan;
+
+use super::contracts::Contracts;
+use super::head_choice::HeadChoice;
+use crate::streams::StreamOrder;
+
+/// What to run over a data set.
+#[derive(Debug, Clone)]
+pub struct Evaluation {
+    /// The stream's order, and what is wrong with it.
+    pub order: StreamOrder,
+    /// The heads, each with a learner of its own.
+    pub heads: Vec<HeadChoice>,
+    /// Rehearsal memory of each learner.
+    pub rehearsal: Plan,
+    /// Seeds the order and the learners.
+    pub seed: u64,
+    /// How embeddings become examples.
+    pub contracts: Contracts,
+    /// Whether to fit the joint upper bound, too.
+    pub upper_bound: bool,
+}

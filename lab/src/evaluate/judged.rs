@@ -1,0 +1,26 @@
+//! What cross-validation finds about one candidate.
+
+/// What cross-validation says of a candidate.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Judged {
+    /// Share of all clips asked for that were named right.
+    pub accuracy: f64,
+    /// The same of each fold.
+    pub folds: Vec<f64>,
+}
+
+impl Judged {
+    /// Whether it is ahead of `other`, judged by the same folds, by more than two
+    /// standard errors of the difference from fold to fold, as the head `auto`
+    /// demands. A lone fold tells nothing.
+    pub fn clearly_beats(&self, other: &Self) -> bool {
+        let apart = self.folds.iter().zip(&other.folds).map(|(a, b)| a - b);
+        let n = self.folds.len().min(other.folds.len()) as f64;
+        if n < 2.0 {
+            return false;
+        }
+        let mean = apart.clone().sum::<f64>() / n;
+        let variance = apart.map(|d| (d - mean) * (d - mean)).sum::<f64>() / (n - 1.0);
+        mean > 2.0 * (variance / n).sqrt()
+    }
+}

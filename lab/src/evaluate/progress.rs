@@ -1,0 +1,46 @@
+//! What an evaluation reports while it runs.
+
+/// Where a head stands after a task.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TaskAccuracy {
+    /// Accuracy over all test clips of the stage, in `[0, 1]`: with the
+    /// class-incremental protocol, those of the classes taught so far.
+    pub accuracy: f64,
+    /// Accuracy on what the first task taught (its class, or its group), in
+    /// `[0, 1]`; `None` where that is not tested.
+    pub on_first_task: Option<f64>,
+}
+
+/// What a run tells while it goes on.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum EvaluationProgress<'a> {
+    /// A head and a transform are being tried on the training side.
+    Choosing {
+        /// The head.
+        head: &'a str,
+        /// The transform.
+        transform: &'a str,
+    },
+    /// Examples are being learned.
+    Learning {
+        /// The head that learns, as its row is called.
+        head: &'a str,
+        /// Examples learned, over all heads.
+        done: usize,
+        /// Examples to learn, over all heads.
+        total: usize,
+    },
+    /// A task was taught to every head, and every head was tested.
+    Taught {
+        /// The task's position, from 0.
+        stage: usize,
+        /// How many tasks there are.
+        stages: usize,
+        /// The class, the group, or the slice's number.
+        task: &'a str,
+        /// Where each head stands, in the order of [`Evaluation::heads`].
+        standings: &'a [TaskAccuracy],
+    },
+    /// The joint upper bound is being fitted.
+    UpperBound,
+}

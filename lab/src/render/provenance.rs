@@ -1,0 +1,14 @@
+//! Where a report comes from: command, version and machine.
+
+use crate::evaluate::Machine;
+
+/// What a reader needs to repeat a measurement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Provenance {
+    /// The command line, as it was given.
+    pub command: String,
+    /// Version of the program.
+    pub version: String,
+    /// Where it ran.
+    pub machine: Machine,
+}

@@ -1,0 +1,73 @@
+//! The orders that a stream can have, by name.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// The order of a stream.
+///
+/// ```
+/// use afield_lab::streams::Protocol;
+/// assert_eq!("bursty".parse(), Ok(Protocol::Bursty));
+/// assert!("random".parse::<Protocol>().is_err());
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Protocol {
+    /// One class after another; each is tested from the moment it is taught.
+    ClassIncremental,
+    /// One group (speaker, subject, site) after another, all classes tested
+    /// throughout.
+    DomainIncremental,
+    /// Shuffled, cut into ten equal slices; all classes tested throughout.
+    Iid,
+    /// Runs of one class after another, of 8 clips on average (drawn
+    /// geometrically), every clip 1 to 5 times in a row; cut into ten equal
+    /// slices, all classes tested throughout.
+    Bursty,
+    /// As [`Protocol::Iid`], but one class becomes another half-way: its label
+    /// is taught, and tested, on its own clips in the first half and on the
+    /// other class's in the second. The other class is never taught as itself.
+    /// The joint upper bound learns what is true at the end: the first class's
+    /// own clips are left out of it.
+    Drift,
+}
+
+impl Protocol {
+    /// All protocols.
+    pub const ALL: [Protocol; 5] = [
+        Protocol::ClassIncremental,
+        Protocol::DomainIncremental,
+        Protocol::Iid,
+        Protocol::Bursty,
+        Protocol::Drift,
+    ];
+
+    /// The name, as on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Protocol::ClassIncremental => "class-incremental",
+            Protocol::DomainIncremental => "domain-incremental",
+            Protocol::Iid => "iid",
+            Protocol::Bursty => "bursty",
+            Protocol::Drift => "drift",
+        }
+    }
+}
+
+impl fmt::Display for Protocol {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Protocol {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        let found = Self::ALL.into_iter().find(|known| known.name() == text);
+        found.ok_or_else(|| {
+            format!(
+                "'{text}' is none of {}",
+                Self::ALL.map(Self::name).join(", ")
+            )
+        })
+    }
+}
