@@ -367,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_named_like_a_label() {
+    fn group_names_follow_the_rules_of_labels() {
         for wrong in ["", " a", "a ", "a\nb", &"x".repeat(129)] {
             assert!(Group::new(wrong).is_err(), "{wrong:?}");
             assert!(Label::new(wrong).is_err(), "{wrong:?}");

@@ -22,6 +22,10 @@ use afield::source::Source;
 use afield::store::Selection;
 use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;
+use synthetic::{Segment, Sound, Synthetic};
+
+#[path = "../../tests/it/synthetic.rs"]
+mod synthetic;
 
 const RATE: u32 = 16_000;
 const MAX_DISK: u64 = 1 << 20;

@@ -61,9 +61,7 @@ pub enum BackboneError {
         reason: String,
     },
     /// The graph cannot be computed incrementally.
-    #[error(
-        "the graph cannot run in streaming mode: {reason}"
-    )]
+    #[error("the graph cannot run in streaming mode: {reason}")]
     NotStreamable {
         /// The fact about the graph that forbids it.
         reason: String,

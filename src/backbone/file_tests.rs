@@ -305,7 +305,7 @@ fn some<T: Debug>(seed: u64, what: Result<T, impl Debug>) -> T {
 }
 
 #[test]
-fn random_files_give_what_tract_gives() {
+fn random_files_agree_with_tract() {
     for seed in 0..300 {
         let (model, size) = random_file(seed);
         let (layout, graph) = (layout(size), model.graph.as_ref().unwrap());
@@ -330,7 +330,7 @@ fn random_files_give_what_tract_gives() {
 }
 
 #[test]
-fn files_with_anything_in_their_attributes_are_read_or_refused() {
+fn random_attributes_are_read_or_rejected() {
     let mut refused = 0;
     for seed in 0..2_000 {
         let (mut model, size) = random_file(seed % 100);

@@ -48,6 +48,10 @@ mod tests;
 #[cfg(feature = "tract")]
 mod tract_graph;
 #[cfg(feature = "tract")]
+mod tract_parse;
+#[cfg(feature = "tract")]
+mod trial;
+#[cfg(feature = "tract")]
 mod unit_axes;
 #[cfg(feature = "tract")]
 mod windowed;

@@ -12,17 +12,13 @@ pub enum ExportError {
     #[error("the learner knows no class yet")]
     NothingTaught,
     /// No formula describes what the head does.
-    #[error(
-        "the head {head} cannot be written as ONNX"
-    )]
+    #[error("the head {head} cannot be written as ONNX")]
     Head {
         /// The head.
         head: HeadKind,
     },
     /// The backbone's operators are older than those that are added to it.
-    #[error(
-        "the backbone is written in ONNX opset {opset}, the operators after it need {first}"
-    )]
+    #[error("the backbone is written in ONNX opset {opset}, the operators after it need {first}")]
     Opset {
         /// The backbone's.
         opset: i64,
@@ -36,9 +32,7 @@ pub enum ExportError {
         reason: &'static str,
     },
     /// More than a protobuf message may hold.
-    #[error(
-        "the graph would take {bytes} bytes, an ONNX file has at most 2 GiB"
-    )]
+    #[error("the graph would take {bytes} bytes, an ONNX file has at most 2 GiB")]
     TooLarge {
         /// Its size.
         bytes: usize,

@@ -35,9 +35,7 @@ use crate::signal::{ErrorKind, SampleRate};
 #[non_exhaustive]
 pub enum FrontendError {
     /// A size on the card is zero or larger than any sensible front end's.
-    #[error(
-        "front end: {field} is {actual}, expected {min}..={max}"
-    )]
+    #[error("front end: {field} is {actual}, expected {min}..={max}")]
     Size {
         /// The field's name on the card.
         field: &'static str,
@@ -49,9 +47,7 @@ pub enum FrontendError {
         max: usize,
     },
     /// A number on the card is not finite or lies outside its range.
-    #[error(
-        "front end: {field} is {actual}, expected {expected}"
-    )]
+    #[error("front end: {field} is {actual}, expected {expected}")]
     Value {
         /// The field's name on the card.
         field: &'static str,
@@ -73,9 +69,7 @@ pub enum FrontendError {
         nyquist_hz: f64,
     },
     /// The source's channels are not those of the backbone.
-    #[error(
-        "the backbone reads {expected}, the source has {actual}"
-    )]
+    #[error("the backbone reads {expected}, the source has {actual}")]
     Channels {
         /// Channels of the card.
         expected: String,
@@ -83,9 +77,7 @@ pub enum FrontendError {
         actual: String,
     },
     /// A channel measures something else than the backbone reads.
-    #[error(
-        "channel {channel} cannot be brought to {expected}, which the backbone reads"
-    )]
+    #[error("channel {channel} cannot be brought to {expected}, which the backbone reads")]
     Unit {
         /// The channel, as the source states it.
         channel: String,

@@ -299,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flag_beats_the_environment_beats_the_home() {
+    fn the_cache_folder_comes_from_the_flag_then_the_environment_then_the_home() {
         let home = || Some(PathBuf::from("/home/u/.cache"));
         let at = |flag: Option<&str>, environment: Option<&str>| {
             let found = Cache::choose(flag.map(Path::new), environment.map(Into::into), home);
@@ -314,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_cache_is_found_at_every_load() {
+    fn every_load_verifies_the_cached_model() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
         let mut card = crate::model::built_in()[0].clone();

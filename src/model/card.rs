@@ -107,9 +107,9 @@ impl Card {
         }
         let unchecked: Unchecked = toml::from_str(text)
             .map_err(|e| ModelError::unreadable_card(path, printable(&e.to_string())))?;
-        unchecked.check().map_err(|fault| {
-            ModelError::card_field(path, fault.key, fault.expected, fault.actual)
-        })
+        unchecked
+            .check()
+            .map_err(|fault| ModelError::card_field(path, fault.key, fault.expected, fault.actual))
     }
 
     /// The card in the file at `path`.

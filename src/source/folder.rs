@@ -153,7 +153,6 @@ fn label_of(root: &Path, clip: &Path) -> Result<Option<Label>, SourceError> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,7 +226,10 @@ mod tests {
         let spaced = tree(&[" dog/a.wav"]);
         assert!(matches!(
             labelled_clips(none.path()),
-            Err(SourceError::Empty { endings: [_, ..], .. })
+            Err(SourceError::Empty {
+                endings: [_, ..],
+                ..
+            })
         ));
         assert!(matches!(
             labelled_clips(spaced.path()),

@@ -20,9 +20,7 @@ use cpal::{
 use super::audio_input::{Offer, best};
 use super::capture::{Capture, SharedIntake, capture, lock};
 use super::live::LOOK_AGAIN;
-use super::{
-    Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty,
-};
+use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Chunk, SampleRate};
 
 /// Blocks a second that a device is asked for. The system holds two: so long a program may be

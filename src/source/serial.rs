@@ -17,9 +17,7 @@ use super::live::{LOOK_AGAIN, PATIENCE};
 use super::serial_link::{Heard, Link, LinkStatus};
 use super::serial_port::{Port, PortName};
 use super::timeline::{Block, Timeline};
-use super::{
-    DeviceInfo, Health, LiveSource, Source, SourceError, SourceSpec, StreamProperty,
-};
+use super::{DeviceInfo, Health, LiveSource, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Channel, Chunk, SampleRate, SignalError, Unit};
 
 /// Length of the queue, in blocks: six seconds at ten a second.
@@ -113,11 +111,9 @@ impl SerialSource {
         if actual.hz == known.hz && actual.channels == known.channels {
             return Ok(());
         }
-        Err(self.reader.mismatch(
-            StreamProperty::Stream,
-            known.summary(),
-            actual.summary(),
-        ))
+        Err(self
+            .reader
+            .mismatch(StreamProperty::Stream, known.summary(), actual.summary()))
     }
 
     /// Overwrites `chunk` with a block of samples.

@@ -56,7 +56,8 @@ impl FromStr for PortName {
             // Names under /dev/serial/by-path may have an @ of their own.
             Some((path, baud)) if baud.chars().all(|c| c.is_ascii_digit()) => {
                 let baud = (baud.parse().ok()).filter(|baud| (50..=50_000_000).contains(baud));
-                let baud = baud.ok_or_else(|| wrong("its speed is not from 50 to 50000000 bits a second"))?;
+                let baud = baud
+                    .ok_or_else(|| wrong("its speed is not from 50 to 50000000 bits a second"))?;
                 (path, baud)
             }
             _ => (text, Self::DEFAULT_BAUD),
@@ -172,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_a_path_and_perhaps_a_speed() {
+    fn a_port_name_is_a_path_with_an_optional_speed() {
         let parse = |text: &str| text.parse::<PortName>();
         let by_path = "/dev/serial/by-path/pci-0000:00@14.0-usb";
         assert_eq!(parse(by_path).unwrap().path(), Path::new(by_path));
@@ -189,12 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_not_there_is_named() {
+    fn a_missing_port_is_named_in_the_error() {
         let name: PortName = "/dev/no-such-port".parse().unwrap();
         let error = Port::open(&name).err().unwrap().to_string();
-        assert!(
-            error.contains("/dev/no-such-port") && error.contains("hint: "),
-            "{error}"
-        );
+        assert!(error.contains("/dev/no-such-port"), "{error}");
     }
 }

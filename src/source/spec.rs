@@ -275,11 +275,26 @@ mod tests {
     #[test]
     fn invalid_specs_are_rejected() {
         for text in [
-            "", "radio", "radio:1", "wav", "wav:", "csv:", "mic:", "dir:", "stdin:x", "MIC",
-            "serial", "serial:", "serial:@9600", "serial:/dev/x@9",
+            "",
+            "radio",
+            "radio:1",
+            "wav",
+            "wav:",
+            "csv:",
+            "mic:",
+            "dir:",
+            "stdin:x",
+            "MIC",
+            "serial",
+            "serial:",
+            "serial:@9600",
+            "serial:/dev/x@9",
         ] {
             let error = SourceSpec::parse(text).unwrap_err();
-            assert!(matches!(error, SourceError::Syntax { .. }), "{text}: {error}");
+            assert!(
+                matches!(error, SourceError::Syntax { .. }),
+                "{text}: {error}"
+            );
         }
     }
 
@@ -325,7 +340,10 @@ mod tests {
     fn sources_that_do_not_suit_the_backbone_are_rejected_before_they_are_opened() {
         let none = SourceOptions::default();
         let cases = [
-            (refused("serial:/dev/x", Recorded::Sensor, &columns(&["ax"])), "columns"),
+            (
+                refused("serial:/dev/x", Recorded::Sensor, &columns(&["ax"])),
+                "columns",
+            ),
             (refused("mic", Recorded::Sensor, &none), "source"),
             (refused("wav:x.wav", Recorded::Sound, &none), "source"),
             (refused("dir:x", Recorded::Sound, &none), "source"),
