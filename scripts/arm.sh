@@ -1,17 +1,17 @@
 #!/usr/bin/env bash
 # arm.sh [armv7] [CARGO OPTION]...: builds for 64-bit ARM (aarch64), or for 32-bit ARM with hardware
-# floating point (armv7), runs the tests that need no second program under emulation, and holds what
-# it computes against what this machine computes:
+# floating point (armv7), runs the tests that need no second program under emulation, and compares the
+# results with those of this machine:
 #
-#   - embeddings of the demos' recordings within 1e-4 of the largest value, and the accuracies
-#     of the exact heads on them the same;
-#   - learners taught on either side found sound by the other, whose `afield doctor` computes the
-#     exact statistic anew from the examples and compares it to the bit;
-#   - predictions of one learner within 1e-4, its events on the same recordings the same.
+#   - embeddings of the demos' recordings agree within 1e-4 of the largest value, and the accuracies
+#     of the exact heads on them are equal;
+#   - `afield doctor` on either side finds no fault in a learner of the other side. It recomputes the
+#     exact statistic from the examples and compares it to the bit;
+#   - predictions of one learner agree within 1e-4, and its events on the same recordings are equal.
 #
-# Options go to cargo: `--no-default-features` leaves tract out, which takes longest to
-# compile. On a Debian x86-64 machine the cross compiler and the emulator are installed where they are
-# missing. Emulation shows that results are right, and says nothing about speed.
+# Options go to cargo: `--no-default-features` omits tract, which takes longest to compile. On a
+# Debian x86-64 machine, the script installs the cross compiler and the emulator if they are missing.
+# Emulation shows that results are correct. It shows nothing about speed.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
-"""Hold `afield embed` against ONNX Runtime on real clips, in both modes.
+"""Compare `afield embed` with ONNX Runtime on real clips, in both modes.
 
-Each clip is brought to 16 kHz, 16 bit and one channel first, so that both sides
-start from the same samples. For the speech embedding ONNX Runtime computes the
-log-mel frames too, with the graph that ships beside the embedding; its clamp to
-80 dB under the loudest bin of the whole call cannot be known by a stream, so
-clips in which it bites are compared from frames whose floor is the card's, and
-counted apart. YAMNet's frames are computed with NumPy from its own mel matrix.
+Each clip is converted to 16 kHz, 16 bit and one channel first, so both sides
+start from the same samples. For the speech embedding, ONNX Runtime also computes
+the log-mel frames, with the graph that ships beside the embedding. That graph
+clamps to 80 dB under the loudest bin of the whole call, which a stream cannot
+know. If the clamp applies, the clip is compared from frames with the card's
+floor, and counted separately. NumPy computes YAMNet's frames from its own mel
+matrix.
 
-Exits with 1 when a difference exceeds the tolerance.
+The exit code is 1 if a difference exceeds the tolerance.
 
     pip install numpy soundfile soxr onnxruntime
     scripts/compare_embeddings.py --backbone speech-embedding --mel melspectrogram.onnx CLIP...

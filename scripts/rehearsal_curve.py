@@ -3,15 +3,16 @@
 
     scripts/rehearsal_curve.py --out DIR FILE.npz[,OPTION=VALUE...] ...
 
-Runs `afield evaluate --embeddings FILE --head HEAD --rehearsal PLAN --json` for
-every policy, storage, size and seed; options after a file's name go to every run
-on it, such as `esc10.npz,transform=signed-sqrt,test-groups=3`. Several test sides
-are several arguments: points are means over the seeds and test sides of a file.
+The script runs `afield evaluate --embeddings FILE --head HEAD --rehearsal PLAN
+--json` for every policy, storage, size and seed. Options after a file's name go to
+every run on it, such as `esc10.npz,transform=signed-sqrt,test-groups=3`. For
+several test sides, give several arguments. Points are means over the seeds and test
+sides of a file.
 
-Writes DIR/rehearsal.csv (every run), DIR/rehearsal.md (tables) and
-DIR/rehearsal.svg (curves). Needs Python 3.9 and nothing else. Sizes in examples
-compare storages that hold the very same examples; sizes in bytes, what the
-storages make of the same memory.
+It writes DIR/rehearsal.csv (every run), DIR/rehearsal.md (tables) and
+DIR/rehearsal.svg (curves). It needs only Python 3.9. Sizes in examples compare
+storages with the same examples. Sizes in bytes compare storages with the same
+memory.
 """
 
 import argparse

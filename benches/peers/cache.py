@@ -1,7 +1,7 @@
-"""Rows that are finished, kept so that a run goes on where another stopped.
+"""Finished rows, stored so that a run resumes an interrupted one.
 
-A row is found again by the digest of all that made it: rows, orders, settings, the
-code of the method (for Afield, the program) and the machine. Failures are not kept.
+The key of a row is a digest of its inputs: rows, orders, settings, the code of the
+method (for Afield, the program) and the machine. Failures are not stored.
 """
 
 import hashlib

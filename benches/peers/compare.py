@@ -1,5 +1,5 @@
 """Runs Afield and its peers over the same rows and orders, one after the other, and
-writes the report. Started by run.py, which makes what this needs."""
+writes the report. run.py prepares the environment and starts this script."""
 
 import argparse
 import csv
@@ -247,20 +247,20 @@ class Comparison:
 def arguments():
     parser = argparse.ArgumentParser(prog="run.py", description=__doc__)
     add = parser.add_argument
-    add("--quick", action="store_true", help="one stream, one seed, few peers, to try things")
+    add("--quick", action="store_true", help="one stream, one seed, few peers, for a trial")
     add("--data", nargs="+", choices=data.MAKERS, help="only these data sets")
     add("--peers", nargs="+", choices=PEERS, help="only these peers")
     add("--seeds", type=int, default=5, help="orders of each stream (default 5)")
-    add("--minutes", type=float, default=120, help="no peer is begun later (default 120)")
-    add("--tune-seconds", type=float, default=240, help="for 8 configurations of a method (240)")
-    add("--run-seconds", type=float, default=30, help="no new seed is begun beyond these (30)")
+    add("--minutes", type=float, default=120, help="start no peer after this time (default 120)")
+    add("--tune-seconds", type=float, default=240, help="time for 8 configurations of a method (240)")
+    add("--run-seconds", type=float, default=30, help="start no new seed after this time (30)")
     add("--cell-seconds", type=float, default=60, help="limit of one stream (60)")
-    add("--growth-seconds", type=float, default=300, help="of one head's growth; a peer's tenth (300)")
-    add("--no-growth", action="store_true", help="no costs against examples seen")
+    add("--growth-seconds", type=float, default=300, help="time for the growth of one head; a peer has a tenth (300)")
+    add("--no-growth", action="store_true", help="omit costs against examples seen")
     add("--domains", action="store_true", help="also streams of one group after the other")
-    add("--fresh", action="store_true", help="measure again what earlier runs finished")
+    add("--fresh", action="store_true", help="ignore the finished rows of earlier runs")
     add("--date", default=datetime.date.today().isoformat(), help="date of the report (today)")
-    add("--output", type=Path, help="folder of the report (docs/benchmarks; a try-out's elsewhere)")
+    add("--output", type=Path, help="folder of the report (docs/benchmarks; a trial uses another)")
     add("--report-only", action="store_true", help="write the report of the last results again")
     return parser.parse_args()
 

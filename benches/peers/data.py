@@ -1,9 +1,9 @@
-"""The data sets, each as files that Afield and every peer read alike.
+"""The data sets, as files that Afield and every peer read in the same way.
 
-Of every data set there is `raw.npz` (rows before any transform) and one archive a
-held-out group with the rows that all methods get. Transforms are those of the cards;
-rows without a card (motion, synthetic) are standardised by the training side, as a card
-would have it, or left alone.
+Each data set has `raw.npz` (rows before any transform) and one archive a held-out
+group, with the rows for all methods. Cards give the transforms. Rows without a card
+(motion, synthetic) are standardised by the training side, as a card would do, or stay
+unchanged.
 """
 
 import json
@@ -101,13 +101,14 @@ def _recordings(places, data, folder, pattern, backbone, pool):
     transform = json.loads(said.read_text())["transform"]
     with np.load(pooled) as archive:
         x, y, group = archive["X"], archive["y"], archive["group"]
-    data.about += f" Transform of its card: {transform}."
+    data.about += f" The card's transform is {transform}."
     return _save(data, x, y, group, sorted(set(group)), TRANSFORMS[transform])
 
 
 def esc10(places):
     about = (
-        "ESC-10, folds 1 to 3, one held out in turn; `yamnet`, mean and maximum over the windows."
+        "ESC-10, folds 1 to 3. One fold is held out in turn. The backbone is `yamnet`, and the pool is the "
+        "mean and maximum over the windows."
     )
     data = DataSet("esc10", about, places.work / "data" / "esc10")
     model = places.recordings and places.recordings / "models" / "yamnet_core_w8.onnx"
@@ -118,7 +119,10 @@ def esc10(places):
 
 
 def fsdd(places):
-    about = "Spoken digits (FSDD), one of four speakers held out in turn; `speech-embedding`, mean."
+    about = (
+        "Spoken digits (FSDD). One of four speakers is held out in turn. The backbone is "
+        "`speech-embedding`, and the pool is the mean."
+    )
     data = DataSet("fsdd", about, places.work / "data" / "fsdd")
     get = [str(places.afield), "model", "get", "speech-embedding"]
     subprocess.run(get, check=True, stdout=sys.stderr)
@@ -126,10 +130,10 @@ def fsdd(places):
 
 
 def watch(places):
-    """Subjects 1 to 7; the others are kept for judging."""
+    """Subjects 1 to 7; the others are reserved for a final test."""
     about = (
-        "Smartwatch exercises (seglearn), subjects 1 to 7, one held out in turn; 159 statistics "
-        "and FFT features of 3 s windows, standardised by the training side."
+        "Smartwatch exercises (seglearn), subjects 1 to 7. One subject is held out in turn. The rows are "
+        "159 statistics and FFT features of 3 s windows, standardised by the training side."
     )
     data = DataSet("watch", about, places.work / "data" / "watch")
     site = next((places.work / "venv" / "lib").glob("python3*/site-packages"))
@@ -148,8 +152,8 @@ def watch(places):
 def synthetic(size):
     def make(places):
         about = (
-            f"{CLASSES} Gaussian classes on a common covariance, {size} numbers, "
-            f"{SYNTHETIC_ROWS:,} rows, a fifth of them held out, iid order; for costs."
+            f"{CLASSES} Gaussian classes on a common covariance, {size} numbers, {SYNTHETIC_ROWS:,} rows, iid "
+            "order. A fifth of the rows is held out. The stream serves to measure costs."
         )
         name = f"synthetic-{size}"
         data = DataSet(name, about, places.work / "data" / name, seeds=1, made_up=True)

@@ -1,10 +1,10 @@
-"""Hand statistics and FFT features of windowed motion data.
+"""Hand-made statistics and FFT features of windowed motion data.
 
 Windows of 3 s (150 samples at 50 Hz) with half overlap over 6 axes (accelerometer,
 gyroscope). Of every axis and of the two vector lengths (8 signals): mean, standard
 deviation, minimum, maximum, quartiles, zero crossings of the centred signal, log
 energy (9 numbers), the log power in 8 bands of the FFT, and the dominant frequency:
-18 numbers. Then the 15 correlations between the axes: 159 in all. Nothing is random
+18 numbers. The 15 correlations between the axes follow: 159 in all. Nothing is random
 and nothing is fitted.
 """
 

@@ -1,8 +1,8 @@
-"""What `afield listen --gate` saves and what it loses: a section of docs/benchmarks/streaming.md,
-called by streaming.py; with PEERS_WORK set, alone it prints that section.
+"""Savings and losses of `afield listen --gate`: a section of docs/benchmarks/streaming.md.
 
-Real clips with pauses between them, under pink noise of several levels, through `afield listen`
-with and without the gate in turn. What is printed without it is the reference.
+streaming.py calls it. Run alone, with PEERS_WORK set, it prints the section. `afield listen` reads
+real clips with pauses between them, under pink noise of several levels, with and without the gate in
+turn. The output without the gate is the reference.
 """
 
 import glob
@@ -138,25 +138,27 @@ def endless(afield, run, shared, work):
 
 
 def section(rows, rain):
-    out = ["## A gate that sleeps", "",
-           "`afield listen --gate` beside `afield listen`, on the same file in turn: clips with pauses between them, under",
-           f"pink noise so many decibels below the clips' mean level. Words: {STREAMS['words'][2]} spoken digits, "
-           f"{100 * rows[0]['share']:.0f} % of the time, `{STREAMS['words'][1]}`;",
-           f"sounds: {STREAMS['sounds'][2]} clips of ESC-10, {100 * next(r['share'] for r in rows if r['stream'] == 'sounds'):.0f} % of the "
-           f"time, `{STREAMS['sounds'][1]}`. A clip is detected when a decision over half of it names it;",
-           "changed are decisions that the gate let through and that are not, to the last digit, those without it.", ""]
+    out = ["## The gate", "",
+           "`afield listen --gate` beside `afield listen`, on the same file in turn. The file has clips with pauses between them, and",
+           "pink noise. *Noise* gives its level in decibels below the mean level of the clips. Words are "
+           f"{STREAMS['words'][2]} spoken digits in {100 * rows[0]['share']:.0f} % of the",
+           f"time (`{STREAMS['words'][1]}`). Sounds are {STREAMS['sounds'][2]} clips of ESC-10 in "
+           f"{100 * next(r['share'] for r in rows if r['stream'] == 'sounds'):.0f} % of the time (`{STREAMS['sounds'][1]}`). A clip counts as detected if",
+           "a decision over half of it has its label. A decision counts as changed if the gate let it through and one of its digits differs.", ""]
     out += header("stream", "noise", "CPU s an hour without", "with", "ratio", "decisions without", "with", "changed", "detected without", "lost with")
     for row in rows:
         out.append(line(row["stream"], row["level"], f"{row['cpu'][False]:.2f}", f"{row['cpu'][True]:.2f}", f"{row['ratio']:.2f}",
                         str(row["all"]), str(row["awake"]), str(row["changed"]), f"{row['before']} of {row['clips']}", str(len(row["lost"]))))
     lost = [f"{label} at {row['level']}" for row in rows for _, _, label in row["lost"]]
     out += ["", f"Lost: {', '.join(lost) if lost else 'none'}.", ""]
-    text = "varied by more than the margin and stayed sound" if rain is None else f"was background, and quiet, after {rain:.0f} s"
-    out += [f"A steady sound that goes on for five minutes without a pause becomes background (tests/listening.rs); rain, 40 dB over the noise, {text}",
-            "for eight minutes. A recording that begins within a sound takes that for the background, too. Therefore, and for",
-            "what is lost above, the gate is an option and not the default. On waking, all that the window looks back on is computed,",
-            "so that windows as long as the pauses (sounds: 5 s) leave little to save; asleep, what is left is the front end, reading the",
-            "file, and the start of the process.", ""]
+    text = "varied by more than the margin and did not become background" if rain is None else f"became background after {rain:.0f} s"
+    out += ["- A steady sound that continues for five minutes without a pause becomes background (tests/it/listening.rs). Rain of eight",
+            f"  minutes, 40 dB over the noise, {text}.",
+            "- A recording that begins within a sound takes this sound for the background.",
+            "- For these two reasons, and because of the losses above, the gate is off by default.",
+            "- When the gate opens, the backbone computes all that the window covers. Windows as long as the pauses (sounds: 5 s)",
+            "  therefore save little.",
+            "- While the gate is closed, three costs remain: the front end, reading the file, and the start of the process.", ""]
     return out
 
 

@@ -1,7 +1,7 @@
-"""What a peer's calls cost as examples accumulate: `growth.py SPEC.json` prints JSON.
+"""The cost of a peer's calls as examples accumulate: `growth.py SPEC.json` prints JSON.
 
-The counterpart of benches/growth.rs: 50 Gaussian classes, the calls before each power
-of ten timed. A power is not begun that would end after the time the peer is given.
+It is the counterpart of benches/growth.rs: 50 Gaussian classes, with the calls before each
+power of ten timed. A power that would exceed the peer's time is not started.
 """
 
 import contextlib

@@ -1,5 +1,5 @@
-"""Accuracy against the bytes of the rehearsal memory: every policy, every storage.
-Started by `run.py --memory`; writes docs/benchmarks/rehearsal.md and its plots."""
+"""Accuracy against the bytes of the rehearsal memory, for every policy and storage.
+`run.py --memory` starts it. It writes docs/benchmarks/rehearsal.md and its plots."""
 
 import argparse
 import json
@@ -72,7 +72,7 @@ def bytes_table(found, head):
 
 
 def storage_table(found, head):
-    """int8 less f32 at equal numbers of examples, in points, paired."""
+    """int8 minus f32 at equal numbers of examples, in points, paired."""
     lines = ["| policy | " + " | ".join(f"{count} examples" for count in EXAMPLES) + " |"]
     lines.append("|---|" + "---:|" * len(EXAMPLES))
     for policy in POLICIES:
@@ -90,11 +90,11 @@ def report(places, output, rows):
     text = [
         "# Accuracy against the bytes of rehearsal",
         "",
-        "What the rehearsal memory may cost, and what it then is worth: final accuracy after a",
-        "class-incremental stream, each clip once, for the heads that live by their memory",
-        f"(`linear` is trained on it, `knn` is nothing else). Every group held out in turn, {SEEDS}",
-        "orders each, means over all. A dash: one example does not fit. The exact heads keep no",
-        "memory. Written by `python3 benches/peers/run.py --memory`.",
+        "Final accuracy against the bytes of the rehearsal memory, after a class-incremental stream",
+        "with each clip once. The heads depend on their memory: `linear` is trained on it, and `knn`",
+        f"consists of it. Every group is held out in turn, with {SEEDS} orders each; cells are means over",
+        "all. A dash means that one example does not fit. The exact heads keep no memory.",
+        "`python3 benches/peers/run.py --memory` writes this page.",
     ]
     for name in NAMES:
         try:
@@ -114,7 +114,7 @@ def report(places, output, rows):
             plot = plots.memory(output / f"rehearsal-{name}-{head}.svg", found, head, KIB)
             text += ["", f"### `{head}`", "", f"![Accuracy against bytes]({plot})", ""]
             text += bytes_table(found, head)
-            text += ["", "int8 less f32 at equal numbers of examples, in points, paired by group"]
+            text += ["", "int8 minus f32 at equal numbers of examples, in points, paired by group"]
             text += ["and order, with half the 95 % interval:", ""]
             text += storage_table(found, head)
     (output / "rehearsal.md").write_text("\n".join(text) + "\n")
@@ -124,7 +124,7 @@ def report(places, output, rows):
 def main():
     parser = argparse.ArgumentParser(prog="run.py --memory", description=__doc__)
     parser.add_argument("--output", type=Path, default=ROOT / "docs" / "benchmarks")
-    parser.add_argument("--fresh", action="store_true", help="measure again what is kept")
+    parser.add_argument("--fresh", action="store_true", help="ignore the finished rows of earlier runs")
     args = parser.parse_args()
     places = data.places(ROOT)
     report(places, args.output, Rows(places.work / "rows", args.fresh))

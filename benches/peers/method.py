@@ -1,11 +1,11 @@
-"""What every peer looks like to the worker."""
+"""The interface of a peer, as the worker uses it."""
 
 import pickle
 import time
 
 
 class OverLimit(Exception):
-    """A cell's time is used up."""
+    """The time of a cell is over."""
 
 
 class Clock:

@@ -1,11 +1,11 @@
 """Avalanche on PyTorch: its StreamingLDA, and Naive, Replay and EWC over a linear head.
 
-StreamingLDA is fed row by row through `fit`. The others train by experience: one
-experience a task, minibatches of 1 new row, one epoch, which is what EWC's importances
-and the replay buffer's updates are made for. The time of an example then runs from
-the end of one iteration to the end of the next, loading included, and what follows the
-last iteration of a task (importances, buffer) counts to its last example. Learning a
-single example later, as in "predict right after learn", is an experience of one.
+StreamingLDA gets row by row through `fit`. The others train by experience: one
+experience a task, minibatches of 1 new row, one epoch. EWC's importances and the replay
+buffer's updates are designed for this. The time of an example runs from the end of one
+iteration to the end of the next, loading included. The work after the last iteration of
+a task (importances, buffer) counts towards its last example. Learning a single example
+later, as in "predict right after learn", is an experience of one.
 """
 
 import logging

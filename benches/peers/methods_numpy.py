@@ -1,5 +1,5 @@
-"""Exact LDA in NumPy alone: the mathematics of Afield's `lda` in f64, as a user of
-NumPy would write it. Its accuracy must equal `lda`'s but for rounding to integers."""
+"""Exact LDA in NumPy only: the mathematics of Afield's `lda` in f64, as a user of NumPy
+would write it. Its accuracy must equal that of `lda`, except for rounding to integers."""
 
 import numpy as np
 

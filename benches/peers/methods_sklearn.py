@@ -23,7 +23,7 @@ TINY = 1e-12
 
 
 class Sgd(Method):
-    """One-vs-rest logistic SGD on running standardised rows; told all classes ahead."""
+    """One-vs-rest logistic SGD on running standardised rows; it knows all classes in advance."""
 
     configs = product(schedule=["optimal", "constant"], alpha=[1e-4, 1e-5, 1e-3, 1e-2])
 

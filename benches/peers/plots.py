@@ -1,5 +1,5 @@
-"""The report's plots: SVG with text as text, in colours that the colour-blind can tell
-apart (Okabe & Ito), each also told apart by marker, dash or place."""
+"""The report's plots: SVG with text as text. The colours suit colour-blind readers (Okabe &
+Ito), and marker, dash or place distinguish the curves as well."""
 
 import matplotlib
 

@@ -1,17 +1,17 @@
 #!/usr/bin/env python3
 """Afield beside its peers, in one run: `python3 benches/peers/run.py`.
 
-With `--memory`: accuracy against the bytes of rehearsal instead (memory_curves.py).
-With `--streaming`: what listening costs, beside openWakeWord and ONNX Runtime (streaming.py);
-with `--streaming-growth`: what it costs as it grows (streaming_growth.py).
+- `--memory`: accuracy against the bytes of rehearsal instead (memory_curves.py)
+- `--streaming`: the cost of listening, beside openWakeWord and ONNX Runtime (streaming.py)
+- `--streaming-growth`: the cost of listening as it grows (streaming_growth.py)
 
-Makes the environments, builds Afield, and hands over to compare.py in the first
-environment. Needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
-python3-torch, which is installed when this runs as root.
+The script creates the environments, builds Afield, and starts compare.py in the first
+environment. It needs cargo, python3 with venv and pip, and, for Avalanche, Debian 12's
+python3-torch. If the script runs as root, it installs python3-torch.
 
 Environments, data and finished rows lie outside the repository, in
-`$XDG_CACHE_HOME/afield-peers` (`PEERS_WORK` names another folder): a run that was
-interrupted goes on where it stopped.
+`$XDG_CACHE_HOME/afield-peers` (`PEERS_WORK` names another folder). A run resumes an
+interrupted one.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Measures one method over one stream: each in a process of its own, `lda` beside it."""
+"""Measures one method over one stream, in a process of its own, and `lda` directly before it."""
 
 import json
 import os

@@ -1,4 +1,4 @@
-"""Accuracies of a row over held-out groups and seeds, and how sure they are."""
+"""Accuracies of a row over held-out groups and seeds, with intervals."""
 
 import math
 

@@ -1,9 +1,8 @@
-"""Sound in, decision out, beside openWakeWord and ONNX Runtime: called by
-`python3 benches/peers/run.py --streaming`.
+"""From sound to decision, beside openWakeWord and ONNX Runtime.
 
-Everyone gets the same file, in turn, round after round, each in a process of its own and
-with one thread; ratios are taken within a round. Writes docs/benchmarks/streaming.md with
-its plots, and with the rows that lose.
+`python3 benches/peers/run.py --streaming` calls it. All programs get the same file, in turn, round
+after round, each in a process of its own and with one thread. Ratios are taken within a round. The
+script writes docs/benchmarks/streaming.md and its plots, including the rows where Afield loses.
 """
 
 import argparse
@@ -80,7 +79,7 @@ sys.exit(done.returncode)
 
 
 def run(command, spec=None):
-    """What a process printed, its CPU seconds and its peak memory in bytes."""
+    """The output of a process, its CPU seconds and its peak memory in bytes."""
     if spec is not None:
         (WORK / "spec.json").write_text(json.dumps(spec))
         command = [sys.executable, HERE / "streaming_worker.py", WORK / "spec.json"]
@@ -122,8 +121,8 @@ def make_learner():
 
 
 def whole_clip_graph():
-    """The speech embedding with its Reshapes as the Transposes that they are for one
-    window, so that ONNX Runtime, too, computes no frame twice."""
+    """The speech embedding with Transposes in place of its Reshapes, which are equal for one
+    window. ONNX Runtime then computes no frame twice either."""
     graph = onnx.load(model_file("speech-embedding"))
     perms = iter([[0, 3, 1, 2], [0, 2, 3, 1]])
     for index, node in enumerate(graph.graph.node):
@@ -170,7 +169,7 @@ def backbone_rows(seconds):
 
 
 def store_frames(signal):
-    """The frames that the backbones are measured on, by our front ends."""
+    """Writes the frames for the measurement of backbones, with our front ends."""
     with wave.open(str(signal)) as file:
         samples = np.frombuffer(file.readframes(file.getnframes()), np.int16)
     np.save(WORK / "samples.npy", samples.astype(np.float32) / 32768)
@@ -261,12 +260,12 @@ def measure(rounds, seconds, dist):
 def report(path, told, rounds, dist, gated):
     whole, graphs, inner, mel, differences, starts, ours = told
     base = "Afield, file to decision"
-    out = ["# Streaming", "", f"Made by `python3 benches/peers/run.py --streaming`, {rounds} rounds: everyone once a round, in",
-           "turn, in a process of its own with one thread; ratios within a round, as median (least–most).", ""]
-    out += ["## From a file to what is heard", "",
-            f"{SECONDS // 60} minutes of recordings (ESC-10 clips and spoken digits in random order), 16 kHz; CPU seconds of the whole",
-            "process, start included, for an hour of sound. openWakeWord gets pieces of 80 ms, as its microphone",
-            "example gives them; its embedding graph is another export of the same network.", ""]
+    out = ["# Streaming", "", f"`python3 benches/peers/run.py --streaming` writes this page. {rounds} rounds: each program runs once a round, in turn,",
+           "in a process of its own with one thread. Ratios are taken within a round, as median (least–most).", ""]
+    out += ["## From a file to decisions", "",
+            f"{SECONDS // 60} minutes of recordings (ESC-10 clips and spoken digits in random order), 16 kHz. CPU seconds are those of the",
+            "whole process, start included, for an hour of sound. openWakeWord gets pieces of 80 ms, as in its microphone",
+            "example. Its embedding graph is another export of the same network.", ""]
     out += header("", "CPU s an hour", "times Afield's", "peak RSS, MiB")
     for name, runs in whole.items():
         ratios = [cpu / ref for (cpu, _), (ref, _) in zip(runs, whole[base])]
@@ -276,8 +275,8 @@ def report(path, told, rounds, dist, gated):
     peak = statistics.median(p for _, p in whole[base]) / 2**20
     start = statistics.median(starts)
     out += ["", "![CPU and memory](streaming-cpu.svg)", "", "## One embedding", "",
-            "The graph alone, on the same stored log-mel frames of that file, hop by hop; CPU microseconds an embedding,",
-            "and the largest difference to ONNX Runtime's windows over all embeddings.", ""]
+            "The graph alone, on the same stored log-mel frames of that file, hop by hop. The table gives CPU microseconds an",
+            "embedding, and the largest difference from ONNX Runtime's windows over all embeddings.", ""]
     out += header("backbone", "", "µs", "times Afield's best", "max abs difference")
     goals, bars = [], []
     for backbone in dict.fromkeys(name for name, *_ in graphs):
@@ -298,20 +297,20 @@ def report(path, told, rounds, dist, gated):
         goals.append((f"`{backbone}`: at most 1.0 of ONNX Runtime's fastest ({fastest.split(', ', 1)[1]})", f"{against:.2f}", against <= 1))
         goals.append((f"`{backbone}`: equal to ONNX Runtime to 1e-3", f"{worst:.1e}", worst <= 1e-3))
     out += ["", "![One embedding](streaming-graphs.svg)", "",
-            "Windows of Afield share the rows of layers that see no padding with the window before, which",
-            "ONNX Runtime cannot; a first window, or one that does not follow, costs as much as all its layers.", ""]
+            "In Afield, consecutive windows share the rows of layers that see no padding. ONNX Runtime cannot share them. A first",
+            "window, or one that does not follow the previous window, costs as much as all its layers.", ""]
     graph, native = [g for g, _ in mel], [n for _, n in mel]
     mel_ratio = statistics.median(g / n for g, n in zip(graph, native))
-    out += ["## The front end", "", "CPU microseconds for 80 ms of sound (8 frames): the ONNX graph that ships with the embedding, on",
-            "the 1,760 samples that openWakeWord gives it, and ours.", ""]
+    out += ["## The front end", "", "CPU microseconds for 80 ms of sound (8 frames). The ONNX graph that ships with the embedding gets the 1,760 samples that",
+            "openWakeWord gives it.", ""]
     out += header("", "µs", "ratio")
     out += [line("ONNX graph, ONNX Runtime", spread(graph, 1), spread([g / n for g, n in zip(graph, native)], 1)),
             line("Afield", spread(native, 1), "1")]
-    out += ["", *gated, "## Start", "", f"From the start of the process to the first decision on standard output, with the files in the cache: {start:.0f} ms "
+    out += ["", *gated, "## Start", "", f"The time from the start of the process to the first decision on standard output, with the files in the cache, is {start:.0f} ms "
             f"({min(starts):.0f}–{max(starts):.0f}, {len(starts)} starts)."]
     sizes = []
     if dist:
-        out += ["", "## What is shipped", "", "The binaries of profile `dist`, stripped, and what they hold from the file of ten minutes to decisions.", ""]
+        out += ["", "## The shipped binaries", "", "The binaries of profile `dist`, stripped, and their memory from the file of ten minutes to decisions.", ""]
         out += header("features", "MB", "peak RSS, MiB", "CPU s an hour")
         for name, binary in dist.items():
             runs = whole[shipped(name)]
@@ -348,7 +347,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5, help="rounds (default 5)")
     parser.add_argument("--seconds", type=float, default=3.0, help="seconds for each graph a round (default 3)")
     parser.add_argument("--to", type=Path, default=ROOT / "docs" / "benchmarks", help="folder of the report")
-    parser.add_argument("--dist", type=Path, help="the binary of profile `dist` with all features, to be measured, too")
+    parser.add_argument("--dist", type=Path, help="the binary of profile `dist` with all features, to be measured as well")
     parser.add_argument("--lean", type=Path, help="the same without default features")
     arguments = parser.parse_args()
     dist = {name: path.resolve() for name, path in (("all", arguments.dist), ("lean", arguments.lean)) if path}

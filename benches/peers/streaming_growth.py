@@ -1,9 +1,9 @@
-"""What listening costs as it grows: called by `python3 benches/peers/run.py --streaming-growth`.
+"""The cost of listening as it grows.
 
-Against the number of classes, the head, the bytes of rehearsal, the microphones of one process
-and the hours it runs; one of them at a time, each setting in a process of its own
-(examples/listening_growth.rs), in turn, round after round. Writes
-docs/benchmarks/streaming-growth.md with its plots.
+`python3 benches/peers/run.py --streaming-growth` calls it. It varies one of these at a time: the number
+of classes, the head, the bytes of rehearsal, the microphones of one process, and the hours. Each setting
+runs in a process of its own (lab/examples/listening_growth.rs), in turn, round after round. The script
+writes docs/benchmarks/streaming-growth.md and its plots.
 """
 
 import argparse
@@ -53,7 +53,7 @@ def run(change, hours, recording):
 
 
 def measure(rounds, recording, pool):
-    """Of each setting of each sweep, what each round told."""
+    """The results of all rounds, for each setting of each sweep."""
     found = {}
     for _ in range(rounds):
         for sweep, changes in SWEEPS.items():
@@ -77,11 +77,11 @@ def noisy_recording():
 
 
 def report(folder, rounds, at_once, found, days):
-    out = ["# What listening costs as it grows", "",
-           f"Made by `python3 benches/peers/run.py --streaming-growth`, {rounds} rounds, {at_once} at once, each setting in a process of its",
-           f"own: the `speech-embedding`, {60 * HOURS:.0f} minutes of sound, a decision every half second over the last second; where nothing else",
-           f"is said `{BASE['head']}`, {BASE['classes']} classes of {BASE['examples_per_class']} examples, one microphone. CPU seconds for an hour of one microphone, without",
-           "loading, as median (least–most); peak RSS of the process, learners included.", ""]
+    out = ["# The cost of listening as it grows", "",
+           f"`python3 benches/peers/run.py --streaming-growth` writes this page. {rounds} rounds, {at_once} settings at once, each setting in a",
+           f"process of its own: the `speech-embedding`, {60 * HOURS:.0f} minutes of sound, a decision every half second over the last second. The",
+           f"default setting is `{BASE['head']}`, {BASE['classes']} classes of {BASE['examples_per_class']} examples, one microphone. CPU seconds are for an hour of one microphone,",
+           "without loading, as median (least–most). Peak RSS is that of the process, learners included.", ""]
     panels = []
     for sweep in SWEEPS:
         out += [f"## {sweep.capitalize()}", ""]
@@ -96,7 +96,7 @@ def report(folder, rounds, at_once, found, days):
             points.append((name, statistics.median(cpu), peak))
         out.append("")
         panels.append((sweep, points))
-    out += ["## Hours", "", "One process from the first hour to the last, CPU seconds of each hour and what it holds after it.", ""]
+    out += ["## Hours", "", "One process runs from the first hour to the last. The table gives the CPU seconds of an hour and the memory after it.", ""]
     out += header("gate", "hours", "CPU s, first hour", "last hour", "least–most", "RSS after the first, MiB", "after the last", "decisions")
     curves = {}
     for name, told in days.items():
@@ -105,8 +105,8 @@ def report(folder, rounds, at_once, found, days):
         rss = [step["rss"] / 2**20 for step in steps[1:]]
         out.append(line(name, str(len(cpu)), f"{cpu[0]:.2f}", f"{cpu[-1]:.2f}", f"{min(cpu):.2f}–{max(cpu):.2f}", f"{rss[0]:.1f}", f"{rss[-1]:.1f}", str(sum(told["decisions"]))))
         curves[name] = (cpu, rss)
-    out += ["", "What grows: `knn` asks its whole memory at every decision; `ridge` (and `auto`, which holds one) has a projection",
-            "of 512 features; every microphone has its own state of the backbone and learner, and the weights are shared.", "", "![Growth](streaming-growth.svg)", ""]
+    out += ["", "Three costs grow. `knn` reads its whole memory at every decision. `ridge` has a projection of 512 features, and `auto`",
+            "contains `ridge`. Every microphone has its own state of the backbone and learner; the weights are shared.", "", "![Growth](streaming-growth.svg)", ""]
     spec = machine.describe(streaming.ROOT, None)
     out += ["## Machine", "", f"{spec['processor']}, {spec['cores']} cores, {spec['memory']}, {spec['system']}; {spec['rustc']};",
             f"Afield at {spec['commit']}; load before: {spec['load_before']}.", ""]

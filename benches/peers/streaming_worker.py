@@ -1,13 +1,13 @@
 """One peer on one signal, in a process of its own: `streaming_worker.py SPEC.json`.
 
-Prints one JSON object. `what` of the spec says which:
+It prints one JSON object. The key `what` of the specification selects the job:
 
 - `listen`: openWakeWord's streaming features, with or without one of its wake words, over a
   WAV file in pieces of 80 ms, as from a microphone.
 - `windows`: an ONNX graph by ONNX Runtime, window after window of stored frames, or all of
-  them in one call; CPU microseconds an embedding, for so many seconds; embeddings stored.
-- `mel`: the ONNX graph of the log-mel frames, on as much sound as openWakeWord gives it at
-  a time; CPU microseconds a hop.
+  them in one call; CPU microseconds an embedding, for the given seconds; it stores the embeddings.
+- `mel`: the ONNX graph of the log-mel frames, on the same length of sound as in openWakeWord;
+  CPU microseconds a hop.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""The orders in which everyone learns: saved by `afield evaluate`, read by everyone."""
+"""The order of learning, the same for every method; `afield evaluate` saves it."""
 
 import json
 import subprocess

@@ -4,9 +4,9 @@ from scores import Scores, mean
 from tables import REFERENCE, measured, of, reference_of, streaming, to_lda
 from words import accuracy, header, line, ratio, settings, three, us
 
-# How many times faster than a library Afield's `lda` is meant to learn.
+# Goal: how many times faster than a library Afield's `lda` learns.
 GOALS = {"river": 100, "sklearn": 100, "avalanche": 10}
-# Accuracy within which an exact head must come to its batch counterpart.
+# Largest allowed difference between an exact head and its batch counterpart.
 EXACT_WITHIN = 0.005
 
 
@@ -15,7 +15,7 @@ def called(table):
 
 
 def final(row, table):
-    """Mean final accuracy, where every group was held out at least once."""
+    """Mean final accuracy, if every group was held out at least once."""
     scores = Scores(row, table["groups"])
     return mean(scores.final) if scores.seeds else None
 
@@ -52,7 +52,7 @@ def short(tables):
 
 
 def speed(tables):
-    """Of each library, the fastest learner and the most accurate one."""
+    """The fastest learner and the most accurate one of each library."""
     lines = header(
         "stream", "library, goal", "its fastest learner", "p50", "p95", "its most accurate", "p50", "p95", "goal met"
     )
@@ -105,7 +105,7 @@ def exactness(tables):
 
 
 def tuning(tables):
-    lines = header("stream", "method", "tried", "ended in time", "chosen (held-out groups)")
+    lines = header("stream", "method", "tried", "finished in time", "chosen (held-out groups)")
     for table in tables:
         for row in measured(table["rows"]):
             chosen = row.get("chosen")

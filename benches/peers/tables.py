@@ -28,7 +28,7 @@ def of(row, name, rank="p95"):
 
 
 def to_lda(row, name, rank="p95"):
-    """The ratio to what `lda` took right before the row, over the first stream."""
+    """The ratio to the time of `lda` directly before the row, over the first stream."""
     beside = row.get("beside") or {}
     return of(row, name, rank), of(beside, name, rank)
 
@@ -109,7 +109,7 @@ def costs(table):
 
 
 def losses(table):
-    """In words, where a peer is better than `lda`, or than every head of Afield."""
+    """A list of the columns in which a peer is better than `lda`, or than every head of Afield."""
     rows, groups = measured(table["rows"]), table["groups"]
     # `finetune` is the lower bound, no answer.
     heads = [row for row in rows if row["kind"] == "afield" and row["method"] != "afield finetune"]
@@ -130,7 +130,7 @@ def losses(table):
         for name, what in (
             ("learn_us", "learns faster (p95)"),
             ("predict_us", "predicts faster (p95)"),
-            ("predict_after_learn_us", "answers sooner right after learning (p95)"),
+            ("predict_after_learn_us", "predicts faster right after learning (p95)"),
         ):
             if of(row, name) and of(reference, name) and of(row, name) < of(reference, name):
                 cheap.setdefault(what, []).append(row["method"])
@@ -143,11 +143,11 @@ def losses(table):
     if above_all:
         lines.append(f"- more accurate at the end than every head of Afield: {', '.join(above_all)}.")
     lines += [f"- {what}: {', '.join(methods)}." for what, methods in cheap.items()]
-    return lines or ["- nowhere, beyond the intervals."]
+    return lines or ["- nowhere beyond the intervals."]
 
 
 def drift(table):
-    """What `lda` took to learn beside the rows: the least and the most, p50."""
+    """The p50 of learning with `lda` beside the rows: the smallest and the largest."""
     beside = [of(row.get("beside") or {}, "learn_us", "p50") for row in streaming(table["rows"])]
     beside = [value for value in beside if value]
     return (min(beside), max(beside)) if beside else None

@@ -26,19 +26,19 @@ class Validation(unittest.TestCase):
             "test": self.test,
         }
 
-    def test_nothing_of_the_test_side_is_left(self):
+    def test_validation_uses_no_test_clip(self):
         made = validation(self.stream, self.group_of, "b")
         used = {clip for task in made["tasks"] for clip in task["clips"] + task["tested"]}
         self.assertFalse(used & set(self.test))
         self.assertFalse(set(made["test"]) & set(self.test))
 
-    def test_what_is_learned_is_not_what_is_tested(self):
+    def test_learned_and_tested_groups_differ(self):
         made = validation(self.stream, self.group_of, "b")
         learned = {clip for task in made["tasks"] for clip in task["clips"]}
         self.assertEqual({self.group_of[clip] for clip in learned}, {"a"})
         self.assertEqual({self.group_of[clip] for clip in made["test"]}, {"b"})
 
-    def test_a_task_keeps_its_labels(self):
+    def test_a_task_keeps_the_labels_of_its_clips(self):
         made = validation(self.stream, self.group_of, "b")
         self.assertEqual(sum(len(task["clips"]) for task in made["tasks"]), 1000)
         for task in made["tasks"]:
@@ -46,7 +46,7 @@ class Validation(unittest.TestCase):
 
 
 class Memory(unittest.TestCase):
-    def test_a_full_memory_shares_its_places_among_classes(self):
+    def test_a_full_memory_balances_its_classes(self):
         memory = Balanced(20, np.random.default_rng(0))
         for label in (0, 1, 2, 3):
             for row in range(100):
@@ -57,7 +57,7 @@ class Memory(unittest.TestCase):
 
 
 class Summing(unittest.TestCase):
-    def test_a_seed_without_all_groups_does_not_count(self):
+    def test_a_seed_with_missing_groups_is_ignored(self):
         def cell(name, seed, end, share=1.0):
             return {"name": name, "seed": seed, "accuracy_after": [1.0, end], "share": share}
 
@@ -66,13 +66,13 @@ class Summing(unittest.TestCase):
         self.assertEqual((scores.seeds, scores.partial), (1, None))
         self.assertAlmostEqual(scores.final[0], 0.6)
 
-    def test_the_interval_is_students(self):
+    def test_the_interval_uses_students_t(self):
         self.assertAlmostEqual(interval([0.0, 2.0]), 12.706, places=3)
         self.assertIsNone(interval([1.0]))
 
 
 class Cache(unittest.TestCase):
-    def test_rows_are_kept_failures_are_not(self):
+    def test_rows_are_stored_and_failures_are_not(self):
         with tempfile.TemporaryDirectory() as folder:
             rows = Rows(Path(folder))
             self.assertEqual(rows.get("k", lambda: {"error": "no"}), {"error": "no"})
@@ -80,7 +80,7 @@ class Cache(unittest.TestCase):
             self.assertEqual(rows.get("k", lambda: {"x": 2}), {"x": 1})
             self.assertEqual(Rows(Path(folder), fresh=True).get("k", lambda: {"x": 3}), {"x": 3})
 
-    def test_other_bytes_have_another_digest(self):
+    def test_different_bytes_have_different_digests(self):
         with tempfile.TemporaryDirectory() as folder:
             file = Path(folder) / "f"
             file.write_text(json.dumps(1))

@@ -1,4 +1,4 @@
-"""Numbers as the report writes them."""
+"""The number formats of the report."""
 
 from scores import interval, mean
 
@@ -16,7 +16,7 @@ def three(value):
 
 
 def us(value):
-    """Microseconds, in the unit that is read best."""
+    """Microseconds, in a readable unit."""
     if not value:
         return "–"
     if value >= 1e5:

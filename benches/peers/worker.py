@@ -1,7 +1,7 @@
 """One peer over saved streams, timed call by call, in a process of its own.
 
-`worker.py SPEC.json` prints one JSON object, as `examples/stream_costs.rs` does for
-Afield; keep the two alike. A specification with `configs` asks for tuning instead: the
+`worker.py SPEC.json` prints one JSON object, as `lab/examples/stream_costs.rs` does for
+Afield. Keep the two alike. A specification with `configs` requests tuning instead: the
 accuracy at the end of every stream with every configuration.
 """
 

@@ -24,7 +24,7 @@ use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;
 use synthetic::{Segment, Sound, Synthetic};
 
-#[path = "../../tests/it/synthetic.rs"]
+#[path = "../../tests/it/harness/synthetic.rs"]
 mod synthetic;
 
 const RATE: u32 = 16_000;

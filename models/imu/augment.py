@@ -1,7 +1,7 @@
-"""Windows as other wearers would have made them, from those of a few.
+"""Augments the windows of a few wearers to simulate other wearers.
 
-Everything follows the physics of a watch on a wrist: a movement done faster turns and
-accelerates more, a watch sits a little differently, either arm may wear it.
+The variants follow the physics of a watch on a wrist: a faster movement has larger rotation and
+acceleration, the position of the watch varies, and either arm may wear it.
 """
 
 import numpy as np

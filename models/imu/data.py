@@ -1,8 +1,8 @@
-"""The smartwatch recordings (seglearn 1.2.5, BSD-3-Clause): which subjects, which windows.
+"""The smartwatch recordings (seglearn 1.2.5, BSD-3-Clause): subjects and windows.
 
 Ten subjects did seven shoulder exercises with a watch on either wrist: 140 recordings of six
-axes at 50 Hz, accelerations in g, angular rates in rad/s. Subjects 8 to 10 are kept for judging;
-nothing here can be asked for them.
+axes at 50 Hz, accelerations in g, angular rates in rad/s. Subjects 8 to 10 are reserved for a final
+test. This module does not return them.
 """
 
 import hashlib

@@ -1,8 +1,8 @@
 """Random convolution kernels in the manner of MiniRocket (Dempster et al. 2021), a baseline.
 
-The 84 kernels of nine taps, three of them 2 and six -1, on dilations 1 to 16, each on a random
-set of axes; of each the share of positive values above biases that are quantiles of its output on
-a training window. 840 features, nothing else is fitted.
+There are 84 kernels of nine taps, three of them 2 and six -1, on dilations 1 to 16, each on a random
+set of axes. A feature is the share of output values above a bias. The biases are quantiles of the
+kernel's output on a training window. There are 840 features, and nothing else is fitted.
 """
 
 from itertools import combinations

@@ -1,11 +1,11 @@
-"""The network: a chain of convolutions over time, nothing padded, no axis summed away.
+"""The network: a chain of convolutions over time, without padding and without a sum over an axis.
 
-A row of its output sees 13 samples, 0.26 s, and the next begins eight later, so that it can be
-computed step by step as samples come. What a learner is taught about a window is the square root
-of the mean, the standard deviation and the maximum of its rows; training pools in the same way.
+A row of its output covers 13 samples, 0.26 s. The next row begins eight samples later, so rows can be
+computed step by step as samples arrive. A learner gets the square root of the mean, the standard
+deviation and the maximum of the rows of a window. Training pools in the same way.
 
-Rows that see little and are counted much tell exercises apart that training never saw. Chosen on
-subjects 1 to 5 alone, each of them left out in turn: docs/benchmarks/imu.md says how.
+Many rows with a short receptive field distinguish exercises that are not in the training data. The
+architecture was chosen on subjects 1 to 5 only, each of them left out in turn (docs/benchmarks/imu.md).
 """
 
 import numpy as np

@@ -1,4 +1,4 @@
-"""What differs between windows of one exercise, and is damped in what a learner is taught."""
+"""The directions in which windows of one exercise differ. A learner damps them."""
 
 import numpy as np
 

@@ -1,12 +1,12 @@
-"""Measures the backbone beside hand statistics and random kernels on people it never saw, and
-writes docs/benchmarks/imu.md.
+"""Measures the backbone beside hand-made statistics and random kernels, on people outside its training
+data, and writes docs/benchmarks/imu.md.
 
     python models/imu/table.py [--shipped] [--networks 5] [--work DIR] [--afield BINARY]
 
-Every network is trained anew without whom, or what, it is asked about; finished ones are kept in
-the work folder (default: $XDG_CACHE_HOME/afield-imu), so that a run resumes until the sources that
-made them change. Class after class is
-`afield evaluate` itself on the same rows; few-shot rows are numpy's LDA, the same formula.
+Every network is trained anew without the tested people or exercises. Finished networks stay in the
+work folder (default: $XDG_CACHE_HOME/afield-imu), so a run resumes, as long as the sources of the
+networks do not change. `afield evaluate` computes the class-incremental rows. The few-shot rows use
+numpy's LDA, which is the same formula.
 """
 
 import argparse
@@ -41,9 +41,8 @@ SEEDS, SHOTS, PRETRAINED, ASKED = range(5), (1, 5, 20), range(1, 6), (6, 7)
 # Samples of windows that are shorter than those learned.
 SHORT = (5, 10, 20, 30, 50, 75, 100, 150)
 NAMES = {
-    "imu": "our backbone, root of mean, deviation and maximum of its rows, damped where windows of one "
-    "exercise differ most",
-    "hand": "159 hand statistics and FFT features",
+    "imu": "our backbone; root of mean, deviation and maximum of its rows; nuisance directions damped",
+    "hand": "159 hand-made statistics and FFT features",
     "kernels": "840 random kernels (MiniRocket-like)",
 }
 
@@ -243,8 +242,9 @@ def shipped_page(of, short):
     lines = [
         "## The weights that ship",
         "",
-        "Trained on subjects 1 to 5, as ONNX Runtime runs them. Asked are subjects 6 and 7, taught "
-        "windows of subjects 1 to 5: all of them (one run), or a few of each exercise (five draws).",
+        "The weights were trained on subjects 1 to 5, and ONNX Runtime runs them. The head is taught "
+        "windows of subjects 1 to 5: all of them (one run), or a few of each exercise (five draws). "
+        "The test uses subjects 6 and 7.",
         "",
         "| features | `lda`, all | joint logistic regression, all | "
         + cells(f"`lda`, {k} of each" for k in SHOTS)
@@ -256,8 +256,9 @@ def shipped_page(of, short):
         lines.append(f"| `{kind}` | {cells(row)} |")
     lines += [
         "",
-        "Taught windows of 3 s, asked shorter ones, as where a line loses samples; accuracy of `lda`. "
-        "Where that is usual, `afield init --pool mean` is the better choice.",
+        "The next table gives the accuracy of `lda` on shorter windows, as on a line that loses samples. "
+        "The head is taught windows of 3 s. If short windows are usual, `afield init --pool mean` is "
+        "the better choice.",
         "",
         f"| pool | {cells(f'{length / RATE_HZ:g} s' for length in SHORT)} |",
         "|---|" + "---|" * len(SHORT),
@@ -292,11 +293,11 @@ def head():
     return [
         "# The backbone `imu`",
         "",
-        "Written by `python models/imu/table.py`. Data: seglearn's smartwatch exercises, subjects "
-        "1 to 7 (8 to 10 are kept for judging), windows of 3 s with half overlap. Mean and half "
-        "its 95 % interval (Student's t) over seeds.",
+        "`python models/imu/table.py` writes this page. The data are seglearn's smartwatch exercises, "
+        "subjects 1 to 7, in windows of 3 s with half overlap. Subjects 8 to 10 are reserved for a "
+        "final test. Cells are the mean and half its 95 % interval (Student's t) over seeds.",
         "",
-        "Compared are",
+        "The page compares three kinds of features:",
         "",
         *[f"- `{kind}`: {what}" for kind, what in NAMES.items()],
         "",
@@ -306,12 +307,13 @@ def head():
 def page(subjects, incremental, shots, chosen, networks, held):
     lines = [
         "",
-        f"The tables below train networks anew: {networks} seed(s) of networks and kernels in the "
-        "first, five of orders and draws in the others; each seed is the mean over what is held out.",
+        "For the tables below, networks are trained anew. The first table has "
+        f"{networks} seed(s) of networks and kernels. The others have five seeds of orders and draws. "
+        "Each seed is the mean over everything that is held out.",
         "",
         "## One subject left out",
         "",
-        "Network, kernels and head have seen the six others.",
+        "Network, kernels and head are trained on the six others.",
         "",
         "| features | `lda` | joint logistic regression, penalty chosen by whole subjects |",
         "|---|---|---|",
@@ -329,7 +331,7 @@ def page(subjects, incremental, shots, chosen, networks, held):
         "",
         "## Exercise after exercise",
         "",
-        "`afield evaluate`, class-incremental, the same rows, each subject held out: final accuracy.",
+        "Final accuracy of `afield evaluate`, class-incremental, on the same rows, with each subject held out.",
         "",
         f"| features | {cells(f'`{head}`' for head in HEADS)} |",
         "|---|" + "---|" * len(HEADS),
@@ -340,17 +342,17 @@ def page(subjects, incremental, shots, chosen, networks, held):
         "",
         "## A new exercise in a few windows",
         "",
-        "Each exercise in turn was left out of pretraining, then taught by a few windows of the same "
-        "subjects beside all windows of the six others, to `lda`. Accuracy over all seven / recall "
-        "of the new one. Seeds draw the windows.",
+        "Each exercise in turn is left out of pretraining. `lda` is then taught a few windows of it, and "
+        "all windows of the six other exercises, from the same subjects. Cells are the accuracy over all "
+        "seven / the recall of the new one. Seeds draw the windows.",
         "",
-        "Pretrained on subjects 1 to 5, asked are subjects 6 and 7:",
+        "Pretrained on subjects 1 to 5, tested on subjects 6 and 7:",
         "",
         *shots_table(shots),
         "",
-        "Pretrained on four of subjects 1 to 5, asked is the fifth, each in turn. Layers, pool and tasks "
-        "of training were chosen here, with two or three exercises left out at once, among some "
-        "fifteen variants, and how many directions are damped; subjects 6 and 7 had no part in it:",
+        "Pretrained on four of subjects 1 to 5, tested on the fifth, each in turn. Layers, pool, training "
+        "tasks and the number of damped directions were chosen here, among some fifteen variants, with "
+        "two or three exercises left out at once. Subjects 6 and 7 were not used for these choices:",
         "",
         *shots_table(chosen),
     ]

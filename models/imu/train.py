@@ -1,11 +1,11 @@
-"""Trains the backbone that ships, models/imu.onnx, on subjects 1 to 5 alone.
+"""Trains the backbone that ships, models/imu.onnx, on subjects 1 to 5 only.
 
     python models/imu/train.py [OUT.onnx]
 
-Seeded; less than a minute. The same versions of PyTorch and NumPy on the same kind of processor
-give the same file, NumPy's BLAS on as many threads (two, of two cores; with OMP_NUM_THREADS=1 it is
-another). Also writes tests/goldens/imu.npy, ONNX Runtime's rows, which the kernels are held against,
-and what follows from the graph into models/imu.toml.
+Training is seeded and takes less than a minute. The file is the same with the same versions of PyTorch
+and NumPy, the same kind of processor, and the same number of threads of NumPy's BLAS (two, on two cores;
+OMP_NUM_THREADS=1 gives another file). The script also writes tests/goldens/imu.npy (ONNX Runtime's rows,
+the reference for the kernels) and the values in models/imu.toml that follow from the graph.
 """
 
 import hashlib

@@ -1,9 +1,9 @@
 """Training, by seed: three tasks on augmented windows.
 
-Exercises are told apart; so are recordings, which are one exercise by one arm of one subject each;
-and what a statistician would say of a window is foretold (regression of the 159 hand statistics and
-FFT features that the peers' benchmark uses). The last two keep in the embedding what seven
-exercises do not ask for, but an eighth may.
+The network classifies exercises. It also classifies recordings (one exercise by one arm of one subject
+each). It also predicts the 159 hand-made statistics and FFT features of the peers' benchmark, by
+regression. The last two tasks keep information in the embedding that seven exercises do not need, but
+an eighth may need.
 """
 
 import sys

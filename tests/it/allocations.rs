@@ -1,7 +1,7 @@
-//! What is allocated while nothing but listening happens: nothing.
+//! Listening allocates nothing per step after warm-up.
 //!
-//! Counted on the thread that runs the pipeline, after everything has grown to
-//! its size.
+//! Allocations are counted on the thread that runs the pipeline, after all buffers have grown to
+//! their size.
 
 use crate::models;
 
@@ -51,7 +51,7 @@ fn backbones() -> Vec<(Card, Backbone, &'static str)> {
 }
 
 #[test]
-fn the_counter_counts() {
+fn the_counter_sees_allocations() {
     let counted = measure(|| drop(std::hint::black_box(vec![1; 9])));
     assert_eq!(counted.count_total, 1);
 }
@@ -104,7 +104,7 @@ fn backbones_allocate_nothing() {
 }
 
 #[test]
-fn listening_allocates_nothing_decisions_included() {
+fn listening_and_deciding_allocate_nothing() {
     for (card, backbone, name) in backbones() {
         for head in [
             HeadKind::LDA,

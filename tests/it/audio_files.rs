@@ -1,4 +1,4 @@
-//! Audio files of every kind, whole and broken.
+//! Audio files of every supported format, whole and damaged.
 
 use crate::shared_data;
 
@@ -62,7 +62,7 @@ fn lossless_files_decode_to_the_signal_they_were_made_from() {
 }
 
 #[test]
-fn lossy_files_keep_length_and_place_of_the_signal() {
+fn lossy_files_keep_the_length_and_position_of_the_signal() {
     for name in ["stereo.ogg", "stereo.mp3"] {
         let clip = read_clip(golden(name), 10.0).unwrap();
         assert_eq!(
@@ -103,7 +103,7 @@ fn chunks_follow_one_another_without_gaps() {
 }
 
 #[test]
-fn the_contents_decide_and_not_the_name() {
+fn the_contents_of_a_file_and_not_its_name_decide_its_format() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flac-by-content.wav");
     std::fs::copy(golden("stereo.flac"), &path).unwrap();
@@ -111,7 +111,7 @@ fn the_contents_decide_and_not_the_name() {
 }
 
 #[test]
-fn files_that_are_not_audio_are_rejected_by_path() {
+fn files_without_audio_are_rejected_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -139,10 +139,9 @@ fn files_that_are_not_audio_are_rejected_by_path() {
     is(&text, |e| matches!(e, SourceError::Unrecognised { .. }));
     is(&empty, |e| matches!(e, SourceError::Empty { .. }));
     is(&silent, |e| matches!(e, SourceError::Empty { .. }));
-    is(
-        folder.path(),
-        |e| matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder")),
-    );
+    is(folder.path(), |e| {
+        matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder"))
+    });
     is(&folder.path().join("missing.wav"), |e| {
         matches!(e, SourceError::Io { .. })
     });
@@ -173,7 +172,7 @@ fn drain(path: &Path) -> (usize, Option<SourceError>) {
 }
 
 #[test]
-fn files_that_break_off_give_what_came_before() {
+fn truncated_files_give_the_samples_before_the_cut() {
     let folder = tempfile::tempdir().unwrap();
     for name in FILES {
         let bytes = std::fs::read(golden(name)).unwrap();
@@ -204,7 +203,7 @@ fn files_that_break_off_give_what_came_before() {
 }
 
 #[test]
-fn half_a_recording_in_ogg_gives_half_its_sound() {
+fn half_of_an_ogg_file_gives_half_of_its_samples() {
     let Some(shared) = shared_data::folder("a truncated recording") else {
         return;
     };
@@ -223,7 +222,7 @@ fn half_a_recording_in_ogg_gives_half_its_sound() {
 }
 
 #[test]
-fn flipped_bytes_never_panic_and_never_loop() {
+fn flipped_bytes_in_audio_files_never_panic_or_loop() {
     let folder = tempfile::tempdir().unwrap();
     let mut chance = ChaCha8Rng::seed_from_u64(1);
     let (mut decoded, mut refused) = (0, 0);

@@ -3,7 +3,7 @@
 
 use crate::models;
 use crate::shared_data;
-use crate::synthetic::{Segment, Sound, Synthetic};
+use crate::harness::synthetic::{Segment, Sound, Synthetic};
 
 use std::fs;
 use std::path::Path;
@@ -174,7 +174,7 @@ fn both_executions_give_the_embeddings_of_onnx_runtime() {
 }
 
 #[test]
-fn auto_streams_what_can_be_streamed_and_says_why_not() {
+fn auto_mode_streams_where_it_can_and_gives_the_reason_where_not() {
     for name in REAL {
         let Some((card, path)) = models::real(name, "the choice of execution") else {
             continue;
@@ -207,7 +207,7 @@ fn load_error(card: &Card, path: &Path, mode: Mode) -> BackboneError {
 }
 
 #[test]
-fn the_tiny_graph_streams_and_gives_what_its_windows_give() {
+fn streaming_and_windowed_embeddings_of_the_tiny_graph_agree() {
     let (card, path) = models::fixture("tiny");
     let streaming = load(&card, &path, Mode::Auto);
     assert_eq!(
@@ -228,7 +228,7 @@ fn the_tiny_graph_streams_and_gives_what_its_windows_give() {
 }
 
 #[test]
-fn the_speech_embedding_streams_real_words_as_its_windows_hear_them() {
+fn streaming_and_windowed_embeddings_of_spoken_words_agree() {
     let (Some(shared), Some((card, path))) = (
         shared_data::folder("streaming real words"),
         models::real("speech-embedding", "streaming real words"),
@@ -262,7 +262,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 48, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn how_samples_are_cut_changes_no_bit(
+    fn the_size_of_chunks_changes_no_bit_of_an_embedding(
         pieces in prop::collection::vec(1usize..5_000, 1..12),
         samples in 0u64..40_000,
         rate in prop::sample::select(vec![16_000u32, 44_100]),
@@ -278,7 +278,7 @@ proptest! {
 }
 
 #[test]
-fn a_stream_can_be_used_again_after_its_end() {
+fn a_stream_can_be_reused_after_its_end() {
     let (card, path) = models::fixture("tiny");
     for mode in [Mode::Streaming, Mode::Windowed] {
         let backbone = load(&card, &path, mode);
@@ -349,7 +349,7 @@ fn a_chain_of_layers_runs_on_our_kernels_and_the_rest_on_tract() {
 
 #[test]
 #[cfg(feature = "tract")]
-fn what_pads_across_time_behind_fitting_shapes_is_found_out() {
+fn graphs_that_pad_across_time_are_detected() {
     // By its layers, and where they say nothing by trial: shapes let it pass.
     found_out("padded", "pads across time");
     found_out("squashed-padded", "computed incrementally");
@@ -377,7 +377,7 @@ fn found_out(fixture: &str, why: &str) {
 }
 
 #[test]
-fn frames_that_are_not_whole_are_refused() {
+fn incomplete_frames_are_refused() {
     let (card, path) = models::fixture("tiny");
     for mode in [Mode::Streaming, Mode::Windowed] {
         let mut stream = load(&card, &path, mode).stream().unwrap();
@@ -396,7 +396,7 @@ fn frames_that_are_not_whole_are_refused() {
 }
 
 #[test]
-fn a_card_that_does_not_fit_the_graph_is_told_what_does_not() {
+fn a_card_that_does_not_fit_its_graph_is_an_error_that_names_the_field() {
     let (right, path) = models::fixture("tiny");
     let wrong = |change: fn(&mut Card)| {
         let mut card = right.clone();
@@ -418,7 +418,7 @@ fn a_card_that_does_not_fit_the_graph_is_told_what_does_not() {
 }
 
 #[test]
-fn a_hop_that_the_graph_does_not_make_forbids_streaming_alone() {
+fn a_hop_that_differs_from_the_graphs_rules_out_streaming_only() {
     let (mut card, path) = models::fixture("tiny");
     for hop in [1, 3, 6] {
         card.embedding.hop_frames = hop;
@@ -436,7 +436,7 @@ fn a_hop_that_the_graph_does_not_make_forbids_streaming_alone() {
 }
 
 #[test]
-fn a_hop_of_several_steps_streams_too() {
+fn a_hop_of_several_steps_can_be_streamed() {
     let (mut card, path) = models::fixture("tiny");
     for hop in [4, 8, 12] {
         card.embedding.hop_frames = hop;
@@ -480,7 +480,7 @@ fn a_truncated_model_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn flipped_bytes_never_bring_the_runtime_down() {
+fn flipped_bytes_in_a_model_never_panic() {
     let (card, path) = models::fixture("tiny");
     let (whole, folder) = (fs::read(path).unwrap(), tempfile::tempdir().unwrap());
     let mut rng = ChaCha8Rng::seed_from_u64(2026);
@@ -505,7 +505,7 @@ fn flipped_bytes_never_bring_the_runtime_down() {
 }
 
 #[test]
-fn what_is_no_model_is_an_error_that_names_the_file() {
+fn a_file_that_is_not_a_model_is_an_error_that_names_it() {
     let (card, _) = models::fixture("tiny");
     let folder = tempfile::tempdir().unwrap();
     let mut rng = ChaCha8Rng::seed_from_u64(7);
@@ -532,7 +532,7 @@ fn what_is_no_model_is_an_error_that_names_the_file() {
 }
 
 #[test]
-fn our_own_backbone_streams_on_our_kernels_as_onnx_runtime_runs_it() {
+fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
     // Never fetched, never skipped: it is part of the program. models/imu/train.py wrote what ONNX
     // Runtime makes of these frames.
     let cache = afield::model::Cache::at("/nowhere");

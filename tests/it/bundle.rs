@@ -1,31 +1,24 @@
-//! Learners go from machine to machine in signed bundles, whole or not at all.
-
-use crate::folder;
-use crate::models;
+//! Signed bundles carry a learner from machine to machine, whole or not at all.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 
 use afield::engine::{Heard, Session};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
 use afield::store::Selection;
-use tempfile::TempDir;
+
+use crate::harness::{Run, Sandbox, folder};
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
-/// Two machines with a folder and keys each.
-struct World {
-    root: TempDir,
-}
+/// Two machines, `here` and `there`, with a folder and keys each.
+struct World(Sandbox);
 
 impl World {
     fn new() -> Self {
-        models::fixture("tiny");
-        let root = tempfile::tempdir().unwrap();
-        Self { root }
+        Self(Sandbox::new())
     }
 
     /// One where `here` has a key and a learner that was taught 12 clips.
@@ -34,33 +27,40 @@ impl World {
         let mut session = folder::create(&world.path("here/box"), head);
         teach(&mut session, 0..12);
         drop(session);
-        ok(world.run("here", &["key", "new"]));
+        world.here("key new").ok();
         world
     }
 
     fn path(&self, name: &str) -> PathBuf {
-        self.root.path().join(name)
+        self.0.path(name)
     }
 
-    fn run(&self, machine: &str, arguments: &[&str]) -> Output {
-        fs::create_dir_all(self.path(machine)).unwrap();
-        Command::new(env!("CARGO_BIN_EXE_afield"))
-            .args(arguments)
-            .current_dir(self.path(machine))
-            .env("AFIELD_CACHE", models::cache().root())
-            .env("AFIELD_KEYS", self.path(&format!("{machine}/keys")))
-            .env_remove("AFIELD_LEARNER")
-            .output()
-            .unwrap()
+    fn run(&self, machine: &str, arguments: &str) -> Run {
+        let program = self.0.afield(arguments).folder(&self.0.folder(machine));
+        program
+            .env("AFIELD_KEYS", self.path(machine).join("keys"))
+            .run()
+    }
+
+    fn here(&self, arguments: &str) -> Run {
+        self.run("here", arguments)
+    }
+
+    fn there(&self, arguments: &str) -> Run {
+        self.run("there", arguments)
     }
 
     fn key(&self) -> String {
-        let shown = ok(self.run("here", &["key", "show"]));
-        String::from_utf8(shown.stdout).unwrap().trim().to_owned()
+        self.here("key show").ok().stdout.trim().to_owned()
+    }
+
+    /// Imports `file` on the other machine, which trusts this one's key.
+    fn import(&self, file: &str, dir: &str) -> Run {
+        self.there(&format!("import ../{file} {dir} --trust {}", self.key()))
     }
 
     fn open(&self, name: &str) -> Session {
-        Session::open(&self.path(name)).unwrap()
+        self.0.open(name)
     }
 }
 
@@ -103,42 +103,35 @@ fn predictions(session: &Session) -> BTreeMap<String, Vec<u32>> {
     all
 }
 
-fn ok(output: Output) -> Output {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    output
+/// The heads that a bundle is tried with: two exact ones and two that remember examples.
+const HEADS: [HeadKind; 4] = [
+    HeadKind::LDA,
+    HeadKind::RIDGE,
+    HeadKind::LINEAR,
+    HeadKind::KNN,
+];
+
+/// Whether `word` stands in the file.
+fn holds(file: &Path, word: &[u8]) -> bool {
+    let bytes = fs::read(file).unwrap();
+    bytes.windows(word.len()).any(|window| window == word)
 }
 
-/// What a command that must fail says.
-fn refused(output: &Output) -> String {
-    assert!(!output.status.success());
-    let said = String::from_utf8(output.stderr.clone()).unwrap();
-    assert!(said.contains("\nhint: "), "{said}");
-    assert!(output.stdout.is_empty());
-    said
-}
+const EXPORT: &str = "export box -o ../b.afield --with-examples";
 
 #[test]
 fn a_learner_with_its_examples_is_the_same_on_another_machine() {
-    for head in [
-        HeadKind::LDA,
-        HeadKind::RIDGE,
-        HeadKind::LINEAR,
-        HeadKind::KNN,
-    ] {
+    for head in HEADS {
         let world = World::taught(head);
-        let export = ["export", "box", "-o", "../b.afield", "--with-examples"];
-        let said = ok(world.run("here", &export)).stderr;
-        assert!(String::from_utf8_lossy(&said).contains("12 examples"));
-        let import = ["import", "../b.afield", "box", "--trust", &world.key()];
-        ok(world.run("there", &import));
+        world.here(EXPORT).ok().says(["12 examples"]);
+        world.import("b.afield", "box").ok();
         let (here, mut there) = (world.open("here/box"), world.open("there/box"));
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
         assert_eq!(predictions(&there), predictions(&here), "{head}");
         assert_eq!(there.card(), here.card());
         let all = Selection::default();
         assert_eq!(there.taught(&all).unwrap(), here.taught(&all).unwrap());
-        // It learns on, and takes back clip by clip.
+        // It learns on, and forgets clip by clip.
         teach(&mut there, 12..14);
         let anna = Selection {
             group: Some("anna".to_owned()),
@@ -149,7 +142,32 @@ fn a_learner_with_its_examples_is_the_same_on_another_machine() {
 }
 
 #[test]
-fn what_was_forgotten_does_not_travel() {
+fn a_learner_without_its_examples_predicts_the_same_and_learns_on() {
+    for head in HEADS {
+        let world = World::taught(head);
+        world.here("export box -o ../b.afield").ok();
+        let bundle = world.path("b.afield");
+        assert!(holds(&bundle, b"rain") && !holds(&bundle, b"clips/0.wav"));
+        world.import("b.afield", "box").ok();
+        let (mut here, mut there) = (world.open("here/box"), world.open("there/box"));
+        assert_eq!(there.learner().save(), here.learner().save(), "{head}");
+        assert!(there.taught(&Selection::default()).unwrap().is_empty());
+        teach(&mut here, 12..15);
+        teach(&mut there, 12..15);
+        assert_eq!(there.learner().save(), here.learner().save(), "{head}");
+        assert_eq!(predictions(&there), predictions(&here), "{head}");
+        // What came without its examples travels on with those that came since.
+        world.there("key new").ok();
+        let again = "export box -o ../c.afield --with-examples";
+        world.there(again).ok();
+        world.there("import ../c.afield copy").ok();
+        let copy = world.open("there/copy");
+        assert_eq!(copy.learner().save(), there.learner().save(), "{head}");
+    }
+}
+
+#[test]
+fn forgotten_examples_are_not_in_the_bundle() {
     let world = World::taught(HeadKind::LDA);
     let mut session = world.open("here/box");
     let dog = Selection {
@@ -158,34 +176,23 @@ fn what_was_forgotten_does_not_travel() {
     };
     session.forget(&dog, 50).unwrap();
     drop(session);
-    ok(world.run(
-        "here",
-        &["export", "box", "-o", "../b.afield", "--with-examples"],
-    ));
-    let bundle = fs::read(world.path("b.afield")).unwrap();
-    let holds = |word: &[u8]| bundle.windows(word.len()).any(|window| window == word);
-    assert!(holds(b"rain") && holds(b"clips/0.wav"));
-    assert!(!holds(b"dog") && !holds(b"clips/2.wav"));
-    ok(world.run(
-        "there",
-        &["import", "../b.afield", "box", "--trust", &world.key()],
-    ));
+    world.here(EXPORT).ok();
+    let bundle = world.path("b.afield");
+    assert!(holds(&bundle, b"rain") && holds(&bundle, b"clips/0.wav"));
+    assert!(!holds(&bundle, b"dog") && !holds(&bundle, b"clips/2.wav"));
+    world.import("b.afield", "box").ok();
     let (here, there) = (world.open("here/box"), world.open("there/box"));
     assert_eq!(there.learner().save(), here.learner().save());
 }
 
 #[test]
-fn a_bundle_that_was_changed_or_cut_makes_nothing() {
+fn a_changed_or_cut_bundle_makes_no_learner() {
     let world = World::taught(HeadKind::LDA);
-    ok(world.run(
-        "here",
-        &["export", "box", "-o", "../b.afield", "--with-examples"],
-    ));
+    world.here(EXPORT).ok();
     let sound = fs::read(world.path("b.afield")).unwrap();
-    let key = world.key();
     let attempt = |bytes: &[u8]| {
         fs::write(world.path("x.afield"), bytes).unwrap();
-        let said = refused(&world.run("there", &["import", "../x.afield", "box", "--trust", &key]));
+        let said = world.import("x.afield", "box").refused();
         assert!(!world.path("there/box").exists(), "{said}");
         said
     };
@@ -202,74 +209,67 @@ fn a_bundle_that_was_changed_or_cut_makes_nothing() {
     middle[sound.len() / 2] ^= 1;
     assert!(attempt(&middle).contains("changed or damaged"));
     fs::write(world.path("x.afield"), &sound).unwrap();
-    ok(world.run("there", &["import", "../x.afield", "box", "--trust", &key]));
+    world.import("x.afield", "box").ok();
 }
 
 #[test]
-fn only_keys_that_are_trusted_count() {
+fn only_bundles_of_trusted_keys_are_imported() {
     let world = World::taught(HeadKind::LDA);
-    ok(world.run(
-        "here",
-        &["export", "box", "-o", "../b.afield", "--with-examples"],
-    ));
-    let said = refused(&world.run("there", &["import", "../b.afield", "box"]));
+    world.here(EXPORT).ok();
+    let said = world.there("import ../b.afield box").refused();
     assert!(
         said.contains("not trusted") && said.contains(&world.key()),
         "{said}"
     );
-    ok(world.run("there", &["key", "new"]));
-    let said = refused(&world.run("there", &["import", "../b.afield", "box"]));
+    world.there("key new").ok();
+    let said = world.there("import ../b.afield box").refused();
     assert!(said.contains("not trusted"), "{said}");
     assert!(!world.path("there/box").exists());
-    let said = refused(&world.run("there", &["import", "../b.afield", "box", "--trust", "me"]));
+    let said = world.there("import ../b.afield box --trust me").refused();
     assert!(said.contains("no public key"), "{said}");
-    // One's own needs no vouching for.
-    ok(world.run("here", &["import", "../b.afield", "copy"]));
+    // One's own key is trusted.
+    world.here("import ../b.afield copy").ok();
 }
 
 #[test]
-fn an_older_bundle_is_refused_once_a_newer_one_came() {
+fn a_bundle_older_than_an_imported_one_is_refused() {
     let world = World::taught(HeadKind::LDA);
-    ok(world.run(
-        "here",
-        &["export", "box", "-o", "../old.afield", "--with-examples"],
-    ));
+    world
+        .here("export box -o ../old.afield --with-examples")
+        .ok();
     let mut session = world.open("here/box");
     teach(&mut session, 12..15);
     drop(session);
-    ok(world.run(
-        "here",
-        &["export", "box", "-o", "../new.afield", "--with-examples"],
-    ));
-    let key = world.key();
-    let import =
-        |file: &str, dir: &str| world.run("there", &["import", file, dir, "--trust", &key]);
-    ok(import("../old.afield", "first"));
-    ok(import("../new.afield", "second"));
-    let said = refused(&import("../old.afield", "third"));
+    world
+        .here("export box -o ../new.afield --with-examples")
+        .ok();
+    world.import("old.afield", "first").ok();
+    world.import("new.afield", "second").ok();
+    let said = world.import("old.afield", "third").refused();
     assert!(said.contains("has been imported here before"), "{said}");
     assert!(!world.path("there/third").exists());
-    // The same again does no harm.
-    ok(import("../new.afield", "fourth"));
-    // A folder that is taken stays as it is.
+    // The same one again is accepted.
+    world.import("new.afield", "fourth").ok();
+    // A folder with a learner stays as it is.
     let before = world.open("there/second").learner().save();
-    let said = refused(&import("../new.afield", "second"));
+    let said = world.import("new.afield", "second").refused();
     assert!(said.contains("holds a learner already"), "{said}");
     assert_eq!(world.open("there/second").learner().save(), before);
 }
 
 #[test]
-fn without_a_key_nothing_is_exported() {
+fn exporting_needs_a_key_that_only_its_owner_can_read() {
     let world = World::new();
     drop(folder::create(&world.path("here/box"), HeadKind::LDA));
-    let said = refused(&world.run("here", &["export", "box", "-o", "../b.afield"]));
+    let export = "export box -o ../b.afield";
+    let said = world.here(export).refused();
     assert!(said.contains("afield key new"), "{said}");
     assert!(!world.path("b.afield").exists());
-    refused(&world.run("here", &["key", "show"]));
-    let made = ok(world.run("here", &["key", "new"])).stdout;
-    assert_eq!(String::from_utf8(made).unwrap().trim(), world.key());
-    refused(&world.run("here", &["key", "new"]));
-    refused(&world.run("here", &["key", "new", "../escape"]));
+    world.here("key show").refused();
+    let made = world.here("key new").ok().stdout;
+    assert_eq!(made.trim(), world.key());
+    world.here("key new").refused();
+    world.here("key new ../escape").refused();
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -277,57 +277,21 @@ fn without_a_key_nothing_is_exported() {
         let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode() & 0o777;
         assert_eq!(mode(&secret), 0o600);
         fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
-        let said = refused(&world.run("here", &["export", "box", "-o", "../b.afield"]));
+        let said = world.here(export).refused();
         assert!(said.contains("can be read by others"), "{said}");
     }
 }
 
 #[test]
-fn a_learner_is_written_as_onnx_on_the_command_line() {
+fn export_writes_a_learner_as_onnx() {
     let world = World::taught(HeadKind::RIDGE);
-    let said = ok(world.run("here", &["export", "box", "--onnx", "box.onnx"])).stderr;
-    assert!(String::from_utf8_lossy(&said).contains("3 classes, ridge behind tiny"));
+    let written = world.here("export box --onnx box.onnx").ok();
+    written.says(["3 classes, ridge behind tiny"]);
     assert!(world.path("here/box.onnx").is_file());
     drop(folder::create(&world.path("here/empty"), HeadKind::LDA));
-    let said = refused(&world.run("here", &["export", "empty", "--onnx", "empty.onnx"]));
+    let said = world.here("export empty --onnx empty.onnx").refused();
     assert!(said.contains("knows no class"), "{said}");
     assert!(!world.path("here/empty.onnx").exists());
-    let said = refused(&world.run("here", &["export", "box", "--onnx", "no/folder/x.onnx"]));
+    let said = world.here("export box --onnx no/folder/x.onnx").refused();
     assert!(said.contains("--onnx"), "{said}");
-}
-
-#[test]
-fn a_learner_without_its_examples_predicts_the_same_and_learns_on() {
-    for head in [
-        HeadKind::LDA,
-        HeadKind::RIDGE,
-        HeadKind::LINEAR,
-        HeadKind::KNN,
-    ] {
-        let world = World::taught(head);
-        ok(world.run("here", &["export", "box", "-o", "../b.afield"]));
-        let bundle = fs::read(world.path("b.afield")).unwrap();
-        let holds = |word: &[u8]| bundle.windows(word.len()).any(|window| window == word);
-        assert!(holds(b"rain") && !holds(b"clips/0.wav"));
-        ok(world.run(
-            "there",
-            &["import", "../b.afield", "box", "--trust", &world.key()],
-        ));
-        let (mut here, mut there) = (world.open("here/box"), world.open("there/box"));
-        assert_eq!(there.learner().save(), here.learner().save(), "{head}");
-        assert!(there.taught(&Selection::default()).unwrap().is_empty());
-        teach(&mut here, 12..15);
-        teach(&mut there, 12..15);
-        assert_eq!(there.learner().save(), here.learner().save(), "{head}");
-        assert_eq!(predictions(&there), predictions(&here), "{head}");
-        // What came without its examples travels on with those that came since.
-        ok(world.run("there", &["key", "new"]));
-        ok(world.run(
-            "there",
-            &["export", "box", "-o", "../c.afield", "--with-examples"],
-        ));
-        ok(world.run("there", &["import", "../c.afield", "copy"]));
-        let copy = world.open("there/copy");
-        assert_eq!(copy.learner().save(), there.learner().save(), "{head}");
-    }
 }

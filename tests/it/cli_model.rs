@@ -1,44 +1,38 @@
 //! What `afield model` prints, on both streams, with paths taken out.
 
-use std::fs;
-use std::process::Command;
+use std::path::Path;
 
-use tempfile::TempDir;
+use crate::harness::{Program, Sandbox};
 
-/// Runs `afield model` with a cache of its own and shows all it said.
-fn afield(cache: &TempDir, arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-        .arg("model")
+/// Runs `afield model` with the folder as its cache, and shows all that it printed.
+fn afield(folder: &Path, arguments: &str) -> String {
+    let run = Program::new("model")
         .args(arguments)
-        .env("AFIELD_CACHE", cache.path())
-        .env_remove("AFIELD_PYTHON")
-        .current_dir(cache.path())
-        .output()
-        .unwrap();
-    let text = |bytes: Vec<u8>| {
-        let path = cache.path().to_str().unwrap();
-        String::from_utf8(bytes).unwrap().replace(path, "[CACHE]")
-    };
-    format!(
+        .env("AFIELD_CACHE", folder)
+        .folder(folder)
+        .run();
+    let shown = format!(
         "exit: {}\n--- stdout\n{}--- stderr\n{}",
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr)
-    )
+        run.code.unwrap(),
+        run.stdout,
+        run.stderr
+    );
+    shown.replace(folder.to_str().unwrap(), "[CACHE]")
 }
 
-fn empty() -> TempDir {
-    tempfile::tempdir().unwrap()
+/// The same with an empty cache.
+fn with_empty_cache(arguments: &str) -> String {
+    afield(Sandbox::cold().root(), arguments)
 }
 
 #[test]
 fn list_shows_every_shipped_model() {
-    insta::assert_snapshot!(afield(&empty(), &["list"]));
+    insta::assert_snapshot!(with_empty_cache("list"));
 }
 
 #[test]
 fn list_as_json_is_one_object_a_line() {
-    let text = afield(&empty(), &["list", "--json"]);
+    let text = with_empty_cache("list --json");
     let lines = text.lines().filter(|l| l.starts_with('{'));
     for line in lines.clone() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
@@ -50,12 +44,12 @@ fn list_as_json_is_one_object_a_line() {
 
 #[test]
 fn show_tells_what_the_card_says() {
-    insta::assert_snapshot!(afield(&empty(), &["show", "speech-embedding"]));
+    insta::assert_snapshot!(with_empty_cache("show speech-embedding"));
 }
 
 #[test]
 fn show_as_json_is_a_card_again() {
-    let text = afield(&empty(), &["show", "yamnet", "--json"]);
+    let text = with_empty_cache("show yamnet --json");
     let line = text.lines().find(|l| l.starts_with('{')).unwrap();
     let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
     assert_eq!(
@@ -68,60 +62,58 @@ fn show_as_json_is_a_card_again() {
 
 #[test]
 fn an_unknown_name_suggests_the_nearest() {
-    insta::assert_snapshot!(afield(&empty(), &["show", "speach-embeding"]));
+    insta::assert_snapshot!(with_empty_cache("show speach-embeding"));
 }
 
 #[test]
 fn check_of_a_missing_model_says_what_to_run() {
-    insta::assert_snapshot!(afield(&empty(), &["check", "speech-embedding"]));
+    insta::assert_snapshot!(with_empty_cache("check speech-embedding"));
 }
 
 #[test]
 fn check_of_a_damaged_model_fails() {
-    let cache = empty();
-    fs::create_dir(cache.path().join("models")).unwrap();
+    let cache = Sandbox::cold();
     let sha256 = afield::model::built_in()[0].origin.sha256();
-    fs::write(cache.path().join(format!("models/{sha256}.onnx")), b"rot").unwrap();
-    insta::assert_snapshot!(afield(&cache, &["check", "speech-embedding"]));
+    cache.write(&format!("models/{sha256}.onnx"), "rot");
+    insta::assert_snapshot!(afield(cache.root(), "check speech-embedding"));
 }
 
 #[test]
 fn get_without_python_names_what_was_tried() {
-    let arguments = ["get", "speech-embedding", "--python", "/nonexistent/python"];
-    insta::assert_snapshot!(afield(&empty(), &arguments));
+    insta::assert_snapshot!(with_empty_cache(
+        "get speech-embedding --python /nonexistent/python"
+    ));
 }
 
 #[test]
 fn get_of_a_file_model_says_how_to_come_by_it() {
-    insta::assert_snapshot!(afield(&empty(), &["get", "yamnet-256"]));
+    insta::assert_snapshot!(with_empty_cache("get yamnet-256"));
 }
 
 #[test]
 fn get_without_a_name_is_a_usage_error() {
-    insta::assert_snapshot!(afield(&empty(), &["get"]));
+    insta::assert_snapshot!(with_empty_cache("get"));
 }
 
 #[test]
 fn add_of_another_file_shows_both_checksums() {
-    let cache = empty();
-    fs::write(cache.path().join("other.onnx"), b"other").unwrap();
-    insta::assert_snapshot!(afield(&cache, &["add", "other.onnx", "--card", "yamnet"]));
+    let cache = Sandbox::cold();
+    cache.write("other.onnx", "other");
+    insta::assert_snapshot!(afield(cache.root(), "add other.onnx --card yamnet"));
 }
 
 #[test]
 fn a_broken_user_card_is_a_warning_in_the_list() {
-    let cache = empty();
-    fs::create_dir(cache.path().join("cards")).unwrap();
-    fs::write(cache.path().join("cards/mine.toml"), "name = 3\n").unwrap();
-    insta::assert_snapshot!(afield(&cache, &["list"]));
+    let cache = Sandbox::cold();
+    cache.write("cards/mine.toml", "name = 3\n");
+    insta::assert_snapshot!(afield(cache.root(), "list"));
 }
 
 #[test]
-fn the_flag_beats_the_environment() {
-    let (cache, other) = (empty(), empty());
-    fs::create_dir(other.path().join("cards")).unwrap();
-    fs::write(other.path().join("cards/mine.toml"), "").unwrap();
-    let other = other.path().to_str().unwrap();
-    assert!(afield(&cache, &["list", "--cache-dir", other]).contains("warning: cannot read card"));
-    assert!(!afield(&cache, &["list"]).contains("warning"));
+fn the_cache_flag_overrides_the_environment() {
+    let (cache, other) = (Sandbox::cold(), Sandbox::cold());
+    other.write("cards/mine.toml", "");
+    let elsewhere = format!("list --cache-dir {}", other.root().display());
+    assert!(afield(cache.root(), &elsewhere).contains("warning: cannot read card"));
+    assert!(!afield(cache.root(), "list").contains("warning"));
 }

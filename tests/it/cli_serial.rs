@@ -1,8 +1,8 @@
-//! The whole chain by the command line: a firmware in an emulator, its UART, the
-//! IMU backbone, a learner, decisions.
+//! The whole chain on the command line: a firmware in an emulator, its UART, the IMU backbone, a
+//! learner, decisions.
 
-#[allow(dead_code, reason = "each test uses a part")]
 use crate::board;
+use crate::harness::{Arguments, Program, Run};
 
 #[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../../firmware-bridge/firmware/src/imu.rs"]
@@ -12,7 +12,7 @@ use crate::watch;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -21,16 +21,12 @@ use imu::{ACCELERATION, CHANNELS, MOTION_US, Motion, TURN};
 use serde::Deserialize;
 use serde_json::Value;
 
-fn afield(cache: &Path, arguments: &[&str]) -> Output {
-    let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(arguments)
-        .env("XDG_CACHE_HOME", cache)
-        .output()
-        .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    eprint!("{said}");
-    output
+/// Runs the program, which must succeed.
+fn afield(cache: &Path, arguments: impl Arguments) -> Run {
+    let program = Program::new(arguments).env("XDG_CACHE_HOME", cache);
+    let run = program.run().ok();
+    eprint!("{}", run.stderr);
+    run
 }
 
 /// Two seconds and a half of the `nth` time that the device does `motion`.
@@ -50,10 +46,9 @@ fn table(motion: Motion, nth: u64) -> String {
 }
 
 /// A learner that knows the three motions.
-fn learner(folder: &Path, options: &[&str]) -> String {
+fn learner(folder: &Path, options: &str) -> String {
     let dir = folder.join("box").to_str().unwrap().to_owned();
-    let init = ["init", &dir, "--backbone", "imu"];
-    afield(folder, &[&init[..], options].concat());
+    afield(folder, format!("init {dir} --backbone imu {options}"));
     for motion in [Motion::Rest, Motion::Shake, Motion::Turn] {
         for nth in 0..3 {
             let path = folder.join(format!("{motion:?}-{nth}.csv"));
@@ -61,7 +56,7 @@ fn learner(folder: &Path, options: &[&str]) -> String {
             let label = format!("{motion:?}").to_lowercase();
             afield(
                 folder,
-                &["teach", &label, path.to_str().unwrap(), "--learner", &dir],
+                ["teach", &label, path.to_str().unwrap(), "--learner", &dir],
             );
         }
     }
@@ -72,12 +67,8 @@ fn learner(folder: &Path, options: &[&str]) -> String {
 ///
 /// The device had been running for an unknown time, up to its period of nine seconds,
 /// when the stream began: the time that fits best is taken.
-fn judged(output: &Output) -> (usize, usize, u64) {
-    let lines = String::from_utf8_lossy(&output.stdout);
-    let lines: Vec<Value> = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect();
+fn judged(run: &Run) -> (usize, usize, u64) {
+    let lines = run.json_lines();
     let late = |line: &Value| line["latency_ms"].is_f64();
     assert!(lines.iter().all(late), "{lines:?}");
     let at = |line: &Value, key: &str| (line[key].as_f64().unwrap() * 1e6) as u64;
@@ -101,26 +92,23 @@ fn judged(output: &Output) -> (usize, usize, u64) {
 }
 
 #[test]
-fn a_board_is_listened_to_by_the_command_line() {
-    let Some(board) = Board::start("a_board_is_listened_to_by_the_command_line") else {
+fn listen_decides_on_the_samples_of_a_board() {
+    let Some(board) = Board::start("listen_decides_on_the_samples_of_a_board") else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
-    let dir = learner(folder.path(), &[]);
+    let dir = learner(folder.path(), "");
     let source = format!("serial:{}", board.port().display());
-    let arguments = [
-        "listen", "--source", &source, "--window", "1.2", "--every", "0.25",
-    ];
-    let rest = ["--for", "30s", "--learner", &dir];
+    let listen =
+        format!("listen --source {source} --window 1.2 --every 0.25 --for 30s --learner {dir}");
     let (output, status) = thread::scope(|scope| {
         let asked = scope.spawn(|| {
             thread::sleep(Duration::from_secs(15));
-            afield(folder.path(), &["status", "--json", "--learner", &dir]).stdout
+            afield(folder.path(), format!("status --json --learner {dir}")).json()
         });
-        let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+        let output = afield(folder.path(), &listen);
         (output, asked.join().unwrap())
     });
-    let status: Value = serde_json::from_slice(&status).unwrap();
     let listening = &status["listening"];
     assert_eq!(
         listening["source"],
@@ -146,14 +134,14 @@ fn a_board_is_listened_to_by_the_command_line() {
 }
 
 #[test]
-fn a_board_is_listened_to_through_one_percent_of_noise() {
-    let test = "a_board_is_listened_to_through_one_percent_of_noise";
+fn listen_decides_on_a_board_with_one_percent_of_faults_on_the_line() {
+    let test = "listen_decides_on_a_board_with_one_percent_of_faults_on_the_line";
     let Some(board) = Board::start(test) else {
         return;
     };
     let folder = tempfile::tempdir().unwrap();
     // What is left between two gaps is too short for a deviation or a maximum.
-    let dir = learner(folder.path(), &["--pool", "mean"]);
+    let dir = learner(folder.path(), "--pool mean");
     let third = 0.01 / 3.0;
     let faults = Faults {
         drop: third,
@@ -163,11 +151,9 @@ fn a_board_is_listened_to_through_one_percent_of_noise() {
     };
     let line = NoisyLine::to(board.port(), faults, 21);
     let source = format!("serial:{}", line.port().display());
-    let arguments = [
-        "listen", "--source", &source, "--window", "1.2", "--every", "0.25",
-    ];
-    let rest = ["--for", "60s", "--learner", &dir];
-    let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+    let listen =
+        format!("listen --source {source} --window 1.2 --every 0.25 --for 60s --learner {dir}");
+    let output = afield(folder.path(), &listen);
     let (decisions, right, lost) = judged(&output);
     eprintln!("noise: {right} of {decisions} decisions right, {lost} samples lost");
     assert!(lost > 100, "{lost} samples lost");
@@ -191,12 +177,9 @@ struct Part {
 /// Eight seconds of each exercise of someone who taught neither backbone nor learner, for the
 /// board to replay.
 fn exercises(data: &Path, file: &Path) -> Vec<Part> {
-    let script = concat!(
-        env!("CARGO_MANIFEST_DIR"),
-        "/firmware-bridge/firmware/recording.py"
-    );
+    let script = crate::root().join("firmware-bridge/firmware/recording.py");
     let output = Command::new("python3")
-        .args([Path::new(script), data, Path::new("6"), file])
+        .args([&script, data, Path::new("6"), file])
         .arg("8")
         .output()
         .unwrap();
@@ -209,8 +192,8 @@ fn exercises(data: &Path, file: &Path) -> Vec<Part> {
 }
 
 #[test]
-fn real_movement_that_a_board_replays_is_recognised() {
-    let test = "real_movement_that_a_board_replays_is_recognised";
+fn recorded_exercises_that_a_board_replays_are_recognised() {
+    let test = "recorded_exercises_that_a_board_replays_are_recognised";
     let Some(cache) = watch::cache(test) else {
         return;
     };
@@ -221,7 +204,7 @@ fn real_movement_that_a_board_replays_is_recognised() {
         return;
     };
     let dir = folder.path().join("box").to_str().unwrap().to_owned();
-    afield(folder.path(), &["init", &dir, "--backbone", "imu"]);
+    afield(folder.path(), format!("init {dir} --backbone imu"));
     for part in &parts {
         let mut paths: Vec<String> = fs::read_dir(data.join(&part.label))
             .unwrap()
@@ -231,18 +214,15 @@ fn real_movement_that_a_board_replays_is_recognised() {
         paths.sort();
         let mut arguments = vec!["teach", &part.label, "--cut", "4:2", "--learner", &dir];
         arguments.extend(paths.iter().map(String::as_str));
-        afield(folder.path(), &arguments);
+        afield(folder.path(), arguments);
     }
     let source = format!("serial:{}", board.port().display());
-    let arguments = [
-        "listen", "--source", &source, "--window", "4", "--every", "0.5",
-    ];
-    let rest = ["--for", "60s", "--learner", &dir];
-    let output = afield(folder.path(), &[&arguments[..], &rest[..]].concat());
+    let listen =
+        format!("listen --source {source} --window 4 --every 0.5 --for 60s --learner {dir}");
+    let output = afield(folder.path(), &listen);
     let (mut decisions, mut right, mut lost) = (0, 0, 0);
     let length = parts.last().unwrap().end;
-    for line in String::from_utf8(output.stdout).unwrap().lines() {
-        let event: Value = serde_json::from_str(line).unwrap();
+    for event in output.json_lines() {
         let at = |key: &str| (event[key].as_f64().unwrap() * 50.0).round() as u64;
         let (first, window) = (at("start") % length, at("time") - at("start"));
         let part = (parts.iter()).find(|p| p.first <= first && first + window <= p.end);

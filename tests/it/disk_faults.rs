@@ -1,52 +1,44 @@
-//! Disks that fail, fill up or become read-only: a clear error, no lie about what
-//! is durable, and nothing written any more where nobody knows what the disk holds.
+//! Disks that fail, fill up or become read-only: the error is clear, nothing acknowledged is
+//! lost, and after a failed sync nothing is written any more.
 
 #![cfg(target_os = "linux")]
 
-use crate::disk;
-use crate::models;
-use crate::recording;
-use crate::teaching;
-
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::Command;
 
 use afield::engine::{Session, diagnose};
 
-use disk::strace;
-use teaching::{heard, label};
+use crate::harness::disk::strace;
+use crate::harness::teaching::{heard, label};
+use crate::harness::{Program, Run, Sandbox, models, skip};
 
-fn afield(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
-    command
+/// The program with the learner in `dir`.
+fn afield(dir: &Path, arguments: &[&str]) -> Program {
+    Program::new(arguments)
         .env("AFIELD_CACHE", models::cache().root())
         .env("AFIELD_LEARNER", dir)
-        .stdin(Stdio::null());
-    command
 }
 
 fn init(dir: &Path) {
     models::fixture("tiny");
-    let made = afield(dir)
-        .args(["init", "--backbone", "tiny"])
-        .arg(dir)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", said(&made));
+    afield(dir, &["init", "--backbone", "tiny"])
+        .args([dir])
+        .run()
+        .ok();
 }
 
-fn said(output: &Output) -> String {
-    String::from_utf8_lossy(&output.stderr).into_owned()
+/// Teaches the folder or file `clips` as `label`.
+fn teach(dir: &Path, label: &str, clips: &Path) -> Program {
+    afield(dir, &["teach", label]).args([clips])
 }
 
-fn clips(folder: &Path, count: u64) -> PathBuf {
-    fs::create_dir_all(folder).unwrap();
-    for i in 0..count {
-        let samples = recording::tone(16_000, 300.0 + 40.0 * i as f64, 0.2, i);
-        recording::write_wav(&folder.join(format!("{i:03}.wav")), 16_000, &samples);
-    }
-    folder.to_owned()
+/// A sandbox, its folder without symbolic links, and the folder of `count` clips in it.
+fn with_clips(count: u32) -> (Sandbox, PathBuf, PathBuf) {
+    let sandbox = Sandbox::new();
+    let root = sandbox.root().canonicalize().unwrap();
+    let clips = sandbox.tones("clips", count, 300.0, 40.0, 0.2);
+    (sandbox, root, clips)
 }
 
 /// The examples in `dir`, which is sound.
@@ -64,99 +56,97 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
+/// How often calls failed, and what came of it.
+#[derive(Default)]
+struct Faults {
+    refused: u32,
+    harmless: u32,
+}
+
 #[test]
-fn a_disk_that_fails_at_any_call_is_an_error_and_loses_nothing() {
-    if !strace("a_disk_that_fails_at_any_call_is_an_error_and_loses_nothing") {
+fn a_failing_disk_call_is_an_error_and_loses_nothing() {
+    if !strace("a_failing_disk_call_is_an_error_and_loses_nothing") {
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    let root = root.path().canonicalize().unwrap();
+    let (_sandbox, root, clips) = with_clips(4);
     let prepared = root.join("prepared");
     init(&prepared);
-    let folder = clips(&root.join("clips"), 4);
-    let one = folder.join("000.wav");
-    assert!(
-        afield(&prepared)
-            .args(["teach", "beep"])
-            .arg(&one)
-            .status()
-            .unwrap()
-            .success()
-    );
-    let (mut faults, mut refused, mut harmless) = (0, 0, 0);
-    for call in ["pwrite64", "fsync", "ftruncate", "openat", "pread64"] {
-        for error in ["EIO", "ENOSPC"] {
-            if error == "ENOSPC" && call != "pwrite64" {
-                continue;
-            }
-            for when in 1..200 {
-                let dir = root.join(format!("{call}-{error}-{when}"));
-                copy(&prepared, &dir);
-                let log = root.join("log");
-                let mut faulty = Command::new("strace");
-                faulty.args(["-f", "-o"]).arg(&log);
-                // Every file in the folder, and the folder.
-                for name in [
-                    "",
-                    "learner.sqlite",
-                    "learner.sqlite-wal",
-                    "learner.sqlite-shm",
-                ] {
-                    faulty.arg("-P").arg(dir.join(name));
-                }
-                faulty.args(["-e", &format!("trace={call}")]);
-                faulty.args(["-e", &format!("inject={call}:error={error}:when={when}")]);
-                faulty
-                    .arg(env!("CARGO_BIN_EXE_afield"))
-                    .args(["teach", "beep"])
-                    .arg(&folder);
-                faulty
-                    .env("AFIELD_CACHE", models::cache().root())
-                    .env("AFIELD_LEARNER", &dir);
-                let output = faulty.stdin(Stdio::null()).output().unwrap();
-                let injected = fs::read_to_string(&log).unwrap().contains("INJECTED");
-                if !injected {
-                    assert!(output.status.success(), "{}", said(&output));
-                    assert!(when > 1 || call == "ftruncate", "{call} is never called");
-                    fs::remove_dir_all(&dir).unwrap();
-                    break;
-                }
-                faults += 1;
-                let context = format!("{call} {when} fails with {error}: {}", said(&output));
-                let held = examples(&dir);
-                match output.status.success() {
-                    // While closing, or where SQLite had another way.
-                    true => {
-                        harmless += 1;
-                        assert_eq!(held, 4, "{context}");
-                    }
-                    false => {
-                        refused += 1;
-                        assert!(said(&output).contains("hint: "), "{context}");
-                        assert!((1..=4).contains(&held), "{context}: {held}");
-                    }
-                }
-                // And it goes on from there.
-                let again = afield(&dir)
-                    .args(["teach", "beep"])
-                    .arg(&folder)
-                    .output()
-                    .unwrap();
-                assert!(again.status.success(), "{context}: {}", said(&again));
-                assert_eq!(examples(&dir), 4, "{context}");
+    teach(&prepared, "beep", &clips.join("000.wav")).run().ok();
+    let mut faults = Faults::default();
+    for (call, error) in [
+        ("pwrite64", "EIO"),
+        ("pwrite64", "ENOSPC"),
+        ("fsync", "EIO"),
+        ("ftruncate", "EIO"),
+        ("openat", "EIO"),
+        ("pread64", "EIO"),
+    ] {
+        for when in 1..200 {
+            let dir = root.join(format!("{call}-{error}-{when}"));
+            copy(&prepared, &dir);
+            let Some(run) = teach_with_a_fault(&dir, &clips, call, error, when) else {
+                assert!(when > 1 || call == "ftruncate", "{call} is never called");
                 fs::remove_dir_all(&dir).unwrap();
-            }
+                break;
+            };
+            let context = format!("{call} {when} fails with {error}: {run}");
+            check_after_a_fault(&dir, &clips, &run, &context, &mut faults);
+            fs::remove_dir_all(&dir).unwrap();
         }
     }
+    let Faults { refused, harmless } = faults;
     println!(
-        "{faults} calls failed: {refused} refused with a hint, {harmless} without harm; 0 lies, 0 lost"
+        "{} calls failed: {refused} refused with a hint, {harmless} without harm; 0 lies, 0 lost",
+        refused + harmless
     );
     assert!(refused > 10);
 }
 
-/// Not a test: what the next one runs under strace.
+/// Teaches while the `when`th `call` on the learner's files fails with `error`; `None` if
+/// there are not so many calls, and then teaching succeeds.
+fn teach_with_a_fault(dir: &Path, clips: &Path, call: &str, error: &str, when: u32) -> Option<Run> {
+    let log = dir.with_extension("log");
+    let mut strace = vec!["-f".into(), "-o".into(), log.clone().into_os_string()];
+    // Every file in the folder, and the folder.
+    for name in [
+        "",
+        "learner.sqlite",
+        "learner.sqlite-wal",
+        "learner.sqlite-shm",
+    ] {
+        strace.extend(["-P".into(), dir.join(name).into_os_string()]);
+    }
+    let inject = format!("inject={call}:error={error}:when={when}");
+    strace.extend(["-e".into(), format!("trace={call}").into()]);
+    strace.extend(["-e".into(), inject.into()]);
+    let run = teach(dir, "beep", clips).under("strace", &strace).run();
+    if fs::read_to_string(&log).unwrap().contains("INJECTED") {
+        return Some(run);
+    }
+    run.ok();
+    None
+}
+
+/// An error has a hint, no acknowledged example is lost, and teaching again completes it.
+fn check_after_a_fault(dir: &Path, clips: &Path, run: &Run, context: &str, faults: &mut Faults) {
+    let held = examples(dir);
+    if run.code == Some(0) {
+        // While closing, or where SQLite had another way.
+        faults.harmless += 1;
+        assert_eq!(held, 4, "{context}");
+    } else {
+        faults.refused += 1;
+        assert!(run.stderr.contains("hint: "), "{context}");
+        assert!((1..=4).contains(&held), "{context}: {held}");
+    }
+    let again = teach(dir, "beep", clips).run();
+    assert_eq!(again.code, Some(0), "{context}: {again}");
+    assert_eq!(examples(dir), 4, "{context}");
+}
+
+/// Not a test: the next test runs it under strace.
 #[test]
-fn teach_on_and_on() {
+fn teach_eight_clips() {
     let Some(dir) = std::env::var_os("AFIELD_TEST_POISONED") else {
         return;
     };
@@ -174,13 +164,12 @@ fn teach_on_and_on() {
 }
 
 #[test]
-fn after_a_sync_that_failed_nothing_is_written_any_more() {
-    if !strace("after_a_sync_that_failed_nothing_is_written_any_more") {
+fn nothing_is_written_after_a_failed_sync() {
+    if !strace("nothing_is_written_after_a_failed_sync") {
         return;
     }
-    let root = tempfile::tempdir().unwrap();
-    let root = root.path().canonicalize().unwrap();
-    let dir = root.join("box");
+    let sandbox = Sandbox::new();
+    let dir = sandbox.root().canonicalize().unwrap().join("box");
     init(&dir);
     let output = Command::new("strace")
         .args(["-f", "-o", "/dev/null", "-P"])
@@ -193,7 +182,7 @@ fn after_a_sync_that_failed_nothing_is_written_any_more() {
             "inject=fsync,fdatasync:error=EIO:when=5",
         ])
         .arg(std::env::current_exe().unwrap())
-        .args(["--exact", "teach_on_and_on", "--nocapture"])
+        .args(["--exact", "disk_faults::teach_eight_clips", "--nocapture"])
         .env("AFIELD_TEST_POISONED", &dir)
         .output()
         .unwrap();
@@ -244,9 +233,7 @@ impl Mount {
             .arg(dir)
             .output();
         if !mounted.is_ok_and(|mounted| mounted.status.success()) {
-            let message = format!("{test} needs to be allowed to mount");
-            assert!(std::env::var_os("CI").is_none(), "{message}");
-            eprintln!("skipped: {message}");
+            skip(test, "to be allowed to mount");
             return None;
         }
         Some(Self(dir.to_owned()))
@@ -268,93 +255,54 @@ impl Drop for Mount {
 }
 
 #[test]
-fn a_disk_that_is_full_refuses_and_goes_on_when_there_is_room() {
-    let root = tempfile::tempdir().unwrap();
-    let test = "a_disk_that_is_full_refuses_and_goes_on_when_there_is_room";
-    let Some(mount) = Mount::of(&root.path().join("small"), "400k", test) else {
+fn a_full_disk_refuses_clips_until_there_is_room() {
+    let (sandbox, root, clips) = with_clips(80);
+    let test = "a_full_disk_refuses_clips_until_there_is_room";
+    let Some(mount) = Mount::of(&root.join("small"), "400k", test) else {
         return;
     };
     let dir = mount.0.join("box");
     init(&dir);
-    let folder = clips(&root.path().join("clips"), 80);
-    let output = afield(&dir)
-        .args(["teach", "beep"])
-        .arg(&folder)
-        .output()
-        .unwrap();
-    let told = said(&output);
-    println!("{told}");
-    assert!(!output.status.success(), "80 clips fit");
-    assert!(
-        told.contains("learner.sqlite") && told.contains("hint: "),
-        "{told}"
-    );
+    let full = teach(&dir, "beep", &clips).run();
+    println!("{full}");
+    assert_ne!(full.code, Some(0), "80 clips fit");
+    full.says(["learner.sqlite", "hint: "]);
     let held = Session::open(&dir).unwrap().status().examples;
     println!("{held} of 80 clips fit");
     assert!(held > 5);
     mount.remount("size=8m");
-    let again = afield(&dir)
-        .args(["teach", "beep"])
-        .arg(&folder)
-        .output()
-        .unwrap();
-    assert!(
-        said(&again).contains(&format!("{} new", 80 - held)),
-        "{}",
-        said(&again)
-    );
+    let new = format!("{} new", 80 - held);
+    teach(&dir, "beep", &clips).run().ok().says([&new]);
     assert_eq!(examples(&dir), 80);
+    drop((mount, sandbox));
 }
 
 #[test]
-fn a_disk_that_has_become_read_only_can_be_read() {
-    let root = tempfile::tempdir().unwrap();
-    let test = "a_disk_that_has_become_read_only_can_be_read";
-    let Some(mount) = Mount::of(&root.path().join("card"), "8m", test) else {
+fn a_learner_on_a_read_only_disk_can_be_read() {
+    let (sandbox, root, clips) = with_clips(6);
+    let test = "a_learner_on_a_read_only_disk_can_be_read";
+    let Some(mount) = Mount::of(&root.join("card"), "8m", test) else {
         return;
     };
     let dir = mount.0.join("box");
     init(&dir);
-    let folder = clips(&root.path().join("clips"), 6);
-    assert!(
-        afield(&dir)
-            .args(["teach", "beep"])
-            .arg(&folder)
-            .status()
-            .unwrap()
-            .success()
-    );
+    teach(&dir, "beep", &clips).run().ok();
     mount.remount("ro");
-    let refused = afield(&dir)
-        .args(["teach", "boop"])
-        .arg(&folder)
-        .output()
-        .unwrap();
-    println!("{}", said(&refused));
-    assert!(!refused.status.success());
-    assert!(
-        said(&refused).contains("hint: ") && said(&refused).contains("learner."),
-        "{}",
-        said(&refused)
-    );
+    let refused = teach(&dir, "boop", &clips).run();
+    println!("{refused}");
+    assert_ne!(refused.code, Some(0));
+    refused.says(["hint: ", "learner."]);
     for arguments in [
         vec!["status"],
         vec!["history"],
-        vec!["predict", folder.to_str().unwrap()],
+        vec!["predict", clips.to_str().unwrap()],
     ] {
-        let read = afield(&dir).args(&arguments).output().unwrap();
-        assert!(read.status.success(), "{arguments:?}: {}", said(&read));
-        assert!(!read.stdout.is_empty());
+        let read = afield(&dir, &arguments).run().ok();
+        assert!(!read.stdout.is_empty(), "{read}");
     }
     assert_eq!(examples(&dir), 6);
     mount.remount("rw");
-    assert!(
-        afield(&dir)
-            .args(["teach", "boop"])
-            .arg(&folder)
-            .status()
-            .unwrap()
-            .success()
-    );
+    teach(&dir, "boop", &clips).run().ok();
     assert_eq!(examples(&dir), 6);
+    drop((mount, sandbox));
 }

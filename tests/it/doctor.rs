@@ -1,5 +1,5 @@
-//! Damage: every flipped bit that changes what a learner's files mean is found,
-//! none makes it say something else unnoticed, and what can be repaired is.
+//! `afield doctor` finds every flipped bit that changes what a learner's files mean, and repairs what
+//! can be repaired.
 
 use crate::folder;
 use crate::teaching;
@@ -83,7 +83,7 @@ fn write(dir: &Path, files: &[Vec<u8>]) {
 }
 
 #[test]
-fn every_flipped_bit_that_changes_what_is_meant_is_found() {
+fn doctor_finds_every_flipped_bit_that_changes_the_learner() {
     let root = tempfile::tempdir().unwrap();
     let mut files = killed(root.path());
     let sound = tempfile::tempdir().unwrap();
@@ -167,7 +167,7 @@ fn every_flipped_bit_that_changes_what_is_meant_is_found() {
 }
 
 #[test]
-fn what_a_snapshot_knows_of_lost_examples_is_kept() {
+fn repair_keeps_lost_examples_that_a_snapshot_contains() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LDA);
     (0..300).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
@@ -207,7 +207,7 @@ fn what_a_snapshot_knows_of_lost_examples_is_kept() {
 }
 
 #[test]
-fn a_damaged_row_is_an_error_where_it_would_be_learned() {
+fn a_damaged_row_is_an_error_when_it_is_replayed() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LDA);
     (0..10).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
@@ -231,7 +231,7 @@ fn a_damaged_row_is_an_error_where_it_would_be_learned() {
 }
 
 #[test]
-fn a_learner_of_an_older_format_is_checked_as_it_will_be_opened() {
+fn doctor_checks_older_formats_as_they_will_be_opened() {
     for (name, entries) in [("format-1", 9), ("format-2", 18)] {
         let root = tempfile::tempdir().unwrap();
         let fixture = crate::root()

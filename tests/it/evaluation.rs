@@ -56,7 +56,7 @@ fn report(protocol: Protocol, seed: u64) -> Report {
 }
 
 #[test]
-fn finetune_forgets_class_after_class_and_the_others_do_not() {
+fn only_finetune_forgets_earlier_classes() {
     let report = report(Protocol::ClassIncremental, 0);
     assert_eq!(report.tasks.len(), 4);
     assert!(report.upper_bound.unwrap() > 0.95, "{report:?}");
@@ -75,7 +75,7 @@ fn finetune_forgets_class_after_class_and_the_others_do_not() {
 }
 
 #[test]
-fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
+fn progress_reports_equal_the_final_report() {
     let dataset = dataset();
     let evaluation = Evaluation {
         order: Protocol::ClassIncremental.into(),
@@ -126,7 +126,7 @@ fn every_stage_is_told_as_it_comes_and_as_it_is_reported() {
 }
 
 #[test]
-fn the_iid_order_forgives_finetune() {
+fn finetune_forgets_little_in_iid_order() {
     let report = report(Protocol::Iid, 0);
     assert_eq!(report.tasks.len(), 10);
     for head in &report.heads {
@@ -152,7 +152,7 @@ fn untimed(mut report: Report) -> Report {
 }
 
 #[test]
-fn the_same_seed_gives_the_same_report_but_for_the_clock() {
+fn the_same_seed_gives_the_same_report_except_timings() {
     let of = |seed| untimed(report(Protocol::ClassIncremental, seed));
     assert_eq!(of(5), of(5));
     assert_ne!(of(5), of(6));
@@ -176,7 +176,7 @@ fn chosen(dataset: &Dataset, seed: u64, fits: &mut Fits) -> Report {
 }
 
 #[test]
-fn head_and_transform_are_those_that_did_best_in_cross_validation() {
+fn the_best_head_and_transform_of_cross_validation_are_chosen() {
     let report = chosen(&dataset(), 1, &mut Fits::default());
     let top = |of: &dyn Fn(&&Tried) -> bool| {
         let scores = report.tried.iter().filter(of);
@@ -203,7 +203,7 @@ fn head_and_transform_are_those_that_did_best_in_cross_validation() {
 }
 
 #[test]
-fn a_choice_does_not_look_at_the_test_side() {
+fn the_choice_ignores_the_test_side() {
     let spoilt = {
         let clean = dataset();
         let clips = clean.clips();
@@ -231,7 +231,7 @@ fn a_choice_does_not_look_at_the_test_side() {
 }
 
 #[test]
-fn a_run_finds_the_same_alone_and_after_others() {
+fn a_run_gives_the_same_results_alone_and_after_others() {
     let dataset = dataset();
     let mut fits = Fits::default();
     for seed in 0..3 {
@@ -242,7 +242,7 @@ fn a_run_finds_the_same_alone_and_after_others() {
 }
 
 #[test]
-fn the_joint_fit_is_made_once_a_split_and_again_where_labels_differ() {
+fn the_joint_fit_is_computed_once_for_each_split_and_labelling() {
     let dataset = dataset();
     let mut fits = Fits::default();
     let mut run = |seed, noise| {
@@ -267,7 +267,7 @@ fn the_joint_fit_is_made_once_a_split_and_again_where_labels_differ() {
 }
 
 #[test]
-fn learning_clips_by_heart_wins_no_choice() {
+fn memorising_clips_does_not_win_the_choice() {
     // Labels that nothing tells, and room enough to learn all of them.
     let mut state = 5_u32;
     let mut noise = || {

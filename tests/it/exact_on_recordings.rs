@@ -1,5 +1,5 @@
-//! The promise of `tests/exactness.rs` on what backbones really give: ESC-10
-//! clips through YAMNet-256, spoken digits through the speech embedding.
+//! Exact heads on embeddings of real recordings: ESC-10 clips through YAMNet-256, spoken digits
+//! through the speech embedding.
 
 use crate::models;
 use crate::shared_data;
@@ -144,14 +144,14 @@ fn check(heard: &Heard) {
 }
 
 #[test]
-fn sounds_in_any_order_parts_and_detours_give_the_same_bits() {
+fn exact_heads_give_the_same_bits_for_sounds_in_any_order() {
     if let Some(heard) = heard("esc10", "yamnet-256") {
         check(&heard);
     }
 }
 
 #[test]
-fn spoken_digits_in_any_order_parts_and_detours_give_the_same_bits() {
+fn exact_heads_give_the_same_bits_for_spoken_digits_in_any_order() {
     if let Some(heard) = heard("fsdd", "speech-embedding") {
         check(&heard);
     }

@@ -1,5 +1,5 @@
-//! The promise of the exact heads: their state is a function of which examples
-//! were taught, to the bit, whatever the order, the detours and the parts.
+//! The state of an exact head depends only on the examples it was taught: to the bit, whatever their
+//! order, corrections and partition into learners.
 
 use afield::head::{HeadKind, Moments, Statistic};
 use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
@@ -84,7 +84,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
-    fn any_order_any_parts_and_any_detour_give_the_same_bits(
+    fn any_order_partition_and_corrections_give_the_same_bits(
         (all, shuffled) in examples().prop_flat_map(|all| {
             let shuffled = Just(all.clone()).prop_shuffle();
             (Just(all), shuffled)
@@ -164,7 +164,7 @@ fn a_million_repeats_of_the_largest_example_are_exact() {
 }
 
 #[test]
-fn a_deferred_answer_is_near_the_exact_one_and_its_lag_is_bounded() {
+fn a_deferred_solution_is_close_to_the_exact_one_and_its_lag_is_bounded() {
     for head in [HeadKind::LDA, HeadKind::RIDGE] {
         let row = |i: usize| -> Taught {
             let value = |j: usize| {

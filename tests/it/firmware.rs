@@ -1,4 +1,4 @@
-//! From a firmware in an emulator over its UART to samples, examples and decisions.
+//! A firmware in an emulator sends samples over its UART; the library reads, learns and decides.
 
 #[allow(dead_code, reason = "each test uses a part")]
 use crate::board;
@@ -159,8 +159,10 @@ fn movements_of_an_emulated_board_are_recognised() {
 }
 
 #[test]
-fn movements_are_recognised_through_one_percent_of_noise() {
-    let Some(board) = Board::start("movements_are_recognised_through_one_percent_of_noise") else {
+fn movements_are_recognised_with_one_percent_of_faults_on_the_line() {
+    let Some(board) =
+        Board::start("movements_are_recognised_with_one_percent_of_faults_on_the_line")
+    else {
         return;
     };
     let third = 0.01 / 3.0;
@@ -204,8 +206,8 @@ fn movements_are_recognised_through_one_percent_of_noise() {
 }
 
 #[test]
-fn a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot() {
-    let test = "a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot";
+fn a_board_samples_at_the_requested_rate_or_refuses_it() {
+    let test = "a_board_samples_at_the_requested_rate_or_refuses_it";
     let Some(board) = Board::start(test) else {
         return;
     };
@@ -237,8 +239,8 @@ fn a_board_samples_as_often_as_it_is_asked_to_or_says_that_it_cannot() {
 }
 
 #[test]
-fn whoever_falls_behind_loses_the_newest_and_is_told_how_many() {
-    let test = "whoever_falls_behind_loses_the_newest_and_is_told_how_many";
+fn a_slow_reader_loses_the_newest_samples_and_gets_their_number() {
+    let test = "a_slow_reader_loses_the_newest_samples_and_gets_their_number";
     let Some(board) = Board::start(test) else {
         return;
     };
@@ -267,8 +269,8 @@ fn whoever_falls_behind_loses_the_newest_and_is_told_how_many() {
 }
 
 #[test]
-fn a_cut_line_is_survived_and_leaves_a_gap() {
-    let Some(board) = Board::start("a_cut_line_is_survived_and_leaves_a_gap") else {
+fn a_cut_line_leaves_a_gap_and_reading_continues() {
+    let Some(board) = Board::start("a_cut_line_leaves_a_gap_and_reading_continues") else {
         return;
     };
     let line = NoisyLine::to(board.port(), Faults::default(), 12);
@@ -307,8 +309,8 @@ fn a_cut_line_is_survived_and_leaves_a_gap() {
 }
 
 #[test]
-fn a_board_that_is_unplugged_and_another_in_its_place_are_listened_to() {
-    let test = "a_board_that_is_unplugged_and_another_in_its_place_are_listened_to";
+fn reading_continues_after_unplugging_and_replacing_a_board() {
+    let test = "reading_continues_after_unplugging_and_replacing_a_board";
     let Some(first) = Board::start(test) else {
         return;
     };

@@ -1,5 +1,4 @@
-//! The head on an emulated microcontroller: taught there, and the same to the bit as
-//! on the host.
+//! The head on an emulated microcontroller: taught there, it has the same bits as on the host.
 
 #[allow(dead_code, reason = "each test uses a part")]
 use crate::board;

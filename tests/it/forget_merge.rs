@@ -1,11 +1,7 @@
-//! Forgetting and merging whole learners: what is left is what was never taught
-//! otherwise, to the bit.
+//! Forgetting and merging: the learner afterwards equals, to the bit, one that was taught only
+//! the examples that remain.
 
-use crate::folder;
-use crate::models;
-
-use std::path::Path;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use afield::engine::{Heard, Session, backbone_contract, merge};
 use afield::head::HeadKind;
@@ -13,7 +9,8 @@ use afield::learner::{Settings, Transform};
 use afield::signal::{Label, Micros};
 use afield::store::Selection;
 
-use folder::create;
+use crate::harness::folder::create;
+use crate::harness::{Sandbox, models};
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
@@ -48,51 +45,45 @@ fn state(session: &Session) -> Vec<u8> {
     session.learner().save()
 }
 
-fn afield(args: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(args)
-        .output()
-        .unwrap()
-}
-
 const EXACT: [HeadKind; 3] = [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE];
 
 #[test]
-fn what_is_forgotten_was_never_taught() {
+fn forgetting_gives_the_state_without_the_forgotten_examples() {
     type Forgets = fn(u64) -> bool;
+    let all = Selection::default;
     let cases: [(Selection, Forgets); 6] = [
         (
             Selection {
                 label: Some("kettle".into()),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed % 3 == 1,
         ),
         (
             Selection {
                 clip: Some(format!("{:016x}", 7)),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed == 7,
         ),
         (
             Selection {
                 source: Some("day-1".into()),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed / 10 == 1,
         ),
         (
             Selection {
                 source: Some("*clip-?.wav".into()),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed < 10,
         ),
         (
             Selection {
                 since_unix_ms: Some(25_000),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed >= 25,
         ),
@@ -100,7 +91,7 @@ fn what_is_forgotten_was_never_taught() {
             Selection {
                 label: Some("rain".into()),
                 since_unix_ms: Some(12_000),
-                ..Selection::default()
+                ..all()
             },
             |seed| seed % 3 == 0 && seed >= 12,
         ),
@@ -125,7 +116,7 @@ fn what_is_forgotten_was_never_taught() {
 }
 
 #[test]
-fn a_head_that_cannot_unlearn_says_so_and_keeps_everything() {
+fn a_head_that_cannot_unlearn_refuses_to_forget() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
     teach(&mut session, 0..9);
@@ -141,7 +132,7 @@ fn a_head_that_cannot_unlearn_says_so_and_keeps_everything() {
 }
 
 #[test]
-fn merged_learners_are_the_one_that_heard_it_all() {
+fn merging_gives_the_state_of_one_learner_taught_everything() {
     for head in EXACT {
         let dir = tempfile::tempdir().unwrap();
         let at = |name: &str| dir.path().join(name);
@@ -191,86 +182,53 @@ fn the_latest_label_of_a_contested_clip_holds() {
 }
 
 #[test]
-fn unlike_contracts_are_refused_by_the_field_that_differs() {
-    let dir = tempfile::tempdir().unwrap();
-    let (ours, theirs) = (dir.path().join("a"), dir.path().join("b"));
-    create(&ours, HeadKind::LDA);
+fn learners_with_different_contracts_are_not_merged() {
+    let sandbox = Sandbox::new();
+    create(&sandbox.path("a"), HeadKind::LDA);
     let (card, _) = models::fixture("tiny");
     let contract = backbone_contract(&card, None, Some(Transform::L2)).unwrap();
-    Session::create(&theirs, card, contract, Settings::default(), 0).unwrap();
-    let into = dir.path().join("c");
-    let arguments = [&ours, &theirs, &into].map(|path| path.to_str().unwrap());
-    let output = afield(&["merge", arguments[0], arguments[1], "-o", arguments[2]]);
-    let error = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(!output.status.success());
-    assert!(
-        error.contains("transform is none here and l2 there"),
-        "{error}"
-    );
-    assert!(!into.exists());
+    Session::create(&sandbox.path("b"), card, contract, Settings::default(), 0).unwrap();
+    let run = sandbox.run("merge a b -o c").fails(1);
+    run.says(["transform is none here and l2 there"]);
+    assert!(!sandbox.path("c").exists());
 }
 
 #[test]
-fn the_commands_forget_and_merge_what_they_are_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let (a, b, c) = (
-        dir.path().join("a"),
-        dir.path().join("b"),
-        dir.path().join("c"),
-    );
-    teach(&mut create(&a, HeadKind::LDA), 0..12);
-    teach(&mut create(&b, HeadKind::LDA), 6..20);
-    let path = |path: &Path| path.to_str().unwrap().to_owned();
-    let output = afield(&[
-        "forget",
-        "--class",
-        "dog",
-        "--dry-run",
-        "--learner",
-        &path(&a),
-    ]);
-    let listed = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert_eq!(listed.lines().count(), 4, "{listed}");
-    assert!(listed.contains("dog  day-0/clip-2.wav"), "{listed}");
-    let output = afield(&["forget", "--class", "dog", "--learner", &path(&a)]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("forgot 4 clips of dog"), "{said}");
-    let output = afield(&["forget", "--class", "dog", "--learner", &path(&a)]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(
-        !output.status.success() && said.contains("hint: "),
-        "{said}"
-    );
-    let output = afield(&["forget", "--learner", &path(&a)]);
-    assert!(
-        !output.status.success(),
-        "everything is never forgotten by accident"
-    );
-    let output = afield(&["forget", "--clip", "xyz", "--learner", &path(&a)]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("--clip") && said.contains("hint: "), "{said}");
-    let output = afield(&["merge", &path(&a), &path(&b), "-o", &path(&c)]);
-    let said = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(said.contains("18 clips, 4 of them shared"), "{said}");
-    let output = afield(&["merge", &path(&a), &path(&b), "-o", &path(&c)]);
-    assert!(!output.status.success(), "a learner is never overwritten");
+fn the_commands_forget_and_merge_report_what_they_did() {
+    let sandbox = Sandbox::new();
+    teach(&mut create(&sandbox.path("a"), HeadKind::LDA), 0..12);
+    teach(&mut create(&sandbox.path("b"), HeadKind::LDA), 6..20);
+    let forget_dog = "forget --class dog --learner a";
+    let listed = sandbox.afield(forget_dog).args("--dry-run").run().ok();
+    assert_eq!(listed.stdout.lines().count(), 4, "{listed}");
+    listed.prints(["dog  day-0/clip-2.wav"]);
+    sandbox.run(forget_dog).ok().says(["forgot 4 clips of dog"]);
+    sandbox.run(forget_dog).refused();
+    // Everything is never forgotten by accident.
+    sandbox.run("forget --learner a").fails(2);
+    let said = sandbox.run("forget --clip xyz --learner a").refused();
+    assert!(said.contains("--clip"), "{said}");
+    let merged = sandbox.run("merge a b -o c").ok();
+    merged.says(["18 clips, 4 of them shared"]);
+    // A learner is never overwritten.
+    sandbox.run("merge a b -o c").refused();
 }
 
 #[test]
-fn a_merge_that_the_disk_refuses_makes_no_learner_and_can_be_tried_again() {
-    let dir = tempfile::tempdir().unwrap();
-    let at = |name: &str| dir.path().join(name);
-    teach(&mut create(&at("a"), HeadKind::LDA), 0..150);
-    teach(&mut create(&at("b"), HeadKind::LDA), 150..300);
+fn a_failed_merge_makes_no_learner_and_can_be_repeated() {
+    let sandbox = Sandbox::new();
+    teach(&mut create(&sandbox.path("a"), HeadKind::LDA), 0..150);
+    teach(&mut create(&sandbox.path("b"), HeadKind::LDA), 150..300);
     let merge = |limit: &str| {
+        let merge = sandbox.afield("merge a b -o c").command();
         Command::new("bash")
             .arg("-c")
             // In KiB; the signal would kill what should see an error.
             .arg(format!("trap '' XFSZ; ulimit -f {limit}; exec \"$@\""))
             .arg("bash")
-            .arg(env!("CARGO_BIN_EXE_afield"))
-            .args(["merge", "a", "b", "-o", "c"])
-            .current_dir(dir.path())
+            .arg(merge.get_program())
+            .args(merge.get_args())
+            .current_dir(sandbox.root())
             .output()
             .unwrap()
     };
@@ -280,8 +238,8 @@ fn a_merge_that_the_disk_refuses_makes_no_learner_and_can_be_tried_again() {
         !refused.status.success() && said.contains("hint: "),
         "{said}"
     );
-    assert!(Session::open(&at("c")).is_err());
+    assert!(Session::open(&sandbox.path("c")).is_err());
     let made = merge("unlimited");
     assert!(made.status.success(), "{made:?}");
-    assert_eq!(Session::open(&at("c")).unwrap().learner().examples(), 300);
+    assert_eq!(sandbox.open("c").learner().examples(), 300);
 }

@@ -126,7 +126,7 @@ fn recordings_give_the_frames_of_the_original_front_ends() {
 }
 
 #[test]
-fn our_mel_bank_is_the_matrix_that_ships_with_yamnet() {
+fn the_mel_bank_equals_the_matrix_of_yamnet() {
     let Some(shared) = shared_data::folder("YAMNet's mel matrix") else {
         return;
     };

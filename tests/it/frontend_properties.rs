@@ -1,5 +1,4 @@
-//! What must hold of the front end and the resampler for any input, in any
-//! pieces.
+//! Properties of the front end and the resampler for any input, in chunks of any size.
 
 use std::f64::consts::TAU;
 
@@ -143,7 +142,7 @@ fn a_sine_comes_out_in_place_with_errors_under_115_db() {
 }
 
 #[test]
-fn tones_that_16_khz_cannot_hold_vanish_instead_of_folding_back() {
+fn tones_above_the_nyquist_frequency_vanish_instead_of_aliasing() {
     for from in [44_100u32, 48_000, 96_000] {
         for hz in [8_200.0, 9_000.0, 12_000.0, 16_000.0, 21_000.0] {
             let out = resample(from, 16_000, &[&sine(hz, from, from as usize)]);
@@ -157,7 +156,7 @@ fn tones_that_16_khz_cannot_hold_vanish_instead_of_folding_back() {
 }
 
 #[test]
-fn equal_rates_copy_and_a_finished_resampler_starts_afresh() {
+fn equal_rates_copy_samples_and_a_finished_resampler_starts_again() {
     let samples = noise(5_000, 1);
     assert_eq!(bits(&resample(16_000, 16_000, &[&samples])), bits(&samples));
 
@@ -171,7 +170,7 @@ fn equal_rates_copy_and_a_finished_resampler_starts_afresh() {
 }
 
 #[test]
-fn one_nan_is_worth_one_zero_and_is_counted() {
+fn a_nan_counts_as_zero_and_is_counted() {
     let mut samples = noise(20_000, 1);
     samples[7_000] = 0.0;
     let clean = resample(48_000, 16_000, &[&samples]);
@@ -183,7 +182,7 @@ fn one_nan_is_worth_one_zero_and_is_counted() {
 }
 
 #[test]
-fn rates_without_a_common_divisor_work_too() {
+fn rates_without_a_common_divisor_are_resampled() {
     let hz = 200.0;
     let out = resample(15_013, 16_000, &[&sine(hz, 15_013, 60_052)]);
     assert_eq!(out.len(), 64_000);

@@ -1,4 +1,4 @@
-//! Every input that the fuzz targets keep, as an ordinary test: seeds, and what once failed.
+//! Every input of the fuzz corpora as an ordinary test: seeds, and inputs that once failed.
 
 #[path = "../../fuzz/src/audio.rs"]
 mod audio;
@@ -103,7 +103,7 @@ fn requests_and_answers_between_listeners_and_teachers_are_read_or_refused() {
 }
 
 #[test]
-fn tables_and_json_lines_are_heard_or_refused() {
+fn tables_and_json_lines_are_read_or_refused() {
     run("sensor", sensor::run);
 }
 
@@ -135,7 +135,7 @@ fn state_seed(which: u8) -> Vec<u8> {
 }
 
 #[test]
-fn a_sound_state_of_every_head_gets_through() {
+fn valid_states_of_every_head_are_loaded() {
     for which in 0..HeadKind::VARIANTS.len() as u8 {
         let learner = taught(which);
         let rebuilt = state::around(which, &state_seed(which)[1..]);
@@ -144,7 +144,7 @@ fn a_sound_state_of_every_head_gets_through() {
 }
 
 #[test]
-fn a_sound_bundle_gets_through() {
+fn a_valid_bundle_is_opened() {
     let mut sound = 0;
     for (path, bytes) in kept("bundle") {
         let bundle = match bytes.starts_with(b"AFBUNDLE") {

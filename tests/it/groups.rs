@@ -1,13 +1,8 @@
-//! Groups: kept with every clip, in the log and in the memory, through merging,
-//! reopening and learners of the format that knew none.
-
-use crate::folder;
-use crate::models;
-use crate::recording;
+//! Groups: every clip keeps its group in the log and in the rehearsal memory, after merging,
+//! after reopening, and after an upgrade from the format without groups.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use afield::engine::{Heard, Session, SessionError, TaughtAs, backbone_contract, merge};
 use afield::head::HeadKind;
@@ -15,9 +10,9 @@ use afield::learner::Settings;
 use afield::signal::{Group, Label, Micros};
 use afield::store::{Operation, Selection};
 use rusqlite::Connection;
-use serde_json::Value;
 
-use folder::create;
+use crate::harness::folder::create;
+use crate::harness::{Sandbox, models, recording};
 
 fn heard(seed: u8) -> Heard {
     Heard {
@@ -80,7 +75,7 @@ fn groups(session: &Session) -> Vec<(String, u64)> {
 }
 
 #[test]
-fn the_memory_knows_the_group_of_every_example_after_any_reopening() {
+fn the_memory_keeps_the_group_of_every_example_after_reopening() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LINEAR);
     teach(&mut session, 0..12, by_two);
@@ -97,7 +92,7 @@ fn the_memory_knows_the_group_of_every_example_after_any_reopening() {
 }
 
 #[test]
-fn what_is_learned_by_an_exact_head_does_not_depend_on_groups() {
+fn groups_do_not_change_the_state_of_exact_heads() {
     for head in [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE] {
         let dir = tempfile::tempdir().unwrap();
         let mut grouped = create(&dir.path().join("a"), head);
@@ -110,7 +105,7 @@ fn what_is_learned_by_an_exact_head_does_not_depend_on_groups() {
 }
 
 #[test]
-fn a_forgotten_group_was_never_taught() {
+fn forgetting_a_group_gives_the_state_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(&dir.path().join("a"), HeadKind::LDA);
     teach(&mut session, 0..24, by_two);
@@ -133,7 +128,7 @@ fn a_forgotten_group_was_never_taught() {
 }
 
 #[test]
-fn a_clip_keeps_its_group_until_it_is_taught_with_another() {
+fn a_clip_keeps_its_group_until_it_is_taught_with_another_group() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LINEAR);
     teach_as(&mut session, "rain", 0, None);
@@ -172,7 +167,7 @@ fn a_clip_keeps_its_group_until_it_is_taught_with_another() {
 }
 
 #[test]
-fn auto_is_merged_reopened_and_made_to_forget_by_its_log() {
+fn auto_merges_reopens_and_forgets_by_replaying_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let parts = [
@@ -270,7 +265,7 @@ fn format(db: &Connection) -> i64 {
 }
 
 #[test]
-fn a_learner_of_the_format_without_groups_is_taken_over_whole() {
+fn a_learner_of_the_format_without_groups_is_upgraded_completely() {
     let dir = tempfile::tempdir().unwrap();
     let db = of_format_1(dir.path());
     let before = log(&db);
@@ -317,7 +312,7 @@ fn a_learner_of_the_format_without_groups_is_taken_over_whole() {
 }
 
 #[test]
-fn an_upgrade_that_is_cut_off_leaves_the_old_learner() {
+fn an_interrupted_upgrade_leaves_the_old_learner() {
     let dir = tempfile::tempdir().unwrap();
     let db = of_format_1(dir.path());
     let before = log(&db);
@@ -333,7 +328,7 @@ fn an_upgrade_that_is_cut_off_leaves_the_old_learner() {
 }
 
 #[test]
-fn a_group_in_the_log_that_is_none_is_an_error() {
+fn an_invalid_group_in_the_log_is_an_error() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LDA);
     teach(&mut session, 0..3, by_two);
@@ -348,58 +343,34 @@ fn a_group_in_the_log_that_is_none_is_an_error() {
     );
 }
 
-fn afield(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(arguments)
-        .current_dir(dir)
-        .env("AFIELD_CACHE", models::cache().root())
-        .env("AFIELD_LEARNER", dir.join("box"))
-        .output()
-        .unwrap()
-}
-
-fn said(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
 /// A learner that rehearses, and the clips `tones/{anna,ben}_{0,1,2}.wav`.
-fn with_clips(dir: &Path) {
-    let (card, _) = models::fixture("tiny");
-    let contract = backbone_contract(&card, None, None).unwrap();
-    let settings = Settings {
-        head: HeadKind::LINEAR,
-        ..Settings::default()
-    };
-    Session::create(&dir.join("box"), card, contract, settings, 0).unwrap();
-    fs::create_dir(dir.join("tones")).unwrap();
+fn with_clips() -> Sandbox {
+    let sandbox = Sandbox::new().with_learner("box");
+    drop(create(&sandbox.path("box"), HeadKind::LINEAR));
     for (speaker, seed) in [("anna", 0), ("ben", 10)] {
         for take in 0..3 {
             let samples = recording::tone(16_000, 400.0, 0.4, seed + take);
-            let path = dir.join(format!("tones/{speaker}_{take}.wav"));
-            recording::write_wav(&path, 16_000, &samples);
+            sandbox.wav(&format!("tones/{speaker}_{take}.wav"), 16_000, &samples);
         }
     }
+    sandbox
 }
 
 #[test]
 fn the_commands_teach_show_and_forget_groups() {
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path();
-    with_clips(dir);
-    let json = |arguments: &[&str]| -> Value {
-        serde_json::from_slice(&afield(dir, arguments).stdout).unwrap()
-    };
-    let pattern = ["teach", "low", "tones", "--group-pattern", "^([a-z]+)_"];
-    assert!(afield(dir, &pattern).status.success());
+    let sandbox = with_clips();
+    sandbox
+        .run("teach low tones --group-pattern ^([a-z]+)_")
+        .ok();
     let expected = serde_json::json!([
         {"group": "anna", "examples": 3},
         {"group": "ben", "examples": 3},
     ]);
-    assert_eq!(json(&["status", "--json"])["groups"], expected);
-    let text = String::from_utf8(afield(dir, &["status"]).stdout).unwrap();
-    assert!(text.contains("groups     2: anna 3, ben 3\n"), "{text}");
-    let memory = &json(&["memory", "--json"])["memory"];
-    let numbers = memory["classes"][0]["groups"].as_array().unwrap();
+    assert_eq!(sandbox.status()["groups"], expected);
+    let text = sandbox.run("status").ok();
+    text.prints(["groups     2: anna 3, ben 3\n"]);
+    let report = sandbox.run("memory --json").ok().json();
+    let numbers = report["memory"]["classes"][0]["groups"].as_array().unwrap();
     let mut numbers: Vec<u64> = (numbers.iter())
         .map(|group| group["group"].as_u64().unwrap())
         .collect();
@@ -408,71 +379,37 @@ fn the_commands_teach_show_and_forget_groups() {
     expected.sort_unstable();
     assert_eq!(numbers, expected);
 
-    let output = afield(dir, &["teach", "low", "tones/ben_0.wav", "--group", "cleo"]);
+    let moved = sandbox.run("teach low tones/ben_0.wav --group cleo").ok();
     assert_eq!(
-        said(&output),
+        moved.stderr,
         "tones/ben_0.wav: was of ben, is of cleo\nlow: 0 new, 1 corrected, 0 known already\n"
     );
-    let output = afield(dir, &["forget", "--group", "ben", "--dry-run"]);
-    let listed = String::from_utf8(output.stdout).unwrap();
-    assert_eq!(listed.lines().count(), 2);
+    let listed = sandbox.run("forget --group ben --dry-run").ok();
+    assert_eq!(listed.stdout.lines().count(), 2, "{listed}");
     let ben = |line: &str| line.contains("tones/ben_") && line.ends_with("  of ben");
-    assert!(listed.lines().all(ben), "{listed}");
-    let output = afield(dir, &["forget", "--group", "ben"]);
-    assert_eq!(said(&output), "forgot 2 clips of low\n");
-    let text = String::from_utf8(afield(dir, &["status"]).stdout).unwrap();
-    assert!(text.contains("groups     2: anna 3, cleo 1\n"), "{text}");
+    assert!(listed.stdout.lines().all(ben), "{listed}");
+    let forgotten = sandbox.run("forget --group ben").ok();
+    assert_eq!(forgotten.stderr, "forgot 2 clips of low\n");
+    let text = sandbox.run("status").ok();
+    text.prints(["groups     2: anna 3, cleo 1\n"]);
 }
 
 #[test]
-fn groups_that_are_none_are_refused_before_anything_is_taught() {
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path();
-    with_clips(dir);
-    recording::write_wav(&dir.join("tones/x.wav"), 16_000, &[100; 8_000]);
-    let cases: [(&[&str], i32, &str); 6] = [
-        (
-            &["teach", "low", "tones", "--group-pattern", "^([a-z]+)_"],
-            1,
-            "x.wav",
-        ),
-        (
-            &["teach", "low", "tones", "--group-pattern", "anna"],
-            1,
-            "has no capture",
-        ),
-        (
-            &["teach", "low", "tones", "--group-pattern", "^(z*)"],
-            1,
-            "\"\" is no group",
-        ),
-        (&["teach", "low", "tones", "--group", " "], 2, "is no group"),
-        (
-            &[
-                "teach",
-                "low",
-                "tones",
-                "--group",
-                "a",
-                "--group-pattern",
-                "(a)",
-            ],
-            2,
-            "cannot be used with",
-        ),
-        (
-            &["forget", "--group", "nobody"],
-            1,
-            "nothing that is taught",
-        ),
-    ];
-    for (arguments, code, words) in cases {
-        let output = afield(dir, arguments);
-        let said = said(&output);
-        assert_eq!(output.status.code(), Some(code), "{said}");
+fn unusable_groups_are_refused_before_anything_is_taught() {
+    let sandbox = with_clips();
+    sandbox.wav("tones/x.wav", 16_000, &[100; 8_000]);
+    for (arguments, words) in [
+        ("teach low tones --group-pattern ^([a-z]+)_", "x.wav"),
+        ("teach low tones --group-pattern anna", "has no capture"),
+        ("teach low tones --group-pattern ^(z*)", "\"\" is no group"),
+        ("forget --group nobody", "nothing that is taught"),
+    ] {
+        let said = sandbox.run(arguments).refused();
         assert!(said.contains(words), "{said}");
-        assert!(code == 2 || said.contains("\nhint: "), "{said}");
     }
-    let session = Session::open(&dir.join("box")).unwrap();
-    assert_eq!(session.status().examples, 0);
+    let blank = sandbox.run(["teach", "low", "tones", "--group", " "]);
+    blank.fails(2).says(["is no group"]);
+    let both = sandbox.run("teach low tones --group a --group-pattern (a)");
+    both.fails(2).says(["cannot be used with"]);
+    assert_eq!(sandbox.open("box").status().examples, 0);
 }

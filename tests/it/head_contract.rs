@@ -1,4 +1,4 @@
-//! What every head promises, checked on every head through the learner.
+//! The contract of every head, checked on every head through the learner.
 
 use std::collections::BTreeMap;
 
@@ -114,7 +114,7 @@ fn probabilities_are_finite_and_sum_to_one() {
 }
 
 #[test]
-fn every_head_that_may_learns_what_it_is_taught() {
+fn every_head_but_the_baselines_learns_what_it_is_taught() {
     for head in HeadKind::VARIANTS {
         let mut learner = learner(head);
         // Mixed, so that even the head that forgets can learn it.
@@ -150,7 +150,7 @@ fn one_example_of_one_class_is_enough() {
 }
 
 #[test]
-fn prediction_is_pure() {
+fn predicting_changes_no_state() {
     for head in HeadKind::VARIANTS {
         let learner = taught(head);
         let before = learner.save();
@@ -170,7 +170,7 @@ fn the_same_seed_gives_the_same_bytes() {
 }
 
 #[test]
-fn another_seed_rehearses_otherwise() {
+fn another_seed_rehearses_other_examples() {
     let mut other = settings(LINEAR);
     other.seed += 1;
     let mut other = Learner::new(contract(), other).unwrap();
@@ -179,7 +179,7 @@ fn another_seed_rehearses_otherwise() {
 }
 
 #[test]
-fn a_loaded_learner_is_the_saved_one_and_goes_on_alike() {
+fn a_loaded_learner_equals_the_saved_one_and_learns_the_same() {
     for head in HeadKind::VARIANTS {
         let mut saved = taught(head);
         let bytes = saved.save();
@@ -193,7 +193,7 @@ fn a_loaded_learner_is_the_saved_one_and_goes_on_alike() {
 }
 
 #[test]
-fn another_contract_or_setting_is_refused_by_name() {
+fn another_contract_or_setting_is_refused_and_named() {
     let bytes = taught(HeadKind::LDA).save();
     let contract = Contract {
         backbone: "other".into(),
@@ -211,7 +211,7 @@ fn another_contract_or_setting_is_refused_by_name() {
 }
 
 #[test]
-fn values_that_are_no_numbers_are_refused_and_change_nothing() {
+fn values_that_are_not_finite_are_refused_and_change_nothing() {
     for head in HeadKind::VARIANTS {
         let learner = taught(head);
         let before = learner.save();
@@ -253,7 +253,7 @@ fn another_width_is_refused_and_changes_nothing() {
 }
 
 #[test]
-fn unlearning_what_was_never_taught_is_refused_and_changes_nothing() {
+fn unlearning_an_example_that_was_not_taught_is_refused() {
     for head in HeadKind::VARIANTS {
         let mut learner = taught(head);
         let before = learner.save();
@@ -294,7 +294,7 @@ fn exact_heads_unlearn_to_the_bit() {
 }
 
 #[test]
-fn a_class_left_empty_is_as_though_never_taught() {
+fn an_emptied_class_leaves_no_trace_in_the_state() {
     for head in [HeadKind::NCM, HeadKind::LDA] {
         let mut learner = taught(head);
         for i in 0..20 {
@@ -310,7 +310,7 @@ fn a_class_left_empty_is_as_though_never_taught() {
 }
 
 #[test]
-fn heads_with_rehearsal_unlearn_by_what_is_left_there() {
+fn heads_with_rehearsal_unlearn_by_refitting_from_their_memory() {
     let heads = HeadKind::VARIANTS.into_iter();
     for head in heads.filter(|head| head.keeps_rehearsal()) {
         let mut learner = learner(head);
@@ -350,7 +350,7 @@ fn heads_with_rehearsal_unlearn_by_what_is_left_there() {
 }
 
 #[test]
-fn a_class_with_one_example_stands_beside_full_ones() {
+fn a_class_with_one_example_is_predicted_beside_large_classes() {
     let heads = HeadKind::VARIANTS.into_iter();
     for head in heads.filter(|head| !head.is_baseline()) {
         let mut learner = taught(head);
@@ -379,7 +379,7 @@ fn an_unknown_head_or_option_is_an_error_that_lists_the_valid_ones() {
 }
 
 #[test]
-fn where_an_example_came_from_is_remembered_with_it() {
+fn the_memory_keeps_the_origin_of_each_example() {
     let origin = Origin {
         group: 7,
         at_unix_ms: 99,
@@ -446,7 +446,7 @@ fn networks_without_a_memory_say_that_they_cannot_unlearn() {
 }
 
 #[test]
-fn neighbours_without_a_memory_are_no_help_and_no_error() {
+fn neighbours_without_a_memory_predict_without_error() {
     let head = HeadKind::Knn("5".parse().unwrap());
     let settings = Settings {
         rehearsal: Capacity::None.into(),
@@ -571,7 +571,7 @@ proptest! {
 }
 
 #[test]
-fn a_learner_outlives_its_only_example() {
+fn a_learner_works_after_unlearning_its_only_example() {
     for head in HeadKind::VARIANTS {
         if head.is_baseline() {
             continue;
@@ -622,7 +622,7 @@ fn right(learner: &Learner, rows: impl Iterator<Item = (Vec<f32>, usize)>) -> f6
 }
 
 #[test]
-fn auto_keeps_to_lda_where_nothing_is_better_and_leaves_it_where_something_is() {
+fn auto_replaces_lda_only_by_a_better_head() {
     let mut gaussian = learner(HeadKind::Auto);
     assert_eq!(gaussian.selection().unwrap().compared_at, 0);
     teach(&mut gaussian, &stream(4, 40));
@@ -660,7 +660,7 @@ fn placed(group: u64, class: usize, i: usize) -> Vec<f32> {
 }
 
 #[test]
-fn auto_holds_whole_groups_out_where_groups_are_known() {
+fn auto_holds_out_whole_groups() {
     let shares = [true, false].map(|told| {
         let mut learner = learner(HeadKind::Auto);
         let rows = (0..96).map(|n| {
@@ -679,7 +679,7 @@ fn auto_holds_whole_groups_out_where_groups_are_known() {
 }
 
 #[test]
-fn auto_says_so_where_it_has_nothing_to_compare_on() {
+fn auto_reports_when_it_has_too_little_to_compare() {
     let settings = Settings {
         rehearsal: Capacity::None.into(),
         ..settings(HeadKind::Auto)

@@ -1,4 +1,4 @@
-//! Going back, folding, batches and the lock of a learner's folder.
+//! The history of a learner: undo, rollback, compaction, batches, and the lock of its folder.
 
 use crate::folder;
 use crate::models;
@@ -33,7 +33,7 @@ fn of_class(class: usize) -> Selection {
 }
 
 #[test]
-fn every_earlier_state_comes_back_to_the_bit() {
+fn every_earlier_revision_is_restored_to_the_bit() {
     for head in HEADS {
         let dir = tempfile::tempdir().unwrap();
         let mut session = create(dir.path(), head);
@@ -96,7 +96,7 @@ fn every_earlier_state_comes_back_to_the_bit() {
 }
 
 #[test]
-fn undo_takes_back_command_by_command_and_rollback_brings_it_back() {
+fn undo_reverts_one_command_at_a_time_and_rollback_restores_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LDA);
     let mut states = vec![session.learner().save()];
@@ -132,7 +132,7 @@ fn undo_takes_back_command_by_command_and_rollback_brings_it_back() {
 }
 
 #[test]
-fn a_diff_names_the_clips_that_a_wrong_label_moved() {
+fn diff_lists_the_clips_whose_prediction_a_wrong_label_changed() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::NCM);
     (0..10).for_each(|seed| drop(teach(&mut session, seed as usize % 2, seed)));
@@ -157,7 +157,7 @@ fn a_diff_names_the_clips_that_a_wrong_label_moved() {
 }
 
 #[test]
-fn folding_changes_no_bit_and_leaves_classes_forgettable() {
+fn folding_changes_no_bit_and_classes_can_still_be_forgotten() {
     for head in [HeadKind::LDA, HeadKind::NCM, HeadKind::RIDGE] {
         let (dir, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut session = create(dir.path(), head);
@@ -202,7 +202,7 @@ fn folding_changes_no_bit_and_leaves_classes_forgettable() {
 }
 
 #[test]
-fn a_learner_with_a_bound_stays_below_it_and_forgets_nothing() {
+fn a_learner_with_a_disk_limit_stays_below_it_and_forgets_nothing() {
     const MAX: u64 = 256 << 10;
     const EXAMPLES: u64 = 1500;
     let (dir, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
@@ -241,7 +241,7 @@ fn a_learner_with_a_bound_stays_below_it_and_forgets_nothing() {
 }
 
 #[test]
-fn a_learner_may_begin_from_a_state_without_its_examples() {
+fn a_learner_can_start_from_a_state_without_examples() {
     for head in [HeadKind::LDA, HeadKind::LINEAR] {
         let (dir, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut first = create(dir.path(), head);
@@ -280,7 +280,7 @@ fn a_learner_may_begin_from_a_state_without_its_examples() {
 }
 
 #[test]
-fn a_batch_is_durable_when_it_is_due_and_no_reader_sees_it_before() {
+fn a_batch_is_durable_when_due_and_invisible_before() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::LINEAR);
     let seconds = Durability::Batched(Duration::from_secs(2));
@@ -320,7 +320,7 @@ fn a_batch_is_durable_when_it_is_due_and_no_reader_sees_it_before() {
 }
 
 #[test]
-fn a_batch_wears_a_card_less_and_both_are_counted() {
+fn batching_reduces_the_write_volume() {
     let bytes = |durability| {
         let dir = tempfile::tempdir().unwrap();
         let mut session = create(dir.path(), HeadKind::LDA);
@@ -338,7 +338,7 @@ fn a_batch_wears_a_card_less_and_both_are_counted() {
 }
 
 #[test]
-fn a_long_writer_keeps_others_out_and_readers_in() {
+fn a_writer_excludes_other_writers_but_not_readers() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(dir.path(), HeadKind::NCM);
     teach(&mut session, 0, 0);
@@ -371,7 +371,7 @@ fn a_long_writer_keeps_others_out_and_readers_in() {
 }
 
 #[test]
-fn a_learner_of_the_format_without_revisions_is_taken_over_with_a_history() {
+fn a_learner_of_the_format_without_revisions_is_upgraded_with_a_history() {
     let dir = tempfile::tempdir().unwrap();
     let fixture = crate::root().join("tests/fixtures/format-2.sqlite");
     std::fs::copy(fixture, dir.path().join("learner.sqlite")).unwrap();

@@ -1,5 +1,4 @@
-//! What a listener decides: the same whatever is computed when, with and without
-//! a gate.
+//! A listener's decisions do not depend on when embeddings are computed, nor on a gate.
 
 use crate::models;
 
@@ -140,7 +139,7 @@ fn listener(card: &Card, backbone: &Backbone, window: Window) -> Listener {
 }
 
 #[test]
-fn decisions_are_those_of_every_embedding_computed_in_turn() {
+fn decisions_equal_those_of_embeddings_computed_one_by_one() {
     for (card, backbone, name) in backbones("listening") {
         let mut learner = learner(&card, &backbone);
         let samples = scene(card.sample_rate, 62, &CHIRPS);
@@ -166,7 +165,7 @@ fn decisions_are_those_of_every_embedding_computed_in_turn() {
 }
 
 #[test]
-fn a_gate_changes_no_decision_that_it_lets_pass() {
+fn a_gate_changes_no_decision_that_it_passes() {
     for (card, backbone, name) in backbones("listening") {
         let mut learner = learner(&card, &backbone);
         let rate = card.sample_rate;
@@ -249,7 +248,7 @@ fn steady_noise_of_any_level_is_background_and_a_louder_one_is_sound() {
 }
 
 #[test]
-fn what_goes_on_for_longer_than_the_memory_is_background() {
+fn sound_longer_than_the_noise_memory_becomes_background() {
     let (card, _) = models::fixture("tiny");
     let mut gate = Gate::new(&card, Gate::MARGIN_DB);
     let (quiet, loud) = (vec![0.0; card.bands()], vec![3.0; card.bands()]);

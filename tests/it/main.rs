@@ -1,63 +1,80 @@
-//! Integration tests: one binary, one harness.
+//! Integration tests, one binary: `cargo test --release -p afield-cli --test it FILTER`.
 
 #![allow(missing_docs)]
 
 use std::path::Path;
 
-mod allocations;
+// What tests share: the program in a sandbox, recordings, models, learners, disks, boards.
+mod harness;
+#[cfg(feature = "tract")]
+use harness::onnx_runtime;
+use harness::{board, disk, folder, models, recording, shared_data, teaching, watch};
+
+// The source tree: which rooms may use which.
 mod architecture;
+
+// From samples to embeddings: sources, front ends, backbones, their cards and files.
+mod allocations;
 mod audio_files;
 mod backbone;
-mod board;
+mod frontend_golden;
+mod frontend_properties;
+mod model_card;
+mod model_fetch;
+
+// Heads: what each promises, and exactness to the bit.
+mod exact_on_recordings;
+mod exactness;
+mod head_contract;
+
+// The front door of the library.
+mod front_door;
+
+// A learner on disk: sessions, history, damage, power cuts, groups, merging, bundles.
 mod bundle;
+mod disk_faults;
+mod doctor;
+mod forget_merge;
+mod groups;
+mod history;
+mod power_cut;
+mod session;
+mod standardise;
+
+// Listening: decisions, microphones, service managers.
+mod listening;
+mod microphone;
+mod watchdog;
+
+// The program: commands, their output, and every error with its hint.
 mod cli_demo;
+mod cli_embed;
 mod cli_evaluate;
+mod cli_help;
 mod cli_learner;
+mod cli_listen;
 mod cli_live;
 mod cli_model;
 mod cli_sensors;
+mod messages;
+
+// Devices: serial ports, emulated boards, heads in fixed memory.
 mod cli_serial;
-mod corpus_fetch;
-mod disk;
-mod disk_faults;
-mod doctor;
-mod evaluation;
-mod exact_on_recordings;
-mod exactness;
-mod faulty;
 mod firmware;
 mod firmware_head;
-mod folder;
-mod forget_merge;
-mod frontend_golden;
-mod frontend_properties;
-mod fuzzed;
-mod groups;
-mod head_contract;
-mod history;
-mod listening;
-mod live;
 mod microhead;
-mod microphone;
-mod model_card;
-mod model_fetch;
-mod models;
+mod serial_ports;
+
+// The laboratory: data sets, streams and their scores.
+mod corpus_fetch;
+mod evaluation;
 mod npz;
+mod streams;
+
+// Other programs: exported graphs in ONNX Runtime, and every input that fuzzing kept.
+mod fuzzed;
 #[cfg(feature = "tract")]
 mod onnx_export;
-#[cfg(feature = "tract")]
-mod onnx_runtime;
-mod power_cut;
-mod recording;
-mod serial_ports;
-mod session;
-mod shared_data;
-mod standardise;
-mod streams;
-mod synthetic;
-mod teaching;
-mod watch;
-mod watchdog;
 
 /// The repository.
 fn root() -> &'static Path {

@@ -1,5 +1,5 @@
-//! The heads in fixed memory beside those of any size: the same bits where they are
-//! promised, the same answers where not.
+//! Heads in fixed memory against heads of any size: the same bits where they are promised, the same
+//! answers elsewhere.
 
 use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as Host};
 use microhead::{Statistic, triangle};
@@ -50,7 +50,7 @@ fn probabilities(scores: [f32; K], classes: usize) -> Vec<f32> {
 
 proptest! {
     #[test]
-    fn what_is_learned_is_the_same_to_the_bit_and_either_loads_the_others(examples in examples()) {
+    fn both_heads_learn_the_same_bits_and_load_each_others_state(examples in examples()) {
         let (micro, host) = both(&examples);
         let bytes: Vec<u8> = micro.saved().collect();
         prop_assert_eq!(micro.saved().total(), bytes.len());
@@ -60,7 +60,7 @@ proptest! {
     }
 
     #[test]
-    fn taking_back_is_the_same_to_the_bit(
+    fn unlearning_gives_the_same_bits(
         examples in examples(),
         at in any::<prop::sample::Index>(),
     ) {
@@ -98,7 +98,7 @@ proptest! {
     }
 
     #[test]
-    fn discriminants_answer_alike(
+    fn discriminants_give_the_same_answers(
         examples in examples(),
         x in prop::array::uniform6(-12_000..12_000_i16),
     ) {
@@ -136,7 +136,7 @@ proptest! {
 }
 
 #[test]
-fn there_is_no_room_beyond_the_last_class() {
+fn a_class_beyond_the_capacity_is_refused() {
     let mut micro = Micro::new();
     for class in 0..K {
         assert!(micro.add(&[0; D], class + 1).is_err());

@@ -1,19 +1,14 @@
-//! A microphone, by way of ALSA: its file plugin, fed through a fifo, stands for the hardware.
+//! Microphones through ALSA: its file plugin, fed by a fifo, stands for the hardware.
 //!
-//! Whoever writes into the fifo sets the pace. What is written is a multiple of a block of the
-//! microphone's, so that no read of the plugin is cut short.
+//! The test that writes into the fifo sets the pace. It writes whole blocks of the microphone, so
+//! that no read of the plugin is cut short.
 
 #![cfg(all(feature = "mic", target_os = "linux"))]
-
-use crate::live;
-use crate::models;
-use crate::recording;
-use crate::shared_data;
 
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
@@ -25,7 +20,8 @@ use afield::source::{AudioFile, Source};
 use serde_json::Value;
 use serialport::{SerialPort, TTYPort};
 
-use live::{Bench, Listening, lines, number, ok, parsed, stderr};
+use crate::harness::listener::{ListeningProcess, number};
+use crate::harness::{Run, Sandbox, models, recording, shared_data};
 
 const HZ: usize = 16_000;
 /// Samples of one block: twenty a second.
@@ -38,11 +34,11 @@ struct FakeMicrophone {
 }
 
 impl FakeMicrophone {
-    fn new(bench: &Bench) -> Self {
-        let path = bench.path("sound.fifo");
+    fn new(sandbox: &Sandbox) -> Self {
+        let path = sandbox.path("sound.fifo");
         let made = Command::new("mkfifo").arg(&path).status();
         assert!(made.expect("mkfifo").success());
-        let config = bench.path("asound.conf");
+        let config = sandbox.path("asound.conf");
         fs::write(&config, Self::text(&path)).unwrap();
         // Open for reading, too, so that it is open at once and never breaks.
         let fifo = OpenOptions::new().read(true).write(true).open(&path);
@@ -71,10 +67,13 @@ impl FakeMicrophone {
         )
     }
 
-    fn listen(&self, bench: &Bench, source: &str, arguments: &[&str], read: bool) -> Listening {
-        let arguments = [&["listen", "--source", source], arguments].concat();
-        let mut command = bench.command(&arguments);
-        let mut listening = Listening::start(command.env("ALSA_CONFIG_PATH", &self.config), read);
+    /// A listener, whose output is not read yet.
+    fn listen_unread(&self, sandbox: &Sandbox, source: &str, arguments: &str) -> ListeningProcess {
+        let program = sandbox
+            .afield(["listen", "--source", source])
+            .args(arguments)
+            .env("ALSA_CONFIG_PATH", &self.config);
+        let mut listening = ListeningProcess::start(program);
         let said = listening.wait_for(" at ");
         let channels = match source {
             "mic:desk" => "2 channels, mixed,",
@@ -82,6 +81,12 @@ impl FakeMicrophone {
         };
         let expected = format!("{channels} at 16000 Hz, i16");
         assert!(said.ends_with(&expected), "{said}");
+        listening
+    }
+
+    fn listen(&self, sandbox: &Sandbox, source: &str, arguments: &str) -> ListeningProcess {
+        let mut listening = self.listen_unread(sandbox, source, arguments);
+        listening.read();
         listening
     }
 
@@ -144,23 +149,22 @@ fn resampled(path: &Path) -> Vec<i16> {
 }
 
 #[test]
-fn a_microphone_hears_what_a_file_holds() {
-    let test = "a_microphone_hears_what_a_file_holds";
+fn a_microphone_and_a_file_give_the_same_decisions() {
+    let test = "a_microphone_and_a_file_give_the_same_decisions";
     let (Some(shared), Some(_)) = (
         shared_data::folder(test),
         models::real("speech-embedding", test),
     ) else {
         return;
     };
-    let bench = Bench::new();
-    ok(bench.run(&["init", "box", "--backbone", "speech-embedding"]));
+    let sandbox = Sandbox::new().with_learner("box");
+    sandbox.run("init box --backbone speech-embedding").ok();
     let clip = |digit: u32, take: u32| shared.join(format!("fsdd/{digit}/jackson_{take}.wav"));
     for digit in [0, 3, 7] {
         let label = digit.to_string();
         let clips: Vec<PathBuf> = (10..16).map(|take| clip(digit, take)).collect();
-        let mut arguments = vec!["teach", &label];
-        arguments.extend(clips.iter().map(|clip| clip.to_str().unwrap()));
-        ok(bench.run(&arguments));
+        let teach = sandbox.afield(["teach", &label]).args(&clips);
+        teach.run().ok();
     }
     let mut spoken = Vec::new();
     for take in 20..24 {
@@ -170,11 +174,11 @@ fn a_microphone_hears_what_a_file_holds() {
         }
     }
     spoken.resize(spoken.len().next_multiple_of(BLOCK) + 2 * HZ, 0);
-    recording::write_wav(&bench.path("spoken.wav"), HZ as u32, &spoken);
-    let every = ["--every", "0.2"];
-    let file = lines(&ok(
-        bench.run(&[&["listen", "--source", "wav:spoken.wav"], &every[..]].concat())
-    ));
+    recording::write_wav(&sandbox.path("spoken.wav"), HZ as u32, &spoken);
+    let run = sandbox
+        .run("listen --source wav:spoken.wav --every 0.2")
+        .ok();
+    let file = run.json_lines();
     // What the end of the file alone decides is left out.
     let file: Vec<&Value> = (file.iter())
         .filter(|event| number(event, "time") * HZ as f64 <= (spoken.len() - HZ) as f64)
@@ -182,14 +186,14 @@ fn a_microphone_hears_what_a_file_holds() {
     let words = file.iter().filter(|event| !event["label"].is_null());
     assert!(file.len() >= 30 && words.count() >= 15, "{file:?}");
 
-    let microphone = FakeMicrophone::new(&bench);
-    let mut listening = microphone.listen(&bench, "mic", &every, true);
+    let microphone = FakeMicrophone::new(&sandbox);
+    let mut listening = microphone.listen(&sandbox, "mic", "--every 0.2");
     let _speaker = microphone.say(spoken, 4.0);
     hears(&mut listening, &file);
 }
 
 /// A microphone decides what was decided on a file.
-fn hears(listening: &mut Listening, file: &[&Value]) {
+fn hears(listening: &mut ListeningProcess, file: &[&Value]) {
     let mut differs = 0.0_f64;
     for expected in file {
         let event = listening.next().expect("a decision");
@@ -212,8 +216,8 @@ fn hears(listening: &mut Listening, file: &[&Value]) {
 }
 
 #[test]
-fn a_microphone_of_two_channels_hears_what_a_stereo_file_holds() {
-    let bench = Bench::taught();
+fn a_microphone_of_two_channels_and_a_stereo_file_give_the_same_decisions() {
+    let sandbox = Sandbox::taught();
     // One after the other on either side, so that nothing hears both labels with one ear.
     let (low, high) = (
         recording::tone(HZ as u32, 300.0, 4.0, 3),
@@ -227,30 +231,27 @@ fn a_microphone_of_two_channels_hears_what_a_stereo_file_holds() {
         .zip(right)
         .flat_map(<[i16; 2]>::from)
         .collect();
-    recording::write_wav_of(&bench.path("both.wav"), HZ as u32, 2, &both);
-    let every = ["--every", "0.2"];
-    let file = lines(&ok(
-        bench.run(&[&["listen", "--source", "wav:both.wav"], &every[..]].concat())
-    ));
+    recording::write_wav_of(&sandbox.path("both.wav"), HZ as u32, 2, &both);
+    let run = sandbox.run("listen --source wav:both.wav --every 0.2").ok();
+    let file = run.json_lines();
     let file: Vec<&Value> = (file.iter())
         .filter(|event| number(event, "time") <= 8.0)
         .collect();
     let said = |label: &str| file.iter().filter(|event| event["label"] == label).count();
     assert!(said("low") >= 10 && said("high") >= 10, "{file:?}");
 
-    let microphone = FakeMicrophone::new(&bench);
-    let mut listening = microphone.listen(&bench, "mic:desk", &every, true);
+    let microphone = FakeMicrophone::new(&sandbox);
+    let mut listening = microphone.listen(&sandbox, "mic:desk", "--every 0.2");
     let _speaker = microphone.say_blocks(both, 2 * BLOCK, 4.0);
     hears(&mut listening, &file);
 }
 
 #[test]
-fn a_program_that_falls_behind_counts_what_it_drops() {
-    let bench = Bench::taught();
-    let microphone = FakeMicrophone::new(&bench);
+fn a_slow_program_counts_the_samples_that_it_drops() {
+    let sandbox = Sandbox::taught();
+    let microphone = FakeMicrophone::new(&sandbox);
     // Its output is not read for a while: it cannot go on.
-    let arguments = ["--every", "0.04", "--for", "5s"];
-    let mut listening = microphone.listen(&bench, "mic", &arguments, false);
+    let mut listening = microphone.listen_unread(&sandbox, "mic", "--every 0.04 --for 5s");
     let speaker = microphone.say(recording::tone(HZ as u32, 300.0, 150.0, 3), 1e6);
     thread::sleep(Duration::from_secs(4));
     listening.read();
@@ -286,16 +287,16 @@ fn a_program_that_falls_behind_counts_what_it_drops() {
 }
 
 #[test]
-fn a_microphone_that_is_gone_is_looked_for_until_it_is_back() {
-    let bench = Bench::taught();
-    let microphone = FakeMicrophone::new(&bench);
-    let mut listening = microphone.listen(&bench, "mic", &["--every", "0.2"], true);
+fn a_missing_microphone_is_retried_until_it_returns() {
+    let sandbox = Sandbox::taught();
+    let microphone = FakeMicrophone::new(&sandbox);
+    let mut listening = microphone.listen(&sandbox, "mic", "--every 0.2");
     let mut speaker = microphone.say(recording::tone(HZ as u32, 300.0, 60.0, 3), 1.0);
     let first = listening.next().unwrap();
     assert_eq!(first["label"], "low", "{first}");
     // It is gone: nothing comes, and opening it again fails.
     drop(speaker);
-    let away = bench.path("away.conf");
+    let away = sandbox.path("away.conf");
     fs::rename(&microphone.config, &away).unwrap();
     fs::write(&microphone.config, "</usr/share/alsa/alsa.conf>\n").unwrap();
     listening.wait_for("no connection");
@@ -323,20 +324,21 @@ fn a_microphone_that_is_gone_is_looked_for_until_it_is_back() {
 }
 
 #[test]
-fn a_label_that_is_typed_teaches_what_was_just_heard() {
-    let bench = Bench::taught();
-    let microphone = FakeMicrophone::new(&bench);
+fn a_typed_label_teaches_the_last_seconds() {
+    let sandbox = Sandbox::taught();
+    let microphone = FakeMicrophone::new(&sandbox);
     let (mut keyboard, terminal) = TTYPort::pair().expect("a pair of pseudo-terminals");
     let terminal = OpenOptions::new()
         .read(true)
         .write(true)
         .open(terminal.name().unwrap())
         .unwrap();
-    let mut command = bench.command(&["listen", "--source", "mic", "--every", "0.2"]);
-    command
+    let program = sandbox
+        .afield("listen --source mic --every 0.2")
         .env("ALSA_CONFIG_PATH", &microphone.config)
-        .stdin(Stdio::from(terminal));
-    let mut listening = Listening::start(&mut command, true);
+        .stdin_from(terminal);
+    let mut listening = ListeningProcess::start(program);
+    listening.read();
     listening.wait_for("type a label and Enter to teach the last 0.5 s");
     keyboard.write_all(b"too early\n").unwrap();
     listening.wait_for("not taught: ");
@@ -354,50 +356,46 @@ fn a_label_that_is_typed_teaches_what_was_just_heard() {
     assert!(said.ends_with(" s of mic as küche"), "{said}");
     let known = (0..40).find_map(|_| listening.next().filter(|event| event["label"] == "küche"));
     assert!(known.is_some());
-    let status = ok(bench.run(&["status", "--json"]));
-    let status = &lines(&status)[0];
+    let status = sandbox.status();
     assert!(status["classes"].to_string().contains("küche"), "{status}");
-    // And the same is lent to others.
-    ok(bench.run(&["teach", "middle", "--last", "500ms"]));
+    // And `teach --last` gets the same samples.
+    sandbox.run("teach middle --last 500ms").ok();
 }
 
 #[test]
-fn a_microphone_that_is_not_there_is_said_so_in_two_lines() {
-    let bench = Bench::taught();
-    let config = bench.path("none.conf");
+fn a_missing_microphone_is_an_error_of_two_lines() {
+    let sandbox = Sandbox::taught();
+    let config = sandbox.path("none.conf");
     fs::write(&config, "</usr/share/alsa/alsa.conf>\n").unwrap();
     let run = |arguments: &[&str]| {
-        let mut command = bench.command(arguments);
-        command.env("ALSA_CONFIG_PATH", &config).output().unwrap()
+        let program = sandbox.afield(arguments);
+        program.env("ALSA_CONFIG_PATH", &config).run()
     };
     for (source, word) in [
         ("mic:Nonesuch", "Nonesuch"),
         ("mic:hw:CARD=9,DEV=9", "hw:CARD=9,DEV=9"),
     ] {
-        let output = run(&["listen", "--source", source]);
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(1), "{said}");
+        let said = run(&["listen", "--source", source]).refused();
         assert!(said.contains(word) && said.contains("--source"), "{said}");
-        assert!(
-            said.contains("\nhint: ") && said.lines().count() == 2,
-            "{said}"
-        );
-        assert!(output.stdout.is_empty());
+        assert_eq!(said.lines().count(), 2, "{said}");
     }
-    assert!(run(&["devices", "--json"]).status.success());
+    run(&["devices", "--json"]).ok();
 }
 
 #[test]
-fn microphones_are_listed_and_taken_by_a_part_of_their_description() {
-    let bench = Bench::taught();
-    let microphone = FakeMicrophone::new(&bench);
-    let devices = |arguments: &[&str]| {
-        let mut command = bench.command(&[&["devices"], arguments].concat());
-        let output = command.env("ALSA_CONFIG_PATH", &microphone.config).output();
-        String::from_utf8(ok(output.unwrap()).stdout).unwrap()
+fn microphones_are_listed_and_selected_by_a_part_of_their_description() {
+    let sandbox = Sandbox::taught();
+    let microphone = FakeMicrophone::new(&sandbox);
+    let devices = |arguments: &str| -> Run {
+        let program = sandbox.afield(arguments);
+        program
+            .env("ALSA_CONFIG_PATH", &microphone.config)
+            .run()
+            .ok()
     };
-    let listed: Vec<Value> = devices(&["--json"]).lines().map(parsed).collect();
-    println!("{}", devices(&[]));
+    let listed = devices("devices --json").json_lines();
+    let table = devices("devices").stdout;
+    println!("{table}");
     let hall = listed
         .iter()
         .find(|device| device["name"] == "hall")
@@ -409,13 +407,12 @@ fn microphones_are_listed_and_taken_by_a_part_of_their_description() {
     assert_eq!(desk.unwrap()["channels"], serde_json::json!([2, 2]));
     assert_eq!(listed[0]["name"], "default");
     assert_eq!(listed[0]["default"], true);
-    let told = devices(&[]);
     assert!(
-        told.lines().any(|line| line.starts_with("* default ")),
-        "{told}"
+        table.lines().any(|line| line.starts_with("* default ")),
+        "{table}"
     );
     for name in ["mic:hall", "mic:hall mic"] {
-        let mut listening = microphone.listen(&bench, name, &[], true);
+        let mut listening = microphone.listen(&sandbox, name, "");
         let speaker = microphone.say(recording::tone(HZ as u32, 300.0, 60.0, 3), 4.0);
         let event = listening.next().unwrap();
         assert_eq!(event["label"], "low", "{name}: {event}");
@@ -440,7 +437,7 @@ fn cpu_seconds(pid: u32) -> f64 {
 
 /// Prints what a minute of listening costs; a measurement, not a test.
 #[test]
-#[ignore = "takes five minutes: cargo test --release --features mic --test microphone -- --ignored --nocapture"]
+#[ignore = "takes five minutes: cargo test --release -p afield-cli --features mic --test it what_listening_costs -- --ignored --nocapture"]
 fn what_listening_costs() {
     let test = "what_listening_costs";
     let (Some(shared), Some(_)) = (
@@ -449,25 +446,27 @@ fn what_listening_costs() {
     ) else {
         return;
     };
-    let bench = Bench::new();
-    ok(bench.run(&["init", "box", "--backbone", "speech-embedding"]));
+    let sandbox = Sandbox::new().with_learner("box");
+    sandbox.run("init box --backbone speech-embedding").ok();
     let mut sound = Vec::new();
     for (label, take) in [("0", 0), ("3", 0), ("7", 0)] {
         let clip = |take| shared.join(format!("fsdd/{label}/theo_{take}.wav"));
-        ok(bench.run(&["teach", label, clip(take).to_str().unwrap()]));
+        let clip_of_label = clip(take);
+        sandbox
+            .run(["teach", label, clip_of_label.to_str().unwrap()])
+            .ok();
         (1..40).for_each(|take| sound.extend(resampled(&clip(take))));
     }
     let minute = 60 * HZ;
     let sound: Vec<i16> = sound.iter().copied().cycle().take(2 * minute).collect();
-    let microphone = FakeMicrophone::new(&bench);
+    let microphone = FakeMicrophone::new(&sandbox);
     for (what, samples, gate) in [
-        ("silence", vec![0; 2 * minute], None),
-        ("sound", sound.clone(), None),
-        ("silence, --gate", vec![0; 2 * minute], Some("--gate")),
-        ("sound, --gate", sound, Some("--gate")),
+        ("silence", vec![0; 2 * minute], ""),
+        ("sound", sound.clone(), ""),
+        ("silence, --gate", vec![0; 2 * minute], "--gate"),
+        ("sound, --gate", sound, "--gate"),
     ] {
-        let arguments: Vec<&str> = gate.into_iter().collect();
-        let listening = microphone.listen(&bench, "mic", &arguments, true);
+        let listening = microphone.listen(&sandbox, "mic", gate);
         let speaker = microphone.say(samples, 1.0);
         // Loading and the first ten seconds, in which the gate learns, do not count.
         thread::sleep(Duration::from_secs(13));

@@ -1,4 +1,4 @@
-//! Cards from outside: each rule is held, each fault is named, no text panics.
+//! Cards written by others: each rule is enforced, each fault is named, no text panics.
 
 use afield::model::{Card, ModelError};
 use proptest::prelude::*;
@@ -14,7 +14,7 @@ fn changed(card: &str, from: &str, to: &str) -> Result<Card, ModelError> {
 }
 
 #[test]
-fn every_value_that_cannot_be_is_refused_by_its_key() {
+fn every_invalid_value_is_refused_and_names_its_key() {
     let faults = [
         ("name = \"speech-embedding\"", "name = \"Speech\"", "name"),
         ("name = \"speech-embedding\"", "name = \"a--b\"", "name"),
@@ -147,7 +147,7 @@ fn a_fault_names_file_key_expected_and_actual() {
 }
 
 #[test]
-fn what_a_card_damps_is_as_wide_as_its_pool_gives_and_no_longer_than_one() {
+fn damped_directions_have_the_width_of_the_pool_and_at_most_unit_length() {
     let imu = include_str!("../../models/imu.toml");
     let card = Card::parse(imu, "imu.toml").unwrap();
     assert_eq!(card.embedding.nuisance.len(), 2);
@@ -205,7 +205,7 @@ fn unknown_missing_and_mistyped_keys_are_errors() {
 }
 
 #[test]
-fn a_message_never_passes_on_terminal_escapes() {
+fn messages_contain_no_terminal_escapes() {
     for text in ["name = \u{1b}[2J", "\"\u{9b}2J\" = 1", "\u{7}"] {
         let message = Card::parse(text, "odd.toml").unwrap_err().to_string();
         assert!(
@@ -216,7 +216,7 @@ fn a_message_never_passes_on_terminal_escapes() {
 }
 
 #[test]
-fn a_card_beyond_64_kib_is_not_even_parsed() {
+fn a_card_larger_than_64_kib_is_not_parsed() {
     let long = format!("{SPEECH}\n#{}", "x".repeat(Card::MAX_BYTES));
     let error = Card::parse(&long, "long.toml").unwrap_err();
     assert!(
@@ -228,7 +228,7 @@ fn a_card_beyond_64_kib_is_not_even_parsed() {
 }
 
 #[test]
-fn a_card_survives_serde_and_serde_holds_the_rules() {
+fn serde_round_trips_a_card_and_enforces_its_rules() {
     for text in [SPEECH, YAMNET, YAMNET_256] {
         let card = Card::parse(text, "card.toml").unwrap();
         let json = serde_json::to_string(&card).unwrap();
@@ -320,14 +320,14 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn a_mutated_card_is_refused_or_sound(text in mutated()) {
+    fn a_mutated_card_is_refused_or_valid(text in mutated()) {
         if let Ok(card) = Card::parse(&text, "mutated.toml") {
             assert_sound(&card);
         }
     }
 
     #[test]
-    fn no_text_panics(text in any::<String>()) {
+    fn no_text_makes_the_card_parser_panic(text in any::<String>()) {
         let _ = Card::parse(&text, "noise.toml");
     }
 }

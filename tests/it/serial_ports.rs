@@ -1,13 +1,14 @@
-//! Ports without a device that speaks Afield's protocol.
+//! Serial ports without one of our devices behind them.
 
 use std::io::Write;
-use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::Duration;
 
 use afield::source::{PortName, SerialSource, SourceError, StreamProperty};
 use serialport::{SerialPort, TTYPort};
+
+use crate::harness::Program;
 
 /// What opening a port comes to on which `bytes` are said five times a second.
 fn opened(bytes: &[u8]) -> SourceError {
@@ -31,7 +32,7 @@ fn opened(bytes: &[u8]) -> SourceError {
 }
 
 #[test]
-fn a_silent_port_is_reported() {
+fn a_silent_port_is_reported_as_silent() {
     let error = opened(&[]);
     assert!(
         matches!(error, SourceError::PortSilent { bytes: 0, .. }),
@@ -40,7 +41,7 @@ fn a_silent_port_is_reported() {
 }
 
 #[test]
-fn bytes_of_another_protocol_are_counted() {
+fn a_port_with_another_protocol_is_reported_as_such() {
     let error = opened(b"$GPGGA,123519,4807.038,N*47\r\n\0garbage\0");
     let frames = matches!(
         error,
@@ -54,7 +55,7 @@ fn bytes_of_another_protocol_are_counted() {
 }
 
 #[test]
-fn a_device_of_another_protocol_version_is_recognised() {
+fn a_device_of_another_protocol_version_is_distinguished_from_noise() {
     // Version 2, kind 1, all else 1, and the CRC-32C of these; no byte is 0.
     let mut body = [1_u8; 12];
     body[0] = 2;
@@ -79,29 +80,17 @@ fn a_device_of_another_protocol_version_is_recognised() {
 }
 
 #[test]
-fn ports_names_the_port_and_gives_a_hint() {
-    let afield = |arguments: &[&str]| {
-        let output = Command::new(env!("CARGO_BIN_EXE_afield"))
-            .args(arguments)
-            .output()
-            .unwrap();
-        (
-            output.status.success(),
-            String::from_utf8(output.stderr).unwrap(),
-        )
-    };
-    let (success, said) = afield(&["ports", "--probe", "/dev/no-such-port"]);
-    assert!(!success && said.contains("--probe"), "{said}");
+fn a_missing_port_is_named_with_a_hint() {
+    let said = Program::new("ports --probe /dev/no-such-port")
+        .run()
+        .refused();
     assert!(
-        said.contains("/dev/no-such-port") && said.contains("hint: "),
+        said.contains("--probe") && said.contains("/dev/no-such-port"),
         "{said}"
     );
-    let (success, said) = afield(&["ports", "--probe", "/dev/ttyS0@fast"]);
-    assert!(!success && said.contains("ttyS0@fast"), "{said}");
-    let (success, said) = afield(&["ports", "--probe", "/dev/ttyS0@9"]);
-    assert!(
-        !success && said.contains("PATH@BAUD") && said.contains("hint: "),
-        "{said}"
-    );
-    assert!(afield(&["ports", "--json"]).0);
+    let malformed = Program::new("ports --probe /dev/ttyS0@fast").run();
+    malformed.fails(2).says(["ttyS0@fast"]);
+    let malformed = Program::new("ports --probe /dev/ttyS0@9").run();
+    malformed.fails(2).says(["hint: ", "PATH@BAUD"]);
+    Program::new("ports --json").run().ok();
 }

@@ -1,15 +1,11 @@
-//! A learner's folder: what is taught stays taught, in any order, through any
-//! reopening, beside other processes, and when the disk or the power fails.
-
-use crate::folder;
-use crate::models;
-use crate::recording;
-use crate::teaching;
+//! A learner's folder keeps what was taught: in any order, after reopening, beside other
+//! processes, and when the disk or the process fails.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+#[cfg(unix)]
+use std::process::Command;
 use std::sync::Barrier;
 use std::time::Duration;
 
@@ -24,8 +20,9 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use rusqlite::Connection;
 
-use folder::create;
-use teaching::{LABELS, heard, teach};
+use crate::harness::folder::create;
+use crate::harness::teaching::{LABELS, heard, teach};
+use crate::harness::{Sandbox, models};
 
 const EXACT: [HeadKind; 2] = [HeadKind::LDA, HeadKind::NCM];
 
@@ -122,7 +119,7 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: 12, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
-    fn any_order_any_corrections_same_predictions(
+    fn order_and_corrections_change_no_prediction(
         order in Just(clips(40)).prop_shuffle(),
         wrong in prop::collection::vec((0usize..40, 0usize..5), 0..8),
         lda in any::<bool>(),
@@ -148,7 +145,7 @@ proptest! {
 }
 
 #[test]
-fn a_correction_leaves_nothing_of_the_wrong_label() {
+fn a_correction_removes_every_trace_of_the_wrong_label() {
     for head in EXACT {
         let root = tempfile::tempdir().unwrap();
         let mut right = create(&root.path().join("right"), head);
@@ -177,7 +174,7 @@ fn a_correction_leaves_nothing_of_the_wrong_label() {
 }
 
 #[test]
-fn a_damaged_snapshot_costs_time_not_knowledge() {
+fn a_damaged_snapshot_loses_no_examples() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
     let mut session = create(dir, HeadKind::LDA);
@@ -223,7 +220,7 @@ fn a_damaged_snapshot_costs_time_not_knowledge() {
 }
 
 #[test]
-fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
+fn two_sessions_on_one_folder_lose_nothing_and_become_equal() {
     let (root, alone) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
     let mut one = create(root.path(), HeadKind::LDA);
     let mut two = Session::open(root.path()).unwrap();
@@ -250,7 +247,7 @@ fn two_sessions_on_one_folder_lose_nothing_and_end_equal() {
 }
 
 #[test]
-fn an_operation_is_not_stored_after_one_that_the_caller_does_not_know() {
+fn an_operation_after_an_unknown_one_is_refused() {
     let root = tempfile::tempdir().unwrap();
     create(root.path(), HeadKind::NCM);
     let operation = Operation {
@@ -329,7 +326,7 @@ fn sessions_that_teach_at_the_same_time_lose_nothing() {
 }
 
 #[test]
-fn a_folder_that_is_a_learners_is_not_made_one_again() {
+fn a_folder_with_a_learner_is_not_overwritten() {
     let root = tempfile::tempdir().unwrap();
     let mut session = create(root.path(), HeadKind::LDA);
     teach(&mut session, 0, 0);
@@ -347,7 +344,7 @@ fn a_folder_that_is_a_learners_is_not_made_one_again() {
 }
 
 #[test]
-fn a_later_format_is_left_alone() {
+fn a_learner_of_a_later_format_is_refused() {
     let root = tempfile::tempdir().unwrap();
     create(root.path(), HeadKind::LDA);
     execute(root.path(), "PRAGMA user_version = 999");
@@ -363,7 +360,7 @@ fn a_later_format_is_left_alone() {
 }
 
 #[test]
-fn a_database_of_something_else_is_not_touched() {
+fn a_database_of_another_program_is_not_changed() {
     let root = tempfile::tempdir().unwrap();
     execute(
         root.path(),
@@ -387,7 +384,7 @@ fn a_database_of_something_else_is_not_touched() {
 }
 
 #[test]
-fn a_file_that_is_no_database_is_an_error_with_a_hint() {
+fn a_file_that_is_not_a_database_is_an_error_with_a_hint() {
     let root = tempfile::tempdir().unwrap();
     let (mut rng, path) = (ChaCha8Rng::seed_from_u64(1), database(root.path()));
     for len in [0, 1, 100, 5_000] {
@@ -408,7 +405,7 @@ fn a_file_that_is_no_database_is_an_error_with_a_hint() {
 }
 
 #[test]
-fn damaged_pages_never_bring_the_program_down() {
+fn damaged_pages_never_panic() {
     let root = tempfile::tempdir().unwrap();
     let mut session = create(root.path(), HeadKind::NCM);
     for (class, seed) in clips(40) {
@@ -445,7 +442,7 @@ fn equals_its_log(session: &mut Session, dir: &Path) {
 }
 
 #[test]
-fn what_the_disk_refuses_is_not_known_in_memory() {
+fn a_refused_write_is_not_kept_in_memory() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
     let mut session = create(dir, HeadKind::LDA);
@@ -475,7 +472,7 @@ fn what_the_disk_refuses_is_not_known_in_memory() {
 }
 
 #[test]
-fn a_disk_that_cannot_even_be_read_back_leaves_no_phantom() {
+fn a_write_that_failed_without_a_reload_leaves_no_example() {
     let root = tempfile::tempdir().unwrap();
     let dir = root.path();
     let mut session = create(dir, HeadKind::LDA);
@@ -522,57 +519,27 @@ fn a_folder_that_cannot_be_written_is_an_error_with_a_hint() {
     assert!(error.contains("\nhint: "), "{error}");
 }
 
-/// The real program, with the cache of the tests.
-fn afield(dir: &Path) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
-    command
-        .env("AFIELD_CACHE", models::cache().root())
-        .env("AFIELD_LEARNER", dir)
-        .stdin(Stdio::null())
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped());
-    command
-}
-
-fn init(dir: &Path) {
-    models::fixture("tiny");
-    let status = afield(dir)
-        .args(["init", "--backbone", "tiny"])
-        .arg(dir)
-        .status();
-    assert!(status.unwrap().success());
-}
-
-/// `count` clips in `folder`.
-fn write_clips(folder: &Path, count: u64) -> Vec<PathBuf> {
-    fs::create_dir_all(folder).unwrap();
-    (0..count)
-        .map(|i| {
-            let path = folder.join(format!("{i:03}.wav"));
-            let samples = recording::tone(16_000, 300.0 + 40.0 * i as f64, 0.3, i);
-            recording::write_wav(&path, 16_000, &samples);
-            path
-        })
-        .collect()
+/// The learner `learner` of the real program, which knows nothing yet.
+fn fresh() -> Sandbox {
+    let sandbox = Sandbox::new().with_learner("learner");
+    sandbox.run("init learner --backbone tiny").ok();
+    sandbox
 }
 
 #[cfg(unix)]
 #[test]
 fn a_full_disk_is_an_error_and_teaching_again_completes_it() {
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path().join("learner");
-    init(&dir);
-    let folder = root.path().join("clips");
-    let clips = write_clips(&folder, 60);
+    let sandbox = fresh();
+    sandbox.tones("clips", 60, 300.0, 40.0, 0.3);
     // No file may grow beyond 96 KiB: SQLite meets that as a failing write.
-    let script = "trap '' XFSZ; ulimit -f 192; exec \"$0\" teach beep \"$1\"";
-    let mut limited = Command::new("sh");
-    limited
+    let script = "trap '' XFSZ; ulimit -f 192; exec \"$0\" teach beep clips";
+    let output = Command::new("sh")
         .args(["-c", script, env!("CARGO_BIN_EXE_afield")])
-        .arg(&folder)
+        .current_dir(sandbox.root())
         .env("AFIELD_CACHE", models::cache().root())
-        .env("AFIELD_LEARNER", &dir);
-    let output = limited.output().unwrap();
+        .env("AFIELD_LEARNER", sandbox.learner())
+        .output()
+        .unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
     println!("{said}");
     assert!(!output.status.success(), "the limit was never met");
@@ -581,65 +548,49 @@ fn a_full_disk_is_an_error_and_teaching_again_completes_it() {
         said.contains("learner.sqlite") && said.contains("\nhint: "),
         "{said}"
     );
-    let held = Session::open(&dir).unwrap().status().examples;
-    println!("{held} of {} clips fit", clips.len());
-    assert!(held > 0 && held < clips.len() as u64);
-    let again = afield(&dir)
-        .args(["teach", "beep"])
-        .arg(&folder)
-        .output()
-        .unwrap();
-    assert!(again.status.success());
-    let said = String::from_utf8_lossy(&again.stderr);
-    assert!(
-        said.contains(&format!("{} new", 60 - held))
-            && said.contains(&format!("{held} known already")),
-        "{said}"
+    let held = sandbox.open("learner").status().examples;
+    println!("{held} of 60 clips fit");
+    assert!(held > 0 && held < 60);
+    let (new, known) = (
+        format!("{} new", 60 - held),
+        format!("{held} known already"),
     );
-    assert_eq!(Session::open(&dir).unwrap().status().examples, 60);
+    sandbox.run("teach beep clips").ok().says([&new, &known]);
+    assert_eq!(sandbox.open("learner").status().examples, 60);
 }
 
 #[test]
-fn killed_at_any_moment_no_acknowledged_example_is_lost() {
+fn a_program_killed_at_any_moment_loses_no_acknowledged_example() {
     let rounds = std::env::var("AFIELD_KILL_ROUNDS").map_or(200, |n| n.parse().unwrap());
-    let root = tempfile::tempdir().unwrap();
-    let dir = root.path().join("learner");
-    init(&dir);
-    let clips = write_clips(&root.path().join("clips"), 40);
+    let sandbox = fresh();
+    let clips = 40;
+    sandbox.tones("clips", clips as u32, 300.0, 40.0, 0.3);
     let mut rng = ChaCha8Rng::seed_from_u64(2026);
     let (mut kills, mut acknowledged, mut ahead) = (0, 1, 0);
     // Rounds beyond the number of clips correct what is known by then.
     for round in 0..rounds {
-        let clip = &clips[round % clips.len()];
-        let label = format!("beep {}", round / clips.len());
-        let mut child = afield(&dir)
-            .args(["teach", &label])
-            .arg(clip)
-            .spawn()
-            .unwrap();
+        let clip = format!("clips/{:03}.wav", round % clips);
+        let label = format!("beep {}", round / clips);
+        let mut child = sandbox.afield(["teach", &label, &clip]).spawn();
         if rng.random_range(0..4) > 0 {
             // Most of a run lies within these milliseconds.
             std::thread::sleep(Duration::from_micros(rng.random_range(0..40_000)));
             let _ = child.kill();
         }
         let status = child.wait().unwrap();
-        let session = Session::open(&dir).unwrap();
-        let revision = session.status().revision;
-        match status.success() {
-            true => {
-                acknowledged += 1;
-                assert_eq!(revision, acknowledged, "said to be stored");
-            }
-            false => {
-                kills += 1;
-                let stored = revision - acknowledged;
-                assert!(stored == 0 || stored == 1, "round {round}: {stored} more");
-                ahead += stored;
-                acknowledged = revision;
-            }
+        let revision = sandbox.open("learner").status().revision;
+        if status.success() {
+            acknowledged += 1;
+            assert_eq!(revision, acknowledged, "said to be stored");
+        } else {
+            kills += 1;
+            let stored = revision - acknowledged;
+            assert!(stored == 0 || stored == 1, "round {round}: {stored} more");
+            ahead += stored;
+            acknowledged = revision;
         }
         if round % 20 == 0 {
-            assert!(diagnose(&dir).unwrap().findings.is_empty());
+            assert!(diagnose(sandbox.learner()).unwrap().findings.is_empty());
         }
     }
     println!(
@@ -650,40 +601,33 @@ fn killed_at_any_moment_no_acknowledged_example_is_lost() {
 }
 
 #[test]
-fn killed_in_the_middle_of_many_clips_the_learner_goes_on_from_there() {
-    let root = tempfile::tempdir().unwrap();
-    let folder = root.path().join("clips");
-    write_clips(&folder, 150);
+fn a_program_killed_between_clips_continues_from_there() {
+    let sandbox = Sandbox::new();
+    sandbox.tones("clips", 150, 300.0, 40.0, 0.3);
     let mut expected = None;
     let mut rng = ChaCha8Rng::seed_from_u64(7);
     let mut cut = 0;
     for round in 0..10 {
-        let dir = root.path().join(format!("learner-{round}"));
-        init(&dir);
-        let teach = || {
-            let mut command = afield(&dir);
-            command.args(["teach", "beep"]).arg(&folder);
-            command
-        };
+        let name = format!("learner-{round}");
+        sandbox.run(["init", &name, "--backbone", "tiny"]).ok();
+        let teach = || sandbox.afield(["teach", "beep", "clips", "--learner", &name]);
+        let examples = || sandbox.open(&name).status().examples;
         if round > 0 {
-            let mut child = teach().spawn().unwrap();
+            let mut child = teach().spawn();
             // A number of clips, not a time: machines differ.
             let until = rng.random_range(1..130);
-            while Session::open(&dir).unwrap().status().examples < until
-                && child.try_wait().unwrap().is_none()
-            {
+            while examples() < until && child.try_wait().unwrap().is_none() {
                 std::thread::sleep(Duration::from_micros(300));
             }
             std::thread::sleep(Duration::from_micros(rng.random_range(0..3_000)));
             let _ = child.kill();
             child.wait().unwrap();
-            let held = Session::open(&dir).unwrap().status().examples;
+            let held = examples();
             cut += usize::from(held > 0 && held < 150);
         }
-        assert!(teach().status().unwrap().success());
-        let session = Session::open(&dir).unwrap();
-        assert_eq!(session.status().examples, 150);
-        let state = session.learner().save();
+        teach().run().ok();
+        assert_eq!(examples(), 150);
+        let state = sandbox.open(&name).learner().save();
         assert!(*expected.get_or_insert_with(|| state.clone()) == state);
     }
     println!("{cut} of 9 rounds were cut in the middle");

@@ -1,11 +1,8 @@
-//! The transform `standardise`: calibrated once, pinned from then on.
-
-use crate::models;
-use crate::recording;
+//! The transform `standardise`: recordings calibrate a learner once, and its contract keeps the
+//! result.
 
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
 
 use afield::engine::{Session, backbone_contract};
 use afield::head::HeadKind;
@@ -16,85 +13,52 @@ use rusqlite::Connection;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-fn afield(dir: &Path, arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_afield"))
-        .args(arguments)
-        .current_dir(dir)
-        .env("AFIELD_CACHE", models::cache().root())
-        .env_remove("AFIELD_LEARNER")
-        .output()
-        .unwrap()
-}
-
-fn ok(output: Output) -> String {
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn refused(output: Output) -> String {
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    assert!(
-        output.stdout.is_empty() && said.contains("\nhint: "),
-        "{said}"
-    );
-    said
-}
+use crate::harness::{Sandbox, models, recording};
 
 /// Recordings `tones/{0..6}.wav`, from low to high.
-fn with_tones() -> tempfile::TempDir {
-    models::fixture("tiny");
-    let root = tempfile::tempdir().unwrap();
-    fs::create_dir(root.path().join("tones")).unwrap();
+fn with_tones() -> Sandbox {
+    let sandbox = Sandbox::new();
     for i in 0..6_u32 {
         let samples = recording::tone(16_000, 300.0 * f64::from(i + 1), 0.4, i.into());
-        let path = root.path().join(format!("tones/{i}.wav"));
-        recording::write_wav(&path, 16_000, &samples);
+        sandbox.wav(&format!("tones/{i}.wav"), 16_000, &samples);
     }
-    root
+    sandbox
 }
 
-const INIT: [&str; 5] = ["init", "box", "--backbone", "tiny", "--transform"];
+const INIT: &str = "init box --backbone tiny --transform";
 
-/// A learner in `dir`, calibrated by `files`.
-fn init(root: &Path, dir: &str, files: &[&str]) {
-    let mut arguments = INIT.to_vec();
-    arguments[1] = dir;
-    arguments.extend(["standardise", "--calibrate"]);
-    arguments.extend(files);
-    ok(afield(root, &arguments));
+/// Makes the learner `dir`, calibrated by `files`.
+fn init(sandbox: &Sandbox, dir: &str, files: &str) {
+    let init = format!("init {dir} --backbone tiny --transform standardise --calibrate {files}");
+    sandbox.run(init).ok();
 }
 
-fn contract(root: &Path, dir: &str) -> Contract {
-    let session = Session::open(&root.join(dir)).unwrap();
-    session.learner().contract().clone()
+fn contract(sandbox: &Sandbox, dir: &str) -> Contract {
+    sandbox.open(dir).learner().contract().clone()
 }
 
 #[test]
-fn recordings_calibrate_a_learner_in_any_order_and_by_any_name() {
-    let root = with_tones();
-    let root = root.path();
-    init(root, "box", &["tones"]);
-    let by_folder = contract(root, "box");
+fn calibration_depends_on_the_recordings_but_not_on_their_order_or_names() {
+    let sandbox = with_tones();
+    init(&sandbox, "box", "tones");
+    let by_folder = contract(&sandbox, "box");
     assert_eq!(by_folder.transform, Transform::Standardise);
     assert_eq!(by_folder.standardisation.as_ref().unwrap().width(), 32);
     for i in 0..6_u32 {
         fs::copy(
-            root.join(format!("tones/{i}.wav")),
-            root.join(format!("{}.wav", 9 - i)),
+            sandbox.path(&format!("tones/{i}.wav")),
+            sandbox.path(&format!("{}.wav", 9 - i)),
         )
         .unwrap();
     }
-    let files = ["6.wav", "4.wav", "9.wav", "5.wav", "7.wav", "8.wav"];
-    init(root, "other", &files);
-    assert_eq!(contract(root, "other"), by_folder);
-    init(root, "fewer", &files[1..]);
-    assert_ne!(contract(root, "fewer").digest(), by_folder.digest());
+    let files = "4.wav 9.wav 5.wav 7.wav 8.wav";
+    init(&sandbox, "other", &format!("6.wav {files}"));
+    assert_eq!(contract(&sandbox, "other"), by_folder);
+    init(&sandbox, "fewer", files);
+    assert_ne!(contract(&sandbox, "fewer").digest(), by_folder.digest());
 
     // Calibrating teaches nothing.
-    let status: Value =
-        serde_json::from_str(&ok(afield(root, &["status", "--json", "--learner", "box"]))).unwrap();
+    let status = sandbox.run("status --json --learner box").ok().json();
     assert_eq!(
         (&status["examples"], &status["operations"]),
         (&json!(0), &json!(0))
@@ -103,19 +67,17 @@ fn recordings_calibrate_a_learner_in_any_order_and_by_any_name() {
 }
 
 #[test]
-fn what_is_calibrated_is_centred_learned_and_told_apart() {
-    let root = with_tones();
-    let root = root.path();
-    init(root, "box", &["tones"]);
+fn features_of_the_calibration_recordings_have_mean_zero_and_are_learned() {
+    let sandbox = with_tones();
+    init(&sandbox, "box", "tones");
     for (label, files) in [
-        ("low", ["tones/0.wav", "tones/1.wav", "tones/2.wav"]),
-        ("high", ["tones/3.wav", "tones/4.wav", "tones/5.wav"]),
+        ("low", "tones/0.wav tones/1.wav tones/2.wav"),
+        ("high", "tones/3.wav tones/4.wav tones/5.wav"),
     ] {
-        let mut arguments = vec!["teach", label, "--learner", "box"];
-        arguments.extend(files);
-        ok(afield(root, &arguments));
+        let teach = format!("teach {label} --learner box {files}");
+        sandbox.run(teach).ok();
     }
-    let session = Session::open(&root.join("box")).unwrap();
+    let session = sandbox.open("box");
     let taught = session.taught(&Default::default()).unwrap();
     for component in 0..32 {
         let values = taught
@@ -124,78 +86,50 @@ fn what_is_calibrated_is_centred_learned_and_told_apart() {
         let mean = values.sum::<f64>() / 6.0;
         assert!(mean.abs() < 1e-3, "component {component}: {mean}");
     }
-    let said = ok(afield(root, &["predict", "tones", "--learner", "box"]));
-    let labels: Vec<Value> = (said.lines())
-        .map(|line| serde_json::from_str::<Value>(line).unwrap()["label"].clone())
-        .collect();
+    let predicted = sandbox.run("predict tones --learner box").ok().json_lines();
+    let labels: Vec<&Value> = predicted.iter().map(|line| &line["label"]).collect();
     assert_eq!(labels, ["low", "low", "low", "high", "high", "high"]);
 }
 
 #[test]
-fn learners_calibrated_otherwise_are_not_merged() {
-    let root = with_tones();
-    let root = root.path();
-    init(root, "a", &["tones"]);
-    init(root, "b", &["tones"]);
-    init(root, "c", &["tones/0.wav", "tones/5.wav"]);
-    ok(afield(
-        root,
-        &["teach", "low", "tones/0.wav", "--learner", "a"],
-    ));
-    ok(afield(
-        root,
-        &["teach", "high", "tones/5.wav", "--learner", "b"],
-    ));
-    ok(afield(root, &["merge", "a", "b", "-o", "ab"]));
-    assert_eq!(contract(root, "ab"), contract(root, "a"));
-    let said = refused(afield(root, &["merge", "a", "c", "-o", "ac"]));
+fn learners_with_different_calibrations_are_not_merged() {
+    let sandbox = with_tones();
+    init(&sandbox, "a", "tones");
+    init(&sandbox, "b", "tones");
+    init(&sandbox, "c", "tones/0.wav tones/5.wav");
+    sandbox.run("teach low tones/0.wav --learner a").ok();
+    sandbox.run("teach high tones/5.wav --learner b").ok();
+    sandbox.run("merge a b -o ab").ok();
+    assert_eq!(contract(&sandbox, "ab"), contract(&sandbox, "a"));
+    let said = sandbox.run("merge a c -o ac").refused();
     assert!(said.contains("standardisation is by "), "{said}");
-    assert!(!root.join("ac").exists());
+    assert!(!sandbox.path("ac").exists());
 }
 
 #[test]
-fn calibration_that_cannot_be_is_refused_and_makes_no_learner() {
-    let root = with_tones();
-    let root = root.path();
-    fs::write(root.join("text.wav"), "no sound at all\n".repeat(50)).unwrap();
-    let cases: [(&[&str], &str); 8] = [
-        (&["standardise"], "--calibrate"),
+fn a_refused_calibration_makes_no_learner() {
+    let sandbox = with_tones();
+    sandbox.write("text.wav", "no sound at all\n".repeat(50));
+    for (rest, words) in [
+        ("standardise", "--calibrate"),
+        ("l2 --calibrate tones", "--transform standardise alone"),
+        ("none --calibrate tones", "--transform standardise alone"),
+        ("standardise --calibrate tones/0.wav", "one clip"),
         (
-            &["l2", "--calibrate", "tones"],
-            "--transform standardise alone",
-        ),
-        (
-            &["none", "--calibrate", "tones"],
-            "--transform standardise alone",
-        ),
-        (&["standardise", "--calibrate", "tones/0.wav"], "one clip"),
-        (
-            &["standardise", "--calibrate", "tones/0.wav", "tones/0.wav"],
+            "standardise --calibrate tones/0.wav tones/0.wav",
             "2 clips that are all alike",
         ),
-        (&["standardise", "--calibrate", "missing"], "missing"),
-        (
-            &["standardise", "--calibrate", "text.wav", "tones"],
-            "text.wav",
-        ),
-        (&["standardize"], ""),
-    ];
-    for (rest, words) in cases {
-        let arguments = [&INIT[..], rest].concat();
-        let output = afield(root, &arguments);
-        if rest == ["standardize"] {
-            assert_eq!(output.status.code(), Some(2));
-            continue;
-        }
-        let said = refused(output);
+        ("standardise --calibrate missing", "missing"),
+        ("standardise --calibrate text.wav tones", "text.wav"),
+    ] {
+        let said = sandbox.run(format!("{INIT} {rest}")).refused();
         assert!(said.contains(words), "{said}");
-        assert!(!root.join("box").exists());
+        assert!(!sandbox.path("box").exists());
     }
-    let output = afield(
-        root,
-        &["init", "box", "--backbone", "tiny", "--calibrate", "tones"],
-    );
-    assert!(refused(output).contains("--transform standardise alone"));
+    sandbox.run(format!("{INIT} standardize")).fails(2);
+    let said = sandbox.run("init box --backbone tiny --calibrate tones");
+    let said = said.refused();
+    assert!(said.contains("--transform standardise alone"), "{said}");
 }
 
 /// Replaces the contract in the learner's file, and its digest with it.
@@ -236,9 +170,8 @@ fn tamper(dir: &Path, change: impl Fn(&mut Value)) {
 }
 
 #[test]
-fn a_contract_with_unusable_numbers_is_an_error_and_no_panic() {
-    let root = with_tones();
-    let root = root.path();
+fn a_contract_with_unusable_numbers_is_an_error() {
+    let sandbox = with_tones();
     type Change = fn(&mut Value);
     let cases: [(Change, &str); 9] = [
         (
@@ -281,17 +214,16 @@ fn a_contract_with_unusable_numbers_is_an_error_and_no_panic() {
     ];
     for (at, (change, words)) in cases.into_iter().enumerate() {
         let dir = format!("box-{at}");
-        init(root, &dir, &["tones"]);
-        tamper(&root.join(&dir), change);
-        let output = afield(root, &["status", "--learner", &dir]);
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(1), "{said}");
-        assert!(said.contains(words) && !said.contains("panicked"), "{said}");
+        init(&sandbox, &dir, "tones");
+        tamper(&sandbox.path(&dir), change);
+        let run = sandbox.run(["status", "--learner", &dir]).fails(1);
+        assert!(!run.stderr.contains("panicked"), "{run}");
+        run.says([words]);
     }
 }
 
 #[test]
-fn contracts_without_statistics_are_what_they_were() {
+fn contracts_without_statistics_keep_their_digest() {
     let (card, _) = models::fixture("tiny");
     let contract = backbone_contract(&card, None, None).unwrap();
     let json = serde_json::to_string(&contract).unwrap();
@@ -323,7 +255,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 
     #[test]
-    fn a_saved_learner_comes_back_and_no_other_statistics_open_it(
+    fn a_saved_learner_loads_only_with_its_own_statistics(
         rows in windows(),
         head in prop::sample::select(&[HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE][..]),
     ) {
@@ -356,7 +288,7 @@ proptest! {
     }
 
     #[test]
-    fn scaling_and_shifting_a_component_changes_nothing(
+    fn scaling_and_shifting_a_component_changes_no_feature(
         rows in windows(),
         shift in -50.0_f32..50.0,
         power in -3_i32..4,

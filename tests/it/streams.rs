@@ -1,4 +1,4 @@
-//! What every protocol promises about the streams that it draws.
+//! Properties of the streams that every protocol draws.
 
 use afield_lab::data::{Clips, Dataset, Names, TestSide};
 use afield_lab::streams::{
@@ -35,7 +35,7 @@ fn met(tasks: &[Task]) -> Vec<usize> {
 }
 
 #[test]
-fn every_training_clip_is_taught_and_none_is_repeated_but_in_bursts() {
+fn every_training_clip_is_taught_and_only_bursts_repeat_clips() {
     for protocol in Protocol::ALL {
         let stream = draw(protocol, 7);
         let mut met = met(stream.tasks());
@@ -49,7 +49,7 @@ fn every_training_clip_is_taught_and_none_is_repeated_but_in_bursts() {
 }
 
 #[test]
-fn labels_are_true_without_noise_and_test_clips_are_never_taught() {
+fn labels_are_true_without_noise_and_test_clips_are_not_taught() {
     for protocol in Protocol::ALL {
         let stream = draw(protocol, 7);
         for task in stream.tasks() {
@@ -105,7 +105,7 @@ fn the_seed_alone_decides_the_stream() {
 }
 
 #[test]
-fn noise_changes_its_share_of_labels_and_nothing_else() {
+fn label_noise_changes_only_its_share_of_labels() {
     for protocol in Protocol::ALL {
         let (clean, noisy) = (draw(protocol, 5), draw(noisy(protocol, 0.2), 5));
         let mut wrong = 0;
@@ -124,7 +124,7 @@ fn noise_changes_its_share_of_labels_and_nothing_else() {
 }
 
 #[test]
-fn imbalance_thins_the_training_side_alone() {
+fn imbalance_thins_only_the_training_side() {
     let order = StreamOrder {
         imbalance: Imbalance::new(30.0).unwrap(),
         ..Protocol::Iid.into()
@@ -139,7 +139,7 @@ fn imbalance_thins_the_training_side_alone() {
 }
 
 #[test]
-fn a_drifting_class_is_taught_and_tested_as_what_it_is_at_the_time() {
+fn a_drifting_class_has_its_current_label_in_training_and_testing() {
     for seed in 0..10 {
         let stream = draw(Protocol::Drift, seed);
         let drift = stream.drift().unwrap();
@@ -161,7 +161,7 @@ fn a_drifting_class_is_taught_and_tested_as_what_it_is_at_the_time() {
 }
 
 #[test]
-fn an_offline_fit_learns_what_is_true_at_the_end() {
+fn an_offline_fit_learns_the_labels_at_the_end() {
     let stream = draw(Protocol::Drift, 1);
     let drift = stream.drift().unwrap();
     let valid = stream.valid_clips();

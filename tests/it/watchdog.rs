@@ -1,15 +1,14 @@
-//! A listener under a service manager: ready when it listens, heard of as long as
-//! sound comes, and not when none does.
+//! `afield listen` under a service manager: it reports that it is ready, and sends a sign of
+//! life as long as samples come.
 
 #![cfg(target_os = "linux")]
 
-use crate::models;
-use crate::recording;
-
 use std::io::Write;
 use std::os::unix::net::UnixDatagram;
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 use std::time::{Duration, Instant};
+
+use crate::harness::{Sandbox, recording};
 
 fn next(socket: &UnixDatagram, within: Duration) -> Option<String> {
     socket.set_read_timeout(Some(within)).unwrap();
@@ -19,40 +18,16 @@ fn next(socket: &UnixDatagram, within: Duration) -> Option<String> {
 }
 
 #[test]
-fn a_listener_gives_signs_of_life_while_it_hears() {
-    models::fixture("tiny");
-    let root = tempfile::tempdir().unwrap();
-    let learner = root.path().join("box");
-    let afield = || {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_afield"));
-        command
-            .env("AFIELD_CACHE", models::cache().root())
-            .env("AFIELD_LEARNER", &learner);
-        command
-    };
-    let made = afield()
-        .args(["init", "--backbone", "tiny"])
-        .arg(&learner)
-        .status();
-    assert!(made.unwrap().success());
-    for (label, hz) in [("low", 300.0), ("high", 3_000.0)] {
-        let wav = root.path().join(format!("{label}.wav"));
-        recording::write_wav(&wav, 16_000, &recording::tone(16_000, hz, 0.5, 1));
-        assert!(
-            afield()
-                .args(["teach", label])
-                .arg(&wav)
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-    let path = root.path().join("notify");
+fn a_listener_sends_signs_of_life_only_while_samples_come() {
+    let sandbox = Sandbox::taught();
+    let path = sandbox.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
-    let mut child = afield()
-        .args(["listen", "--source", "stdin"])
+    let program = sandbox
+        .afield("listen --source stdin")
         .env("NOTIFY_SOCKET", &path)
-        .env("WATCHDOG_USEC", "200000")
+        .env("WATCHDOG_USEC", "200000");
+    let mut child = program
+        .command()
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .spawn()
@@ -72,7 +47,7 @@ fn a_listener_gives_signs_of_life_while_it_hears() {
     }
     println!("{signs} signs of life in {:?}", began.elapsed());
     assert_eq!(signs, 3);
-    // The microphone hangs: what was piped in is soon heard, and then it is quiet.
+    // The microphone hangs: the piped samples are soon used up, and then no sign of life comes.
     while next(&socket, Duration::from_millis(700)).is_some() {}
     assert_eq!(next(&socket, Duration::from_millis(700)), None);
     drop(stdin);
