@@ -10,7 +10,9 @@ use afield::{Engine, SourceSpec};
 fn main() -> afield::Result<()> {
     let mut arguments = std::env::args().skip(1);
     let dir = arguments.next().unwrap_or_else(|| "pump".to_owned());
-    let port = arguments.next().unwrap_or_else(|| "/dev/ttyACM0".to_owned());
+    let port = arguments
+        .next()
+        .unwrap_or_else(|| "/dev/ttyACM0".to_owned());
     let engine = Engine::open_or_create(dir, "imu")?;
     let options = ListenOptions {
         window_seconds: Some(3.0),

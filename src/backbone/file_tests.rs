@@ -14,7 +14,7 @@ use super::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, attribute_proto::AttributeType,
 };
-use super::{Layout, chain_of_onnx, native, tract_graph};
+use super::{Layout, chain_of_onnx, native, tract_parse};
 
 const ROWS: usize = 24;
 const BANDS: usize = 10;
@@ -292,7 +292,7 @@ fn layout(size: usize) -> Layout {
 /// As tract runs it without optimising: what it makes of ten of these files then is not
 /// what ONNX Runtime says, while the file as it is gives that (docs/upstream-tract.md).
 fn run(model: &ModelProto, frames: &[f32]) -> TractResult<Vec<f32>> {
-    let mut read = tract_graph::parse(model)?.model;
+    let mut read = tract_parse::parse(model)?.model;
     read.set_input_fact(0, f32::fact([1, ROWS, BANDS]).into())?;
     let input = Tensor::from_shape(&[1, ROWS, BANDS], frames)?;
     let plan = read.into_typed()?.into_runnable()?;

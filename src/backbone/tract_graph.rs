@@ -5,7 +5,6 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
 
 use super::graph::Graph;
 use super::tract_parse::parse;

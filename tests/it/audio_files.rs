@@ -139,9 +139,10 @@ fn files_without_audio_are_rejected_by_path() {
     is(&text, |e| matches!(e, SourceError::Unrecognised { .. }));
     is(&empty, |e| matches!(e, SourceError::Empty { .. }));
     is(&silent, |e| matches!(e, SourceError::Empty { .. }));
-    is(folder.path(), |e| {
-        matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder"))
-    });
+    is(
+        folder.path(),
+        |e| matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder")),
+    );
     is(&folder.path().join("missing.wav"), |e| {
         matches!(e, SourceError::Io { .. })
     });

@@ -404,7 +404,10 @@ fn protocols_need_enough_classes_and_groups() {
     npz.finish().unwrap();
     for (arguments, words) in [
         ("--protocol drift", "at least 3 classes"),
-        ("--test-groups each", "--test-groups each: the test side needs groups"),
+        (
+            "--test-groups each",
+            "--test-groups each: the test side needs groups",
+        ),
     ] {
         let refused = data.evaluate(arguments).refused();
         assert!(refused.contains(words), "{refused}");

@@ -57,7 +57,13 @@ fn fifteen_lines_teach_predict_listen_and_correct() {
         .collect();
     let event = events.last().unwrap();
     assert_eq!(event.id.to_string(), format!("0-{}", events.len() - 1));
-    assert!(event.recording().unwrap().name().contains("theo_1.wav from 0.00"));
+    assert!(
+        event
+            .recording()
+            .unwrap()
+            .name()
+            .contains("theo_1.wav from 0.00")
+    );
     engine.correct(event.id, "three").unwrap();
     assert_eq!(engine.classes().len(), 3);
     let prediction = engine.predict(event.recording().unwrap()).unwrap();
@@ -69,7 +75,13 @@ fn fifteen_lines_teach_predict_listen_and_correct() {
     again.undo().unwrap();
     assert_eq!(again.classes().len(), 2);
     let history = engine.history().unwrap();
-    assert!(history.last().unwrap().reason.starts_with("undo teach three"));
+    assert!(
+        history
+            .last()
+            .unwrap()
+            .reason
+            .starts_with("undo teach three")
+    );
 }
 
 #[test]
@@ -118,6 +130,10 @@ fn opening_on_another_backbone_is_a_mismatch() {
     Engine::create(&dir, "imu").unwrap();
     Engine::open_or_create(&dir, "imu").unwrap();
     let error = Engine::open_or_create(&dir, "speech-embedding").unwrap_err();
-    assert!(error.to_string().contains("listens through imu, not through speech-embedding"));
+    assert!(
+        error
+            .to_string()
+            .contains("listens through imu, not through speech-embedding")
+    );
     assert_eq!(error.kind(), afield::signal::ErrorKind::Mismatch);
 }
