@@ -3,7 +3,7 @@
 //! Allocations are counted on the thread that runs the pipeline, after all buffers have grown to
 //! their size.
 
-use crate::models;
+use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;

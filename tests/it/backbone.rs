@@ -1,9 +1,9 @@
 //! The frozen backbone: both executions against ONNX Runtime and against each
 //! other, and files that are not what they seem.
 
+use crate::harness::models;
+use crate::harness::shared_data;
 use crate::harness::synthetic::{Segment, Sound, Synthetic};
-use crate::models;
-use crate::shared_data;
 
 use std::fs;
 use std::path::Path;

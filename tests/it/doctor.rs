@@ -1,8 +1,8 @@
 //! `afield doctor` finds every flipped bit that changes what a learner's files mean, and repairs what
 //! can be repaired.
 
-use crate::folder;
-use crate::teaching;
+use crate::harness::folder;
+use crate::harness::teaching;
 
 use std::fs;
 use std::path::Path;

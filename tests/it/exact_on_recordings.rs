@@ -1,8 +1,8 @@
 //! Exact heads on embeddings of real recordings: ESC-10 clips through YAMNet-256, spoken digits
 //! through the speech embedding.
 
-use crate::models;
-use crate::shared_data;
+use crate::harness::models;
+use crate::harness::shared_data;
 
 use std::collections::BTreeMap;
 

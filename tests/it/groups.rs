@@ -4,15 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{Heard, Session, SessionError, TaughtAs, backbone_contract, merge};
+use afield::engine::{Heard, Session, SessionError, TaughtAs, merge};
 use afield::head::HeadKind;
-use afield::learner::Settings;
 use afield::signal::{Group, Label, Micros};
 use afield::store::{Operation, Selection};
 use rusqlite::Connection;
 
 use crate::harness::folder::create;
-use crate::harness::{Sandbox, models, recording};
+use crate::harness::{Sandbox, recording};
 
 fn heard(seed: u8) -> Heard {
     Heard {

@@ -1,8 +1,8 @@
 //! The history of a learner: undo, rollback, compaction, batches, and the lock of its folder.
 
-use crate::folder;
-use crate::models;
-use crate::teaching;
+use crate::harness::folder;
+use crate::harness::models;
+use crate::harness::teaching;
 
 use std::path::Path;
 use std::time::Duration;

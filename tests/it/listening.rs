@@ -1,6 +1,6 @@
 //! A listener's decisions do not depend on when embeddings are computed, nor on a gate.
 
-use crate::models;
+use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;

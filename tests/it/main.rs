@@ -6,9 +6,6 @@ use std::path::Path;
 
 // What tests share: the program in a sandbox, recordings, models, learners, disks, boards.
 mod harness;
-#[cfg(feature = "tract")]
-use harness::onnx_runtime;
-use harness::{board, disk, folder, models, recording, shared_data, teaching, watch};
 
 // The source tree: which rooms may use which.
 mod architecture;

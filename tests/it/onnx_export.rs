@@ -1,8 +1,8 @@
 //! Exported graphs give in ONNX Runtime what their learners give here, within 1e-4.
 
-use crate::models;
-use crate::onnx_runtime;
-use crate::shared_data;
+use crate::harness::models;
+use crate::harness::onnx_runtime;
+use crate::harness::shared_data;
 
 use std::fs;
 use std::path::{Path, PathBuf};

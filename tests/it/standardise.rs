@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{Session, backbone_contract};
+use afield::engine::backbone_contract;
 use afield::head::HeadKind;
 use afield::learner::{Contract, LearnError, Learner, Pool, Settings, Standardisation, Transform};
 use afield::signal::Label;
