@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use afield::backbone::Mode;
-use afield::engine::{backbone_contract, hear};
+use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::{self, Card};
 use afield_lab::data::{ClipList, list_folder, write_npy, write_npz};
@@ -15,6 +15,7 @@ use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use super::embedding::{embed_clips, progress};
+use super::hints;
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
@@ -48,6 +49,7 @@ pub struct EmbedArgs {
         long,
         default_value = "auto",
         value_name = "MODE",
+        value_parser = hints::parse::<Mode>,
         conflicts_with = "labelled"
     )]
     mode: Mode,
@@ -99,7 +101,7 @@ struct LabelledLine<'a> {
     features: usize,
     pool: &'static str,
     /// The backbone's; the archive holds the rows before it.
-    transform: &'static str,
+    transform: String,
 }
 
 /// Runs the command.
@@ -121,7 +123,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     for clip in &clips {
         let name = clip.path.display().to_string();
         let started = ProcessTime::now();
-        let heard = hear(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
+        let heard = embed(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
         let line = serde_json::to_string(&Line {
             path: &name,
@@ -170,7 +172,7 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         groups: clips.groups().map(|groups| groups.names().len()),
         features: contract.width(),
         pool: contract.pool.name(),
-        transform: contract.transform.name(),
+        transform: contract.transform_name(),
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())

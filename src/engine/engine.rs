@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::calibration::{calibrated_contract, normalised_card};
 use super::event::Audio;
 use super::{
-    ClassStatus, Compacted, CompactedStatus, Differences, Durability, EngineOptions, Error,
-    EventId, GroupStatus, Heard, LearnerOptions, Lesson, ListenOptions, Listening, OptionError,
-    Prediction, Recording, Session, Status, TaughtAs, Undone, hear,
+    ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
+    EngineOptions, Error, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions, Listening,
+    OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;
@@ -286,7 +286,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] if the embeddings do not fit the learner.
-    pub fn predict_embeddings(&self, heard: &Heard) -> Result<Prediction, Error> {
+    pub fn predict_embeddings(&self, heard: &ClipEmbeddings) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
         let scores = session.predict(heard)?;
@@ -297,9 +297,9 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] if the recording cannot be read or has no sample.
-    pub fn embed(&self, recording: &mut Recording) -> Result<Heard, Error> {
+    pub fn embed(&self, recording: &mut Recording) -> Result<ClipEmbeddings, Error> {
         let backbone = self.backbone()?;
-        hear(recording.source(), self.card(), backbone)
+        embed(recording.source(), self.card(), backbone)
     }
 
     /// The events of a source: an iterator that ends when the source does.

@@ -1,6 +1,6 @@
 //! Several recordings taught as one change.
 
-use super::{Command, Durability, Engine, Error, Heard, Recording, TaughtAs};
+use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs};
 use crate::pipeline::Window;
 use crate::signal::Label;
 
@@ -50,7 +50,7 @@ impl Lesson {
     pub fn teach_embeddings(
         &mut self,
         label: &Label,
-        embeddings: &Heard,
+        embeddings: &ClipEmbeddings,
         recording: &Recording,
     ) -> Result<Vec<TaughtAs>, Error> {
         let size = self.engine.card().embedding.size;
@@ -62,7 +62,8 @@ impl Lesson {
         let now = self.engine.now();
         let mut session = self.engine.session();
         let command = &self.command;
-        let teach = |piece: &Heard| session.teach_in(command, label, piece, name, group, now);
+        let teach =
+            |piece: &ClipEmbeddings| session.teach_in(command, label, piece, name, group, now);
         pieces.iter().map(teach).collect()
     }
 

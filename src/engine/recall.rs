@@ -16,8 +16,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::recent::Fares;
-use super::{Error, Recent};
+use super::retained_audio::Fares;
+use super::{Error, RetainedAudio};
 use crate::source::Excerpt;
 
 /// The socket's name in the learner's folder.
@@ -80,7 +80,7 @@ impl Lending {
     /// # Errors
     /// [`Error::Recall`] when the folder takes no socket, or another process that listens
     /// to the same learner is asked already.
-    pub fn start(dir: &Path, recent: Recent, source: &str) -> Result<Self, Error> {
+    pub fn start(dir: &Path, recent: RetainedAudio, source: &str) -> Result<Self, Error> {
         let server = socket::Server::start(&dir.join(SOCKET), recent, source);
         match server {
             Ok(server) => Ok(Self { _server: server }),
@@ -116,8 +116,8 @@ mod socket {
     use serde::{Deserialize, Serialize};
 
     use super::{ListeningState, Recalled, SOCKET, failed};
-    use crate::engine::recent::MOST_VALUES;
-    use crate::engine::{Error, Recent};
+    use crate::engine::retained_audio::MOST_VALUES;
+    use crate::engine::{Error, RetainedAudio};
     use crate::signal::{Channel, SampleRate};
     use crate::source::Excerpt;
 
@@ -165,7 +165,7 @@ mod socket {
     }
 
     impl Server {
-        pub(super) fn start(path: &Path, recent: Recent, source: &str) -> io::Result<Self> {
+        pub(super) fn start(path: &Path, recent: RetainedAudio, source: &str) -> io::Result<Self> {
             if UnixStream::connect(path).is_ok() {
                 let reason = "another `afield listen` on this learner answers there";
                 return Err(io::Error::new(ErrorKind::AddrInUse, reason));
@@ -221,7 +221,7 @@ mod socket {
         }
     }
 
-    fn answer(stream: UnixStream, recent: &Recent, source: &str) -> io::Result<()> {
+    fn answer(stream: UnixStream, recent: &RetainedAudio, source: &str) -> io::Result<()> {
         let mut line = Timed::new(stream, PATIENCE);
         let request = line.read_line(MOST_REQUEST);
         // It may take as long again to take the answer.
@@ -414,13 +414,13 @@ mod socket {
     use std::time::Duration;
 
     use super::{ListeningState, Recalled};
-    use crate::engine::{Error, Recent};
+    use crate::engine::{Error, RetainedAudio};
 
     #[derive(Debug)]
     pub(super) enum Server {}
 
     impl Server {
-        pub(super) fn start(_: &Path, _: Recent, _: &str) -> io::Result<Self> {
+        pub(super) fn start(_: &Path, _: RetainedAudio, _: &str) -> io::Result<Self> {
             Err(io::ErrorKind::Unsupported.into())
         }
     }

@@ -8,11 +8,12 @@ use super::memory::Memory;
 use super::replay::apply;
 use super::solver::Solver;
 use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
-use super::{Error, Heard};
+use super::{ClipEmbeddings, Error};
+use crate::decision::Probabilities;
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
-use crate::pipeline::{Event, Listener};
-use crate::signal::{Chunk, Micros, Scores};
+use crate::pipeline::{Decider, Embedder, WindowDecision};
+use crate::signal::{Chunk, Micros};
 use crate::store::{
     Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
 };
@@ -202,7 +203,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the embeddings are not the contract's.
-    pub fn predict(&self, heard: &Heard) -> Result<Scores, Error> {
+    pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Probabilities, Error> {
         Ok(self
             .memory
             .learner
@@ -224,15 +225,16 @@ impl Session {
     /// [`Error`] when the log cannot be read or the backbone fails.
     pub fn step(
         &mut self,
-        listener: &mut Listener,
+        embedder: &mut Embedder,
+        decider: &mut Decider,
         chunk: &Chunk,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), Error> {
         self.catch_up()?;
         if let Some(solver) = &mut self.solver {
             solver.tend(&mut self.memory.learner);
         }
-        Ok(listener.step(chunk, &mut self.memory.learner, events)?)
+        Ok(embedder.step(chunk, &mut [(decider, &mut self.memory.learner, events)])?)
     }
 
     /// Ends what is listened to.
@@ -241,10 +243,11 @@ impl Session {
     /// As [`Self::step`].
     pub fn finish(
         &mut self,
-        listener: &mut Listener,
-        events: &mut Vec<Event>,
+        embedder: &mut Embedder,
+        decider: &mut Decider,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), Error> {
-        Ok(listener.finish(&mut self.memory.learner, events)?)
+        Ok(embedder.finish(&mut [(decider, &mut self.memory.learner, events)])?)
     }
 
     /// Takes in what other processes have taught, forgotten or gone back to
@@ -319,7 +322,7 @@ impl Session {
             backbone_sha256: contract.backbone_sha256.clone(),
             contract: contract.digest(),
             pool: contract.pool.to_string(),
-            transform: contract.transform.to_string(),
+            transform: contract.transform_name(),
             features: contract.width(),
             head: settings.head.to_string(),
             selection: learner.selection().cloned(),

@@ -4,7 +4,7 @@
 use super::batch::{Durability, Pending};
 use super::command::{Command, note_stored, numbered};
 use super::replay::loaded;
-use super::{Error, Heard, Session};
+use super::{ClipEmbeddings, Error, Session};
 use crate::signal::{ClipId, Group, Label};
 use crate::store::{
     Change, Checkpoint, ClipFilter, Entry, Reason, Revision, StoreError, TaughtClip,
@@ -45,7 +45,7 @@ impl Session {
     pub fn teach(
         &mut self,
         label: &Label,
-        heard: &Heard,
+        heard: &ClipEmbeddings,
         source: &str,
         now_unix_ms: i64,
     ) -> Result<TaughtAs, Error> {
@@ -61,7 +61,7 @@ impl Session {
     pub fn teach_from(
         &mut self,
         label: &Label,
-        heard: &Heard,
+        heard: &ClipEmbeddings,
         source: &str,
         group: Option<&Group>,
         now_unix_ms: i64,
@@ -77,7 +77,7 @@ impl Session {
         &mut self,
         command: &Command,
         label: &Label,
-        heard: &Heard,
+        heard: &ClipEmbeddings,
         source: &str,
         group: Option<&Group>,
         now_unix_ms: i64,

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use afield::engine::{Heard, Session};
+use afield::engine::{ClipEmbeddings, Session};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
 use afield::store::ClipFilter;
@@ -64,7 +64,7 @@ impl World {
     }
 }
 
-fn heard(seed: u64) -> Heard {
+fn heard(seed: u64) -> ClipEmbeddings {
     let class = seed as usize % LABELS.len();
     let value = |i: usize| {
         let mixed = (seed * 7919 + i as u64 * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -72,7 +72,7 @@ fn heard(seed: u64) -> Heard {
     };
     let mut clip_sha256 = [0; 32];
     clip_sha256[..8].copy_from_slice(&seed.to_le_bytes());
-    Heard {
+    ClipEmbeddings {
         windows: (0..3 * 16).map(value).collect(),
         clip_sha256,
         duration: Micros(500_000),

@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use afield::engine::{Heard, Session, backbone_contract, merge};
+use afield::engine::{ClipEmbeddings, Session, backbone_contract, merge};
 use afield::head::HeadKind;
 use afield::learner::{Settings, Transform};
 use afield::signal::{ClipIdPrefix, Label, Micros};
@@ -14,7 +14,7 @@ use crate::harness::{Sandbox, models};
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
-fn heard(seed: u64) -> Heard {
+fn heard(seed: u64) -> ClipEmbeddings {
     let windows = (0..16)
         .map(|j| {
             let mixed = (seed * 31 + j + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -23,7 +23,7 @@ fn heard(seed: u64) -> Heard {
         .collect();
     let mut clip_sha256 = [0; 32];
     clip_sha256[..8].copy_from_slice(&seed.to_be_bytes());
-    Heard {
+    ClipEmbeddings {
         windows,
         clip_sha256,
         duration: Micros(500_000),

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use afield::bundle::{SecretKey, seal};
-use afield::engine::{Command, Heard, Session, bundled, diagnose, repair};
+use afield::engine::{ClipEmbeddings, Command, Session, bundled, diagnose, repair};
 use afield::head::HeadKind;
 use afield::learner::Settings;
 use afield::model::Card;
@@ -18,7 +18,7 @@ use crate::harness::models;
 
 const LABELS: [&str; 3] = ["rain", "kettle", "dog"];
 
-fn heard(seed: u64) -> Heard {
+fn heard(seed: u64) -> ClipEmbeddings {
     let class = seed as usize % LABELS.len();
     let value = |i: usize| {
         let mixed = (seed * 7919 + i as u64 * 104_729).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -26,7 +26,7 @@ fn heard(seed: u64) -> Heard {
     };
     let mut clip_sha256 = [0; 32];
     clip_sha256[..8].copy_from_slice(&seed.to_le_bytes());
-    Heard {
+    ClipEmbeddings {
         windows: (0..3 * 16).map(value).collect(),
         clip_sha256,
         duration: Micros(500_000 + seed),

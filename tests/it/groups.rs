@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{Error, Heard, Session, TaughtAs, merge};
+use afield::engine::{ClipEmbeddings, Error, Session, TaughtAs, merge};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
 use afield::store::{ClipFilter, TaughtClip};
@@ -13,8 +13,8 @@ use rusqlite::Connection;
 use crate::harness::folder::create;
 use crate::harness::{Sandbox, recording};
 
-fn heard(seed: u8) -> Heard {
-    Heard {
+fn heard(seed: u8) -> ClipEmbeddings {
+    ClipEmbeddings {
         windows: (0..16)
             .map(|j| f32::from(seed.wrapping_mul(37).wrapping_add(j * 11)) / 64.0)
             .collect(),

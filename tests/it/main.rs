@@ -22,7 +22,8 @@ mod frontend_properties;
 mod model_card;
 mod model_fetch;
 
-// Heads: what each promises, and exactness to the bit.
+// Heads and contracts: what each promises, and exactness to the bit.
+mod contracts;
 mod exact_on_recordings;
 mod exactness;
 mod head_contract;
@@ -60,7 +61,6 @@ mod messages;
 mod cli_serial;
 mod firmware;
 mod firmware_head;
-mod microhead;
 mod serial_ports;
 
 // The laboratory: data sets, streams and their scores.

@@ -223,7 +223,7 @@ fn exported_heads_agree_with_onnx_runtime() {
         return;
     };
     let material = Material::toy("tiny");
-    for head in HeadKind::VARIANTS {
+    for head in crate::harness::heads::every() {
         let contract = material.contract(Pool::Mean, Transform::None);
         let learner = material.learner(head, contract);
         let found = material.compare(&learner, &mut runtime, &head.to_string());
@@ -407,7 +407,6 @@ fn learners_that_cannot_be_exported_are_refused_with_a_reason() {
         matches!(refused, ExportError::Opset { opset: 12, .. }),
         "{refused}"
     );
-    assert!(refused.to_string().contains("\nhint: "), "{refused}");
     // Names that look like ours do no harm.
     let renamed = old(|model| {
         for tensor in &mut model.graph.as_mut().unwrap().initializer {

@@ -9,7 +9,7 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use afield::engine::{Error, Heard, Session, diagnose};
+use afield::engine::{ClipEmbeddings, Error, Session, diagnose};
 use afield::signal::{Label, Micros};
 use afield::store::{ClipFilter, StoreError, TaughtClip};
 use rand::SeedableRng;
@@ -184,7 +184,7 @@ fn goes_on(mut session: Session, dir: &Path, seed: u64) {
     let label = Label::new("afterwards").unwrap();
     let mut clip_sha256 = [7; 32];
     clip_sha256[..8].copy_from_slice(&seed.to_le_bytes());
-    let heard = Heard {
+    let heard = ClipEmbeddings {
         windows: vec![0.5; session.learner().contract().embedding_size],
         clip_sha256,
         duration: Micros(1),

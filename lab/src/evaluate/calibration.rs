@@ -3,7 +3,7 @@
 //!
 //! They come from the training side, and use no labels.
 
-use afield::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
+use afield::learner::{Contract, EmbeddingSpace, FixedPoint, Pool, Standardisation, Transform};
 
 use super::error::EvaluateError;
 use crate::data::Clips;
@@ -25,25 +25,15 @@ pub fn contract_for(
     transform: Transform,
 ) -> Result<Contract, EvaluateError> {
     let clips = dataset.clips();
-    let plain = Contract {
-        backbone: "embeddings".to_owned(),
-        backbone_sha256: String::new(),
-        frontend: String::new(),
-        embedding_size: clips.size(),
-        pool,
-        transform,
-        standardisation: None,
-        nuisance: None,
-        fixed_point: FixedPoint::uniform(1.0, pool.width(clips.size()))?,
-    };
+    let space = EmbeddingSpace::new("embeddings", clips.size(), 1.0);
     if transform == Transform::Standardise {
-        return standardised(plain, dataset);
+        return standardised(Contract::new(space, pool, Transform::None)?, dataset);
     }
+    let plain = Contract::new(space, pool, transform)?;
     let mut max_abs = vec![0.0_f32; plain.width()];
     let mut features = Vec::new();
     for &clip in dataset.train() {
-        pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
-        plain.transform(&mut features);
+        plain.features_into(clips.windows(clip), &mut features)?;
         for (max, x) in max_abs.iter_mut().zip(&features) {
             *max = max.max(x.abs());
         }
@@ -54,10 +44,7 @@ pub fn contract_for(
     for max in &mut max_abs {
         *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
     }
-    Ok(Contract {
-        fixed_point: FixedPoint::per_component(&max_abs)?,
-        ..plain
-    })
+    Ok(plain.with_scale(FixedPoint::per_component(&max_abs)?)?)
 }
 
 /// `contract` with [`Transform::Standardise`] in place of its transform, by the
@@ -98,7 +85,7 @@ mod tests {
         let clips = Clips::of_rows(2, windows, names, None, test).unwrap();
         let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
         let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
-        let by = contract.standardisation.unwrap();
+        let by = contract.standardisation().unwrap();
         assert_eq!(
             (by.means(), by.deviations()),
             (&[2.0, 2.0][..], &[1.0, 2.0][..])

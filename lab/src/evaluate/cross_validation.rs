@@ -6,7 +6,7 @@
 //! Where labels are noisy, the noisy labels count.
 
 use afield::head::HeadKind;
-use afield::learner::{LearnError, Learner, Settings, Transform};
+use afield::learner::{LearnError, Learner, Settings};
 use afield::rehearsal::Plan;
 
 use super::calibration::standardised_by;
@@ -105,7 +105,7 @@ impl<'a> CrossValidation<'a> {
     /// The encoding without the fold's part in means and deviations; `None` where it is the
     /// same, or where too few clips are left to standardise.
     fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
-        if encoded.contract.transform != Transform::Standardise {
+        if encoded.contract.standardisation().is_none() {
             return Ok(None);
         }
         let taught = |clip: &usize| self.fold_of[*clip] != usize::MAX;
@@ -172,7 +172,7 @@ mod tests {
     use crate::data::{Clips, Names, TestSide};
     use crate::evaluate::contract_for;
     use crate::streams::Protocol;
-    use afield::learner::{Pool, Standardisation};
+    use afield::learner::{Pool, Standardisation, Transform};
 
     #[test]
     fn the_tested_fold_sets_no_means_and_deviations() {
@@ -196,7 +196,7 @@ mod tests {
             let refitted = validation.without(fold, &encoded).unwrap().unwrap();
             let expected = Standardisation::of(&others).unwrap();
             assert_eq!(others.len(), 8);
-            assert_eq!(refitted.contract.standardisation, Some(expected));
+            assert_eq!(refitted.contract.standardisation(), Some(&expected));
             assert_ne!(refitted.contract, encoded.contract);
         }
         let plain = contract_for(&dataset, Pool::Mean, Transform::None).unwrap();

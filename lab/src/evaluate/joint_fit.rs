@@ -125,7 +125,7 @@ impl JointFit<'_> {
 }
 
 fn rows(encoded: &Encoded, lessons: &[(usize, usize)], tested: &[usize]) -> Rows {
-    let steps = encoded.contract.fixed_point.steps();
+    let steps = encoded.contract.fixed_point().steps();
     let row = |clip: usize| -> Vec<f32> {
         let features = encoded.examples[clip].features().iter();
         (features.zip(&steps))

@@ -6,7 +6,9 @@
 
 pub mod board;
 pub mod disk;
+mod faulty;
 pub mod folder;
+pub mod heads;
 pub mod listener;
 pub mod models;
 #[cfg(feature = "tract")]
@@ -15,6 +17,7 @@ mod program;
 pub mod recording;
 mod sandbox;
 pub mod shared_data;
+pub mod synthetic;
 pub mod teaching;
 pub mod watch;
 
