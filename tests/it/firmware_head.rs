@@ -15,7 +15,7 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 use board::Board;
 use features::{Gathering, WINDOW};
@@ -131,8 +131,8 @@ fn best(scores: &[f32]) -> usize {
 
 /// A learner of the host for which, as on the board, one unit of a feature is worth 1.
 fn learner(head: HeadKind) -> Learner {
-    let (pool, transform) = (Pool::Mean, Transform::None);
-    let contract = Contract::for_backbone("board", "", "", FEATURES, 32_768.0, pool, transform);
+    let space = EmbeddingSpace::new("board", FEATURES, 32_768.0);
+    let contract = Contract::new(space, Pool::Mean, Transform::None);
     let settings = Settings {
         head,
         ..Settings::default()
