@@ -263,7 +263,7 @@ mod tests {
         );
         let digest = Sha256::digest(&bundle).map(|byte| format!("{byte:02x}"));
         assert_eq!(
-            digest.concat(),
+            digest.as_slice().concat(),
             "a40c20a11d73508cd05eba40df7813e03a6ca7d66ea316772fa3d5f2fd755788"
         );
     }

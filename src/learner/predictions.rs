@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::{Contract, Example, Learner, Pool, Settings, Transform};
+use super::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use crate::head::HeadKind;
 use crate::rehearsal::Capacity;
 use crate::signal::Label;
@@ -45,8 +45,9 @@ const PINNED: [(&str, bool, &str); 24] = [
 ];
 
 fn learner(head: HeadKind) -> Learner {
-    let (pool, transform) = (Pool::Mean, Transform::SignedSqrt);
-    let contract = Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, pool, transform);
+    let space = EmbeddingSpace::new("toy", WIDTH, 8.0);
+    let space = space.file_sha256("00").frontend("mel");
+    let contract = Contract::new(space, Pool::Mean, Transform::SignedSqrt);
     let settings = Settings {
         head,
         rehearsal: Capacity::Examples(24).into(),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use afield::backbone::BackboneError;
-use afield::engine::SessionError;
+use afield::Error as EngineError;
 #[cfg(feature = "tract")]
 use afield::export::ExportError;
 use afield::model::{Checked, ModelError, Origin};
@@ -13,8 +13,8 @@ use afield::pipeline::PipelineError;
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
-        Some(SessionError::Card(error)) => return of_model(error),
-        Some(SessionError::Pipeline(PipelineError::Backbone(error))) => return of_backbone(error),
+        Some(EngineError::Model(error)) => return of_model(error),
+        Some(EngineError::Pipeline(PipelineError::Backbone(error))) => return of_backbone(error),
         _ => {}
     }
     if let Some(error) = error.downcast_ref() {
@@ -282,7 +282,7 @@ mod tests {
             assert!(!message.contains("hint"), "{message}");
             let direct = of(&error).unwrap();
             assert!(direct.contains(expected), "{message}: {direct}");
-            assert_eq!(of(&SessionError::from(error)).unwrap(), direct);
+            assert_eq!(of(&EngineError::from(error)).unwrap(), direct);
         }
         assert_eq!(of(&io_error(io::ErrorKind::NotFound)), None);
     }

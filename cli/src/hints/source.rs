@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use afield::engine::SessionError;
+use afield::Error as EngineError;
 use afield::frontend::FrontendError;
 use afield::pipeline::PipelineError;
 use afield::source::{Recorded, SourceError, StreamProperty};
@@ -10,8 +10,8 @@ use afield::source::{Recorded, SourceError, StreamProperty};
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
-        Some(SessionError::Source(error)) => return of_source(error),
-        Some(SessionError::Pipeline(error)) => return of_pipeline(error),
+        Some(EngineError::Source(error)) => return of_source(error),
+        Some(EngineError::Pipeline(error)) => return of_pipeline(error),
         _ => {}
     }
     if let Some(error) = error.downcast_ref() {
@@ -286,7 +286,7 @@ mod tests {
             assert!(!message.contains("hint"), "{message}");
             let direct = of(&error).unwrap();
             assert!(direct.contains(expected), "{message}: {direct}");
-            let wrapped = of(&SessionError::from(error)).unwrap();
+            let wrapped = of(&EngineError::from(error)).unwrap();
             assert_eq!(direct, wrapped);
         }
         assert_eq!(of(&io(None)), None);
@@ -338,7 +338,7 @@ mod tests {
             assert!(direct.contains(expected), "{error}: {direct}");
             let pipeline = PipelineError::from(error);
             assert_eq!(of(&pipeline).unwrap(), direct);
-            assert_eq!(of(&SessionError::from(pipeline)).unwrap(), direct);
+            assert_eq!(of(&EngineError::from(pipeline)).unwrap(), direct);
         }
         let resampler = FrontendError::Resampler {
             from: SampleRate::ONE_HZ,
