@@ -7,9 +7,9 @@ use super::{Decide, Decision, Probabilities, WindowEvidence};
 /// ```
 /// use afield::decision::{Decide, Decision, Probabilities, Threshold, WindowEvidence};
 /// use afield::head::Evidence;
-/// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+/// use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 /// use afield::signal::{Label, Micros};
-/// let contract = Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, Transform::None)?;
+/// let contract = Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, Transform::None)?;
 /// let mut learner = Learner::new(contract, Settings::default())?;
 /// let rain = Label::new("rain")?;
 /// learner.learn_one(&learner.encode(&[0.0, 2.0])?, &Label::new("kettle")?)?;

@@ -8,9 +8,9 @@ use std::time::Duration;
 use super::calibration::{calibrated_contract, normalised_card};
 use super::event::Audio;
 use super::{
-    ClassStatus, Compacted, CompactedStatus, Differences, Durability, EngineOptions, Error,
-    EventId, GroupStatus, ClipEmbeddings, LearnerOptions, Lesson, ListenOptions, Listening, OptionError,
-    Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
+    ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
+    EngineOptions, Error, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions, Listening,
+    OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;

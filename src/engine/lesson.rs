@@ -1,6 +1,6 @@
 //! Several recordings taught as one change.
 
-use super::{Command, Durability, Engine, Error, ClipEmbeddings, Recording, TaughtAs};
+use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs};
 use crate::pipeline::Window;
 use crate::signal::Label;
 
@@ -62,7 +62,8 @@ impl Lesson {
         let now = self.engine.now();
         let mut session = self.engine.session();
         let command = &self.command;
-        let teach = |piece: &ClipEmbeddings| session.teach_in(command, label, piece, name, group, now);
+        let teach =
+            |piece: &ClipEmbeddings| session.teach_in(command, label, piece, name, group, now);
         pieces.iter().map(teach).collect()
     }
 

@@ -4,7 +4,7 @@
 use super::batch::{Durability, Pending};
 use super::command::{Command, note_stored, numbered};
 use super::replay::loaded;
-use super::{Error, ClipEmbeddings, Session};
+use super::{ClipEmbeddings, Error, Session};
 use crate::signal::{ClipId, Group, Label};
 use crate::store::{
     Change, Checkpoint, ClipFilter, Entry, Reason, Revision, StoreError, TaughtClip,

@@ -21,9 +21,9 @@ pub enum ScoreKind {
 ///
 /// ```
 /// use afield::head::{Evidence, HeadKind};
-/// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+/// use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 /// use afield::signal::Label;
-/// let contract = Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, Transform::None)?;
+/// let contract = Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, Transform::None)?;
 /// let settings = Settings { head: HeadKind::NCM, ..Settings::default() };
 /// let mut learner = Learner::new(contract, settings)?;
 /// for (example, label) in [([0.0, 2.0], "rain"), ([3.0, 0.0], "dog")] {

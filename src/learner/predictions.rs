@@ -45,9 +45,14 @@ const PINNED: [(&str, bool, &str); 24] = [
 ];
 
 fn learner(head: HeadKind) -> Learner {
-    let space = EmbeddingSpace::new("toy", WIDTH, 8.0);
-    let space = space.file_sha256("00").frontend("mel");
-    let contract = Contract::new(space, Pool::Mean, Transform::SignedSqrt);
+    let (pool, transform) = (Pool::Mean, Transform::SignedSqrt);
+    let contract = Contract::new(
+        EmbeddingSpace::new("toy", WIDTH, 8.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        pool,
+        transform,
+    );
     let settings = Settings {
         head,
         rehearsal: Capacity::Examples(24).into(),

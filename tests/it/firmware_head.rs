@@ -131,8 +131,12 @@ fn best(scores: &[f32]) -> usize {
 
 /// A learner of the host for which, as on the board, one unit of a feature is worth 1.
 fn learner(head: HeadKind) -> Learner {
-    let space = EmbeddingSpace::new("board", FEATURES, 32_768.0);
-    let contract = Contract::new(space, Pool::Mean, Transform::None);
+    let (pool, transform) = (Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("board", FEATURES, 32_768.0),
+        pool,
+        transform,
+    );
     let settings = Settings {
         head,
         ..Settings::default()

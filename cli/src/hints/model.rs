@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::io;
 
-use afield::backbone::BackboneError;
 use afield::Error as EngineError;
+use afield::backbone::BackboneError;
 #[cfg(feature = "tract")]
 use afield::export::ExportError;
 use afield::model::{Checked, ModelError, Origin};
@@ -13,7 +13,7 @@ use afield::pipeline::PipelineError;
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
-        Some(EngineError::Model(error)) => return of_model(error),
+        Some(EngineError::Card(error)) => return of_model(error),
         Some(EngineError::Pipeline(PipelineError::Backbone(error))) => return of_backbone(error),
         _ => {}
     }
