@@ -1,19 +1,21 @@
-//! What one hop of sound costs: the backbone alone, and all the way to a
-//! decision.
+//! What one hop of a signal costs: the backbone alone, all the way to a decision, and what a
+//! second learner on the same source adds.
 //!
-//! `cargo bench --bench stream`. Backbones that are not in the cache are left
-//! out, and said so. Times are per hop of the card (80 ms for the speech
-//! embedding, 480 ms for the YAMNets).
+//! `cargo bench --bench stream`. Backbones that are not in the cache are left out, with a
+//! message. Times are per hop of the card (80 ms for the speech embedding, 480 ms for the
+//! YAMNets, 160 ms for `imu`).
 
 mod toy;
+
+use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Cache, Card, find};
-use afield::pipeline::{EmbeddingStream, Listener, Window};
-use afield::signal::{Chunk, Label, Micros};
+use afield::pipeline::{Decider, Embedder, Event, Reader, Window};
+use afield::signal::{Chunk, Label, Micros, SOUND};
 use divan::{Bencher, black_box};
 
 const RUNS: [(&str, &str); 4] = [
@@ -23,8 +25,16 @@ const RUNS: [(&str, &str); 4] = [
     ("yamnet-256", "windowed"),
 ];
 
+/// Rounds that the cost of a second learner is measured in, and hops in one.
+const ROUNDS: usize = 31;
+const HOPS: usize = 300;
+
 fn main() {
     divan::main();
+    if std::env::args().any(|argument| argument == "--bench") {
+        second_learner("imu", 3.0);
+        second_learner("speech-embedding", 1.0);
+    }
 }
 
 fn loaded(name: &str, mode: &str) -> Option<(Card, Backbone)> {
@@ -32,7 +42,7 @@ fn loaded(name: &str, mode: &str) -> Option<(Card, Backbone)> {
     let loaded = || -> Result<_, Box<dyn std::error::Error>> {
         let cache = Cache::locate(None)?;
         let card = find(name, &cache)?;
-        let backbone = Backbone::load(&cache.model_path(&card)?, &card, mode)?;
+        let backbone = Backbone::from_bytes(&cache.model_bytes(&card)?, &card, mode)?;
         Ok((card, backbone))
     };
     loaded()
@@ -67,14 +77,14 @@ fn backbone_hop(bencher: Bencher, (name, mode): (&str, &str)) {
     });
 }
 
-/// From samples to a decision at every hop, 50 classes.
-#[divan::bench(args = RUNS, sample_count = 50, sample_size = 20)]
-fn end_to_end_hop(bencher: Bencher, (name, mode): (&str, &str)) {
-    let Some((card, backbone)) = loaded(name, mode) else {
-        return;
-    };
+/// A learner of 50 classes.
+fn learner(card: &Card) -> Learner {
     let size = card.embedding.size;
-    let contract = Contract::for_backbone(name, "", "", size, 64.0, Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new(&card.name, size, 64.0),
+        Pool::Mean,
+        Transform::None,
+    );
     let settings = Settings {
         head: HeadKind::LDA,
         ..Settings::default()
@@ -87,13 +97,115 @@ fn end_to_end_hop(bencher: Bencher, (name, mode): (&str, &str)) {
         learner.learn_one(&example, label).expect("learns");
     }
     learner.solve();
-    let stream = EmbeddingStream::new(&card, &backbone, card.sample_rate).expect("a stream");
+    learner
+}
+
+/// A learner that reads an embedder, with all that belongs to it.
+struct Owner {
+    decider: Decider,
+    learner: Learner,
+    events: Vec<Event>,
+}
+
+impl Reader for Owner {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+        (&mut self.decider, &mut self.learner, &mut self.events)
+    }
+}
+
+/// An embedder with some learners, all fed the same hops.
+struct Listening {
+    embedder: Embedder,
+    owners: Vec<Owner>,
+    chunk: Chunk,
+    heard: u64,
+}
+
+impl Listening {
+    fn new(card: &Card, backbone: &Backbone, window: Window, learners: usize) -> Self {
+        let channels = card
+            .sensor()
+            .map_or(SOUND.to_vec(), |sensor| sensor.stated());
+        let rate = card.sample_rate;
+        let owner = |_| Owner {
+            decider: Decider::new(window, Threshold::new(0.5)),
+            learner: learner(card),
+            events: Vec::new(),
+        };
+        Self {
+            embedder: Embedder::new(card, backbone, rate, &channels).expect("an embedder"),
+            owners: (0..learners).map(owner).collect(),
+            chunk: Chunk {
+                samples: noise(card.hop_samples() * channels.len()),
+                ..Chunk::default()
+            },
+            heard: 0,
+        }
+    }
+
+    /// The time that so many hops take.
+    fn time(&mut self, card: &Card, hops: usize) -> Duration {
+        let started = Instant::now();
+        for _ in 0..hops {
+            self.chunk.start = Micros::from_samples(self.heard, card.sample_rate);
+            self.heard += card.hop_samples() as u64;
+            (self.embedder.step(black_box(&self.chunk), &mut self.owners)).expect("embeds");
+            for owner in &mut self.owners {
+                (owner.events.drain(..)).for_each(|event| owner.decider.recycle(event));
+            }
+        }
+        started.elapsed()
+    }
+}
+
+/// Prints what a second learner adds to the cost of a hop: the medians of rounds that take
+/// turns.
+fn second_learner(name: &str, seconds: f64) {
+    let Some((card, backbone)) = loaded(name, "auto") else {
+        return;
+    };
+    let window = Window::spanning(&card, seconds, 0.5);
+    let every_hop = Window {
+        every_rows: 1,
+        ..window
+    };
+    for (window, when) in [(window, "every 0.5 s"), (every_hop, "every hop")] {
+        let [mut one, mut two] = [1, 2].map(|n| Listening::new(&card, &backbone, window, n));
+        let (mut alone, mut both) = (Vec::new(), Vec::new());
+        one.time(&card, HOPS);
+        two.time(&card, HOPS);
+        for _ in 0..ROUNDS {
+            alone.push(one.time(&card, HOPS));
+            both.push(two.time(&card, HOPS));
+        }
+        let median = |times: &mut Vec<Duration>| {
+            times.sort();
+            times[ROUNDS / 2].as_secs_f64() / HOPS as f64
+        };
+        let (alone, both) = (median(&mut alone), median(&mut both));
+        println!(
+            "{name}, a decision {when}: one learner {:.1} us a hop, two {:.1} us, the second adds {:.1} %",
+            alone * 1e6,
+            both * 1e6,
+            (both / alone - 1.0) * 100.0
+        );
+    }
+}
+
+/// From samples to a decision at every hop, 50 classes.
+#[divan::bench(args = RUNS, sample_count = 50, sample_size = 20)]
+fn end_to_end_hop(bencher: Bencher, (name, mode): (&str, &str)) {
+    let Some((card, backbone)) = loaded(name, mode) else {
+        return;
+    };
+    let mut learner = learner(&card);
     let every_hop = Window {
         rows: 12,
         every_rows: 1,
     };
     let rate = card.sample_rate;
-    let mut listener = Listener::new(&card, stream, rate, every_hop, Threshold::new(0.5));
+    let mut embedder = Embedder::new(&card, &backbone, rate, &SOUND).expect("an embedder");
+    let mut decider = Decider::new(every_hop, Threshold::new(0.5));
     let mut chunk = Chunk {
         samples: noise(card.hop_samples()),
         ..Chunk::default()
@@ -102,9 +214,10 @@ fn end_to_end_hop(bencher: Bencher, (name, mode): (&str, &str)) {
     let mut hear = || {
         chunk.start = Micros::from_samples(heard, rate);
         heard += chunk.samples.len() as u64;
-        (listener.step(black_box(&chunk), &mut learner, &mut events)).expect("hears");
+        let readers = &mut [(&mut decider, &mut learner, &mut events)];
+        embedder.step(black_box(&chunk), readers).expect("embeds");
         let decisions = events.len();
-        (events.drain(..)).for_each(|event| listener.recycle(event));
+        (events.drain(..)).for_each(|event| decider.recycle(event));
         decisions
     };
     for _ in 0..40 {

@@ -1,13 +1,17 @@
 //! Learners on features that come from nowhere, for measuring what they cost.
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 
 pub const CLASSES: usize = 50;
 
 pub fn learner(head: HeadKind, width: usize) -> Learner {
-    let contract = Contract::for_backbone("b", "", "", width, 8.0, Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("b", width, 8.0),
+        Pool::Mean,
+        Transform::None,
+    );
     let settings = Settings {
         head,
         ..Settings::default()

@@ -1,11 +1,11 @@
-//! `afield embed`: clips in, embeddings out as one NumPy array, or, with their
-//! labels and groups, as the archive that `afield evaluate --embeddings` reads.
+//! `afield embed`: writes the embeddings of clips as one NumPy array, or, with labels and
+//! groups, as an archive for `afield evaluate --embeddings`.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use afield::backbone::Mode;
-use afield::engine::{backbone_contract, hear};
+use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::{self, Card};
 use afield_lab::data::{ClipList, list_folder, write_npy, write_npz};
@@ -91,7 +91,7 @@ struct Line<'a> {
     mode: String,
 }
 
-/// The line of output about a labelled archive.
+/// The line of output for a labelled archive.
 #[derive(Serialize)]
 struct LabelledLine<'a> {
     backbone: &'a str,
@@ -101,7 +101,7 @@ struct LabelledLine<'a> {
     features: usize,
     pool: &'static str,
     /// The backbone's; the archive holds the rows before it.
-    transform: &'static str,
+    transform: String,
 }
 
 /// Runs the command.
@@ -112,7 +112,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         return run_labelled(&args, &card, places);
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
-    // Made now, so that a folder that is not there costs no embedding.
+    // A missing folder is an error now, before anything is embedded.
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {
@@ -123,7 +123,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     for clip in &clips {
         let name = clip.path.display().to_string();
         let started = ProcessTime::now();
-        let heard = hear(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
+        let heard = embed(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
         let line = serde_json::to_string(&Line {
             path: &name,
@@ -172,7 +172,7 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         groups: clips.groups().map(|groups| groups.names().len()),
         features: contract.width(),
         pool: contract.pool.name(),
-        transform: contract.transform.name(),
+        transform: contract.transform_name(),
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use afield::engine::{Durability, Lesson, Recent, TaughtAs};
+use afield::engine::{Durability, Lesson, RetainedAudio, TaughtAs};
 use afield::signal::{Group, Label};
 use afield::{Engine, Recording};
 use afield_lab::data::GroupPattern;
@@ -204,7 +204,7 @@ fn heard_lately(engine: &Engine, span: Duration) -> Result<Recording> {
 
 fn span(text: &str) -> Result<Duration, String> {
     match humantime::parse_duration(text) {
-        Ok(span) if !span.is_zero() && span <= Recent::MOST => Ok(span),
+        Ok(span) if !span.is_zero() && span <= RetainedAudio::MOST => Ok(span),
         _ => Err("expected a time above 0, up to 30s, as in 2s or 800ms".to_owned()),
     }
 }

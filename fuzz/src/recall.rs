@@ -9,7 +9,7 @@ use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::engine::{Lending, Recent, listening, recall};
+use afield::engine::{Lending, RetainedAudio, listening, recall};
 use afield::signal::{Chunk, Micros, SOUND, SampleRate};
 use afield::source::Excerpt;
 use tempfile::TempDir;
@@ -20,7 +20,7 @@ const SOCKET: &str = "listen.sock";
 static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
     let rate = SampleRate::new(1_000).expect("a rate");
-    let recent = Recent::of(
+    let recent = RetainedAudio::of(
         &Excerpt::new(rate, SOUND.to_vec(), Vec::new()),
         Instant::now(),
     );
@@ -28,7 +28,7 @@ static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
         start: Micros(0),
         samples: vec![0.5; 100],
     };
-    recent.hear(&chunk, Instant::now());
+    recent.push(&chunk, Instant::now());
     let lending = Lending::start(folder.path(), recent, "fuzz").expect("a socket");
     (folder, lending)
 });

@@ -5,12 +5,18 @@
 //! are checked, `tests/` show.
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use afield::rehearsal::Capacity;
 use sha2::{Digest, Sha256};
 
 /// Features of an example.
 pub const WIDTH: usize = 4;
+
+/// The heads by number: each of them, with every option at least once.
+pub fn heads() -> Vec<HeadKind> {
+    let texts = include_str!("../../tests/fixtures/heads.txt").lines();
+    texts.map(|text| text.parse().expect("a head")).collect()
+}
 
 /// A learner of head number `which` that has been taught nothing.
 pub fn learner(which: u8) -> Learner {
@@ -62,10 +68,15 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn made_with(which: u8) -> (Contract, Settings) {
-    let contract =
-        Contract::for_backbone("toy", "00", "mel", WIDTH, 8.0, Pool::Mean, Transform::None)
-            .expect("a sound contract");
-    let kinds = HeadKind::VARIANTS;
+    let contract = Contract::new(
+        EmbeddingSpace::new("toy", WIDTH, 8.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    )
+    .expect("a sound contract");
+    let kinds = heads();
     let settings = Settings {
         head: kinds[usize::from(which) % kinds.len()],
         rehearsal: Capacity::Examples(8).into(),

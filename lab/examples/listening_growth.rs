@@ -12,10 +12,10 @@ use std::path::PathBuf;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Label, Micros};
+use afield::pipeline::{Decider, Embedder, Event, Gate, Window};
+use afield::signal::{Chunk, Label, Micros, SOUND};
 use afield::source::{AudioFile, Source};
 use afield_lab::evaluate::peak_rss_bytes;
 use anyhow::{Context, Result};
@@ -43,7 +43,8 @@ struct Spec {
 
 /// One microphone.
 struct Ear {
-    listener: Listener,
+    embedder: Embedder,
+    decider: Decider,
     learner: Learner,
     decisions: usize,
 }
@@ -68,9 +69,10 @@ fn main() -> Result<()> {
         while heard < end && recording.read(&mut chunk)? {
             chunk.start = Micros::from_samples(heard, card.sample_rate);
             for ear in &mut ears {
-                (ear.listener).step(&chunk, &mut ear.learner, &mut events)?;
+                let reader = (&mut ear.decider, &mut ear.learner, &mut events);
+                ear.embedder.step(&chunk, &mut [reader])?;
                 ear.decisions += events.len();
-                (events.drain(..)).for_each(|event| ear.listener.recycle(event));
+                (events.drain(..)).for_each(|event| ear.decider.recycle(event));
             }
             if heard >= next {
                 hours.push(json!({"cpu_s": started.elapsed().as_secs_f64(), "rss": rss_bytes()?}));
@@ -93,12 +95,12 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// A listener, and a learner of Gaussian classes that lie where the backbone's
+/// An embedder, a decider, and a learner of Gaussian classes that lie where the backbone's
 /// embeddings do.
 fn ear(spec: &Spec, card: &Card, backbone: &Backbone) -> Result<Ear> {
     let size = card.embedding.size;
     let (pool, transform) = (Pool::Mean, Transform::None);
-    let contract = Contract::for_backbone("growth", "", "", size, 128.0, pool, transform)?;
+    let contract = Contract::new(EmbeddingSpace::new("growth", size, 128.0), pool, transform)?;
     let settings = Settings {
         head: spec.head.parse()?,
         rehearsal: spec.rehearsal.parse()?,
@@ -117,14 +119,15 @@ fn ear(spec: &Spec, card: &Card, backbone: &Backbone) -> Result<Ear> {
     }
     learner.solve();
     let rate = card.sample_rate;
-    let stream = EmbeddingStream::new(card, backbone, rate)?;
-    let window = Window::spanning(card, spec.window, 0.5);
-    let mut listener = Listener::new(card, stream, rate, window, Threshold::new(0.5));
+    let mut embedder = Embedder::new(card, backbone, rate, &SOUND)?;
     if spec.gate {
-        listener = listener.gated(Gate::new(card, Gate::MARGIN_DB));
+        embedder = embedder.gated(Gate::new(card, Gate::MARGIN_DB));
     }
+    let window = Window::spanning(card, spec.window, 0.5);
+    let decider = Decider::new(window, Threshold::new(0.5));
     Ok(Ear {
-        listener,
+        embedder,
+        decider,
         learner,
         decisions: 0,
     })

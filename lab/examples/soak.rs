@@ -13,13 +13,13 @@ use std::time::Instant;
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
-use afield::engine::{Session, backbone_contract, diagnose, hear};
+use afield::engine::{Session, backbone_contract, diagnose, embed};
 use afield::learner::Settings;
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Listener, Window};
-use afield::signal::{Chunk, Label, Micros, SampleRate};
+use afield::pipeline::{Decider, Embedder, Window};
+use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 use afield::source::Source;
-use afield::store::Selection;
+use afield::store::ClipFilter;
 use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;
 use synthetic::{Segment, Sound, Synthetic};
@@ -96,18 +96,17 @@ fn listen(
 ) -> Result<f64> {
     let rate = SampleRate::new(RATE)?;
     let mut session = Session::open(dir)?;
-    let stream = EmbeddingStream::new(card, backbone, rate)?;
-    let window = Window::spanning(card, 1.0, 0.5);
-    let mut listener = Listener::new(card, stream, rate, window, Threshold::new(0.5));
+    let mut embedder = Embedder::new(card, backbone, rate, &SOUND)?;
+    let mut decider = Decider::new(Window::spanning(card, 1.0, 0.5), Threshold::new(0.5));
     let mut sound = Synthetic::new(rate, segments(part), 8_000, part);
     let (mut chunk, mut events) = (Chunk::default(), Vec::new());
     let mut heard_samples = 0;
     while sound.read(&mut chunk)? {
         // A day of a real year for every minute of sound.
         let now = (part * 600 + heard_samples / u64::from(RATE)) as i64 * 1_440_000;
-        session.step(&mut listener, &chunk, &mut events)?;
+        session.step(&mut embedder, &mut decider, &chunk, &mut events)?;
         counts.decisions += events.len() as u64;
-        (events.drain(..)).for_each(|event| listener.recycle(event));
+        (events.drain(..)).for_each(|event| decider.recycle(event));
         let before = heard_samples / (30 * u64::from(RATE));
         heard_samples += chunk.samples.len() as u64;
         let half_minute = heard_samples / (30 * u64::from(RATE));
@@ -120,16 +119,16 @@ fn listen(
                 counts.undone += 1;
             }
             if step.is_multiple_of(641) {
-                let which = Selection {
-                    label: Some(label(step)?.to_string()),
-                    ..Selection::default()
+                let which = ClipFilter {
+                    label: Some(label(step)?),
+                    ..ClipFilter::default()
                 };
                 session.forget(&which, now)?;
                 counts.forgotten += 1;
             }
         }
     }
-    session.finish(&mut listener, &mut events)?;
+    session.finish(&mut embedder, &mut decider, &mut events)?;
     session.close()?;
     Ok(Micros::from_samples(heard_samples, rate).as_secs_f64())
 }
@@ -159,7 +158,7 @@ fn teach(
         ..tone
     };
     let mut clip = Synthetic::new(rate, vec![tone, noise], 8_000, step);
-    let heard = hear(&mut clip, card, backbone)?;
+    let heard = embed(&mut clip, card, backbone)?;
     session.teach(&label(step)?, &heard, "soak", now)?;
     Ok(())
 }

@@ -11,7 +11,7 @@ use crate::frontend::Normalisation;
 use crate::learner::{Contract, Standardisation, Transform};
 use crate::model::{Cache, Card, FrontEnd};
 use crate::pipeline::PipelineError;
-use crate::signal::{Chunk, Micros};
+use crate::signal::{Chunk, Segment};
 use crate::source::{SourceOptions, labelled_recordings, open_recording};
 
 /// The contract of a new learner; with [`Transform::Standardise`] calibrated by recordings.
@@ -88,14 +88,14 @@ fn measure(
     };
     let mut recording = begin(normalisation)?;
     let mut chunk = Chunk::default();
-    let mut until = Micros(0);
+    let mut segment = Segment::new(rate);
     while source.read(&mut chunk)? {
-        if chunk.start.0.abs_diff(until.0) > 2 {
+        if segment.is_gap(chunk.start) {
             let fresh = begin(normalisation)?;
             normalisation.finish(std::mem::replace(&mut recording, fresh));
+            segment.restart(chunk.start);
         }
-        let samples = chunk.samples.len() / channels.len();
-        until = Micros(chunk.start.0 + Micros::from_samples(samples as u64, rate).0);
+        segment.advance((chunk.samples.len() / channels.len()) as u64);
         normalisation.push(&mut recording, &chunk.samples);
     }
     normalisation.finish(recording);

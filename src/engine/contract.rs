@@ -1,14 +1,14 @@
 //! The contract between a backbone's card and a learner.
 
-use crate::learner::{Contract, LearnError, Nuisance, Pool, Transform};
+use crate::learner::{Contract, EmbeddingSpace, LearnError, Nuisance, Pool, Transform};
 use crate::model::Card;
 
-/// The contract of a learner that listens through `card`'s backbone; what is
-/// not given is what suits the backbone. What the card damps lies in the space of its own
-/// pool and transform, and is damped behind these alone.
+/// The contract of a learner on `card`'s backbone. A pooling or transform that is not given
+/// is the one on the card. The card's nuisance is damped only after the card's own pooling and
+/// transform, because its directions belong to that space.
 ///
 /// # Errors
-/// [`LearnError`] where the card's words or range make no contract.
+/// [`LearnError`] if the card's names or range make no contract.
 pub fn backbone_contract(
     card: &Card,
     pool: Option<Pool>,
@@ -17,19 +17,14 @@ pub fn backbone_contract(
     let spec = &card.embedding;
     let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
     let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
-    let contract = Contract::for_backbone(
-        &card.name,
-        card.origin.sha256(),
-        &front_description(card),
-        spec.size,
-        spec.max_abs,
-        pool,
-        transform,
-    )?;
-    match own == (pool, transform) && !spec.nuisance.is_empty() {
-        true => contract.damped(Nuisance::new(spec.nuisance.clone())?),
-        false => Ok(contract),
+    let space = EmbeddingSpace::new(&card.name, spec.size, spec.max_abs)
+        .file_sha256(card.origin.sha256())
+        .frontend(front_description(card));
+    let contract = Contract::new(space, pool, transform)?;
+    if own == (pool, transform) && !spec.nuisance.is_empty() {
+        return contract.damped(Nuisance::new(spec.nuisance.clone())?);
     }
+    Ok(contract)
 }
 
 /// Everything on the card that decides which embedding a sample becomes, as
@@ -50,11 +45,11 @@ mod tests {
     use crate::model::{Cache, find};
 
     #[test]
-    fn what_a_card_damps_is_damped_behind_its_own_pool_and_transform_alone() {
+    fn nuisance_is_damped_only_after_the_cards_own_pool_and_transform() {
         let card = find("imu", &Cache::at("/nowhere")).unwrap();
         let damped = |pool, transform| {
             let contract = backbone_contract(&card, pool, transform).unwrap();
-            contract.nuisance.is_some()
+            contract.nuisance().is_some()
         };
         assert!(damped(None, None));
         assert!(damped(Some(Pool::MeanStdMax), Some(Transform::SignedSqrt)));

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use super::{Error, Heard, hear};
+use super::{ClipEmbeddings, Error, embed};
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::source::{SensorFormat, open_recording};
@@ -21,22 +21,22 @@ pub fn embed_files(
     backbone: &Backbone,
     format: &SensorFormat,
     progress: &(dyn Fn(usize, usize) + Sync),
-) -> Result<Vec<Heard>, Error> {
+) -> Result<Vec<ClipEmbeddings>, Error> {
     let (next, done) = (AtomicUsize::new(0), AtomicUsize::new(0));
-    let embed = |path: &PathBuf| {
+    let embed_file = |path: &PathBuf| {
         let embedded = open_recording(path, format)
             .map_err(Error::from)
-            .and_then(|mut source| hear(&mut *source, card, backbone));
+            .and_then(|mut source| embed(&mut *source, card, backbone));
         embedded.map_err(|error| error.of(&path.display().to_string()))
     };
-    let work = || -> Result<Vec<(usize, Heard)>, Error> {
+    let work = || -> Result<Vec<(usize, ClipEmbeddings)>, Error> {
         let mut made = Vec::new();
         loop {
             let index = next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = paths.get(index) else {
                 return Ok(made);
             };
-            made.push((index, embed(path)?));
+            made.push((index, embed_file(path)?));
             progress(done.fetch_add(1, Ordering::Relaxed) + 1, paths.len());
         }
     };

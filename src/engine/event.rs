@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use std::time::Duration;
 
-use super::{Error, Recent, Recording};
+use super::{Error, Recording, RetainedAudio};
 use crate::signal::{Chunk, Label, Micros};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
@@ -136,7 +136,7 @@ impl fmt::Display for Event {
 #[derive(Debug, Clone)]
 pub(super) enum Audio {
     /// The last seconds of a live source.
-    Live(Recent),
+    Live(RetainedAudio),
     /// A file.
     File(Arc<SensorFormat>),
 }

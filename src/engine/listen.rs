@@ -7,11 +7,13 @@ use std::time::{Duration, Instant};
 
 use super::event::Audio;
 use super::{
-    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recent, Recording, Session,
+    Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
+    Session,
 };
+use crate::decision::Decision;
 use crate::decision::Threshold;
-use crate::pipeline::{self, EmbeddingStream, Gate, Listener, Window};
-use crate::signal::{Chunk, Decision};
+use crate::pipeline::{self, Decider, Embedder, Gate, Window};
+use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
 
 /// How often losses of a device are reported at most.
@@ -44,9 +46,10 @@ pub struct Listening {
 struct Heard {
     source: Box<dyn Source>,
     name: Arc<str>,
-    listener: Listener,
+    embedder: Embedder,
+    decider: Decider,
     /// The last seconds of a live source.
-    recent: Option<Recent>,
+    recent: Option<RetainedAudio>,
     audio: Audio,
     _lending: Option<Lending>,
     reported: Health,
@@ -105,17 +108,17 @@ impl Listening {
     /// Goes on with `source`.
     fn hear(&mut self, source: Box<dyn Source>, name: Arc<str>) -> Result<(), Error> {
         let (card, backbone) = (self.engine.card(), self.engine.backbone()?);
-        let (rate, channels) = (source.rate(), source.channels());
-        let stream = EmbeddingStream::of_channels(card, backbone, rate, channels)?;
-        let threshold = Threshold::new(self.options.min_confidence);
-        let mut listener = Listener::new(card, stream, rate, self.window, threshold);
-        if self.live {
-            listener = listener.prompt();
-        }
+        let mut embedder = Embedder::new(card, backbone, source.rate(), source.channels())?;
         if let Some(margin_db) = self.options.gate_db {
-            listener = listener.gated(Gate::new(card, margin_db));
+            embedder = embedder.gated(Gate::new(card, margin_db));
         }
-        let recent = self.live.then(|| Recent::of(&*source, Instant::now()));
+        let mut decider = Decider::new(self.window, Threshold::new(self.options.min_confidence));
+        if self.live {
+            decider = decider.prompt();
+        }
+        let recent = self
+            .live
+            .then(|| RetainedAudio::of(&*source, Instant::now()));
         if let (Some(recent), Some(device)) = (&recent, source.live()) {
             recent.note(device);
         }
@@ -130,7 +133,8 @@ impl Listening {
         self.under_way = Some(Heard {
             source,
             name,
-            listener,
+            embedder,
+            decider,
             recent,
             audio,
             _lending: lending,
@@ -141,7 +145,7 @@ impl Listening {
     }
 
     /// Lends what is heard to other processes, if that is possible.
-    fn lend(&mut self, recent: &Recent, name: &str) -> Option<Lending> {
+    fn lend(&mut self, recent: &RetainedAudio, name: &str) -> Option<Lending> {
         match Lending::start(self.engine.dir(), recent.clone(), name) {
             Ok(lending) => Some(lending),
             Err(error) => {
@@ -203,7 +207,7 @@ impl Listening {
         self.recordings.clear();
         if let Some(heard) = &mut self.under_way {
             let mut session = self.engine.session();
-            session.finish(&mut heard.listener, &mut self.made)?;
+            session.finish(&mut heard.embedder, &mut heard.decider, &mut self.made)?;
         }
         self.hand_out();
         self.end();
@@ -286,7 +290,7 @@ impl Listening {
         let Some(heard) = &mut self.under_way else {
             return;
         };
-        let (now, until) = (self.engine.now(), heard.listener.heard_until());
+        let (now, until) = (self.engine.now(), heard.embedder.end());
         for made in self.made.drain(..) {
             let (label, confidence) = match &made.decision {
                 Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
@@ -308,7 +312,7 @@ impl Listening {
             if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
             }
-            heard.listener.recycle(made);
+            heard.decider.recycle(made);
             self.engine.remember(&event);
             self.events.push_back(event);
         }
@@ -327,13 +331,13 @@ impl Heard {
         let more = self.source.read(chunk)?;
         let mut session = engine.session();
         if !more {
-            Session::finish(&mut session, &mut self.listener, made)?;
+            session.finish(&mut self.embedder, &mut self.decider, made)?;
             return Ok(false);
         }
-        session.step(&mut self.listener, chunk, made)?;
+        session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
         drop(session);
         if let Some(recent) = &self.recent {
-            recent.hear(chunk, Instant::now());
+            recent.push(chunk, Instant::now());
             if let Some(device) = self.source.live() {
                 recent.note(device);
             }

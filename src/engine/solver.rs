@@ -11,7 +11,7 @@ use crate::learner::Learner;
 ///
 /// While a job runs the learner answers from the solve before, so what an answer
 /// lags behind is what was taught during one solve, and at most the bound of
-/// [`Head::predict_now`](crate::head::Head::predict_now).
+/// [`Learner::evidence_now_into`].
 #[derive(Debug)]
 pub struct Solver {
     jobs: Sender<Job>,
@@ -58,11 +58,15 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
-    use crate::learner::{Contract, Example, Pool, Settings, Transform};
+    use crate::learner::{Contract, EmbeddingSpace, Example, Pool, Settings, Transform};
     use crate::signal::Label;
 
     fn taught(examples: i16) -> Learner {
-        let contract = Contract::for_backbone("b", "", "", 8, 8.0, Pool::Mean, Transform::None);
+        let contract = Contract::new(
+            EmbeddingSpace::new("b", 8, 8.0),
+            Pool::Mean,
+            Transform::None,
+        );
         let mut learner = Learner::new(contract.unwrap(), Settings::default()).unwrap();
         (0..examples).for_each(|i| teach(&mut learner, i));
         learner

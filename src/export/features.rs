@@ -1,11 +1,11 @@
-//! From embeddings to the fixed-point features of an example: pooling, transform and
+//! From embeddings to the fixed-point features of an example: pooling, stages and
 //! rounding, each in the precision in which [`crate::learner`] does it.
 
 use tract_onnx::pb::ValueInfoProto;
 use tract_onnx::pb::tensor_proto::DataType;
 
 use super::nodes::{Length, Name, Nodes, integer, tensor};
-use crate::learner::{Contract, Pool, Transform};
+use crate::learner::{Contract, Nuisance, Pool, Stage};
 
 const FEATURES: &str = "features";
 
@@ -24,10 +24,11 @@ pub(super) fn output(contract: &Contract) -> ValueInfoProto {
 /// float `[windows, size]`.
 pub(super) fn add(nodes: &mut Nodes, contract: &Contract, embeddings: &Name) -> Name {
     let pooled = pool(nodes, contract, embeddings);
-    let x = transform(nodes, contract, &pooled);
+    let stages = contract.stages().iter();
+    let x = stages.fold(pooled, |x, of| stage(nodes, of, &x));
     let x = nodes.double(&x);
     // Powers of two: the products are exact.
-    let scales: Vec<f64> = (contract.fixed_point.steps().iter())
+    let scales: Vec<f64> = (contract.fixed_point().steps().iter())
         .map(|&step| f64::from(step).recip())
         .collect();
     let scales = nodes.doubles(&scales, &[scales.len()]);
@@ -69,40 +70,23 @@ fn pool(nodes: &mut Nodes, contract: &Contract, embeddings: &Name) -> Name {
     nodes.add("Concat", &parts, &[integer("axis", 0)])
 }
 
-/// The transformed vector, damped, float `[width]`.
-fn transform(nodes: &mut Nodes, contract: &Contract, pooled: &Name) -> Name {
-    let x = transformed(nodes, contract, pooled);
-    let Some(nuisance) = &contract.nuisance else {
-        return x;
-    };
-    let (count, width) = (nuisance.directions().len(), nuisance.width());
-    let directions = nuisance.directions().concat();
-    let directions = nodes.widened(&directions, &[count, width]);
-    let x = nodes.double(&x);
-    let extents = nodes.add("MatMul", &[&directions, &x], &[]);
-    let nuisance = nodes.add("MatMul", &[&extents, &directions], &[]);
-    let x = nodes.add("Sub", &[&x, &nuisance], &[]);
-    let largest = f64::from(f32::MAX);
-    let x = nodes.clip(&x, -largest, largest);
-    nodes.float(&x)
-}
-
-fn transformed(nodes: &mut Nodes, contract: &Contract, pooled: &Name) -> Name {
-    match (contract.transform, &contract.standardisation) {
-        (Transform::L2, _) => {
-            let x = nodes.double(pooled);
+/// The vector after a stage, float `[width]`.
+fn stage(nodes: &mut Nodes, stage: &Stage, x: &Name) -> Name {
+    match stage {
+        Stage::L2 => {
+            let x = nodes.double(x);
             let length = nodes.length(&x);
             let x = nodes.quotient(&x, &length);
             nodes.float(&x)
         }
-        (Transform::SignedSqrt, _) => {
-            let sign = nodes.add("Sign", &[pooled], &[]);
-            let size = nodes.add("Abs", &[pooled], &[]);
+        Stage::SignedSqrt => {
+            let sign = nodes.add("Sign", &[x], &[]);
+            let size = nodes.add("Abs", &[x], &[]);
             let root = nodes.add("Sqrt", &[&size], &[]);
             nodes.add("Mul", &[&sign, &root], &[])
         }
-        (Transform::Standardise, Some(statistics)) => {
-            let x = nodes.double(pooled);
+        Stage::Standardise(statistics) => {
+            let x = nodes.double(x);
             let width = [statistics.width()];
             let means = nodes.widened(statistics.means(), &width);
             let deviations = nodes.widened(statistics.deviations(), &width);
@@ -112,6 +96,19 @@ fn transformed(nodes: &mut Nodes, contract: &Contract, pooled: &Name) -> Name {
             let x = nodes.clip(&x, -largest, largest);
             nodes.float(&x)
         }
-        (Transform::None | Transform::Standardise, _) => pooled.clone(),
+        Stage::Nuisance(nuisance) => damped(nodes, nuisance, x),
     }
+}
+
+fn damped(nodes: &mut Nodes, nuisance: &Nuisance, x: &Name) -> Name {
+    let (count, width) = (nuisance.directions().len(), nuisance.width());
+    let directions = nuisance.directions().concat();
+    let directions = nodes.widened(&directions, &[count, width]);
+    let x = nodes.double(x);
+    let extents = nodes.add("MatMul", &[&directions, &x], &[]);
+    let nuisance = nodes.add("MatMul", &[&extents, &directions], &[]);
+    let x = nodes.add("Sub", &[&x, &nuisance], &[]);
+    let largest = f64::from(f32::MAX);
+    let x = nodes.clip(&x, -largest, largest);
+    nodes.float(&x)
 }

@@ -91,7 +91,7 @@ impl FixedPoint {
         self.width
     }
 
-    /// What one unit of each component is worth: `2^-e`.
+    /// The value of one unit of each component: `2^-e`.
     pub fn steps(&self) -> Vec<f32> {
         self.exponents().map(|e| 2_f32.powi(-e)).collect()
     }
@@ -146,7 +146,7 @@ mod tests {
     use proptest::prelude::*;
 
     #[test]
-    fn the_scale_is_the_finest_that_fits() {
+    fn uniform_takes_the_finest_scale_that_fits() {
         for (max_abs, step) in [
             (128.0, 1.0 / 256.0),
             (129.0, 1.0 / 128.0),
@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_scales_are_one_scale() {
+    fn equal_exponents_have_one_form() {
         let each = FixedPoint::per_component(&[3.0, 4.0]).unwrap();
         assert_eq!(each, FixedPoint::uniform(4.0, 2).unwrap());
         let differ = FixedPoint::per_component(&[3.0, 400.0]).unwrap();
@@ -183,7 +183,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn rounding_errs_by_half_a_step_at_most(x in -63.9_f32..63.9) {
+        fn rounding_error_is_at_most_half_a_step(x in -63.9_f32..63.9) {
             let scale = FixedPoint::uniform(64.0, 1).unwrap();
             let (mut q, step) = (Vec::new(), scale.steps()[0]);
             prop_assert_eq!(scale.encode_into(&[x], &mut q), Ok(0));

@@ -1,17 +1,18 @@
-//! Directions in which the embeddings of one class differ, whatever the class.
+//! Nuisance: directions in which embeddings vary within every class.
 //!
-//! A few examples of a class cannot tell what varies within it. The data that a backbone was
-//! trained on can, and so its card may say.
+//! A few examples of a class do not show what varies within it. The data that a backbone was
+//! trained on does, so the backbone's card may name such directions.
 
 use serde::{Deserialize, Serialize};
 
 use super::LearnError;
+use crate::signal::{MOST_DIRECTIONS, direction_length, is_direction};
 
-/// What is damped: `x - sum_i v_i (v_i . x)`.
+/// Directions that are damped: `x - sum_i v_i (v_i . x)`.
 ///
-/// Of length 1 a direction is projected away (nuisance attribute projection: Solomonoff, Campbell
-/// & Boardman 2005); a shorter one is left `1 - |v|^2` of its extent. Directions are expected to
-/// be orthogonal.
+/// A direction of length 1 is projected away (nuisance attribute projection: Solomonoff,
+/// Campbell & Boardman 2005). Along a shorter one, `1 - |v|^2` of the extent is left.
+/// Directions are expected to be orthogonal.
 ///
 /// ```
 /// use afield::learner::Nuisance;
@@ -30,30 +31,29 @@ impl Eq for Nuisance {}
 
 impl Nuisance {
     /// The most directions.
-    pub const MOST: usize = 16;
-    /// The longest that a direction of length 1 may become by rounding, squared.
-    const LONGEST: f64 = 1.001;
+    pub const MOST: usize = MOST_DIRECTIONS;
 
     /// Directions of one width.
     ///
     /// # Errors
-    /// [`LearnError::Contract`] for none, too many, ones of several widths, longer than 1 or of
-    /// no length, and numbers that are not finite.
+    /// [`LearnError::Contract`] for no direction or too many, for several widths, for lengths
+    /// of 0 or above 1, and for numbers that are not finite.
     pub fn new(directions: Vec<Vec<f32>>) -> Result<Self, LearnError> {
         let fault = |what: String| Err(LearnError::Contract { what });
         let count = directions.len();
         if !(1..=Self::MOST).contains(&count) {
-            return fault(format!("{count} directions, 1 to {} can be", Self::MOST));
+            return fault(format!("{count} directions, expected 1 to {}", Self::MOST));
         }
         let widths = directions.iter().map(Vec::len);
         if widths.clone().min() != widths.max() {
             return fault("directions of several widths".to_owned());
         }
         for direction in &directions {
-            let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
-            if !(squares > 0.0 && squares <= Self::LONGEST) {
-                let length = squares.sqrt();
-                return fault(format!("a direction of length {length}, at most 1 can be"));
+            if !is_direction(direction) {
+                let length = direction_length(direction);
+                return fault(format!(
+                    "a direction of length {length}, expected above 0 and up to 1"
+                ));
             }
         }
         Ok(Self(directions))
@@ -64,7 +64,7 @@ impl Nuisance {
         self.0.first().map_or(0, Vec::len)
     }
 
-    /// Each as long as the width.
+    /// The directions, each with as many numbers as the width.
     pub fn directions(&self) -> &[Vec<f32>] {
         &self.0
     }
@@ -116,7 +116,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_direction_is_damped_by_its_length_and_all_else_is_left() {
+    fn damping_follows_the_length_and_changes_nothing_else() {
         let half = 0.5_f32.sqrt();
         let nuisance = Nuisance::new(vec![vec![0.0, half, 0.0], vec![0.0, 0.0, 1.0]]).unwrap();
         let mut x = [7.0, -4.0, 5.0];
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_damps_nothing_or_too_much_is_refused() {
+    fn empty_long_and_ragged_directions_are_refused() {
         for json in [
             "[]",
             "[[]]",

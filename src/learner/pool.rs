@@ -1,59 +1,12 @@
-//! From the embeddings of a clip's windows to one vector.
+//! From the embeddings of a clip to one vector.
 
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Serialize};
-
 use super::LearnError;
-
-/// What summarises the windows of a clip, component by component.
-///
-/// ```
-/// use afield::learner::Pool;
-/// let pool: Pool = "mean+max".parse()?;
-/// let mut pooled = Vec::new();
-/// pool.pool_into(&[1.0, 2.0, 3.0, 0.0], 2, &mut pooled)?;
-/// assert_eq!(pooled, [2.0, 1.0, 3.0, 2.0]);
-/// # Ok::<(), afield::learner::LearnError>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[non_exhaustive]
-pub enum Pool {
-    /// The mean.
-    #[serde(rename = "mean")]
-    Mean,
-    /// The mean, then the maximum.
-    #[serde(rename = "mean+max")]
-    MeanMax,
-    /// The mean, the standard deviation (of the population), the maximum.
-    #[serde(rename = "mean+std+max")]
-    MeanStdMax,
-}
+use crate::signal::Pool;
 
 impl Pool {
-    /// Every pooling.
-    pub const ALL: [Self; 3] = [Self::Mean, Self::MeanMax, Self::MeanStdMax];
-
-    /// The name, as on a card.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mean => "mean",
-            Self::MeanMax => "mean+max",
-            Self::MeanStdMax => "mean+std+max",
-        }
-    }
-
-    /// Numbers in a pooled vector, for embeddings of `size` numbers.
-    pub fn width(self, size: usize) -> usize {
-        let parts: usize = match self {
-            Self::Mean => 1,
-            Self::MeanMax => 2,
-            Self::MeanStdMax => 3,
-        };
-        parts.saturating_mul(size)
-    }
-
     /// Overwrites `out` with the pooled vector of `windows`, row-major
     /// `[n, size]` with `n >= 1`. Sums are taken in `f64`, in window order.
     ///
@@ -95,8 +48,7 @@ impl Pool {
 impl FromStr for Pool {
     type Err = LearnError;
     fn from_str(name: &str) -> Result<Self, LearnError> {
-        let found = Self::ALL.into_iter().find(|pool| pool.name() == name);
-        found.ok_or_else(|| LearnError::UnknownName {
+        Self::of_name(name).ok_or_else(|| LearnError::UnknownName {
             what: "pooling",
             name: name.to_owned(),
             known: Self::ALL.map(Self::name).join(", "),
@@ -115,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn parts_come_in_the_order_of_the_name() {
+    fn parts_follow_the_order_of_the_name() {
         let windows = [1.0, -4.0, 3.0, -2.0];
         let mut out = Vec::new();
         Pool::MeanStdMax.pool_into(&windows, 2, &mut out).unwrap();

@@ -7,7 +7,9 @@ use std::fmt::Display;
 
 use super::card::{Card, FrontEnd, Log, LogMel, Origin};
 use super::sensor::Sensor;
-use crate::signal::{Channel, Unit};
+use crate::signal::{
+    Channel, MOST_DIRECTIONS, Pool, Transform, Unit, direction_length, is_direction,
+};
 
 /// The longest axis of a tensor.
 const MAX_AXIS: usize = 1 << 16;
@@ -15,15 +17,8 @@ const MAX_AXIS: usize = 1 << 16;
 const MAX_NUMBERS: usize = 1 << 24;
 /// The most embeddings that a lengthened clip may give.
 const MAX_PADDED_WINDOWS: usize = 64;
-/// Words for [`super::EmbeddingSpec::pool`].
-const POOLS: [&str; 3] = ["mean", "mean+max", "mean+std+max"];
-/// Words for [`super::EmbeddingSpec::transform`].
-const TRANSFORMS: [&str; 3] = ["none", "l2", "signed-sqrt"];
-
-/// Directions in [`super::EmbeddingSpec::nuisance`], as `learner::Nuisance` takes them.
-const MAX_DIRECTIONS: usize = 16;
-/// The longest that one may become by rounding, squared.
-const LONGEST_DIRECTION: f64 = 1.001;
+/// Transforms that need nothing but a card: no calibration.
+const TRANSFORMS: [Transform; 3] = [Transform::None, Transform::L2, Transform::SignedSqrt];
 
 /// A key whose value cannot be.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -188,23 +183,27 @@ fn embedding(card: &Card) -> Result<(), Fault> {
         "a finite number above 0",
         spec.max_abs,
     )?;
-    word("embedding.pool", &spec.pool, &POOLS)?;
-    word("embedding.transform", &spec.transform, &TRANSFORMS)?;
-    // One part of the pooled vector for each word of the pool.
-    let width = spec.size * spec.pool.split('+').count();
+    let pools = Pool::ALL.map(Pool::name);
+    word("embedding.pool", &spec.pool, &pools)?;
+    let transforms = TRANSFORMS.map(Transform::name);
+    word("embedding.transform", &spec.transform, &transforms)?;
+    let width = Pool::of_name(&spec.pool).map_or(0, |pool| pool.width(spec.size));
     rule(
         "embedding.nuisance",
-        spec.nuisance.len() <= MAX_DIRECTIONS,
-        format!("at most {MAX_DIRECTIONS} directions"),
+        spec.nuisance.len() <= MOST_DIRECTIONS,
+        format!("at most {MOST_DIRECTIONS} directions"),
         spec.nuisance.len(),
     )?;
     for direction in &spec.nuisance {
-        let squares: f64 = direction.iter().map(|&x| f64::from(x).powi(2)).sum();
         rule(
             "embedding.nuisance",
-            direction.len() == width && squares > 0.0 && squares <= LONGEST_DIRECTION,
+            direction.len() == width && is_direction(direction),
             format!("directions of {width} numbers, as the pool gives, and of lengths up to 1"),
-            format!("{} numbers of length {}", direction.len(), squares.sqrt()),
+            format!(
+                "{} numbers of length {}",
+                direction.len(),
+                direction_length(direction)
+            ),
         )?;
     }
     Ok(())

@@ -1,16 +1,15 @@
-//! What a place sounds like when nothing happens.
+//! The background: how loud a place is when nothing happens.
 //!
-//! The background is the quietest block of frames within the last minutes
-//! (minimum statistics: R. Martin, Noise power spectral density estimation based
-//! on optimal smoothing and minimum statistics, IEEE Trans. Speech Audio Process.
-//! 9(5), 2001; here of whole blocks, so that all bands are of one moment). It
-//! falls at once, and rises only when nothing was as quiet for all that time. It
-//! knows levels, not sounds: what goes on without a pause for longer than it
-//! remembers is background.
+//! The background is the quietest block of frames within the last five minutes. This is
+//! minimum statistics (R. Martin, Noise power spectral density estimation based on optimal
+//! smoothing and minimum statistics, IEEE Trans. Speech Audio Process. 9(5), 2001), of whole
+//! blocks, so that all bands are of one moment. The background falls at once; it rises only
+//! after five minutes without a block as quiet. It measures levels and recognises no sounds:
+//! a sound that lasts longer than five minutes without a pause becomes background.
 
 /// Seconds of one block.
 const BLOCK_SECONDS: f64 = 0.64;
-/// Blocks that share a memory: the quietest stays.
+/// Blocks in an epoch, of which the quietest is kept.
 const EPOCH_BLOCKS: usize = 16;
 /// Epochs remembered: five minutes.
 const EPOCHS: usize = 30;
@@ -22,9 +21,9 @@ pub(super) struct Background {
     frames: usize,
     blocks: usize,
     epochs: usize,
-    /// The block under way, summed.
+    /// The sum of the current block.
     sums: Vec<f32>,
-    /// The quietest block of each epoch, the one under way included; its level.
+    /// The quietest block of each epoch, the current one included, and its level.
     quietest: Vec<f32>,
     levels: [f32; EPOCHS],
     /// The quietest of all.
@@ -32,7 +31,7 @@ pub(super) struct Background {
 }
 
 impl Background {
-    /// Nothing known yet, for frames of `bands` values every `frame_seconds`.
+    /// No background yet, for frames of `bands` values every `frame_seconds`.
     pub(super) fn new(bands: usize, frame_seconds: f64) -> Self {
         Self {
             block_frames: (BLOCK_SECONDS / frame_seconds).ceil().clamp(1.0, 1e6) as usize,
@@ -64,8 +63,7 @@ impl Background {
         }
     }
 
-    /// The background, or `None` in the first seconds: what
-    /// has been heard by then may be anything.
+    /// The background, or `None` in the first ten seconds, which may hold any sound.
     pub(super) fn bands(&self) -> Option<&[f32]> {
         (self.epochs > 0).then_some(&self.bands)
     }

@@ -6,8 +6,8 @@ use crate::backbone::{Backbone, Stream};
 use crate::model::Card;
 use crate::signal::{Channel, SOUND, SampleRate};
 
-/// One signal on its way to embeddings: resampled to the card's rate, turned
-/// into the card's frames, run through the backbone.
+/// Resamples a signal to the card's rate, makes the card's frames of it and runs them through
+/// the backbone.
 ///
 /// Row `i` of the embeddings covers the resampled samples
 /// `[i * hop, i * hop + receptive field)`, however the signal was cut into
@@ -42,8 +42,8 @@ impl EmbeddingStream {
     /// A stream for mono sound at `rate`.
     ///
     /// # Errors
-    /// [`PipelineError::Frontend`] when the card's front end cannot be built,
-    /// [`PipelineError::Backbone`] when the graph's state cannot.
+    /// [`PipelineError::Frontend`] if the card's front end cannot be built,
+    /// [`PipelineError::Backbone`] if the graph's state cannot.
     pub fn new(card: &Card, backbone: &Backbone, rate: SampleRate) -> Result<Self, PipelineError> {
         Self::of_channels(card, backbone, rate, &SOUND)
     }
@@ -51,8 +51,8 @@ impl EmbeddingStream {
     /// A stream for a source of these channels at `rate`.
     ///
     /// # Errors
-    /// As [`Self::new`]; [`PipelineError::Frontend`] too when the channels are not
-    /// those that the backbone reads.
+    /// As [`Self::new`]; [`PipelineError::Frontend`] also if the channels are not those that
+    /// the backbone reads.
     pub fn of_channels(
         card: &Card,
         backbone: &Backbone,
@@ -70,7 +70,7 @@ impl EmbeddingStream {
     /// became computable, row-major. Sound is mono in `[-1, 1]`.
     ///
     /// # Errors
-    /// [`PipelineError::Backbone`] when the graph fails.
+    /// [`PipelineError::Backbone`] if the graph fails.
     pub fn push(
         &mut self,
         samples: &[f32],
@@ -81,19 +81,14 @@ impl EmbeddingStream {
         Ok(self.backbone.push(&self.frames, embeddings)?)
     }
 
-    /// Ends the signal: appends what is still due and starts afresh.
+    /// Ends the signal: appends the embeddings that are still due and starts afresh.
     ///
     /// # Errors
-    /// [`PipelineError::Backbone`] when the graph fails.
+    /// [`PipelineError::Backbone`] if the graph fails.
     pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), PipelineError> {
         self.frames.clear();
         self.signal.finish(&mut self.frames);
         self.backbone.push(&self.frames, embeddings)?;
         Ok(self.backbone.finish(embeddings)?)
-    }
-
-    /// The half before the backbone, and the backbone's.
-    pub(super) fn into_parts(self) -> (FrameStream, Stream) {
-        (self.signal, self.backbone)
     }
 }

@@ -5,8 +5,8 @@ use crate::frontend::{FrontendError, LogMelFrontend, Resampler, SensorFrontend};
 use crate::model::{Align, Card, Fill, FrontEnd, LogMel, Padding};
 use crate::signal::{Channel, SampleRate, Unit};
 
-/// One signal on its way to frames: resampled to the card's rate, lengthened by
-/// the card's rule where it ends before it fills one receptive field.
+/// Resamples a signal to the card's rate and makes the card's frames of it. A signal that ends
+/// before it fills one receptive field is lengthened by the card's rule.
 pub(super) struct FrameStream {
     front: Front,
     /// Numbers in a sample, before and after resampling.
@@ -21,7 +21,7 @@ pub(super) struct FrameStream {
 }
 
 /// From samples to frames.
-#[allow(clippy::large_enum_variant, reason = "there is one a stream")]
+#[allow(clippy::large_enum_variant, reason = "each stream has one")]
 enum Front {
     Sound {
         resampler: Resampler,
@@ -73,7 +73,7 @@ impl FrameStream {
         self.advance(frames);
     }
 
-    /// Ends the signal: appends what is still due and starts afresh.
+    /// Ends the signal: appends the frames that are still due and starts afresh.
     pub(super) fn finish(&mut self, frames: &mut Vec<f32>) {
         self.resampled.clear();
         match &mut self.front {
@@ -95,7 +95,7 @@ impl FrameStream {
         self.start = Some(Vec::new());
     }
 
-    /// Moves on what was just resampled.
+    /// Passes on the samples that were just resampled.
     fn advance(&mut self, frames: &mut Vec<f32>) {
         match &mut self.start {
             Some(start) => {
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn padding_lies_where_the_card_says() {
+    fn padding_is_placed_by_the_card() {
         let zeros = |align| padded(Fill::Zeros, align);
         assert_eq!(zeros(Align::Start), [1., 2., 3., 0., 0., 0., 0., 0.]);
         assert_eq!(zeros(Align::Center), [0., 0., 1., 2., 3., 0., 0., 0.]);
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn samples_of_several_channels_stay_whole() {
+    fn padding_keeps_channels_together() {
         let padding = Padding {
             fill: Fill::Repeat,
             align: Align::Center,
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[test]
-    fn repeats_run_through_the_clip_itself() {
+    fn repeated_padding_continues_the_clip() {
         let repeat = |align| padded(Fill::Repeat, align);
         assert_eq!(repeat(Align::Start), [1., 2., 3., 1., 2., 3., 1., 2.]);
         assert_eq!(repeat(Align::Center), [2., 3., 1., 2., 3., 1., 2., 3.]);

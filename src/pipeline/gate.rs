@@ -1,32 +1,29 @@
-//! Whether anything is to be heard: the gate that lets the backbone sleep.
+//! The gate: no embeddings are computed while there is nothing but background.
 //!
-//! It looks at the log-mel frames that the backbone would get, after the same
-//! front end, and compares them with the [background](super::background). Two
-//! questions open it: is there more sound than the background in all, or is
-//! there much more in one band. It keeps no sound and allocates nothing; what is
-//! decided while it is open is none of its business.
+//! The gate compares the log-mel frames that the backbone would get with the
+//! [background](super::background). It opens if the level is above the background on average,
+//! or far above it in one band. It keeps no sound, allocates nothing and decides nothing.
 
 use super::background::Background;
 use crate::model::{Card, Log, Spectrum};
 
-/// Seconds over which frames are smoothed, so that one frame of noise opens
-/// nothing.
+/// Seconds over which frames are smoothed, so that a single frame of noise does not open the
+/// gate.
 const SMOOTHING_SECONDS: f64 = 0.04;
-/// How many times the margin a single band must stand out. One band of noise
-/// varies so much more than all together.
+/// A single band must exceed the background by so many margins, because the level of one band
+/// of noise varies more than the average of all.
 const BAND_FACTOR: f32 = 4.0;
 
 /// Tells sound from the background of a place, frame by frame.
 ///
-/// Open is: the smoothed level, averaged over all bands, lies more than the
-/// margin over the background, or that of one band more than four times the
-/// margin. The background is the quietest 0.64 s of the last five minutes. In
-/// the first ten seconds, when it is not known, the gate is open.
+/// The gate is open if the smoothed level, averaged over all bands, exceeds the background by
+/// more than the margin, or if one band exceeds it by more than four margins. The background
+/// is the quietest 0.64 s of the last five minutes. The gate is also open in the first ten
+/// seconds, when the background is not known.
 ///
-/// Over ten minutes of white and of pink noise at any level, the bands of the speech
-/// embedding reached 1.7 dB over the background in all and 7.3 dB singly, so that
-/// at the default margin nothing opened; of the narrower bands of YAMNet one frame in
-/// 10,000 does.
+/// Ten minutes of white and of pink noise at any level do not open the gate before the speech
+/// embedding: its bands reached 1.7 dB over the background on average and 7.3 dB singly.
+/// YAMNet's bands are narrower, and one frame in 10,000 opens the gate.
 ///
 /// ```
 /// use afield::model::Card;
@@ -54,11 +51,11 @@ pub struct Gate {
 }
 
 impl Gate {
-    /// The margin that stationary noise hardly ever reaches, in decibels.
+    /// The default margin, in decibels. Stationary noise hardly ever reaches it.
     pub const MARGIN_DB: f32 = 2.0;
 
-    /// A gate before the card's backbone, `margin_db` above 0. Before one that reads
-    /// sensors, which know no decibels, it stays open.
+    /// A gate for the card's backbone, with a margin above 0. If the backbone reads a sensor,
+    /// the gate is always open: sensor channels have no decibels.
     pub fn new(card: &Card, margin_db: f32) -> Self {
         let frame_seconds = card.frontend.hop_samples() as f64 / f64::from(card.sample_rate.hz());
         Self {
@@ -75,7 +72,7 @@ impl Gate {
         }
     }
 
-    /// Takes the next log-mel frame; true when there is sound in it.
+    /// Takes the next log-mel frame. Returns whether the gate is open.
     pub fn push(&mut self, frame: &[f32]) -> bool {
         for (decibels, value) in self.latest.iter_mut().zip(frame) {
             *decibels = value * self.decibels_per_unit;
@@ -100,15 +97,14 @@ impl Gate {
         open
     }
 
-    /// Forgets all it has heard.
+    /// Forgets the background.
     pub fn reset(&mut self) {
         self.background.clear();
         self.started = false;
     }
 }
 
-/// How many decibels of sound one unit of the card's frames is, where they lie
-/// well above the card's floor.
+/// Decibels in one unit of the card's frames, well above the card's floor.
 fn decibels_per_unit(card: &Card) -> f32 {
     let Some(spec) = card.log_mel() else {
         return 1.0;

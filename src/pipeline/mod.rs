@@ -1,29 +1,33 @@
-//! Samples in, embeddings or events out: front end, backbone, learner and
-//! decision joined.
+//! Samples in, embeddings or events out: front end, backbone, learner and decision joined.
 //!
-//! [`EmbeddingStream`] is the first half, from samples at any rate to
-//! embeddings; [`Listener`] has both, from samples to decisions. It computes the
-//! embeddings that a decision looks at and no others; a [`Gate`] before it says
-//! when there is nothing to decide on.
-//! Nothing here opens a file, asks a clock or starts a thread, so that the same
-//! samples always give the same events.
+//! [`EmbeddingStream`] turns a recording into embeddings. [`Embedder`] does so for a live
+//! source, computes only what is looked at, and steps the [`Decider`]s that read it: one a
+//! learner, any number of them on one pass of front end and backbone. A [`Gate`] tells the
+//! embedder when there is nothing to decide on.
+//!
+//! Nothing here opens a file, asks a clock or starts a thread, so that the same samples
+//! always give the same events.
 
 mod background;
+mod decider;
+mod embedder;
 mod embedding_stream;
 mod frame_stream;
 mod gate;
-mod listener;
 mod lookback;
+mod window;
 
+pub use decider::{Decider, Event};
+pub use embedder::{Embedder, Reader};
 pub use embedding_stream::EmbeddingStream;
 pub use gate::Gate;
-pub use listener::{Event, Listener, Window};
+pub use window::Window;
 
 use crate::backbone::BackboneError;
 use crate::frontend::FrontendError;
 use crate::learner::LearnError;
 
-/// What can go wrong between samples and events.
+/// Why samples could not become embeddings or events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {

@@ -6,13 +6,13 @@
 use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Threshold};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
-use afield::learner::{Contract, Learner, Nuisance, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
-use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SampleRate};
+use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
+use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 use allocation_counter::measure;
 
 /// A second of a chirp at `rate`, other in each second.
@@ -111,6 +111,7 @@ fn listening_and_deciding_allocate_nothing() {
             HeadKind::NCM,
             HeadKind::RIDGE,
             HeadKind::LINEAR,
+            HeadKind::KNN,
         ] {
             for prompt in [false, true] {
                 let what = format!("{name}, {head}");
@@ -129,6 +130,19 @@ fn falling_asleep_and_waking_allocate_nothing() {
     }
 }
 
+/// A learner that reads an embedder, with all that belongs to it.
+struct Owner {
+    decider: Decider,
+    learner: Learner,
+    events: Vec<Event>,
+}
+
+impl Reader for Owner {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+        (&mut self.decider, &mut self.learner, &mut self.events)
+    }
+}
+
 fn listen(
     card: &Card,
     backbone: &Backbone,
@@ -139,12 +153,10 @@ fn listen(
 ) {
     let rate = SampleRate::new(44_100).unwrap();
     let size = card.embedding.size;
-    let contract = Contract::for_backbone(
-        "test",
-        "00",
-        "mel",
-        size,
-        64.0,
+    let contract = Contract::new(
+        EmbeddingSpace::new("test", size, 64.0)
+            .file_sha256("00")
+            .frontend("mel"),
         Pool::MeanMax,
         Transform::SignedSqrt,
     );
@@ -154,7 +166,7 @@ fn listen(
     };
     let nuisance = Nuisance::new(vec![vec![0.01; 2 * size]]).unwrap();
     let contract = contract.unwrap().damped(nuisance).unwrap();
-    let mut learner = Learner::new(contract, settings).unwrap();
+    let mut learner = Learner::new(contract.clone(), settings).unwrap();
     for second in 0..6 {
         let mut stream = EmbeddingStream::new(card, backbone, rate).unwrap();
         let mut windows = Vec::new();
@@ -164,17 +176,22 @@ fn listen(
         let label = Label::new(format!("sound {}", second % 3)).unwrap();
         learner.learn_one(&example, &label).unwrap();
     }
-    learner.solve();
-    let stream = EmbeddingStream::new(card, backbone, rate).unwrap();
-    let window = Window::spanning(card, 1.0, 0.5);
-    let mut listener = Listener::new(card, stream, rate, window, Threshold::new(0.0));
-    if prompt {
-        listener = listener.prompt();
-    }
+    let mut embedder = Embedder::new(card, backbone, rate, &SOUND).unwrap();
+    // Two learners on one embedder, with windows of their own.
+    let mut owners = [(1.0, 0.5), (2.0, 0.7)].map(|(seconds, every)| {
+        let decider = Decider::new(Window::spanning(card, seconds, every), Threshold::new(0.0));
+        let learner = Learner::load(contract.clone(), settings, &learner.save()).unwrap();
+        learner.solve();
+        Owner {
+            decider: if prompt { decider.prompt() } else { decider },
+            learner,
+            events: Vec::new(),
+        }
+    });
     let mut seconds: Vec<Vec<f32>> = (0..4).map(|second| sound(44_100, second)).collect();
     let gated = gate.is_some();
     if let Some(gate) = gate {
-        listener = listener.gated(gate);
+        embedder = embedder.gated(gate);
         // The rounding noise of an idle converter.
         let mut state = 1_u32;
         let mut idle = || {
@@ -184,28 +201,31 @@ fn listen(
         let hush = (0..44_100).map(|_| idle()).collect();
         seconds.extend(std::iter::repeat_n(hush, 12));
     }
-    let (mut chunk, mut events, mut decisions) = (Chunk::default(), Vec::<Event>::new(), 0);
+    let (mut chunk, mut decisions) = (Chunk::default(), [0; 2]);
     let (mut heard, mut quiet) = (0, 0);
-    let mut hear = |learner: &mut Learner| {
+    let mut hear = || {
         for piece in seconds.iter().flat_map(|second| second.chunks(1_000)) {
             chunk.samples.clear();
             chunk.samples.extend_from_slice(piece);
             chunk.start = Micros::from_samples(heard, rate);
             heard += piece.len() as u64;
-            listener.step(&chunk, learner, &mut events).unwrap();
-            decisions += events.len();
-            quiet += (events.iter())
+            embedder.step(&chunk, &mut owners).unwrap();
+            quiet += (owners[0].events.iter())
                 .filter(|e| e.decision == Decision::Quiet)
                 .count();
-            (events.drain(..)).for_each(|event| listener.recycle(event));
+            for (owner, decisions) in owners.iter_mut().zip(&mut decisions) {
+                *decisions += owner.events.len();
+                (owner.events.drain(..)).for_each(|event| owner.decider.recycle(event));
+            }
         }
     };
-    hear(&mut learner);
+    hear();
     if gated {
         // The first ten seconds are not slept through.
-        hear(&mut learner);
+        hear();
     }
-    assert_none(what, || hear(&mut learner));
-    assert!(decisions >= 8, "{what}: {decisions} decisions");
+    assert_none(what, hear);
+    assert!(decisions[0] >= 8, "{what}: {decisions:?} decisions");
+    assert!(decisions[1] >= 4, "{what}: {decisions:?} decisions");
     assert_eq!(quiet, if gated { 3 } else { 0 }, "{what}: quiet stretches");
 }

@@ -7,7 +7,7 @@ use crate::harness::shared_data;
 use std::collections::BTreeMap;
 
 use afield::backbone::{Backbone, Mode};
-use afield::engine::{backbone_contract, hear};
+use afield::engine::{backbone_contract, embed};
 use afield::head::HeadKind;
 use afield::learner::{Contract, Example, Learner, Settings};
 use afield::signal::Label;
@@ -37,7 +37,7 @@ fn heard(folder: &str, backbone: &str) -> Option<Heard> {
         if *of_class < EACH {
             *of_class += 1;
             let mut file = AudioFile::open(&clip.path).unwrap();
-            let windows = hear(&mut file, &card, &backbone).unwrap().windows;
+            let windows = embed(&mut file, &card, &backbone).unwrap().windows;
             clips.push((encoder.encode(&windows).unwrap(), label));
         }
     }
@@ -87,10 +87,7 @@ fn permuted(len: usize, seed: usize) -> Vec<usize> {
 fn check(heard: &Heard) {
     let all = heard.clips.len();
     let in_order: Vec<usize> = (0..all).collect();
-    for head in HeadKind::VARIANTS
-        .into_iter()
-        .filter(|head| head.is_exact())
-    {
+    for head in crate::harness::heads::exact() {
         let expected = heard.knowledge(&heard.taught(head, &in_order));
         for seed in [3, 20] {
             let order = permuted(all, seed);

@@ -12,7 +12,7 @@ mod imu;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::signal::{Chunk, Label, Micros, SampleRate};
 use afield::source::{
     LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError, StreamProperty,
@@ -44,12 +44,10 @@ struct Outcome {
 /// Listens until so many windows have been decided on: the first of each motion are
 /// taught, windows that look across a gap or a change of motion are left out.
 fn listen(source: &mut SerialSource, windows: u64) -> (Outcome, LinkStatus) {
-    let contract = Contract::for_backbone(
-        "features",
-        "00",
-        "none",
-        FEATURES,
-        32_767.0,
+    let contract = Contract::new(
+        EmbeddingSpace::new("features", FEATURES, 32_767.0)
+            .file_sha256("00")
+            .frontend("none"),
         Pool::Mean,
         Transform::None,
     );

@@ -14,7 +14,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as HostStatistic};
+use afield::head::HeadKind;
+use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::signal::Label;
 use board::Board;
 use features::{Gathering, WINDOW};
 use firmware_bridge::{
@@ -127,27 +129,41 @@ fn best(scores: &[f32]) -> usize {
     scores.iter().enumerate().max_by(rank).expect("a class").0
 }
 
+/// A learner of the host for which, as on the board, one unit of a feature is worth 1.
+fn learner(head: HeadKind) -> Learner {
+    let (pool, transform) = (Pool::Mean, Transform::None);
+    let contract = Contract::for_backbone("board", "", "", FEATURES, 32_768.0, pool, transform);
+    let settings = Settings {
+        head,
+        ..Settings::default()
+    };
+    Learner::new(contract.unwrap(), settings).unwrap()
+}
+
 /// What the host learns of the same windows as the board.
 struct Twin {
     micro: Micro,
-    statistic: HostStatistic,
-    diagonal: HostStatistic,
+    lda: Learner,
+    ncm: Learner,
 }
 
 impl Twin {
     fn new() -> Self {
         Self {
             micro: Micro::new(),
-            statistic: HostStatistic::new(FEATURES, Moments::Full),
-            diagonal: HostStatistic::new(FEATURES, Moments::Diagonal),
+            lda: learner(HeadKind::LDA),
+            ncm: learner(HeadKind::NCM),
         }
     }
 
     fn learn(&mut self, window: &Window, class: usize) {
         let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
         self.micro.add(&x, class).unwrap();
-        self.statistic.add(&x, class).unwrap();
-        self.diagonal.add(&x, class).unwrap();
+        let example = Example::from_fixed(x.to_vec());
+        // One digit a class, so that labels sort as classes do.
+        let label = Label::new(class.to_string()).unwrap();
+        self.lda.learn_one(&example, &label).unwrap();
+        self.ncm.learn_one(&example, &label).unwrap();
     }
 }
 
@@ -213,7 +229,7 @@ fn teach_and_decide(host: &mut Host, twin: &mut Twin) {
         let begin_us = window.time_us - WINDOW as u64 * PERIOD_US;
         let motion = imu::motion(window.time_us);
         let pure = imu::motion(begin_us) == motion;
-        let each_twice = twin.statistic.counts().iter().all(|&n| n > 1);
+        let each_twice = twin.micro.counts().iter().all(|&n| n > 1);
         match window.taught {
             Some(class) => {
                 let class = usize::from(class);
@@ -230,7 +246,7 @@ fn teach_and_decide(host: &mut Host, twin: &mut Twin) {
         }
         // The window under way, if it will not see two motions.
         let known = classes.iter().position(|&class| class == motion);
-        let count = known.map_or(0, |class| twin.statistic.counts()[class]);
+        let count = known.map_or(0, |class| twin.micro.counts()[class]);
         if imu::motion(window.time_us + WINDOW as u64 * PERIOD_US) == motion && count < 4 {
             let class = known.unwrap_or(classes.len()) as u8;
             assert_eq!(host.ask(Command::Learn { class }), Outcome::Done);
@@ -289,28 +305,20 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
     teach_and_decide(&mut host, &mut twin);
     stop(&mut host, &mut twin);
     let bytes = exported(&mut host);
-    let Twin {
-        micro,
-        statistic,
-        diagonal,
-    } = twin;
-    let saved = |statistic: &HostStatistic| {
-        let mut bytes = Vec::new();
-        statistic.save_into(&mut bytes);
-        bytes
-    };
-    assert_eq!(bytes, saved(&statistic), "the statistic of both sides");
+    let Twin { micro, lda, ncm } = twin;
+    // The state of the host's `lda` contains the whole statistic.
+    let found = lda.save().windows(bytes.len()).any(|part| part == bytes);
+    assert!(found, "the statistic of both sides");
+    assert_eq!(lda.counts(), micro.counts());
     eprintln!("{} bytes of statistic, the same on both sides", bytes.len());
 
-    // The host's own heads go on from what the board has learned.
-    let lda = Lda::load(&STEPS, LdaOptions::default(), &bytes).unwrap();
-    let ncm = Ncm::load(&STEPS, Distance::Euclidean, &saved(&diagonal)).unwrap();
+    // The host's own heads answer as the board's.
     let x: [i16; FEATURES] = std::array::from_fn(|i| (i as i16 - 9) * 300);
-    let (mut p, mut q) = (Vec::new(), Vec::new());
-    lda.predict_into(&x, &mut p).unwrap();
+    let example = Example::from_fixed(x.to_vec());
+    let p = lda.predict_one(&example).unwrap().0;
     let scores = microhead::Lda::solve(&micro, &STEPS).scores(&x);
     assert_eq!(best(&p), best(&scores[..3]));
-    ncm.predict_into(&x, &mut q).unwrap();
+    let q = ncm.predict_one(&example).unwrap().0;
     let mut scores = microhead::Ncm::solve(&micro, &STEPS).scores(&x)[..3].to_vec();
     microhead::arithmetic::softmax(&mut scores);
     assert_eq!(q, scores);

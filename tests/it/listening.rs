@@ -1,14 +1,15 @@
-//! A listener's decisions do not depend on when embeddings are computed, nor on a gate.
+//! What deciders decide: the same whatever is computed when, with and without a gate, alone
+//! and beside others on one embedder.
 
 use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Probabilities, Threshold};
 use afield::frontend::LogMelFrontend;
-use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Card, find};
-use afield::pipeline::{EmbeddingStream, Event, Gate, Listener, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SampleRate, Scores};
+use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
+use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 
 const WINDOWS: [Window; 4] = [
     Window {
@@ -89,7 +90,13 @@ const CHIRPS: [f32; 5] = [15.2, 16.1, 24.0, 41.3, 59.4];
 fn learner(card: &Card, backbone: &Backbone) -> Learner {
     let size = card.embedding.size;
     let pool = Pool::MeanMax;
-    let contract = Contract::for_backbone("test", "00", "mel", size, 64.0, pool, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("test", size, 64.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        pool,
+        Transform::None,
+    );
     let mut learner = Learner::new(contract.unwrap(), Settings::default()).unwrap();
     let rate = card.sample_rate;
     for (n, at) in [1.0, 3.0, 15.2, 24.0, 41.3, 59.4].iter().enumerate() {
@@ -111,31 +118,41 @@ fn embeddings(card: &Card, backbone: &Backbone, samples: &[f32]) -> Vec<f32> {
     rows
 }
 
-/// What is heard in chunks of `chunk` samples.
+/// The samples cut into chunks of `size`.
+fn chunks(rate: SampleRate, samples: &[f32], size: usize) -> impl Iterator<Item = Chunk> {
+    (samples.chunks(size).enumerate()).map(move |(n, samples)| Chunk {
+        samples: samples.to_vec(),
+        start: Micros::from_samples((n * size) as u64, rate),
+    })
+}
+
+/// The events of one decider alone, in chunks of `chunk` samples.
 fn listen(
-    listener: &mut Listener,
+    (embedder, decider): &mut (Embedder, Decider),
     learner: &mut Learner,
     rate: SampleRate,
     samples: &[f32],
     chunk: usize,
 ) -> Vec<Event> {
-    let (mut events, mut heard) = (Vec::new(), 0);
-    for samples in samples.chunks(chunk) {
-        let chunk = Chunk {
-            samples: samples.to_vec(),
-            start: Micros::from_samples(heard, rate),
-        };
-        heard += samples.len() as u64;
-        listener.step(&chunk, learner, &mut events).unwrap();
+    let mut events = Vec::new();
+    let mut readers = [(decider, learner, &mut events)];
+    for chunk in chunks(rate, samples, chunk) {
+        embedder.step(&chunk, &mut readers).unwrap();
     }
-    listener.finish(learner, &mut events).unwrap();
+    embedder.finish(&mut readers).unwrap();
     events
 }
 
-fn listener(card: &Card, backbone: &Backbone, window: Window) -> Listener {
-    let rate = card.sample_rate;
-    let stream = EmbeddingStream::new(card, backbone, rate).unwrap();
-    Listener::new(card, stream, rate, window, Threshold::new(0.0))
+fn embedder(card: &Card, backbone: &Backbone) -> Embedder {
+    Embedder::new(card, backbone, card.sample_rate, &SOUND).unwrap()
+}
+
+fn decider(window: Window) -> Decider {
+    Decider::new(window, Threshold::new(0.0))
+}
+
+fn alone(card: &Card, backbone: &Backbone, window: Window) -> (Embedder, Decider) {
+    (embedder(card, backbone), decider(window))
 }
 
 #[test]
@@ -146,7 +163,7 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
         let size = card.embedding.size;
         let rows = embeddings(&card, &backbone, &samples);
         for window in WINDOWS {
-            let expected: Vec<Scores> = (window.rows..=rows.len() / size)
+            let expected: Vec<Probabilities> = (window.rows..=rows.len() / size)
                 .step_by(window.every_rows)
                 .map(|end| {
                     let looked_at = &rows[(end - window.rows) * size..end * size];
@@ -154,10 +171,11 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
                 })
                 .collect();
             for chunk in [333, 40_000] {
-                let mut listener = listener(&card, &backbone, window);
+                let mut stages = alone(&card, &backbone, window);
                 let rate = card.sample_rate;
-                let events = listen(&mut listener, &mut learner, rate, &samples, chunk);
-                let scores: Vec<Scores> = events.into_iter().map(|event| event.scores).collect();
+                let events = listen(&mut stages, &mut learner, rate, &samples, chunk);
+                let scores: Vec<Probabilities> =
+                    events.into_iter().map(|event| event.scores).collect();
                 assert!(scores == expected, "{name}, {window:?}, by {chunk}");
             }
         }
@@ -171,9 +189,10 @@ fn a_gate_changes_no_decision_that_it_passes() {
         let rate = card.sample_rate;
         let samples = scene(rate, 62, &CHIRPS);
         for window in WINDOWS {
-            let mut open = listener(&card, &backbone, window);
+            let mut open = alone(&card, &backbone, window);
             let all = listen(&mut open, &mut learner, rate, &samples, 1_000);
-            let mut gated = listener(&card, &backbone, window).gated(Gate::new(&card, 2.0));
+            let gate = Gate::new(&card, 2.0);
+            let mut gated = (embedder(&card, &backbone).gated(gate), decider(window));
             let some = listen(&mut gated, &mut learner, rate, &samples, 1_000);
             let same_again = listen(&mut gated, &mut learner, rate, &samples, 77_777);
             let what = format!("{name}, {window:?}");
@@ -206,6 +225,153 @@ fn a_gate_changes_no_decision_that_it_passes() {
             let pairs = some.windows(2);
             let twice = pairs.filter(|pair| pair.iter().all(|e| e.decision == Decision::Quiet));
             assert_eq!(twice.count(), 0, "{what}");
+        }
+    }
+}
+
+/// A learner that reads an embedder, with all that belongs to it.
+struct Owner {
+    decider: Decider,
+    learner: Learner,
+    events: Vec<Event>,
+}
+
+impl Reader for Owner {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+        (&mut self.decider, &mut self.learner, &mut self.events)
+    }
+}
+
+#[test]
+fn deciders_on_one_embedder_get_the_events_they_get_alone() {
+    for (card, backbone, name) in backbones("listening") {
+        let rate = card.sample_rate;
+        let samples = scene(rate, 62, &CHIRPS);
+        let gate = |gated: bool| gated.then(|| Gate::new(&card, 2.0));
+        let stages = |gated| match gate(gated) {
+            Some(gate) => embedder(&card, &backbone).gated(gate),
+            None => embedder(&card, &backbone),
+        };
+        for gated in [false, true] {
+            let mut owners: Vec<Owner> = WINDOWS
+                .into_iter()
+                .map(|window| Owner {
+                    decider: decider(window),
+                    learner: learner(&card, &backbone),
+                    events: Vec::new(),
+                })
+                .collect();
+            // One that knows less, and never waits.
+            let mut other = learner(&card, &backbone);
+            let (last, label) = (samples.len() / 2, Label::new("half").unwrap());
+            let rows = embeddings(&card, &backbone, &samples[last..last + 40_000]);
+            (other.learn_one(&other.encode(&rows).unwrap(), &label)).unwrap();
+            owners.push(Owner {
+                decider: decider(WINDOWS[0]).prompt(),
+                learner: other,
+                events: Vec::new(),
+            });
+
+            let mut shared = stages(gated);
+            for chunk in chunks(rate, &samples, 7_777) {
+                shared.step(&chunk, &mut owners).unwrap();
+            }
+            shared.finish(&mut owners).unwrap();
+
+            for (index, owner) in owners.iter_mut().enumerate() {
+                let mut single = match index {
+                    4 => (stages(gated), decider(WINDOWS[0]).prompt()),
+                    _ => (stages(gated), decider(WINDOWS[index])),
+                };
+                let events = listen(&mut single, &mut owner.learner, rate, &samples, 1_000);
+                assert!(!events.is_empty());
+                let what = format!("{name}, reader {index}, gated: {gated}");
+                assert!(events == owner.events, "{what}");
+            }
+        }
+    }
+}
+
+#[test]
+fn a_gap_ends_the_windows_of_all_deciders() {
+    let (card, path) = models::fixture("tiny");
+    let backbone = Backbone::load(&path, &card, Mode::Streaming).unwrap();
+    let rate = card.sample_rate;
+    let sound = scene(rate, 8, &[2.0, 5.0]);
+    let second = rate.hz() as usize;
+    let mut owners: Vec<Owner> = (WINDOWS.into_iter())
+        .map(|window| Owner {
+            decider: decider(window),
+            learner: learner(&card, &backbone),
+            events: Vec::new(),
+        })
+        .collect();
+    let mut shared = embedder(&card, &backbone);
+    for chunk in chunks(rate, &sound[..3 * second], 700) {
+        shared.step(&chunk, &mut owners).unwrap();
+    }
+    for mut chunk in chunks(rate, &sound[3 * second..], 700) {
+        chunk.start.0 += 10_000_000;
+        shared.step(&chunk, &mut owners).unwrap();
+    }
+    shared.finish(&mut owners).unwrap();
+    for (owner, window) in owners.iter_mut().zip(WINDOWS) {
+        let mut expected = Vec::new();
+        for (samples, start) in [
+            (&sound[..3 * second], 0),
+            (&sound[3 * second..], 10_000_000),
+        ] {
+            let mut single = alone(&card, &backbone, window);
+            let mut events = listen(&mut single, &mut owner.learner, rate, samples, 1_000);
+            for event in &mut events {
+                event.start.0 += start;
+                event.end.0 += start;
+            }
+            expected.extend(events);
+        }
+        assert!(owner.events == expected, "{window:?}");
+    }
+}
+
+#[test]
+fn a_decider_joins_and_leaves_at_any_chunk() {
+    for (card, backbone, name) in backbones("listening") {
+        let rate = card.sample_rate;
+        let size = card.embedding.size;
+        let samples = scene(rate, 20, &[5.0, 12.0]);
+        let all: Vec<Chunk> = chunks(rate, &samples, 1_000).collect();
+        let rows = embeddings(&card, &backbone, &samples);
+        let hop_us = Micros::from_samples(card.hop_samples() as u64, rate).0;
+        for (window, with) in [(WINDOWS[0], WINDOWS[3]), (WINDOWS[2], WINDOWS[1])] {
+            let (mut first, mut knows) = (decider(with), learner(&card, &backbone));
+            let (mut second, mut known) = (decider(window), learner(&card, &backbone));
+            let (mut events, mut joined) = (Vec::new(), Vec::new());
+            let mut shared = embedder(&card, &backbone);
+            for (n, chunk) in all.iter().enumerate() {
+                let with_first = (&mut first, &mut knows, &mut events);
+                let with_second = (&mut second, &mut known, &mut joined);
+                match n {
+                    // Nobody at all, one, both, the other one.
+                    0..30 => shared.step::<Owner>(chunk, &mut []).unwrap(),
+                    30..150 => shared.step(chunk, &mut [with_first]).unwrap(),
+                    150..250 => shared.step(chunk, &mut [with_first, with_second]).unwrap(),
+                    _ => shared.step(chunk, &mut [with_second]).unwrap(),
+                }
+            }
+            for (events, window) in [(&events, with), (&joined, window)] {
+                assert!(!events.is_empty());
+                for event in events {
+                    let row = event.start.0.div_ceil(hop_us.max(1)) as usize;
+                    let looked_at = (row.saturating_sub(1)..=row + 1).any(|row| {
+                        let Some(rows) = rows.get(row * size..(row + window.rows) * size) else {
+                            return false;
+                        };
+                        let example = known.encode(rows).unwrap();
+                        known.predict_one(&example).unwrap() == event.scores
+                    });
+                    assert!(looked_at, "{name}, {window:?} at {}", event.start.0);
+                }
+            }
         }
     }
 }

@@ -10,6 +10,9 @@ mod harness;
 // The source tree: which rooms may use which.
 mod architecture;
 
+// The front door of the library: the program of its documentation.
+mod front_door;
+
 // From samples to embeddings: sources, front ends, backbones, their cards and files.
 mod allocations;
 mod audio_files;
@@ -19,19 +22,18 @@ mod frontend_properties;
 mod model_card;
 mod model_fetch;
 
-// Heads: what each promises, and exactness to the bit.
+// Heads and contracts: what each promises, and exactness to the bit.
+mod contracts;
 mod exact_on_recordings;
 mod exactness;
 mod head_contract;
-
-// The front door of the library.
-mod front_door;
 
 // A learner on disk: sessions, history, damage, power cuts, groups, merging, bundles.
 mod bundle;
 mod disk_faults;
 mod doctor;
 mod forget_merge;
+mod formats;
 mod groups;
 mod history;
 mod power_cut;
@@ -59,7 +61,6 @@ mod messages;
 mod cli_serial;
 mod firmware;
 mod firmware_head;
-mod microhead;
 mod serial_ports;
 
 // The laboratory: data sets, streams and their scores.

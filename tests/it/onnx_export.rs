@@ -223,7 +223,7 @@ fn exported_heads_agree_with_onnx_runtime() {
         return;
     };
     let material = Material::toy("tiny");
-    for head in HeadKind::VARIANTS {
+    for head in crate::harness::heads::every() {
         let contract = material.contract(Pool::Mean, Transform::None);
         let learner = material.learner(head, contract);
         let found = material.compare(&learner, &mut runtime, &head.to_string());

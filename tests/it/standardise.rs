@@ -6,7 +6,9 @@ use std::path::Path;
 
 use afield::engine::backbone_contract;
 use afield::head::HeadKind;
-use afield::learner::{Contract, LearnError, Learner, Pool, Settings, Standardisation, Transform};
+use afield::learner::{
+    Contract, EmbeddingSpace, LearnError, Learner, Pool, Settings, Standardisation, Transform,
+};
 use afield::signal::Label;
 use proptest::prelude::*;
 use rusqlite::Connection;
@@ -42,8 +44,8 @@ fn calibration_depends_on_the_recordings_but_not_on_their_order_or_names() {
     let sandbox = with_tones();
     init(&sandbox, "box", "tones");
     let by_folder = contract(&sandbox, "box");
-    assert_eq!(by_folder.transform, Transform::Standardise);
-    assert_eq!(by_folder.standardisation.as_ref().unwrap().width(), 32);
+    assert_eq!(by_folder.transform_name(), "standardise");
+    assert_eq!(by_folder.standardisation().unwrap().width(), 32);
     for i in 0..6_u32 {
         fs::copy(
             sandbox.path(&format!("tones/{i}.wav")),
@@ -78,7 +80,7 @@ fn features_of_the_calibration_recordings_have_mean_zero_and_are_learned() {
         sandbox.run(teach).ok();
     }
     let session = sandbox.open("box");
-    let taught = session.taught(&Default::default()).unwrap();
+    let taught = session.clips(&Default::default()).unwrap();
     for component in 0..32 {
         let values = taught
             .iter()
@@ -246,9 +248,15 @@ fn windows() -> impl Strategy<Value = Vec<Vec<f32>>> {
 }
 
 fn standardising(rows: &[Vec<f32>]) -> Contract {
-    Contract::for_backbone("toy", "00", "mel", SIZE, 128.0, Pool::Mean, Transform::None)
-        .and_then(|contract| contract.standardised(Standardisation::of(rows)?))
-        .unwrap()
+    Contract::new(
+        EmbeddingSpace::new("toy", SIZE, 128.0)
+            .file_sha256("00")
+            .frontend("mel"),
+        Pool::Mean,
+        Transform::None,
+    )
+    .and_then(|contract| contract.standardised(Standardisation::of(rows)?))
+    .unwrap()
 }
 
 proptest! {

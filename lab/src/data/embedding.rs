@@ -116,12 +116,12 @@ pub fn embed_clips(
     let files = embed_files(&paths, card, format, cache, embedded)?;
     for (rows, clip) in files.into_iter().zip(&list.clips) {
         let all = rows.len() / size;
-        let (length, every) = match cut {
-            Some(window) if all > window.rows => (window.rows, window.every_rows),
-            _ => (all, all.max(1)),
+        let whole = Window {
+            rows: all,
+            every_rows: 1,
         };
-        for start in (0..=all - length).step_by(every) {
-            let piece = rows.get(start * size..(start + length) * size);
+        for piece in cut.unwrap_or(whole).pieces(all) {
+            let piece = rows.get(piece.start * size..piece.end * size);
             windows.extend_from_slice(piece.unwrap_or_default());
             offsets.push(windows.len() / size);
             pieces.clips.push(clip.clone());

@@ -1,9 +1,9 @@
-//! What a learner's contract takes from the clips: the scale of embeddings of
-//! which nothing but the numbers is known, and what standardising goes by.
+//! The parts of a contract that come from the clips: the fixed-point scale of embeddings
+//! without a card, and the means and deviations for standardising.
 //!
-//! All of it comes from the training side, and none of it from labels.
+//! They come from the training side, and use no labels.
 
-use afield::learner::{Contract, FixedPoint, Pool, Standardisation, Transform};
+use afield::learner::{Contract, EmbeddingSpace, FixedPoint, Pool, Standardisation, Transform};
 
 use super::error::EvaluateError;
 use crate::data::Clips;
@@ -25,39 +25,26 @@ pub fn contract_for(
     transform: Transform,
 ) -> Result<Contract, EvaluateError> {
     let clips = dataset.clips();
-    let plain = Contract {
-        backbone: "embeddings".to_owned(),
-        backbone_sha256: String::new(),
-        frontend: String::new(),
-        embedding_size: clips.size(),
-        pool,
-        transform,
-        standardisation: None,
-        nuisance: None,
-        fixed_point: FixedPoint::uniform(1.0, pool.width(clips.size()))?,
-    };
+    let space = EmbeddingSpace::new("embeddings", clips.size(), 1.0);
     if transform == Transform::Standardise {
-        return standardised(plain, dataset);
+        return standardised(Contract::new(space, pool, Transform::None)?, dataset);
     }
+    let plain = Contract::new(space, pool, transform)?;
     let mut max_abs = vec![0.0_f32; plain.width()];
     let mut features = Vec::new();
     for &clip in dataset.train() {
-        pool.pool_into(clips.windows(clip), clips.size(), &mut features)?;
-        plain.transform(&mut features);
+        plain.features_into(clips.windows(clip), &mut features)?;
         for (max, x) in max_abs.iter_mut().zip(&features) {
             *max = max.max(x.abs());
         }
     }
-    // A feature that is silent in training may still speak in testing.
+    // A feature that is zero in training may be non-zero in testing.
     let largest = max_abs.iter().copied().fold(0.0, f32::max);
     let silent = if largest > 0.0 { largest } else { 1.0 };
     for max in &mut max_abs {
         *max = (if *max > 0.0 { *max } else { silent } * 2.0).clamp(f32::MIN_POSITIVE, f32::MAX);
     }
-    Ok(Contract {
-        fixed_point: FixedPoint::per_component(&max_abs)?,
-        ..plain
-    })
+    Ok(plain.with_scale(FixedPoint::per_component(&max_abs)?)?)
 }
 
 /// `contract` with [`Transform::Standardise`] in place of its transform, by the
@@ -91,14 +78,14 @@ mod tests {
     use afield::learner::{Learner, Settings};
 
     #[test]
-    fn only_training_clips_are_standardised_by() {
+    fn only_training_clips_set_means_and_deviations() {
         let windows = vec![1.0, 0.0, 3.0, 4.0, 100.0, -9.0, 7.0, 7.0];
         let names = Names::from_text(&["a", "b", "a", "b"]);
         let test = Some(vec![false, false, true, true]);
         let clips = Clips::of_rows(2, windows, names, None, test).unwrap();
         let dataset = Dataset::new(clips, &TestSide::Marked).unwrap();
         let contract = contract_for(&dataset, Pool::Mean, Transform::Standardise).unwrap();
-        let by = contract.standardisation.unwrap();
+        let by = contract.standardisation().unwrap();
         assert_eq!(
             (by.means(), by.deviations()),
             (&[2.0, 2.0][..], &[1.0, 2.0][..])
@@ -106,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_training_clips_set_the_scale_and_silent_features_get_one() {
+    fn only_training_clips_set_the_scale_and_zero_features_get_one() {
         let windows = vec![1.0, 0.0, 3.0, 0.0, 1.0, 0.0, 100.0, 2.0];
         let names = Names::from_text(&["a", "b", "a", "b"]);
         let test = Some(vec![false, false, true, true]);

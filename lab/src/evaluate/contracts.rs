@@ -9,8 +9,8 @@ use super::error::EvaluateError;
 ///
 /// ```
 /// use afield_lab::evaluate::Contracts;
-/// use afield::learner::{Contract, Pool, Transform};
-/// let toy = |t| Contract::for_backbone("toy", "", "", 2, 4.0, Pool::Mean, t);
+/// use afield::learner::{Contract, EmbeddingSpace, Pool, Transform};
+/// let toy = |t| Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, t);
 /// let all = vec![toy(Transform::None)?, toy(Transform::L2)?];
 /// assert!(Contracts::from(toy(Transform::None)?).fixed().is_some());
 /// assert!(Contracts::new(None, all)?.fixed().is_none());

@@ -36,7 +36,7 @@ impl Encoded {
 
     /// The transform's name.
     pub fn transform(&self) -> String {
-        self.contract.transform.to_string()
+        self.contract.transform_name()
     }
 
     /// Share of the features that were clamped, in `[0, 1]`.

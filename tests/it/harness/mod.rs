@@ -8,6 +8,7 @@ pub mod board;
 pub mod disk;
 mod faulty;
 pub mod folder;
+pub mod heads;
 pub mod listener;
 pub mod models;
 #[cfg(feature = "tract")]

@@ -1,6 +1,6 @@
 //! Clips as a backbone may have heard them, for tests that teach without one.
 
-use afield::engine::{Heard, Session, TaughtAs};
+use afield::engine::{ClipEmbeddings, Session, TaughtAs};
 use afield::signal::{Label, Micros};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -12,7 +12,7 @@ pub fn label(class: usize) -> Label {
 }
 
 /// Clip number `seed`: three embeddings around its class's place.
-pub fn heard(class: usize, seed: u64) -> Heard {
+pub fn heard(class: usize, seed: u64) -> ClipEmbeddings {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let windows = (0..3 * 16)
         .map(|i| {
@@ -22,7 +22,7 @@ pub fn heard(class: usize, seed: u64) -> Heard {
         .collect();
     let mut clip_sha256 = [0; 32];
     clip_sha256[..8].copy_from_slice(&seed.to_le_bytes());
-    Heard {
+    ClipEmbeddings {
         windows,
         clip_sha256,
         duration: Micros(500_000),

@@ -1,7 +1,7 @@
-//! The last seconds of what is listened to, as they came from the source.
+//! The last seconds of a live source, kept so that they can be taught.
 //!
-//! Samples, not embeddings: what is taught of them is then, to the bit, what a recording of the
-//! same samples would have taught, and knows nothing of when decisions were made.
+//! Samples are kept, not embeddings. Teaching them is then the same, to the bit, as teaching a
+//! recording of the same samples; it does not depend on when decisions were made.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use crate::signal::{Channel, Chunk, Micros, SampleRate};
+use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 use crate::source::{Excerpt, Health, LiveSource, Source};
 
 /// Most numbers that are kept: half a minute of sound at 48 kHz, 5.8 MB.
 pub(super) const MOST_VALUES: usize = 1_440_000;
 
-/// What was heard lately. Copies share it, so that another thread can look.
+/// The latest samples of a source. Clones share them, so that another thread can read.
 #[derive(Debug, Clone)]
-pub struct Recent(Arc<Mutex<Held>>);
+pub struct RetainedAudio(Arc<Mutex<Held>>);
 
 #[derive(Debug)]
 struct Held {
@@ -26,34 +26,34 @@ struct Held {
     /// Row-major `[n, channels]`, without a gap, the oldest first.
     samples: VecDeque<f32>,
     most: usize,
-    /// Stream time at which they end.
-    until: Micros,
+    /// The segment that they are the end of.
+    segment: Segment,
     heard_at: Option<Instant>,
     began: Instant,
     device: Option<Fares>,
 }
 
-/// How the device fares that is listened to.
+/// The health of the device that is listened to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fares {
     /// In numbers.
     pub health: Health,
-    /// All that is known of it, for people.
+    /// A report for people.
     pub account: String,
 }
 
-/// The span that was asked for has not been heard.
+/// Less audio is retained than was asked for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeardLess {
-    /// What there is, without a gap.
+    /// How much there is without a gap.
     pub heard: Duration,
 }
 
-impl Recent {
-    /// The longest that is kept; less of fast or many channels.
+impl RetainedAudio {
+    /// The longest that is retained; less of fast or many channels.
     pub const MOST: Duration = Duration::from_secs(30);
 
-    /// Of `source`, of which nothing has been heard until `now`.
+    /// Nothing yet of `source`, at `now`.
     pub fn of(source: &dyn Source, now: Instant) -> Self {
         let (rate, channels) = (source.rate(), source.channels().to_vec());
         let width = channels.len().max(1);
@@ -65,26 +65,25 @@ impl Recent {
             channels,
             samples: VecDeque::new(),
             most: most - most % width,
-            until: Micros(0),
+            segment: Segment::new(rate),
             heard_at: None,
             began: now,
             device: None,
         })))
     }
 
-    /// Takes what came from the source at `now`. What lies before a gap is forgotten.
-    pub fn hear(&self, chunk: &Chunk, now: Instant) {
+    /// Takes the chunk that came from the source at `now`. A gap drops all before it.
+    pub fn push(&self, chunk: &Chunk, now: Instant) {
         if chunk.samples.is_empty() {
             return;
         }
         let mut held = self.lock();
-        // Two microseconds forgive the rounding of two time stamps.
-        if chunk.start.0.abs_diff(held.until.0) > 2 {
+        if held.segment.is_gap(chunk.start) {
             held.samples.clear();
+            held.segment.restart(chunk.start);
         }
         let width = held.channels.len().max(1);
-        let length = Micros::from_samples((chunk.samples.len() / width) as u64, held.rate);
-        held.until = Micros(chunk.start.0.saturating_add(length.0));
+        held.segment.advance((chunk.samples.len() / width) as u64);
         held.heard_at = Some(now);
         let skipped = chunk.samples.len().saturating_sub(held.most);
         let fresh = chunk.samples.get(skipped..).unwrap_or_default();
@@ -93,7 +92,7 @@ impl Recent {
         held.samples.extend(fresh);
     }
 
-    /// Notes how the device fares that it comes from.
+    /// Notes the health of the device that the samples come from.
     pub fn note(&self, device: &dyn LiveSource) {
         let fares = Fares {
             health: device.health(),
@@ -102,16 +101,16 @@ impl Recent {
         self.lock().device = Some(fares);
     }
 
-    /// When it began, when the last of it came, and how its device fares.
+    /// When it began, when the latest samples came, and the health of the device.
     pub(super) fn state(&self) -> (Instant, Option<Instant>, Option<Fares>) {
         let held = self.lock();
         (held.began, held.heard_at, held.device.clone())
     }
 
-    /// The last `span` of it, and when the last of it came.
+    /// The latest `span` of samples, and when the last of them came.
     ///
     /// # Errors
-    /// [`HeardLess`] when less has been heard since the start or the last gap, or is kept.
+    /// [`HeardLess`] if there is less since the start or the last gap, or less is retained.
     pub fn last(&self, span: Duration) -> Result<(Excerpt, Instant), HeardLess> {
         let held = self.lock();
         let width = held.channels.len().max(1);
@@ -137,17 +136,17 @@ impl Recent {
         }
     }
 
-    /// What came from stream time `start` to `end`.
+    /// The samples from stream time `start` to `end`.
     ///
     /// # Errors
-    /// [`HeardLess`] when not all of it has been heard since the last gap, or is kept.
+    /// [`HeardLess`] if not all of them came since the last gap, or are retained.
     pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, HeardLess> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());
         let rows = |span: u64| usize::try_from((u128::from(span) * hz + 500_000) / 1_000_000).ok();
         let kept = held.samples.len() / width;
-        let after = held.until.0.checked_sub(end.0).and_then(rows);
+        let after = held.segment.end().0.checked_sub(end.0).and_then(rows);
         let wanted = end.0.checked_sub(start.0).and_then(rows);
         let found = after.zip(wanted).and_then(|(after, wanted)| {
             let last = kept.checked_sub(after)?;
@@ -177,60 +176,60 @@ mod tests {
     use super::*;
     use crate::signal::SOUND;
 
-    fn recent(hz: u32) -> Recent {
+    fn retained(hz: u32) -> RetainedAudio {
         let rate = SampleRate::new(hz).unwrap();
-        Recent::of(
+        RetainedAudio::of(
             &Excerpt::new(rate, SOUND.to_vec(), Vec::new()),
             Instant::now(),
         )
     }
 
-    fn hear(recent: &Recent, start_ms: u64, samples: std::ops::Range<u32>) {
+    fn push(audio: &RetainedAudio, start_ms: u64, samples: std::ops::Range<u32>) {
         let chunk = Chunk {
             start: Micros(start_ms * 1_000),
             samples: samples.map(|n| n as f32).collect(),
         };
-        recent.hear(&chunk, Instant::now());
+        audio.push(&chunk, Instant::now());
     }
 
-    fn last(recent: &Recent, ms: u64) -> Result<Vec<f32>, u128> {
-        match recent.last(Duration::from_millis(ms)) {
+    fn last(audio: &RetainedAudio, ms: u64) -> Result<Vec<f32>, u128> {
+        match audio.last(Duration::from_millis(ms)) {
             Ok((excerpt, _)) => Ok(excerpt.samples().to_vec()),
             Err(less) => Err(less.heard.as_millis()),
         }
     }
 
     #[test]
-    fn the_last_of_it_is_what_came_last_and_looks_across_no_gap() {
-        let recent = recent(1_000);
-        assert_eq!(last(&recent, 1), Err(0));
-        hear(&recent, 0, 0..60);
-        hear(&recent, 60, 60..100);
-        assert_eq!(last(&recent, 3), Ok(vec![97.0, 98.0, 99.0]));
-        assert_eq!(last(&recent, 100).unwrap().len(), 100);
-        assert_eq!(last(&recent, 101), Err(100));
-        assert_eq!(last(&recent, 0), Err(100));
+    fn last_returns_the_latest_samples_and_none_before_a_gap() {
+        let audio = retained(1_000);
+        assert_eq!(last(&audio, 1), Err(0));
+        push(&audio, 0, 0..60);
+        push(&audio, 60, 60..100);
+        assert_eq!(last(&audio, 3), Ok(vec![97.0, 98.0, 99.0]));
+        assert_eq!(last(&audio, 100).unwrap().len(), 100);
+        assert_eq!(last(&audio, 101), Err(100));
+        assert_eq!(last(&audio, 0), Err(100));
         // Empty chunks of a device that waits are no gap.
-        hear(&recent, 70, 0..0);
-        hear(&recent, 100, 100..101);
-        assert_eq!(last(&recent, 2), Ok(vec![99.0, 100.0]));
-        hear(&recent, 120, 7..9);
-        assert_eq!(last(&recent, 2), Ok(vec![7.0, 8.0]));
-        assert_eq!(last(&recent, 3), Err(2));
-        assert_eq!(last(&recent, u64::MAX), Err(2));
+        push(&audio, 70, 0..0);
+        push(&audio, 100, 100..101);
+        assert_eq!(last(&audio, 2), Ok(vec![99.0, 100.0]));
+        push(&audio, 120, 7..9);
+        assert_eq!(last(&audio, 2), Ok(vec![7.0, 8.0]));
+        assert_eq!(last(&audio, 3), Err(2));
+        assert_eq!(last(&audio, u64::MAX), Err(2));
     }
 
     #[test]
-    fn only_so_much_is_kept() {
-        let recent = recent(100_000);
+    fn retained_samples_are_bounded() {
+        let audio = retained(100_000);
         for second in 0..40 {
-            hear(&recent, second * 1_000, 0..100_000);
+            push(&audio, second * 1_000, 0..100_000);
         }
-        let kept = recent.lock().samples.len();
+        let kept = audio.lock().samples.len();
         assert_eq!(kept, MOST_VALUES);
-        assert_eq!(last(&recent, 20_000), Err(14_400));
-        hear(&recent, 40_000, 0..2_000_000);
-        assert_eq!(recent.lock().samples.len(), MOST_VALUES);
-        assert_eq!(last(&recent, 1).unwrap()[99], 1_999_999.0);
+        assert_eq!(last(&audio, 20_000), Err(14_400));
+        push(&audio, 40_000, 0..2_000_000);
+        assert_eq!(audio.lock().samples.len(), MOST_VALUES);
+        assert_eq!(last(&audio, 1).unwrap()[99], 1_999_999.0);
     }
 }

@@ -1,17 +1,21 @@
-//! Reading a source to its end, through the backbone.
+//! A recording's embeddings: a source read to its end, through the backbone.
+//!
+//! Live sources are for [`crate::pipeline::Embedder`].
+
+use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::SessionError;
+use super::Error;
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
-use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate};
+use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
 use crate::source::Source;
 
-/// A clip as the backbone heard it.
+/// The embeddings of a clip, and which clip that is.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Heard {
+pub struct ClipEmbeddings {
     /// Embeddings, row-major `[rows, embedding size]`.
     pub windows: Vec<f32>,
     /// sha256 of the sample rate, of the channels where they are other than mono
@@ -22,43 +26,39 @@ pub struct Heard {
     pub duration: Micros,
 }
 
-impl Heard {
-    /// The clip cut into stretches of `rows` embeddings of `size` numbers, every
-    /// `every_rows` of them, each a clip of its own; what is left over at the end is
-    /// left out. A clip with fewer rows stays whole.
+impl ClipEmbeddings {
+    /// The clip, whose embeddings have `size` numbers, cut into the pieces of
+    /// [`Window::pieces`]. Each is a clip with a hash of its own.
     pub fn cut(&self, size: usize, window: Window) -> Vec<Self> {
-        let (rows, every) = (window.rows.max(1), window.every_rows.max(1));
         let all = self.windows.len() / size.max(1);
-        if all <= rows {
+        if all <= window.rows.max(1) {
             return vec![self.clone()];
         }
-        let mut parts = Vec::new();
-        for start in (0..=all - rows).step_by(every) {
+        let part = |rows: Range<usize>| {
             let mut hash = Sha256::new_with_prefix(self.clip_sha256);
-            hash.update((start as u64).to_le_bytes());
-            hash.update((rows as u64).to_le_bytes());
-            let of = self.windows.get(start * size..(start + rows) * size);
-            parts.push(Self {
-                windows: of.unwrap_or_default().to_vec(),
+            hash.update((rows.start as u64).to_le_bytes());
+            hash.update((rows.len() as u64).to_le_bytes());
+            let windows = self.windows.get(rows.start * size..rows.end * size);
+            Self {
+                windows: windows.unwrap_or_default().to_vec(),
                 clip_sha256: hash.finalize().into(),
-                duration: Micros(self.duration.0 * rows as u64 / all as u64),
-            });
-        }
-        parts
+                duration: Micros(self.duration.0 * rows.len() as u64 / all as u64),
+            }
+        };
+        window.pieces(all).map(part).collect()
     }
 }
 
-/// Runs `source` to its end through the backbone. No window looks across a gap: what
-/// lies behind one is heard as a stretch of its own.
+/// Runs `source` to its end through the backbone. No embedding spans a gap: each segment is
+/// embedded by itself.
 ///
 /// # Errors
-/// [`SessionError`] when the source or the backbone fails, or when the source
-/// held no sample.
-pub fn hear(
+/// [`Error`] if the source or the backbone fails, or if the source has no sample.
+pub fn embed(
     source: &mut dyn Source,
     card: &Card,
     backbone: &Backbone,
-) -> Result<Heard, SessionError> {
+) -> Result<ClipEmbeddings, Error> {
     let rate = source.rate();
     let channels = source.channels().len();
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
@@ -66,39 +66,36 @@ pub fn hear(
     let mut windows = Vec::new();
     let mut hash = ClipHash::new(rate, source.channels());
     let mut samples = 0;
-    // Where the stretch under way began, and its samples.
-    let (mut origin, mut stretch) = (Micros(0), 0);
+    let mut segment = Segment::new(rate);
     while source.read(&mut chunk)? {
-        let until = origin.0 + Micros::from_samples(stretch, rate).0;
-        // Two microseconds forgive the rounding of two time stamps.
-        if chunk.start.0.abs_diff(until) > 2 {
-            if stretch > 0 {
+        if segment.is_gap(chunk.start) {
+            if !segment.is_empty() {
                 stream.finish(&mut windows)?;
             }
-            (origin, stretch) = (chunk.start, 0);
+            segment.restart(chunk.start);
         }
         hash.update(&chunk.samples);
         let count = (chunk.samples.len() / channels) as u64;
         samples += count;
-        stretch += count;
+        segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
     }
     stream.finish(&mut windows)?;
     if windows.is_empty() {
-        return Err(SessionError::Silent);
+        return Err(Error::Silent);
     }
-    Ok(Heard {
+    Ok(ClipEmbeddings {
         windows,
         clip_sha256: hash.finish(),
         duration: Micros::from_samples(samples, rate),
     })
 }
 
-/// What [`hear`] would call the clip, without hearing it.
+/// The hash that [`embed`] would give the clip, without embedding it.
 ///
 /// # Errors
-/// [`SessionError`] when the source fails.
-pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], SessionError> {
+/// [`Error`] if the source fails.
+pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], Error> {
     let mut hash = ClipHash::new(source.rate(), source.channels());
     let mut chunk = Chunk::default();
     while source.read(&mut chunk)? {
@@ -150,26 +147,26 @@ mod tests {
     use crate::source::{JsonLines, SensorFormat};
 
     #[test]
-    fn a_clip_is_cut_into_clips_of_their_own() {
-        let heard = Heard {
+    fn cut_pieces_have_hashes_of_their_own() {
+        let clip = ClipEmbeddings {
             windows: (0..20).map(|i| i as f32).collect(),
             clip_sha256: [7; 32],
             duration: Micros(10_000_000),
         };
         let window = |rows, every_rows| Window { rows, every_rows };
-        let parts = heard.cut(2, window(4, 3));
+        let parts = clip.cut(2, window(4, 3));
         let starts: Vec<f32> = parts.iter().map(|part| part.windows[0]).collect();
         assert_eq!(starts, [0.0, 6.0, 12.0]);
         assert!(parts.iter().all(|part| part.windows.len() == 8));
         assert!(parts.iter().all(|part| part.duration == Micros(4_000_000)));
         assert_ne!(parts[0].clip_sha256, parts[1].clip_sha256);
-        assert_eq!(heard.cut(2, window(4, 3)), parts, "the same pieces again");
-        assert_eq!(heard.cut(2, window(10, 1)), std::slice::from_ref(&heard));
-        assert_eq!(heard.cut(2, window(99, 1)), [heard]);
+        assert_eq!(clip.cut(2, window(4, 3)), parts, "the same pieces again");
+        assert_eq!(clip.cut(2, window(10, 1)), std::slice::from_ref(&clip));
+        assert_eq!(clip.cut(2, window(99, 1)), [clip]);
     }
 
-    /// Rows of both stretches, of the first and of the second.
-    fn stretches(gap: f64) -> [Vec<f32>; 3] {
+    /// Embeddings of two segments together, of the first and of the second.
+    fn segments(gap: f64) -> [Vec<f32>; 3] {
         let cache = Cache::at("/nowhere");
         let card = find("imu", &cache).unwrap();
         let bytes = cache.model_bytes(&card).unwrap();
@@ -189,21 +186,21 @@ mod tests {
         let rows = |text: String| {
             let text = std::io::Cursor::new(text);
             let mut source = JsonLines::new(text, "test", &SensorFormat::default()).unwrap();
-            hear(&mut source, &card, &backbone).unwrap().windows
+            embed(&mut source, &card, &backbone).unwrap().windows
         };
         [rows(first.clone() + &second), rows(first), rows(second)]
     }
 
     #[test]
-    fn what_lies_behind_a_gap_is_heard_as_if_nothing_came_before() {
-        let [both, first, second] = stretches(0.5);
+    fn each_segment_is_embedded_by_itself() {
+        let [both, first, second] = segments(0.5);
         let apart = [first, second].concat();
         assert_eq!(both.len(), apart.len());
         // Times of day are rounded in another way.
         let differs = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-4;
         assert!(!both.iter().zip(&apart).any(differs));
         // Without one it is not.
-        let [both, first, second] = stretches(0.0);
+        let [both, first, second] = segments(0.0);
         assert!(both.len() > first.len() + second.len());
     }
 }

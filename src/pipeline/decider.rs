@@ -1,0 +1,206 @@
+//! From embeddings to events.
+
+use super::{Embedder, PipelineError, Window};
+use crate::decision::{Decide, Decision, Probabilities, WindowEvidence};
+use crate::head::Evidence;
+use crate::learner::{Example, Learner};
+use crate::signal::Micros;
+
+/// Events whose memory is kept for later ones.
+const MOST_SPARE: usize = 64;
+
+/// One decision about one window of signal.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Event {
+    /// Stream time at which the window begins.
+    pub start: Micros,
+    /// Stream time at which it ends.
+    pub end: Micros,
+    /// What was decided.
+    pub decision: Decision,
+    /// Probabilities behind it, in the learner's class order; none if it was quiet.
+    pub scores: Probabilities,
+}
+
+/// Decides for one learner, a window at a time. An [`Embedder`] steps it.
+///
+/// Several deciders may read one embedder: of several learners, or of several windows. A
+/// decider stays with one embedder.
+///
+/// While the embedder's gate is shut no decision is made. The first decision that is left out
+/// is an event [`Decision::Quiet`], and none follows until the gate opens.
+pub struct Decider {
+    window: Window,
+    stage: Box<dyn Decide>,
+    prompt: bool,
+    place: Place,
+    /// The last event said that it is quiet.
+    asleep: bool,
+    /// Scratch, and what read events leave behind: decisions allocate nothing.
+    pooled: Vec<f32>,
+    example: Example,
+    evidence: Evidence,
+    spare: Vec<Probabilities>,
+}
+
+/// Where a decider is in its embedder's rows.
+#[derive(Debug, Clone, Copy, Default)]
+struct Place {
+    /// The segment; `None` before the first.
+    segment: Option<u64>,
+    /// The first row of the segment that counts, and how many were seen up to now.
+    first: u64,
+    seen: u64,
+    /// The next decision is made when so many rows were seen.
+    due: u64,
+}
+
+impl Decider {
+    /// A decider that looks back on `window` and decides by `stage`, such as a
+    /// [`Threshold`](crate::decision::Threshold).
+    pub fn new(window: Window, stage: impl Decide + 'static) -> Self {
+        Self {
+            window: window.at_least_one(),
+            stage: Box::new(stage),
+            prompt: false,
+            place: Place::default(),
+            asleep: false,
+            pooled: Vec::new(),
+            example: Example::default(),
+            evidence: Evidence::default(),
+            spare: Vec::new(),
+        }
+    }
+
+    /// The same decider, which never waits for a solve: decisions may lag a few examples
+    /// behind what was taught ([`Learner::predict_now`]).
+    #[must_use]
+    pub fn prompt(mut self) -> Self {
+        self.prompt = true;
+        self
+    }
+
+    /// Takes back an event that has been read, to use its memory again.
+    pub fn recycle(&mut self, event: Event) {
+        if self.spare.len() < MOST_SPARE {
+            self.spare.push(event.scores);
+        }
+    }
+
+    /// Begins afresh, unless this is the place in the embedder's rows that was left.
+    pub(super) fn join(&mut self, embedder: &Embedder) {
+        let (segment, seen) = embedder.position();
+        if (self.place.segment, self.place.seen) == (Some(segment), seen) {
+            return;
+        }
+        let first = embedder.first_row_in_reach();
+        self.place = Place {
+            segment: Some(segment),
+            first,
+            seen,
+            due: first + self.window.rows as u64,
+        };
+        self.asleep = false;
+        self.stage.reset();
+    }
+
+    /// The first row that the next decision looks at.
+    pub(super) fn first_needed(&self) -> u64 {
+        self.place.due - self.window.rows as u64
+    }
+
+    /// Takes in that there is one more row, and decides if it is time.
+    pub(super) fn take_row(
+        &mut self,
+        embedder: &mut Embedder,
+        oldest: u64,
+        learner: &mut Learner,
+        events: &mut Vec<Event>,
+    ) -> Result<(), PipelineError> {
+        self.place.seen += 1;
+        if self.place.seen < self.place.due {
+            return Ok(());
+        }
+        let first = self.first_needed();
+        self.place.due += self.window.every_rows as u64;
+        self.decide(first, embedder, oldest, learner, events)
+    }
+
+    /// The segment ends: decides on its rows if they are too few for a whole window.
+    pub(super) fn finish(
+        &mut self,
+        embedder: &mut Embedder,
+        oldest: u64,
+        learner: &mut Learner,
+        events: &mut Vec<Event>,
+    ) -> Result<(), PipelineError> {
+        let Place { first, seen, .. } = self.place;
+        if seen > first && seen - first < self.window.rows as u64 {
+            self.decide(first, embedder, oldest, learner, events)?;
+        }
+        Ok(())
+    }
+
+    /// Decides on the rows from `first` to the latest, if there is anything to decide on.
+    fn decide(
+        &mut self,
+        first: u64,
+        embedder: &mut Embedder,
+        oldest: u64,
+        learner: &mut Learner,
+        events: &mut Vec<Event>,
+    ) -> Result<(), PipelineError> {
+        let awake = embedder.sounded_since(first);
+        if !awake && self.asleep {
+            return Ok(());
+        }
+        self.asleep = !awake;
+        let mut scores = self.spare.pop().unwrap_or_default();
+        let decision = if awake {
+            let times = embedder.times_since(first);
+            let rows = embedder.look(first, oldest)?;
+            self.conclude(rows, times, learner, &mut scores)?
+        } else {
+            scores.0.clear();
+            Decision::Quiet
+        };
+        let (start, end) = embedder.times_since(first);
+        events.push(Event {
+            start,
+            end,
+            decision,
+            scores,
+        });
+        Ok(())
+    }
+
+    /// What the learner makes of a window's rows.
+    fn conclude(
+        &mut self,
+        rows: &[f32],
+        (start, end): (Micros, Micros),
+        learner: &mut Learner,
+        scores: &mut Probabilities,
+    ) -> Result<Decision, PipelineError> {
+        learner.encode_into(rows, &mut self.pooled, &mut self.example)?;
+        if self.prompt {
+            learner.evidence_now_into(&self.example, &mut self.evidence)?;
+        } else {
+            learner.evidence_into(&self.example, &mut self.evidence)?;
+        }
+        let window = WindowEvidence::new(start, end, learner.classes(), &self.evidence);
+        Ok(self.stage.step(&window, scores))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn embedders_and_deciders_go_from_thread_to_thread() {
+        fn is_send<T: Send>() {}
+        is_send::<Embedder>();
+        is_send::<Decider>();
+    }
+}

@@ -1,0 +1,110 @@
+//! Where a signal is interrupted: the one rule for gaps.
+
+use super::{Micros, SampleRate};
+
+/// A run of samples without a gap, and the rule that says where it ends.
+///
+/// A chunk that does not start where the segment ends is a gap: samples are missing, and
+/// nothing behind it may be joined to what lies before it. Differences of up to two
+/// microseconds are no gap, since time stamps are rounded.
+///
+/// ```
+/// use afield::signal::{Micros, SampleRate, Segment};
+/// let mut segment = Segment::new(SampleRate::new(48_000)?);
+/// segment.advance(1_000);
+/// assert_eq!(segment.end(), Micros(20_833));
+/// assert!(!segment.is_gap(Micros(20_834)));
+/// assert!(segment.is_gap(Micros(20_900)));
+/// segment.restart(Micros(20_900));
+/// assert!(segment.is_empty());
+/// # Ok::<(), afield::signal::SignalError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Segment {
+    rate: SampleRate,
+    start: Micros,
+    samples: u64,
+}
+
+impl Segment {
+    /// The largest difference of two time stamps that is no gap, in microseconds.
+    const TOLERANCE_US: u64 = 2;
+
+    /// An empty segment at the beginning of a stream.
+    pub fn new(rate: SampleRate) -> Self {
+        Self {
+            rate,
+            start: Micros(0),
+            samples: 0,
+        }
+    }
+
+    /// Whether a chunk that starts at `chunk_start` does not continue this segment.
+    pub fn is_gap(&self, chunk_start: Micros) -> bool {
+        chunk_start.0.abs_diff(self.end().0) > Self::TOLERANCE_US
+    }
+
+    /// Begins a new segment at `start`.
+    pub fn restart(&mut self, start: Micros) {
+        self.start = start;
+        self.samples = 0;
+    }
+
+    /// Takes in `samples` more samples, each of all channels.
+    pub fn advance(&mut self, samples: u64) {
+        self.samples += samples;
+    }
+
+    /// Stream time of its first sample.
+    pub fn start(&self) -> Micros {
+        self.start
+    }
+
+    /// Stream time at which it ends so far.
+    pub fn end(&self) -> Micros {
+        let length = Micros::from_samples(self.samples, self.rate);
+        Micros(self.start.0.saturating_add(length.0))
+    }
+
+    /// Whether it has no sample yet.
+    pub fn is_empty(&self) -> bool {
+        self.samples == 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_differences_above_two_microseconds_are_gaps() {
+        let mut segment = Segment::new(SampleRate::new(1_000).unwrap());
+        segment.restart(Micros(500));
+        segment.advance(3);
+        assert_eq!(
+            (segment.start(), segment.end()),
+            (Micros(500), Micros(3_500))
+        );
+        for (start, gap) in [(3_497, true), (3_498, false), (3_502, false), (3_503, true)] {
+            assert_eq!(segment.is_gap(Micros(start)), gap, "{start}");
+        }
+    }
+
+    #[test]
+    fn rounding_does_not_add_up_over_chunks() {
+        let rate = SampleRate::new(44_100).unwrap();
+        let mut segment = Segment::new(rate);
+        for chunk in 0..100_000_u64 {
+            assert!(!segment.is_gap(Micros::from_samples(chunk * 7, rate)));
+            segment.advance(7);
+        }
+    }
+
+    #[test]
+    fn the_end_of_time_is_no_overflow() {
+        let mut segment = Segment::new(SampleRate::new(1).unwrap());
+        segment.restart(Micros(u64::MAX - 1));
+        segment.advance(u64::MAX);
+        assert_eq!(segment.end(), Micros(u64::MAX));
+    }
+}

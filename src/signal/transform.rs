@@ -1,0 +1,45 @@
+//! The transforms that cards name and contracts apply.
+
+use serde::{Deserialize, Serialize};
+
+/// A map of pooled vectors that suits linear heads better than the raw embedding.
+///
+/// ```
+/// use afield::learner::Transform;
+/// assert_eq!("signed-sqrt".parse(), Ok(Transform::SignedSqrt));
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum Transform {
+    /// The identity.
+    None,
+    /// Division by the Euclidean length; a vector of zeros stays one.
+    L2,
+    /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010:
+    /// it tames the heavy tail of activations after a ReLU.
+    SignedSqrt,
+    /// `(x - mean) / deviation` by component, with the means and deviations of
+    /// calibration clips that the contract holds.
+    Standardise,
+}
+
+impl Transform {
+    /// Every transform.
+    pub const ALL: [Self; 4] = [Self::None, Self::L2, Self::SignedSqrt, Self::Standardise];
+
+    /// The name, as on a card.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::L2 => "l2",
+            Self::SignedSqrt => "signed-sqrt",
+            Self::Standardise => "standardise",
+        }
+    }
+
+    /// The transform of this name.
+    pub(crate) fn of_name(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|t| t.name() == name)
+    }
+}
