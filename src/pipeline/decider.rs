@@ -151,6 +151,7 @@ impl Decider {
         }
         self.asleep = !awake;
         let mut scores = self.spare.pop().unwrap_or_default();
+        let (start, end) = embedder.times_since(first);
         let decision = if awake {
             let rows = embedder.look(first, oldest)?;
             self.conclude(rows, learner, &mut scores)?
@@ -158,7 +159,6 @@ impl Decider {
             scores.0.clear();
             Decision::Quiet
         };
-        let (start, end) = embedder.times_since(first);
         events.push(Event {
             start,
             end,
