@@ -1,10 +1,11 @@
 //! The nouns that travel between stages: sample rates, time, channels, chunks of
-//! samples, labels, groups, scores and decisions.
+//! samples, labels and groups.
 //!
 //! Every stage knows these and nothing of its neighbours. This module holds no
 //! behaviour beyond keeping each noun valid once it exists.
 
 mod channel;
+mod clip_id;
 mod direction;
 mod error_kind;
 mod pool;
@@ -19,6 +20,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 pub use channel::{Channel, Quantity, SOUND, Unit};
+pub use clip_id::{ClipId, ClipIdPrefix};
 pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
 pub use pool::Pool;
@@ -261,49 +263,6 @@ fn is_name(text: &str, max_bytes: usize) -> bool {
         && text.len() <= max_bytes
         && text.trim() == text
         && !text.chars().any(char::is_control)
-}
-
-/// Probabilities over the known classes, in the learner's class order.
-///
-/// Each lies in `[0, 1]`; they sum to 1, or there are none because no class
-/// has been taught.
-#[derive(Debug, Clone, Default, PartialEq)]
-pub struct Scores(pub Vec<f32>);
-
-impl Scores {
-    /// Index and probability of the most probable class; ties go to the class
-    /// that was taught first. `None` when there is no class.
-    ///
-    /// ```
-    /// use afield::signal::Scores;
-    /// assert_eq!(Scores(vec![0.2, 0.7, 0.1]).best(), Some((1, 0.7)));
-    /// assert_eq!(Scores::default().best(), None);
-    /// ```
-    pub fn best(&self) -> Option<(usize, f32)> {
-        let mut best: Option<(usize, f32)> = None;
-        for (class, &p) in self.0.iter().enumerate() {
-            if best.is_none_or(|(_, top)| p > top) {
-                best = Some((class, p));
-            }
-        }
-        best
-    }
-}
-
-/// What the runtime concludes about one stretch of signal.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Decision {
-    /// One of the taught classes.
-    Known {
-        /// The class.
-        label: Label,
-        /// Its probability, in `[0, 1]`.
-        confidence: f32,
-    },
-    /// Nothing to say: no class has been taught, or none is probable enough.
-    Abstain,
-    /// Nothing was heard but the background, so nothing was asked.
-    Quiet,
 }
 
 /// What makes a noun of this module invalid.

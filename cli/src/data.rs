@@ -1,6 +1,6 @@
-//! `afield data`: which recordings can be had, getting them, looking at them.
+//! `afield data`: lists, fetches and shows data sets.
 //!
-//! Data goes to stdout, talk to stderr.
+//! Data goes to stdout, notes and progress to stderr.
 
 use std::io::{self, Write};
 
@@ -71,7 +71,7 @@ pub fn run(args: DataArgs, places: &Places) -> Result<()> {
     }
 }
 
-/// The corpus, fetched where it is not in the cache, and told about.
+/// Fetches the corpus where it is not in the cache, and says so.
 pub fn get(corpus: &Corpus, cache: &Cache) -> Result<FetchedCorpus> {
     let bar = ProgressBar::no_length().with_prefix(corpus.name.clone());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}") {
@@ -136,7 +136,7 @@ fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> Result<()> {
     Ok(())
 }
 
-/// A card as JSON, with what the cache knows of it.
+/// A card as JSON, and whether its clips are in the cache.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]

@@ -1,10 +1,9 @@
-//! `afield demo`: forgetting, and how not to, on real recordings.
+//! `afield demo`: shows heads that forget and heads that do not, on real recordings.
 //!
-//! The same run as `afield evaluate --protocol class-incremental`, with
-//! everything fetched that it needs and every class shown as it is taught.
-//! `afield demo imu` does the same with movements instead of sound, class after class
-//! and then person after person. stdout carries what is shown, or with `--json` the
-//! reports alone.
+//! It is the run of `afield evaluate --protocol class-incremental`, shown class by class;
+//! it fetches the data and the backbone. `afield demo imu` takes movements instead of
+//! sound, first exercise by exercise, then person by person. stdout has the demo, or with
+//! `--json` the reports alone.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -37,7 +36,7 @@ use super::recording::Cut;
 
 /// The page that is written when no other is named.
 const PAGE: &str = "afield-demo.html";
-/// Pause after each class on a terminal: learning is quicker than the eye.
+/// Pause after each class on a terminal: learning is faster than anyone reads.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// See a learner forget, and one that does not, on real recordings
@@ -175,7 +174,7 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
         match write_page(page, |provenance| html(&report, provenance)) {
             Ok(()) => eprintln!("curves: {}", page.display()),
             Err(error) if args.report.is_some() => return Err(error),
-            // Not asked for: seeing the demo needs no writable folder.
+            // Nobody asked for the page: the demo runs in any folder.
             Err(error) => eprintln!("note: no page of curves, {error:#}"),
         }
     }

@@ -1,4 +1,4 @@
-//! `afield devices`: microphones.
+//! `afield devices`: lists microphones.
 
 use std::io::{self, Write};
 
@@ -36,7 +36,7 @@ pub fn run(args: DevicesArgs) -> Result<()> {
     for device in &devices {
         let line = match args.json {
             true => listed(device).to_string(),
-            false => told(device, width),
+            false => described(device, width),
         };
         writeln!(out, "{}", line.trim_end())?;
     }
@@ -53,7 +53,7 @@ fn listed(device: &MicrophoneInfo) -> Value {
     })
 }
 
-fn told(device: &MicrophoneInfo, width: usize) -> String {
+fn described(device: &MicrophoneInfo, width: usize) -> String {
     let mark = if device.is_default { '*' } else { ' ' };
     let offers = match (device.channels, device.rates) {
         (Some((fewest, most)), Some((lowest, highest))) => format!(

@@ -47,9 +47,8 @@ pub fn run(args: DiffArgs, places: &Places) -> Result<()> {
     let mut out = io::stdout().lock();
     for difference in &found.changed {
         let side = |side: usize| side_of(difference, side);
-        let clip = difference.clip_sha256.iter().take(6);
         let line = Line {
-            clip: clip.map(|byte| format!("{byte:02x}")).collect(),
+            clip: difference.clip.short(),
             source: &difference.source,
             before: side(0),
             after: side(1),

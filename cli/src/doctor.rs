@@ -36,7 +36,7 @@ pub struct DoctorArgs {
 pub fn run(args: DoctorArgs, places: &Places) -> Result<()> {
     let dir = args.place.dir()?;
     let found = diagnose(dir).context("--learner")?;
-    let mut findings = found.findings;
+    let mut findings: Vec<String> = found.findings.iter().map(ToString::to_string).collect();
     let backbone = match &found.card {
         None => "not checked: the card cannot be read".to_owned(),
         Some(card) => match places.cache()?.model_bytes(card) {

@@ -1,5 +1,5 @@
-//! `afield embed`: clips in, embeddings out as one NumPy array, or, with their
-//! labels and groups, as the archive that `afield evaluate --embeddings` reads.
+//! `afield embed`: writes the embeddings of clips as one NumPy array, or, with labels and
+//! groups, as an archive for `afield evaluate --embeddings`.
 
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
@@ -89,7 +89,7 @@ struct Line<'a> {
     mode: String,
 }
 
-/// The line of output about a labelled archive.
+/// The line of output for a labelled archive.
 #[derive(Serialize)]
 struct LabelledLine<'a> {
     backbone: &'a str,
@@ -110,7 +110,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         return run_labelled(&args, &card, places);
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
-    // Made now, so that a folder that is not there costs no embedding.
+    // A missing folder is an error now, before anything is embedded.
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {

@@ -1,5 +1,4 @@
-//! `afield evaluate`: read a data set, run a stream over it, print what came
-//! of it.
+//! `afield evaluate`: teaches a data set to heads in a stream and prints their scores.
 //!
 //! stdout carries the report alone; notes and progress go to stderr.
 
@@ -167,7 +166,7 @@ pub struct EvaluateArgs {
 /// that cannot be written.
 pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     if let Some(path) = &args.report {
-        // Found out now rather than after the last head.
+        // An unwritable page is an error now, not after the last head.
         fs::OpenOptions::new()
             .create(true)
             .append(true)
@@ -275,7 +274,7 @@ pub(super) fn note_draw(dataset: &Dataset) {
     );
 }
 
-/// Lists of classes that a run tests and none of its clips teach, each once.
+/// Lists of classes that are tested but never taught in a run, each list once.
 fn untaught(runs: &[(u64, Dataset)]) -> Vec<String> {
     let mut lists = Vec::new();
     for (_, dataset) in runs {

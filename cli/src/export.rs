@@ -1,4 +1,4 @@
-//! `afield export`: a learner to go elsewhere.
+//! `afield export`: a learner as one file, for another machine or program.
 
 use std::fmt::Display;
 use std::io::Write;
@@ -11,7 +11,7 @@ use clap::Args;
 use indicatif::HumanBytes;
 
 use super::key::KeyPlace;
-use super::learner::now_unix_ms;
+use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 use super::output::{temporary, unwritable};
 
@@ -22,13 +22,12 @@ use super::output::{temporary, unwritable};
 /// runs without Afield; docs/BUNDLES.md and docs/ONNX.md tell what is in them.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  afield export birds -o birds.afield --with-examples\n  \
-                  afield export birds --onnx birds.onnx"
+    after_help = "Examples:\n  afield export --learner birds -o birds.afield --with-examples\n  \
+                  afield export --learner birds --onnx birds.onnx"
 )]
 pub struct ExportArgs {
-    /// The learner's folder, made by `afield init`
-    #[arg(env = "AFIELD_LEARNER", value_name = "DIR")]
-    learner: PathBuf,
+    #[command(flatten)]
+    learner: NamedPlace,
 
     /// Bundle to write
     #[arg(short, long, value_name = "FILE", required_unless_present = "onnx")]
@@ -53,8 +52,8 @@ pub struct ExportArgs {
 
 /// Runs the command.
 pub fn run(args: ExportArgs, places: &Places) -> Result<()> {
-    let session =
-        Session::open(&args.learner).with_context(|| args.learner.display().to_string())?;
+    let dir = args.learner.dir()?;
+    let session = Session::open(dir).with_context(|| dir.display().to_string())?;
     if let Some(output) = &args.output {
         write_bundle(&args, &session, output)?;
     }

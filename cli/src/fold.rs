@@ -42,7 +42,7 @@ pub fn run(args: FoldArgs, places: &Places) -> Result<()> {
         engine.set_max_disk(bytes).context("--max-disk")?;
     }
     if let Some(keep) = args.keep {
-        let folded = engine.fold(keep)?;
+        let folded = engine.compact(keep)?;
         eprintln!("folded {} examples, kept {}", folded.examples, folded.kept);
     }
     Ok(engine.close()?)

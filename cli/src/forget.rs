@@ -5,15 +5,16 @@ use std::path::Path;
 use std::str::FromStr;
 use std::time::{Duration, UNIX_EPOCH};
 
-use afield::engine::{FoldedStatus, clip_sha256};
-use afield::signal::{Group, Label};
-use afield::source::AudioFile;
-use afield::store::Selection;
+use afield::engine::{CompactedStatus, clip_sha256};
+use afield::signal::{ClipId, ClipIdPrefix, Group, Label};
+use afield::source::open_recording;
+use afield::store::ClipFilter;
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
 
 use super::learner::{LearnerPlace, now_unix_ms};
 use super::model::Places;
+use super::recording::SensorArgs;
 
 /// Take back what was taught, as if it had never been
 ///
@@ -33,7 +34,8 @@ pub struct ForgetArgs {
     #[arg(long, value_name = "LABEL", group = "which")]
     class: Option<Label>,
 
-    /// One clip: its audio file, or the first digits (8 or more) of its sha256
+    /// One clip: its file (sound, a table, JSON lines), or the first digits (8 or more) of its
+    /// sha256; a file is read as `afield teach` reads it
     #[arg(long, value_name = "FILE|SHA256", group = "which")]
     clip: Option<String>,
 
@@ -48,6 +50,9 @@ pub struct ForgetArgs {
     /// Clips taught in the last 30min, 2h, 7days, or since 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", group = "which")]
     since: Option<Since>,
+
+    #[command(flatten)]
+    sensor: SensorArgs,
 
     /// Only list what would be forgotten
     #[arg(long)]
@@ -95,35 +100,29 @@ impl FromStr for Since {
 pub fn run(args: ForgetArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     let now = now_unix_ms();
-    let selection = Selection {
-        label: args.class.as_ref().map(ToString::to_string),
-        clip: args
-            .clip
-            .as_deref()
-            .map(digits)
-            .transpose()
-            .context("--clip")?,
+    args.sensor.check(engine.card())?;
+    let clip = |clip: &str| digits(clip, &args.sensor).context("--clip");
+    let selection = ClipFilter {
+        label: args.class,
+        clip: args.clip.as_deref().map(clip).transpose()?,
         source: args.source,
-        group: args.group.map(String::from),
+        group: args.group,
         since_unix_ms: args.since.map(|since| since.unix_ms(now)),
     };
     if args.dry_run {
         let mut out = io::stdout().lock();
-        for taught in engine.taught(&selection)? {
-            let digits: String = taught.clip_sha256[..6]
-                .iter()
-                .map(|b| format!("{b:02x}"))
-                .collect();
+        for taught in engine.clips(&selection)? {
+            let digits = taught.id.short();
             let group = taught.group.map(|group| format!("  of {group}"));
             let group = group.unwrap_or_default();
             writeln!(out, "{digits}  {}  {}{group}", taught.label, taught.source)?;
         }
         return Ok(());
     }
-    let folded = engine.folded()?;
+    let folded = engine.compacted()?;
     let forgotten = engine.forget(&selection)?;
-    let whole = selection.whole_class();
-    let (gone, left): (Vec<FoldedStatus>, Vec<FoldedStatus>) =
+    let whole = selection.whole_class().map(Label::as_str);
+    let (gone, left): (Vec<CompactedStatus>, Vec<CompactedStatus>) =
         (folded.into_iter()).partition(|class| whole.is_some() && class.label.as_deref() == whole);
     let left = left.iter().map(|class| class.examples).sum::<u64>();
     if forgotten.is_empty() && gone.is_empty() {
@@ -156,19 +155,18 @@ pub fn run(args: ForgetArgs, places: &Places) -> Result<()> {
     Ok(engine.close()?)
 }
 
-/// The first hex digits of a clip's hash: as given, or of the audio file.
-fn digits(clip: &str) -> Result<String> {
+/// The clip's identity: that of the recording in a file, or its first digits as given.
+fn digits(clip: &str, sensor: &SensorArgs) -> Result<ClipIdPrefix> {
     if Path::new(clip).is_file() {
-        let hash = clip_sha256(&mut AudioFile::open(Path::new(clip))?)?;
-        return Ok(hash.iter().map(|byte| format!("{byte:02x}")).collect());
+        let mut source = open_recording(Path::new(clip), &sensor.format())?;
+        return Ok(ClipId::from(clip_sha256(&mut *source)?).into());
     }
-    let hex = clip.len() >= 8 && clip.len() <= 64 && clip.bytes().all(|b| b.is_ascii_hexdigit());
-    if !hex {
-        bail!(
+    match ClipIdPrefix::parse(clip) {
+        Some(digits) if clip.len() >= 8 => Ok(digits),
+        _ => bail!(
             "{clip} is neither a file nor 8 or more digits of a sha256\nhint: `--dry-run` lists the first digits of every clip"
-        );
+        ),
     }
-    Ok(clip.to_ascii_lowercase())
 }
 
 #[cfg(test)]

@@ -1,8 +1,8 @@
-//! The heads as help tells of them.
+//! The list of heads in help texts.
 
 use afield::head::HeadKind;
 
-/// What stands below the options: `examples`, then the heads, a line each.
+/// The text below the options: `examples`, then one line for each head.
 pub fn help(examples: &str) -> String {
     let mut text = format!("{examples}\n\nHeads, as NAME or NAME:OPTION+OPTION:\n");
     for head in HeadKind::ALL {

@@ -66,7 +66,7 @@ fn steps(history: &[Revision], all: bool) -> Vec<Step> {
         let (first, last) = (revisions.first()?, revisions.last()?);
         let (kind, target) = match first.kind {
             RevisionKind::Rollback(target) => ("rollback", Some(target)),
-            RevisionKind::Fold => ("fold", None),
+            RevisionKind::Compaction => ("fold", None),
             _ => ("change", None),
         };
         Some(Step {

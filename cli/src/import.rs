@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use afield::bundle::{self, Imports, PublicKey, Sealed};
+use afield::bundle::{self, BundleError, Imports, PublicKey, Sealed};
 use afield::engine::unbundle;
 use anyhow::{Context, Result};
 use clap::Args;
 
 use super::key::KeyPlace;
 use super::learner::now_unix_ms;
+use super::message;
 use super::model::Places;
 
 /// Make a learner of a bundle that `afield export` wrote
@@ -28,11 +29,16 @@ pub struct ImportArgs {
     dir: PathBuf,
 
     /// Public key to trust, as `afield key show` prints it where the bundle comes from
-    #[arg(long, value_name = "KEY")]
+    #[arg(long, value_name = "KEY", value_parser = public_key)]
     trust: Vec<PublicKey>,
 
     #[command(flatten)]
     place: KeyPlace,
+}
+
+fn public_key(text: &str) -> Result<PublicKey, String> {
+    text.parse()
+        .map_err(|error: BundleError| message(&error.into()))
 }
 
 /// Runs the command.

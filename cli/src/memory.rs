@@ -1,4 +1,4 @@
-//! `afield memory`: what a learner keeps to show itself again.
+//! `afield memory`: the examples that a learner keeps for rehearsal.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -32,7 +32,7 @@ pub struct MemoryArgs {
 #[derive(Serialize)]
 struct Report {
     head: String,
-    /// The setting, which heads without a use for it ignore.
+    /// The setting; heads without a rehearsal memory ignore it.
     rehearsal: String,
     /// Names of the classes, in the order of those of the memory.
     labels: Vec<String>,
@@ -84,7 +84,7 @@ impl Report {
         );
         text += &columns;
         for (label, class) in labels() {
-            // Any that are held at all show.
+            // A class with any example has at least one cell.
             let cells = (class.held * BAR).div_ceil(most);
             text += &line(
                 name,
@@ -161,7 +161,7 @@ fn age(at_unix_ms: Option<i64>, now_unix_ms: i64) -> String {
     let Some(at) = at_unix_ms else {
         return "-".to_owned();
     };
-    // A clock that was set back makes nothing younger than now.
+    // After the clock was set back, an example counts as new.
     let ago = u64::try_from(now_unix_ms.saturating_sub(at)).unwrap_or(0);
     HumanDuration(Duration::from_millis(ago)).to_string()
 }
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn the_table_tells_bars_ages_groups_and_bytes() {
+    fn the_table_shows_bars_ages_groups_and_bytes() {
         let text = report("recent:10:int8").text(99_000);
         insta::assert_snapshot!(text, @"
         memory    recent:10:int8
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn a_herding_memory_tells_how_far_its_means_are_off() {
+    fn a_herding_memory_shows_the_distance_of_its_means() {
         let text = report("herding:1KiB").text(99_000);
         assert!(text.contains("class sums 64 B"), "{text}");
         let classes: Vec<&str> = text.lines().skip(5).collect();

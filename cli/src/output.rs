@@ -1,4 +1,4 @@
-//! Files that appear whole or not at all.
+//! Output files, which appear whole or not at all.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -7,14 +7,14 @@ use std::{fs, io};
 use anyhow::anyhow;
 use tempfile::NamedTempFile;
 
-/// A file beside `output` that takes its place when it is whole.
+/// A temporary file beside `output`, to be renamed to it when it is complete.
 pub fn temporary(output: &Path) -> io::Result<NamedTempFile> {
     let folder = output
         .parent()
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    // Readable by whom the umask says, as any other output.
+    // The umask decides who can read it, as for any other output.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     if output.is_dir() {
@@ -24,7 +24,7 @@ pub fn temporary(output: &Path) -> io::Result<NamedTempFile> {
     builder.tempfile_in(folder)
 }
 
-/// That the file that `flag` names cannot be written.
+/// The error that the file named by `flag` cannot be written.
 pub fn unwritable(flag: &str, output: &Path, reason: &dyn Display) -> anyhow::Error {
     anyhow!(
         "{flag}: cannot write {}: {reason}\nhint: name a file in a folder that exists and is yours",

@@ -1,4 +1,4 @@
-//! `afield ports`: serial ports, and the devices behind them.
+//! `afield ports`: lists serial ports and probes the devices on them.
 
 use std::io::{self, Write};
 
@@ -46,7 +46,7 @@ pub fn run(args: PortsArgs) -> Result<()> {
                 "{:<16} {:<10} {}",
                 port.path.display(),
                 port.kind,
-                told(port)
+                described(port)
             ),
         };
         writeln!(out, "{}", line.trim_end())?;
@@ -64,7 +64,7 @@ fn listed(port: &PortInfo) -> Value {
     })
 }
 
-fn told(port: &PortInfo) -> String {
+fn described(port: &PortInfo) -> String {
     let usb = port
         .usb
         .map(|(vendor, product)| format!("{vendor:04x}:{product:04x}"));

@@ -1,4 +1,4 @@
-//! The progress of an evaluation that may be many runs long.
+//! A bar of progress over the runs of an evaluation.
 
 use afield_lab::evaluate::EvaluationProgress;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -40,7 +40,7 @@ impl RunBar {
             EvaluationProgress::Learning { head, done, total } => {
                 if self.total != total || done == 1 {
                     self.total = total;
-                    // Streams differ in length; this one stands for those to come.
+                    // Runs to come count as long as this one.
                     let all = self.before + total * (self.runs - self.run);
                     self.bar.set_length(all as u64);
                 }

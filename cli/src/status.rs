@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use afield::engine::{FoldedStatus, GroupStatus, ListeningState, Status};
-use afield::store::Wear;
+use afield::engine::{CompactedStatus, GroupStatus, ListeningState, Status};
+use afield::store::WriteVolume;
 use anyhow::Result;
 use clap::Args;
 use indicatif::HumanBytes;
@@ -40,7 +40,7 @@ struct Report {
     /// By name; examples of no known group are in none.
     groups: Vec<GroupStatus>,
     /// Examples that are in the statistic alone, by class.
-    folded: Vec<FoldedStatus>,
+    folded: Vec<CompactedStatus>,
     /// The limit of disk use.
     max_disk_bytes: Option<u64>,
     written: Written,
@@ -62,13 +62,13 @@ const WEEK: i64 = 7;
 const DAY_MS: i64 = 86_400_000;
 
 impl Written {
-    fn of(wear: &[Wear], created_unix_ms: i64, now_unix_ms: i64) -> Self {
+    fn of(volume: &[WriteVolume], created_unix_ms: i64, now_unix_ms: i64) -> Self {
         let today = now_unix_ms.div_euclid(DAY_MS);
         let age = today - created_unix_ms.div_euclid(DAY_MS) + 1;
         let days = age.clamp(1, WEEK);
         let since = |first: i64| -> u64 {
-            (wear.iter().filter(|wear| wear.day >= first))
-                .map(|wear| wear.bytes)
+            (volume.iter().filter(|volume| volume.day >= first))
+                .map(|volume| volume.bytes)
                 .sum()
         };
         Self {
@@ -83,10 +83,14 @@ pub fn run(args: StatusArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     let status = engine.status();
     let report = Report {
-        written: Written::of(&engine.wear()?, status.created_unix_ms, now_unix_ms()),
+        written: Written::of(
+            &engine.write_volume()?,
+            status.created_unix_ms,
+            now_unix_ms(),
+        ),
         status,
         groups: engine.groups()?,
-        folded: engine.folded()?,
+        folded: engine.compacted()?,
         max_disk_bytes: engine.max_disk()?,
         listening: engine.listened_to().unwrap_or_else(|error| {
             eprintln!("note: {}", message(&error.into()));

@@ -12,6 +12,12 @@ use sha2::{Digest, Sha256};
 /// Features of an example.
 pub const WIDTH: usize = 4;
 
+/// The heads by number: each of them, with every option at least once.
+pub fn heads() -> Vec<HeadKind> {
+    let texts = include_str!("../../tests/fixtures/heads.txt").lines();
+    texts.map(|text| text.parse().expect("a head")).collect()
+}
+
 /// A learner of head number `which` that has been taught nothing.
 pub fn learner(which: u8) -> Learner {
     let (contract, settings) = made_with(which);
@@ -70,7 +76,7 @@ fn made_with(which: u8) -> (Contract, Settings) {
         Transform::None,
     )
     .expect("a sound contract");
-    let kinds = HeadKind::VARIANTS;
+    let kinds = heads();
     let settings = Settings {
         head: kinds[usize::from(which) % kinds.len()],
         rehearsal: Capacity::Examples(8).into(),

@@ -4,7 +4,7 @@ use std::fs;
 
 use afield::engine::{ClipEmbeddings, Session};
 use afield::signal::{Label, Micros};
-use afield::store::Selection;
+use afield::store::ClipFilter;
 
 /// One input.
 pub fn run(bytes: &[u8]) {
@@ -15,7 +15,7 @@ pub fn run(bytes: &[u8]) {
     };
     let _ = session.status();
     let _ = session.groups();
-    let _ = session.taught(&Selection::default());
+    let _ = session.clips(&ClipFilter::default());
     let heard = ClipEmbeddings {
         windows: vec![0.5; session.learner().contract().embedding_size],
         clip_sha256: [9; 32],

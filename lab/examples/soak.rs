@@ -19,7 +19,7 @@ use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, Window};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 use afield::source::{Segment, Sound, Source, Synthetic};
-use afield::store::Selection;
+use afield::store::ClipFilter;
 use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;
 
@@ -115,9 +115,9 @@ fn listen(
                 counts.undone += 1;
             }
             if step.is_multiple_of(641) {
-                let which = Selection {
-                    label: Some(label(step)?.to_string()),
-                    ..Selection::default()
+                let which = ClipFilter {
+                    label: Some(label(step)?),
+                    ..ClipFilter::default()
                 };
                 session.forget(&which, now)?;
                 counts.forgotten += 1;

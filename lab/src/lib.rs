@@ -1,9 +1,8 @@
 //! Afield's laboratory: data sets, streams of examples, continual-learning metrics, the
 //! joint offline fit, and reports.
 //!
-//! Each room uses only the rooms above it in the list below, and each file of a room uses
-//! only the files above it in the room's own list; a test checks both. No code here runs
-//! on a device.
+//! A room uses only the rooms above it in the list below; `module_order.rs` checks this, and
+//! the order of the files in each room. No code here runs on a device.
 
 #![deny(clippy::unwrap_used, clippy::expect_used)]
 

@@ -1,36 +1,129 @@
 //! A test: modules depend on each other in one direction.
 //!
-//! `lib.rs` lists the rooms and each room's `mod.rs` its files, both in order: a file uses
-//! only what stands above it. Test modules may use everything.
+//! [`ORDER`] lists the rooms and the files of each: a room uses only rooms above it, and a
+//! file uses only files of its room above it. Test modules may use everything.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+const ORDER: &[(&str, &[&str])] = &[
+    (
+        "corpus",
+        &[
+            "error",
+            "sum",
+            "converters",
+            "card",
+            "registry",
+            "command",
+            "apt",
+            "pypi",
+            "folder",
+            "fetch",
+        ],
+    ),
+    (
+        "data",
+        &[
+            "error",
+            "names",
+            "clips",
+            "group_pattern",
+            "clip_list",
+            "manifest",
+            "npy",
+            "npz",
+            "npz_writer",
+            "split",
+            "dataset",
+            "splits",
+            "embedding_cache",
+            "embedding",
+        ],
+    ),
+    (
+        "streams",
+        &[
+            "error",
+            "protocol",
+            "imbalance",
+            "label_noise",
+            "bursty",
+            "task",
+            "drift",
+            "example_stream",
+            "saved_stream",
+        ],
+    ),
+    (
+        "joint",
+        &["error", "folds", "lbfgs", "logistic", "upper_bound"],
+    ),
+    (
+        "evaluate",
+        &[
+            "error",
+            "machine",
+            "metrics",
+            "estimate",
+            "head_choice",
+            "report",
+            "series",
+            "calibration",
+            "contracts",
+            "embedded_clips",
+            "encoded",
+            "judged",
+            "fits",
+            "cross_validation",
+            "joint_fit",
+            "progress",
+            "evaluation",
+            "rows",
+            "course",
+            "run",
+            "series_plan",
+        ],
+    ),
+    (
+        "render",
+        &[
+            "error",
+            "provenance",
+            "table",
+            "percent",
+            "curves",
+            "scoreboard",
+            "chart",
+            "style",
+            "page",
+            "html",
+        ],
+    ),
+    ("demo", &[]),
+];
+
 #[test]
 fn modules_use_only_modules_above_them() {
     let src = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/src"));
-    let rooms = modules(&src.join("lib.rs"));
-    assert!(rooms.len() >= 7, "{rooms:?}");
     let mut faults = Vec::new();
-    for (position, room) in rooms.iter().enumerate() {
-        let below: Vec<&String> = rooms.iter().skip(position + 1).collect();
-        let front = src.join(room).join("mod.rs");
-        let files = match front.is_file() {
-            true => modules(&front),
-            false => Vec::new(),
-        };
-        let mut paths: Vec<(PathBuf, &[String])> = Vec::new();
+    let rooms: Vec<&str> = ORDER.iter().map(|(room, _)| *room).collect();
+    compare(&src.join("lib.rs"), &rooms, &mut faults);
+    for (position, (room, files)) in ORDER.iter().enumerate() {
+        let mut paths: Vec<(PathBuf, &[&str])> = Vec::new();
+        if files.is_empty() {
+            paths.push((src.join(format!("{room}.rs")), &[]));
+        } else {
+            compare(&src.join(room).join("mod.rs"), files, &mut faults);
+        }
         for (position, file) in files.iter().enumerate() {
             let path = src.join(room).join(format!("{file}.rs"));
             paths.push((path, &files[position..]));
         }
-        if paths.is_empty() {
-            paths.push((src.join(format!("{room}.rs")), &[]));
-        }
         for (path, not_above) in paths {
             let code = code(&path);
             let name = path.strip_prefix(src).unwrap().display();
-            for room in &below {
+            for room in &rooms[position + 1..] {
                 if mentions(&code, &format!("crate::{room}")) {
                     faults.push(format!("{name} uses the room `{room}`, which is below it"));
                 }
@@ -45,15 +138,24 @@ fn modules_use_only_modules_above_them() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
-/// The modules that a file declares, in order.
-fn modules(path: &Path) -> Vec<String> {
+/// Notes modules that a file declares and the table lacks, or the other way round.
+fn compare(path: &Path, listed: &[&str], faults: &mut Vec<String>) {
     let text = fs::read_to_string(path).unwrap();
     let declared = |line: &str| {
         let line = line.strip_prefix("pub ").unwrap_or(line);
         let name = line.strip_prefix("mod ")?.strip_suffix(';')?;
         (name != "module_order").then(|| name.to_owned())
     };
-    text.lines().filter_map(declared).collect()
+    let mut declared: Vec<String> = text.lines().filter_map(declared).collect();
+    declared.sort_unstable();
+    let mut listed: Vec<&str> = listed.to_vec();
+    listed.sort_unstable();
+    if declared != listed {
+        let path = path.display();
+        faults.push(format!(
+            "{path} declares {declared:?}, the table has {listed:?}"
+        ));
+    }
 }
 
 /// A file without its comments and its tests.

@@ -3,72 +3,71 @@
 use std::path::PathBuf;
 
 use super::PublicKey;
+use crate::signal::ErrorKind;
 
 /// Why a bundle cannot be made or used.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
-    /// A file or folder failed.
-    #[error("cannot {what} {}: {source}\nhint: check its name, whose it is, and the room left", path.display())]
+    /// A file or folder cannot be read, made or written.
+    #[error("cannot {what} {}: {source}", path.display())]
     Io {
-        /// What was tried.
+        /// The verb, such as `read`.
         what: &'static str,
         /// The file or folder.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// More than a bundle may have.
-    #[error(
-        "a bundle of {bytes} bytes, {limit} at most\nhint: without --with-examples it is smaller"
-    )]
+    /// The bundle is larger than a bundle may be.
+    #[error("a bundle of {bytes} bytes, {limit} at most")]
     TooLarge {
         /// Its size, as far as it was read.
         bytes: u64,
         /// The limit.
         limit: u64,
     },
-    /// Not a bundle.
-    #[error("this is no bundle: {reason}\nhint: `afield export DIR -o FILE` makes one")]
+    /// The bytes are no bundle.
+    #[error("this is no bundle: {reason}")]
     NoBundle {
-        /// How it can be told.
+        /// The reason.
         reason: &'static str,
     },
-    /// Of a later version.
-    #[error("a bundle of format {found}, this program reads {known}\nhint: update afield")]
+    /// A later version wrote it.
+    #[error("a bundle of format {found}, this program reads {known}")]
     Version {
         /// Format found.
         found: u16,
         /// The one known.
         known: u16,
     },
-    /// Signed with a key that nobody vouched for.
-    #[error(
-        "the bundle is signed with {key}, which is not trusted\nhint: if that is what `afield key show` prints where it comes from, import it with --trust {key}"
-    )]
+    /// The key that signed it is not trusted.
+    #[error("the bundle is signed with {key}, which is not trusted")]
     Untrusted {
         /// The key.
         key: PublicKey,
     },
-    /// The signature is not of these bytes.
-    #[error(
-        "the bundle is not what {key} signed: it was changed or damaged on the way\nhint: fetch it again from where it comes from"
-    )]
+    /// The signature does not belong to these bytes.
+    #[error("the bundle is not what {key} signed: it was changed or damaged on the way")]
     Forged {
         /// The key that it names.
         key: PublicKey,
     },
-    /// Signed, and yet nothing that a learner can be made of.
-    #[error(
-        "the bundle contradicts itself: {reason}\nhint: export it again with this version of afield"
-    )]
+    /// The signature is right, and the contents are not valid.
+    #[error("the bundle contradicts itself: {reason}")]
     Contents {
         /// What is wrong.
         reason: String,
     },
-    /// Older than what came before it.
+    /// What it holds makes no learner, or a learner makes no bundle.
+    #[error("the bundle makes no learner: {reason}")]
+    NoLearner {
+        /// What is wrong.
+        reason: String,
+    },
+    /// A later revision of the same learner was imported before.
     #[error(
-        "the bundle is revision {revision} of its learner, and revision {known} has been imported here before\nhint: ask for a new export; an old one may bring back what was taken back since"
+        "the bundle is revision {revision} of its learner, and revision {known} has been imported here before"
     )]
     Older {
         /// Its revision.
@@ -76,62 +75,80 @@ pub enum BundleError {
         /// The latest that was imported.
         known: u64,
     },
-    /// No text of a key.
-    #[error(
-        "no public key: {text:?}\nhint: `afield key show` prints one, afield-key- and 64 hex digits"
-    )]
+    /// The text is no public key.
+    #[error("no public key: {text:?}")]
     Key {
         /// What was given.
         text: String,
     },
-    /// No name of a key.
-    #[error("no name of a key: {name:?}\nhint: up to 64 lower-case letters, digits and dashes")]
+    /// The text cannot name a key.
+    #[error("no name of a key: {name:?}")]
     KeyName {
         /// What was given.
         name: String,
     },
-    /// There is no secret key to sign with.
-    #[error("there is no key {name:?} in {}\nhint: `afield key new` makes one", folder.display())]
+    /// There is no secret key of this name.
+    #[error("there is no key {name:?} in {}", folder.display())]
     NoKey {
         /// The name.
         name: String,
         /// Where it was looked for.
         folder: PathBuf,
     },
-    /// There is a secret key already.
-    #[error(
-        "there is a key {name:?} already\nhint: `afield key show` prints its public half; `afield key new NAME` makes another"
-    )]
+    /// There is a secret key of this name already.
+    #[error("there is a key {name:?} already")]
     KeyExists {
         /// The name.
         name: String,
     },
-    /// A secret that others can read is none.
-    #[error("{} can be read by others than its owner\nhint: if nobody did, chmod 600 {}; else make a new key", path.display(), path.display())]
+    /// Others than its owner can read the file of a secret key.
+    #[error("{} can be read by others than its owner", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
     },
-    /// The file is no secret key.
-    #[error("{} holds no secret key\nhint: restore it from a copy, or make a new key", path.display())]
+    /// The file holds no secret key.
+    #[error("{} holds no secret key", path.display())]
     DamagedKey {
         /// The file.
         path: PathBuf,
     },
-    /// The memory of imports is unreadable.
-    #[error("{} is damaged: {reason}\nhint: restore it from a copy; without it older bundles are no longer refused", path.display())]
+    /// The file of imported revisions cannot be parsed.
+    #[error("{} is damaged: {reason}", path.display())]
     DamagedImports {
         /// The file.
         path: PathBuf,
         /// What is wrong.
         reason: String,
     },
-    /// No home, no folder for keys.
-    #[error("no folder for keys is known\nhint: name one with --keys or AFIELD_KEYS")]
+    /// No folder was given, and the user has no home.
+    #[error("no folder for keys is known")]
     NoKeyFolder,
 }
 
 impl BundleError {
+    /// The sort of error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { .. } => ErrorKind::Io,
+            Self::TooLarge { .. } => ErrorKind::Limit,
+            Self::NoBundle { .. } | Self::Key { .. } | Self::KeyName { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Version { .. } | Self::Untrusted { .. } | Self::Older { .. } => {
+                ErrorKind::Mismatch
+            }
+            Self::Forged { .. }
+            | Self::Contents { .. }
+            | Self::NoLearner { .. }
+            | Self::Exposed { .. }
+            | Self::DamagedKey { .. }
+            | Self::DamagedImports { .. } => ErrorKind::Damaged,
+            Self::NoKey { .. } | Self::NoKeyFolder => ErrorKind::NotFound,
+            Self::KeyExists { .. } => ErrorKind::AlreadyExists,
+        }
+    }
+
     pub(super) fn io(
         what: &'static str,
         path: impl Into<PathBuf>,

@@ -1,9 +1,9 @@
-//! The outside of a bundle: what it is, who signed it, and that they did.
+//! The envelope of a bundle: its format, its signing key and its signature.
 //!
 //! `"AFBUNDLE" | format u16 | length of the body u64 | key [32] | signature [64] | body`,
-//! little-endian. The signature is Ed25519 (RFC 8032) over a fixed text, all before the
-//! signature, and the body. The body is [`Contents`] in postcard's wire format, and is
-//! not looked at before the signature has held.
+//! little-endian. The signature is Ed25519 (RFC 8032) over a fixed text, everything before
+//! the signature, and the body. The body is [`Contents`] in postcard's wire format; it is
+//! parsed only after the signature is verified.
 
 use std::fs::File;
 use std::io::Read;
@@ -23,16 +23,17 @@ const CONTEXT: &[u8] = b"afield bundle\n";
 ///
 /// ```
 /// use afield::bundle::{Contents, Sealed, SecretKey, seal};
+/// use afield::store::ReplicaId;
 /// let key = SecretKey::from_seed([7; 32]);
 /// let contents = Contents {
-///     learner: [1; 16],
+///     learner: ReplicaId::from_bytes([1; 16]),
 ///     revision: 3,
 ///     made_unix_ms: 0,
 ///     program: "an example".into(),
 ///     card: String::new(),
 ///     contract: String::new(),
 ///     settings: String::new(),
-///     parts: vec![],
+///     checkpoints: vec![],
 ///     clips: vec![],
 /// };
 /// let mut bundle = seal(&contents, &key)?;
@@ -85,7 +86,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
     }
 }
 
-/// A bundle seen from outside.
+/// A parsed envelope; the contents are not verified yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Sealed<'a> {
     head: &'a [u8],
@@ -95,7 +96,7 @@ pub struct Sealed<'a> {
 }
 
 impl<'a> Sealed<'a> {
-    /// The bundle that `bytes` are.
+    /// Parses the envelope of a bundle.
     ///
     /// # Errors
     /// [`BundleError::NoBundle`] for other bytes, too few or too many,
@@ -133,12 +134,12 @@ impl<'a> Sealed<'a> {
         })
     }
 
-    /// The key that it says it is signed with.
+    /// The key that it names as its signer.
     pub fn key(&self) -> PublicKey {
         self.key
     }
 
-    /// What is inside, if one of the keys that are `trusted` signed it.
+    /// The contents, if one of the `trusted` keys signed them.
     ///
     /// # Errors
     /// [`BundleError::Untrusted`], [`BundleError::Forged`], and
@@ -168,28 +169,31 @@ fn message(head: &[u8], body: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use sha2::{Digest, Sha256};
+
     use super::*;
-    use crate::bundle::{Clip, Part};
+    use crate::signal::{ClipId, Label, Micros};
+    use crate::store::{Checkpoint, ReplicaId, TaughtClip};
 
     fn contents() -> Contents {
         Contents {
-            learner: [9; 16],
+            learner: ReplicaId::from_bytes([9; 16]),
             revision: 300,
             made_unix_ms: -1,
             program: "p".into(),
             card: "card".into(),
             contract: "contract".into(),
             settings: "settings".into(),
-            parts: vec![Part {
-                label: Some("rain".into()),
+            checkpoints: vec![Checkpoint {
+                label: Some(Label::new("rain").unwrap()),
                 examples: 3,
                 state: vec![1, 2, 3],
             }],
-            clips: vec![Clip {
-                label: "dog".into(),
+            clips: vec![TaughtClip {
+                label: Label::new("dog").unwrap(),
                 features: vec![-32767, 0, 300],
-                clip_sha256: [5; 32],
-                clip_micros: 1,
+                id: ClipId::from_bytes([5; 32]),
+                duration: Micros(1),
                 source: "dog.wav".into(),
                 group: None,
                 taught_unix_ms: 2,
@@ -202,7 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn every_changed_bit_is_noticed() {
+    fn every_changed_bit_is_detected() {
         let bundle = seal(&contents(), &key()).unwrap();
         let trusted = [key().public()];
         assert_eq!(
@@ -218,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn every_end_too_early_or_too_late_is_noticed() {
+    fn bundle_cut_short_or_too_long_is_refused() {
         let bundle = seal(&contents(), &key()).unwrap();
         for length in 0..bundle.len() {
             let error = Sealed::read(&bundle[..length]).unwrap_err();
@@ -230,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn a_key_that_is_not_trusted_is_named_and_an_exchanged_one_noticed() {
+    fn untrusted_key_is_named_and_exchanged_key_is_detected() {
         let bundle = seal(&contents(), &key()).unwrap();
         let other = SecretKey::from_seed([4; 32]).public();
         let error = Sealed::read(&bundle).unwrap().open(&[other]).unwrap_err();
@@ -246,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn the_layout_is_pinned() {
+    fn bytes_of_a_bundle_are_pinned() {
         // What exists in files: a change here is a change of format.
         let bundle = seal(&contents(), &key()).unwrap();
         assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
@@ -257,22 +261,57 @@ mod tests {
             bundle[114..134],
             [&[9; 16][..], &[0xac, 0x02, 1, 1]].concat()
         );
+        let digest = Sha256::digest(&bundle).map(|byte| format!("{byte:02x}"));
+        assert_eq!(
+            digest.concat(),
+            "a40c20a11d73508cd05eba40df7813e03a6ca7d66ea316772fa3d5f2fd755788"
+        );
     }
 
     #[test]
-    fn too_much_of_anything_is_refused_on_both_sides() {
+    fn too_large_contents_are_refused() {
         let long = || "x".repeat(5000);
-        let too_much: [fn(&mut Contents, String); 4] = [
+        let too_much: [fn(&mut Contents, String); 3] = [
             |c, long| c.clips[0].source = long,
-            |c, long| c.clips[0].label = long,
             |c, long| c.settings = long,
-            |c, long| c.parts[0].label = Some(long),
+            |c, long| c.program = long,
         ];
         for change in too_much {
             let mut large = contents();
             change(&mut large, long());
             let error = seal(&large, &key()).unwrap_err();
             assert!(error.to_string().contains("at most"), "{error}");
+        }
+    }
+    #[test]
+    fn signed_body_with_an_invalid_label_or_group_is_refused() {
+        // The bytes of a valid body, with a longer text in the place of "rain" or "dog".
+        let body = postcard::to_stdvec(&contents()).unwrap();
+        let open = |body: &[u8]| {
+            let mut bundle = [MAGIC.as_slice(), &FORMAT.to_le_bytes()].concat();
+            bundle.extend((body.len() as u64).to_le_bytes());
+            bundle.extend(key().public().as_bytes());
+            let signature = key().sign(&message(&bundle, body));
+            bundle.extend(signature);
+            bundle.extend(body);
+            Sealed::read(&bundle).unwrap().open(&[key().public()])
+        };
+        assert_eq!(open(&body).unwrap(), contents());
+        for name in ["rain", "dog"] {
+            let counted = [&[name.len() as u8], name.as_bytes()].concat();
+            let at = body
+                .windows(counted.len())
+                .position(|window| window == counted);
+            let (before, after) = body.split_at(at.unwrap());
+            for wrong in [
+                &b"\x00"[..],
+                b"\x02 x",
+                &[&b"\x88\x27"[..], &[b'x'; 5000]].concat(),
+            ] {
+                let changed = [before, wrong, &after[counted.len()..]].concat();
+                let error = open(&changed).unwrap_err();
+                assert!(matches!(error, BundleError::Contents { .. }), "{error}");
+            }
         }
     }
 }

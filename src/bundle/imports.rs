@@ -1,15 +1,15 @@
-//! Which revision of each learner came last.
+//! The latest imported revision of each learner.
 
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-use super::key::hex;
 use super::{BundleError, KeyFolder, PublicKey};
+use crate::store::ReplicaId;
 
-/// The memory of imports, a file beside the keys: by signing key and learner the highest
-/// revision that was ever accepted.
+/// The highest revision that was ever accepted, by signing key and learner, in a file beside
+/// the keys.
 #[derive(Debug)]
 pub struct Imports {
     path: PathBuf,
@@ -20,7 +20,7 @@ pub struct Imports {
 const MAX_BYTES: u64 = 16 << 20;
 
 impl Imports {
-    /// The memory in `folder`; it may not exist yet.
+    /// The file in `folder`; it may not exist yet.
     pub fn of(folder: &KeyFolder) -> Self {
         Self {
             path: folder.root().join("imported.json"),
@@ -28,8 +28,8 @@ impl Imports {
         }
     }
 
-    /// Notes that `revision` of the learner is about to be imported, on disk when this
-    /// returns. The same one may come again, as after an import that failed.
+    /// Notes that `revision` of the learner is about to be imported; the note is on disk when
+    /// this returns. The same revision may come again, as after an import that failed.
     ///
     /// # Errors
     /// [`BundleError::Older`] when a later one was accepted before,
@@ -37,7 +37,7 @@ impl Imports {
     pub fn accept(
         &self,
         key: PublicKey,
-        learner: [u8; 16],
+        learner: ReplicaId,
         revision: u64,
     ) -> Result<(), BundleError> {
         self.folder.make_folder()?;
@@ -47,9 +47,7 @@ impl Imports {
         lock.lock().map_err(BundleError::io("lock", &lock_path))?;
 
         let mut imported = self.read()?;
-        let known = imported
-            .entry(format!("{key}/{}", hex(&learner)))
-            .or_insert(0);
+        let known = imported.entry(format!("{key}/{learner}")).or_insert(0);
         if revision < *known {
             let known = *known;
             return Err(BundleError::Older { revision, known });
@@ -95,15 +93,18 @@ mod tests {
     use crate::bundle::SecretKey;
 
     #[test]
-    fn no_revision_comes_back_once_a_later_one_came() {
+    fn older_revision_is_refused_after_a_later_one() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::at(folder.path().join("keys"));
         let key = |n| SecretKey::from_seed([n; 32]).public();
-        let accept = |n, learner, revision| Imports::of(&keys).accept(key(n), learner, revision);
-        accept(1, [1; 16], 5).unwrap();
-        accept(1, [1; 16], 5).unwrap();
-        accept(1, [1; 16], 9).unwrap();
-        let old = accept(1, [1; 16], 5).unwrap_err();
+        let accept = |n, learner, revision| {
+            let learner = ReplicaId::from_bytes([learner; 16]);
+            Imports::of(&keys).accept(key(n), learner, revision)
+        };
+        accept(1, 1, 5).unwrap();
+        accept(1, 1, 5).unwrap();
+        accept(1, 1, 9).unwrap();
+        let old = accept(1, 1, 5).unwrap_err();
         assert!(
             matches!(
                 old,
@@ -115,10 +116,10 @@ mod tests {
             "{old}"
         );
         // Another learner and another key have revisions of their own.
-        accept(1, [2; 16], 1).unwrap();
-        accept(2, [1; 16], 1).unwrap();
+        accept(1, 2, 1).unwrap();
+        accept(2, 1, 1).unwrap();
         fs::write(keys.root().join("imported.json"), "{").unwrap();
-        let damaged = accept(1, [1; 16], 10).unwrap_err();
+        let damaged = accept(1, 1, 10).unwrap_err();
         assert!(
             matches!(damaged, BundleError::DamagedImports { .. }),
             "{damaged}"

@@ -9,11 +9,11 @@ use super::BundleError;
 
 const PREFIX: &str = "afield-key-";
 
-/// What signs. Its memory is wiped when it is dropped.
+/// A key that signs bundles. Its memory is wiped when it is dropped.
 pub struct SecretKey(SigningKey);
 
 impl SecretKey {
-    /// The key of this seed: 32 bytes that nobody can guess.
+    /// The key of this seed: 32 random bytes.
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Self(SigningKey::from_bytes(&seed))
     }
@@ -22,7 +22,7 @@ impl SecretKey {
         self.0.as_bytes()
     }
 
-    /// What others know it by.
+    /// Its public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
@@ -38,7 +38,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// What a signature is checked by. As text `afield-key-` and 64 hex digits.
+/// A key that checks signatures. As text `afield-key-` and 64 hex digits.
 ///
 /// ```
 /// use afield::bundle::{PublicKey, SecretKey};
@@ -60,8 +60,8 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether this key signed `message`. Bytes that are no key signed nothing; nor did
-    /// keys of small order, with which one signature fits many messages.
+    /// Whether this key signed `message`. Never true for bytes that are no key, and for keys
+    /// of small order, with which one signature fits many messages.
     pub(super) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         VerifyingKey::from_bytes(&self.0)

@@ -1,4 +1,4 @@
-//! Where a user's secret keys lie: one file each that nobody else may read.
+//! The folder of a user's secret keys: one file each, which only the user may read.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -26,7 +26,7 @@ impl KeyFolder {
     /// (`XDG_DATA_HOME`, `~/.local/share`).
     ///
     /// # Errors
-    /// [`BundleError::NoKeyFolder`] when neither is known.
+    /// [`BundleError::NoKeyFolder`] if the user has no home and no folder is given.
     pub fn locate(explicit: Option<&Path>) -> Result<Self, BundleError> {
         use etcetera::BaseStrategy;
         if let Some(root) = explicit {
@@ -46,7 +46,7 @@ impl KeyFolder {
         &self.root
     }
 
-    /// Makes the key `name` of a seed that nobody can guess, on disk when this returns.
+    /// Makes the key `name` from a random seed; it is on disk when this returns.
     ///
     /// # Errors
     /// [`BundleError::KeyExists`], [`BundleError::KeyName`], [`BundleError::Io`].
@@ -111,7 +111,7 @@ impl KeyFolder {
         Ok(SecretKey::from_seed(seed))
     }
 
-    /// Names and public halves of all keys, by name; what cannot be read is passed over.
+    /// Names and public halves of all keys, by name; unreadable files are skipped.
     ///
     /// # Errors
     /// [`BundleError::Io`] when the folder cannot be read; one that is not there has no
@@ -158,7 +158,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_key_is_made_once_and_found_again() {
+    fn key_is_made_once_and_found_again() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::at(folder.path().join("keys"));
         assert!(keys.list().unwrap().is_empty());
@@ -188,7 +188,7 @@ mod tests {
 
     #[cfg(unix)]
     #[test]
-    fn a_secret_is_for_its_owner_alone() {
+    fn secret_key_is_readable_by_its_owner_only() {
         use std::os::unix::fs::PermissionsExt;
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::at(folder.path().join("keys"));
@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_said_to_be_none() {
+    fn file_without_a_key_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let keys = KeyFolder::at(folder.path());
         keys.make("default").unwrap();

@@ -1,13 +1,12 @@
-//! A learner in one signed file, to go from one machine to another.
+//! Bundles: a learner in one signed file, for another machine.
 //!
-//! A bundle holds what a learner is (card, contract, settings) and what it knows: the
-//! clips it was taught, as integers, or the state alone. It holds no sound, no weights
-//! and nothing that could be executed. [`seal`] signs one; [`Sealed::read`] looks at the
-//! outside of one, and [`Sealed::open`] at the inside, once the signature of a trusted
-//! key has held. [`Imports`] remembers the latest revision that came of each learner,
-//! so that an old bundle cannot be passed off as news.
+//! A bundle holds a learner's card, contract and settings, and either its clips as features
+//! or its state alone. It holds no sound, no weights and nothing that could be executed.
+//! [`seal`] signs a bundle, [`Sealed::read`] parses its envelope, and [`Sealed::open`]
+//! returns its contents if a trusted key signed them. [`Imports`] notes the latest revision
+//! of each learner, so that an old bundle cannot pass for a new one.
 //!
-//! docs/BUNDLES.md gives the layout byte by byte. What contents mean to a learner is
+//! docs/BUNDLES.md gives the layout byte by byte. What the contents mean to a learner is
 //! `control`'s business.
 
 mod contents;
@@ -17,7 +16,7 @@ mod imports;
 mod key;
 mod key_folder;
 
-pub use contents::{Clip, Contents, Part};
+pub use contents::Contents;
 pub use error::BundleError;
 pub use file::{MAX_BYTES, Sealed, read, seal};
 pub use imports::Imports;

@@ -1,8 +1,10 @@
-//! Changes that are learned and not yet durable.
+//! Pending changes: learned, and not yet durable.
 
 use std::time::Duration;
 
-use crate::store::{Change, Entry, Operation, OperationKind, Taught};
+use super::command::Command;
+use crate::signal::ClipId;
+use crate::store::{Change, Entry, TaughtClip};
 
 /// When a change is durable.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -10,31 +12,39 @@ pub enum Durability {
     /// When the call that makes it returns.
     #[default]
     Immediate,
-    /// At most so much later, as told by the times that changes come with, or at
-    /// closing: one write for all of them, which spares a card. A crash may lose
-    /// what was taught meanwhile, and never anything else.
+    /// At most this much later, by the times that changes come with, or at closing. One
+    /// write for all of them spares a flash card. A crash may lose what was taught
+    /// meanwhile, and nothing else.
     Batched(Duration),
 }
 
-/// What is pending.
+/// A change that is not yet stored.
+#[derive(Debug)]
+pub(super) struct Pending {
+    pub(super) change: Change,
+    /// The command that it belongs to.
+    pub(super) command: Command,
+}
+
+/// All pending changes.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     pub(super) durability: Durability,
-    pub(super) changes: Vec<Change>,
+    pub(super) pending: Vec<Pending>,
     since_unix_ms: i64,
 }
 
 impl Batch {
     pub(super) fn is_empty(&self) -> bool {
-        self.changes.is_empty()
+        self.pending.is_empty()
     }
 
     /// Adds a change made at `now_unix_ms`.
-    pub(super) fn push(&mut self, change: Change, now_unix_ms: i64) {
-        if self.changes.is_empty() {
+    pub(super) fn push(&mut self, pending: Pending, now_unix_ms: i64) {
+        if self.pending.is_empty() {
             self.since_unix_ms = now_unix_ms;
         }
-        self.changes.push(change);
+        self.pending.push(pending);
     }
 
     /// Whether something has been pending for long enough.
@@ -47,21 +57,15 @@ impl Batch {
         !self.is_empty() && u128::from(waited) >= most.as_millis()
     }
 
-    /// What the clip is taught as by what is pending; `None` where that says
-    /// nothing of it.
-    pub(super) fn taught(&self, clip_sha256: &[u8; 32]) -> Option<Option<Taught>> {
-        let last = (self.operations().rev()).find(|op| op.clip_sha256 == *clip_sha256)?;
-        Some((last.kind == OperationKind::Learn).then(|| Taught {
-            label: last.label.clone(),
-            features: last.features.clone(),
-            group: last.group.clone(),
-        }))
-    }
-
-    fn operations(&self) -> impl DoubleEndedIterator<Item = &Operation> {
-        let entries = self.changes.iter().flat_map(|change| &change.entries);
-        entries.filter_map(|entry| match entry {
-            Entry::Operation(operation) => Some(operation),
+    /// The clip as the pending changes teach it; `None` where they do not mention it,
+    /// `Some(None)` where they unlearn it.
+    pub(super) fn taught(&self, id: &ClipId) -> Option<Option<&TaughtClip>> {
+        let entries = (self.pending.iter()).flat_map(|pending| &pending.change.entries);
+        let last = entries
+            .rev()
+            .find(|entry| entry.clip().is_some_and(|clip| clip.id == *id))?;
+        Some(match last {
+            Entry::Learn(clip) => Some(clip),
             _ => None,
         })
     }

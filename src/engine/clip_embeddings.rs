@@ -6,7 +6,7 @@ use std::ops::Range;
 
 use sha2::{Digest, Sha256};
 
-use super::SessionError;
+use super::Error;
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
@@ -53,12 +53,12 @@ impl ClipEmbeddings {
 /// embedded by itself.
 ///
 /// # Errors
-/// [`SessionError`] if the source or the backbone fails, or if the source has no sample.
+/// [`Error`] if the source or the backbone fails, or if the source has no sample.
 pub fn embed(
     source: &mut dyn Source,
     card: &Card,
     backbone: &Backbone,
-) -> Result<ClipEmbeddings, SessionError> {
+) -> Result<ClipEmbeddings, Error> {
     let rate = source.rate();
     let channels = source.channels().len();
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
@@ -82,7 +82,7 @@ pub fn embed(
     }
     stream.finish(&mut windows)?;
     if windows.is_empty() {
-        return Err(SessionError::Silent);
+        return Err(Error::Silent);
     }
     Ok(ClipEmbeddings {
         windows,
@@ -94,8 +94,8 @@ pub fn embed(
 /// The hash that [`embed`] would give the clip, without embedding it.
 ///
 /// # Errors
-/// [`SessionError`] if the source fails.
-pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], SessionError> {
+/// [`Error`] if the source fails.
+pub fn clip_sha256(source: &mut dyn Source) -> Result<[u8; 32], Error> {
     let mut hash = ClipHash::new(source.rate(), source.channels());
     let mut chunk = Chunk::default();
     while source.read(&mut chunk)? {

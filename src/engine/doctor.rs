@@ -1,29 +1,31 @@
-//! Is the learner on the disk the one that was taught, and if not, what is left?
+//! Doctor: checks a learner on disk, and repairs what can be repaired.
 //!
-//! Diagnosing reads everything and compares it with what it must be: rows with
-//! their checksums, snapshots with what replaying the log gives, bit by bit.
-//! Repairing makes a new database from what can be trusted, keeps a copy of the
-//! old files, and names what is gone. Where examples are gone but a snapshot of
-//! an exact head knew them, what was learned from them is kept as a base: the
-//! difference of two exact statistics is exactly what the lost examples had added.
+//! Diagnosing compares everything with what it must be: rows with their checksums, and
+//! snapshots, bit by bit, with what replaying the log gives. Repairing keeps a copy of the
+//! files, makes a new database from what can be trusted, and lists what is lost. If examples
+//! are lost but a snapshot of an exact head knew them, what was learned from them is kept as
+//! a checkpoint: the difference of two exact statistics is exactly what the lost examples
+//! had added.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::replay::{absorb, apply, release};
-use super::{SessionError, backbone_contract};
+use super::replay::{absorb, apply, learn};
+use super::{Error, backbone_contract};
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
+use crate::signal::ClipId;
 use crate::store::{
-    Base, Entry, Identity, Inspection, Operation, OperationId, OperationKind, Reason, Rebuild,
-    Revision, RevisionKind, WriterLock, keep_copy,
+    Checkpoint, Damage, Entry, EntryId, Identity, Inspection, NewEntry, Reason, Rebuild, Revision,
+    RevisionId, RevisionKind, Stored, TaughtClip, WriterLock, keep_copy, spans,
 };
 
 /// What was found.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// Everything that is not as it was stored, in words; none in a sound learner.
-    pub findings: Vec<String>,
+    /// Everything that is not as it was stored; nothing in a sound learner.
+    pub findings: Vec<Finding>,
     /// The card, where it can be read.
     pub card: Option<Card>,
     /// Entries of the log that were read and are intact.
@@ -37,26 +39,156 @@ pub struct Diagnosis {
     inspection: Inspection,
 }
 
+/// One thing that is not as it must be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Finding {
+    /// Something is not as it was stored.
+    Stored(Damage),
+    /// Contract, settings or card cannot be parsed.
+    Identity {
+        /// Why not.
+        reason: String,
+    },
+    /// The card is not the one that the contract was made of.
+    Card,
+    /// An entry of the log cannot be replayed.
+    Replay {
+        /// The entry.
+        entry: EntryId,
+        /// Why not.
+        reason: String,
+    },
+    /// A snapshot is not what the log gives.
+    Snapshot {
+        /// The entry that it was taken after.
+        after: EntryId,
+    },
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stored(damage) => damage.fmt(out),
+            Self::Identity { reason } => write!(out, "its identity: {reason}"),
+            Self::Card => out.write_str("the stored card is not that of the contract"),
+            Self::Replay { entry, reason } => {
+                write!(out, "entry {entry} of the log cannot be replayed: {reason}")
+            }
+            Self::Snapshot { after } => write!(
+                out,
+                "the snapshot after entry {after} is not what the log gives"
+            ),
+        }
+    }
+}
+
 /// What a repair came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// Where the files lie as they were.
+    /// The folder with the files as they were.
     pub copy: PathBuf,
     /// What is as it was before the damage.
-    pub kept: Vec<String>,
+    pub kept: Vec<Kept>,
     /// What is gone.
-    pub lost: Vec<String>,
+    pub lost: Vec<Lost>,
+}
+
+/// Something that a repair kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kept {
+    /// The whole log and the whole history.
+    Everything {
+        /// Entries of the log.
+        entries: usize,
+        /// Revisions.
+        revisions: usize,
+    },
+    /// What was learned from lost examples, without the examples.
+    Remainder {
+        /// How many examples.
+        examples: u64,
+        /// The entry after which the snapshot was taken that knew them.
+        after: EntryId,
+    },
+    /// Clips.
+    Clips(usize),
+}
+
+impl fmt::Display for Kept {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everything { entries, revisions } => write!(
+                out,
+                "all {entries} entries of the log and all {revisions} revisions"
+            ),
+            Self::Remainder { examples, after } => write!(
+                out,
+                "what was learned from {examples} lost examples, by the snapshot after entry {after}; they are no clips any more, and cannot be forgotten alone"
+            ),
+            Self::Clips(clips) => write!(out, "{clips} clips"),
+        }
+    }
+}
+
+/// Something that a repair could not bring back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Lost {
+    /// Which entries had been undone.
+    Undone,
+    /// Entries of the log.
+    Entries {
+        /// The first of them.
+        first: EntryId,
+        /// The last of them.
+        last: EntryId,
+    },
+    /// Acknowledged revisions.
+    Revisions {
+        /// The first of them.
+        first: RevisionId,
+        /// The last of them.
+        last: RevisionId,
+    },
+    /// The revisions before the repair.
+    History,
+}
+
+impl fmt::Display for Lost {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Undone => out.write_str(
+                "what was undone or rolled back: all entries that are left are taken to hold",
+            ),
+            Self::Entries { first, last } => write!(
+                out,
+                "entries {first} to {last} of the log: clips that were taught or taken back there"
+            ),
+            Self::Revisions { first, last } => {
+                write!(out, "revisions {first} to {last}, which were acknowledged")
+            }
+            Self::History => {
+                out.write_str("the history: nothing before the repair can be gone back to")
+            }
+        }
+    }
 }
 
 /// Looks at the learner in `dir`, without writing.
 ///
 /// # Errors
-/// [`SessionError`] when there is no learner or a newer Afield wrote it; damage
-/// is no error.
-pub fn diagnose(dir: &Path) -> Result<Diagnosis, SessionError> {
+/// [`Error`] when there is no learner; damage is no error.
+pub fn diagnose(dir: &Path) -> Result<Diagnosis, Error> {
     let inspection = Inspection::of(dir)?;
     let mut found = Diagnosis {
-        findings: inspection.findings.clone(),
+        findings: inspection
+            .damage
+            .iter()
+            .cloned()
+            .map(Finding::Stored)
+            .collect(),
         card: None,
         entries: inspection.entries.len(),
         snapshots: 0,
@@ -74,7 +206,9 @@ pub fn diagnose(dir: &Path) -> Result<Diagnosis, SessionError> {
             empty
         }
         Err(error) => {
-            found.findings.push(format!("its identity: {error}"));
+            found.findings.push(Finding::Identity {
+                reason: error.to_string(),
+            });
             return Ok(found);
         }
     };
@@ -94,30 +228,29 @@ impl Diagnosis {
                 && of_card.embedding_size == contract.embedding_size
         };
         if !of_card.is_ok_and(same) {
-            let what = "the stored card is not that of the contract";
-            self.findings.push(what.to_owned());
+            self.findings.push(Finding::Card);
         }
     }
 
-    /// Replays the whole line, and compares each snapshot on the way.
+    /// Replays the whole lineage, and compares each snapshot on the way.
     fn recompute(&mut self, mut learner: Learner) {
-        let Some(line) = &self.inspection.line else {
+        let Some(lineage) = &self.inspection.lineage else {
             return;
         };
         let (entries, snapshots) = (&self.inspection.entries, &self.inspection.snapshots);
-        for (&id, entry) in entries.iter().filter(|(id, _)| line.contains(**id)) {
-            if let Err(error) = take(&mut learner, entry, entries) {
-                let what = format!("entry {id} of the log cannot be replayed: {error}");
-                self.findings.push(what);
+        for (&id, entry) in entries.iter().filter(|(id, _)| lineage.contains(**id)) {
+            if let Err(error) = take(&mut learner, &entry.value, entries) {
+                self.findings.push(Finding::Replay {
+                    entry: id,
+                    reason: error.to_string(),
+                });
                 return;
             }
             for (_, state) in snapshots.iter().filter(|(at, _)| *at == id) {
-                match learner.save() == *state {
-                    true => self.snapshots += 1,
-                    false if self.inspection.missing.is_empty() => self.findings.push(format!(
-                        "the snapshot after entry {id} is not what the log gives"
-                    )),
-                    false => {}
+                if learner.save() == *state {
+                    self.snapshots += 1;
+                } else if self.inspection.missing.is_empty() {
+                    self.findings.push(Finding::Snapshot { after: id });
                 }
             }
         }
@@ -125,13 +258,13 @@ impl Diagnosis {
     }
 }
 
-/// Makes the learner in `dir` sound again, as far as what is left allows; `None`
-/// where it is sound.
+/// Makes the learner in `dir` sound again, as far as what is left allows. Returns `None` if
+/// it is sound.
 ///
 /// # Errors
-/// [`SessionError::Damaged`] where nothing can be made of it,
-/// [`SessionError::Store`] when the disk refuses. The files are as they were then.
-pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, SessionError> {
+/// [`Error::Damaged`] where nothing can be made of it,
+/// [`Error::Store`] when the disk refuses. The files are as they were then.
+pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, Error> {
     let _lock = WriterLock::take(dir, Some("doctor --repair"))?;
     let found = diagnose(dir)?;
     if found.findings.is_empty() {
@@ -154,17 +287,14 @@ pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, SessionErr
 }
 
 /// Log and history are intact: all else follows from them.
-fn whole<'a>(identity: &'a Identity, left: &Inspection) -> (Rebuild<'a>, Vec<String>, Vec<String>) {
-    let entries: Vec<(OperationId, Entry)> = left
-        .entries
-        .iter()
-        .map(|(id, entry)| (*id, entry.clone()))
+fn whole<'a>(identity: &'a Identity, left: &Inspection) -> (Rebuild<'a>, Vec<Kept>, Vec<Lost>) {
+    let entries: Vec<(EntryId, NewEntry)> = (left.entries.iter())
+        .map(|(id, entry)| (*id, entry.clone().again(|entry| entry)))
         .collect();
-    let kept = vec![format!(
-        "all {} entries of the log and all {} revisions",
-        entries.len(),
-        left.revisions.len()
-    )];
+    let kept = vec![Kept::Everything {
+        entries: entries.len(),
+        revisions: left.revisions.len(),
+    }];
     let rebuild = Rebuild {
         identity,
         entries,
@@ -174,162 +304,162 @@ fn whole<'a>(identity: &'a Identity, left: &Inspection) -> (Rebuild<'a>, Vec<Str
     (rebuild, kept, Vec::new())
 }
 
-/// Something of the log is gone: what stands on what is left, and what a snapshot
-/// knew of the rest.
+/// Something of the log is gone: keeps what is in effect of the rest, and what a snapshot
+/// knew of the lost entries.
 fn salvage<'a>(
     identity: &'a Identity,
     left: &Inspection,
     empty: &Learner,
     now_unix_ms: i64,
-) -> Result<(Rebuild<'a>, Vec<String>, Vec<String>), SessionError> {
+) -> Result<(Rebuild<'a>, Vec<Kept>, Vec<Lost>), Error> {
     let (mut kept, mut lost) = (Vec::new(), Vec::new());
-    if left.line.is_none() {
-        lost.push(
-            "what was undone or rolled back: all entries that are left are taken to hold"
-                .to_owned(),
-        );
+    if left.lineage.is_none() {
+        lost.push(Lost::Undone);
     }
-    let holds = |id: OperationId| left.line.as_ref().is_none_or(|line| line.contains(id));
-    let entries: BTreeMap<OperationId, Entry> = (left.entries.iter())
+    let holds = |id: EntryId| (left.lineage.as_ref()).is_none_or(|lineage| lineage.contains(id));
+    let entries: Entries = (left.entries.iter())
         .filter(|(id, _)| holds(**id))
         .map(|(id, entry)| (*id, entry.clone()))
         .collect();
-    let (mut bases, operations) = standing(&entries, OperationId::MAX);
-    let missing: Vec<OperationId> = left
+    let (checkpoints, clips) = current(&entries, EntryId::MAX);
+    let missing: Vec<EntryId> = left
         .missing
         .iter()
         .copied()
         .filter(|id| holds(*id))
         .collect();
-    for (from, to) in crate::store::spans(&missing) {
-        lost.push(format!(
-            "entries {from} to {to} of the log: clips that were taught or taken back there"
-        ));
+    for (first, last) in spans(&missing) {
+        lost.push(Lost::Entries { first, last });
     }
-    if let Some((at, base)) = remainder(left, &entries, &missing, empty) {
-        lost.retain(|what| !what.starts_with("entries ") || missing.iter().any(|id| *id > at));
-        kept.push(format!(
-            "what was learned from {} lost examples, by the snapshot after entry {at}; they are no clips any more, and cannot be forgotten alone",
-            base.examples
-        ));
-        bases.push(base);
+    let remainder = remainder(left, &entries, &missing, empty);
+    if let Some((after, checkpoint)) = &remainder {
+        let any_later = missing.iter().any(|id| id > after);
+        lost.retain(|lost| any_later || !matches!(lost, Lost::Entries { .. }));
+        kept.push(Kept::Remainder {
+            examples: checkpoint.examples,
+            after: *after,
+        });
     }
     let latest = left.revisions.last();
     if left.acknowledged > latest.map_or(0, |latest| latest.id) {
-        let first = latest.map_or(1, |latest| latest.id + 1);
-        lost.push(format!(
-            "revisions {first} to {}, which were acknowledged",
-            left.acknowledged
-        ));
+        lost.push(Lost::Revisions {
+            first: latest.map_or(1, |latest| latest.id + 1),
+            last: left.acknowledged,
+        });
     }
-    lost.push("the history: nothing before the repair can be gone back to".to_owned());
-    kept.push(format!("{} clips", operations.len()));
+    lost.push(Lost::History);
+    kept.push(Kept::Clips(clips.len()));
     let last_entry = left.entries.keys().next_back().copied().unwrap_or(0);
     let mut before = Revision::next(None, RevisionKind::Change, &Reason::new("", 0), 0);
     before.id = left.acknowledged.max(latest.map_or(0, |latest| latest.id));
     before.last = last_entry.max(latest.map_or(0, |latest| latest.last));
     let reason = Reason::new("doctor --repair", now_unix_ms);
-    let count = (bases.len() + operations.len()) as i64;
-    let fold = Revision::next(Some(&before), RevisionKind::Fold, &reason, count);
-    let all =
-        (bases.into_iter().map(Entry::Absorb)).chain(operations.into_iter().map(Entry::Operation));
+    let checkpoints = checkpoints
+        .into_iter()
+        .map(|stored| stored.again(Entry::Absorb));
+    let remainder = remainder.map(|(_, checkpoint)| Entry::Absorb(checkpoint).into());
+    let clips = clips.into_iter().map(|clip| clip.again(Entry::Learn));
+    let all: Vec<NewEntry> = checkpoints.chain(remainder).chain(clips).collect();
+    let kind = RevisionKind::Compaction;
+    let compaction = Revision::next(Some(&before), kind, &reason, all.len() as i64);
     let rebuild = Rebuild {
         identity,
-        entries: (fold.first..).zip(all).collect(),
-        revisions: vec![fold],
+        entries: (compaction.first..).zip(all).collect(),
+        revisions: vec![compaction],
         max_disk: left.max_disk,
     };
     Ok((rebuild, kept, lost))
 }
 
-/// What the latest snapshot that knew some of the missing entries knew beyond
-/// what is left of the log up to it, and after which entry it was.
+/// Intact entries by their numbers.
+type Entries = BTreeMap<EntryId, Stored<Entry>>;
+
+/// What the latest snapshot that knew some of the missing entries knew beyond the rest of
+/// the log up to it, and the entry that it was taken after.
 fn remainder(
     left: &Inspection,
-    entries: &BTreeMap<OperationId, Entry>,
-    missing: &[OperationId],
+    entries: &Entries,
+    missing: &[EntryId],
     empty: &Learner,
-) -> Option<(OperationId, Base)> {
-    let line = left.line.as_ref()?;
-    let snapshots = left.snapshots.iter().filter(|(at, _)| line.contains(*at));
+) -> Option<(EntryId, Checkpoint)> {
+    let lineage = left.lineage.as_ref()?;
+    let snapshots = left.snapshots.iter();
+    let snapshots = snapshots.filter(|(at, _)| lineage.contains(*at));
     let (at, state) = snapshots.max_by_key(|(at, _)| *at)?;
     missing.iter().find(|id| *id <= at)?;
     let load =
         |state: &[u8]| Learner::load(empty.contract().clone(), *empty.settings(), state).ok();
     let mut knew = load(state)?;
-    let (bases, operations) = standing(entries, *at);
+    let (checkpoints, clips) = current(entries, *at);
     let mut remaining = Learner::new(empty.contract().clone(), *empty.settings()).ok()?;
-    bases
+    checkpoints
         .iter()
-        .try_for_each(|base| absorb(&mut remaining, base))
+        .try_for_each(|checkpoint| absorb(&mut remaining, &checkpoint.value))
         .ok()?;
-    operations
+    clips
         .iter()
-        .try_for_each(|op| apply(&mut remaining, op))
+        .try_for_each(|clip| learn(&mut remaining, &clip.value))
         .ok()?;
     if remaining.examples() > 0 {
         knew.unmerge(&remaining).ok()?;
     }
     let label = match knew.classes() {
         [] => return None,
-        [only] => Some(only.to_string()),
+        [only] => Some(only.clone()),
         _ => None,
     };
-    Some((
-        *at,
-        Base {
-            label,
-            examples: knew.examples(),
-            state: knew.save(),
-        },
-    ))
+    let checkpoint = Checkpoint {
+        label,
+        examples: knew.examples(),
+        state: knew.save(),
+    };
+    Some((*at, checkpoint))
 }
 
-/// The bases and the last teachings that stand on entries up to `last`, in order.
-fn standing(
-    entries: &BTreeMap<OperationId, Entry>,
-    last: OperationId,
-) -> (Vec<Base>, Vec<Operation>) {
-    let mut bases: BTreeMap<OperationId, Base> = BTreeMap::new();
-    let mut clips: BTreeMap<[u8; 32], (OperationId, &Operation)> = BTreeMap::new();
+/// The checkpoints and clips in effect after entry `last`, in the order of their entries.
+fn current(entries: &Entries, last: EntryId) -> (Vec<Stored<Checkpoint>>, Vec<Stored<TaughtClip>>) {
+    let mut checkpoints: BTreeMap<EntryId, Stored<Checkpoint>> = BTreeMap::new();
+    let mut clips: BTreeMap<ClipId, Stored<&TaughtClip>> = BTreeMap::new();
     for (&id, entry) in entries.range(..=last) {
-        match entry {
-            Entry::Operation(op) => {
-                clips.insert(op.clip_sha256, (id, op));
+        let stamp = entry.stamp;
+        match &entry.value {
+            Entry::Learn(value) => {
+                clips.insert(value.id, Stored { id, stamp, value });
             }
-            Entry::Absorb(base) => {
-                bases.insert(id, base.clone());
+            Entry::Unlearn(clip) => {
+                clips.remove(&clip.id);
+            }
+            Entry::Absorb(checkpoint) => {
+                let value = checkpoint.clone();
+                checkpoints.insert(id, Stored { id, stamp, value });
             }
             Entry::Release(absorbed) => {
-                bases.remove(absorbed);
+                checkpoints.remove(absorbed);
             }
         }
     }
-    let mut standing: Vec<(OperationId, &Operation)> = (clips.into_values())
-        .filter(|(_, op)| op.kind == OperationKind::Learn)
+    let mut clips: Vec<Stored<TaughtClip>> = (clips.into_values())
+        .map(|Stored { id, stamp, value }| Stored {
+            id,
+            stamp,
+            value: value.clone(),
+        })
         .collect();
-    standing.sort_by_key(|(id, _)| *id);
-    let operations = standing.into_iter().map(|(_, op)| op.clone()).collect();
-    (bases.into_values().collect(), operations)
+    clips.sort_by_key(|clip| clip.id);
+    (checkpoints.into_values().collect(), clips)
 }
 
-fn take(
-    learner: &mut Learner,
-    entry: &Entry,
-    entries: &BTreeMap<OperationId, Entry>,
-) -> Result<(), SessionError> {
-    match entry {
-        Entry::Operation(operation) => apply(learner, operation),
-        Entry::Absorb(base) => absorb(learner, base),
-        Entry::Release(absorbed) => match entries.get(absorbed) {
-            Some(Entry::Absorb(base)) => release(learner, base),
+fn take(learner: &mut Learner, entry: &Entry, entries: &Entries) -> Result<(), Error> {
+    apply(learner, entry, |absorbed| {
+        match entries.get(&absorbed).map(|entry| &entry.value) {
+            Some(Entry::Absorb(checkpoint)) => Ok(checkpoint.clone()),
             _ => Err(super::error::damaged("what it takes back is missing")),
-        },
-    }
+        }
+    })
 }
 
 /// The learner before it was taught anything, and its card.
-fn empty_learner(identity: &Identity) -> Result<(Learner, Card), SessionError> {
+fn empty_learner(identity: &Identity) -> Result<(Learner, Card), Error> {
     let (contract, settings): (Contract, Settings) = super::session::contract_of(identity)?;
     let card = Card::parse(&identity.card, PathBuf::from("card"))?;
     Ok((Learner::new(contract, settings)?, card))

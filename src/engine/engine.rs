@@ -8,16 +8,16 @@ use std::time::Duration;
 use super::calibration::{calibrated_contract, normalised_card};
 use super::event::Audio;
 use super::{
-    ClassStatus, ClipEmbeddings, Differences, Durability, EngineOptions, Error, EventId, Folded,
-    FoldedStatus, GroupStatus, LearnerOptions, Lesson, ListenOptions, Listening, OptionError,
-    Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
+    ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
+    EngineOptions, Error, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions, Listening,
+    OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;
 use crate::model::{Cache, Card, Origin};
 use crate::signal::{Label, Micros};
 use crate::source::{Recorded, SourceSpec};
-use crate::store::{Operation, Revision, RevisionId, Selection, Wear};
+use crate::store::{ClipFilter, Revision, RevisionId, TaughtClip, WriteVolume};
 
 /// Events that can still be taught by their id.
 const MOST_EVENTS: usize = 4_096;
@@ -90,7 +90,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`] if there is a learner already or the folder cannot be written;
-    /// [`Error::Card`] if no such backbone is known or its file has not been fetched.
+    /// [`Error::Model`] if no such backbone is known or its file has not been fetched.
     pub fn create(dir: impl AsRef<Path>, backbone: &str) -> Result<Self, Error> {
         let learner = LearnerOptions {
             backbone: Some(backbone.to_owned()),
@@ -103,7 +103,7 @@ impl Engine {
     /// been embedded to calibrate the contract.
     ///
     /// # Errors
-    /// As [`Self::create`]; [`Error::CannotFold`] for a limit of disk use with a head that needs
+    /// As [`Self::create`]; [`Error::CannotCompact`] for a limit of disk use with a head that needs
     /// its examples; [`OptionError`] for options that contradict each other.
     pub fn create_with(
         dir: impl AsRef<Path>,
@@ -122,7 +122,7 @@ impl Engine {
         cache.model_bytes(&card)?;
         if learner.max_disk.is_some() && !learner.head.is_exact() {
             let head = learner.head.to_string();
-            return Err(Error::CannotFold { head });
+            return Err(Error::CannotCompact { head });
         }
         let card = normalised_card(card, &learner.normalise, &learner.source)?;
         let contract = calibrated_contract(&card, learner, &cache, progress)?;
@@ -346,7 +346,7 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error`] if the head cannot unlearn or the disk refuses; nothing has changed then.
-    pub fn forget(&self, which: &Selection) -> Result<Vec<Operation>, Error> {
+    pub fn forget(&self, which: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
         let now = self.now();
         self.session().forget(which, now)
     }
@@ -355,16 +355,16 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`] if the log cannot be read.
-    pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, Error> {
-        self.session().taught(which)
+    pub fn clips(&self, which: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
+        self.session().clips(which)
     }
 
     /// Examples that were compacted into the statistic, by class.
     ///
     /// # Errors
     /// [`Error::Store`] if the log cannot be read.
-    pub fn folded(&self) -> Result<Vec<FoldedStatus>, Error> {
-        self.session().folded()
+    pub fn compacted(&self) -> Result<Vec<CompactedStatus>, Error> {
+        self.session().compacted()
     }
 
     /// Clips of each group.
@@ -379,8 +379,8 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::Store`] if they cannot be read.
-    pub fn wear(&self) -> Result<Vec<Wear>, Error> {
-        self.session().wear()
+    pub fn write_volume(&self) -> Result<Vec<WriteVolume>, Error> {
+        self.session().write_volume()
     }
 
     /// The limit of disk use in bytes, if there is one.
@@ -394,7 +394,7 @@ impl Engine {
     /// Sets or removes the limit of disk use.
     ///
     /// # Errors
-    /// [`Error::CannotFold`] for a head that needs its examples.
+    /// [`Error::CannotCompact`] for a head that needs its examples.
     pub fn set_max_disk(&self, bytes: Option<u64>) -> Result<(), Error> {
         let now = self.now();
         self.session().set_max_disk(bytes, now)
@@ -405,10 +405,10 @@ impl Engine {
     /// are gone.
     ///
     /// # Errors
-    /// [`Error::CannotFold`] for a head that needs its examples.
-    pub fn fold(&self, keep: usize) -> Result<Folded, Error> {
+    /// [`Error::CannotCompact`] for a head that needs its examples.
+    pub fn compact(&self, keep: usize) -> Result<Compacted, Error> {
         let now = self.now();
-        self.session().fold(keep, now)
+        self.session().compact(keep, now)
     }
 
     /// Every revision that can be returned to, in order.
@@ -456,7 +456,7 @@ impl Engine {
     /// The backbone, loaded at the first use.
     ///
     /// # Errors
-    /// [`Error::Card`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+    /// [`Error::Model`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
     pub fn backbone(&self) -> Result<&Backbone, Error> {
         if let Some(backbone) = self.shared.backbone.get() {
             return Ok(backbone);
@@ -472,7 +472,7 @@ impl Engine {
     /// The cache of backbones.
     ///
     /// # Errors
-    /// [`Error::Card`] if no folder for it is known.
+    /// [`Error::Model`] if no folder for it is known.
     pub fn cache(&self) -> Result<Cache, Error> {
         Ok(Cache::locate(self.shared.options.cache_dir.as_deref())?)
     }
@@ -499,7 +499,7 @@ impl std::fmt::Debug for Engine {
 /// The backbone of `card`, out of the library or from the cache.
 ///
 /// # Errors
-/// [`Error::Card`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+/// [`Error::Model`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
 pub fn load_backbone(card: &Card, cache: &Cache, mode: Mode) -> Result<Backbone, Error> {
     if let Origin::BuiltIn { .. } = card.origin {
         return Ok(Backbone::from_bytes(&cache.model_bytes(card)?, card, mode)?);

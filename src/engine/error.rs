@@ -1,19 +1,20 @@
-//! What can go wrong in a session.
+//! What can go wrong with a learner at work: the root error of the library.
 
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::bundle::BundleError;
 use crate::learner::LearnError;
 use crate::model::ModelError;
 use crate::pipeline::PipelineError;
-use crate::signal::SignalError;
+use crate::signal::{ErrorKind, SignalError};
 use crate::source::SourceError;
 use crate::store::StoreError;
 
-/// Why a learner at work cannot go on; what is stored is as it was.
+/// Why a learner at work cannot go on. What is stored stays as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum SessionError {
+pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -26,42 +27,33 @@ pub enum SessionError {
     /// The source failed.
     #[error(transparent)]
     Source(#[from] SourceError),
-    /// The stored card is not valid.
+    /// A card or a backbone is not valid.
     #[error(transparent)]
-    Card(#[from] ModelError),
-    /// A stored label or group is not valid.
+    Model(#[from] ModelError),
+    /// A label, group or other noun is not valid.
     #[error(transparent)]
     Signal(#[from] SignalError),
+    /// A bundle cannot be made or used.
+    #[error(transparent)]
+    Bundle(#[from] BundleError),
     /// What is stored contradicts itself.
-    #[error(
-        "the learner is damaged: {reason}\nhint: `afield doctor` says what is lost and repairs what it can"
-    )]
+    #[error("the learner is damaged: {reason}")]
     Damaged {
         /// What is wrong.
         reason: String,
     },
     /// The source ended without a sample.
-    #[error("there is no sound in it\nhint: remove it or record it again")]
+    #[error("there is no sound in it")]
     Silent,
-    /// What a bundle holds makes no learner, or a learner no bundle.
-    #[error(
-        "the bundle makes no learner: {reason}\nhint: export it again with this version of afield"
-    )]
-    Bundle {
-        /// What is wrong.
-        reason: String,
-    },
-    /// Nobody listens to the learner at the moment.
-    #[error(
-        "nobody listens to {} at the moment\nhint: run `afield listen --source mic --learner {}` (or stdin, or serial:PATH) in another terminal, and teach while it runs", dir.display(), dir.display()
-    )]
+    /// No process listens to the learner at the moment.
+    #[error("nobody listens to {} at the moment", dir.display())]
     NobodyListens {
         /// The learner.
         dir: PathBuf,
     },
-    /// Whoever listens has not heard so much.
+    /// The process that listens has not heard so much.
     #[error(
-        "{:.2} s were asked for, and {:.2} s have been heard without a gap\nhint: wait until more was heard, or ask for less; 30 s are kept at most", asked.as_secs_f64(), heard.as_secs_f64()
+        "{:.2} s were asked for, and {:.2} s have been heard without a gap", asked.as_secs_f64(), heard.as_secs_f64()
     )]
     HeardLess {
         /// What was asked for.
@@ -69,10 +61,8 @@ pub enum SessionError {
         /// What there is.
         heard: Duration,
     },
-    /// What was heard cannot be had from whoever listens, or lent to whoever asks.
-    #[error(
-        "{}: {reason}\nhint: one `afield listen` a learner is asked, of the same version and user as `afield teach`", socket.display()
-    )]
+    /// Two processes cannot exchange what was heard.
+    #[error("{}: {reason}", socket.display())]
     Recall {
         /// The socket.
         socket: PathBuf,
@@ -80,27 +70,25 @@ pub enum SessionError {
         reason: String,
     },
     /// Other processes store faster than this one can follow.
-    #[error("other processes keep teaching this learner\nhint: try again when they are done")]
+    #[error("other processes keep teaching this learner")]
     Contended,
-    /// The class is part of a base that cannot be taken apart.
+    /// The class is part of a checkpoint that cannot be taken apart.
     #[error(
-        "{label} came without its examples, as part of a whole learner, and cannot be forgotten alone\nhint: begin again from a learner that keeps its examples"
+        "{label} came without its examples, as part of a whole learner, and cannot be forgotten alone"
     )]
-    InBase {
+    InCheckpoint {
         /// The class.
         label: String,
     },
-    /// Examples of this head cannot be folded.
-    #[error(
-        "a learner with the head {head} needs its examples: its disk use has no bound\nhint: the heads ncm, lda and ridge can do with a statistic of old examples"
-    )]
-    CannotFold {
+    /// Examples of this head cannot be compacted.
+    #[error("a learner with the head {head} needs its examples: its disk use has no bound")]
+    CannotCompact {
         /// The head.
         head: String,
     },
-    /// The limit of disk use leaves no room even where all is folded.
+    /// The limit of disk use leaves no room even after compaction.
     #[error(
-        "the limit of {max_disk} bytes on disk leaves no room: {used} are used with all folded, and six tenths must be free to fold in\nhint: forget classes that are not needed, or raise the limit with `afield fold --max-disk SIZE`"
+        "the limit of {max_disk} bytes on disk leaves no room: {used} are used with all folded, and six tenths must be free to fold in"
     )]
     DiskLimit {
         /// The limit.
@@ -125,17 +113,17 @@ pub enum SessionError {
         /// The recording.
         what: String,
         /// Its error.
-        error: Box<SessionError>,
+        error: Box<Error>,
     },
     /// There is nothing before it.
-    #[error("nothing to undo: {why}\nhint: `afield history` lists what can be gone back to")]
+    #[error("nothing to undo: {why}")]
     NothingToUndo {
         /// Why not.
         why: &'static str,
     },
 }
 
-impl SessionError {
+impl Error {
     /// This error, of the recording called `what`.
     pub(super) fn of(self, what: &str) -> Self {
         Self::Of {
@@ -143,22 +131,44 @@ impl SessionError {
             error: Box::new(self),
         }
     }
+
+    /// The sort of error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Store(error) => error.kind(),
+            Self::Bundle(error) => error.kind(),
+            Self::Option(error) => error.kind(),
+            Self::Of { error, .. } => error.kind(),
+            Self::Learn(_) => ErrorKind::Mismatch,
+            Self::Pipeline(_) => ErrorKind::Unsupported,
+            Self::Source(_) | Self::Model(_) => ErrorKind::Io,
+            Self::Signal(_) | Self::Silent => ErrorKind::InvalidInput,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
+            Self::HeardLess { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
+                ErrorKind::NotFound
+            }
+            Self::Contended => ErrorKind::Busy,
+            Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
+            Self::DiskLimit { .. } => ErrorKind::Limit,
+        }
+    }
 }
 
-impl From<std::convert::Infallible> for SessionError {
+impl From<std::convert::Infallible> for Error {
     fn from(never: std::convert::Infallible) -> Self {
         match never {}
     }
 }
 
-impl From<crate::backbone::BackboneError> for SessionError {
+impl From<crate::backbone::BackboneError> for Error {
     fn from(error: crate::backbone::BackboneError) -> Self {
         Self::Pipeline(error.into())
     }
 }
 
-pub(super) fn damaged(reason: impl std::fmt::Display) -> SessionError {
-    SessionError::Damaged {
+pub(super) fn damaged(reason: impl std::fmt::Display) -> Error {
+    Error::Damaged {
         reason: reason.to_string(),
     }
 }

@@ -1,44 +1,44 @@
-//! Going back, and what that changes.
+//! Going back to earlier revisions, and comparing two of them.
 //!
-//! Nothing is unlearned on the way: the state of an earlier revision is what its
-//! line of the log gives, so it is the earlier one to the bit with every head.
+//! Going back unlearns nothing: the state of an earlier revision is what its lineage of the
+//! log gives. So it is the earlier state to the bit, with every head.
 
 use std::collections::HashMap;
 
 use super::replay::restore;
-use super::{Session, SessionError};
+use super::{Error, Session};
 use crate::learner::{Example, Learner};
-use crate::signal::Label;
-use crate::store::{Operation, Reason, Revision, RevisionId, RevisionKind, Selection};
+use crate::signal::{ClipId, Label};
+use crate::store::{ClipFilter, Reason, Revision, RevisionId, RevisionKind, TaughtClip};
 
 /// What undoing came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
-    /// The first of the revisions that were taken back.
+    /// The first of the revisions that were undone.
     pub first: Revision,
     /// The last of them.
     pub last: Revision,
-    /// The revision that does it.
+    /// The rollback that undid them.
     pub by: RevisionId,
 }
 
 /// A clip on whose label two revisions differ.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
-    /// sha256 of its samples.
-    pub clip_sha256: [u8; 32],
-    /// Where it came from.
+    /// The hash of its samples.
+    pub clip: ClipId,
+    /// The file, folder or device it came from.
     pub source: String,
     /// What it is taught as in each of them.
-    pub taught: [Option<String>; 2],
-    /// What each of them says, and how probable it finds that.
+    pub taught: [Option<Label>; 2],
+    /// The class that each of them finds most probable, and its probability.
     pub said: [Option<(Label, f32)>; 2],
 }
 
-/// What two revisions say of all clips that one of them was taught.
+/// How two revisions classify all clips that one of them was taught.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Differences {
-    /// Clips that both were asked about.
+    /// Clips that both classified.
     pub asked: usize,
     /// Those whose probabilities are not the same to the bit.
     pub moved: usize,
@@ -50,42 +50,37 @@ impl Session {
     /// Every revision that can be gone back to, in order.
     ///
     /// # Errors
-    /// [`SessionError`] when they cannot be read.
-    pub fn history(&self) -> Result<Vec<Revision>, SessionError> {
+    /// [`Error`] when they cannot be read.
+    pub fn history(&self) -> Result<Vec<Revision>, Error> {
         Ok(self.store.history()?)
     }
 
-    /// Goes back to revision `target`; done when it is on disk. The revisions
-    /// after it stay in the history, and can be gone to in the same way.
+    /// Goes back to revision `target`; it is on disk when this returns. The revisions after
+    /// it stay in the history, and can be gone to in the same way.
     ///
     /// # Errors
-    /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision) when it is
-    /// none or was folded, other [`SessionError`]s when the disk refuses; nothing
+    /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision) when there is
+    /// none or it was compacted, other [`Error`]s when the disk refuses; nothing
     /// has changed then.
-    pub fn roll_back(
-        &mut self,
-        target: RevisionId,
-        now_unix_ms: i64,
-    ) -> Result<Revision, SessionError> {
+    pub fn roll_back(&mut self, target: RevisionId, now_unix_ms: i64) -> Result<Revision, Error> {
         self.go_back(format!("rollback {target}"), target, now_unix_ms)
     }
 
-    /// Takes back the latest command that is not taken back yet; done when it is
-    /// on disk.
+    /// Undoes the latest command that is not undone yet; it is on disk when this returns.
     ///
     /// # Errors
-    /// [`SessionError::NothingToUndo`], other [`SessionError`]s when the disk
+    /// [`Error::NothingToUndo`], other [`Error`]s when the disk
     /// refuses; nothing has changed then.
-    pub fn undo(&mut self, now_unix_ms: i64) -> Result<Undone, SessionError> {
+    pub fn undo(&mut self, now_unix_ms: i64) -> Result<Undone, Error> {
         self.flush()?;
         self.catch_up()?;
-        let mut last = self.at.clone();
+        let mut last = self.memory.at.clone();
         while let RevisionKind::Rollback(target) = last.kind {
             last = self.store.revision(target)?;
         }
         let mut first = last.clone();
         let why = loop {
-            if first.kind == RevisionKind::Fold {
+            if first.kind == RevisionKind::Compaction {
                 break Err("what came before was folded");
             }
             if first.id == 1 {
@@ -97,7 +92,7 @@ impl Session {
             }
             first = before;
         };
-        let target = why.map_err(|why| SessionError::NothingToUndo { why })?;
+        let target = why.map_err(|why| Error::NothingToUndo { why })?;
         let by = self.go_back(format!("undo {}", first.reason), target, now_unix_ms)?;
         Ok(Undone {
             first,
@@ -106,22 +101,20 @@ impl Session {
         })
     }
 
-    /// What the learners at two revisions say of every clip that one of them was
-    /// taught.
+    /// Classifies every clip that one of two revisions was taught with the learners at both.
     ///
     /// # Errors
     /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision), other
-    /// [`SessionError`]s when the log cannot be read.
-    pub fn diff(&self, a: RevisionId, b: RevisionId) -> Result<Differences, SessionError> {
+    /// [`Error`]s when the log cannot be read.
+    pub fn diff(&self, a: RevisionId, b: RevisionId) -> Result<Differences, Error> {
         let (before, taught_before) = self.learner_at(a)?;
         let (after, taught_after) = self.learner_at(b)?;
-        let label_of = |taught: &[Operation]| -> HashMap<[u8; 32], String> {
-            let pair = |op: &Operation| (op.clip_sha256, op.label.clone());
+        let label_of = |taught: &[TaughtClip]| -> HashMap<ClipId, Label> {
+            let pair = |clip: &TaughtClip| (clip.id, clip.label.clone());
             taught.iter().map(pair).collect()
         };
         let labels = [label_of(&taught_before), label_of(&taught_after)];
-        let only_after =
-            (taught_after.iter()).filter(|op| !labels[0].contains_key(&op.clip_sha256));
+        let only_after = (taught_after.iter()).filter(|clip| !labels[0].contains_key(&clip.id));
         let mut differences = Differences {
             asked: 0,
             moved: 0,
@@ -148,10 +141,9 @@ impl Session {
             let label = |side: usize| said[side].as_ref().map(|(label, _)| label);
             if label(0) != label(1) {
                 differences.changed.push(Difference {
-                    clip_sha256: clip.clip_sha256,
+                    clip: clip.id,
                     source: clip.source.clone(),
-                    taught: [0, 1]
-                        .map(|side: usize| labels.get(side)?.get(&clip.clip_sha256).cloned()),
+                    taught: [0, 1].map(|side: usize| labels.get(side)?.get(&clip.id).cloned()),
                     said,
                 });
             }
@@ -163,12 +155,13 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::diff`].
-    pub fn learner_at(&self, id: RevisionId) -> Result<(Learner, Vec<Operation>), SessionError> {
-        let line = self.store.line(&self.store.revision(id)?)?;
-        let (contract, settings) = (self.learner.contract(), *self.learner.settings());
-        let (learner, _) = restore(&self.store, contract, settings, &line)?;
-        let taught = self.store.standing(&line, &Selection::default())?;
-        Ok((learner, taught))
+    pub fn learner_at(&self, id: RevisionId) -> Result<(Learner, Vec<TaughtClip>), Error> {
+        let lineage = self.store.lineage(&self.store.revision(id)?)?;
+        let learner = &self.memory.learner;
+        let (contract, settings) = (learner.contract(), *learner.settings());
+        let (learner, _) = restore(&self.store, contract, settings, &lineage)?;
+        let clips = self.store.clips(&lineage, &ClipFilter::default())?;
+        Ok((learner, clips.into_iter().map(|clip| clip.value).collect()))
     }
 
     fn go_back(
@@ -176,16 +169,14 @@ impl Session {
         why: String,
         target: RevisionId,
         now_unix_ms: i64,
-    ) -> Result<Revision, SessionError> {
+    ) -> Result<Revision, Error> {
         self.flush()?;
-        self.store.hold(&why)?;
+        let _hold = self.store.hold(&why)?;
         let reason = Reason::new(why, now_unix_ms);
-        let gone = self.retry(|session| {
-            let by = session.store.roll_back(session.at.id, target, &reason)?;
-            session.go_to_the_log()?;
+        self.retry(|session| {
+            let by = (session.store).roll_back(session.memory.at.id, target, &reason)?;
+            session.reload()?;
             Ok(by)
-        });
-        self.store.let_go();
-        gone
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! Several recordings taught as one change.
 
-use super::{ClipEmbeddings, Durability, Engine, Error, Recording, TaughtAs};
+use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs};
 use crate::pipeline::Window;
 use crate::signal::Label;
 
@@ -10,16 +10,18 @@ use crate::signal::Label;
 /// [`Engine::undo`] removes all of it at once.
 pub struct Lesson {
     engine: Engine,
+    command: Command,
     cut: Option<Window>,
 }
 
 impl Lesson {
     pub(super) fn begin(engine: Engine, durability: Durability) -> Result<Self, Error> {
-        let mut session = engine.session();
-        session.set_durability(durability)?;
-        session.begin_command();
-        drop(session);
-        Ok(Self { engine, cut: None })
+        engine.session().set_durability(durability)?;
+        Ok(Self {
+            engine,
+            command: Command::new(),
+            cut: None,
+        })
     }
 
     /// From now on each recording is cut into windows, each an example of its own.
@@ -59,7 +61,9 @@ impl Lesson {
         let (name, group) = (recording.name(), recording.group());
         let now = self.engine.now();
         let mut session = self.engine.session();
-        let teach = |piece: &ClipEmbeddings| session.teach_from(label, piece, name, group, now);
+        let command = &self.command;
+        let teach =
+            |piece: &ClipEmbeddings| session.teach_in(command, label, piece, name, group, now);
         pieces.iter().map(teach).collect()
     }
 

@@ -10,9 +10,10 @@ use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
     Session,
 };
+use crate::decision::Decision;
 use crate::decision::Threshold;
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
-use crate::signal::{Chunk, Decision};
+use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
 
 /// How often losses of a device are reported at most.

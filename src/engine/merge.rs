@@ -1,15 +1,16 @@
-//! One learner from several: what each of them was taught, taught to a new one.
+//! Merging: one new learner that was taught what several others were.
 //!
-//! Logs are merged, not states. So it works with every head, a clip that two
-//! learners share counts once, and the result can be corrected clip by clip like
-//! any other.
+//! Logs are merged, not states. So merging works with every head, a clip that two learners
+//! share counts once, and the result can be corrected clip by clip. Entries keep the replica
+//! and the sequence number that they have.
 
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::{Session, SessionError};
+use super::{Error, Session};
 use crate::learner::{LearnError, Learner};
-use crate::store::{Operation, Reason, Selection};
+use crate::signal::{ClipId, Group, Label};
+use crate::store::{ClipFilter, Entry, NewEntry, Reason, Stored, TaughtClip};
 
 /// What merging came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -22,17 +23,17 @@ pub struct Merged {
     pub contested: usize,
 }
 
-/// Makes the folder `into` a learner that was taught what `parts` were, in the
-/// order of teaching; card and settings are the first one's. The latest teaching
-/// of a clip holds, but where it names no group one that does lends it its own.
-/// What a part has folded counts as it is: nobody knows any more whether another
-/// part was taught the same clips.
+/// Makes the folder `into` a learner that was taught what `parts` were, in the order of
+/// teaching, with card and settings of the first one. The latest teaching of a clip holds;
+/// if it names no group, the latest group that another teaching names is used. Checkpoints
+/// are merged as they are: whether another part was taught the same clips can no longer be
+/// told.
 ///
 /// # Errors
 /// [`LearnError::OtherContract`] names the first field in which a part differs
-/// from the first one; other [`SessionError`]s when a part cannot be read or
+/// from the first one; other [`Error`]s when a part cannot be read or
 /// `into` not be made, which is no learner then. The parts are only read.
-pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged, SessionError> {
+pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged, Error> {
     let Some(first) = parts.first() else {
         return Ok(Merged::default());
     };
@@ -43,56 +44,62 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
         }
     }
     let mut merged = Merged::default();
-    let mut latest: HashMap<[u8; 32], Operation> = HashMap::new();
+    let mut latest: HashMap<ClipId, Stored<TaughtClip>> = HashMap::new();
     // Of every clip the group that was named last, and when.
-    let mut grouped: HashMap<[u8; 32], (i64, String)> = HashMap::new();
-    let mut bases = Vec::new();
+    let mut grouped: HashMap<ClipId, (i64, Group)> = HashMap::new();
+    let mut entries: Vec<NewEntry> = Vec::new();
     for part in parts {
-        bases.extend(part.bases()?);
-        for taught in part.taught(&Selection::default())? {
-            if let Some(group) = &taught.group {
-                let named = (taught.taught_unix_ms, group.clone());
-                let known = grouped.entry(taught.clip_sha256).or_default();
-                *known = named.max(std::mem::take(known));
+        let lineage = &part.memory.lineage;
+        let checkpoints = part.store.checkpoints(lineage)?.into_iter();
+        entries.extend(checkpoints.map(|checkpoint| checkpoint.again(Entry::Absorb)));
+        for clip in part.store.clips(lineage, &ClipFilter::default())? {
+            let id = clip.value.id;
+            if let Some(group) = &clip.value.group {
+                let named = (clip.value.taught_unix_ms, group.clone());
+                let known = grouped.entry(id).or_insert_with(|| named.clone());
+                if named > *known {
+                    *known = named;
+                }
             }
-            let Some(known) = latest.get_mut(&taught.clip_sha256) else {
-                latest.insert(taught.clip_sha256, taught);
+            let Some(known) = latest.get_mut(&id) else {
+                latest.insert(id, clip);
                 continue;
             };
-            match known.label == taught.label {
-                true => merged.shared += 1,
-                false => merged.contested += 1,
+            if known.value.label == clip.value.label {
+                merged.shared += 1;
+            } else {
+                merged.contested += 1;
             }
-            // Label, features and group settle a tie, so that parts may come in any
-            // order.
-            if rank(&taught) > rank(known) {
-                *known = taught;
+            // Label, features and group settle a tie, so that parts may come in any order.
+            if rank(&clip.value) > rank(&known.value) {
+                *known = clip;
             }
         }
     }
-    let mut operations: Vec<Operation> = latest.into_values().collect();
-    for operation in &mut operations {
-        if operation.group.is_none() {
-            let named = grouped.remove(&operation.clip_sha256);
-            operation.group = named.map(|(_, group)| group);
+    let mut clips: Vec<Stored<TaughtClip>> = latest.into_values().collect();
+    for clip in &mut clips {
+        if clip.value.group.is_none() {
+            let named = grouped.remove(&clip.value.id);
+            clip.value.group = named.map(|(_, group)| group);
         }
     }
-    operations.sort_by_key(|taught| (taught.taught_unix_ms, taught.clip_sha256));
-    merged.clips = operations.len();
+    clips.sort_by_key(|clip| (clip.value.taught_unix_ms, clip.value.id));
+    merged.clips = clips.len();
+    entries.extend(clips.into_iter().map(|clip| clip.again(Entry::Learn)));
     let empty = Learner::new(contract.clone(), *first.learner().settings())?;
     let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
     let card = first.card().clone();
-    let made = Session::create_from(into, card, empty, &bases, &operations, &reason)?;
+    let made = Session::create_from(into, card, empty, &entries, &reason)?;
     made.close()?;
     Ok(merged)
 }
 
 /// The teaching of the highest rank holds.
-fn rank(taught: &Operation) -> (i64, &str, &[i16], Option<&str>) {
+fn rank(clip: &TaughtClip) -> (i64, &Label, &[i16], Option<&Group>) {
     (
-        taught.taught_unix_ms,
-        &taught.label,
-        &taught.features,
-        taught.group.as_deref(),
+        clip.taught_unix_ms,
+        &clip.label,
+        &clip.features,
+        clip.group.as_ref(),
     )
 }

@@ -1,16 +1,17 @@
-//! A learner at work: the store that remembers it, the backbone it listens
-//! through, and the one place where both change together.
+//! A learner at work: its store, its backbone, and the one place where both change
+//! together.
 //!
-//! [`Session`] holds the rule that makes learning safe: what is learned in
-//! memory is what the log on disk says, and a caller hears of success only
-//! after the disk does. Sources are read here; arguments are parsed and results
-//! printed elsewhere.
+//! [`Session`] holds the rule that makes learning safe: memory holds what the log on disk
+//! says, and a call succeeds only after the disk has the change. Sources are read here;
+//! arguments are parsed and results printed elsewhere.
 
 mod batch;
 mod bundle;
 mod calibration;
 mod clip_embeddings;
 mod clock;
+mod command;
+mod compaction;
 mod contract;
 mod doctor;
 mod embedding;
@@ -18,10 +19,10 @@ mod embedding;
 mod engine;
 mod error;
 mod event;
-mod folding;
 mod history;
 mod lesson;
 mod listen;
+mod memory;
 mod merge;
 mod options;
 mod prediction;
@@ -39,14 +40,14 @@ pub use batch::Durability;
 pub use bundle::{bundled, unbundle};
 pub use clip_embeddings::{ClipEmbeddings, clip_sha256, embed};
 pub use clock::Clock;
+pub use command::Command;
+pub use compaction::Compacted;
 pub use contract::backbone_contract;
-pub use doctor::{Diagnosis, Repair, diagnose, repair};
+pub use doctor::{Diagnosis, Finding, Kept, Lost, Repair, diagnose, repair};
 pub use embedding::embed_files;
 pub use engine::{Engine, load_backbone, recorded};
-pub use error::SessionError;
-pub use error::SessionError as Error;
+pub use error::Error;
 pub use event::{Event, EventId};
-pub use folding::Folded;
 pub use history::{Difference, Differences, Undone};
 pub use lesson::Lesson;
 pub use listen::Listening;
@@ -58,6 +59,6 @@ pub use recording::Recording;
 pub use retained_audio::{Fares, HeardLess, RetainedAudio};
 pub use session::Session;
 pub use solver::Solver;
-pub use status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
+pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
 pub use teaching::TaughtAs;
 pub use watchdog::Watchdog;

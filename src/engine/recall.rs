@@ -17,7 +17,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::retained_audio::Fares;
-use super::{RetainedAudio, SessionError};
+use super::{Error, RetainedAudio};
 use crate::source::Excerpt;
 
 /// The socket's name in the learner's folder.
@@ -51,10 +51,10 @@ pub struct ListeningState {
 /// Asks whoever listens to the learner in `dir` what it listens to; `None` where nobody does.
 ///
 /// # Errors
-/// [`SessionError::Recall`] when it does not answer as it should.
-pub fn listening(dir: &Path) -> Result<Option<ListeningState>, SessionError> {
+/// [`Error::Recall`] when it does not answer as it should.
+pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
     match socket::listening(dir) {
-        Err(SessionError::NobodyListens { .. }) => Ok(None),
+        Err(Error::NobodyListens { .. }) => Ok(None),
         answer => answer.map(Some),
     }
 }
@@ -62,9 +62,9 @@ pub fn listening(dir: &Path) -> Result<Option<ListeningState>, SessionError> {
 /// Asks whoever listens to the learner in `dir` for the last `span` that it heard.
 ///
 /// # Errors
-/// [`SessionError::NobodyListens`]; [`SessionError::HeardLess`] when it has not heard so much
-/// without a gap; [`SessionError::Recall`] when it does not answer as it should.
-pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+/// [`Error::NobodyListens`]; [`Error::HeardLess`] when it has not heard so much
+/// without a gap; [`Error::Recall`] when it does not answer as it should.
+pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
     socket::recall(dir, span)
 }
 
@@ -78,9 +78,9 @@ impl Lending {
     /// Lends `recent`, which comes from `source`, to whoever asks in the learner's folder `dir`.
     ///
     /// # Errors
-    /// [`SessionError::Recall`] when the folder takes no socket, or another process that listens
+    /// [`Error::Recall`] when the folder takes no socket, or another process that listens
     /// to the same learner is asked already.
-    pub fn start(dir: &Path, recent: RetainedAudio, source: &str) -> Result<Self, SessionError> {
+    pub fn start(dir: &Path, recent: RetainedAudio, source: &str) -> Result<Self, Error> {
         let server = socket::Server::start(&dir.join(SOCKET), recent, source);
         match server {
             Ok(server) => Ok(Self { _server: server }),
@@ -94,8 +94,8 @@ pub(super) fn clip_name(span: Duration, source: &str) -> String {
     format!("last {} s of {source}", span.as_secs_f64())
 }
 
-fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> SessionError {
-    SessionError::Recall {
+fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> Error {
+    Error::Recall {
         socket: PathBuf::from(socket),
         reason: reason.to_string(),
     }
@@ -117,7 +117,7 @@ mod socket {
 
     use super::{ListeningState, Recalled, SOCKET, failed};
     use crate::engine::retained_audio::MOST_VALUES;
-    use crate::engine::{RetainedAudio, SessionError};
+    use crate::engine::{Error, RetainedAudio};
     use crate::signal::{Channel, SampleRate};
     use crate::source::Excerpt;
 
@@ -264,7 +264,7 @@ mod socket {
     }
 
     /// Says `request` to whoever listens to the learner in `dir`, and reads the first line.
-    fn ask(dir: &Path, request: &Request) -> Result<(Timed, Answer), SessionError> {
+    fn ask(dir: &Path, request: &Request) -> Result<(Timed, Answer), Error> {
         let path = dir.join(SOCKET);
         let io = |error: io::Error| failed(&path, &error);
         let stream = match UnixStream::connect(&path) {
@@ -275,7 +275,7 @@ mod socket {
                     ErrorKind::NotFound | ErrorKind::ConnectionRefused
                 ) =>
             {
-                return Err(SessionError::NobodyListens {
+                return Err(Error::NobodyListens {
                     dir: dir.to_owned(),
                 });
             }
@@ -291,18 +291,18 @@ mod socket {
         }
     }
 
-    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, Error> {
         match ask(dir, &Request::State)? {
             (_, Answer::State(state)) => Ok(state),
             _ => Err(senseless(dir)),
         }
     }
 
-    fn senseless(dir: &Path) -> SessionError {
+    fn senseless(dir: &Path) -> Error {
         failed(&dir.join(SOCKET), &"its answer makes no sense")
     }
 
-    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, SessionError> {
+    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
         let (mut line, answer) = ask(dir, &Request::LastUs(micros(span)))?;
         let (rate, channels, values, source, age_us) = match answer {
             Answer::Heard {
@@ -313,7 +313,7 @@ mod socket {
                 age_us,
             } => (rate, channels, values, source, age_us),
             Answer::Less { heard_us } => {
-                return Err(SessionError::HeardLess {
+                return Err(Error::HeardLess {
                     asked: span,
                     heard: Duration::from_micros(heard_us),
                 });
@@ -414,7 +414,7 @@ mod socket {
     use std::time::Duration;
 
     use super::{ListeningState, Recalled};
-    use crate::engine::{RetainedAudio, SessionError};
+    use crate::engine::{Error, RetainedAudio};
 
     #[derive(Debug)]
     pub(super) enum Server {}
@@ -425,14 +425,14 @@ mod socket {
         }
     }
 
-    pub(super) fn listening(dir: &Path) -> Result<ListeningState, SessionError> {
-        Err(SessionError::NobodyListens {
+    pub(super) fn listening(dir: &Path) -> Result<ListeningState, Error> {
+        Err(Error::NobodyListens {
             dir: dir.to_owned(),
         })
     }
 
-    pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, SessionError> {
-        Err(SessionError::NobodyListens {
+    pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, Error> {
+        Err(Error::NobodyListens {
             dir: dir.to_owned(),
         })
     }

@@ -1,33 +1,33 @@
 //! From the log to a learner.
 
-use super::SessionError;
+use super::Error;
 use super::error::damaged;
 use crate::learner::{Contract, Example, Learner, Origin, Settings};
-use crate::signal::{Group, Label};
-use crate::store::{Base, Entry, Line, Operation, OperationId, OperationKind, Store};
+use crate::signal::Group;
+use crate::store::{Checkpoint, Entry, EntryId, Lineage, Store, TaughtClip};
 
-/// The state that the line gives, by its latest snapshot and the log from there;
-/// and after which entry that snapshot was, 0 for none.
+/// The state that a lineage gives, from its latest snapshot and the entries after that, and
+/// the entry that the snapshot was taken after, 0 for none.
 pub(super) fn restore(
     store: &Store,
     contract: &Contract,
     settings: Settings,
-    line: &Line,
-) -> Result<(Learner, OperationId), SessionError> {
-    let (mut learner, at) = start(store, contract, settings, line)?;
-    replay(store, line, at, &mut learner)?;
+    lineage: &Lineage,
+) -> Result<(Learner, EntryId), Error> {
+    let (mut learner, at) = start(store, contract, settings, lineage)?;
+    replay(store, lineage, at, &mut learner)?;
     Ok((learner, at))
 }
 
-/// The state of the latest snapshot, or of no entry at all.
+/// The state of the latest snapshot, or an empty one.
 fn start(
     store: &Store,
     contract: &Contract,
     settings: Settings,
-    line: &Line,
-) -> Result<(Learner, OperationId), SessionError> {
-    if let Some((at, bytes)) = store.snapshot(line)?
-        // One that cannot be read costs time, not knowledge: the log has it all.
+    lineage: &Lineage,
+) -> Result<(Learner, EntryId), Error> {
+    if let Some((at, bytes)) = store.snapshot(lineage)?
+        // An unreadable one costs time, not knowledge: the log has it all.
         && let Ok(learner) = Learner::load(contract.clone(), settings, &bytes)
     {
         return Ok((learner, at));
@@ -35,59 +35,66 @@ fn start(
     Ok((Learner::new(contract.clone(), settings)?, 0))
 }
 
-/// Applies the entries of the line later than `after`.
+/// Applies the entries of the lineage later than `after`.
 pub(super) fn replay(
     store: &Store,
-    line: &Line,
-    after: OperationId,
+    lineage: &Lineage,
+    after: EntryId,
     learner: &mut Learner,
-) -> Result<(), SessionError> {
-    store.replay(line, after, |_, entry| match entry {
-        Entry::Operation(operation) => apply(learner, &operation),
-        Entry::Absorb(base) => absorb(learner, &base),
-        Entry::Release(absorbed) => release(learner, &store.base(absorbed)?),
+) -> Result<(), Error> {
+    store.replay(lineage, after, |stored| {
+        apply(learner, &stored.value, |absorbed| {
+            Ok(store.checkpoint(absorbed)?)
+        })
     })
 }
 
-/// Learns or unlearns one example.
-pub(super) fn apply(learner: &mut Learner, operation: &Operation) -> Result<(), SessionError> {
-    let label = Label::new(operation.label.clone())?;
-    let example = Example::from_fixed(operation.features.clone());
-    match operation.kind {
-        OperationKind::Learn => {
-            let group = operation.group.clone().map(Group::new).transpose()?;
-            let origin = Origin {
-                group: group.map_or(0, |group| group.number()),
-                at_unix_ms: operation.taught_unix_ms,
-            };
-            learner.learn_from(&example, &label, origin)?;
+/// Applies one entry; `checkpoint` looks up what an earlier entry merged in.
+pub(super) fn apply(
+    learner: &mut Learner,
+    entry: &Entry,
+    checkpoint: impl FnOnce(EntryId) -> Result<Checkpoint, Error>,
+) -> Result<(), Error> {
+    match entry {
+        Entry::Learn(clip) => learn(learner, clip),
+        Entry::Unlearn(clip) => {
+            let example = Example::from_fixed(clip.features.clone());
+            Ok(learner.unlearn_one(&example, &clip.label)?)
         }
-        OperationKind::Unlearn => learner.unlearn_one(&example, &label)?,
+        Entry::Absorb(checkpoint) => absorb(learner, checkpoint),
+        Entry::Release(absorbed) => {
+            let part = loaded(learner, &checkpoint(*absorbed)?)?;
+            Ok(learner.unmerge(&part)?)
+        }
     }
-    Ok(())
 }
 
-/// Takes in what was learned elsewhere or before.
-pub(super) fn absorb(learner: &mut Learner, base: &Base) -> Result<(), SessionError> {
-    let part = loaded(learner, base)?;
+/// Learns one clip.
+pub(super) fn learn(learner: &mut Learner, clip: &TaughtClip) -> Result<(), Error> {
+    let origin = Origin {
+        group: clip.group.as_ref().map_or(0, Group::number),
+        at_unix_ms: clip.taught_unix_ms,
+    };
+    let example = Example::from_fixed(clip.features.clone());
+    Ok(learner.learn_from(&example, &clip.label, origin)?)
+}
+
+/// Merges in a state without its examples.
+pub(super) fn absorb(learner: &mut Learner, checkpoint: &Checkpoint) -> Result<(), Error> {
+    let part = loaded(learner, checkpoint)?;
     match learner.examples() {
-        // Any head can begin from a whole state; only exact ones can be added to.
+        // Any head can begin from a whole state; only exact heads can merge one.
         0 => *learner = part,
         _ => learner.merge(&part)?,
     }
     Ok(())
 }
 
-pub(super) fn release(learner: &mut Learner, base: &Base) -> Result<(), SessionError> {
-    let part = loaded(learner, base)?;
-    Ok(learner.unmerge(&part)?)
-}
-
-/// The learner that the base is the state of.
-pub(super) fn loaded(like: &Learner, base: &Base) -> Result<Learner, SessionError> {
-    let part = Learner::load(like.contract().clone(), *like.settings(), &base.state)?;
-    match part.examples() == base.examples {
-        true => Ok(part),
-        false => Err(damaged("a base of another number of examples")),
+/// The learner that the checkpoint is the state of.
+pub(super) fn loaded(like: &Learner, checkpoint: &Checkpoint) -> Result<Learner, Error> {
+    let part = Learner::load(like.contract().clone(), *like.settings(), &checkpoint.state)?;
+    if part.examples() != checkpoint.examples {
+        return Err(damaged("a checkpoint of another number of examples"));
     }
+    Ok(part)
 }

@@ -4,45 +4,38 @@ use std::path::Path;
 
 use super::batch::Batch;
 use super::error::damaged;
-use super::replay::{absorb, apply, replay, restore};
+use super::memory::Memory;
+use super::replay::apply;
 use super::solver::Solver;
-use super::status::{ClassStatus, FoldedStatus, GroupStatus, RehearsalStatus, Status};
-use super::{ClipEmbeddings, SessionError};
+use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+use super::{ClipEmbeddings, Error};
+use crate::decision::Probabilities;
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
 use crate::pipeline::{Decider, Embedder, Event};
-use crate::signal::{Chunk, Scores};
+use crate::signal::{Chunk, Micros};
 use crate::store::{
-    Base, Identity, Line, Operation, OperationId, Reason, Revision, RevisionId, Selection, Store,
-    Wear,
+    Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
 };
 
 /// Entries that are replayed at opening before a snapshot is worth its bytes:
 /// half a second of learning at 2,048 features.
-const ENTRIES_BETWEEN_SNAPSHOTS: OperationId = 256;
+const ENTRIES_BETWEEN_SNAPSHOTS: EntryId = 256;
 
 /// A learner in memory, equal at all times to what its log on disk says (and
 /// what is pending, where durability is batched).
 pub struct Session {
     pub(super) store: Store,
     pub(super) card: Card,
-    pub(super) learner: Learner,
-    /// The latest revision that `learner` has seen.
-    pub(super) at: Revision,
-    /// The entries of the log that it stands on.
-    pub(super) line: Line,
-    snapshot_at: OperationId,
+    pub(super) memory: Memory,
     solver: Option<Solver>,
-    pub(super) batch: Batch,
-    /// Where all changes are one command: its first revision, once there is one.
-    pub(super) command: Option<Option<RevisionId>>,
 }
 
 impl Session {
     /// Makes the folder `dir` a learner's.
     ///
     /// # Errors
-    /// [`SessionError`] when there is a learner already or the folder cannot
+    /// [`Error`] when there is a learner already or the folder cannot
     /// be written.
     pub fn create(
         dir: &Path,
@@ -50,33 +43,31 @@ impl Session {
         contract: Contract,
         settings: Settings,
         now_unix_ms: i64,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Self, Error> {
         let learner = Learner::new(contract, settings)?;
         let reason = Reason::new("init", now_unix_ms);
-        Self::create_from(dir, card, learner, &[], &[], &reason)
+        Self::create_from(dir, card, learner, &[], &reason)
     }
 
-    /// As [`Self::create`], of a learner that begins from `bases` and was taught
-    /// `operations` elsewhere under the same contract: all of them, or there is
-    /// no learner. `empty` gives contract and settings, and has learned nothing.
+    /// As [`Self::create`], of a learner whose log begins with `entries` that were made
+    /// elsewhere under the same contract: all of them, or there is no learner. `empty` gives
+    /// contract and settings, and has learned nothing.
     ///
     /// # Errors
-    /// As [`Self::create`], and when bases or operations are not of this
-    /// contract, or several bases of a head that cannot be merged.
+    /// As [`Self::create`], and when entries are not of this contract, or merge several
+    /// checkpoints of a head that cannot merge.
     pub fn create_from(
         dir: &Path,
         card: Card,
         empty: Learner,
-        bases: &[Base],
-        operations: &[Operation],
+        entries: &[NewEntry],
         reason: &Reason,
-    ) -> Result<Self, SessionError> {
+    ) -> Result<Self, Error> {
         let mut learner = empty;
-        for base in bases {
-            absorb(&mut learner, base)?;
-        }
-        for operation in operations {
-            apply(&mut learner, operation)?;
+        for new in entries {
+            apply(&mut learner, &new.entry, |_| {
+                Err(damaged("a new log begins with the removal of a checkpoint"))
+            })?;
         }
         let json = |value: serde_json::Result<String>| value.map_err(damaged);
         let identity = Identity {
@@ -86,50 +77,38 @@ impl Session {
             card: toml::to_string(&card).map_err(damaged)?,
             created_unix_ms: reason.at_unix_ms,
         };
-        let store = Store::create(dir, identity, bases, operations, reason)?;
+        let store = Store::create(dir, identity, entries, reason)?;
         let at = store.latest()?;
-        Ok(Self {
-            line: store.line(&at)?,
+        let memory = Memory {
+            learner,
+            lineage: store.lineage(&at)?,
             at,
+            snapshot_at: 0,
+            batch: Batch::default(),
+        };
+        Ok(Self {
             store,
             card,
-            learner,
-            snapshot_at: 0,
+            memory,
             solver: None,
-            batch: Batch::default(),
-            command: None,
         })
     }
 
     /// Opens the learner in `dir`: its latest snapshot, and the log from there.
     ///
     /// # Errors
-    /// [`SessionError`] when there is no learner, or a damaged one.
-    pub fn open(dir: &Path) -> Result<Self, SessionError> {
+    /// [`Error`] when there is no learner, or a damaged one.
+    pub fn open(dir: &Path) -> Result<Self, Error> {
         let store = Store::open(dir)?;
         let identity = store.identity();
         let (contract, settings) = contract_of(identity)?;
         let card = Card::parse(&identity.card, dir.join("card"))?;
-        store.begin_view()?;
-        let read = || -> Result<_, SessionError> {
-            let at = store.latest()?;
-            let line = store.line(&at)?;
-            let (learner, snapshot_at) = restore(&store, &contract, settings, &line)?;
-            Ok((at, line, learner, snapshot_at))
-        };
-        let read = read();
-        store.end_view();
-        let (at, line, learner, snapshot_at) = read?;
+        let memory = store.view(|view| Memory::restore(view, &contract, settings))?;
         Ok(Self {
             store,
             card,
-            learner,
-            at,
-            line,
-            snapshot_at,
+            memory,
             solver: None,
-            batch: Batch::default(),
-            command: None,
         })
     }
 
@@ -145,91 +124,97 @@ impl Session {
 
     /// The learner, as of the last call of this session.
     pub fn learner(&self) -> &Learner {
-        &self.learner
+        &self.memory.learner
     }
 
-    /// The clips that are taught at the moment, as far as selected, in the order
-    /// of their teaching. Folded examples are no clips any more.
+    /// The clips in effect that `filter` selects, in the order of their teaching. Compacted
+    /// examples are no clips any more.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn taught(&self, which: &Selection) -> Result<Vec<Operation>, SessionError> {
-        Ok(self.store.standing(&self.line, which)?)
+    /// [`Error`] when the log cannot be read.
+    pub fn clips(&self, filter: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
+        let clips = self.store.clips(&self.memory.lineage, filter)?.into_iter();
+        Ok(clips.map(|clip| clip.value).collect())
     }
 
     /// What the learner knows without keeping the examples.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn bases(&self) -> Result<Vec<Base>, SessionError> {
-        let bases = self.store.bases(&self.line)?.into_iter();
-        Ok(bases.map(|(_, base)| base).collect())
+    /// [`Error`] when the log cannot be read.
+    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
+        let checkpoints = self.store.checkpoints(&self.memory.lineage)?.into_iter();
+        Ok(checkpoints.map(|checkpoint| checkpoint.value).collect())
     }
 
-    /// How many examples of each class have been folded into the statistic, by
-    /// label; of no label those that came with a whole learner.
+    /// How many examples of each class have been compacted into the statistic, by label;
+    /// without a label those that came with a whole learner.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn folded(&self) -> Result<Vec<FoldedStatus>, SessionError> {
-        let mut folded: Vec<FoldedStatus> = Vec::new();
-        for base in self.bases()? {
-            match folded.iter_mut().find(|known| known.label == base.label) {
-                Some(known) => known.examples += base.examples,
-                None => folded.push(FoldedStatus {
-                    label: base.label,
-                    examples: base.examples,
+    /// [`Error`] when the log cannot be read.
+    pub fn compacted(&self) -> Result<Vec<CompactedStatus>, Error> {
+        let mut compacted: Vec<CompactedStatus> = Vec::new();
+        for checkpoint in self.checkpoints()? {
+            let label = checkpoint.label.map(String::from);
+            match compacted.iter_mut().find(|known| known.label == label) {
+                Some(known) => known.examples += checkpoint.examples,
+                None => compacted.push(CompactedStatus {
+                    label,
+                    examples: checkpoint.examples,
                 }),
             }
         }
-        folded.sort_by(|a, b| a.label.cmp(&b.label));
-        Ok(folded)
+        compacted.sort_by(|a, b| a.label.cmp(&b.label));
+        Ok(compacted)
     }
 
     /// How many clips of each group are taught at the moment, by name; none where
     /// no group is known.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn groups(&self) -> Result<Vec<GroupStatus>, SessionError> {
-        let counts = self.store.group_counts(&self.line)?.into_iter();
+    /// [`Error`] when the log cannot be read.
+    pub fn groups(&self) -> Result<Vec<GroupStatus>, Error> {
+        let counts = self.store.group_counts(&self.memory.lineage)?.into_iter();
         let named = counts.filter_map(|(group, examples)| Some((group?, examples)));
         Ok(named
-            .map(|(group, examples)| GroupStatus { group, examples })
+            .map(|(group, examples)| GroupStatus {
+                group: group.into(),
+                examples,
+            })
             .collect())
     }
 
     /// Bytes that were written for this learner, by day.
     ///
     /// # Errors
-    /// [`SessionError`] when they cannot be read.
-    pub fn wear(&self) -> Result<Vec<Wear>, SessionError> {
-        Ok(self.store.wear()?)
+    /// [`Error`] when they cannot be read.
+    pub fn write_volume(&self) -> Result<Vec<WriteVolume>, Error> {
+        Ok(self.store.write_volume()?)
     }
 
     /// The limit of disk use in bytes, where there is one.
     ///
     /// # Errors
-    /// [`SessionError`] when it cannot be read.
-    pub fn max_disk(&self) -> Result<Option<u64>, SessionError> {
+    /// [`Error`] when it cannot be read.
+    pub fn max_disk(&self) -> Result<Option<u64>, Error> {
         Ok(self.store.max_disk()?)
     }
 
     /// Probabilities of the classes for what was heard.
     ///
     /// # Errors
-    /// [`SessionError`] when the embeddings are not the contract's.
-    pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Scores, SessionError> {
+    /// [`Error`] when the embeddings are not the contract's.
+    pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Probabilities, Error> {
         Ok(self
+            .memory
             .learner
-            .predict_one(&self.learner.encode(&heard.windows)?)?)
+            .predict_one(&self.memory.learner.encode(&heard.windows)?)?)
     }
 
     /// From now on [`Self::step`] never waits for a solve: a thread of its own
     /// does them, and decisions may lag behind by what is taught meanwhile.
     pub fn solve_in_background(&mut self) {
         // The first one has nothing to fall back on.
-        self.learner.solve();
+        self.memory.learner.solve();
         self.solver = Some(Solver::start());
     }
 
@@ -237,19 +222,19 @@ impl Session {
     /// listened to.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read or the backbone fails.
+    /// [`Error`] when the log cannot be read or the backbone fails.
     pub fn step(
         &mut self,
         embedder: &mut Embedder,
         decider: &mut Decider,
         chunk: &Chunk,
         events: &mut Vec<Event>,
-    ) -> Result<(), SessionError> {
+    ) -> Result<(), Error> {
         self.catch_up()?;
         if let Some(solver) = &mut self.solver {
-            solver.tend(&mut self.learner);
+            solver.tend(&mut self.memory.learner);
         }
-        Ok(embedder.step(chunk, &mut [(decider, &mut self.learner, events)])?)
+        Ok(embedder.step(chunk, &mut [(decider, &mut self.memory.learner, events)])?)
     }
 
     /// Ends what is listened to.
@@ -261,74 +246,42 @@ impl Session {
         embedder: &mut Embedder,
         decider: &mut Decider,
         events: &mut Vec<Event>,
-    ) -> Result<(), SessionError> {
-        Ok(embedder.finish(&mut [(decider, &mut self.learner, events)])?)
+    ) -> Result<(), Error> {
+        Ok(embedder.finish(&mut [(decider, &mut self.memory.learner, events)])?)
     }
 
     /// Takes in what other processes have taught, forgotten or gone back to
     /// since.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn catch_up(&mut self) -> Result<(), SessionError> {
-        self.store.begin_view()?;
-        let caught_up = self.catch_up_in_view();
-        self.store.end_view();
-        caught_up
+    /// [`Error`] when the log cannot be read.
+    pub fn catch_up(&mut self) -> Result<(), Error> {
+        let memory = &mut self.memory;
+        self.store.view(|view| memory.catch_up(view))
     }
 
-    fn catch_up_in_view(&mut self) -> Result<(), SessionError> {
-        let latest = self.store.latest()?;
-        if latest.id == self.at.id {
-            return Ok(());
-        }
-        if latest.turn() != self.at.turn() || !self.batch.is_empty() {
-            return self.read_the_log();
-        }
-        let line = self.store.line(&latest)?;
-        let caught_up = replay(&self.store, &line, self.line.last(), &mut self.learner);
-        if let Err(error) = caught_up {
-            // It has taken in a part.
-            self.read_the_log()?;
-            return Err(error);
-        }
-        (self.at, self.line) = (latest, line);
-        Ok(())
-    }
-
-    /// Makes memory what the log says, and what is pending on top of that.
-    pub(super) fn go_to_the_log(&mut self) -> Result<(), SessionError> {
-        self.store.begin_view()?;
-        let read = self.read_the_log();
-        self.store.end_view();
-        read
-    }
-
-    fn read_the_log(&mut self) -> Result<(), SessionError> {
-        let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
-        let latest = self.store.latest()?;
-        let line = self.store.line(&latest)?;
-        (self.learner, self.snapshot_at) = restore(&self.store, &contract, settings, &line)?;
-        (self.at, self.line) = (latest, line);
-        self.teach_pending_again()
+    /// Makes memory what the log says, with the pending changes on top.
+    pub(super) fn reload(&mut self) -> Result<(), Error> {
+        let memory = &mut self.memory;
+        self.store.view(|view| memory.reload(view))
     }
 
     /// The median length of the taught clips, in seconds.
     ///
     /// # Errors
-    /// [`SessionError`] when the log cannot be read.
-    pub fn median_clip_seconds(&self) -> Result<Option<f64>, SessionError> {
-        let micros = self.store.median_clip_micros(&self.line)?;
-        Ok(micros.map(|micros| micros as f64 / 1e6))
+    /// [`Error`] when the log cannot be read.
+    pub fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
+        let median = self.store.median_clip(&self.memory.lineage)?;
+        Ok(median.map(Micros::as_secs_f64))
     }
 
     /// Makes durable what is pending, and keeps a snapshot where so much was
     /// taught since the last one that the next opening would feel it.
     ///
     /// # Errors
-    /// [`SessionError`] when it cannot be written; nothing that was durable is
+    /// [`Error`] when it cannot be written; nothing that was durable is
     /// lost then.
-    pub fn close(mut self) -> Result<(), SessionError> {
+    pub fn close(mut self) -> Result<(), Error> {
         self.keep()
     }
 
@@ -336,21 +289,21 @@ impl Session {
     ///
     /// # Errors
     /// As [`Self::close`].
-    pub fn keep(&mut self) -> Result<(), SessionError> {
+    pub fn keep(&mut self) -> Result<(), Error> {
         self.flush()?;
-        let end = self.line.last();
-        if end - self.snapshot_at >= ENTRIES_BETWEEN_SNAPSHOTS {
-            let state = self.learner.save();
-            let now = self.at.at_unix_ms;
+        let end = self.memory.lineage.last();
+        if end - self.memory.snapshot_at >= ENTRIES_BETWEEN_SNAPSHOTS {
+            let state = self.memory.learner.save();
+            let now = self.memory.at.at_unix_ms;
             self.store.keep_snapshot(end, &state, now)?;
-            self.snapshot_at = end;
+            self.memory.snapshot_at = end;
         }
         Ok(())
     }
 
     /// The learner in numbers.
     pub fn status(&self) -> Status {
-        let (learner, contract) = (&self.learner, self.learner.contract());
+        let (learner, contract) = (&self.memory.learner, self.memory.learner.contract());
         let settings = learner.settings();
         let classes = (learner.classes().iter().zip(learner.counts()))
             .map(|(label, &examples)| ClassStatus {
@@ -375,8 +328,8 @@ impl Session {
             selection: learner.selection().cloned(),
             seed: settings.seed,
             examples: learner.examples(),
-            operations: self.line.len(),
-            revision: self.at.id,
+            operations: self.memory.lineage.len(),
+            revision: self.memory.at.id,
             classes,
             rehearsal,
             state_bytes: learner.state_bytes(),
@@ -387,7 +340,7 @@ impl Session {
 }
 
 /// What the identity says in JSON.
-pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), SessionError> {
+pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), Error> {
     let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
     if contract.digest() != identity.contract_digest {
         return Err(damaged("the contract does not have its checksum"));

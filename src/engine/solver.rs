@@ -11,7 +11,7 @@ use crate::learner::Learner;
 ///
 /// While a job runs the learner answers from the solve before, so what an answer
 /// lags behind is what was taught during one solve, and at most the bound of
-/// [`Head::predict_now`](crate::head::Head::predict_now).
+/// [`Learner::evidence_now_into`].
 #[derive(Debug)]
 pub struct Solver {
     jobs: Sender<Job>,

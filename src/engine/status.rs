@@ -1,4 +1,4 @@
-//! What a learner is and knows, for people and for programs.
+//! The status of a learner in numbers, for people and for programs.
 
 use serde::Serialize;
 
@@ -25,9 +25,9 @@ pub struct Status {
     pub selection: Option<Selection>,
     /// Seed of everything random.
     pub seed: u64,
-    /// Examples learned and not taken back.
+    /// Examples learned and not unlearned.
     pub examples: u64,
-    /// Entries of the log that hold: operations, and bases where there are any.
+    /// Entries of the log in effect: clips learned and unlearned, checkpoints.
     pub operations: i64,
     /// The latest revision.
     pub revision: i64,
@@ -63,10 +63,10 @@ pub struct GroupStatus {
 
 /// Examples of one class that are in the statistic and nowhere else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct FoldedStatus {
+pub struct CompactedStatus {
     /// The class; `None` for all that a whole learner knew.
     pub label: Option<String>,
-    /// Examples folded.
+    /// Examples compacted.
     pub examples: u64,
 }
 

@@ -1,13 +1,13 @@
-//! How a session changes what is known: in memory first, then on disk, and back
-//! in memory where the disk refuses.
+//! Teaching and forgetting: first in memory, then on disk. If the disk refuses, memory is
+//! restored from the log.
 
-use super::batch::Durability;
-use super::replay::{absorb, apply, loaded, release};
-use super::{ClipEmbeddings, Session, SessionError};
-use crate::signal::{Group, Label};
+use super::batch::{Durability, Pending};
+use super::command::{Command, note_stored, numbered};
+use super::replay::loaded;
+use super::{ClipEmbeddings, Error, Session};
+use crate::signal::{ClipId, Group, Label};
 use crate::store::{
-    Base, Change, Entry, Line, Operation, OperationKind, Reason, Revision, Selection, StoreError,
-    Taught,
+    Change, Checkpoint, ClipFilter, Entry, Reason, Revision, StoreError, TaughtClip,
 };
 
 /// Times to take in another process's changes before giving up.
@@ -20,41 +20,41 @@ pub enum TaughtAs {
     New,
     /// The clip had been taught so before; nothing changed.
     Already,
-    /// The clip had been taught as another class, which was taken back.
+    /// The clip had been taught as another class; that example was unlearned.
     Corrected {
         /// The label before.
-        from: String,
+        from: Label,
     },
-    /// The clip had been taught as this class, but as of another group or of
-    /// none, which was taken back.
+    /// The clip had been taught as this class with another group or none; that example was
+    /// unlearned.
     Regrouped {
         /// The group before, if there was one.
-        from: Option<String>,
+        from: Option<Group>,
     },
 }
 
 impl Session {
-    /// Learns what was heard as `label`; returns when it is on disk, unless
+    /// Learns a clip as `label`. The example is on disk when this returns, unless
     /// [`Self::set_durability`] said otherwise.
     ///
-    /// A clip that was taught as another class is corrected: the old example
-    /// is taken back and the new one learned, both or neither.
+    /// A clip that was taught as another class is corrected: the old example is unlearned
+    /// and the new one learned, both or neither.
     ///
     /// # Errors
-    /// [`SessionError`]; nothing has been learned or stored then.
+    /// [`Error`]; nothing has been learned or stored then.
     pub fn teach(
         &mut self,
         label: &Label,
         heard: &ClipEmbeddings,
         source: &str,
         now_unix_ms: i64,
-    ) -> Result<TaughtAs, SessionError> {
+    ) -> Result<TaughtAs, Error> {
         self.teach_from(label, heard, source, None, now_unix_ms)
     }
 
-    /// As [`Self::teach`], of a clip whose speaker, machine, site or subject may
-    /// be known. A clip keeps the group it was taught with until it is taught
-    /// with another one, which corrects it as another label does.
+    /// As [`Self::teach`], with the clip's speaker, machine, site or subject where it is
+    /// known. A clip keeps its group until it is taught with another one; that corrects it
+    /// as another label does.
     ///
     /// # Errors
     /// As [`Self::teach`].
@@ -65,296 +65,250 @@ impl Session {
         source: &str,
         group: Option<&Group>,
         now_unix_ms: i64,
-    ) -> Result<TaughtAs, SessionError> {
-        let learn = Operation {
-            kind: OperationKind::Learn,
-            label: label.to_string(),
-            features: self.learner.encode(&heard.windows)?.features().to_vec(),
-            clip_sha256: heard.clip_sha256,
-            clip_micros: heard.duration.0,
+    ) -> Result<TaughtAs, Error> {
+        self.teach_in(&Command::new(), label, heard, source, group, now_unix_ms)
+    }
+
+    /// As [`Self::teach_from`], as a part of `command`.
+    ///
+    /// # Errors
+    /// As [`Self::teach`].
+    pub fn teach_in(
+        &mut self,
+        command: &Command,
+        label: &Label,
+        heard: &ClipEmbeddings,
+        source: &str,
+        group: Option<&Group>,
+        now_unix_ms: i64,
+    ) -> Result<TaughtAs, Error> {
+        let clip = TaughtClip {
+            label: label.clone(),
+            features: (self.memory.learner)
+                .encode(&heard.windows)?
+                .features()
+                .to_vec(),
+            id: ClipId::from(heard.clip_sha256),
+            duration: heard.duration,
             source: source.to_owned(),
-            group: group.map(ToString::to_string),
+            group: group.cloned(),
             taught_unix_ms: now_unix_ms,
         };
         self.retry(|session| {
-            let before = session.taught_as(&learn.clip_sha256)?;
-            let (outcome, operations) = decide(learn.clone(), before);
+            let before = session.memory.taught(&session.store, &clip.id)?;
+            let (outcome, entries) = decide(clip.clone(), before);
             if outcome != TaughtAs::Already {
                 let why = match &outcome {
                     TaughtAs::Corrected { from } => format!("teach {label}, was {from}"),
                     _ => format!("teach {label}"),
                 };
-                session.commit(why, now_unix_ms, entries(operations))?;
+                session.commit(why, now_unix_ms, entries, command)?;
             }
             Ok(outcome)
         })
     }
 
-    /// Takes back every selected clip, all or none, and returns them; done when it
-    /// is on disk. With an exact head the learner is then, to the bit, one that
-    /// was never taught them.
+    /// Unlearns every selected clip, all or none, and returns them; they are gone from the
+    /// disk's state when this returns. With an exact head the learner is then, to the bit,
+    /// one that was never taught them.
     ///
-    /// Examples that were folded are no clips any more: they go with their whole
-    /// class, where the selection is just that, and are left alone otherwise
-    /// ([`Self::folded`] counts them).
+    /// Compacted examples are no clips any more. They go with their whole class, if the
+    /// filter selects just that, and stay otherwise ([`Self::compacted`] counts them).
     ///
     /// # Errors
-    /// [`SessionError`], [`LearnError::Head`](crate::learner::LearnError::Head)
-    /// among them where the head cannot unlearn and [`SessionError::InBase`]
-    /// where the class came without its examples; nothing has changed then.
+    /// [`Error`], among them [`LearnError::Head`](crate::learner::LearnError::Head) where
+    /// the head cannot unlearn, and [`Error::InCheckpoint`] where the class came without
+    /// its examples. Nothing has changed then.
     pub fn forget(
         &mut self,
-        which: &Selection,
+        which: &ClipFilter,
         now_unix_ms: i64,
-    ) -> Result<Vec<Operation>, SessionError> {
+    ) -> Result<Vec<TaughtClip>, Error> {
         self.flush()?;
         self.retry(|session| {
-            let taught = session.store.standing(&session.line, which)?;
-            let unlearn = |taught: &Operation| Operation {
-                kind: OperationKind::Unlearn,
-                taught_unix_ms: now_unix_ms,
-                ..taught.clone()
+            let clips = session.clips(which)?;
+            let unlearn = |clip: &TaughtClip| {
+                Entry::Unlearn(TaughtClip {
+                    taught_unix_ms: now_unix_ms,
+                    ..clip.clone()
+                })
             };
-            let mut entries = entries(taught.iter().map(unlearn).collect());
+            let mut entries: Vec<Entry> = clips.iter().map(unlearn).collect();
             if let Some(label) = which.whole_class() {
-                for (absorbed, base) in session.store.bases(&session.line)? {
-                    match &base.label {
-                        Some(of) if of == label => entries.push(Entry::Release(absorbed)),
+                for checkpoint in session.store.checkpoints(&session.memory.lineage)? {
+                    match &checkpoint.value.label {
+                        Some(of) if of == label => entries.push(Entry::Release(checkpoint.id)),
                         Some(_) => {}
-                        None => session.refuse_in_base(label, &base)?,
+                        None => session.refuse_in_checkpoint(label, &checkpoint.value)?,
                     }
                 }
             }
             if !entries.is_empty() {
-                session.commit(forgetting(which, &taught), now_unix_ms, entries)?;
+                let why = forgetting(which, &clips);
+                session.commit(why, now_unix_ms, entries, &Command::new())?;
                 session.flush()?;
             }
-            Ok(taught)
+            Ok(clips)
         })
     }
 
-    fn refuse_in_base(&self, label: &str, base: &Base) -> Result<(), SessionError> {
-        let part = loaded(&self.learner, base)?;
-        match part.classes().iter().any(|class| class.as_str() == label) {
-            true => Err(SessionError::InBase {
-                label: label.to_owned(),
-            }),
-            false => Ok(()),
+    fn refuse_in_checkpoint(&self, label: &Label, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let part = loaded(&self.memory.learner, checkpoint)?;
+        if part.classes().contains(label) {
+            return Err(Error::InCheckpoint {
+                label: label.to_string(),
+            });
         }
-    }
-
-    /// When what is taught from now on is durable.
-    ///
-    /// # Errors
-    /// As [`Self::flush`], of what was pending before.
-    pub fn set_durability(&mut self, durability: Durability) -> Result<(), SessionError> {
-        self.flush()?;
-        self.batch.durability = durability;
         Ok(())
     }
 
-    /// All changes from now on are one command, which [`Self::undo`] takes back as
-    /// a whole.
-    pub fn begin_command(&mut self) {
-        self.command = Some(None);
-    }
-
-    /// Makes durable what is pending.
+    /// Sets when later changes become durable.
     ///
     /// # Errors
-    /// [`SessionError`]; what was pending is neither stored nor known then.
-    pub fn flush(&mut self) -> Result<(), SessionError> {
+    /// As [`Self::flush`], of what was pending before.
+    pub fn set_durability(&mut self, durability: Durability) -> Result<(), Error> {
+        self.flush()?;
+        self.memory.batch.durability = durability;
+        Ok(())
+    }
+
+    /// Makes pending changes durable.
+    ///
+    /// # Errors
+    /// [`Error`]; the pending changes are neither stored nor known then.
+    pub fn flush(&mut self) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
-            if self.batch.is_empty() {
+            if self.memory.batch.is_empty() {
                 return Ok(());
             }
-            let mut changes = self.batch.changes.clone();
-            self.number(&mut changes);
-            match self.store.append(self.at.id, &changes) {
+            let changes = numbered(&self.memory.batch.pending, self.memory.at.id);
+            match self.store.append(self.memory.at.id, &changes) {
                 Ok(latest) => {
-                    self.batch.changes.clear();
+                    let pending = std::mem::take(&mut self.memory.batch.pending);
+                    note_stored(&pending, &changes);
                     return self.stored(latest);
                 }
-                Err(StoreError::Behind { .. }) => self.go_to_the_log()?,
+                Err(StoreError::Behind { .. }) => self.reload()?,
                 Err(error) => {
-                    self.batch.changes.clear();
-                    self.go_to_the_log_if_it_can_be_read();
+                    self.memory.batch.pending.clear();
+                    self.reload_if_possible();
                     return Err(error.into());
                 }
             }
         }
-        Err(SessionError::Contended)
+        Err(Error::Contended)
     }
 
-    /// What `change` does on top of the latest of all revisions, tried again
-    /// while others come first.
+    /// Makes `change` on top of the latest of all revisions; tried again while other
+    /// sessions come first.
     pub(super) fn retry<T>(
         &mut self,
-        mut change: impl FnMut(&mut Self) -> Result<T, SessionError>,
-    ) -> Result<T, SessionError> {
+        mut change: impl FnMut(&mut Self) -> Result<T, Error>,
+    ) -> Result<T, Error> {
         for _ in 0..ATTEMPTS {
             self.catch_up()?;
             match change(self) {
-                Err(SessionError::Store(StoreError::Behind { .. })) => {}
+                Err(Error::Store(StoreError::Behind { .. })) => {}
                 other => return other,
             }
         }
-        Err(SessionError::Contended)
+        Err(Error::Contended)
     }
 
     /// Learns and stores `entries`, all or none.
     ///
-    /// They are learned first: an entry that the learner refuses must never reach
-    /// the log. When the disk then refuses, the memory goes back to what the disk
-    /// says.
+    /// They are learned first: an entry that the learner refuses must never reach the log.
+    /// If the disk then refuses, memory is restored from the log.
     fn commit(
         &mut self,
         why: String,
         now_unix_ms: i64,
         entries: Vec<Entry>,
-    ) -> Result<(), SessionError> {
+        command: &Command,
+    ) -> Result<(), Error> {
         self.make_room(now_unix_ms)?;
         let reason = Reason::new(why, now_unix_ms);
-        let learned = (entries.iter()).try_for_each(|entry| self.learn(entry));
+        let learned = (entries.iter()).try_for_each(|entry| self.memory.learn(&self.store, entry));
         if let Err(error) = learned {
-            self.go_to_the_log_if_it_can_be_read();
+            self.reload_if_possible();
             return Err(error);
         }
-        let change = Change { reason, entries };
-        if self.batch.durability != Durability::Immediate {
-            self.batch.push(change, now_unix_ms);
-            return match self.batch.is_due(now_unix_ms) {
-                true => self.flush(),
-                false => Ok(()),
-            };
+        let pending = Pending {
+            change: Change { reason, entries },
+            command: command.clone(),
+        };
+        let batch = &mut self.memory.batch;
+        if batch.durability != Durability::Immediate {
+            batch.push(pending, now_unix_ms);
+            if batch.is_due(now_unix_ms) {
+                self.flush()?;
+            }
+            return Ok(());
         }
-        let mut changes = [change];
-        self.number(&mut changes);
-        match self.store.append(self.at.id, &changes) {
-            Ok(latest) => self.stored(latest),
+        let pending = [pending];
+        let changes = numbered(&pending, self.memory.at.id);
+        match self.store.append(self.memory.at.id, &changes) {
+            Ok(latest) => {
+                note_stored(&pending, &changes);
+                self.stored(latest)
+            }
             Err(error) => {
-                self.go_to_the_log_if_it_can_be_read();
+                self.reload_if_possible();
                 Err(error.into())
             }
         }
     }
 
-    fn learn(&mut self, entry: &Entry) -> Result<(), SessionError> {
-        match entry {
-            Entry::Operation(operation) => apply(&mut self.learner, operation),
-            Entry::Absorb(base) => absorb(&mut self.learner, base),
-            Entry::Release(absorbed) => {
-                let base = self.store.base(*absorbed)?;
-                release(&mut self.learner, &base)
-            }
-        }
-    }
-
-    /// Tells changes of one command to which they belong.
-    fn number(&self, changes: &mut [Change]) {
-        if let Some(first) = self.command {
-            let first = first.unwrap_or(self.at.id + 1);
-            for change in changes {
-                change.reason.command = Some(first);
-            }
-        }
-    }
-
-    fn stored(&mut self, latest: Revision) -> Result<(), SessionError> {
-        if let Some(command) = &mut self.command {
-            command.get_or_insert(self.at.id + 1);
-        }
-        self.line = self.store.line(&latest)?;
-        self.at = latest;
+    fn stored(&mut self, latest: Revision) -> Result<(), Error> {
+        self.memory.lineage = self.store.lineage(&latest)?;
+        self.memory.at = latest;
         Ok(())
     }
 
-    /// Where the log cannot be read either, memory is left without what the disk
-    /// refused: as of no entry, from where the next look at the log goes on.
-    fn go_to_the_log_if_it_can_be_read(&mut self) {
-        if self.go_to_the_log().is_err()
-            && let Ok(empty) = self.empty()
-        {
-            (self.learner, self.line) = (empty, Line::default());
-            // The number of no revision, so that the next look reads the whole log.
-            self.at.id = 0;
+    /// Restores memory from the log. If the log cannot be read either, memory is left empty
+    /// rather than with what the disk refused; the next look at the log reads all of it.
+    fn reload_if_possible(&mut self) {
+        if self.reload().is_err() {
+            // An empty learner of a contract that already made one can be made.
+            let _ = self.memory.clear();
         }
-    }
-
-    /// What the clip is taught as, pending or stored.
-    fn taught_as(&self, clip_sha256: &[u8; 32]) -> Result<Option<Taught>, SessionError> {
-        match self.batch.taught(clip_sha256) {
-            Some(pending) => Ok(pending),
-            None => Ok(self.store.taught(&self.line, clip_sha256)?),
-        }
-    }
-
-    /// Decides anew what is pending, after memory went to a log with other
-    /// changes in it.
-    pub(super) fn teach_pending_again(&mut self) -> Result<(), SessionError> {
-        for change in std::mem::take(&mut self.batch.changes) {
-            let learned = change
-                .entries
-                .into_iter()
-                .rev()
-                .find_map(|entry| match entry {
-                    Entry::Operation(op) if op.kind == OperationKind::Learn => Some(op),
-                    _ => None,
-                });
-            let Some(learn) = learned else { continue };
-            let before = self.taught_as(&learn.clip_sha256)?;
-            let (_, operations) = decide(learn, before);
-            let entries = entries(operations);
-            entries.iter().try_for_each(|entry| self.learn(entry))?;
-            if !entries.is_empty() {
-                let reason = change.reason;
-                self.batch.changes.push(Change { reason, entries });
-            }
-        }
-        Ok(())
     }
 }
 
-/// What learning a clip comes to that is taught as `before`, and the operations
-/// that it takes.
-fn decide(mut learn: Operation, before: Option<Taught>) -> (TaughtAs, Vec<Operation>) {
+/// What teaching a clip comes to that is taught as `before`, and the entries that it takes.
+pub(super) fn decide(mut clip: TaughtClip, before: Option<TaughtClip>) -> (TaughtAs, Vec<Entry>) {
     let Some(before) = before else {
-        return (TaughtAs::New, vec![learn]);
+        return (TaughtAs::New, vec![Entry::Learn(clip)]);
     };
-    learn.group = learn.group.or_else(|| before.group.clone());
-    let outcome = if before.label != learn.label {
+    clip.group = clip.group.or_else(|| before.group.clone());
+    let outcome = if before.label != clip.label {
         TaughtAs::Corrected {
             from: before.label.clone(),
         }
-    } else if before.group != learn.group {
+    } else if before.group != clip.group {
         TaughtAs::Regrouped {
             from: before.group.clone(),
         }
     } else {
         return (TaughtAs::Already, Vec::new());
     };
-    let unlearn = Operation {
-        kind: OperationKind::Unlearn,
+    let unlearn = TaughtClip {
         label: before.label,
         features: before.features,
         group: before.group,
-        ..learn.clone()
+        ..clip.clone()
     };
-    (outcome, vec![unlearn, learn])
+    (outcome, vec![Entry::Unlearn(unlearn), Entry::Learn(clip)])
 }
 
-fn entries(operations: Vec<Operation>) -> Vec<Entry> {
-    operations.into_iter().map(Entry::Operation).collect()
-}
-
-/// Why, in the words of the command.
-fn forgetting(which: &Selection, taught: &[Operation]) -> String {
+/// The reason, in the words of the command.
+fn forgetting(which: &ClipFilter, clips: &[TaughtClip]) -> String {
     let mut why = "forget".to_owned();
     let parts = [
-        ("class", &which.label),
-        ("clip", &which.clip),
-        ("source", &which.source),
-        ("group", &which.group),
+        ("class", which.label.as_ref().map(ToString::to_string)),
+        ("clip", which.clip.as_ref().map(ToString::to_string)),
+        ("source", which.source.clone()),
+        ("group", which.group.as_ref().map(ToString::to_string)),
     ];
     for (name, value) in parts {
         if let Some(value) = value {
@@ -364,5 +318,5 @@ fn forgetting(which: &Selection, taught: &[Operation]) -> String {
     if which.since_unix_ms.is_some() {
         why += " --since";
     }
-    format!("{why}: {} clips", taught.len())
+    format!("{why}: {} clips", clips.len())
 }

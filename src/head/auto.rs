@@ -1,11 +1,11 @@
-//! `auto`: several heads learn, the one that does best answers.
+//! `auto`: five heads learn, and the one that is most accurate on the memory answers.
 
 use super::knn::Knn;
 use super::recipe::Recipe;
 use super::selection::{CANDIDATES, Selection};
 use super::statistic_state::damaged;
 use super::trained::Trained;
-use super::{Formula, Head, HeadError, HeadKind, Job, Replay, Solution};
+use super::{DeferredHead, Evidence, Formula, Head, HeadError, HeadKind, MemoryHead, Replay};
 
 /// All [`Selection`] candidates side by side. Each learns everything; which of
 /// them answers is compared on the rehearsal memory when 20 examples have been
@@ -16,10 +16,10 @@ use super::{Formula, Head, HeadError, HeadKind, Job, Replay, Solution};
 /// classes 0.1 s at 96 features, 0.3 s at 1,024 and 0.7 to 1.1 s at 2,048, on one
 /// x86-64 core. Its state is theirs.
 #[derive(Debug)]
-pub struct Auto {
+pub(crate) struct Auto {
     steps: Vec<f32>,
     seed: u64,
-    /// `lda`, `ridge`, `ncm`: what can be taken back to the bit.
+    /// `lda`, `ridge`, `ncm`: those that unlearn to the bit.
     exact: [Box<dyn Head>; 3],
     linear: Trained,
     knn: Knn,
@@ -72,8 +72,8 @@ impl Auto {
         self.counts().iter().sum()
     }
 
-    /// Does `change` to the exact heads, or to none: what was done before one of
-    /// them refused is undone by `back`.
+    /// Applies `change` to all exact heads or to none: if one of them refuses, `back` undoes
+    /// what was done before.
     fn all_exact(
         &mut self,
         change: impl Fn(&mut dyn Head) -> Result<(), HeadError>,
@@ -140,62 +140,20 @@ impl Head for Auto {
         self.exact[0].counts()
     }
 
-    fn learn_one(&mut self, x: &[i16], class: usize, replay: Replay<'_>) -> Result<(), HeadError> {
-        let none = Replay::default();
-        self.all_exact(
-            |head| head.learn_one(x, class, none),
-            |head| head.unlearn_one(x, class, none),
-        )?;
-        self.linear.learn_one(x, class, replay)?;
-        self.knn.learn_one(x, class, replay)
+    fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.learn_with(x, class, Replay::default())
     }
 
-    fn unlearn_one(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
-        // First what may be refused although the example was learned.
-        self.linear.can_refit(class, kept)?;
-        let none = Replay::default();
-        self.all_exact(
-            |head| head.unlearn_one(x, class, none),
-            |head| head.learn_one(x, class, none),
-        )?;
-        self.linear.unlearn_one(x, class, kept)?;
-        self.knn.unlearn_one(x, class, kept)?;
-        // The example had a part in it.
-        self.selection.forget();
-        Ok(())
+    fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.unlearn_with(x, class, Replay::default())
     }
 
-    fn recall(&mut self, kept: Replay<'_>) {
-        self.knn.recall(kept);
-        let examples = self.examples();
-        if examples >= self.next {
-            let Self { steps, seed, .. } = self;
-            self.selection.compare(steps, *seed, kept, examples);
-            self.next = examples + examples / 2;
-        }
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.head(self.selection.head)
-            .predict_into(x, probabilities)
-    }
-
-    fn predict_now(&mut self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<u64, HeadError> {
-        self.chosen().predict_now(x, probabilities)
+    fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
+        self.head(self.selection.head).evidence_into(x, evidence)
     }
 
     fn solve(&self) {
         self.head(self.selection.head).solve();
-    }
-
-    fn job(&mut self) -> Option<Job> {
-        self.chosen().job()
-    }
-
-    /// A solution for a head that was chosen before is of another version, and
-    /// passed over.
-    fn adopt(&mut self, solution: Solution) {
-        self.chosen().adopt(solution);
     }
 
     fn formula(&self) -> Option<Formula> {
@@ -223,6 +181,51 @@ impl Head for Auto {
             .iter()
             .map(|&kind| 8 + self.head(kind).saved_bytes());
         8 + 8 + self.selection_json().len() + heads.sum::<usize>()
+    }
+
+    /// The chosen head. It ignores a solution for a head that was chosen before, which is of
+    /// another version.
+    fn deferred(&mut self) -> Option<&mut dyn DeferredHead> {
+        self.chosen().deferred()
+    }
+
+    fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
+        Some(self)
+    }
+}
+
+impl MemoryHead for Auto {
+    fn learn_with(&mut self, x: &[i16], class: usize, replay: Replay<'_>) -> Result<(), HeadError> {
+        self.all_exact(
+            |head| head.learn_one(x, class),
+            |head| head.unlearn_one(x, class),
+        )?;
+        self.linear.learn_with(x, class, replay)?;
+        self.knn.learn_with(x, class, replay)
+    }
+
+    fn unlearn_with(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
+        // First what may be refused although the example was learned.
+        self.linear.can_refit(class, kept)?;
+        self.all_exact(
+            |head| head.unlearn_one(x, class),
+            |head| head.learn_one(x, class),
+        )?;
+        self.linear.unlearn_with(x, class, kept)?;
+        self.knn.unlearn_with(x, class, kept)?;
+        // The example had a part in it.
+        self.selection.forget();
+        Ok(())
+    }
+
+    fn set_memory(&mut self, kept: Replay<'_>) {
+        self.knn.set_memory(kept);
+        let examples = self.examples();
+        if examples >= self.next {
+            let Self { steps, seed, .. } = self;
+            self.selection.compare(steps, *seed, kept, examples);
+            self.next = examples + examples / 2;
+        }
     }
 }
 

@@ -9,10 +9,10 @@ use std::sync::OnceLock;
 
 use super::deferred::{Job, Solution, Version};
 use super::statistic_state::damaged;
-use super::{Formula, Head, HeadError, Moments, Replay, Statistic};
+use super::{DeferredHead, Evidence, ExactHead, Formula, Head, HeadError, Moments, Statistic};
 
 /// From a statistic to a classifier.
-pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
+pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     /// What predictions are made from.
     type Solved: fmt::Debug + Send + Sync + 'static;
 
@@ -38,10 +38,22 @@ pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     /// The exact solve, of at least one class.
     fn solve(&self, statistic: &Statistic) -> Self::Solved;
 
-    /// Overwrites `probabilities` with one per class.
-    fn predict_into(&self, solved: &Self::Solved, x: &[i16], probabilities: &mut Vec<f32>);
+    /// Overwrites `scores` with the log score of each class.
+    fn scores_into(&self, solved: &Self::Solved, x: &[i16], scores: &mut Vec<f32>);
 
-    /// What [`Self::predict_into`] computes of an exact solve, from the features of
+    /// Overwrites `distances` with the squared distance to the mean of each class, for
+    /// methods that compare distances. `scratch` is a buffer to use.
+    fn distances_into(
+        &self,
+        _solved: &Self::Solved,
+        _statistic: &Statistic,
+        _x: &[i16],
+        _distances: &mut Vec<f32>,
+        _scratch: &mut Vec<f32>,
+    ) {
+    }
+
+    /// What [`Self::scores_into`] computes of an exact solve, from the features of
     /// an example as it came.
     fn formula(&self, solved: &Self::Solved) -> Formula;
 
@@ -59,7 +71,7 @@ pub trait Method: Clone + fmt::Debug + Send + Sync + 'static {
 
 /// One example learned or unlearned.
 #[derive(Debug)]
-pub struct Change {
+pub(crate) struct Change {
     pub(super) features: Vec<i16>,
     pub(super) class: usize,
     /// 1 or -1.
@@ -68,7 +80,7 @@ pub struct Change {
 
 /// A head in closed form.
 #[derive(Debug)]
-pub struct ClosedForm<M: Method> {
+pub(crate) struct ClosedForm<M: Method> {
     method: M,
     state: State<M>,
 }
@@ -82,8 +94,8 @@ struct State<M: Method> {
     exact: OnceLock<M::Solved>,
     /// Exact for an earlier one, and kept in step since.
     behind: Option<Behind<M>>,
-    /// A later solve than that, being brought into step a little with every
-    /// answer: all at once it would keep one of them waiting.
+    /// A later solve than that. It includes a few changes with every answer, because
+    /// including all of them at once would delay one answer.
     next: Option<Behind<M>>,
     /// The latest changes, as far back as a base or a job may need.
     changes: VecDeque<Change>,
@@ -147,29 +159,23 @@ impl<M: Method> Head for ClosedForm<M> {
         self.state.statistic.counts()
     }
 
-    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+    fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let Self { method, state } = self;
         method.seen(x, |x| state.learn_one(x, class))
     }
 
-    fn unlearn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+    fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let Self { method, state } = self;
         method.seen(x, |x| state.unlearn_one(x, class))
     }
 
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
+    fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
         self.check_width(x)?;
         let Self { method, state } = self;
-        method.seen(x, |x| state.predict_into(method, x, probabilities));
+        method.seen(x, |x| state.evidence_into(method, x, evidence));
         Ok(())
-    }
-
-    fn predict_now(&mut self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<u64, HeadError> {
-        self.check_width(x)?;
-        let Self { method, state } = self;
-        Ok(method.seen(x, |x| state.predict_now(method, x, probabilities)))
     }
 
     fn solve(&self) {
@@ -178,21 +184,35 @@ impl<M: Method> Head for ClosedForm<M> {
         }
     }
 
-    fn job(&mut self) -> Option<Job> {
-        self.state.job(&self.method)
-    }
-
-    fn adopt(&mut self, solution: Solution) {
-        self.state.adopt(solution);
-    }
-
     fn formula(&self) -> Option<Formula> {
         let known = !self.counts().is_empty();
         known.then(|| self.method.formula(self.state.solved(&self.method)))
     }
 
-    fn statistic(&self) -> Option<&Statistic> {
-        Some(&self.state.statistic)
+    fn save_into(&self, out: &mut Vec<u8>) {
+        self.state.statistic.save_into(out);
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.state.statistic.saved_bytes()
+    }
+
+    fn exact(&self) -> Option<&dyn ExactHead> {
+        Some(self)
+    }
+
+    fn exact_mut(&mut self) -> Option<&mut dyn ExactHead> {
+        Some(self)
+    }
+
+    fn deferred(&mut self) -> Option<&mut dyn DeferredHead> {
+        Some(self)
+    }
+}
+
+impl<M: Method> ExactHead for ClosedForm<M> {
+    fn statistic(&self) -> &Statistic {
+        &self.state.statistic
     }
 
     fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError> {
@@ -206,18 +226,26 @@ impl<M: Method> Head for ClosedForm<M> {
         self.state.invalidate();
         Ok(())
     }
+}
 
-    fn save_into(&self, out: &mut Vec<u8>) {
-        self.state.statistic.save_into(out);
+impl<M: Method> DeferredHead for ClosedForm<M> {
+    fn evidence_now_into(&mut self, x: &[i16], evidence: &mut Evidence) -> Result<u64, HeadError> {
+        self.check_width(x)?;
+        let Self { method, state } = self;
+        Ok(method.seen(x, |x| state.evidence_now_into(method, x, evidence)))
     }
 
-    fn saved_bytes(&self) -> usize {
-        self.state.statistic.saved_bytes()
+    fn job(&mut self) -> Option<Job> {
+        self.state.job(&self.method)
+    }
+
+    fn adopt(&mut self, solution: Solution) {
+        self.state.adopt(solution);
     }
 }
 
 impl<M: Method> Behind<M> {
-    /// Takes in at most `most` of the changes up to `now` that it has not seen.
+    /// Includes at most `most` of the changes up to `now` that it has not seen.
     fn follow(
         &mut self,
         method: &M,
@@ -238,8 +266,8 @@ impl<M: Method> Behind<M> {
 }
 
 impl<M: Method> State<M> {
-    /// Changes that a later solve takes in with every answer: more than one, or
-    /// it would never be in step with a stream that teaches as often as it asks.
+    /// Changes that a later solve includes with every answer: more than one, or it would
+    /// never catch up with a stream that teaches as often as it predicts.
     const CATCH_UP: usize = 3;
 
     /// Changes that an earlier solve is kept in step with before an exact one is
@@ -274,15 +302,23 @@ impl<M: Method> State<M> {
         Ok(())
     }
 
-    fn predict_into(&self, method: &M, x: &[i16], probabilities: &mut Vec<f32>) {
-        probabilities.clear();
+    fn evidence_into(&self, method: &M, x: &[i16], evidence: &mut Evidence) {
+        evidence.start(self.statistic.counts());
         if !self.statistic.counts().is_empty() {
-            method.predict_into(self.solved(method), x, probabilities);
+            self.evidence_by(method, self.solved(method), x, evidence);
         }
     }
 
-    /// See [`Head::predict_now`].
-    fn predict_now(&mut self, method: &M, x: &[i16], probabilities: &mut Vec<f32>) -> u64 {
+    /// Fills started evidence by one solve, of this statistic or an earlier one in step.
+    fn evidence_by(&self, method: &M, solved: &M::Solved, x: &[i16], evidence: &mut Evidence) {
+        method.scores_into(solved, x, evidence.log_scores());
+        if let Some((distances, scratch)) = evidence.distances() {
+            method.distances_into(solved, &self.statistic, x, distances, scratch);
+        }
+    }
+
+    /// See [`DeferredHead::evidence_now_into`].
+    fn evidence_now_into(&mut self, method: &M, x: &[i16], evidence: &mut Evidence) -> u64 {
         if self.exact.get().is_none()
             && let Some(behind) = &mut self.behind
         {
@@ -295,10 +331,14 @@ impl<M: Method> State<M> {
                 }
             }
             behind.follow(method, statistic, &self.changes, now, usize::MAX);
-            method.predict_into(&behind.solved, x, probabilities);
-            return now - behind.solved_at.changes;
+            let lag = now - behind.solved_at.changes;
+            evidence.start(self.statistic.counts());
+            if let Some(behind) = &self.behind {
+                self.evidence_by(method, &behind.solved, x, evidence);
+            }
+            return lag;
         }
-        self.predict_into(method, x, probabilities);
+        self.evidence_into(method, x, evidence);
         0
     }
 
@@ -383,7 +423,7 @@ impl<M: Method> State<M> {
         });
     }
 
-    /// Notes a change after which no earlier solve means anything.
+    /// Notes a change after which no earlier solve can be used.
     fn invalidate(&mut self) {
         self.version.epoch += 1;
         self.version.changes += 1;

@@ -1,8 +1,7 @@
-//! Solves that happen elsewhere: what a head asks to have computed, and what
-//! comes back.
+//! Solves on another thread: the job that a head gives out, and its solution.
 //!
-//! Heads start no threads. Whoever owns one takes a [`Job`], runs it where
-//! nobody waits, and hands the [`Solution`] back.
+//! Heads start no threads. The caller takes a [`Job`], runs it on a thread of its own, and
+//! returns the [`Solution`].
 
 use std::any::Any;
 use std::fmt;
@@ -11,9 +10,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Which changes a state has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
-    /// Whose changes: a solution may outlive its head and meet another one.
+    /// Which head: a solution may be given to another head than the one that asked.
     head: u64,
-    /// Counts what made earlier solutions useless: classes that moved.
+    /// Counts changes that make earlier solutions useless: classes that moved.
     pub(super) epoch: u64,
     /// Counts examples learned and unlearned.
     pub(super) changes: u64,
@@ -38,7 +37,7 @@ impl Version {
 
 type Solved = Box<dyn Any + Send>;
 
-/// A solve that is due, with everything it needs.
+/// A solve that is due, with all its inputs.
 pub struct Job {
     version: Version,
     work: Box<dyn FnOnce() -> Solved + Send>,
@@ -55,7 +54,7 @@ impl Job {
         }
     }
 
-    /// Solves; takes as long as [`Head::solve`](super::Head::solve) would.
+    /// Solves; takes as long as the next exact answer would otherwise wait.
     pub fn run(self) -> Solution {
         Solution {
             version: self.version,
@@ -64,7 +63,7 @@ impl Job {
     }
 }
 
-/// What a [`Job`] came to, for the head that gave it.
+/// The result of a [`Job`], for the head that gave it.
 pub struct Solution {
     pub(super) version: Version,
     solved: Solved,

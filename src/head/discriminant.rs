@@ -1,12 +1,12 @@
-//! What every head predicts with: one linear function a class, then softmax.
+//! One linear function a class: the log scores of all heads but `knn`.
 
 use super::Layer;
 
-pub(super) use microhead::arithmetic::{dot_fixed, softmax};
+pub(super) use microhead::arithmetic::dot_fixed;
 
-/// `softmax(W x + b)` over fixed-point features.
+/// `W x + b` over fixed-point features.
 #[derive(Debug, Clone, Default)]
-pub struct Discriminant {
+pub(crate) struct Discriminant {
     /// `[classes, width]`, per unit of the fixed-point features.
     weights: Vec<f32>,
     /// `[classes]`
@@ -38,19 +38,12 @@ impl Discriminant {
         self.weights.chunks_exact_mut(width)
     }
 
-    /// Overwrites `probabilities` with one per class.
-    pub(super) fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) {
-        self.apply_into(x, probabilities);
-        softmax(probabilities);
-    }
-
-    /// As [`Self::predict_into`], of `scale (W x + b)`.
-    pub(super) fn predict_scaled_into(&self, x: &[i16], scale: f64, probabilities: &mut Vec<f32>) {
-        self.apply_into(x, probabilities);
-        for score in &mut *probabilities {
+    /// Overwrites `out` with `scale (W x + b)`.
+    pub(super) fn apply_scaled_into(&self, x: &[i16], scale: f64, out: &mut Vec<f32>) {
+        self.apply_into(x, out);
+        for score in out {
             *score = (f64::from(*score) * scale) as f32;
         }
-        softmax(probabilities);
     }
 
     /// Overwrites `out` with `W x + b`.

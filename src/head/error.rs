@@ -1,17 +1,18 @@
 use super::HeadKind;
+use crate::signal::ErrorKind;
 
-/// What can go wrong in a head. Whatever it is, the head has not changed.
+/// What can go wrong in a head. The head has not changed then.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
     /// No head has this name.
-    #[error("no head is called {name:?}\nhint: one of {}", HeadKind::names())]
+    #[error("no head is called {name:?}; expected one of {}", HeadKind::names())]
     UnknownHead {
         /// The name asked for.
         name: String,
     },
     /// The head has no such option.
-    #[error("head `{head}`: {fault} {option:?}\nhint: {valid}")]
+    #[error("head `{head}`: {fault} {option:?}; expected {valid}")]
     HeadOption {
         /// The head's name.
         head: String,
@@ -38,7 +39,7 @@ pub enum HeadError {
         /// Classes the head knows.
         classes: usize,
     },
-    /// The statistic holds as many examples as its integers are proven for.
+    /// The head has learned as many examples as its integers are proven for.
     #[error("a head learns at most {limit} examples")]
     Full {
         /// The limit.
@@ -47,18 +48,16 @@ pub enum HeadError {
     /// The example cannot be among those learned for the class.
     #[error("this example was never learned for this class")]
     NeverLearned,
-    /// This head has no way back.
-    #[error(
-        "{head} cannot unlearn: {why}\nhint: `ncm`, `lda` and `ridge` unlearn exactly; heads with a rehearsal memory refit from it"
-    )]
+    /// This head cannot unlearn.
+    #[error("{head} cannot unlearn: {why}")]
     CannotUnlearn {
         /// The head.
         head: HeadKind,
         /// What is missing.
         why: &'static str,
     },
-    /// What the head learned is no sum, so two of them have none.
-    #[error("only exact heads can be merged\nhint: `ncm`, `lda` and `ridge` are")]
+    /// The head is not exact: what it learned is no sum that could be added to another.
+    #[error("only exact heads can be merged: `ncm`, `lda` and `ridge`")]
     CannotMerge,
     /// Saved bytes are not what this version writes.
     #[error("damaged head state: {what}")]
@@ -66,4 +65,20 @@ pub enum HeadError {
         /// The first thing found wrong.
         what: &'static str,
     },
+}
+
+impl HeadError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownHead { .. } | Self::HeadOption { .. } | Self::Class { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Width { .. } => ErrorKind::Mismatch,
+            Self::Full { .. } => ErrorKind::Limit,
+            Self::NeverLearned => ErrorKind::NotFound,
+            Self::CannotUnlearn { .. } | Self::CannotMerge => ErrorKind::Unsupported,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+        }
+    }
 }

@@ -1,4 +1,4 @@
-//! A triangular factor small enough to keep: what answers between two solves.
+//! A packed triangular factor, kept to answer between two solves.
 
 use faer::MatRef;
 use pulp::{Arch, Simd, WithSimd};

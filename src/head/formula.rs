@@ -1,16 +1,15 @@
-//! What a head predicts with, as plain numbers: for those who write it down in
-//! another language, such as ONNX.
+//! The function that a head computes, as plain numbers, for export to ONNX.
 //!
-//! A formula is a picture of one moment; it learns nothing and is not saved.
-//! Heads predict by their own code, not by this.
+//! A formula describes the head at one moment. It learns nothing and is not saved, and heads
+//! do not predict by it.
 
-/// From fixed-point features to probabilities of the classes, in their order.
+/// From fixed-point features to shares of 1 of the classes, in their order: what the scores
+/// of a head make without anything added by `decision`.
 ///
 /// Features `x` count units; where real numbers are needed, one unit of feature
 /// `i` is worth `steps[i]`.
 #[derive(Debug, Clone, PartialEq)]
-#[non_exhaustive]
-pub enum Formula {
+pub(crate) enum Formula {
     /// `softmax(W x + b)`
     Linear(Layer),
     /// `softmax((W x + b) / |steps x|)`, with 0 for a division by 0.
@@ -48,11 +47,11 @@ pub enum Formula {
 
 /// An affine function.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Layer {
+pub(crate) struct Layer {
     /// Row-major `[outputs, inputs]`.
-    pub weights: Vec<f32>,
+    pub(crate) weights: Vec<f32>,
     /// `[outputs]`
-    pub biases: Vec<f32>,
+    pub(crate) biases: Vec<f32>,
 }
 
 /// Let `u` be `steps x - centre` at length 1 (or 0), and `s_r` its dot product
@@ -60,28 +59,29 @@ pub struct Layer {
 /// each gives `exp((s_r - max s) / temperature)` to its class; every class has
 /// `floor` beforehand. Probabilities are what a class has, over what all have.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Neighbours {
+pub(crate) struct Neighbours {
     /// How many rows vote.
-    pub k: usize,
+    pub(crate) k: usize,
     /// What one unit of each feature is worth.
-    pub steps: Vec<f32>,
+    pub(crate) steps: Vec<f32>,
     /// Where directions are taken from.
-    pub centre: Vec<f32>,
+    pub(crate) centre: Vec<f32>,
     /// Row-major `[n, width]`, each of length 1 or 0.
-    pub rows: Vec<f32>,
+    pub(crate) rows: Vec<f32>,
     /// The class of each row.
-    pub classes: Vec<usize>,
+    pub(crate) classes: Vec<usize>,
     /// How many classes there are.
-    pub known: usize,
+    pub(crate) known: usize,
     /// How much less similar a row is that counts e times less.
-    pub temperature: f32,
+    pub(crate) temperature: f32,
     /// What every class has beforehand.
-    pub floor: f32,
+    pub(crate) floor: f32,
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::head::testing::probabilities;
     use crate::head::{HeadKind, Replay};
 
     const WIDTH: usize = 5;
@@ -181,21 +181,25 @@ mod tests {
 
     #[test]
     fn every_head_predicts_what_its_formula_says() {
-        for kind in HeadKind::VARIANTS {
+        for kind in HeadKind::variants() {
             let mut head = kind.build(&STEPS, 3);
-            assert_eq!(head.formula(), None, "{kind}: nothing to tell yet");
+            assert_eq!(head.formula(), None, "{kind}: nothing learned yet");
             let (mut features, mut classes) = (Vec::new(), Vec::new());
             for (class, i) in (0..3).flat_map(|class| (0..9).map(move |i| (class, i))) {
                 let x = row(class, i);
+                let Some(head) = head.memory() else {
+                    head.learn_one(&x, class).unwrap();
+                    continue;
+                };
                 let replay = Replay {
                     features: &features,
                     classes: &classes,
                     groups: &[],
                 };
-                head.learn_one(&x, class, replay).unwrap();
+                head.learn_with(&x, class, replay).unwrap();
                 features.extend(x);
                 classes.push(class);
-                head.recall(Replay {
+                head.set_memory(Replay {
                     features: &features,
                     classes: &classes,
                     groups: &[],
@@ -210,12 +214,11 @@ mod tests {
                 [0; WIDTH],
                 [i16::MAX; WIDTH],
             ] {
-                let mut predicted = Vec::new();
-                head.predict_into(&x, &mut predicted).unwrap();
-                let told = value(&formula, &x);
-                assert_eq!(told.len(), predicted.len());
-                for (told, p) in told.iter().zip(predicted) {
-                    worst = worst.max((told - f64::from(p)).abs());
+                let predicted = probabilities(&*head, &x);
+                let expected = value(&formula, &x);
+                assert_eq!(expected.len(), predicted.len());
+                for (expected, p) in expected.iter().zip(predicted) {
+                    worst = worst.max((expected - f64::from(p)).abs());
                 }
             }
             assert!(worst < 1e-5, "{kind}: {worst}");

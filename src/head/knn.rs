@@ -5,16 +5,16 @@ use std::sync::OnceLock;
 
 use super::discriminant::dot;
 use super::statistic_state::{damaged, take, take_many};
-use super::{Formula, Head, HeadError, Neighbours, Replay, Statistic};
+use super::{Evidence, Formula, Head, HeadError, MemoryHead, Neighbours, Replay, Statistic};
 
 /// Cosine k-nearest neighbours over what the rehearsal memory holds: a majority
 /// weighted by similarity (Dudani 1976, with exponential weights).
 ///
 /// It has nothing to train. Its own state is the counts; the rows come from the
-/// memory by [`Head::recall`] after every change. A class of which the memory
+/// memory by [`MemoryHead::set_memory`] after every change. A class of which the memory
 /// holds no row keeps a small floor of probability, as does every other.
 #[derive(Debug)]
-pub struct Knn {
+pub(crate) struct Knn {
     k: NonZeroU8,
     steps: Vec<f32>,
     counts: Vec<u64>,
@@ -37,7 +37,7 @@ impl Knn {
     /// of the trained heads were (see `recipe.rs`): at 0.05, any of 1 to 50
     /// neighbours gives a mean accuracy of 0.941 to 0.943, and 10 the lower log
     /// loss than fewer (0.22 nats; 0.26 for 3).
-    pub const NEIGHBOURS: NonZeroU8 = NonZeroU8::new(10).unwrap();
+    pub(crate) const NEIGHBOURS: NonZeroU8 = NonZeroU8::new(10).unwrap();
 
     /// By how much less similar a neighbour must be to count e times less: 0.943
     /// at 0.05, 0.942 at 0.02, 0.939 at 0.1, 0.919 at 0.3. Angles are taken around
@@ -49,7 +49,7 @@ impl Knn {
 
     /// A head without classes that asks `k` neighbours; one unit of feature `i`
     /// is worth `steps[i]`.
-    pub fn new(k: NonZeroU8, steps: &[f32]) -> Self {
+    pub(crate) fn new(k: NonZeroU8, steps: &[f32]) -> Self {
         Self {
             k,
             steps: steps.to_vec(),
@@ -60,12 +60,12 @@ impl Knn {
         }
     }
 
-    /// The head that [`Head::save_into`] wrote; its rows are still to be
-    /// recalled.
+    /// The head that [`Head::save_into`] wrote, without rows until
+    /// [`MemoryHead::set_memory`].
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(k: NonZeroU8, steps: &[f32], mut bytes: &[u8]) -> Result<Self, HeadError> {
+    pub(crate) fn load(k: NonZeroU8, steps: &[f32], mut bytes: &[u8]) -> Result<Self, HeadError> {
         let mut head = Self::new(k, steps);
         let classes = u32::from_le_bytes(take(&mut bytes)?) as usize;
         head.counts = take_many(&mut bytes, classes, u64::from_le_bytes)?;
@@ -109,7 +109,7 @@ impl Head for Knn {
         &self.counts
     }
 
-    fn learn_one(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+    fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let (classes, limit) = (self.counts.len(), Statistic::MAX_EXAMPLES);
         if class > classes {
@@ -125,44 +125,26 @@ impl Head for Knn {
         Ok(())
     }
 
-    fn unlearn_one(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
-        self.check_width(x)?;
-        let classes = self.counts.len();
-        let Some(count) = self.counts.get_mut(class) else {
-            return Err(HeadError::Class { class, classes });
-        };
-        *count -= 1;
-        if *count == 0 {
-            self.counts.remove(class);
-        }
-        self.recall(kept);
-        Ok(())
+    fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.unlearn_with(x, class, Replay::default())
     }
 
-    fn recall(&mut self, kept: Replay<'_>) {
-        self.features.clear();
-        self.features.extend_from_slice(kept.features);
-        self.classes.clear();
-        self.classes.extend_from_slice(kept.classes);
-        self.solved.take();
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
+    fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
         self.check_width(x)?;
+        evidence.start(&self.counts);
         let Neighbourhood { centre, rows } = self.solved();
-        let (width, classes) = (self.steps.len(), self.counts.len());
-        // Votes, the probe and the similarities share the caller's buffer.
-        probabilities.clear();
-        probabilities.resize(classes, Self::FLOOR);
-        probabilities.extend(x.iter().zip(&self.steps).map(|(&x, s)| f32::from(x) * s));
-        let probe = &mut probabilities[classes..];
-        direct(probe, centre);
+        let width = self.steps.len();
+        let (votes, scratch) = evidence.votes();
+        votes.resize(self.counts.len(), Self::FLOOR);
+        // The probe, and behind it its similarity to each row.
+        scratch.clear();
+        scratch.extend(x.iter().zip(&self.steps).map(|(&x, s)| f32::from(x) * s));
+        direct(scratch, centre);
         for row in rows.chunks_exact(width.max(1)) {
-            let similarity = dot(&probabilities[classes..classes + width], row);
-            probabilities.push(similarity);
+            let similarity = dot(&scratch[..width], row);
+            scratch.push(similarity);
         }
-        let (votes, rest) = probabilities.split_at_mut(classes);
-        let similarities = &mut rest[width..];
+        let similarities = &mut scratch[width..];
         let nearest = |similarities: &[f32]| {
             // The first of equals.
             let numbered = similarities.iter().copied().enumerate().rev();
@@ -180,11 +162,6 @@ impl Head for Knn {
             if let Some(vote) = self.classes.get(row).and_then(|&c| votes.get_mut(c)) {
                 *vote += ((similarity - top) / Self::TEMPERATURE).exp();
             }
-        }
-        probabilities.truncate(classes);
-        let total: f32 = probabilities.iter().sum();
-        for p in probabilities {
-            *p /= total;
         }
         Ok(())
     }
@@ -216,6 +193,38 @@ impl Head for Knn {
 
     fn saved_bytes(&self) -> usize {
         4 + 8 * self.counts.len()
+    }
+
+    fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
+        Some(self)
+    }
+}
+
+impl MemoryHead for Knn {
+    fn learn_with(&mut self, x: &[i16], class: usize, _: Replay<'_>) -> Result<(), HeadError> {
+        self.learn_one(x, class)
+    }
+
+    fn unlearn_with(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        let classes = self.counts.len();
+        let Some(count) = self.counts.get_mut(class) else {
+            return Err(HeadError::Class { class, classes });
+        };
+        *count -= 1;
+        if *count == 0 {
+            self.counts.remove(class);
+        }
+        self.set_memory(kept);
+        Ok(())
+    }
+
+    fn set_memory(&mut self, kept: Replay<'_>) {
+        self.features.clear();
+        self.features.extend_from_slice(kept.features);
+        self.classes.clear();
+        self.classes.extend_from_slice(kept.classes);
+        self.solved.take();
     }
 }
 
@@ -261,14 +270,14 @@ mod tests {
         let mut head = Knn::new(NonZeroU8::new(k).unwrap(), &STEPS);
         for (class, &count) in counts.iter().enumerate() {
             for _ in 0..count {
-                head.learn_one(&[0, 0], class, Replay::default()).unwrap();
+                head.learn_one(&[0, 0], class).unwrap();
             }
         }
         head
     }
 
-    fn recall(head: &mut Knn, rows: &[[i16; 2]], classes: &[usize]) {
-        head.recall(Replay {
+    fn set_memory(head: &mut Knn, rows: &[[i16; 2]], classes: &[usize]) {
+        head.set_memory(Replay {
             features: rows.as_flattened(),
             classes,
             groups: &[],
@@ -276,16 +285,14 @@ mod tests {
     }
 
     fn probabilities(head: &Knn, x: [i16; 2]) -> Vec<f32> {
-        let mut out = vec![7.0; 3];
-        head.predict_into(&x, &mut out).unwrap();
-        out
+        crate::head::testing::probabilities(head, &x)
     }
 
     #[test]
     fn the_nearest_direction_wins_in_real_units() {
         let mut head = knn(1, &[1, 1]);
         // Seen from their middle: along x, and along y with twice the numbers.
-        recall(
+        set_memory(
             &mut head,
             &[[100, 0], [-100, 0], [0, 200], [0, -200]],
             &[0, 0, 1, 1],
@@ -297,38 +304,38 @@ mod tests {
     }
 
     #[test]
-    fn a_majority_of_the_near_outvotes_the_nearest() {
+    fn a_majority_of_near_rows_outvotes_the_nearest() {
         let rows = [[100, 0], [100, 2], [100, -2], [-100, 0]];
         let mut head = knn(3, &[1, 2, 1]);
-        recall(&mut head, &rows, &[0, 1, 1, 2]);
+        set_memory(&mut head, &rows, &[0, 1, 1, 2]);
         let p = probabilities(&head, [100, 0]);
         assert!(p[1] > p[0] && p[0] > p[2], "{p:?}");
         assert!((p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
     }
 
     #[test]
-    fn a_class_without_a_row_keeps_a_floor() {
+    fn a_class_without_rows_keeps_a_minimum_probability() {
         let mut head = knn(5, &[3, 3, 3]);
-        recall(&mut head, &[[100, 0], [0, 100]], &[0, 1]);
+        set_memory(&mut head, &[[100, 0], [0, 100]], &[0, 1]);
         let p = probabilities(&head, [100, 1]);
         assert!(p[2] > 0.0 && p[2] < 0.02, "{p:?}");
         // At the very centre no direction is nearer than another.
-        recall(&mut head, &[[8, 8]], &[1]);
+        set_memory(&mut head, &[[8, 8]], &[1]);
         let p = probabilities(&head, [8, 8]);
         assert!(p.iter().all(|p| p.is_finite()) && p[1] > 0.9, "{p:?}");
     }
 
     #[test]
-    fn an_unlearned_class_takes_its_rows_along() {
+    fn unlearning_a_class_removes_its_rows() {
         let mut head = knn(1, &[1, 1, 1]);
-        recall(&mut head, &[[100, 0], [0, 100], [-100, 0]], &[0, 1, 2]);
+        set_memory(&mut head, &[[100, 0], [0, 100], [-100, 0]], &[0, 1, 2]);
         let kept = [[100_i16, 0], [-100, 0]];
         let kept = Replay {
             features: kept.as_flattened(),
             classes: &[0, 1],
             groups: &[],
         };
-        head.unlearn_one(&[0, 100], 1, kept).unwrap();
+        head.unlearn_with(&[0, 100], 1, kept).unwrap();
         assert_eq!(head.counts(), [1, 1]);
         assert!(probabilities(&head, [-100, 3])[1] > 0.9);
     }

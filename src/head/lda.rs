@@ -8,7 +8,7 @@ use faer::linalg::triangular_solve::{
 
 use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{factorise, shrunk, within_scatter};
-use super::discriminant::{Discriminant, dot, softmax};
+use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
 use super::means::{ClassMeans, half_excess, sharpness};
 use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
@@ -34,53 +34,57 @@ use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
 /// examples; this does not.
 ///
 /// Between two solves the class means stay exact and the covariance waits: see
-/// [`Head::predict_now`](super::Head::predict_now).
-pub type Lda = ClosedForm<Rule>;
+/// [`DeferredHead::evidence_now_into`](super::DeferredHead::evidence_now_into).
+pub(crate) type Lda = ClosedForm<SharedCovariance>;
 
 /// What a user may choose about [`Lda`].
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LdaOptions {
     /// How the covariance is shrunk.
     pub shrinkage: Shrinkage,
-    /// What is assumed of a class before anything is heard.
+    /// How probable each class is before an example is seen.
     pub priors: Priors,
 }
 
 /// How probable each class is beforehand.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priors {
-    /// All alike: what was taught more often is not expected more often.
+    /// All equal, whatever their counts.
     #[default]
     Equal,
-    /// As often as they were taught.
+    /// In proportion to their counts.
     Empirical,
 }
 
 impl Lda {
     /// A head without classes; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32], options: LdaOptions) -> Self {
-        Self::of(Rule::new(steps, options))
+    pub(crate) fn new(steps: &[f32], options: LdaOptions) -> Self {
+        Self::of(SharedCovariance::new(steps, options))
     }
 
     /// The head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], options: LdaOptions, bytes: &[u8]) -> Result<Self, HeadError> {
-        Self::loaded(Rule::new(steps, options), bytes)
+    pub(crate) fn load(
+        steps: &[f32],
+        options: LdaOptions,
+        bytes: &[u8],
+    ) -> Result<Self, HeadError> {
+        Self::loaded(SharedCovariance::new(steps, options), bytes)
     }
 }
 
 /// How [`Lda`] solves.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub(crate) struct SharedCovariance {
     steps: Vec<f32>,
     options: LdaOptions,
 }
 
 /// A solve, and what keeps it in step until the next.
 #[derive(Debug)]
-pub struct Solved {
+pub(crate) struct Solved {
     discriminant: Discriminant,
     /// Of the shrunk covariance.
     factor: Factor,
@@ -104,7 +108,7 @@ struct Followed {
     log_priors: Vec<f32>,
 }
 
-impl Rule {
+impl SharedCovariance {
     fn new(steps: &[f32], options: LdaOptions) -> Self {
         let steps = steps.to_vec();
         Self { steps, options }
@@ -133,7 +137,7 @@ impl Rule {
     }
 }
 
-impl Method for Rule {
+impl Method for SharedCovariance {
     type Solved = Solved;
 
     const MOMENTS: Moments = Moments::Full;
@@ -174,15 +178,47 @@ impl Method for Rule {
         }
     }
 
-    fn predict_into(&self, solved: &Solved, x: &[i16], probabilities: &mut Vec<f32>) {
+    fn scores_into(&self, solved: &Solved, x: &[i16], scores: &mut Vec<f32>) {
         let Some(followed) = &solved.followed else {
-            return solved.discriminant.predict_into(x, probabilities);
+            return solved.discriminant.apply_into(x, scores);
         };
-        Discriminant::scores_into(&followed.weights, &followed.biases, x, probabilities);
-        for (score, log_prior) in probabilities.iter_mut().zip(&followed.log_priors) {
+        Discriminant::scores_into(&followed.weights, &followed.biases, x, scores);
+        for (score, log_prior) in scores.iter_mut().zip(&followed.log_priors) {
             *score = followed.sharpness * *score + log_prior;
         }
-        softmax(probabilities);
+    }
+
+    /// `|x|^2 - 2 x . offset_k + |offset_k|^2`, each product taken under the inverse of the
+    /// covariance and `x` counted from the centre.
+    fn distances_into(
+        &self,
+        solved: &Solved,
+        _: &Statistic,
+        x: &[i16],
+        distances: &mut Vec<f32>,
+        scratch: &mut Vec<f32>,
+    ) {
+        let width = self.steps.len();
+        let product = |a: &[f32], b: &[f32]| -> f64 {
+            let pairs = a.iter().zip(b);
+            pairs.map(|(&a, &b)| f64::from(a) * f64::from(b)).sum()
+        };
+        let centred = x.iter().zip(&self.steps).zip(&solved.centre);
+        let centred =
+            centred.map(|((&x, &step), centre)| (f64::from(x) * f64::from(step) - centre) as f32);
+        scratch.clear();
+        scratch.extend(centred);
+        scratch.extend_from_within(..);
+        let (point, direction) = scratch.split_at_mut(width);
+        solved.factor.solve_in_place(direction);
+        let own = product(point, direction);
+        let classes =
+            (solved.offsets.chunks_exact(width)).zip(solved.directions.chunks_exact(width));
+        distances.clear();
+        distances.extend(classes.map(|(offset, direction)| {
+            let squared = own - 2.0 * product(point, direction) + product(offset, direction);
+            squared.max(0.0) as f32
+        }));
     }
 
     fn formula(&self, solved: &Solved) -> Formula {
@@ -260,7 +296,8 @@ fn spread_sharpness(offsets: &[f32], directions: &[f32], width: usize) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::{Head, Replay};
+    use crate::head::testing::probabilities;
+    use crate::head::{DeferredHead, Evidence, Head};
 
     /// Class `c` has `5 + c` examples of width 21; 30 and up repeat class 0.
     fn statistic(order: &[usize]) -> Statistic {
@@ -282,7 +319,7 @@ mod tests {
     /// The offset and the direction of each class, as bits.
     fn solution(order: &[usize]) -> Vec<(usize, Vec<u32>)> {
         let statistic = statistic(order);
-        let solved = Rule::new(&[0.01; 21], LdaOptions::default()).solve(&statistic);
+        let solved = SharedCovariance::new(&[0.01; 21], LdaOptions::default()).solve(&statistic);
         let rows = solved.offsets.chunks(21).zip(solved.directions.chunks(21));
         let mut solution: Vec<_> = (rows.enumerate())
             .map(|(index, (offset, direction))| {
@@ -328,7 +365,7 @@ mod tests {
     }
 
     #[test]
-    fn empirical_priors_lean_to_what_was_taught_more_often_and_equal_ones_do_not() {
+    fn empirical_priors_favour_the_larger_class_and_equal_priors_do_not() {
         // Mirror images around zero, the first class nine times as often.
         let odds = |priors| {
             let options = LdaOptions {
@@ -338,18 +375,14 @@ mod tests {
             let mut lda = Lda::new(&[0.01; 2], options);
             for i in 0..90_i16 {
                 let x = [i % 9 * 40 - 260, i % 5 * 30 - 60];
-                lda.learn_one(&x, 0, Replay::default()).unwrap();
+                lda.learn_one(&x, 0).unwrap();
                 if i < 10 {
                     let x = [260 - i % 9 * 40, i % 5 * 30 - 60];
-                    lda.learn_one(&x, 1, Replay::default()).unwrap();
+                    lda.learn_one(&x, 1).unwrap();
                 }
             }
-            let log_odds = |lda: &Lda| {
-                let mut p = Vec::new();
-                lda.predict_into(&[0, 0], &mut p).unwrap();
-                f64::from(p[0] / p[1]).ln()
-            };
-            log_odds(&lda)
+            let p = probabilities(&lda, &[0, 0]);
+            f64::from(p[0] / p[1]).ln()
         };
         let lean = odds(Priors::Empirical) - odds(Priors::Equal);
         assert!((lean - 9_f64.ln()).abs() < 1e-3, "{lean}");
@@ -378,14 +411,12 @@ mod tests {
             };
             let mut lda = Lda::new(&[0.01; 20], LdaOptions::default());
             for i in 0..200 {
-                lda.learn_one(&example(0, i), 0, Replay::default()).unwrap();
+                lda.learn_one(&example(0, i), 0).unwrap();
             }
-            lda.learn_one(&example(1, 200), 1, Replay::default())
-                .unwrap();
+            lda.learn_one(&example(1, 200), 1).unwrap();
             for i in 300..320 {
                 for class in [0, 1] {
-                    let mut p = Vec::new();
-                    lda.predict_into(&example(class, i), &mut p).unwrap();
+                    let p = probabilities(&lda, &example(class, i));
                     named[usize::from(p[1] > p[0])] += 1;
                     asked += 1;
                 }
@@ -396,22 +427,71 @@ mod tests {
     }
 
     #[test]
-    fn the_rule_of_shrinkage_changes_the_answer_a_little() {
+    fn shrinkage_rules_give_slightly_different_answers() {
         let answer = |shrinkage| {
             let options = LdaOptions {
                 shrinkage,
                 ..LdaOptions::default()
             };
             let statistic = statistic(&[0, 1, 2, 3]);
-            let rule = Rule::new(&[0.01; 21], options);
+            let rule = SharedCovariance::new(&[0.01; 21], options);
             let mut p = Vec::new();
             let x: Vec<i16> = (0..21).map(|j| j * 700 - 7000).collect();
-            rule.predict_into(&rule.solve(&statistic), &x, &mut p);
+            rule.scores_into(&rule.solve(&statistic), &x, &mut p);
+            microhead::arithmetic::softmax(&mut p);
             p
         };
         let (oas, ledoit_wolf) = (answer(Shrinkage::Oas), answer(Shrinkage::LedoitWolf));
         assert_ne!(oas, ledoit_wolf);
         let apart = oas.iter().zip(&ledoit_wolf).map(|(a, b)| (a - b).abs());
         assert!(apart.fold(0.0, f32::max) < 0.1, "{oas:?} {ledoit_wolf:?}");
+    }
+
+    /// The squared distances from `x`, from scratch: by the shrunk covariance itself.
+    fn expected_distances(statistic: &Statistic, steps: &[f32], x: &[i16]) -> Vec<f64> {
+        use faer::linalg::solvers::Solve;
+        let width = steps.len();
+        let means = ClassMeans::new(statistic, steps);
+        let scatter = within_scatter(statistic, &means);
+        let (lower, _) = shrunk(scatter, statistic, &means, Shrinkage::Oas);
+        let covariance = faer::Mat::from_fn(width, width, |i, j| lower[(i.max(j), i.min(j))]);
+        let inverse = covariance.partial_piv_lu();
+        (0..statistic.counts().len())
+            .map(|class| {
+                let n = statistic.counts()[class] as f64;
+                let offset = |j: usize| {
+                    (f64::from(x[j]) - statistic.sum(class)[j] as f64 / n) * f64::from(steps[j])
+                };
+                let offset = faer::Mat::from_fn(width, 1, |j, _| offset(j));
+                (offset.transpose() * inverse.solve(&offset))[(0, 0)]
+            })
+            .collect()
+    }
+
+    #[test]
+    fn distances_are_those_under_the_shrunk_covariance() {
+        let steps = [0.01; 21];
+        let learned = statistic(&[0, 1, 2, 3]);
+        let mut bytes = Vec::new();
+        learned.save_into(&mut bytes);
+        let mut lda = Lda::load(&steps, LdaOptions::default(), &bytes).unwrap();
+        let x: Vec<i16> = (0..21).map(|j| j * 700 - 7000).collect();
+        let mut evidence = Evidence::with_distances();
+        let mut check = |lda: &mut Lda, expected: Vec<f64>| {
+            lda.evidence_now_into(&x, &mut evidence).unwrap();
+            let distances = evidence.squared_distances().unwrap();
+            assert_eq!(distances.len(), expected.len());
+            for (distance, expected) in distances.iter().zip(&expected) {
+                let relative = (f64::from(*distance) / expected - 1.0).abs();
+                assert!(relative < 1e-3, "{distances:?} {expected:?}");
+            }
+        };
+        check(&mut lda, expected_distances(&learned, &steps, &x));
+        // Between two solves the mean that moved is followed, under the old covariance.
+        lda.learn_one(&x, 2).unwrap();
+        let n = learned.counts()[2] as f64;
+        let mut expected = expected_distances(&learned, &steps, &x);
+        expected[2] *= (n / (n + 1.0)).powi(2);
+        check(&mut lda, expected);
     }
 }

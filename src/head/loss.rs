@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn an_incoming_example_competes_only_with_what_came_lately() {
+    fn an_incoming_example_competes_only_with_recent_classes() {
         let mut recent = Recent::new(2);
         for class in [2, 0, 1] {
             recent.push(class);
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn adjusted_logits_leave_no_gradient_where_they_tell_the_frequencies() {
+    fn adjusted_logits_leave_no_gradient_when_they_equal_the_frequencies() {
         let mut batch = batch(&[0, 0, 0, 1], false);
         batch.adjust(&[3, 1], 1.0);
         // Equal logits: all that is left to learn is the prior, and it is known.

@@ -11,9 +11,9 @@ use super::{Formula, HeadError, Moments, Statistic};
 /// Held out, 3 folds of ESC-10 (YAMNet, mean+max, square root) and 4 speakers of
 /// FSDD (speech embedding): 0.954 and 0.910 under the Euclidean distance, 0.963
 /// and 0.907 under the cosine.
-pub type Ncm = ClosedForm<Rule>;
+pub(crate) type Ncm = ClosedForm<NearestMean>;
 
-/// What near means.
+/// How the distance to a class mean is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Distance {
     /// The Euclidean distance to a class mean.
@@ -25,27 +25,27 @@ pub enum Distance {
 
 impl Ncm {
     /// A head without classes; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32], distance: Distance) -> Self {
-        Self::of(Rule::new(steps, distance))
+    pub(crate) fn new(steps: &[f32], distance: Distance) -> Self {
+        Self::of(NearestMean::new(steps, distance))
     }
 
     /// The head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], distance: Distance, bytes: &[u8]) -> Result<Self, HeadError> {
-        Self::loaded(Rule::new(steps, distance), bytes)
+    pub(crate) fn load(steps: &[f32], distance: Distance, bytes: &[u8]) -> Result<Self, HeadError> {
+        Self::loaded(NearestMean::new(steps, distance), bytes)
     }
 }
 
 /// How [`Ncm`] solves.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub(crate) struct NearestMean {
     steps: Vec<f32>,
     distance: Distance,
 }
 
-impl Rule {
+impl NearestMean {
     fn new(steps: &[f32], distance: Distance) -> Self {
         let steps = steps.to_vec();
         Self { steps, distance }
@@ -59,7 +59,7 @@ impl Rule {
     }
 }
 
-impl Method for Rule {
+impl Method for NearestMean {
     type Solved = Discriminant;
 
     const MOMENTS: Moments = Moments::Diagonal;
@@ -78,17 +78,39 @@ impl Method for Rule {
         means.discriminant(&means.offsets, 0, f64::INFINITY, &no_priors)
     }
 
-    fn predict_into(&self, solved: &Discriminant, x: &[i16], probabilities: &mut Vec<f32>) {
+    fn scores_into(&self, solved: &Discriminant, x: &[i16], scores: &mut Vec<f32>) {
         match self.distance {
-            Distance::Euclidean => solved.predict_into(x, probabilities),
+            Distance::Euclidean => solved.apply_into(x, scores),
             Distance::Cosine => {
                 // Silence has no direction: no class is nearer than another.
                 let scale = match self.length(x) {
                     length if length > 0.0 => length.recip(),
                     _ => 0.0,
                 };
-                solved.predict_scaled_into(x, scale, probabilities);
+                solved.apply_scaled_into(x, scale, scores);
             }
+        }
+    }
+
+    fn distances_into(
+        &self,
+        _: &Discriminant,
+        statistic: &Statistic,
+        x: &[i16],
+        distances: &mut Vec<f32>,
+        _: &mut Vec<f32>,
+    ) {
+        if self.distance != Distance::Euclidean {
+            return;
+        }
+        distances.clear();
+        for (class, &n) in statistic.counts().iter().enumerate() {
+            let sums = statistic.sum(class).iter().zip(x).zip(&self.steps);
+            let offset = |((&sum, &x), &step): ((&i64, &i16), &f32)| {
+                (f64::from(x) - sum as f64 / n as f64) * f64::from(step)
+            };
+            let squared: f64 = sums.map(|pair| offset(pair).powi(2)).sum();
+            distances.push(squared as f32);
         }
     }
 
@@ -137,22 +159,21 @@ fn directions(statistic: &Statistic, steps: &[f32]) -> Discriminant {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::{Head, Replay};
+    use crate::head::testing::probabilities;
+    use crate::head::{Evidence, Head};
 
     fn answer(distance: Distance, x: [i16; 2]) -> Vec<f32> {
         let mut ncm = Ncm::new(&[0.001; 2], distance);
         // One class near and to the right, one far and above.
         for (i, class) in [(0_i16, 0), (1, 0), (0, 1), (1, 1)] {
             let x = [[1000 + i, 10 * i], [10 * i, 9000 + i]][class];
-            ncm.learn_one(&x, class, Replay::default()).unwrap();
+            ncm.learn_one(&x, class).unwrap();
         }
-        let mut p = Vec::new();
-        ncm.predict_into(&x, &mut p).unwrap();
-        p
+        probabilities(&ncm, &x)
     }
 
     #[test]
-    fn the_cosine_sees_angles_and_the_euclidean_distance_lengths() {
+    fn cosine_ignores_length_and_euclidean_distance_does_not() {
         // Short, yet in the direction of the far class.
         let x = [100, 900];
         let (cosine, euclidean) = (answer(Distance::Cosine, x), answer(Distance::Euclidean, x));
@@ -163,5 +184,33 @@ mod tests {
         let longer = answer(Distance::Cosine, [1000, 9000]);
         assert!((longer[1] - cosine[1]).abs() < 1e-5);
         assert_eq!(answer(Distance::Cosine, [0, 0]), [0.5, 0.5]);
+    }
+
+    #[test]
+    fn euclidean_distances_to_the_class_means_are_reported() {
+        let mut evidence = Evidence::with_distances();
+        for (distance, expected) in [
+            (Distance::Euclidean, Some(&[36.0, 1.0][..])),
+            (Distance::Cosine, None),
+        ] {
+            let mut ncm = Ncm::new(&[0.5, 1.0], distance);
+            ncm.evidence_into(&[0, 0], &mut evidence).unwrap();
+            assert_eq!(
+                (evidence.scores(), evidence.squared_distances()),
+                (&[][..], None)
+            );
+            // Means of (4, 2) and (-2, 1) in real units.
+            for (x, class) in [([7, 1], 0), ([9, 3], 0), ([-4, 1], 1)] {
+                ncm.learn_one(&x, class).unwrap();
+            }
+            // (-2, 2) in real units.
+            ncm.evidence_into(&[-4, 2], &mut evidence).unwrap();
+            assert_eq!(evidence.counts(), [2, 1]);
+            let mut asked = Evidence::default();
+            ncm.evidence_into(&[-4, 2], &mut asked).unwrap();
+            assert_eq!(asked.squared_distances(), None, "not asked for");
+            assert_eq!(asked.scores(), evidence.scores());
+            assert_eq!(evidence.squared_distances(), expected);
+        }
     }
 }

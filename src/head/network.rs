@@ -8,7 +8,7 @@ use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use super::centring::Centring;
-use super::discriminant::{Discriminant, dot, softmax};
+use super::discriminant::{Discriminant, dot};
 use super::{Formula, Layer};
 
 /// Softmax regression (`hidden` = 0), or one hidden layer of rectified linear
@@ -153,22 +153,21 @@ pub(super) struct Folded {
 }
 
 impl Folded {
-    /// Overwrites `probabilities` with one per class.
-    pub(super) fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) {
-        self.first.apply_into(x, probabilities);
+    /// Overwrites `scores` with the log score of each class.
+    pub(super) fn scores_into(&self, x: &[i16], scores: &mut Vec<f32>) {
+        self.first.apply_into(x, scores);
         if let Some(output) = &self.output {
             // The hidden units lie before the outputs until these are known.
-            let hidden = probabilities.len();
-            for sum in probabilities.iter_mut() {
+            let hidden = scores.len();
+            for sum in scores.iter_mut() {
                 *sum = sum.max(0.0);
             }
             for unit in output.chunks_exact(hidden + 1) {
-                let logit = dot(&unit[..hidden], &probabilities[..hidden]) + unit[hidden];
-                probabilities.push(logit);
+                let logit = dot(&unit[..hidden], &scores[..hidden]) + unit[hidden];
+                scores.push(logit);
             }
-            probabilities.drain(..hidden);
+            scores.drain(..hidden);
         }
-        softmax(probabilities);
     }
 }
 
@@ -227,7 +226,7 @@ mod tests {
     }
 
     #[test]
-    fn the_gradient_is_what_small_differences_say() {
+    fn the_gradient_agrees_with_finite_differences() {
         for hidden in [0, 5] {
             let shape = Shape { inputs: 3, hidden };
             let mut parameters = shape.start(9);
@@ -261,7 +260,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_output_leaves_the_others_alone() {
+    fn a_new_output_changes_no_other_output() {
         let shape = Shape {
             inputs: 3,
             hidden: 4,
@@ -275,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn hidden_units_start_apart_within_their_bound() {
+    fn hidden_units_start_with_different_bounded_weights() {
         let shape = Shape {
             inputs: 24,
             hidden: 64,

@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn a_new_class_starts_young() {
+    fn a_new_class_starts_with_age_zero() {
         let mut descent = Descent::new(Optimiser::Adam);
         descent.grow(2, 1);
         let mut parameters = [0.0; 4];
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn moments_that_no_gradient_leaves_are_told() {
+    fn impossible_moments_are_detected() {
         let mut descent = Descent::new(Optimiser::Adam);
         descent.grow(2, 1);
         let mut parameters = [0.0; 2];

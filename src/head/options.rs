@@ -1,6 +1,6 @@
-//! A head as text: `NAME[:OPTION[+OPTION…]]`.
+//! Parses a head as text: `NAME[:OPTION[+OPTION…]]`.
 //!
-//! Splits and checks; what the options mean is the business of the heads.
+//! This module splits and checks; `kind` gives options their meaning.
 
 use std::ops::RangeInclusive;
 
@@ -45,7 +45,7 @@ impl<'a> Options<'a> {
             return Ok(chosen);
         };
         let valid = || match groups.iter().all(|group| group.is_empty()) {
-            true => format!("`{}` has no options", self.head),
+            true => format!("none: `{}` has no options", self.head),
             false => {
                 let groups = groups.map(|group| group.join(" or "));
                 format!("options, joined by `+`: {}", groups.join("; "))
@@ -118,8 +118,8 @@ mod tests {
     }
 
     #[test]
-    fn unknown_and_doubled_options_are_refused_with_all_that_are_valid() {
-        let hint = "\nhint: options, joined by `+`: sgd or adam; replay or er-ace";
+    fn unknown_and_repeated_options_are_refused_and_valid_ones_are_listed() {
+        let expected = "; expected options, joined by `+`: sgd or adam; replay or er-ace";
         for (text, message) in [
             ("net:lion", "head `net`: no such option: \"lion\""),
             ("net:", "head `net`: no such option: \"\""),
@@ -127,10 +127,13 @@ mod tests {
             ("net:sgd+adam", "head `net`: one choice too many: \"adam\""),
             ("net:adam+adam", "head `net`: one choice too many: \"adam\""),
         ] {
-            assert_eq!(chosen(text), Err(format!("{message}{hint}")));
+            assert_eq!(chosen(text), Err(format!("{message}{expected}")));
         }
         let error = Options::split("ncm:x").1.none().unwrap_err().to_string();
-        assert!(error.ends_with("\nhint: `ncm` has no options"), "{error}");
+        assert!(
+            error.ends_with("; expected none: `ncm` has no options"),
+            "{error}"
+        );
     }
 
     #[test]

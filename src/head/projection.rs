@@ -19,7 +19,7 @@ pub(super) struct Projection {
     inputs: usize,
     /// Length of a transform, a power of two.
     block: usize,
-    /// Bits by which each input is shifted to stand in one common unit.
+    /// Bits by which each input is shifted to a common unit.
     aligned: Vec<u8>,
     /// Whether an input is negated, `[blocks, inputs]`.
     negated: Vec<bool>,
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn inputs_of_unlike_scale_stand_in_one_unit() {
+    fn inputs_of_different_scales_are_shifted_to_one_unit() {
         // The same real vector, once on one grid, once on two.
         let even = Projection::new(&[0.25; 8], 16, 3);
         let uneven = Projection::new(&[0.25, 0.25, 0.25, 0.25, 1.0, 1.0, 1.0, 1.0], 16, 3);

@@ -1,9 +1,9 @@
-//! Answers to forgetting that store no examples: hold on to what the weights
-//! were, or to what they said.
+//! Regularisers against forgetting, which store no examples: they pull towards earlier
+//! weights, or towards earlier outputs.
 //!
-//! Each anchors at the last task border. Nobody announces tasks here, so a
-//! border is the first example of a new class: exact where classes come one
-//! after the other, one class late at worst where they do not.
+//! Each anchors at the last task border. Tasks are not announced, so a border is the first
+//! example of a new class: exact if classes come one after the other, else at most one
+//! class late.
 
 use super::loss::normalise;
 use super::network::{Pass, Shape};
@@ -81,7 +81,7 @@ impl Anchor {
         }
     }
 
-    /// Adds what one example tells about each weight of a softmax regression:
+    /// Adds the information of one example about each weight of a softmax regression:
     /// the expectation of its squared derivative under the network's own
     /// probabilities, `p_k (1 - p_k) x_j^2`.
     pub(super) fn gather(&mut self, row: &[f32], probabilities: &[f32]) {

@@ -39,7 +39,7 @@ use super::{Formula, HeadError, Moments, Statistic};
 /// Without direct links, 3 projections each, a width of 500 gave 0.981 (ESC-10) and
 /// 0.950 (FSDD), of 1,000 0.982 and 0.950, of 1,500 0.983 and 0.949. So 512 is the
 /// default, which also learns a quarter as expensively as 1,000.
-pub type Ridge = ClosedForm<Rule>;
+pub(crate) type Ridge = ClosedForm<RandomFeatures>;
 
 #[derive(Debug, Default)]
 struct Scratch {
@@ -54,30 +54,30 @@ thread_local! {
 
 impl Ridge {
     /// Random features unless said otherwise.
-    pub const DEFAULT_WIDTH: NonZeroU16 = NonZeroU16::new(512).unwrap();
+    pub(crate) const DEFAULT_WIDTH: NonZeroU16 = NonZeroU16::new(512).unwrap();
     /// The most random features: a solve is cubic in them.
-    pub const MAX_WIDTH: NonZeroU16 = NonZeroU16::new(4096).unwrap();
+    pub(crate) const MAX_WIDTH: NonZeroU16 = NonZeroU16::new(4096).unwrap();
     /// The longest embedding that is regressed on beside its random features.
-    pub const MAX_DIRECT: usize = 1024;
+    pub(crate) const MAX_DIRECT: usize = 1024;
 
     /// A head without classes on `width` random features, at most
     /// [`Ridge::MAX_WIDTH`]; one unit of feature `i` is worth `steps[i]`.
-    pub fn new(steps: &[f32], width: NonZeroU16) -> Self {
-        Self::of(Rule::new(steps, width))
+    pub(crate) fn new(steps: &[f32], width: NonZeroU16) -> Self {
+        Self::of(RandomFeatures::new(steps, width))
     }
 
     /// The head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
-    pub fn load(steps: &[f32], width: NonZeroU16, bytes: &[u8]) -> Result<Self, HeadError> {
-        Self::loaded(Rule::new(steps, width), bytes)
+    pub(crate) fn load(steps: &[f32], width: NonZeroU16, bytes: &[u8]) -> Result<Self, HeadError> {
+        Self::loaded(RandomFeatures::new(steps, width), bytes)
     }
 }
 
 /// How [`Ridge`] projects and solves.
 #[derive(Debug, Clone)]
-pub struct Rule {
+pub(crate) struct RandomFeatures {
     projection: Projection,
     /// What the inputs are worth beside random features; none where only these
     /// are regressed on.
@@ -85,7 +85,7 @@ pub struct Rule {
     width: usize,
 }
 
-impl Rule {
+impl RandomFeatures {
     /// The projection belongs to the method, not to a learner's seed: only
     /// learners with the same one can be merged.
     const PROJECTION_SEED: u64 = 0x41_46_49_45_4c_44;
@@ -139,7 +139,7 @@ impl Rule {
 
 /// Features are counted in units of their root mean square.
 #[derive(Debug)]
-pub struct Solved {
+pub(crate) struct Solved {
     /// What one unit of each feature is worth.
     steps: Vec<f64>,
     /// Of `G + penalty I`.
@@ -151,7 +151,7 @@ pub struct Solved {
     gains: Vec<(Vec<f32>, f32, f32)>,
 }
 
-/// How many nats a difference of 1 between two regressions speaks; chosen by log
+/// How many nats a difference of 1 between two regressions is worth; chosen by log
 /// loss on held-out folds of ESC-10 and speakers of FSDD, where 10 to 14 were the
 /// best of 3 to 30.
 const SHARPNESS: f32 = 12.0;
@@ -159,7 +159,7 @@ const SHARPNESS: f32 = 12.0;
 /// Penalties tried, times the mean square of a feature summed over the examples.
 const PENALTIES: [f64; 7] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
 
-impl Method for Rule {
+impl Method for RandomFeatures {
     type Solved = Solved;
 
     const MOMENTS: Moments = Moments::Full;
@@ -222,8 +222,8 @@ impl Method for Rule {
         }
     }
 
-    fn predict_into(&self, solved: &Solved, x: &[i16], probabilities: &mut Vec<f32>) {
-        solved.discriminant.predict_into(x, probabilities);
+    fn scores_into(&self, solved: &Solved, x: &[i16], scores: &mut Vec<f32>) {
+        solved.discriminant.apply_into(x, scores);
     }
 
     fn formula(&self, solved: &Solved) -> Formula {
@@ -380,7 +380,8 @@ impl Fit {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::head::{Head, Replay};
+    use crate::head::testing::probabilities;
+    use crate::head::{DeferredHead, Evidence, ExactHead, Head};
 
     fn examples(n: usize, width: usize) -> Vec<(Vec<i16>, usize)> {
         let value = |i: usize, j: usize| {
@@ -396,17 +397,17 @@ mod tests {
     fn taught(n: usize) -> Ridge {
         let mut ridge = Ridge::new(&[0.001; 12], NonZeroU16::new(40).unwrap());
         for (x, class) in examples(n, 12) {
-            ridge.learn_one(&x, class, Replay::default()).unwrap();
+            ridge.learn_one(&x, class).unwrap();
         }
         ridge
     }
 
     #[test]
-    fn the_score_is_that_of_leaving_every_example_out_on_average() {
+    fn the_score_approximates_the_leave_one_out_error() {
         // GCV is leave-one-out with each leverage replaced by their mean; where
         // leverages are nearly equal the two agree.
         let ridge = taught(600);
-        let statistic = ridge.statistic().unwrap();
+        let statistic = ridge.statistic();
         let width = statistic.width();
         let Normal {
             steps,
@@ -440,7 +441,7 @@ mod tests {
     fn following_a_solve_is_recursive_least_squares() {
         let mut ridge = taught(300);
         ridge.solve();
-        let before = ridge.parts().0.normal(ridge.statistic().unwrap());
+        let before = ridge.parts().0.normal(ridge.statistic());
         let score = |penalty: &f64| {
             let fit = Fit::new(&before.moments, &before.sums, *penalty * 300.0);
             fit.unwrap().score(&before.sums, 300.0)
@@ -452,14 +453,15 @@ mod tests {
         for (i, (x, class)) in examples(340, 12)[300..].iter().enumerate() {
             // A class that is new after the solve, too.
             let class = if i % 8 == 3 { 3 } else { *class };
-            ridge.learn_one(x, class, Replay::default()).unwrap();
+            ridge.learn_one(x, class).unwrap();
         }
         let (x, class) = &examples(300, 12)[7];
-        ridge.unlearn_one(x, *class, Replay::default()).unwrap();
-        let mut now = Vec::new();
-        assert_eq!(ridge.predict_now(x, &mut now).unwrap(), 41);
+        ridge.unlearn_one(x, *class).unwrap();
+        let (mut evidence, mut now) = (Evidence::default(), Vec::new());
+        assert_eq!(ridge.evidence_now_into(x, &mut evidence).unwrap(), 41);
+        evidence.shares_into(&mut now);
         // The same statistic, solved under the penalty of the earlier solve.
-        let (statistic, steps) = (ridge.statistic().unwrap(), before.steps);
+        let (statistic, steps) = (ridge.statistic(), before.steps);
         let sums: Vec<f64> = (0..4)
             .flat_map(|class| statistic.sum(class).iter().zip(&steps))
             .map(|(&sum, step)| sum as f64 * step)
@@ -469,7 +471,8 @@ mod tests {
         let weights: Vec<f32> = fit.weights.iter().map(|&w| w as f32).collect();
         let h = ridge.parts().0.seen(x, <[i16]>::to_vec);
         let mut expected = Vec::new();
-        discriminant(weights, &steps).predict_into(&h, &mut expected);
+        discriminant(weights, &steps).apply_into(&h, &mut expected);
+        microhead::arithmetic::softmax(&mut expected);
         for (now, expected) in now.iter().zip(&expected) {
             assert!((now - expected).abs() < 2e-3, "{now} {expected}");
         }
@@ -477,7 +480,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_linear_in_the_embedding_is_not_lost_in_few_random_features() {
+    fn few_random_features_lose_nothing_that_is_linear_in_the_embedding() {
         // 60 classes, each a direction of its own, in 8 random features.
         let mut ridge = Ridge::new(&[0.001; 60], NonZeroU16::new(8).unwrap());
         let example = |class: usize, i: i16| {
@@ -489,19 +492,18 @@ mod tests {
         for class in 0..60 {
             for i in 0..3 {
                 let x = example(class, i);
-                ridge.learn_one(&x, class, Replay::default()).unwrap();
+                ridge.learn_one(&x, class).unwrap();
             }
         }
-        let mut p = Vec::new();
         for class in 0..60 {
-            ridge.predict_into(&example(class, 9), &mut p).unwrap();
+            let p = probabilities(&ridge, &example(class, 9));
             let best = (0..60).max_by(|&a, &b| p[a].total_cmp(&p[b]));
             assert_eq!(best, Some(class));
         }
     }
 
     #[test]
-    fn inputs_of_unlike_scales_count_by_what_they_are_worth() {
+    fn inputs_of_different_scales_count_by_their_real_values() {
         // The second input is the same signal in a unit four times as large.
         let even = Ridge::new(&[0.5; 8], NonZeroU16::new(4).unwrap());
         let mut steps = [0.5; 8];
@@ -514,14 +516,11 @@ mod tests {
     }
 
     #[test]
-    fn probabilities_of_a_lone_class_and_of_silence_are_proper() {
+    fn one_class_is_certain_and_all_zero_examples_are_undecided() {
         let mut ridge = Ridge::new(&[1.0; 4], NonZeroU16::new(8).unwrap());
-        ridge.learn_one(&[0; 4], 0, Replay::default()).unwrap();
-        let mut p = Vec::new();
-        ridge.predict_into(&[5, 6, 7, 8], &mut p).unwrap();
-        assert_eq!(p, [1.0]);
-        ridge.learn_one(&[0; 4], 1, Replay::default()).unwrap();
-        ridge.predict_into(&[5, 6, 7, 8], &mut p).unwrap();
-        assert_eq!(p, [0.5, 0.5]);
+        ridge.learn_one(&[0; 4], 0).unwrap();
+        assert_eq!(probabilities(&ridge, &[5, 6, 7, 8]), [1.0]);
+        ridge.learn_one(&[0; 4], 1).unwrap();
+        assert_eq!(probabilities(&ridge, &[5, 6, 7, 8]), [0.5, 0.5]);
     }
 }

@@ -1,9 +1,8 @@
-//! Which of several heads does best on what the rehearsal memory holds.
+//! Which of several heads is most accurate on the rehearsal memory.
 //!
-//! Cross-validation: parts of the memory are held out in turn, whole groups
-//! where groups are known (a speaker who is in both parts flatters whoever
-//! learns speakers), and every candidate learns the rest afresh. Nothing that a
-//! candidate is asked was shown to it.
+//! Cross-validation: parts of the memory are held out in turn, and every candidate learns
+//! the rest afresh. If groups are known, whole groups are held out, because a speaker in
+//! both parts would favour a head that learns speakers.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
@@ -14,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::recipe::Recipe;
 use super::trained::Trained;
-use super::{Head, HeadKind, Replay};
+use super::{Evidence, Head, HeadKind, Replay};
 
 /// Which head answers, and why.
 ///
@@ -37,7 +36,7 @@ pub struct Selection {
     pub scores: Vec<Score>,
 }
 
-/// What one candidate knew.
+/// How one candidate did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Score {
@@ -117,7 +116,7 @@ impl Selection {
             .collect();
     }
 
-    /// What was compared says nothing about what is known now.
+    /// Forgets the last comparison, which no longer describes what is learned.
     pub(super) fn forget(&mut self) {
         self.scores.clear();
         (self.rows, self.groups, self.compared_at) = (0, 0, 0);
@@ -205,7 +204,7 @@ impl Parts {
     }
 
     /// Teaches every candidate all but `part` and asks it about `part`. Classes
-    /// that are only there are left out: nobody can know them.
+    /// that are only there are left out: no candidate can know them.
     fn ask(
         &self,
         part: usize,
@@ -232,15 +231,17 @@ impl Parts {
             groups: &[],
         };
         let heads = CANDIDATES.map(|kind| trained(kind, steps, seed, training));
-        let mut probabilities = Vec::new();
+        let (mut evidence, mut shares) = (Evidence::default(), Vec::new());
         for &(row, _) in self.rows.iter().filter(|&&(_, p)| p == part) {
             let Some(&truth) = known.get(&kept.classes[row]) else {
                 continue;
             };
             let mut answers = [false; CANDIDATES.len()];
             for (answer, head) in answers.iter_mut().zip(&heads) {
-                if head.predict_into(features(row), &mut probabilities).is_ok() {
-                    *answer = argmax(&probabilities) == Some(truth);
+                if head.evidence_into(features(row), &mut evidence).is_ok() {
+                    // By shares, as `decision` names a class: rounding makes ties.
+                    evidence.shares_into(&mut shares);
+                    *answer = argmax(&shares) == Some(truth);
                 }
             }
             right.push(answers);
@@ -259,10 +260,12 @@ fn trained(kind: HeadKind, steps: &[f32], seed: u64, training: Replay<'_>) -> Bo
     let rows = training.features.chunks_exact(steps.len().max(1));
     for (row, &class) in rows.zip(training.classes) {
         // Classes are numbered in the order in which they come.
-        let learned = head.learn_one(row, class, Replay::default());
+        let learned = head.learn_one(row, class);
         debug_assert!(learned.is_ok());
     }
-    head.recall(training);
+    if let Some(head) = head.memory() {
+        head.set_memory(training);
+    }
     head.solve();
     head
 }
@@ -351,7 +354,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draw_takes_of_every_class_alike() {
+    fn a_draw_takes_equally_many_rows_of_each_class() {
         let classes: Vec<usize> = (0..100).map(|i| usize::from(i >= 90)).collect();
         let mut random = ChaCha8Rng::seed_from_u64(1);
         let drawn = balanced_draw(&classes, 30, &mut random);
@@ -364,7 +367,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_that_is_there_twice_is_asked_once() {
+    fn a_repeated_row_is_asked_once() {
         let kept = Replay {
             features: &[1, 2, 3, 4, 1, 2, 1, 3],
             classes: &[0, 1, 0, 1],
@@ -374,7 +377,7 @@ mod tests {
     }
 
     #[test]
-    fn groups_are_never_cut() {
+    fn groups_are_never_split() {
         let classes: Vec<usize> = (0..60).map(|i| i % 3).collect();
         let groups: Vec<u64> = (0..60).map(|i| [5, 5, 7, 9][i / 15]).collect();
         let features: Vec<i16> = (0..60).collect();

@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn few_examples_shrink_fully_and_many_hardly() {
+    fn few_examples_shrink_fully_and_many_barely() {
         for rule in [Shrinkage::Oas, Shrinkage::LedoitWolf] {
             let (p, trace, squares) = (50.0, 50.0, 150.0);
             let at = |n| rule.intensity(p, n, trace, squares);
@@ -50,7 +50,7 @@ mod tests {
     }
 
     #[test]
-    fn both_rules_agree_where_examples_abound_and_differ_where_not() {
+    fn both_rules_agree_on_many_examples_and_differ_on_few() {
         let of = |rule: Shrinkage, n| rule.intensity(100.0, n, 100.0, 400.0);
         let gap = |n| of(Shrinkage::LedoitWolf, n) - of(Shrinkage::Oas, n);
         assert!(gap(200.0).abs() > 1e-4, "{}", gap(200.0));

@@ -15,7 +15,7 @@ use super::HeadError;
 /// `|x_i x_j| <= 2^30`; with at most [`Self::MAX_EXAMPLES`]` = 2^32` examples
 /// `|S| <= 2^47` and `|G| <= 2^62`, inside an `i64`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Statistic {
+pub(crate) struct Statistic {
     pub(super) width: usize,
     pub(super) moments: Moments,
     pub(super) counts: Vec<u64>,
@@ -27,7 +27,7 @@ pub struct Statistic {
 
 /// Which second moments a statistic keeps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Moments {
+pub(crate) enum Moments {
     /// The diagonal of `G`: `d` numbers.
     Diagonal,
     /// The lower triangle of `G` packed by columns: `d (d + 1) / 2` numbers.
@@ -45,10 +45,10 @@ impl Moments {
 
 impl Statistic {
     /// The number of examples for which the absence of overflow is proven.
-    pub const MAX_EXAMPLES: u64 = 1 << 32;
+    pub(crate) const MAX_EXAMPLES: u64 = 1 << 32;
 
     /// The statistic of no examples.
-    pub fn new(width: usize, moments: Moments) -> Self {
+    pub(crate) fn new(width: usize, moments: Moments) -> Self {
         Self {
             width,
             moments,
@@ -59,32 +59,32 @@ impl Statistic {
     }
 
     /// Features of an example.
-    pub fn width(&self) -> usize {
+    pub(crate) fn width(&self) -> usize {
         self.width
     }
 
     /// `n_k`, all at least 1.
-    pub fn counts(&self) -> &[u64] {
+    pub(crate) fn counts(&self) -> &[u64] {
         &self.counts
     }
 
     /// Examples of all classes.
-    pub fn total(&self) -> u64 {
+    pub(crate) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
 
     /// `S_k`
-    pub fn sum(&self, class: usize) -> &[i64] {
+    pub(crate) fn sum(&self, class: usize) -> &[i64] {
         &self.sums[class * self.width..(class + 1) * self.width]
     }
 
     /// The second moments, as [`Moments`] lays them out.
-    pub fn second(&self) -> &[i64] {
+    pub(crate) fn second(&self) -> &[i64] {
         &self.second
     }
 
     /// The diagonal of `G`.
-    pub fn squares(&self) -> impl Iterator<Item = i64> {
+    pub(crate) fn squares(&self) -> impl Iterator<Item = i64> {
         let full = self.moments == Moments::Full;
         let mut at = 0;
         (0..self.width).map(move |j| {
@@ -99,7 +99,7 @@ impl Statistic {
     /// # Errors
     /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::Full`]; nothing
     /// has changed then.
-    pub fn add(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+    pub(crate) fn add(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let classes = self.counts.len();
         if class > classes {
@@ -118,13 +118,13 @@ impl Statistic {
         Ok(())
     }
 
-    /// Takes one example back. A class left empty is removed.
+    /// Removes one example. A class left empty is removed.
     ///
     /// # Errors
     /// [`HeadError::Width`], [`HeadError::Class`], and
     /// [`HeadError::NeverLearned`] where the sums prove that the example was
     /// never added; nothing has changed then.
-    pub fn remove(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+    pub(crate) fn remove(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_removable(x, class)?;
         self.accumulate::<-1>(x, class);
         self.counts[class] -= 1;
@@ -144,7 +144,7 @@ impl Statistic {
     /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names one twice,
     /// leaves a gap or has another length, [`HeadError::Full`]; nothing has
     /// changed then.
-    pub fn merge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
+    pub(crate) fn merge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
         let mut known = self.counts.len();
         if other.width != self.width || other.moments != self.moments {
             return Err(HeadError::Width {
@@ -183,14 +183,14 @@ impl Statistic {
         Ok(())
     }
 
-    /// Takes back everything that another statistic of the same layout has seen:
+    /// Removes everything that another statistic of the same layout has seen:
     /// the inverse of [`Self::merge`]. Classes left empty are removed.
     ///
     /// # Errors
     /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names none of
     /// ours, and [`HeadError::NeverLearned`] where the sums prove that not all of
     /// it was ever added; nothing has changed then.
-    pub fn unmerge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
+    pub(crate) fn unmerge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
         if other.width != self.width || other.moments != self.moments {
             return Err(HeadError::Width {
                 expected: self.width,
@@ -238,7 +238,7 @@ impl Statistic {
     ///
     /// # Errors
     /// As [`Self::remove`].
-    pub fn check_removable(&self, x: &[i16], class: usize) -> Result<(), HeadError> {
+    pub(crate) fn check_removable(&self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let classes = self.counts.len();
         let Some(&count) = self.counts.get(class) else {
@@ -261,7 +261,7 @@ impl Statistic {
     /// by count, then by sums. Floating-point sums over classes taken in this
     /// order are the same to the bit for every order of teaching, because
     /// classes that compare equal contribute equally.
-    pub fn canonical_order(&self) -> Vec<usize> {
+    pub(crate) fn canonical_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.counts.len()).collect();
         let key = |class: usize| (self.counts[class], self.sum(class));
         order.sort_unstable_by(|&a, &b| key(a).cmp(&key(b)));
@@ -368,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn an_example_that_was_never_there_is_not_removed() {
+    fn removing_an_example_that_was_never_added_is_refused() {
         let mut statistic = Statistic::new(2, Moments::Full);
         statistic.add(&[5, 6], 0).unwrap();
         statistic.add(&[7, 8], 1).unwrap();
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_never_merged_is_not_taken_back() {
+    fn unmerging_what_was_never_merged_is_refused() {
         let mut ours = Statistic::new(2, Moments::Full);
         ours.add(&[5, 6], 0).unwrap();
         ours.add(&[7, 8], 1).unwrap();
@@ -405,9 +405,30 @@ mod tests {
         assert_eq!(ours, before);
     }
 
+    #[test]
+    fn sums_of_a_million_extreme_examples_are_exact() {
+        let x = [i16::MIN, i16::MAX, 0, 1, -1, i16::MIN];
+        let mut statistic = Statistic::new(6, Moments::Full);
+        for _ in 0..1_000_000 {
+            statistic.add(&x, 0).unwrap();
+        }
+        let expected: Vec<i64> = x.iter().map(|&x| i64::from(x) * 1_000_000).collect();
+        assert_eq!(statistic.sum(0), expected);
+        assert_eq!(statistic.second()[0], (1 << 30) * 1_000_000);
+        let mut doubled = statistic.clone();
+        doubled.merge(&statistic, &[0]).unwrap();
+        assert_eq!(doubled.counts(), [2_000_000]);
+        for _ in 0..999_999 {
+            statistic.remove(&x, 0).unwrap();
+        }
+        let mut once = Statistic::new(6, Moments::Full);
+        once.add(&x, 0).unwrap();
+        assert_eq!(statistic, once);
+    }
+
     proptest! {
         #[test]
-        fn taking_back_a_merge_restores_the_state_to_the_bit(
+        fn unmerging_restores_the_state_to_the_bit(
             ours in examples(),
             theirs in examples(),
             full: bool,

@@ -1,5 +1,5 @@
 //! The statistic as bytes. Little-endian, without a checksum of its own:
-//! whoever embeds it brings one.
+//! the learner's state has one.
 //!
 //! `classes u32 | K x n u64 | K x d x S i64 | bytes per moment u8 | moments`
 //!
@@ -10,14 +10,14 @@ use super::{HeadError, Moments, Statistic};
 
 impl Statistic {
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
-    pub fn save_into(&self, out: &mut Vec<u8>) {
+    pub(crate) fn save_into(&self, out: &mut Vec<u8>) {
         let order: Vec<usize> = (0..self.counts.len()).collect();
         self.save_in_order(&order, out);
     }
 
     /// As [`Self::save_into`], with the classes in the given order, which names
     /// each of them once.
-    pub fn save_in_order(&self, order: &[usize], out: &mut Vec<u8>) {
+    pub(crate) fn save_in_order(&self, order: &[usize], out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_le_bytes());
         for &class in order {
             out.extend_from_slice(&self.counts[class].to_le_bytes());
@@ -34,7 +34,7 @@ impl Statistic {
     }
 
     /// Bytes that [`Self::save_into`] appends.
-    pub fn saved_bytes(&self) -> usize {
+    pub(crate) fn saved_bytes(&self) -> usize {
         5 + 8 * (self.counts.len() + self.sums.len())
             + self.second.len() * moment_bytes(&self.second)
     }
@@ -45,7 +45,11 @@ impl Statistic {
     /// # Errors
     /// [`HeadError::Damaged`] for bytes that no statistic of this width writes.
     /// What loads cannot overflow later: every sum lies within its bound.
-    pub fn take(width: usize, moments: Moments, bytes: &mut &[u8]) -> Result<Self, HeadError> {
+    pub(crate) fn take(
+        width: usize,
+        moments: Moments,
+        bytes: &mut &[u8],
+    ) -> Result<Self, HeadError> {
         let classes = u32::from_le_bytes(take(bytes)?) as usize;
         let counts = take_many(bytes, classes, u64::from_le_bytes)?;
         let total = (counts.iter()).try_fold(0_u64, |total, &n| total.checked_add(n));
@@ -167,7 +171,7 @@ mod tests {
     }
 
     #[test]
-    fn one_statistic_has_one_form() {
+    fn moments_wider_than_needed_are_refused() {
         let mut statistic = Statistic::new(1, Moments::Diagonal);
         statistic.add(&[3], 0).unwrap();
         let mut bytes = Vec::new();

@@ -11,7 +11,7 @@ use super::network::{Folded, Pass, Shape};
 use super::optimiser::Descent;
 use super::recipe::Recipe;
 use super::regulariser::Anchor;
-use super::{Formula, Head, HeadError, Moments, Replay, Statistic};
+use super::{Evidence, Formula, Head, HeadError, MemoryHead, Moments, Replay, Statistic};
 
 /// Softmax regression or a network with one hidden layer, trained by gradient
 /// descent: `linear`, `mlp`, and the baselines `finetune`, `ewc`, `lwf`, `l2sp`.
@@ -21,7 +21,7 @@ use super::{Formula, Head, HeadError, Moments, Replay, Statistic};
 /// starts as an output of zeros and leaves the others alone. Everything is f32,
 /// summed in a fixed order: the same seed and stream give the same bytes.
 #[derive(Debug)]
-pub struct Trained {
+pub(crate) struct Trained {
     pub(super) recipe: Recipe,
     pub(super) seed: u64,
     pub(super) statistic: Statistic,
@@ -41,7 +41,7 @@ pub struct Trained {
 
 impl Trained {
     /// Rehearsal rows in every batch.
-    pub const REPLAY_ROWS: usize = 31;
+    pub(crate) const REPLAY_ROWS: usize = 31;
 
     /// Steps by which unlearning refits, each on as many rows as in learning.
     /// Measured as in `recipe.rs`, what is refitted is as good as what was learned
@@ -189,7 +189,45 @@ impl Head for Trained {
         self.statistic.counts()
     }
 
-    fn learn_one(&mut self, x: &[i16], class: usize, replay: Replay<'_>) -> Result<(), HeadError> {
+    fn learn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.learn_with(x, class, Replay::default())
+    }
+
+    fn unlearn_one(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
+        self.unlearn_with(x, class, Replay::default())
+    }
+
+    fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
+        self.statistic.check_width(x)?;
+        evidence.start(self.counts());
+        self.solved().scores_into(x, evidence.log_scores());
+        Ok(())
+    }
+
+    fn solve(&self) {
+        self.solved();
+    }
+
+    fn formula(&self) -> Option<Formula> {
+        (!self.counts().is_empty()).then(|| self.solved().formula())
+    }
+
+    fn save_into(&self, out: &mut Vec<u8>) {
+        self.write(out);
+    }
+
+    fn saved_bytes(&self) -> usize {
+        self.written_bytes()
+    }
+
+    fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
+        let rehearses = self.recipe.kind.keeps_rehearsal();
+        rehearses.then_some(self as &mut dyn MemoryHead)
+    }
+}
+
+impl MemoryHead for Trained {
+    fn learn_with(&mut self, x: &[i16], class: usize, replay: Replay<'_>) -> Result<(), HeadError> {
         let known = self.statistic.counts().len();
         self.statistic.add(x, class)?;
         self.solved.take();
@@ -218,34 +256,12 @@ impl Head for Trained {
         Ok(())
     }
 
-    fn unlearn_one(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
+    fn unlearn_with(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
         self.can_refit(class, kept)?;
         self.statistic.remove(x, class)?;
         self.solved.take();
         self.refit(kept);
         Ok(())
-    }
-
-    fn predict_into(&self, x: &[i16], probabilities: &mut Vec<f32>) -> Result<(), HeadError> {
-        self.statistic.check_width(x)?;
-        self.solved().predict_into(x, probabilities);
-        Ok(())
-    }
-
-    fn solve(&self) {
-        self.solved();
-    }
-
-    fn formula(&self) -> Option<Formula> {
-        (!self.counts().is_empty()).then(|| self.solved().formula())
-    }
-
-    fn save_into(&self, out: &mut Vec<u8>) {
-        self.write(out);
-    }
-
-    fn saved_bytes(&self) -> usize {
-        self.written_bytes()
     }
 }
 
@@ -253,6 +269,7 @@ impl Head for Trained {
 mod tests {
     use super::*;
     use crate::head::HeadKind;
+    use crate::head::testing::probabilities;
 
     const WIDTH: usize = 3;
 
@@ -281,7 +298,7 @@ mod tests {
                 classes: &classes[..known],
                 groups: &[],
             };
-            head.learn_one(&row(class, i), class, replay).unwrap();
+            head.learn_with(&row(class, i), class, replay).unwrap();
         }
         head
     }
@@ -294,7 +311,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_of_an_unlearned_example_remains() {
+    fn unlearning_leaves_no_trace_of_the_example() {
         let (features, classes) = kept();
         let kept = Replay {
             features: &features,
@@ -305,15 +322,15 @@ mod tests {
             let mut one = trained(text, &[(0, 0), (1, 1), (2, 2), (1, 77)]);
             let mut other = trained(text, &[(0, 0), (1, 99), (1, 1), (2, 2)]);
             assert_ne!(saved(&one), saved(&other));
-            one.unlearn_one(&row(1, 77), 1, kept).unwrap();
-            other.unlearn_one(&row(1, 99), 1, kept).unwrap();
+            one.unlearn_with(&row(1, 77), 1, kept).unwrap();
+            other.unlearn_with(&row(1, 99), 1, kept).unwrap();
             assert_eq!(saved(&one), saved(&other), "{text}");
         }
     }
 
     #[test]
     fn no_input_drives_a_weight_to_infinity() {
-        for kind in HeadKind::VARIANTS {
+        for kind in HeadKind::variants() {
             let several = kind == HeadKind::Auto;
             if several || !(kind.is_baseline() || kind.replay_rows() > 0) {
                 continue;
@@ -324,9 +341,8 @@ mod tests {
                 // Long a constant, then as far off as can be, with wrong labels.
                 let x = if i < 300 { [1, 1, 1] } else { far[i % 4] };
                 let class = (i % 7) % (head.counts().len() + 1).min(3);
-                head.learn_one(&x, class, Replay::default()).unwrap();
-                let mut p = Vec::new();
-                head.predict_into(&far[i % 4], &mut p).unwrap();
+                head.learn_one(&x, class).unwrap();
+                let p = probabilities(&head, &far[i % 4]);
                 let sum: f32 = p.iter().sum();
                 assert!((sum - 1.0).abs() < 1e-4, "{kind} {i} {p:?}");
             }
@@ -337,7 +353,7 @@ mod tests {
     }
 
     #[test]
-    fn a_head_that_learned_nothing_loads() {
+    fn an_empty_head_loads() {
         for text in ["linear", "mlp", "mlp:er-ace", "ewc", "lwf"] {
             let kind: HeadKind = text.parse().unwrap();
             let bytes = saved(&trained(text, &[]));

@@ -1,4 +1,4 @@
-//! How a network is trained, as far as a user chooses it.
+//! The training options of a network that a user can choose.
 
 use super::HeadError;
 use super::options::Options;

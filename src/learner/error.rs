@@ -1,14 +1,14 @@
 use super::ContractDifference;
 use crate::head::HeadError;
 use crate::rehearsal::RehearsalError;
-use crate::signal::Label;
+use crate::signal::{ErrorKind, Label};
 
-/// What can go wrong in a learner. Whatever it is, the learner has not changed.
+/// What can go wrong in a learner. The learner has not changed then.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LearnError {
     /// A pooling or a transform of this name does not exist.
-    #[error("no {what} is called {name:?}\nhint: one of {known}")]
+    #[error("no {what} is called {name:?}; expected one of {known}")]
     UnknownName {
         /// What was asked for.
         what: &'static str,
@@ -46,9 +46,7 @@ pub enum LearnError {
         what: String,
     },
     /// Means and deviations cannot be taken.
-    #[error(
-        "no means and deviations from {what}\nhint: calibrate by two or more recordings that differ, best some of everything that will be heard"
-    )]
+    #[error("no means and deviations from {what}")]
     Calibration {
         /// What they were to be taken from.
         what: String,
@@ -72,14 +70,10 @@ pub enum LearnError {
     #[error(transparent)]
     Rehearsal(#[from] RehearsalError),
     /// The saved learner saw its examples through something else.
-    #[error(
-        "saved under another contract: {0}\nhint: use the backbone and pooling it was taught with, or teach a new learner"
-    )]
+    #[error("saved under another contract: {0}")]
     OtherContract(Box<ContractDifference>),
     /// The saved learner was made with another setting.
-    #[error(
-        "saved with {field} {saved}, not {asked}\nhint: ask for the same {field}, or teach a new learner"
-    )]
+    #[error("saved with {field} {saved}, not {asked}")]
     OtherSettings {
         /// The setting.
         field: &'static str,
@@ -94,4 +88,25 @@ pub enum LearnError {
         /// The first thing found wrong.
         what: String,
     },
+}
+
+impl LearnError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::UnknownName { .. }
+            | Self::NotFinite { .. }
+            | Self::Scale { .. }
+            | Self::Calibration { .. }
+            | Self::Contract { .. } => ErrorKind::InvalidInput,
+            Self::Windows { .. }
+            | Self::Width { .. }
+            | Self::OtherContract(_)
+            | Self::OtherSettings { .. } => ErrorKind::Mismatch,
+            Self::UnknownLabel { .. } => ErrorKind::NotFound,
+            Self::Head(error) => error.kind(),
+            Self::Rehearsal(error) => error.kind(),
+            Self::Damaged { .. } => ErrorKind::Damaged,
+        }
+    }
 }

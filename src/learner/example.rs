@@ -1,8 +1,8 @@
-//! What is learned from: one clip, pooled, transformed, in integers.
+//! One example: a clip, pooled, transformed, in integers.
 
 /// The fixed-point features of one clip, under some contract.
 ///
-/// Small, exact, and all that a learner ever keeps of a recording.
+/// This is all that a learner keeps of a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Example {
     pub(super) features: Vec<i16>,

@@ -1,10 +1,9 @@
-//! The learner: labels and embeddings in, probabilities out.
+//! The learner: labels and embeddings in, evidence and probabilities out.
 //!
-//! It owns the way from a clip's embeddings to integers (pooling, transform,
-//! fixed point: the [`Contract`]), the table of classes, one head, and the
-//! rehearsal memory where the head needs one; it decides when what is learned
-//! and what is shown again. It does no signal processing, keeps no time, and
-//! never decides: abstaining is for those who read the [`Scores`].
+//! It turns a clip's embeddings into integers (pooling, transform, fixed point: the
+//! [`Contract`]), and holds the table of classes, one head, and the rehearsal memory if
+//! the head needs one. It chooses which remembered examples the head is shown again. It
+//! does no signal processing, keeps no time, and makes no decisions: see `decision`.
 
 mod contract;
 mod contract_difference;
@@ -15,15 +14,22 @@ mod example;
 mod fixed_point;
 mod nuisance;
 mod pool;
+#[cfg(test)]
+mod predictions;
 mod settings;
 mod stage;
 mod standardisation;
 mod state;
 mod transform;
 
-use crate::head::{Formula, Head, HeadError, Job, Replay, Selection, Solution, Statistic};
+use std::cell::RefCell;
+
+use crate::decision::Probabilities;
+use crate::head::{
+    Evidence, Formula, Head, HeadError, Job, Replay, Selection, Solution, Statistic,
+};
 use crate::rehearsal::{Rehearsal, Rows};
-use crate::signal::{Label, Scores};
+use crate::signal::Label;
 
 pub use crate::rehearsal::Origin;
 pub use crate::signal::{Pool, Transform};
@@ -38,7 +44,7 @@ pub use settings::Settings;
 pub use stage::Stage;
 pub use standardisation::Standardisation;
 
-/// A classifier that learns one example at a time and forgets none.
+/// A classifier that learns one example at a time.
 ///
 /// ```
 /// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
@@ -48,8 +54,8 @@ pub use standardisation::Standardisation;
 /// let (rain, dog) = (Label::new("rain")?, Label::new("dog")?);
 /// learner.learn_one(&learner.encode(&[0.1, 2.0])?, &rain)?;
 /// learner.learn_one(&learner.encode(&[3.0, 0.2])?, &dog)?;
-/// let scores = learner.predict_one(&learner.encode(&[2.5, 0.0])?)?;
-/// assert_eq!(scores.best().map(|(class, _)| &learner.classes()[class]), Some(&dog));
+/// let probabilities = learner.predict_one(&learner.encode(&[2.5, 0.0])?)?;
+/// assert_eq!(probabilities.best().map(|(class, _)| &learner.classes()[class]), Some(&dog));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
@@ -61,6 +67,11 @@ pub struct Learner {
     rehearsal: Option<Rehearsal>,
     /// Scratch for replayed rows, kept to spare allocations.
     replay: Rows,
+}
+
+thread_local! {
+    /// Room for the evidence of one example: predicting is pure, and allocates nothing.
+    static EVIDENCE: RefCell<Evidence> = RefCell::default();
 }
 
 /// Rows of the memory, as heads take them.
@@ -75,9 +86,8 @@ fn replayed(rows: &Rows) -> Replay<'_> {
 impl Learner {
     /// A learner that has been taught nothing.
     ///
-    /// The rehearsal memory is kept only for heads that read it: the exact heads
-    /// need none, and what is not stored can neither leak nor outlive its
-    /// unlearning.
+    /// The rehearsal memory is kept only for heads that read it. Exact heads need none, and an
+    /// example that is not stored cannot leak or remain after it is unlearned.
     ///
     /// # Errors
     /// [`LearnError::Contract`] where the contract contradicts itself,
@@ -158,25 +168,27 @@ impl Learner {
             rehearsal.draw_into(rows, draw, &mut self.replay);
         }
         let features = example.features();
-        self.head
-            .learn_one(features, class, replayed(&self.replay))?;
+        match self.head.memory() {
+            Some(head) => head.learn_with(features, class, replayed(&self.replay))?,
+            None => self.head.learn_one(features, class)?,
+        }
         if class == self.classes.len() {
             self.classes.push(label.clone());
         }
         if let Some(rehearsal) = &mut self.rehearsal {
             rehearsal.insert(features, class, origin)?;
         }
-        self.recall();
+        self.show_memory();
         Ok(())
     }
 
-    /// Takes one example back. A class left without examples is gone, and those
+    /// Unlearns one example. A class left without examples is removed, and those
     /// taught after it move up: the state is as though it had never been taught.
     ///
     /// Exact to the bit for the exact heads. `linear` and `mlp` drop the example
-    /// from the rehearsal memory and refit on what is left there: no trace of the
-    /// example remains, but the result is not what training without it would
-    /// have given. `knn` drops it from the memory, and there is nothing else.
+    /// from the rehearsal memory and refit on the rest: no trace of the example remains, but
+    /// the result differs from training without it. `knn` drops it from the memory, which is
+    /// all that it keeps.
     ///
     /// # Errors
     /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and
@@ -201,8 +213,10 @@ impl Learner {
             }
             rehearsal.all_into(&mut self.replay);
         }
-        self.head
-            .unlearn_one(features, class, replayed(&self.replay))?;
+        match self.head.memory() {
+            Some(head) => head.unlearn_with(features, class, replayed(&self.replay))?,
+            None => self.head.unlearn_one(features, class)?,
+        }
         if self.head.counts().len() < self.classes.len() {
             self.classes.remove(class);
         }
@@ -210,13 +224,55 @@ impl Learner {
         Ok(())
     }
 
-    /// Shows the memory to a head that looks its answers up there.
-    fn recall(&mut self) {
-        if let (true, Some(rehearsal)) = (self.settings.head.recalls(), &self.rehearsal) {
+    /// Hands the memory to a head that reads it.
+    fn show_memory(&mut self) {
+        if let (true, Some(rehearsal)) = (self.settings.head.reads_memory(), &self.rehearsal)
+            && let Some(head) = self.head.memory()
+        {
             self.replay.clear();
             rehearsal.all_into(&mut self.replay);
-            self.head.recall(replayed(&self.replay));
+            head.set_memory(replayed(&self.replay));
         }
+    }
+
+    /// Overwrites `evidence` with what the head knows about `example`, one value for each of
+    /// [`Self::classes`]. Changes nothing that is saved; the first call after learning may
+    /// have to [`Self::solve`]. Allocates nothing once `evidence` has grown.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn evidence_into(
+        &self,
+        example: &Example,
+        evidence: &mut Evidence,
+    ) -> Result<(), LearnError> {
+        self.check_width(example)?;
+        Ok(self.head.evidence_into(example.features(), evidence)?)
+    }
+
+    /// As [`Self::evidence_into`], without waiting for a solve as long as an earlier
+    /// one is available. Returns how many of the latest examples are included only
+    /// approximately; 0 means exact.
+    ///
+    /// `lda` then answers with the exact class means under the covariance of the last
+    /// solve, `ridge` with the penalty of the last solve and the recursive
+    /// least-squares update of its weights. After 256 such examples without
+    /// [`Self::adopt`], or after a class was removed, it solves exactly first.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub fn evidence_now_into(
+        &mut self,
+        example: &Example,
+        evidence: &mut Evidence,
+    ) -> Result<u64, LearnError> {
+        self.check_width(example)?;
+        let features = example.features();
+        if let Some(head) = self.head.deferred() {
+            return Ok(head.evidence_now_into(features, evidence)?);
+        }
+        self.head.evidence_into(features, evidence)?;
+        Ok(0)
     }
 
     /// Probabilities over [`Self::classes`]; none before anything was taught.
@@ -225,61 +281,59 @@ impl Learner {
     ///
     /// # Errors
     /// [`LearnError::Width`]
-    pub fn predict_one(&self, example: &Example) -> Result<Scores, LearnError> {
-        let mut scores = Scores(Vec::with_capacity(self.classes.len()));
-        self.predict_into(example, &mut scores)?;
-        Ok(scores)
+    pub fn predict_one(&self, example: &Example) -> Result<Probabilities, LearnError> {
+        let mut probabilities = Probabilities(Vec::with_capacity(self.classes.len()));
+        self.predict_into(example, &mut probabilities)?;
+        Ok(probabilities)
     }
 
-    /// As [`Self::predict_one`], over scores that are there.
+    /// As [`Self::predict_one`], into an existing buffer.
     ///
     /// # Errors
     /// [`LearnError::Width`]
-    pub fn predict_into(&self, example: &Example, scores: &mut Scores) -> Result<(), LearnError> {
-        self.check_width(example)?;
-        Ok((self.head).predict_into(example.features(), &mut scores.0)?)
+    pub fn predict_into(
+        &self,
+        example: &Example,
+        probabilities: &mut Probabilities,
+    ) -> Result<(), LearnError> {
+        EVIDENCE.with_borrow_mut(|evidence| {
+            self.evidence_into(example, evidence)?;
+            probabilities.set(evidence);
+            Ok(())
+        })
     }
 
     /// As [`Self::predict_one`], without waiting for a solve as long as an earlier
-    /// one is at hand. Returns how many of the latest examples are taken in only
-    /// approximately, 0 for an exact answer: see [`Head::predict_now`].
+    /// one is available. Returns, beside the probabilities, how many of the latest examples
+    /// are included only approximately, 0 for an exact answer: see
+    /// [`Self::evidence_now_into`].
     ///
     /// # Errors
     /// [`LearnError::Width`]
-    pub fn predict_now(&mut self, example: &Example) -> Result<(Scores, u64), LearnError> {
-        let mut scores = Scores(Vec::with_capacity(self.classes.len()));
-        let lag = self.predict_now_into(example, &mut scores)?;
-        Ok((scores, lag))
+    pub fn predict_now(&mut self, example: &Example) -> Result<(Probabilities, u64), LearnError> {
+        EVIDENCE.with_borrow_mut(|evidence| {
+            let lag = self.evidence_now_into(example, evidence)?;
+            Ok((Probabilities::of(evidence), lag))
+        })
     }
 
-    /// As [`Self::predict_now`], over scores that are there.
-    ///
-    /// # Errors
-    /// [`LearnError::Width`]
-    pub fn predict_now_into(
-        &mut self,
-        example: &Example,
-        scores: &mut Scores,
-    ) -> Result<u64, LearnError> {
-        self.check_width(example)?;
-        Ok((self.head).predict_now(example.features(), &mut scores.0)?)
-    }
-
-    /// The solve that is due, to be run where nobody waits; `None` where none is.
+    /// The solve that is due, to be run on another thread; `None` if none is due.
     pub fn job(&mut self) -> Option<Job> {
-        self.head.job()
+        self.head.deferred()?.job()
     }
 
-    /// Takes what a [`Job`] of this learner came to; harmless when much was
+    /// Takes the result of a [`Job`] of this learner; harmless if much was
     /// learned meanwhile.
     pub fn adopt(&mut self, solution: Solution) {
-        self.head.adopt(solution);
+        if let Some(head) = self.head.deferred() {
+            head.adopt(solution);
+        }
     }
 
     /// Learns everything that `other` has learned, as though it had been taught
     /// here: for exact heads only, and then to the bit.
     ///
-    /// What both were taught counts twice; sums cannot tell.
+    /// An example that both were taught counts twice; sums cannot show it.
     ///
     /// # Errors
     /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] name what
@@ -296,13 +350,14 @@ impl Learner {
                 classes.push(label.clone());
             }
         }
-        self.head.merge(statistic, &to)?;
+        let head = self.head.exact_mut().ok_or(HeadError::CannotMerge)?;
+        head.merge(statistic, &to)?;
         self.classes = classes;
         Ok(())
     }
 
-    /// Takes back everything that `other` has learned, the inverse of
-    /// [`Self::merge`]; a class left without examples is gone.
+    /// Unlearns everything that `other` has learned, the inverse of
+    /// [`Self::merge`]; a class left without examples is removed.
     ///
     /// # Errors
     /// As [`Self::merge`], [`LearnError::UnknownLabel`], and
@@ -320,7 +375,8 @@ impl Learner {
             .filter(|&(&class, count)| self.counts().get(class) == Some(count))
             .map(|(&class, _)| class)
             .collect();
-        self.head.unmerge(statistic, &to)?;
+        let head = self.head.exact_mut().ok_or(HeadError::CannotMerge)?;
+        head.unmerge(statistic, &to)?;
         let mut at = 0..;
         (self.classes).retain(|_| at.next().is_none_or(|class| !emptied.contains(&class)));
         Ok(())
@@ -338,10 +394,8 @@ impl Learner {
                 asked: self.settings.head.to_string(),
             });
         }
-        match other.head.statistic() {
-            Some(statistic) if self.settings.head.is_exact() => Ok(statistic),
-            _ => Err(HeadError::CannotMerge.into()),
-        }
+        let exact = other.head.exact().ok_or(HeadError::CannotMerge)?;
+        Ok(exact.statistic())
     }
 
     /// Does now the work that the next prediction would otherwise start with;
@@ -378,7 +432,11 @@ impl Learner {
 
     /// What [`Self::predict_one`] computes of the features of an example, over
     /// [`Self::classes`]; `None` before anything was taught.
-    pub fn formula(&self) -> Option<Formula> {
+    #[cfg_attr(
+        not(feature = "tract"),
+        allow(dead_code, reason = "for `export` alone")
+    )]
+    pub(crate) fn formula(&self) -> Option<Formula> {
         self.head.formula()
     }
 

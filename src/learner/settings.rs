@@ -1,4 +1,4 @@
-//! What a user chooses about a learner.
+//! The settings of a learner that a user can choose.
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub struct Settings {
     pub head: HeadKind,
     /// The rehearsal memory; heads that need none keep none.
     pub rehearsal: Plan,
-    /// Seeds the choice of what is kept and shown again, and where networks start.
+    /// Seeds the choice of examples kept and replayed, and the initial weights of networks.
     pub seed: u64,
 }
 

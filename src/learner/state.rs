@@ -26,20 +26,19 @@ impl Learner {
         put(&mut out, self.contract.to_json().as_bytes());
         put(&mut out, self.settings_json().as_bytes());
         out.extend_from_slice(&(self.classes.len() as u32).to_le_bytes());
-        let exact = self.settings.head.is_exact();
-        let statistic = self.head.statistic().filter(|_| exact);
+        let exact = self.head.exact();
         let mut order: Vec<usize> = (0..self.classes.len()).collect();
-        if statistic.is_some() {
-            // Who came first is no knowledge: without it, equal states are equal
-            // bytes.
+        if exact.is_some() {
+            // The order of teaching is not part of an exact head's state: classes are
+            // sorted by label, so that equal states are equal bytes.
             order.sort_by(|&a, &b| self.classes[a].as_str().cmp(self.classes[b].as_str()));
         }
         for &class in &order {
             put(&mut out, self.classes[class].as_str().as_bytes());
         }
         put_len(&mut out, self.head.saved_bytes());
-        match statistic {
-            Some(statistic) => statistic.save_in_order(&order, &mut out),
+        match exact {
+            Some(exact) => exact.statistic().save_in_order(&order, &mut out),
             None => self.head.save_into(&mut out),
         }
         put_len(&mut out, self.rehearsal_bytes());
@@ -109,7 +108,7 @@ impl Learner {
             return Err(damaged("bytes left over".into()));
         }
         learner.replay = Rows::default();
-        learner.recall();
+        learner.show_memory();
         Ok(learner)
     }
 

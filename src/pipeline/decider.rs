@@ -1,9 +1,10 @@
 //! From embeddings to events.
 
 use super::{Embedder, PipelineError, Window};
-use crate::decision::Threshold;
+use crate::decision::{Decide, Decision, Probabilities, WindowEvidence};
+use crate::head::Evidence;
 use crate::learner::{Example, Learner};
-use crate::signal::{Decision, Micros, Scores};
+use crate::signal::Micros;
 
 /// Events whose memory is kept for later ones.
 const MOST_SPARE: usize = 64;
@@ -18,7 +19,7 @@ pub struct Event {
     /// What was decided.
     pub decision: Decision,
     /// Probabilities behind it, in the learner's class order; none if it was quiet.
-    pub scores: Scores,
+    pub scores: Probabilities,
 }
 
 /// Decides for one learner, a window at a time. An [`Embedder`] steps it.
@@ -30,7 +31,7 @@ pub struct Event {
 /// is an event [`Decision::Quiet`], and none follows until the gate opens.
 pub struct Decider {
     window: Window,
-    threshold: Threshold,
+    stage: Box<dyn Decide>,
     prompt: bool,
     place: Place,
     /// The last event said that it is quiet.
@@ -38,7 +39,8 @@ pub struct Decider {
     /// Scratch, and what read events leave behind: decisions allocate nothing.
     pooled: Vec<f32>,
     example: Example,
-    spare: Vec<Scores>,
+    evidence: Evidence,
+    spare: Vec<Probabilities>,
 }
 
 /// Where a decider is in its embedder's rows.
@@ -54,22 +56,24 @@ struct Place {
 }
 
 impl Decider {
-    /// A decider that looks back on `window`, and names a class that reaches `threshold`.
-    pub fn new(window: Window, threshold: Threshold) -> Self {
+    /// A decider that looks back on `window`. The stage, such as a
+    /// [`Threshold`](crate::decision::Threshold), makes a decision of each window's evidence.
+    pub fn new(window: Window, stage: impl Decide + 'static) -> Self {
         Self {
             window: window.at_least_one(),
-            threshold,
+            stage: Box::new(stage),
             prompt: false,
             place: Place::default(),
             asleep: false,
             pooled: Vec::new(),
             example: Example::default(),
+            evidence: Evidence::default(),
             spare: Vec::new(),
         }
     }
 
     /// The same decider, which never waits for a solve: decisions may lag a few examples
-    /// behind what was taught ([`Learner::predict_now`]).
+    /// behind what was taught ([`Learner::evidence_now_into`]).
     #[must_use]
     pub fn prompt(mut self) -> Self {
         self.prompt = true;
@@ -97,6 +101,7 @@ impl Decider {
             due: first + self.window.rows as u64,
         };
         self.asleep = false;
+        self.stage.reset();
     }
 
     /// The first row that the next decision looks at.
@@ -154,7 +159,7 @@ impl Decider {
         let (start, end) = embedder.times_since(first);
         let decision = if awake {
             let rows = embedder.look(first, oldest)?;
-            self.conclude(rows, learner, &mut scores)?
+            self.conclude(rows, (start, end), learner, &mut scores)?
         } else {
             scores.0.clear();
             Decision::Quiet
@@ -168,20 +173,22 @@ impl Decider {
         Ok(())
     }
 
-    /// What the learner makes of a window's rows.
+    /// The decision on a window's rows, from its start to its end.
     fn conclude(
         &mut self,
         rows: &[f32],
+        (start, end): (Micros, Micros),
         learner: &mut Learner,
-        scores: &mut Scores,
+        scores: &mut Probabilities,
     ) -> Result<Decision, PipelineError> {
         learner.encode_into(rows, &mut self.pooled, &mut self.example)?;
         if self.prompt {
-            learner.predict_now_into(&self.example, scores)?;
+            learner.evidence_now_into(&self.example, &mut self.evidence)?;
         } else {
-            learner.predict_into(&self.example, scores)?;
+            learner.evidence_into(&self.example, &mut self.evidence)?;
         }
-        Ok(self.threshold.decide(scores, learner.classes()))
+        let window = WindowEvidence::new(start, end, learner.classes(), &self.evidence);
+        Ok(self.stage.step(&window, scores))
     }
 }
 

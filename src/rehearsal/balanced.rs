@@ -66,7 +66,7 @@ mod tests {
     use crate::rehearsal::tests::{at, of};
 
     #[test]
-    fn within_a_class_old_and_new_examples_are_held_alike() {
+    fn old_and_new_examples_of_a_class_are_held_with_equal_probability() {
         let mut old = 0;
         for seed in 0..400 {
             let mut memory = of(Policy::Balanced, 10, seed);

@@ -1,19 +1,19 @@
+use crate::signal::ErrorKind;
+
 /// What can go wrong in the rehearsal memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RehearsalError {
     /// The text is no plan.
     #[error(
-        "{text:?} is no rehearsal memory\nhint: use `none` or POLICY:SIZE[:STORAGE] with reservoir, balanced, herding or recent, a number of examples or a size, and int8, i16 or f32: `balanced:200`, `herding:512KiB:int8`"
+        "{text:?} is no rehearsal memory; expected `none` or POLICY:SIZE[:STORAGE] with reservoir, balanced, herding or recent, a number of examples or a size, and int8, i16 or f32: `balanced:200`, `herding:512KiB:int8`"
     )]
     Plan {
         /// The offending text.
         text: String,
     },
     /// The limit does not hold a single example.
-    #[error(
-        "rehearsal of {limit} B cannot hold one example of {example} B\nhint: raise the capacity or set it to `none`"
-    )]
+    #[error("rehearsal of {limit} B cannot hold one example of {example} B")]
     TooSmall {
         /// The limit, in bytes.
         limit: usize,
@@ -34,4 +34,16 @@ pub enum RehearsalError {
         /// The first thing found wrong.
         what: &'static str,
     },
+}
+
+impl RehearsalError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Plan { .. } => ErrorKind::InvalidInput,
+            Self::TooSmall { .. } => ErrorKind::Limit,
+            Self::Width { .. } => ErrorKind::Mismatch,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+        }
+    }
 }

@@ -7,7 +7,7 @@ use super::held::{ClassRows, Held, Shown};
 
 /// Herding (iCaRL, Rebuffi et al. 2017) one example at a time: where iCaRL
 /// chooses from all examples of a class, which a stream does not have, this
-/// lets go, of those held and the new one, the example without which the mean
+/// drops, of those held and the new one, the example without which the mean
 /// of the rest lies nearest to the mean of everything shown.
 ///
 /// That mean comes from sums in `i64`: exact, whatever the order, and removing
@@ -274,7 +274,7 @@ mod tests {
     }
 
     #[test]
-    fn herding_is_nearer_to_the_class_mean_than_a_random_sample() {
+    fn herding_is_closer_to_the_class_mean_than_a_random_sample() {
         let (classes, per_class) = (4, 300);
         let shown = |policy, seed| {
             let plan = plan(policy, Capacity::Examples(40), Storage::Int8);
@@ -308,8 +308,8 @@ mod tests {
         );
         for class in 0..classes {
             let ours = distance(&herding, class);
-            let told = herding.statistics().classes[class].mean_distance.unwrap();
-            assert!((ours - told).abs() < 1e-6, "{ours} {told}");
+            let reported = herding.statistics().classes[class].mean_distance.unwrap();
+            assert!((ours - reported).abs() < 1e-6, "{ours} {reported}");
             let random: Vec<f64> = (0..20)
                 .map(|seed| distance(&shown(Policy::Balanced, seed), class))
                 .collect();
@@ -323,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn herding_without_room_for_sums_goes_on_as_balanced() {
+    fn herding_without_room_for_sums_continues_as_balanced() {
         let plan: Plan = "herding:1000B:int8".parse().unwrap();
         let mut memory = Rehearsal::new(plan, 10, 0).unwrap();
         let mut herds = Vec::new();
@@ -336,7 +336,7 @@ mod tests {
         // 6 x 80 B are less than half of 1000, 7 x 80 B are not.
         assert_eq!(herds, [true, true, true, true, true, true, false, false]);
         assert_eq!((memory.len(), memory.sums_bytes()), (1000 / 32, 0));
-        // What made room for sums is gone; the room goes to the classes after them.
+        // The sums were dropped; later classes use their room.
         let held: Vec<usize> = (0..8).map(|class| memory.held(class)).collect();
         assert!(held.iter().all(|&held| held >= 2), "{held:?}");
         for i in 0..2000 {

@@ -1,4 +1,4 @@
-//! The memory itself: what is shown goes in, rows to show again come out.
+//! The memory: examples are inserted, and rows are drawn for replay.
 
 use super::balanced::Balanced;
 use super::chance::{below, of_draw, of_insert};
@@ -8,7 +8,7 @@ use super::recent::Recent;
 use super::reservoir::Reservoir;
 use super::{Capacity, Draws, Origin, Plan, Policy, RehearsalError, Rows};
 
-/// A bounded memory of what it was shown.
+/// A bounded memory of the examples it was shown.
 ///
 /// Which examples stay is the [`Policy`]'s; how they are stored, the
 /// [`Storage`](super::Storage)'s. The result depends on the plan, on the seed,
@@ -16,15 +16,13 @@ use super::{Capacity, Draws, Origin, Plan, Policy, RehearsalError, Rows};
 /// stream per event, so its whole state is a counter.
 ///
 /// ```
-/// use afield::rehearsal::{Capacity, Origin, Rehearsal, Rows};
+/// use afield::rehearsal::{Capacity, Origin, Rehearsal};
 /// let mut memory = Rehearsal::new(Capacity::Examples(4), 2, 7)?;
 /// for i in 0..100 {
 ///     memory.insert(&[i, -i], usize::from(i >= 90), Origin::default())?;
 /// }
-/// assert_eq!((memory.len(), memory.held(0), memory.held(1)), (4, 2, 2));
-/// let mut rows = Rows::default();
-/// memory.draw_into(8, 0, &mut rows);
-/// assert_eq!((rows.len(), rows.features.len()), (8, 16));
+/// let held: Vec<usize> = memory.statistics().classes.iter().map(|class| class.held).collect();
+/// assert_eq!((memory.len(), held), (4, vec![2, 2]));
 /// # Ok::<(), afield::rehearsal::RehearsalError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -85,7 +83,7 @@ impl Rehearsal {
     }
 
     /// What it was made with.
-    pub fn plan(&self) -> Plan {
+    pub(crate) fn plan(&self) -> Plan {
         self.plan
     }
 
@@ -101,7 +99,7 @@ impl Rehearsal {
 
     /// Examples it holds at most. Under a limit in bytes a herding memory holds
     /// fewer with every class, whose sums count as well.
-    pub fn capacity(&self) -> usize {
+    pub(crate) fn capacity(&self) -> usize {
         let rows = match self.plan.capacity {
             Capacity::None => 0,
             Capacity::Examples(n) => n,
@@ -114,23 +112,23 @@ impl Rehearsal {
 
     /// Bytes of what is held: rows, the list of them, their origins, and the
     /// sums of a herding memory. A few words a class are not counted.
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.len() * self.plan.example_bytes(self.width) + self.sums_bytes()
     }
 
     /// Classes it has met.
-    pub fn classes(&self) -> usize {
+    pub(crate) fn classes(&self) -> usize {
         self.held.classes.len()
     }
 
     /// Examples held of one class; 0 for a class it has not met.
-    pub fn held(&self, class: usize) -> usize {
+    pub(crate) fn held(&self, class: usize) -> usize {
         let class = self.held.classes.get(class);
         class.map_or(0, |class| class.rows.len())
     }
 
     /// Examples of one class it was shown, less those removed again.
-    pub fn seen(&self, class: usize) -> u64 {
+    pub(crate) fn seen(&self, class: usize) -> u64 {
         self.held.classes.get(class).map_or(0, |class| class.seen)
     }
 
@@ -188,7 +186,11 @@ impl Rehearsal {
     ///
     /// # Errors
     /// [`RehearsalError::Width`]; nothing has changed then.
-    pub fn remove(&mut self, features: &[i16], class: usize) -> Result<bool, RehearsalError> {
+    pub(crate) fn remove(
+        &mut self,
+        features: &[i16],
+        class: usize,
+    ) -> Result<bool, RehearsalError> {
         self.check_width(features)?;
         let Some(rows) = self.held.classes.get(class) else {
             return Ok(false);
@@ -217,7 +219,7 @@ impl Rehearsal {
     }
 
     /// Forgets a class; classes after it move down by one.
-    pub fn remove_class(&mut self, class: usize) {
+    pub(crate) fn remove_class(&mut self, class: usize) {
         if class >= self.classes() {
             return;
         }
@@ -242,7 +244,7 @@ impl Rehearsal {
     /// Appends `n` rows, drawn with replacement as [`Policy::draws`] says.
     /// Appends nothing when nothing is held. Pure: the same `draw` number gives
     /// the same rows.
-    pub fn draw_into(&self, n: usize, draw: u64, rows: &mut Rows) {
+    pub(crate) fn draw_into(&self, n: usize, draw: u64, rows: &mut Rows) {
         let classes = &self.held.classes;
         let holding = classes.iter().filter(|c| !c.rows.is_empty()).count();
         if holding == 0 {
@@ -269,7 +271,7 @@ impl Rehearsal {
     }
 
     /// Appends everything held, class by class.
-    pub fn all_into(&self, rows: &mut Rows) {
+    pub(crate) fn all_into(&self, rows: &mut Rows) {
         for (index, class) in self.held.classes.iter().enumerate() {
             for &row in &class.rows {
                 self.read_into(index, row, rows);

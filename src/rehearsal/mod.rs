@@ -1,10 +1,9 @@
 //! A bounded memory of past examples, for heads that must see them again.
 //!
-//! Plain gradient descent forgets what it no longer sees; mixing a few stored
-//! examples into every step is the simplest cure that works. This room keeps
-//! fixed-point feature vectors under a hard limit, chooses by itself which to
-//! let go, and draws batches. It knows class indices, not labels, and nothing
-//! of the heads that read it; it computes no accuracy and asks no clock.
+//! Gradient descent forgets classes that it no longer sees; mixing a few stored examples
+//! into every step prevents most of it. This room keeps fixed-point feature vectors under a
+//! hard limit, chooses which to drop, and draws batches. It knows class indices, not labels
+//! or heads; it computes no accuracy and reads no clock.
 
 mod arena;
 mod balanced;
@@ -32,6 +31,6 @@ pub use memory::Rehearsal;
 pub use origin::Origin;
 pub use plan::Plan;
 pub use policy::{Draws, Policy};
-pub use rows::Rows;
+pub(crate) use rows::Rows;
 pub use statistics::{ByteStatistics, ClassStatistics, GroupStatistics, Statistics};
 pub use storage::Storage;

@@ -14,5 +14,5 @@ pub struct Origin {
 
 impl Origin {
     /// What it occupies in a memory and in its saved state.
-    pub const BYTES: usize = 16;
+    pub(crate) const BYTES: usize = 16;
 }

@@ -40,7 +40,7 @@ impl Plan {
     /// What one example of `width` features occupies, in bytes: its features
     /// with their scale, its place in the list of its class, and its
     /// [`Origin`].
-    pub fn example_bytes(&self, width: usize) -> usize {
+    pub(crate) fn example_bytes(&self, width: usize) -> usize {
         (self.storage.row_bytes(width)).saturating_add(ROW_NUMBER_BYTES + Origin::BYTES)
     }
 }
@@ -159,7 +159,7 @@ mod tests {
             "balanced:10:int8:int8",
         ] {
             let error = parse(wrong).unwrap_err().to_string();
-            assert!(error.contains("\nhint: "), "{wrong:?}: {error}");
+            assert!(error.contains("; expected "), "{wrong:?}: {error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Which examples a full memory lets go.
+//! Which examples a full memory drops.
 
 use std::fmt;
 
@@ -23,7 +23,7 @@ pub enum Policy {
     /// (Rebuffi et al. 2017). It keeps the sum of each class, 8 bytes a
     /// feature, which counts towards a limit in bytes. Where the sums would
     /// take more than half of the limit, or leave less than one row a class,
-    /// they are let go for good and the memory goes on as [`Self::Balanced`].
+    /// they are dropped for good and the memory continues as [`Self::Balanced`].
     Herding,
     /// The latest examples, whatever their class.
     Recent,
@@ -44,7 +44,7 @@ impl Policy {
     }
 
     /// How rows are drawn for replay: as the policy keeps them.
-    pub fn draws(self) -> Draws {
+    pub(crate) fn draws(self) -> Draws {
         match self {
             Self::Balanced | Self::Herding => Draws::ClassBalanced,
             Self::Reservoir | Self::Recent => Draws::Uniform,

@@ -43,14 +43,14 @@ mod tests {
             let mut memory = of(Policy::Recent, limit, 0);
             let mut model: VecDeque<(i16, usize)> = VecDeque::new();
             for (i, &(class, action)) in steps.iter().enumerate() {
-                // Some of those removed were let go long ago.
-                let gone = (i / 2) as i16;
+                // Some of those removed were dropped long ago.
+                let removed = (i / 2) as i16;
                 match action {
                     0 => {
-                        if let Some(place) = model.iter().position(|&x| x == (gone, class)) {
+                        if let Some(place) = model.iter().position(|&x| x == (removed, class)) {
                             model.remove(place);
                         }
-                        memory.remove(&[gone], class).unwrap();
+                        memory.remove(&[removed], class).unwrap();
                     }
                     _ => {
                         if model.len() == limit {

@@ -12,7 +12,7 @@ use super::held::{Held, Shown};
 /// removals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reservoir {
-    /// Removed examples that were held and that no later one stands in for.
+    /// Removed examples that were held and that no later example has replaced.
     pub(super) removed_held: u64,
     /// The same of examples that were not held.
     pub(super) removed_other: u64,
@@ -79,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reservoir_holds_every_example_alike() {
+    fn the_reservoir_holds_every_example_with_equal_probability() {
         assert_uniform(0..40, |seed| {
             let mut memory = of(Policy::Reservoir, 7, seed);
             for i in 0..40 {

@@ -4,30 +4,26 @@
 ///
 /// Kept from call to call, it is allocated once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Rows {
+pub(crate) struct Rows {
     /// Row-major features, `[len, width]`.
-    pub features: Vec<i16>,
+    pub(crate) features: Vec<i16>,
     /// The class of each row.
-    pub classes: Vec<usize>,
+    pub(crate) classes: Vec<usize>,
     /// The group of each row ([`Origin::group`](super::Origin::group)).
-    pub groups: Vec<u64>,
+    pub(crate) groups: Vec<u64>,
 }
 
 impl Rows {
     /// Empties it, and keeps its room.
-    pub fn clear(&mut self) {
+    pub(crate) fn clear(&mut self) {
         self.features.clear();
         self.classes.clear();
         self.groups.clear();
     }
 
     /// Number of rows.
-    pub fn len(&self) -> usize {
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
         self.classes.len()
-    }
-
-    /// Whether there is none.
-    pub fn is_empty(&self) -> bool {
-        self.classes.is_empty()
     }
 }

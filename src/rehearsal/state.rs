@@ -1,5 +1,5 @@
 //! The rehearsal memory as bytes. Little-endian, without a checksum of its own:
-//! whoever embeds it brings one.
+//! the learner's state has one.
 //!
 //! `shown u64 | rows u32 | classes u32 | per class: seen u64, held u32,
 //! held x row u32 | rows x (group u64, time i64) | rows x row | policy`, a row
@@ -23,7 +23,7 @@ const MAX_COUNT: u64 = 1 << 47;
 
 impl Rehearsal {
     /// Appends the state to `out`: [`Self::saved_bytes`] bytes.
-    pub fn save_into(&self, out: &mut Vec<u8>) {
+    pub(crate) fn save_into(&self, out: &mut Vec<u8>) {
         out.extend_from_slice(&self.shown.to_le_bytes());
         out.extend_from_slice(&(self.len() as u32).to_le_bytes());
         out.extend_from_slice(&(self.classes() as u32).to_le_bytes());
@@ -54,7 +54,7 @@ impl Rehearsal {
     }
 
     /// Bytes that [`Self::save_into`] appends.
-    pub fn saved_bytes(&self) -> usize {
+    pub(crate) fn saved_bytes(&self) -> usize {
         let classes = self.classes();
         let policy = match &self.keeper {
             Keeper::Reservoir(_) => 16,
@@ -72,7 +72,7 @@ impl Rehearsal {
     /// # Errors
     /// [`RehearsalError::Damaged`] for bytes that no memory of this plan and
     /// width writes, and what [`Self::new`] refuses.
-    pub fn load(
+    pub(crate) fn load(
         plan: impl Into<Plan>,
         width: usize,
         seed: u64,

@@ -165,7 +165,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn statistics_tell_times_groups_and_bytes() {
+    fn statistics_report_times_groups_and_bytes() {
         let mut memory = Rehearsal::new("recent:8:int8".parse::<Plan>().unwrap(), 4, 0).unwrap();
         for (i, group) in [7, 3, 7, 0, 7].into_iter().enumerate() {
             let at_unix_ms = if group == 0 { 0 } else { 100 + i as i64 };

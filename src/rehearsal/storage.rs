@@ -43,7 +43,7 @@ impl Storage {
     }
 
     /// Bytes of the features of a row, without its scale.
-    pub fn feature_bytes(self, width: usize) -> usize {
+    pub(crate) fn feature_bytes(self, width: usize) -> usize {
         width.saturating_mul(match self {
             Self::Int8 => 1,
             Self::I16 => 2,
@@ -52,7 +52,7 @@ impl Storage {
     }
 
     /// Bytes of the scale of a row.
-    pub fn scale_bytes(self) -> usize {
+    pub(crate) fn scale_bytes(self) -> usize {
         match self {
             Self::Int8 => SCALE_BYTES,
             Self::I16 | Self::F32 => 0,
@@ -194,7 +194,7 @@ mod tests {
         }
 
         #[test]
-        fn what_was_read_is_stored_as_it_was(
+        fn a_row_that_was_read_is_stored_unchanged(
             features in proptest::collection::vec(any::<i16>(), 1..40),
             shift in 0_u32..16,
         ) {

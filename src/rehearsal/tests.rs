@@ -56,13 +56,13 @@ fn step(memory: &mut Rehearsal, i: usize, class: usize, action: u8) -> Result<()
     match action {
         0..=1 => {
             let held = memory.examples(class).next();
-            let gone = held.clone().unwrap_or(vec![-7; WIDTH]);
+            let target = held.clone().unwrap_or(vec![-7; WIDTH]);
             let before = memory.clone();
-            let removed = memory.remove(&gone, class).unwrap();
+            let removed = memory.remove(&target, class).unwrap();
             prop_assert_eq!(removed, held.is_some());
             let fewer = before.seen(class) - memory.seen(class);
             prop_assert!(fewer == 1 || (fewer == 0 && *memory == before));
-            prop_assert!(memory.examples(class).all(|row| row != gone));
+            prop_assert!(memory.examples(class).all(|row| row != target));
         }
         2 => {
             let (classes, held) = (memory.classes(), memory.held(class));
@@ -140,7 +140,7 @@ proptest! {
     }
 
     #[test]
-    fn the_same_seed_gives_the_same_bytes_and_loading_goes_on_alike(
+    fn the_same_seed_gives_the_same_bytes_before_and_after_loading(
         plan in any_plan(),
         seed: u64,
         steps in proptest::collection::vec((0_usize..5, 0_u8..20), 1..120),

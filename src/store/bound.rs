@@ -1,12 +1,12 @@
-//! The bound of disk use: what it is, and what is used.
+//! The limit of disk use, and the disk use.
 
 use rusqlite::Connection;
 
 use super::digest::{self, RowDigest};
 use super::error::Fault;
 
-/// Bytes of a write-ahead log at which SQLite copies it into the database, where
-/// there is no bound.
+/// Bytes of a write-ahead log at which SQLite copies it into the database, if there is no
+/// limit.
 const LOG_BYTES: u64 = 1000 * 4096;
 
 pub(super) fn max_disk(db: &Connection) -> Result<Option<u64>, Fault> {
@@ -36,7 +36,7 @@ pub(super) fn set_max_disk(db: &Connection, bytes: Option<u64>) -> Result<(), Fa
     Ok(())
 }
 
-/// Keeps the write-ahead log small beside the bound.
+/// Keeps the write-ahead log small beside the limit.
 pub(super) fn bound_log(db: &Connection, max_disk: Option<u64>) -> Result<(), Fault> {
     let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let page = u64::try_from(page).unwrap_or(4096).max(512);

@@ -1,7 +1,7 @@
-//! Digests of rows: the first 16 bytes of the sha256 of everything a row says,
-//! its number included, each part after its length.
+//! Digests of rows: the first 16 bytes of the sha256 of the table's name and all columns,
+//! the row's number included, each part after its length.
 //!
-//! They find damage, not malice: whoever can write the file can write a digest.
+//! A digest finds damage, not malice: whoever can write the file can write a digest.
 
 use sha2::{Digest, Sha256};
 
@@ -35,6 +35,20 @@ impl RowDigest {
     pub(super) fn maybe(self, text: Option<&str>) -> Self {
         match text {
             Some(text) => self.number(1).text(text),
+            None => self.number(0),
+        }
+    }
+
+    pub(super) fn maybe_bytes(self, bytes: Option<&[u8]>) -> Self {
+        match bytes {
+            Some(bytes) => self.number(1).bytes(bytes),
+            None => self.number(0),
+        }
+    }
+
+    pub(super) fn maybe_number(self, number: Option<i64>) -> Self {
+        match number {
+            Some(number) => self.number(1).number(number),
             None => self.number(0),
         }
     }

@@ -1,45 +1,56 @@
 //! What can go wrong with durable state.
 
 use std::fmt;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::RevisionId;
 use super::lock::Owner;
+use crate::signal::ErrorKind;
 
-/// Why a learner's folder cannot be made, opened, read or written. Nothing
-/// that was stored before is touched by any of them.
+/// Why a learner's folder cannot be made, opened, read or written. What was stored before
+/// stays as it was.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The folder cannot be made, or a file in it not be read or written.
-    #[error("{}: {source}\nhint: choose another folder, or check whose this one is and how its disk is mounted", path.display())]
+    /// The folder cannot be made, or a file in it cannot be read or written.
+    #[error("{}: {source}", path.display())]
     Io {
         /// The folder or file.
         path: PathBuf,
         /// The cause.
-        source: std::io::Error,
+        source: io::Error,
     },
-    /// There is a learner already.
-    #[error("{} holds a learner already\nhint: choose another folder; `afield status` tells what this one knows", path.display())]
+    /// SQLite failed.
+    #[error("{}: {what}", path.display())]
+    Database {
+        /// The file.
+        path: PathBuf,
+        /// The sort of failure.
+        failure: DatabaseFailure,
+        /// SQLite's message.
+        what: String,
+    },
+    /// The folder holds a learner already.
+    #[error("{} holds a learner already", path.display())]
     Exists {
         /// Its database.
         path: PathBuf,
     },
-    /// There is no learner.
-    #[error("no learner in {}\nhint: make one with `afield init {} --backbone NAME`, or name its folder with --learner", dir.display(), dir.display())]
+    /// The folder holds no learner.
+    #[error("no learner in {}", dir.display())]
     NoLearner {
         /// The folder.
         dir: PathBuf,
     },
-    /// The file is a database of something else, or of an `init` that was cut
-    /// off.
-    #[error("{} holds no learner's tables\nhint: if `afield init` was interrupted here, run it again; else choose another folder, or see what `afield doctor` finds", path.display())]
+    /// The database is another program's, or its making was interrupted.
+    #[error("{} holds no learner's tables", path.display())]
     Foreign {
         /// The file.
         path: PathBuf,
     },
-    /// Written by a later version.
-    #[error("{} has format {found}, this program reads up to {known}\nhint: update afield", path.display())]
+    /// A later version wrote the file.
+    #[error("{} has format {found}, this program reads up to {known}", path.display())]
     Version {
         /// The file.
         path: PathBuf,
@@ -48,7 +59,7 @@ pub enum StoreError {
         /// Latest format known.
         known: i64,
     },
-    /// Others have changed the learner since the caller looked.
+    /// Another session has changed the learner since the caller looked.
     #[error("revision {latest} has been stored since {known}")]
     Behind {
         /// Latest revision the caller knew.
@@ -56,16 +67,16 @@ pub enum StoreError {
         /// Latest revision stored.
         latest: RevisionId,
     },
-    /// Somebody else is writing, and went on for longer than a writer waits.
-    #[error("{} is being written to by {owner}\nhint: try again when it is done; `predict`, `listen` and `status` work meanwhile", path.display())]
+    /// Another process is writing, and went on for longer than a writer waits.
+    #[error("{} is being written to by {owner}", path.display())]
     Locked {
         /// The lock's file.
         path: PathBuf,
-        /// Who holds it.
+        /// The process that holds it.
         owner: Owner,
     },
-    /// What is stored is not what was stored.
-    #[error("{} is damaged: {what}\nhint: `afield doctor` says what is lost and repairs what it can", path.display())]
+    /// What is read is not what was stored.
+    #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
@@ -73,72 +84,72 @@ pub enum StoreError {
         what: String,
     },
     /// Fewer revisions are stored than were acknowledged.
-    #[error("{}: revision {acknowledged} was acknowledged, the latest that can be read is {found}\nhint: the write-ahead log is damaged or the file is an older copy; `afield doctor` says what is lost and repairs what it can", path.display())]
+    #[error("{}: revision {acknowledged} was acknowledged, the latest that can be read is {found}", path.display())]
     Lost {
         /// The file.
         path: PathBuf,
-        /// The last revision that was said to be durable.
+        /// The last revision that was acknowledged.
         acknowledged: RevisionId,
         /// The last one there is.
         found: RevisionId,
     },
-    /// An earlier write failed in a way after which nobody knows what the disk
-    /// holds.
-    #[error("nothing is written to {} any more: {why}\nhint: what was acknowledged before is safe; check the disk, then start again", path.display())]
+    /// An earlier write failed in a way that leaves open what the disk holds.
+    #[error("nothing is written to {} any more: {why}", path.display())]
     Poisoned {
         /// The file.
         path: PathBuf,
         /// The failure.
         why: String,
     },
-    /// There is no such revision, or its examples have been folded.
-    #[error(
-        "no revision {asked} to go to: {first} to {latest} are known\nhint: `afield history` lists them; what came before a fold cannot be gone back to"
-    )]
+    /// There is no such revision, or compaction has removed its examples.
+    #[error("no revision {asked} to go to: {first} to {latest} are known")]
     NoRevision {
-        /// What was asked for.
+        /// The revision that was asked for.
         asked: RevisionId,
         /// The first that can be gone to.
         first: RevisionId,
         /// The latest.
         latest: RevisionId,
     },
-    /// SQLite failed.
-    #[error("{}: {source}{}", path.display(), hint(source))]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What SQLite said.
-        source: rusqlite::Error,
-    },
 }
 
-/// What the user can do about the failures that occur in the field.
-fn hint(error: &rusqlite::Error) -> &'static str {
-    use rusqlite::ErrorCode::{
-        CannotOpen, DatabaseBusy, DatabaseCorrupt, DiskFull, NotADatabase, ReadOnly,
-        SystemIoFailure,
-    };
-    match error.sqlite_error_code() {
-        Some(DatabaseBusy) => {
-            "\nhint: another afield is writing to this learner; try again when it is done"
+/// Why SQLite failed, where the file is not damaged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DatabaseFailure {
+    /// Another process holds the database.
+    Busy,
+    /// The disk is full.
+    Full,
+    /// The file or its folder is read-only.
+    ReadOnly,
+    /// The file cannot be opened.
+    CannotOpen,
+    /// The disk failed to read, write or sync.
+    Disk,
+    /// Anything else.
+    Other,
+}
+
+impl StoreError {
+    /// The sort of error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Database {
+                failure: DatabaseFailure::Busy,
+                ..
+            } => ErrorKind::Busy,
+            Self::Io { .. } | Self::Database { .. } | Self::Poisoned { .. } => ErrorKind::Io,
+            Self::Exists { .. } => ErrorKind::AlreadyExists,
+            Self::NoLearner { .. } | Self::NoRevision { .. } => ErrorKind::NotFound,
+            Self::Foreign { .. } | Self::Version { .. } => ErrorKind::Mismatch,
+            Self::Behind { .. } | Self::Locked { .. } => ErrorKind::Busy,
+            Self::Damaged { .. } | Self::Lost { .. } => ErrorKind::Damaged,
         }
-        Some(DatabaseCorrupt | NotADatabase) => {
-            "\nhint: the file is damaged; `afield doctor` says what is lost and repairs what it can"
-        }
-        Some(DiskFull) => {
-            "\nhint: the disk is full and this was not stored; make room and try again"
-        }
-        Some(ReadOnly) => "\nhint: the folder cannot be written to; check its owner and its mount",
-        Some(CannotOpen) => "\nhint: check that the folder exists and is yours",
-        Some(SystemIoFailure) => {
-            "\nhint: the disk failed and this was not acknowledged; check `dmesg` and the room left"
-        }
-        _ => "\nhint: `afield doctor` looks for damage",
     }
 }
 
-/// Whether nobody knows after this failure what the disk holds.
+/// Whether this failure leaves open what the disk holds.
 pub(super) fn is_poison(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SystemIoFailure};
     matches!(
@@ -147,7 +158,7 @@ pub(super) fn is_poison(error: &rusqlite::Error) -> bool {
     )
 }
 
-/// What reading comes to where the file's name is not at hand.
+/// A failure to read or write, before the file's name is known.
 #[derive(Debug)]
 pub(super) enum Fault {
     /// SQLite failed.
@@ -165,14 +176,34 @@ impl Fault {
     pub(super) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
         match self {
-            // A column of another type than it was stored with.
-            Self::Sql(source) if source.sqlite_error_code().is_none() => StoreError::Damaged {
-                path,
-                what: source.to_string(),
-            },
-            Self::Sql(source) => StoreError::Database { path, source },
+            Self::Sql(error) => {
+                let what = error.to_string();
+                match failure(&error) {
+                    Some(failure) => StoreError::Database {
+                        path,
+                        failure,
+                        what,
+                    },
+                    None => StoreError::Damaged { path, what },
+                }
+            }
             Self::Wrong(what) => StoreError::Damaged { path, what },
         }
+    }
+}
+
+/// The sort of a failure of SQLite; `None` for damage: bad pages, or a column of another
+/// type than it was stored with.
+fn failure(error: &rusqlite::Error) -> Option<DatabaseFailure> {
+    use rusqlite::ErrorCode;
+    match error.sqlite_error_code() {
+        None | Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => None,
+        Some(ErrorCode::DatabaseBusy) => Some(DatabaseFailure::Busy),
+        Some(ErrorCode::DiskFull) => Some(DatabaseFailure::Full),
+        Some(ErrorCode::ReadOnly) => Some(DatabaseFailure::ReadOnly),
+        Some(ErrorCode::CannotOpen) => Some(DatabaseFailure::CannotOpen),
+        Some(ErrorCode::SystemIoFailure) => Some(DatabaseFailure::Disk),
+        Some(_) => Some(DatabaseFailure::Other),
     }
 }
 

@@ -1,14 +1,14 @@
-//! From format 2 to format 3: digests, revisions and bases.
+//! From format 2 to format 3: digests, revisions and bases (checkpoints).
 //!
-//! Operations keep their order and their words. They are numbered anew where
-//! numbers are missing, and what was stored together becomes a revision, as far
-//! as it can be told: a correction's two operations, and whatever was forgotten
-//! at the same time. Snapshots are dropped; the log rebuilds them.
+//! Operations keep their order and content. They are numbered anew where numbers are
+//! missing. Operations that were stored together become one revision, as far as that can
+//! be told: a correction's two operations, and all that was forgotten at the same time.
+//! Snapshots are dropped; the log rebuilds them.
 
 use rusqlite::{Connection, Row};
 
 use super::error::Fault;
-use super::operation::{self, Operation, OperationKind};
+use super::format_3_log::Operation;
 use super::revision::{self, Reason, Revision, RevisionKind};
 use super::{Identity, schema};
 
@@ -135,38 +135,42 @@ fn take_over(db: &Connection, created_unix_ms: i64) -> Result<(), Fault> {
             close(&mut open)?;
         }
         id += 1;
-        operation::insert(db, id, &operation)?;
+        operation.insert(db, id)?;
         open.push(operation);
     }
     close(&mut open)
 }
 
 fn together(last: &Operation, next: &Operation) -> bool {
-    last.kind == OperationKind::Unlearn
+    last.kind != LEARN
         && last.taught_unix_ms == next.taught_unix_ms
-        && (next.kind == OperationKind::Unlearn || last.clip_sha256 == next.clip_sha256)
+        && (next.kind != LEARN || last.clip_sha256 == next.clip_sha256)
 }
 
 fn reason(all: &[Operation], last: &Operation) -> String {
-    match (last.kind, all.len()) {
-        (OperationKind::Learn, 1) => format!("teach {}", last.label),
-        (OperationKind::Learn, _) => format!("correct to {}", last.label),
-        (OperationKind::Unlearn, n) => format!("forget {n} clips"),
+    match (last.kind.as_str(), all.len()) {
+        (LEARN, 1) => format!("teach {}", last.label),
+        (LEARN, _) => format!("correct to {}", last.label),
+        (_, n) => format!("forget {n} clips"),
     }
 }
 
+const LEARN: &str = "learn";
+
 fn of_format_2(row: &Row<'_>) -> Result<Operation, Fault> {
-    let kind: String = row.get(0)?;
-    let features = row.get_ref(2)?.as_blob().map_err(rusqlite::Error::from)?;
+    let (kind, mut features): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
+    // Half a feature is none.
+    features.truncate(features.len() / 2 * 2);
     Ok(Operation {
-        kind: match kind.as_str() {
-            "learn" => OperationKind::Learn,
-            _ => OperationKind::Unlearn,
+        kind: if kind == LEARN {
+            kind
+        } else {
+            "unlearn".to_owned()
         },
         label: row.get(1)?,
-        features: operation::from_bytes(features),
+        features,
         clip_sha256: row.get(3)?,
-        clip_micros: row.get::<_, i64>(4)?.try_into().unwrap_or(0),
+        clip_micros: row.get::<_, i64>(4)?.max(0),
         source: row.get(5)?,
         taught_unix_ms: row.get(6)?,
         group: row.get(7)?,

@@ -1,58 +1,170 @@
-//! A look at everything that a learner's folder holds, row by row, and what of
-//! it can be trusted.
+//! Inspection: reads everything that a learner's folder holds, row by row, and tells what
+//! of it can be trusted.
 //!
-//! Nothing here writes, and nothing stops at the first fault: what cannot be read
-//! in one way is tried in another, so that a repair has all that is left. A database of
-//! an older format is looked at as it will be once it is opened.
+//! It writes nothing, and does not stop at the first fault: what cannot be read in one way
+//! is tried in another, so that a repair gets all that is left. The log of format 3 is read
+//! where it lies; a database of an older format is migrated in memory first.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 
+use rusqlite::Connection;
 use rusqlite::backup::Backup;
-use rusqlite::{Connection, OpenFlags};
 
 use super::error::Fault;
-use super::witness::{self, Testimony};
+use super::high_water_mark::{self, HighWaterMark};
 use super::{
-    BaseEntry, Entry, FILE_NAME, Identity, Line, OperationId, Revision, RevisionId, StoreError,
-    base, bound, connect, connect_existing, operation, revision, schema, snapshot, wear,
+    Entry, EntryId, FILE_NAME, Identity, Lineage, Revision, RevisionId, StoreError, Stored, bound,
+    connect_existing, entry, format_3_log, revision, schema, snapshot, write_volume,
 };
 
 /// Rows that are asked for one by one where a table cannot be read through.
 const MOST_ROWS: i64 = 10_000_000;
 
+/// Something in a learner's folder that is not as it was stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Damage {
+    /// SQLite cannot read a page or a row, or a row does not have its checksum.
+    Unreadable {
+        /// What cannot be read, and why.
+        what: String,
+    },
+    /// The file with the high-water mark does not have its checksum.
+    HighWaterMark,
+    /// A database of an older format cannot be migrated.
+    Migration {
+        /// Its format.
+        from: i64,
+        /// Why not.
+        reason: String,
+    },
+    /// The header names a format that does not exist.
+    Format {
+        /// The format.
+        found: i64,
+    },
+    /// The header is not that of a learner's database.
+    Header,
+    /// The tables are not those of the format.
+    Tables,
+    /// Revisions after this one are missing.
+    RevisionsAfter {
+        /// The last one before the gap.
+        id: RevisionId,
+    },
+    /// The entries of a revision do not follow those of the one before.
+    RevisionOutOfOrder {
+        /// The revision.
+        id: RevisionId,
+    },
+    /// The first revisions are missing.
+    FirstRevisions,
+    /// There is no revision.
+    NoRevision,
+    /// Acknowledged revisions cannot be read.
+    Revisions {
+        /// The first of them.
+        first: RevisionId,
+        /// The last of them.
+        last: RevisionId,
+    },
+    /// Entries of the log are missing or damaged.
+    Entries {
+        /// The first of them.
+        first: EntryId,
+        /// The last of them.
+        last: EntryId,
+    },
+    /// No revision names this entry of the log.
+    EntryOfNoRevision {
+        /// The entry.
+        id: EntryId,
+    },
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { what } => out.write_str(what),
+            Self::HighWaterMark => {
+                out.write_str("the high-water mark (learner.witness) is damaged")
+            }
+            Self::Migration { from, reason } => write!(
+                out,
+                "it cannot be taken from format {from} to format {}: {reason}",
+                schema::FORMAT
+            ),
+            Self::Format { found } => write!(out, "the header says format {found}"),
+            Self::Header => out.write_str("the header is not a learner's"),
+            Self::Tables => out.write_str("the tables are not those of this format"),
+            Self::RevisionsAfter { id } => write!(out, "after revision {id} some are missing"),
+            Self::RevisionOutOfOrder { id } => {
+                write!(out, "revision {id} does not follow the one before")
+            }
+            Self::FirstRevisions => out.write_str("the first revisions are missing"),
+            Self::NoRevision => out.write_str("it has no revision"),
+            Self::Revisions { first, last } => write!(
+                out,
+                "revisions {first} to {last} were acknowledged and cannot be read"
+            ),
+            Self::Entries { first, last } if first == last => {
+                write!(out, "entry {first} of the log is missing")
+            }
+            Self::Entries { first, last } => {
+                write!(out, "entries {first} to {last} of the log are missing")
+            }
+            Self::EntryOfNoRevision { id } => {
+                write!(out, "entry {id} of the log is of no revision")
+            }
+        }
+    }
+}
+
+impl From<Fault> for Damage {
+    fn from(fault: Fault) -> Self {
+        Self::Unreadable {
+            what: fault.to_string(),
+        }
+    }
+}
+
 /// What lies in a learner's folder.
 #[derive(Debug, Default)]
-pub struct Inspection {
-    /// Everything that is not as it was stored, in words.
-    pub findings: Vec<String>,
+pub(crate) struct Inspection {
+    /// Everything that is not as it was stored.
+    pub(crate) damage: Vec<Damage>,
     /// The learner's identity, if it is intact.
-    pub identity: Option<Identity>,
+    pub(crate) identity: Option<Identity>,
     /// All intact entries of the log.
-    pub entries: BTreeMap<OperationId, Entry>,
+    pub(crate) entries: BTreeMap<EntryId, Stored<Entry>>,
     /// Entries that revisions name and that are missing or damaged.
-    pub missing: Vec<OperationId>,
+    pub(crate) missing: Vec<EntryId>,
     /// All intact revisions.
-    pub revisions: Vec<Revision>,
+    pub(crate) revisions: Vec<Revision>,
     /// Whether every revision there must be is intact.
-    pub history_is_whole: bool,
-    /// What the latest intact revision stands on, where that can be told.
-    pub line: Option<Line>,
-    /// Intact snapshots and the entries that they stand after.
-    pub snapshots: Vec<(OperationId, Vec<u8>)>,
+    pub(crate) history_is_whole: bool,
+    /// The entries in effect at the latest intact revision, where that can be told.
+    pub(crate) lineage: Option<Lineage>,
+    /// Intact snapshots and the entries that they were taken after.
+    pub(crate) snapshots: Vec<(EntryId, Vec<u8>)>,
     /// The last revision that was acknowledged, as far as known.
-    pub acknowledged: RevisionId,
+    pub(crate) acknowledged: RevisionId,
     /// The limit of disk use.
-    pub max_disk: Option<u64>,
+    pub(crate) max_disk: Option<u64>,
 }
+
+/// The format whose log is read where it lies, besides the current one.
+const FORMAT_3: i64 = 3;
 
 impl Inspection {
     /// Looks at the learner in `dir`.
     ///
     /// # Errors
-    /// [`StoreError::NoLearner`] when there is no file, [`StoreError::Version`]
-    /// when a newer Afield wrote it; whatever else is wrong is a finding.
-    pub fn of(dir: &Path) -> Result<Self, StoreError> {
+    /// [`StoreError::NoLearner`] when there is no file; anything else that is wrong is
+    /// [`Self::damage`].
+    pub(crate) fn of(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         if !path.is_file() {
             return Err(StoreError::NoLearner {
@@ -60,53 +172,54 @@ impl Inspection {
             });
         }
         let mut found = Self::default();
-        match witness::read(dir) {
-            Testimony::Acknowledged(revision) => found.acknowledged = revision,
-            Testimony::Absent => {}
-            Testimony::Unreadable => found.fault("the witness (learner.witness) is damaged"),
+        match high_water_mark::read(dir) {
+            HighWaterMark::Acknowledged(revision) => found.acknowledged = revision,
+            HighWaterMark::Absent => {}
+            HighWaterMark::Unreadable => found.damage.push(Damage::HighWaterMark),
         }
         let mut db = match connect_existing(&path) {
             Ok(db) => db,
             Err(error) => {
-                found.fault(error);
+                let what = error.to_string();
+                found.damage.push(Damage::Unreadable { what });
                 return Ok(found);
             }
         };
+        let mut format = schema::FORMAT;
         match (schema::application(&db), schema::format(&db)) {
             (Ok(schema::APPLICATION_ID), Ok(schema::FORMAT)) => {}
-            (Ok(schema::APPLICATION_ID), Ok(format)) if (1..schema::FORMAT).contains(&format) => {
+            (Ok(schema::APPLICATION_ID), Ok(FORMAT_3)) => format = FORMAT_3,
+            (Ok(schema::APPLICATION_ID), Ok(from)) if (1..FORMAT_3).contains(&from) => {
                 match upgraded(&db, &path) {
                     Ok(copy) => db = copy,
-                    Err(error) => found.fault(format!(
-                        "it cannot be taken from format {format} to format {}: {error}",
-                        schema::FORMAT
-                    )),
+                    Err(error) => found.damage.push(Damage::Migration {
+                        from,
+                        reason: error.to_string(),
+                    }),
                 }
             }
             (Ok(schema::APPLICATION_ID), Ok(format)) => {
-                found.fault(format!("the header says format {format}"));
+                found.damage.push(Damage::Format { found: format });
             }
             (Err(fault), _) | (_, Err(fault)) => found.fault(fault),
-            _ => found.fault("the header is not a learner's"),
+            _ => found.damage.push(Damage::Header),
         }
-        // One moment of the file, whoever writes meanwhile; where even that fails,
-        // what follows says why.
-        let begun = db.execute_batch("BEGIN");
-        found.look_at_pages(&db);
-        found.look_at_rows(&db);
-        if begun.is_ok() {
-            let _ = db.execute_batch("COMMIT");
-        }
+        // One moment of the file, whoever writes meanwhile; where even that fails, what
+        // follows says why.
+        let view = db.unchecked_transaction();
+        found.look_at_pages(&db, format);
+        found.look_at_rows(&db, format);
+        drop(view);
         found.look_at_order();
         Ok(found)
     }
 
-    fn fault(&mut self, what: impl ToString) {
-        self.findings.push(what.to_string());
+    fn fault(&mut self, fault: Fault) {
+        self.damage.push(fault.into());
     }
 
     /// What SQLite itself can say.
-    fn look_at_pages(&mut self, db: &Connection) {
+    fn look_at_pages(&mut self, db: &Connection, format: i64) {
         let check = || -> Result<Vec<String>, Fault> {
             let mut statement = db.prepare("PRAGMA integrity_check(20)")?;
             let rows = statement.query_map([], |row| row.get(0))?;
@@ -114,45 +227,40 @@ impl Inspection {
         };
         match check() {
             Ok(said) if said == ["ok"] => {}
-            Ok(said) => said.iter().for_each(|what| self.fault(what)),
+            Ok(said) => {
+                let unreadable = said.into_iter().map(|what| Damage::Unreadable { what });
+                self.damage.extend(unreadable);
+            }
             Err(fault) => self.fault(fault),
         }
         let expected = || -> Result<_, Fault> {
             let memory = Connection::open_in_memory()?;
-            schema::lay_tables(&memory)?;
+            schema::lay_tables_of(&memory, format)?;
             schema::description(&memory)
         };
         match (schema::description(db), expected()) {
             (Ok(found), Ok(expected)) if found == expected => {}
             (Err(fault), _) | (_, Err(fault)) => self.fault(fault),
-            _ => self.fault("the tables are not those of this format"),
+            _ => self.damage.push(Damage::Tables),
         }
     }
 
-    fn look_at_rows(&mut self, db: &Connection) {
+    fn look_at_rows(&mut self, db: &Connection, format: i64) {
         match schema::identity(db) {
             Ok(identity) => self.identity = Some(identity),
             Err(fault) => self.fault(fault),
         }
-        let (revisions, intact) = rows(db, "revisions", revision::COLUMNS, revision::read);
-        self.history_is_whole = intact.is_empty();
-        self.findings.extend(intact);
+        let (revisions, damage) = rows(db, "revisions", revision::COLUMNS, revision::read);
+        self.history_is_whole = damage.is_empty();
+        self.damage.extend(damage);
         self.revisions = revisions;
-        let (operations, faults) = rows(db, "operations", operation::COLUMNS, operation::read);
-        self.findings.extend(faults);
-        let (bases, faults) = rows(db, "bases", base::COLUMNS, base::read);
-        self.findings.extend(faults);
-        let operations = operations
-            .into_iter()
-            .map(|(id, op)| (id, Entry::Operation(op)));
-        let bases = bases.into_iter().map(|(id, entry)| match entry {
-            BaseEntry::Absorb(base) => (id, Entry::Absorb(base)),
-            BaseEntry::Release(absorbed) => (id, Entry::Release(absorbed)),
-        });
-        for (id, entry) in operations.chain(bases) {
-            if self.entries.insert(id, entry).is_some() {
-                self.fault(format!("entry {id} of the log is there twice"));
-            }
+        if format == FORMAT_3 {
+            self.look_at_the_log_of_format_3(db);
+        } else {
+            let (entries, damage) = rows(db, "entries", entry::COLUMNS, entry::read);
+            self.damage.extend(damage);
+            self.entries
+                .extend(entries.into_iter().map(|entry| (entry.id, entry)));
         }
         match snapshot::entries(db) {
             Ok(entries) => {
@@ -169,93 +277,108 @@ impl Inspection {
             Ok(bytes) => self.max_disk = bytes,
             Err(fault) => self.fault(fault),
         }
-        if let Err(fault) = wear::all(db) {
+        if let Err(fault) = write_volume::all(db) {
             self.fault(fault);
+        }
+    }
+
+    fn look_at_the_log_of_format_3(&mut self, db: &Connection) {
+        use format_3_log::{BASES, OPERATIONS, read_base, read_operation};
+        // Without an identity nothing can be made of the entries, whoever wrote them.
+        let replica = self.identity.as_ref().map(Identity::replica);
+        let (operations, damage) = rows(db, "operations", OPERATIONS, read_operation);
+        self.damage.extend(damage);
+        let (bases, damage) = rows(db, "bases", BASES, read_base);
+        self.damage.extend(damage);
+        for row in operations.into_iter().chain(bases) {
+            let unknown = super::ReplicaId::from_bytes([0; 16]);
+            match row.entry(replica.unwrap_or(unknown)) {
+                Ok(entry) => {
+                    if self.entries.insert(row.id, entry).is_some() {
+                        let what = format!("entry {} of the log is there twice", row.id);
+                        self.damage.push(Damage::Unreadable { what });
+                    }
+                }
+                Err(fault) => self.fault(fault),
+            }
         }
     }
 
     /// Whether what there is fits together.
     fn look_at_order(&mut self) {
-        let mut faults = Vec::new();
+        let mut damage = Vec::new();
         for pair in self.revisions.windows(2) {
             let [before, after] = pair else { continue };
             if before.id + 1 != after.id {
-                faults.push(format!("after revision {} some are missing", before.id));
+                damage.push(Damage::RevisionsAfter { id: before.id });
             } else if before.last + 1 != after.first {
-                faults.push(format!(
-                    "revision {} does not follow the one before",
-                    after.id
-                ));
+                damage.push(Damage::RevisionOutOfOrder { id: after.id });
             }
         }
         let first = self.revisions.first();
-        if first.is_some_and(|first| first.id != 1 && first.turn() != first.id) {
-            faults.push("the first revisions are missing".to_owned());
+        if first.is_some_and(|first| first.id != 1 && first.epoch() != first.id) {
+            damage.push(Damage::FirstRevisions);
         }
-        self.history_is_whole &= faults.is_empty() && first.is_some();
-        self.findings.append(&mut faults);
+        self.history_is_whole &= damage.is_empty() && first.is_some();
+        self.damage.append(&mut damage);
         let Some(latest) = self.revisions.last().cloned() else {
-            self.fault("it has no revision");
+            self.damage.push(Damage::NoRevision);
             return;
         };
         if self.acknowledged > latest.id {
-            let lost = latest.id + 1;
-            self.fault(format!(
-                "revisions {lost} to {} were acknowledged and cannot be read",
-                self.acknowledged
-            ));
+            self.damage.push(Damage::Revisions {
+                first: latest.id + 1,
+                last: self.acknowledged,
+            });
             self.history_is_whole = false;
         }
         let first = self.revisions.first().map_or(1, |first| first.first);
         self.missing = (first..=latest.last)
             .filter(|id| !self.entries.contains_key(id))
             .collect();
-        for (from, to) in spans(&self.missing) {
-            self.fault(match from == to {
-                true => format!("entry {from} of the log is missing"),
-                false => format!("entries {from} to {to} of the log are missing"),
-            });
+        for (first, last) in spans(&self.missing) {
+            self.damage.push(Damage::Entries { first, last });
         }
-        let outside = |id: &i64| *id < first || *id > latest.last;
+        let outside = |id: &EntryId| *id < first || *id > latest.last;
         if let Some(id) = self.entries.keys().copied().find(|id| outside(id)) {
-            self.fault(format!("entry {id} of the log is of no revision"));
+            self.damage.push(Damage::EntryOfNoRevision { id });
             self.history_is_whole = false;
         }
-        match revision::line_of(&latest, |id| {
+        match revision::lineage_of(&latest, |id| {
             let known = self.revisions.iter().find(|revision| revision.id == id);
             Ok(known.cloned())
         }) {
-            Ok(line) => self.line = Some(line),
+            Ok(lineage) => self.lineage = Some(lineage),
             Err(fault) => self.fault(fault),
         }
     }
 }
 
-/// All rows of a table that can be read and have their checksum, and what is
-/// wrong with the others.
+/// All rows of a table that `read` accepts, and what is wrong with the others.
 fn rows<T>(
     db: &Connection,
     table: &str,
     columns: &str,
     read: fn(&rusqlite::Row<'_>) -> Result<T, Fault>,
-) -> (Vec<T>, Vec<String>) {
-    let (mut sound, mut faults) = (Vec::new(), Vec::new());
+) -> (Vec<T>, Vec<Damage>) {
+    let (mut sound, mut damage) = (Vec::new(), Vec::new());
     let mut through = || -> Result<(), Fault> {
         let mut statement = db.prepare(&format!("SELECT {columns} FROM {table} ORDER BY id"))?;
         let mut rows = statement.query([])?;
         while let Some(row) = rows.next()? {
             match read(row) {
                 Ok(row) => sound.push(row),
-                Err(fault) => faults.push(fault.to_string()),
+                Err(fault) => damage.push(fault.into()),
             }
         }
         Ok(())
     };
     let Err(broken) = through() else {
-        return (sound, faults);
+        return (sound, damage);
     };
     sound.clear();
-    faults.push(format!("table {table}: {broken}"));
+    let what = format!("table {table}: {broken}");
+    damage.push(Damage::Unreadable { what });
     // A page in the middle cannot be read: each row has a way of its own.
     let last = db.query_row(&format!("SELECT max(id) FROM {table}"), [], |row| {
         row.get(0)
@@ -271,86 +394,14 @@ fn rows<T>(
             sound.push(row);
         }
     }
-    (sound, faults)
+    (sound, damage)
 }
 
-/// Numbers in ascending order as first and last of those that follow each other.
-pub fn spans(numbers: &[i64]) -> Vec<(i64, i64)> {
+/// Ascending numbers as runs of consecutive ones: first and last of each.
+pub(crate) fn spans(numbers: &[i64]) -> Vec<(i64, i64)> {
     let runs = numbers.chunk_by(|a, b| a + 1 == *b);
     runs.filter_map(|run| Some((*run.first()?, *run.last()?)))
         .collect()
-}
-
-/// A learner's database made anew from what is left of it.
-#[derive(Debug)]
-pub struct Rebuild<'a> {
-    /// Who the learner is.
-    pub identity: &'a Identity,
-    /// Its log: numbers and entries.
-    pub entries: Vec<(OperationId, Entry)>,
-    /// Its history.
-    pub revisions: Vec<Revision>,
-    /// The limit of disk use.
-    pub max_disk: Option<u64>,
-}
-
-impl Rebuild<'_> {
-    /// Puts it in the place of the database in `dir`, all or nothing.
-    ///
-    /// # Errors
-    /// [`StoreError::Io`], [`StoreError::Database`]; the old one is still there
-    /// then.
-    pub fn put_in_place(&self, dir: &Path) -> Result<(), StoreError> {
-        let path = dir.join(FILE_NAME);
-        let fresh = dir.join("learner.rebuilt");
-        let io = |source| StoreError::Io {
-            path: fresh.clone(),
-            source,
-        };
-        if fresh.exists() {
-            std::fs::remove_file(&fresh).map_err(io)?;
-        }
-        let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE;
-        let db = connect(&fresh, flags)?;
-        self.lay(&db).map_err(|fault| fault.at(&fresh))?;
-        drop(db);
-        std::fs::File::open(&fresh)
-            .and_then(|file| file.sync_all())
-            .map_err(io)?;
-        // The old log must not be taken for the new database's.
-        for suffix in ["-wal", "-shm"] {
-            let mut name = path.clone().into_os_string();
-            name.push(suffix);
-            match std::fs::remove_file(&name) {
-                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                    return Err(io(error));
-                }
-                _ => {}
-            }
-        }
-        std::fs::rename(&fresh, &path).map_err(io)?;
-        if let Ok(folder) = std::fs::File::open(dir) {
-            folder.sync_all().map_err(io)?;
-        }
-        witness::note(dir, self.revisions.last().map_or(0, |latest| latest.id));
-        Ok(())
-    }
-
-    fn lay(&self, db: &Connection) -> Result<(), Fault> {
-        db.execute_batch("BEGIN IMMEDIATE")?;
-        schema::lay_tables(db)?;
-        schema::insert_identity(db, self.identity)?;
-        for revision in &self.revisions {
-            revision::insert(db, revision)?;
-        }
-        for (id, entry) in &self.entries {
-            super::writing::insert_entry(db, *id, entry)?;
-        }
-        bound::set_max_disk(db, self.max_disk)?;
-        db.pragma_update(None, "application_id", schema::APPLICATION_ID)?;
-        db.pragma_update(None, "user_version", schema::FORMAT)?;
-        Ok(db.execute_batch("COMMIT")?)
-    }
 }
 
 /// A copy in memory of an older learner's database, taken to our format there.
@@ -362,30 +413,5 @@ fn upgraded(db: &Connection, path: &Path) -> Result<Connection, StoreError> {
     };
     let mut copy = copied().map_err(|fault| fault.at(path))?;
     schema::upgrade(&mut copy, path)?;
-    Ok(copy)
-}
-
-/// Copies what is in a learner's folder into a new one inside it, before anything
-/// is tried.
-///
-/// # Errors
-/// [`StoreError::Io`]
-pub fn keep_copy(dir: &Path, now_unix_ms: i64) -> Result<std::path::PathBuf, StoreError> {
-    let copy = dir.join(format!("damaged-{now_unix_ms}"));
-    let io = |source| StoreError::Io {
-        path: copy.clone(),
-        source,
-    };
-    std::fs::create_dir_all(&copy).map_err(io)?;
-    for name in ["learner.sqlite", "learner.sqlite-wal", "learner.witness"] {
-        let from = dir.join(name);
-        if from.is_file() {
-            let to = copy.join(name);
-            std::fs::copy(&from, &to).map_err(io)?;
-            std::fs::File::open(&to)
-                .and_then(|file| file.sync_all())
-                .map_err(io)?;
-        }
-    }
     Ok(copy)
 }

@@ -1,13 +1,14 @@
-//! One writer at a time, and who it is.
+//! The writer's lock: one writer at a time, and its name for those who wait.
 //!
-//! The lock is the operating system's, on a file of its own, so it ends with
-//! its owner however that ends: a dead owner's lock is free. What is written in
-//! the file only tells others whom they wait for. Readers never touch it.
+//! The lock is the operating system's, on a file of its own, so the lock of a process that
+//! has died is free. The file's content only names the owner for others who wait. Readers
+//! never touch it.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::StoreError;
@@ -22,7 +23,7 @@ const PAUSE: Duration = Duration::from_millis(2);
 /// More than this of a lock file is not ours.
 const MAX_BYTES: u64 = 4096;
 
-/// Who is writing.
+/// The process that is writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// Its process.
@@ -97,16 +98,24 @@ impl fmt::Display for Owner {
     }
 }
 
+/// Keeps all other writers of a learner out for as long as it lives: for work of several
+/// steps. [`Store::hold`](super::Store::hold) makes one.
+#[derive(Debug)]
+#[must_use = "other writers are let in again when it is dropped"]
+pub struct Hold {
+    pub(super) _lock: Arc<WriterLock>,
+}
+
 /// The right to write, until it is dropped.
 #[derive(Debug)]
-pub struct WriterLock(File);
+pub(crate) struct WriterLock(File);
 
 impl WriterLock {
     /// Waits for the lock of the learner in `dir`, but not for long.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Io`].
-    pub fn take(dir: &Path, purpose: Option<&str>) -> Result<Self, StoreError> {
+    pub(crate) fn take(dir: &Path, purpose: Option<&str>) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         let io = |source| StoreError::Io {
             path: path.clone(),
@@ -167,7 +176,7 @@ fn owner(file: &mut File) -> Owner {
         })
 }
 
-/// The age of a lock is for people; nothing is decided by it.
+/// For the age of a lock, which is only shown to people.
 fn now_unix_ms() -> u128 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_millis()
@@ -178,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_writer_is_told_who_the_first_one_is() {
+    fn second_writer_is_told_who_the_first_one_is() {
         let dir = tempfile::tempdir().unwrap();
         let held = WriterLock::take(dir.path(), Some("merge kitchen hall")).unwrap();
         let error = WriterLock::take(dir.path(), None).unwrap_err().to_string();
@@ -194,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn what_an_owner_says_is_read_back() {
+    fn owner_is_read_back_as_written() {
         let owner = Owner::this(Some("a b"));
         assert_eq!(Owner::from_text(&owner.to_text()), Some(owner));
         assert_eq!(Owner::from_text("pid x\n"), None);

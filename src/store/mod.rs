@@ -1,49 +1,60 @@
-//! Durable state: what was taught, in the order it was taught, in SQLite.
+//! Durable state: what was taught, in order, in one SQLite database.
 //!
-//! The log of operations is the truth; a snapshot is only a faster way to the
-//! state that replaying the log gives, which the exactness of learning makes
-//! the same to the last bit. A change is durable when [`Store::append`]
-//! returns: write-ahead logging, `synchronous = FULL`. docs/DURABILITY.md says
-//! what that promises, under which assumptions, and how it is tested.
+//! The log of entries is the truth. A snapshot is only a faster way to the state that
+//! replaying the log gives, to the last bit. A change is durable when [`Store::append`]
+//! returns: write-ahead logging, `synchronous = FULL`. docs/DURABILITY.md lists the
+//! promises, their assumptions and their tests.
 //!
-//! The store knows rows and bytes. What an entry means to a learner is
-//! `control`'s business. `schema.rs` documents the tables.
+//! The store knows rows and bytes, not what an entry means to a learner; that is
+//! `control`'s business. `schema.rs` documents the tables, `entry.rs` the entries.
 
-mod base;
 mod bound;
+mod checkpoint;
+mod clip;
+mod current;
 mod digest;
+mod entry;
 mod error;
 mod format_3;
+mod format_3_log;
+mod format_4;
+mod high_water_mark;
 mod inspection;
-mod line;
+mod lineage;
 mod lock;
-mod operation;
+mod rebuild;
+mod replica;
 mod revision;
 mod schema;
 mod snapshot;
-mod wear;
-mod witness;
+mod write_volume;
 mod writing;
 
 use std::path::{Path, PathBuf};
+use std::sync::Weak;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use base::BaseEntry;
+use crate::signal::{ClipId, Group, Micros};
 use error::Fault;
-use wear::Meter;
-use witness::Testimony;
+use high_water_mark::HighWaterMark;
+use write_volume::Meter;
 
-pub use base::Base;
-pub use error::StoreError;
-pub use inspection::{Inspection, Rebuild, keep_copy, spans};
-pub use line::Line;
-pub use lock::{Owner, WriterLock};
-pub use operation::{Operation, OperationId, OperationKind, Selection, Taught};
+pub use checkpoint::Checkpoint;
+pub use clip::{ClipFilter, TaughtClip};
+pub use entry::{Entry, EntryId, NewEntry, Stored};
+pub use error::{DatabaseFailure, StoreError};
+pub use inspection::Damage;
+pub(crate) use inspection::{Inspection, spans};
+pub use lineage::Lineage;
+pub(crate) use lock::WriterLock;
+pub use lock::{Hold, Owner};
+pub(crate) use rebuild::{Rebuild, keep_copy};
+pub use replica::{ReplicaId, Stamp};
 pub use revision::{Reason, Revision, RevisionId, RevisionKind};
-pub use wear::Wear;
+pub use write_volume::WriteVolume;
 pub use writing::Change;
 
 /// The file inside a learner's folder.
@@ -68,36 +79,32 @@ pub struct Identity {
     pub created_unix_ms: i64,
 }
 
-/// One entry of the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
-    /// An example was learned or unlearned.
-    Operation(Operation),
-    /// Knowledge without examples was taken in.
-    Absorb(Base),
-    /// What this entry took in was taken back.
-    Release(OperationId),
+impl Identity {
+    /// The replica that writes this learner's own entries.
+    pub fn replica(&self) -> ReplicaId {
+        ReplicaId::of(&self.contract_digest, &self.settings, self.created_unix_ms)
+    }
 }
 
 /// An open learner's folder.
 ///
-/// Several may be open at once, in any number of processes. One at a time
-/// writes; nobody who reads waits for it.
+/// Several may be open at once, in any number of processes. One at a time writes; readers
+/// never wait for it.
 pub struct Store {
     db: Connection,
     dir: PathBuf,
     path: PathBuf,
     identity: Identity,
-    /// Held beyond one write, see [`Self::hold`].
-    held: Option<WriterLock>,
-    /// Why nothing may be written any more.
+    /// Set while a [`Hold`] of this store lives.
+    held: Weak<WriterLock>,
+    /// The reason why nothing may be written any more.
     poison: Option<String>,
     meter: Meter,
 }
 
 impl Store {
-    /// Makes the folder `dir` a learner's that begins from `bases` and was taught
-    /// `operations`, all or nothing, and opens it.
+    /// Makes the folder `dir` a learner's whose log begins with `entries`, all or nothing,
+    /// and opens it.
     ///
     /// # Errors
     /// [`StoreError::Exists`] when it is one already, [`StoreError::Io`] or
@@ -106,8 +113,7 @@ impl Store {
     pub fn create(
         dir: &Path,
         identity: Identity,
-        bases: &[Base],
-        operations: &[Operation],
+        entries: &[NewEntry],
         reason: &Reason,
     ) -> Result<Self, StoreError> {
         let io = |source| StoreError::Io {
@@ -121,16 +127,16 @@ impl Store {
         let mut db = connect(&path, flags)?;
         schema::refuse_taken(&db, &path)?;
         make_durable(&db).map_err(|error| Fault::from(error).at(&path))?;
-        schema::create(&mut db, &path, &identity, bases, operations, reason)?;
-        witness::note(dir, 1);
+        schema::create(&mut db, &path, &identity, entries, reason)?;
+        high_water_mark::note(dir, 1);
         let mut meter = Meter::default();
-        meter.commit(0, wear::log_bytes(&path), reason.at_unix_ms);
+        meter.commit(0, write_volume::log_bytes(&path), reason.at_unix_ms);
         Ok(Self {
             db,
             dir: dir.to_owned(),
             path,
             identity,
-            held: None,
+            held: Weak::new(),
             poison: None,
             meter,
         })
@@ -157,13 +163,15 @@ impl Store {
             });
         }
         // Before the database, which can only be ahead of it then.
-        let testimony = witness::read(dir);
+        let mark = high_water_mark::read(dir);
         let at = |fault: Fault| fault.at(&path);
         let mut db = connect_existing(&path)?;
         if schema::known_format(&db, &path)? < schema::FORMAT {
             let _lock = WriterLock::take(dir, None)?;
             make_durable(&db).map_err(|error| at(error.into()))?;
             schema::upgrade(&mut db, &path)?;
+            // As far as no reader is in the way, the log need not hold a second copy.
+            let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         }
         make_durable(&db).map_err(|error| at(error.into()))?;
         // One moment of the file, whoever writes meanwhile.
@@ -174,7 +182,7 @@ impl Store {
         let latest = revision::latest(&view).map_err(at)?;
         check_end(&view, &latest).map_err(at)?;
         drop(view);
-        if let Testimony::Acknowledged(acknowledged) = testimony
+        if let HighWaterMark::Acknowledged(acknowledged) = mark
             && acknowledged > latest.id
         {
             return Err(StoreError::Lost {
@@ -188,26 +196,24 @@ impl Store {
             dir: dir.to_owned(),
             path,
             identity,
-            held: None,
+            held: Weak::new(),
             poison: None,
             meter: Meter::default(),
         })
     }
 
-    /// From now on everything that is read is of one moment, whoever writes
-    /// meanwhile, until [`Self::end_view`]; nothing can be written until then.
+    /// Calls `read` on one state of the file: no other process's write comes in between.
+    /// Nothing can be written within.
     ///
     /// # Errors
-    /// [`StoreError::Database`].
-    pub fn begin_view(&self) -> Result<(), StoreError> {
-        let begun = self.db.execute_batch("BEGIN");
-        begun.map_err(|error| self.fault(error.into()))
-    }
-
-    /// Ends what [`Self::begin_view`] began.
-    pub fn end_view(&self) {
-        // A reading transaction that cannot be ended has ended already.
-        let _ = self.db.execute_batch("COMMIT");
+    /// [`StoreError::Database`] when the view cannot be taken, and what `read` returns.
+    pub fn view<T, E: From<StoreError>>(
+        &self,
+        read: impl FnOnce(&Self) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let view = self.db.unchecked_transaction();
+        let _ends_when_dropped = view.map_err(|error| self.fault(error.into()))?;
+        read(self)
     }
 
     /// What the learner is.
@@ -248,130 +254,123 @@ impl Store {
         revision::all(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// The entries of the log that a revision stands on.
+    /// The entries that are in effect at a revision.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn line(&self, revision: &Revision) -> Result<Line, StoreError> {
-        revision::line(&self.db, revision).map_err(|fault| self.fault(fault))
+    pub fn lineage(&self, revision: &Revision) -> Result<Lineage, StoreError> {
+        revision::lineage(&self.db, revision).map_err(|fault| self.fault(fault))
     }
 
-    /// Hands every entry of the line later than `after` to `take`, in order.
+    /// Hands every entry of the lineage later than `after` to `take`, in order.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] at the first entry that is missing or does not
-    /// have its checksum, [`StoreError::Database`], or the first error of `take`.
+    /// [`StoreError::Damaged`] at the first entry that is missing or does not have its
+    /// checksum, [`StoreError::Database`], or the first error of `take`.
     pub fn replay<E: From<StoreError>>(
         &self,
-        line: &Line,
-        after: OperationId,
-        mut take: impl FnMut(OperationId, Entry) -> Result<(), E>,
+        lineage: &Lineage,
+        after: EntryId,
+        mut take: impl FnMut(Stored<Entry>) -> Result<(), E>,
     ) -> Result<(), E> {
         let sql = |error| self.fault(Fault::Sql(error));
-        let columns = operation::COLUMNS;
-        let mut statement = self
-            .db
+        let wrong = |what: String| self.fault(Fault::wrong(what));
+        let missing = |id: EntryId| wrong(format!("entry {id} of the log is missing"));
+        let columns = entry::COLUMNS;
+        let mut statement = (self.db)
             .prepare_cached(&format!(
-                "SELECT {columns} FROM operations WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
+                "SELECT {columns} FROM entries WHERE id BETWEEN ?1 AND ?2 ORDER BY id"
             ))
             .map_err(sql)?;
-        for (first, last) in line.after(after) {
+        for (first, last) in lineage.after(after) {
             let mut expected = first;
             let mut rows = statement.query([first, last]).map_err(sql)?;
             while let Some(row) = rows.next().map_err(sql)? {
-                let (id, operation) = operation::read(row).map_err(|fault| self.fault(fault))?;
-                while expected < id {
-                    take(expected, self.base_entry(expected)?)?;
-                    expected += 1;
+                let entry = entry::read(row).map_err(|fault| self.fault(fault))?;
+                if entry.id > expected {
+                    return Err(missing(expected).into());
                 }
-                if id < expected {
-                    return Err(self
-                        .fault(Fault::wrong("its pages are out of order"))
-                        .into());
+                if entry.id < expected {
+                    return Err(wrong("its pages are out of order".to_owned()).into());
                 }
-                take(id, Entry::Operation(operation))?;
+                take(entry)?;
                 expected += 1;
             }
-            for id in expected..=last {
-                take(id, self.base_entry(id)?)?;
+            if expected <= last {
+                return Err(missing(expected).into());
             }
         }
         Ok(())
     }
 
-    /// The entry with this number, which is no operation.
-    fn base_entry(&self, id: OperationId) -> Result<Entry, StoreError> {
-        match base::entry(&self.db, id).map_err(|fault| self.fault(fault))? {
-            Some(BaseEntry::Absorb(base)) => Ok(Entry::Absorb(base)),
-            Some(BaseEntry::Release(absorbed)) => Ok(Entry::Release(absorbed)),
-            None => Err(self.fault(Fault::wrong(format!("entry {id} of its log is missing")))),
+    /// The checkpoint that the entry `absorbed` merged in.
+    ///
+    /// # Errors
+    /// [`StoreError::Damaged`] when it is none; [`StoreError::Database`].
+    pub fn checkpoint(&self, absorbed: EntryId) -> Result<Checkpoint, StoreError> {
+        let entry = entry::get(&self.db, absorbed).map_err(|fault| self.fault(fault))?;
+        match entry.map(|entry| entry.value) {
+            Some(Entry::Absorb(checkpoint)) => Ok(checkpoint),
+            Some(_) => Err(self.fault(Fault::wrong(format!(
+                "entry {absorbed} of the log is no checkpoint"
+            )))),
+            None => Err(self.fault(Fault::wrong(format!(
+                "entry {absorbed} of the log is missing"
+            )))),
         }
     }
 
-    /// The base that the entry `absorbed` brought.
-    ///
-    /// # Errors
-    /// [`StoreError::Damaged`] when it brought none; [`StoreError::Database`].
-    pub fn base(&self, absorbed: OperationId) -> Result<Base, StoreError> {
-        match self.base_entry(absorbed)? {
-            Entry::Absorb(base) => Ok(base),
-            _ => Err(self.fault(Fault::wrong(format!("entry {absorbed} is no base")))),
-        }
-    }
-
-    /// The bases that hold on the line, with the entries that brought them.
+    /// The checkpoints in effect.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn bases(&self, line: &Line) -> Result<Vec<(OperationId, Base)>, StoreError> {
-        base::standing(&self.db, line).map_err(|fault| self.fault(fault))
+    pub fn checkpoints(&self, lineage: &Lineage) -> Result<Vec<Stored<Checkpoint>>, StoreError> {
+        current::checkpoints(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// What the clip with this hash is taught as on the line, if it is.
+    /// The clip with this hash as it is in effect, if it is.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn taught(
+    pub fn clip(&self, lineage: &Lineage, id: &ClipId) -> Result<Option<TaughtClip>, StoreError> {
+        current::clip(&self.db, lineage, id).map_err(|fault| self.fault(fault))
+    }
+
+    /// The clips in effect that `filter` selects, in the order of their last teaching.
+    ///
+    /// # Errors
+    /// [`StoreError::Database`], [`StoreError::Damaged`].
+    pub fn clips(
         &self,
-        line: &Line,
-        clip_sha256: &[u8; 32],
-    ) -> Result<Option<Taught>, StoreError> {
-        operation::taught(&self.db, line, clip_sha256).map_err(|fault| self.fault(fault))
+        lineage: &Lineage,
+        filter: &ClipFilter,
+    ) -> Result<Vec<Stored<TaughtClip>>, StoreError> {
+        current::clips(&self.db, lineage, filter).map_err(|fault| self.fault(fault))
     }
 
-    /// The last teaching of every selected clip that was not taken back on the
-    /// line, in the order of teaching.
+    /// How many clips of each group are in effect, by name; clips without a group first.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn standing(&self, line: &Line, which: &Selection) -> Result<Vec<Operation>, StoreError> {
-        operation::standing(&self.db, line, which).map_err(|fault| self.fault(fault))
+    pub fn group_counts(&self, lineage: &Lineage) -> Result<Vec<(Option<Group>, u64)>, StoreError> {
+        current::group_counts(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// How many clips of each group are taught on the line, by name; those of no
-    /// known group, if any, first.
+    /// The median length of the clips in effect.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn group_counts(&self, line: &Line) -> Result<Vec<(Option<String>, u64)>, StoreError> {
-        operation::group_counts(&self.db, line).map_err(|error| self.fault(error.into()))
+    pub fn median_clip(&self, lineage: &Lineage) -> Result<Option<Micros>, StoreError> {
+        current::median_clip(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// The median length of the clips taught on the line, in microseconds.
-    ///
-    /// # Errors
-    /// [`StoreError::Database`].
-    pub fn median_clip_micros(&self, line: &Line) -> Result<Option<u64>, StoreError> {
-        operation::median_clip_micros(&self.db, line).map_err(|error| self.fault(error.into()))
-    }
-
-    /// The latest intact snapshot on the line: the entry it stands after, and its
+    /// The latest intact snapshot of the lineage: the entry that it was taken after, and its
     /// bytes.
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn snapshot(&self, line: &Line) -> Result<Option<(OperationId, Vec<u8>)>, StoreError> {
-        snapshot::latest(&self.db, line).map_err(|fault| self.fault(fault))
+    pub fn snapshot(&self, lineage: &Lineage) -> Result<Option<(EntryId, Vec<u8>)>, StoreError> {
+        snapshot::latest(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
     /// The limit of disk use in bytes, where there is one.
@@ -390,19 +389,19 @@ impl Store {
         bound::used_bytes(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// Bytes written, by day; the latest days, those on which nothing was written
-    /// left out.
+    /// Bytes written, by day, for the latest days; without days on which nothing was
+    /// written.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn wear(&self) -> Result<Vec<Wear>, StoreError> {
-        wear::all(&self.db).map_err(|fault| self.fault(fault))
+    pub fn write_volume(&self) -> Result<Vec<WriteVolume>, StoreError> {
+        write_volume::all(&self.db).map_err(|fault| self.fault(fault))
     }
 
     /// Bytes on disk: the database and its write-ahead log.
     pub fn bytes_on_disk(&self) -> u64 {
         let database = std::fs::metadata(&self.path).map_or(0, |m| m.len());
-        database + wear::log_bytes(&self.path)
+        database + write_volume::log_bytes(&self.path)
     }
 
     fn fault(&self, fault: Fault) -> StoreError {
@@ -410,20 +409,17 @@ impl Store {
     }
 }
 
-/// Rows beyond the last revision's are rows of a revision that is missing.
+/// An entry beyond the last revision's belongs to a revision that is missing.
 fn check_end(db: &Connection, latest: &Revision) -> Result<(), Fault> {
-    let last: OperationId = db.query_row(
-        "SELECT max((SELECT coalesce(max(id), 0) FROM operations),
-                    (SELECT coalesce(max(id), 0) FROM bases))",
-        [],
-        |row| row.get(0),
-    )?;
-    match last > latest.last {
-        true => Err(Fault::wrong(format!(
-            "entry {last} of its log is of no revision"
-        ))),
-        false => Ok(()),
+    let last: EntryId = db.query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| {
+        row.get(0)
+    })?;
+    if last > latest.last {
+        return Err(Fault::wrong(format!(
+            "entry {last} of the log is of no revision"
+        )));
     }
+    Ok(())
 }
 
 fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
@@ -445,7 +441,7 @@ fn connect_existing(path: &Path) -> Result<Connection, StoreError> {
     let probe = db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
     let code = probe.err().and_then(|error| error.sqlite_error_code());
     let unwritable = matches!(code, Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly));
-    if !unwritable || wear::log_bytes(path) > 0 {
+    if !unwritable || write_volume::log_bytes(path) > 0 {
         return Ok(db);
     }
     // No shared memory can be made beside it, and none is needed: nobody writes.

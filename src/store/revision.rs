@@ -1,17 +1,17 @@
 //! Revisions: every change of a learner, with its reason.
 //!
-//! A change appends entries to the log. A rollback appends none and names the
-//! revision on whose line the next ones build. A fold begins the log anew. Each
-//! revision names the last rollback or fold up to itself (its turn), so that
-//! the line of any revision is found by a few steps from row to row, without
-//! trusting that no row in between is missing.
+//! A change appends entries to the log. A rollback appends no entry and names the
+//! revision that the next ones build on. A compaction begins the log anew. Each revision
+//! names the latest rollback or compaction up to itself (its epoch), so the lineage of a
+//! revision follows from a few steps from epoch to epoch. It does not depend on the rows
+//! in between being there.
 
 use rusqlite::{Connection, Row, named_params};
 
 use super::digest::RowDigest;
 use super::error::Fault;
-use super::line::Line;
-use super::{OperationId, digest};
+use super::lineage::Lineage;
+use super::{EntryId, digest};
 
 /// The number of a revision, from 1 (the making of the learner) on.
 pub type RevisionId = i64;
@@ -23,8 +23,8 @@ pub enum RevisionKind {
     Change,
     /// Went back to the revision with this number.
     Rollback(RevisionId),
-    /// Put examples into bases and began the log anew.
-    Fold,
+    /// Put examples into checkpoints and began the log anew.
+    Compaction,
 }
 
 /// One change of a learner.
@@ -41,27 +41,28 @@ pub struct Revision {
     /// The first revision of the command that it is part of.
     pub command: RevisionId,
     /// Its first entry of the log.
-    pub first: OperationId,
+    pub first: EntryId,
     /// The last entry of the log when it was stored; before `first` where it has
     /// none.
-    pub last: OperationId,
-    /// See [`Self::turn`].
-    pub(super) turn: RevisionId,
+    pub last: EntryId,
+    /// See [`Self::epoch`].
+    pub(super) epoch: RevisionId,
 }
 
 /// Why a change is made, and when.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reason {
-    /// In words.
+    /// The reason in words, such as `teach kettle`.
     pub text: String,
-    /// In milliseconds of Unix time.
+    /// The time in milliseconds of Unix time.
     pub at_unix_ms: i64,
-    /// The first revision of the command that goes on with this one.
+    /// The first revision of the command that this change belongs to; `None` for a
+    /// command of its own.
     pub command: Option<RevisionId>,
 }
 
 impl Reason {
-    /// A change that stands for itself.
+    /// The reason of a change that is a command of its own.
     pub fn new(text: impl Into<String>, at_unix_ms: i64) -> Self {
         Self {
             text: text.into(),
@@ -86,24 +87,24 @@ impl Revision {
             command: reason.command.unwrap_or(id),
             first: last + 1,
             last: last + entries,
-            turn: match kind {
-                RevisionKind::Change => before.map_or(0, |before| before.turn),
-                RevisionKind::Rollback(_) | RevisionKind::Fold => id,
+            epoch: match kind {
+                RevisionKind::Change => before.map_or(0, |before| before.epoch),
+                RevisionKind::Rollback(_) | RevisionKind::Compaction => id,
             },
         }
     }
 
-    /// The latest rollback or fold up to itself, 0 where there was none: where it
-    /// is another one than before, the line has not only grown.
-    pub fn turn(&self) -> RevisionId {
-        self.turn
+    /// The latest rollback or compaction up to itself, 0 where there was none. While it
+    /// stays the same, the lineage only grows.
+    pub fn epoch(&self) -> RevisionId {
+        self.epoch
     }
 
     fn words(&self) -> (&'static str, Option<RevisionId>) {
         match self.kind {
             RevisionKind::Change => ("change", None),
             RevisionKind::Rollback(target) => ("rollback", Some(target)),
-            RevisionKind::Fold => ("fold", None),
+            RevisionKind::Compaction => ("fold", None),
         }
     }
 
@@ -118,7 +119,7 @@ impl Revision {
             .number(self.first)
             .number(self.last)
             .number(target.unwrap_or(0))
-            .number(self.turn)
+            .number(self.epoch)
             .finish()
     }
 }
@@ -139,7 +140,7 @@ pub(super) fn insert(db: &Connection, revision: &Revision) -> rusqlite::Result<(
         ":first": revision.first,
         ":last": revision.last,
         ":target": target,
-        ":turn": revision.turn,
+        ":turn": revision.epoch,
         ":digest": revision.digest(),
     })?;
     Ok(())
@@ -173,43 +174,46 @@ pub(super) fn all(db: &Connection) -> Result<Vec<Revision>, Fault> {
     rows.collect()
 }
 
-/// The line that `revision` stands on.
-pub(super) fn line(db: &Connection, revision: &Revision) -> Result<Line, Fault> {
-    line_of(revision, |id| get(db, id))
+/// The entries that are in effect at `revision`.
+pub(super) fn lineage(db: &Connection, revision: &Revision) -> Result<Lineage, Fault> {
+    lineage_of(revision, |id| get(db, id))
 }
 
-/// As [`line`], by another way to look up revisions.
-pub(super) fn line_of(
+/// As [`lineage`], by another way to look up revisions.
+pub(super) fn lineage_of(
     revision: &Revision,
     get: impl Fn(RevisionId) -> Result<Option<Revision>, Fault>,
-) -> Result<Line, Fault> {
+) -> Result<Lineage, Fault> {
     let known = |id| get(id)?.ok_or_else(|| Fault::wrong(format!("revision {id} is missing")));
     let mut backwards = Vec::new();
     let mut at = revision.clone();
     loop {
-        let turn = match at.turn {
+        let epoch = match at.epoch {
             0 => {
                 backwards.push((1, at.last));
                 break;
             }
-            turn if turn == at.id => at.clone(),
-            turn => known(turn)?,
+            epoch if epoch == at.id => at.clone(),
+            epoch => known(epoch)?,
         };
-        match turn.kind {
-            RevisionKind::Fold => {
-                backwards.push((turn.first, at.last));
+        match epoch.kind {
+            RevisionKind::Compaction => {
+                backwards.push((epoch.first, at.last));
                 break;
             }
-            RevisionKind::Rollback(target) if target < turn.id => {
-                backwards.push((turn.last + 1, at.last));
+            RevisionKind::Rollback(target) if target < epoch.id => {
+                backwards.push((epoch.last + 1, at.last));
                 at = known(target)?;
             }
             RevisionKind::Rollback(_) | RevisionKind::Change => {
-                return Err(Fault::wrong(format!("revision {} is no turn", turn.id)));
+                return Err(Fault::wrong(format!(
+                    "revision {} begins no epoch",
+                    epoch.id
+                )));
             }
         }
     }
-    Ok(Line::from_last(&backwards))
+    Ok(Lineage::from_last(&backwards))
 }
 
 pub(super) fn read(row: &Row<'_>) -> Result<Revision, Fault> {
@@ -226,7 +230,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Revision, Fault> {
         kind: match (kind.as_str(), target) {
             ("change", None) => RevisionKind::Change,
             ("rollback", Some(target)) => RevisionKind::Rollback(target),
-            ("fold", None) => RevisionKind::Fold,
+            ("fold", None) => RevisionKind::Compaction,
             _ => return wrong(),
         },
         at_unix_ms: row.get(2)?,
@@ -234,7 +238,7 @@ pub(super) fn read(row: &Row<'_>) -> Result<Revision, Fault> {
         command: row.get(4)?,
         first: row.get(5)?,
         last: row.get(6)?,
-        turn: row.get(8)?,
+        epoch: row.get(8)?,
     };
     let found: [u8; digest::LEN] = row.get(9)?;
     match revision.digest() == found {

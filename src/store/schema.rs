@@ -3,30 +3,28 @@
 //! | table | one row is |
 //! |---|---|
 //! | `identity` | the learner: contract, settings, card (one row) |
-//! | `operations` | something taught or untaught, in order; the truth |
-//! | `bases` | knowledge whose examples are not kept, absorbed or released; numbered with the operations |
-//! | `revisions` | a change with its reason: entries of the log, a rollback, or a fold |
-//! | `snapshots` | a state that the line up to `operation` gives |
+//! | `entries` | an entry of the log (`entry.rs`), in order; the truth |
+//! | `revisions` | a change with its reason: entries of the log, a rollback, or a compaction |
+//! | `snapshots` | the state after entry `operation` of its lineage |
 //! | `bounds` | the limit of disk use, where there is one |
 //! | `wear` | bytes written on a day |
 //!
-//! Every row carries a digest of all it says (`digest.rs`). Entries of the log
-//! are numbered without gaps, and a revision names its first and last, so a row
-//! that is missing is noticed as well as one that is wrong.
+//! Every row has a digest of all its columns (`digest.rs`). Entries are numbered without
+//! gaps, and a revision names its first and last entry, so a missing row is noticed as well
+//! as a wrong one.
 //!
-//! `user_version` is the format; 0 is a file in which `init` was cut off.
-//! A change of format is a new entry of [`MIGRATIONS`], never an edit of an
-//! old one.
+//! `user_version` is the format; 0 is a file in which `init` was cut off. A change of
+//! format is a new item of [`MIGRATIONS`], never an edit of an old one.
 
 use std::path::Path;
 
 use rusqlite::{Connection, OptionalExtension, TransactionBehavior};
 
-use super::base::{self, Base, BaseEntry};
 use super::digest::{self, RowDigest};
+use super::entry::NewEntry;
 use super::error::Fault;
 use super::revision::{self, Reason, Revision, RevisionKind};
-use super::{Identity, Operation, StoreError, format_3, operation};
+use super::{Identity, StoreError, format_3, format_4};
 
 /// "AFLD": tells our files from other SQLite databases.
 pub(super) const APPLICATION_ID: i64 = 0x4146_4C44;
@@ -70,6 +68,7 @@ const MIGRATIONS: &[Migration] = &[
     ),
     Migration::Sql("ALTER TABLE operations ADD COLUMN clip_group TEXT;"),
     Migration::Code(format_3::migrate),
+    Migration::Code(format_4::migrate),
 ];
 
 pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
@@ -92,8 +91,7 @@ pub(super) fn create(
     db: &mut Connection,
     path: &Path,
     identity: &Identity,
-    bases: &[Base],
-    operations: &[Operation],
+    entries: &[NewEntry],
     reason: &Reason,
 ) -> Result<(), StoreError> {
     let at = |fault: Fault| fault.at(path);
@@ -105,18 +103,10 @@ pub(super) fn create(
     let lay = || -> Result<(), Fault> {
         lay_tables(&transaction)?;
         insert_identity(&transaction, identity)?;
-        let entries = (bases.len() + operations.len()) as i64;
-        let made = Revision::next(None, RevisionKind::Change, reason, entries);
+        let made = Revision::next(None, RevisionKind::Change, reason, entries.len() as i64);
         revision::insert(&transaction, &made)?;
-        let bases = bases.iter().cloned().map(BaseEntry::Absorb);
-        let mut id = made.first;
-        for entry in bases {
-            base::insert(&transaction, id, &entry)?;
-            id += 1;
-        }
-        for operation in operations {
-            operation::insert(&transaction, id, operation)?;
-            id += 1;
+        for (id, entry) in (made.first..).zip(entries) {
+            entry.insert(&transaction, id, identity.replica())?;
         }
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", FORMAT)?;
@@ -128,8 +118,15 @@ pub(super) fn create(
 
 /// The tables of our format, empty.
 pub(super) fn lay_tables(db: &Connection) -> Result<(), Fault> {
-    MIGRATIONS
-        .iter()
+    lay_tables_of(db, FORMAT)
+}
+
+/// The tables of a format, empty.
+pub(super) fn lay_tables_of(db: &Connection, format: i64) -> Result<(), Fault> {
+    let format = usize::try_from(format).unwrap_or(0);
+    let migrations = MIGRATIONS.iter().take(format);
+    migrations
+        .into_iter()
         .try_for_each(|migration| migration.run(db))
 }
 

@@ -1,23 +1,25 @@
-//! Snapshots: states that need not be replayed.
+//! Snapshots: saved states, so that opening a learner replays only the entries after one.
+//!
+//! The column `operation` holds the number of the entry that a snapshot was taken after.
 
 use rusqlite::Connection;
 
-use super::OperationId;
+use super::EntryId;
 use super::digest::{self, RowDigest};
 use super::error::Fault;
-use super::line::Line;
+use super::lineage::Lineage;
 
 /// How many snapshots are kept: the latest, and one to fall back on.
 const KEPT: i64 = 2;
 
-/// The latest snapshot on the line whose checksum holds; a damaged one is passed
-/// over, since the log can rebuild what it held.
+/// The latest snapshot of the lineage whose checksum holds. Damaged ones are skipped: the
+/// log can rebuild them.
 pub(super) fn latest(
     db: &Connection,
-    line: &Line,
-) -> Result<Option<(OperationId, Vec<u8>)>, Fault> {
+    lineage: &Lineage,
+) -> Result<Option<(EntryId, Vec<u8>)>, Fault> {
     for at in entries(db)? {
-        if line.contains(at)
+        if lineage.contains(at)
             && let Ok(state) = get(db, at)
         {
             return Ok(Some((at, state)));
@@ -26,8 +28,8 @@ pub(super) fn latest(
     Ok(None)
 }
 
-/// After which entries there are snapshots, latest first.
-pub(super) fn entries(db: &Connection) -> Result<Vec<OperationId>, Fault> {
+/// The entries that snapshots were taken after, latest first.
+pub(super) fn entries(db: &Connection) -> Result<Vec<EntryId>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT operation FROM snapshots ORDER BY operation DESC")?;
     let rows = statement.query_map([], |row| row.get(0))?;
@@ -35,7 +37,7 @@ pub(super) fn entries(db: &Connection) -> Result<Vec<OperationId>, Fault> {
 }
 
 /// The snapshot after this entry.
-pub(super) fn get(db: &Connection, at: OperationId) -> Result<Vec<u8>, Fault> {
+pub(super) fn get(db: &Connection, at: EntryId) -> Result<Vec<u8>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT state, digest FROM snapshots WHERE operation = ?1")?;
     let mut rows = statement.query([at])?;
@@ -51,7 +53,7 @@ pub(super) fn get(db: &Connection, at: OperationId) -> Result<Vec<u8>, Fault> {
     }
 }
 
-pub(super) fn insert(db: &Connection, at: OperationId, state: &[u8]) -> rusqlite::Result<()> {
+pub(super) fn insert(db: &Connection, at: EntryId, state: &[u8]) -> rusqlite::Result<()> {
     db.execute(
         "INSERT OR REPLACE INTO snapshots (operation, state, digest) VALUES (?1, ?2, ?3)",
         (at, state, row_digest(at, state)),
@@ -64,6 +66,6 @@ pub(super) fn insert(db: &Connection, at: OperationId, state: &[u8]) -> rusqlite
     Ok(())
 }
 
-fn row_digest(at: OperationId, state: &[u8]) -> [u8; digest::LEN] {
+fn row_digest(at: EntryId, state: &[u8]) -> [u8; digest::LEN] {
     RowDigest::of("snapshots").number(at).bytes(state).finish()
 }

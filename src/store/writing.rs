@@ -1,24 +1,25 @@
-//! How the store is written to: under the lock, all or nothing, durable before
-//! anyone hears of it, and never again after a failure that leaves it open what
-//! the disk holds.
+//! Writing: every write is one transaction under the writer's lock, durable before the
+//! call returns. After a failure that leaves open what the disk holds, the store refuses
+//! to write.
+
+use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::base::{self, Base, BaseEntry};
+use super::entry::{self, Entry, EntryId, NewEntry};
 use super::error::{Fault, is_poison};
-use super::lock::WriterLock;
+use super::lock::{Hold, WriterLock};
+use super::replica::Stamp;
 use super::revision::{self, Reason, Revision, RevisionId, RevisionKind};
-use super::{
-    Entry, Operation, OperationId, Store, StoreError, bound, operation, snapshot, wear, witness,
-};
+use super::{Store, StoreError, bound, high_water_mark, snapshot, write_volume};
 
 /// A change to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Why, and when.
+    /// Its reason and time.
     pub reason: Reason,
-    /// What it adds to the log.
+    /// The entries that it adds to the log.
     pub entries: Vec<Entry>,
 }
 
@@ -37,6 +38,7 @@ impl Store {
         changes: &[Change],
     ) -> Result<Revision, StoreError> {
         let at = changes.last().map_or(0, |change| change.reason.at_unix_ms);
+        let replica = self.identity.replica();
         self.write(Some(after), at, |db, mut latest| {
             for change in changes {
                 let entries = change.entries.len() as i64;
@@ -44,14 +46,15 @@ impl Store {
                     Revision::next(Some(&latest), RevisionKind::Change, &change.reason, entries);
                 revision::insert(db, &latest)?;
                 for (id, entry) in (latest.first..).zip(&change.entries) {
-                    insert_entry(db, id, entry)?;
+                    let sequence = id;
+                    entry::insert(db, id, Stamp { replica, sequence }, entry)?;
                 }
             }
             Ok(latest)
         })
     }
 
-    /// Goes back to the line of revision `target`, durably; `after` as in
+    /// Goes back to the lineage of revision `target`, durably; `after` as in
     /// [`Self::append`].
     ///
     /// # Errors
@@ -71,36 +74,27 @@ impl Store {
         })
     }
 
-    /// Begins the log anew with `bases` and `operations`, after which nothing
-    /// older can be gone back to; keeps `state` as the snapshot after them.
+    /// Begins the log anew with `entries`; no earlier revision can be gone to afterwards.
+    /// Keeps `state` as the snapshot after them.
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn fold(
+    pub fn compact(
         &mut self,
         after: RevisionId,
-        bases: &[Base],
-        operations: &[Operation],
+        entries: &[NewEntry],
         state: &[u8],
         reason: &Reason,
     ) -> Result<Revision, StoreError> {
         self.copy_log()?;
-        let folded = self.write(Some(after), reason.at_unix_ms, |db, latest| {
-            db.execute_batch(
-                "DELETE FROM operations; DELETE FROM bases; DELETE FROM snapshots;
-                 DELETE FROM revisions",
-            )?;
-            let entries = (bases.len() + operations.len()) as i64;
-            let next = Revision::next(Some(&latest), RevisionKind::Fold, reason, entries);
+        let replica = self.identity.replica();
+        let compacted = self.write(Some(after), reason.at_unix_ms, |db, latest| {
+            db.execute_batch("DELETE FROM entries; DELETE FROM snapshots; DELETE FROM revisions")?;
+            let count = entries.len() as i64;
+            let next = Revision::next(Some(&latest), RevisionKind::Compaction, reason, count);
             revision::insert(db, &next)?;
-            let mut id = next.first;
-            for base in bases {
-                base::insert(db, id, &BaseEntry::Absorb(base.clone()))?;
-                id += 1;
-            }
-            for operation in operations {
-                operation::insert(db, id, operation)?;
-                id += 1;
+            for (id, entry) in (next.first..).zip(entries) {
+                entry.insert(db, id, replica)?;
             }
             if next.last >= next.first {
                 snapshot::insert(db, next.last, state)?;
@@ -108,7 +102,7 @@ impl Store {
             Ok(next)
         })?;
         self.copy_log()?;
-        Ok(folded)
+        Ok(compacted)
     }
 
     /// Keeps `state` as the snapshot after entry `at`, and the one before it in
@@ -118,7 +112,7 @@ impl Store {
     /// As [`Self::append`].
     pub fn keep_snapshot(
         &mut self,
-        at: OperationId,
+        at: EntryId,
         state: &[u8],
         now_unix_ms: i64,
     ) -> Result<(), StoreError> {
@@ -141,21 +135,18 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps all other writers out until [`Self::let_go`]: for work of several
-    /// steps. `purpose` is what they are told.
+    /// Keeps all other writers out for as long as the returned value lives. Others that
+    /// wait are told `purpose`.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Io`].
-    pub fn hold(&mut self, purpose: &str) -> Result<(), StoreError> {
-        if self.held.is_none() {
-            self.held = Some(WriterLock::take(&self.dir, Some(purpose))?);
+    pub fn hold(&mut self, purpose: &str) -> Result<Hold, StoreError> {
+        if let Some(lock) = self.held.upgrade() {
+            return Ok(Hold { _lock: lock });
         }
-        Ok(())
-    }
-
-    /// Lets other writers in again.
-    pub fn let_go(&mut self) {
-        self.held = None;
+        let lock = Arc::new(WriterLock::take(&self.dir, Some(purpose))?);
+        self.held = Arc::downgrade(&lock);
+        Ok(Hold { _lock: lock })
     }
 
     /// One transaction under the lock: `work` gets the latest revision and
@@ -172,14 +163,14 @@ impl Store {
                 why: why.clone(),
             });
         }
-        let _lock = match self.held {
-            Some(_) => None,
-            None => Some(WriterLock::take(&self.dir, None)?),
+        let _lock = match self.held.upgrade() {
+            Some(held) => held,
+            None => Arc::new(WriterLock::take(&self.dir, None)?),
         };
         let path = self.path.clone();
         let max_disk = self.max_disk()?;
         bound::bound_log(&self.db, max_disk).map_err(|fault| fault.at(&path))?;
-        let before = wear::log_bytes(&path);
+        let before = write_volume::log_bytes(&path);
         let (db, meter) = (&mut self.db, &mut self.meter);
         let mut known = None;
         let transact = || -> Result<Revision, Fault> {
@@ -202,9 +193,9 @@ impl Store {
         }
         match outcome {
             Ok(latest) => {
-                witness::note(&self.dir, latest.id);
+                high_water_mark::note(&self.dir, latest.id);
                 self.meter
-                    .commit(before, wear::log_bytes(&path), at_unix_ms);
+                    .commit(before, write_volume::log_bytes(&path), at_unix_ms);
                 Ok(latest)
             }
             Err(fault) => {
@@ -220,18 +211,17 @@ impl Store {
 
     /// Copies the write-ahead log into the database, as far as readers allow.
     fn copy_log(&mut self) -> Result<(), StoreError> {
-        let bytes = wear::log_bytes(&self.path);
+        let bytes = write_volume::log_bytes(&self.path);
         let done = (self.db).query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()));
         done.map_err(|error| self.fault(error.into()))?;
         self.meter.copied(bytes);
         Ok(())
     }
 
-    /// What a writer does at the end: notes what it wrote, and lets SQLite copy
-    /// the log into the database if nobody else has it open. Nothing of it need
-    /// be durable.
+    /// Ends writing: saves the write volume, and lets SQLite copy the log into the database
+    /// if no other connection has it open. None of this needs to be durable.
     fn end_writing(&mut self) -> Result<(), Fault> {
-        self.meter.copied(wear::log_bytes(&self.path));
+        self.meter.copied(write_volume::log_bytes(&self.path));
         self.db.pragma_update(None, "synchronous", "NORMAL")?;
         let transaction = self
             .db
@@ -251,13 +241,4 @@ impl Drop for Store {
             let _ = self.end_writing();
         }
     }
-}
-
-pub(super) fn insert_entry(db: &Connection, id: OperationId, entry: &Entry) -> Result<(), Fault> {
-    match entry {
-        Entry::Operation(operation) => operation::insert(db, id, operation)?,
-        Entry::Absorb(base) => base::insert(db, id, &BaseEntry::Absorb(base.clone()))?,
-        Entry::Release(absorbed) => base::insert(db, id, &BaseEntry::Release(*absorbed))?,
-    }
-    Ok(())
 }

@@ -3,16 +3,16 @@
 //! Allocations are counted on the thread that runs the pipeline, after all buffers have grown to
 //! their size.
 
-use crate::models;
+use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Threshold};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SOUND, SampleRate};
+use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 use allocation_counter::measure;
 
 /// A second of a chirp at `rate`, other in each second.
@@ -111,6 +111,7 @@ fn listening_and_deciding_allocate_nothing() {
             HeadKind::NCM,
             HeadKind::RIDGE,
             HeadKind::LINEAR,
+            HeadKind::KNN,
         ] {
             for prompt in [false, true] {
                 let what = format!("{name}, {head}");

@@ -14,16 +14,16 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("backbone", &["signal", "model"]),
     ("head", &["signal"]),
     ("rehearsal", &["signal"]),
-    ("decision", &["signal"]),
-    ("learner", &["signal", "head", "rehearsal"]),
+    ("decision", &["signal", "head"]),
+    ("learner", &["signal", "head", "rehearsal", "decision"]),
     (
         "pipeline",
         &[
-            "signal", "model", "frontend", "backbone", "learner", "decision",
+            "signal", "model", "frontend", "backbone", "head", "learner", "decision",
         ],
     ),
-    ("store", &[]),
-    ("bundle", &[]),
+    ("store", &["signal"]),
+    ("bundle", &["signal", "store"]),
     (
         "export",
         &["signal", "model", "backbone", "head", "learner"],
@@ -31,8 +31,8 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "signal", "model", "backbone", "source", "head", "learner", "pipeline", "store",
-            "bundle",
+            "signal", "model", "backbone", "source", "head", "learner", "decision", "pipeline",
+            "store", "bundle",
         ],
     ),
 ];

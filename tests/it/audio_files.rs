@@ -1,6 +1,6 @@
 //! Audio files of every supported format, whole and damaged.
 
-use crate::shared_data;
+use crate::harness::shared_data;
 
 use std::f64::consts::TAU;
 use std::path::{Path, PathBuf};

@@ -1,8 +1,8 @@
 //! The frozen backbone: both executions against ONNX Runtime and against each
 //! other, and files that are not what they seem.
 
-use crate::models;
-use crate::shared_data;
+use crate::harness::models;
+use crate::harness::shared_data;
 
 use std::fs;
 use std::path::Path;

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use afield::engine::{ClipEmbeddings, Session};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
-use afield::store::Selection;
+use afield::store::ClipFilter;
 
 use crate::harness::{Run, Sandbox, folder};
 
@@ -129,13 +129,13 @@ fn a_learner_with_its_examples_is_the_same_on_another_machine() {
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
         assert_eq!(predictions(&there), predictions(&here), "{head}");
         assert_eq!(there.card(), here.card());
-        let all = Selection::default();
-        assert_eq!(there.taught(&all).unwrap(), here.taught(&all).unwrap());
+        let all = ClipFilter::default();
+        assert_eq!(there.clips(&all).unwrap(), here.clips(&all).unwrap());
         // It learns on, and forgets clip by clip.
         teach(&mut there, 12..14);
-        let anna = Selection {
-            group: Some("anna".to_owned()),
-            ..Selection::default()
+        let anna = ClipFilter {
+            group: Some(Group::new("anna").unwrap()),
+            ..ClipFilter::default()
         };
         assert_eq!(there.forget(&anna, 99).unwrap().len(), 7, "{head}");
     }
@@ -151,7 +151,7 @@ fn a_learner_without_its_examples_predicts_the_same_and_learns_on() {
         world.import("b.afield", "box").ok();
         let (mut here, mut there) = (world.open("here/box"), world.open("there/box"));
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
-        assert!(there.taught(&Selection::default()).unwrap().is_empty());
+        assert!(there.clips(&ClipFilter::default()).unwrap().is_empty());
         teach(&mut here, 12..15);
         teach(&mut there, 12..15);
         assert_eq!(there.learner().save(), here.learner().save(), "{head}");
@@ -170,9 +170,9 @@ fn a_learner_without_its_examples_predicts_the_same_and_learns_on() {
 fn forgotten_examples_are_not_in_the_bundle() {
     let world = World::taught(HeadKind::LDA);
     let mut session = world.open("here/box");
-    let dog = Selection {
-        label: Some("dog".to_owned()),
-        ..Selection::default()
+    let dog = ClipFilter {
+        label: Some(Label::new("dog").unwrap()),
+        ..ClipFilter::default()
     };
     session.forget(&dog, 50).unwrap();
     drop(session);
@@ -225,8 +225,14 @@ fn only_bundles_of_trusted_keys_are_imported() {
     let said = world.there("import ../b.afield box").refused();
     assert!(said.contains("not trusted"), "{said}");
     assert!(!world.path("there/box").exists());
-    let said = world.there("import ../b.afield box --trust me").refused();
-    assert!(said.contains("no public key"), "{said}");
+    let said = world
+        .there("import ../b.afield box --trust me")
+        .fails(2)
+        .stderr;
+    assert!(
+        said.contains("no public key") && said.contains("\nhint: "),
+        "{said}"
+    );
     // One's own key is trusted.
     world.here("import ../b.afield copy").ok();
 }

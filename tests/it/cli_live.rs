@@ -12,7 +12,7 @@ use std::process::ChildStdin;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::engine::{SessionError, recall};
+use afield::engine::{Error, recall};
 use afield::source::Source;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -104,10 +104,7 @@ fn nobody_listens(sandbox: &Sandbox) {
     let said = sandbox.run("teach low --last 1s").refused();
     assert!(said.contains("nobody listens"), "{said}");
     let error = recall(sandbox.learner(), Duration::from_secs(1)).unwrap_err();
-    assert!(
-        matches!(error, SessionError::NobodyListens { .. }),
-        "{error}"
-    );
+    assert!(matches!(error, Error::NobodyListens { .. }), "{error}");
 }
 
 #[test]
@@ -331,10 +328,7 @@ fn malformed_answers_of_a_listener_are_errors() {
     for answer in &wrong {
         let error = recall(dir.path(), Duration::from_secs(1)).unwrap_err();
         let text = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
-        assert!(
-            matches!(error, SessionError::Recall { .. }),
-            "{text}: {error}"
-        );
+        assert!(matches!(error, Error::Recall { .. }), "{text}: {error}");
         assert!(error.to_string().contains("\nhint: "), "{text}: {error}");
     }
     let recalled = recall(dir.path(), Duration::from_secs(1)).unwrap();

@@ -242,3 +242,44 @@ fn normalised_channels_are_part_of_the_contract() {
     assert_eq!(said.json_lines()[0]["label"], "lift", "{said}");
     assert_ne!(usual, contract("status --json --learner strong-box"));
 }
+
+#[test]
+fn forget_takes_a_table_or_json_lines_as_a_clip() {
+    let sandbox = Sandbox::cold().with_learner("box");
+    sandbox.run("init box").ok();
+    write_movement(&sandbox, "row.csv", ROW, 0.0);
+    write_movement(&sandbox, "lift.csv", LIFT, 0.0);
+    let line = |i: i32| {
+        let x = f64::from(i);
+        format!(
+            "{{\"t\":{},\"ax\":{},\"ay\":0,\"az\":1,\"wx\":0,\"wy\":{},\"wz\":0}}\n",
+            x / 50.0,
+            (x / 9.0).sin(),
+            (x / 7.0).cos()
+        )
+    };
+    let text: String = (0..600).map(line).collect();
+    sandbox.write("turn.jsonl", text);
+    for (label, file) in [
+        ("row", "row.csv"),
+        ("lift", "lift.csv"),
+        ("turn", "turn.jsonl"),
+    ] {
+        sandbox.run(["teach", label, file]).ok();
+    }
+    // Under another name it is the same clip.
+    std::fs::rename(sandbox.path("row.csv"), sandbox.path("other.csv")).unwrap();
+    let listed = sandbox.run("forget --clip other.csv --dry-run").ok();
+    assert!(listed.stdout.ends_with("  row  row.csv\n"), "{listed}");
+    let forgot = sandbox.run("forget --clip other.csv").ok();
+    assert_eq!(forgot.stderr, "forgot 1 clips of row\n");
+    sandbox.run("forget --clip turn.jsonl").ok();
+    let classes = sandbox.status()["classes"].clone();
+    assert_eq!(classes.as_array().unwrap().len(), 1);
+    // Read with other columns it is another clip.
+    let columns = "ax=wx [g],ay,az,wx=ax [rad/s],wy,wz";
+    let refused = sandbox.run(["forget", "--clip", "lift.csv", "--columns", columns]);
+    let said = refused.refused();
+    assert!(said.contains("nothing that is taught matches"), "{said}");
+    sandbox.run("forget --clip lift.csv").ok();
+}

@@ -1,13 +1,13 @@
 //! The whole chain on the command line: a firmware in an emulator, its UART, the IMU backbone, a
 //! learner, decisions.
 
-use crate::board;
+use crate::harness::board;
 use crate::harness::{Arguments, Program, Run};
 
 #[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../../firmware-bridge/firmware/src/imu.rs"]
 mod imu;
-use crate::watch;
+use crate::harness::watch;
 
 use std::fmt::Write as _;
 use std::fs;

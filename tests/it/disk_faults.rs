@@ -43,8 +43,7 @@ fn with_clips(count: u32) -> (Sandbox, PathBuf, PathBuf) {
 
 /// The examples in `dir`, which is sound.
 fn examples(dir: &Path) -> u64 {
-    let none: [String; 0] = [];
-    assert_eq!(diagnose(dir).unwrap().findings, none);
+    assert_eq!(diagnose(dir).unwrap().findings, []);
     Session::open(dir).unwrap().status().examples
 }
 
@@ -155,7 +154,7 @@ fn teach_eight_clips() {
         let taught = session.teach(&label(0), &heard(0, seed), "test", 0);
         match taught {
             Ok(_) => println!("\nclip {seed}: stored"),
-            Err(error) => println!("\nclip {seed}: {}", error.to_string().replace('\n', " ")),
+            Err(error) => println!("\nclip {seed}: {error} ({error:?})"),
         }
         // Reading goes on.
         session.predict(&heard(0, 100)).unwrap();
@@ -201,12 +200,9 @@ fn nothing_is_written_after_a_failed_sync() {
         stored, 3,
         "and none after the failure, though the disk is well again"
     );
-    assert!(clips[3].contains("hint: the disk failed and this was not acknowledged"));
+    assert!(clips[3].contains("failure: Disk"), "{}", clips[3]);
     for clip in &clips[4..] {
-        assert!(
-            clip.contains("nothing is written to") && clip.contains("hint: "),
-            "{clip}"
-        );
+        assert!(clip.contains("nothing is written to"), "{clip}");
     }
     let known = told.lines().filter_map(|line| line.strip_prefix("knows "));
     let known: Vec<u64> = known.map(|n| n.parse().unwrap()).collect();

@@ -1,8 +1,8 @@
 //! Exact heads on embeddings of real recordings: ESC-10 clips through YAMNet-256, spoken digits
 //! through the speech embedding.
 
-use crate::models;
-use crate::shared_data;
+use crate::harness::models;
+use crate::harness::shared_data;
 
 use std::collections::BTreeMap;
 
@@ -87,10 +87,7 @@ fn permuted(len: usize, seed: usize) -> Vec<usize> {
 fn check(heard: &Heard) {
     let all = heard.clips.len();
     let in_order: Vec<usize> = (0..all).collect();
-    for head in HeadKind::VARIANTS
-        .into_iter()
-        .filter(|head| head.is_exact())
-    {
+    for head in crate::harness::heads::exact() {
         let expected = heard.knowledge(&heard.taught(head, &in_order));
         for seed in [3, 20] {
             let order = permuted(all, seed);

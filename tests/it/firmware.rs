@@ -1,7 +1,6 @@
 //! A firmware in an emulator sends samples over its UART; the library reads, learns and decides.
 
-#[allow(dead_code, reason = "each test uses a part")]
-use crate::board;
+use crate::harness::board;
 
 #[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../../firmware-bridge/firmware/src/features.rs"]

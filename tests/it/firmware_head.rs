@@ -1,7 +1,6 @@
 //! The head on an emulated microcontroller: taught there, it has the same bits as on the host.
 
-#[allow(dead_code, reason = "each test uses a part")]
-use crate::board;
+use crate::harness::board;
 
 #[allow(dead_code, reason = "the board uses all of it")]
 #[path = "../../firmware-bridge/firmware/src/features.rs"]
@@ -15,7 +14,9 @@ use std::io::{Read, Write};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as HostStatistic};
+use afield::head::HeadKind;
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
+use afield::signal::Label;
 use board::Board;
 use features::{Gathering, WINDOW};
 use firmware_bridge::{
@@ -128,12 +129,50 @@ fn best(scores: &[f32]) -> usize {
     scores.iter().enumerate().max_by(rank).expect("a class").0
 }
 
-#[test]
-fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
-    let Some(board) = Board::start("the_head_on_the_board_learns_the_same_bits_as_the_host") else {
-        return;
+/// A learner of the host for which, as on the board, one unit of a feature is worth 1.
+fn learner(head: HeadKind) -> Learner {
+    let (pool, transform) = (Pool::Mean, Transform::None);
+    let contract = Contract::new(
+        EmbeddingSpace::new("board", FEATURES, 32_768.0),
+        pool,
+        transform,
+    );
+    let settings = Settings {
+        head,
+        ..Settings::default()
     };
-    let mut host = Host::on(board.port());
+    Learner::new(contract.unwrap(), settings).unwrap()
+}
+
+/// What the host learns of the same windows as the board.
+struct Twin {
+    micro: Micro,
+    lda: Learner,
+    ncm: Learner,
+}
+
+impl Twin {
+    fn new() -> Self {
+        Self {
+            micro: Micro::new(),
+            lda: learner(HeadKind::LDA),
+            ncm: learner(HeadKind::NCM),
+        }
+    }
+
+    fn learn(&mut self, window: &Window, class: usize) {
+        let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
+        self.micro.add(&x, class).unwrap();
+        let example = Example::from_fixed(x.to_vec());
+        // One digit a class, so that labels sort as classes do.
+        let label = Label::new(class.to_string()).unwrap();
+        self.lda.learn_one(&example, &label).unwrap();
+        self.ncm.learn_one(&example, &label).unwrap();
+    }
+}
+
+/// The board samples 200 times a second, and refuses what it cannot do.
+fn start(host: &mut Host) {
     assert_eq!(host.ask(Command::Identify), Outcome::Done);
     host.next_of(Kind::StreamInfo);
     assert_eq!(host.ask(Command::SetRate { rate_mhz: 1 }), Outcome::Refused);
@@ -151,22 +190,29 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
     let rate = |frame: Frame<MAX_PAYLOAD>| frame.read::<StreamInfo>().unwrap().rate_mhz;
     while rate(host.next_of(Kind::StreamInfo)) != 200_000 {}
     assert_eq!(host.ask(Command::show("ready", 100)), Outcome::Done);
+}
 
-    let (mut micro, mut statistic) = (Micro::new(), HostStatistic::new(FEATURES, Moments::Full));
-    let mut diagonal = HostStatistic::new(FEATURES, Moments::Diagonal);
+const PERIOD_US: u64 = 5_000;
+
+/// Keeps the samples of a block, which are those that the board makes.
+fn keep(block: &Samples, samples: &mut BTreeMap<u64, [i16; CHANNELS]>) {
+    for (i, values) in block.values.chunks_exact(CHANNELS).enumerate() {
+        let number = block.first + i as u64;
+        let time_us = block.time_us + i as u64 * PERIOD_US;
+        let values: [i16; CHANNELS] = values.try_into().unwrap();
+        assert_eq!(values, imu::sample(number, time_us), "sample {number}");
+        samples.insert(number, values);
+    }
+}
+
+/// Teaches the board each motion until it has decided on 30 windows, most of them right.
+fn teach_and_decide(host: &mut Host, twin: &mut Twin) {
     let (mut samples, mut classes) = (BTreeMap::new(), Vec::<Motion>::new());
     let (mut windows, mut decisions, mut right) = (0, 0, 0);
-    let period_us = 5_000;
     while decisions < 30 {
         let frame = host.next();
         if let Ok(block) = frame.read::<Samples>() {
-            for (i, values) in block.values.chunks_exact(CHANNELS).enumerate() {
-                let number = block.first + i as u64;
-                let time_us = block.time_us + i as u64 * period_us;
-                let values: [i16; CHANNELS] = values.try_into().unwrap();
-                assert_eq!(values, imu::sample(number, time_us), "sample {number}");
-                samples.insert(number, values);
-            }
+            keep(&block, &mut samples);
             continue;
         }
         let Ok(window) = frame.read::<Window>() else {
@@ -183,22 +229,20 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
         {
             assert_eq!(window.features.as_slice(), features);
         }
-        check(&window, &micro);
-        let begin_us = window.time_us - WINDOW as u64 * period_us;
+        check(&window, &twin.micro);
+        let begin_us = window.time_us - WINDOW as u64 * PERIOD_US;
         let motion = imu::motion(window.time_us);
         let pure = imu::motion(begin_us) == motion;
-        let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
+        let each_twice = twin.micro.counts().iter().all(|&n| n > 1);
         match window.taught {
             Some(class) => {
                 let class = usize::from(class);
                 if class == classes.len() {
                     classes.push(motion);
                 }
-                micro.add(&x, class).unwrap();
-                statistic.add(&x, class).unwrap();
-                diagonal.add(&x, class).unwrap();
+                twin.learn(&window, class);
             }
-            None if pure && classes.len() == 3 && statistic.counts().iter().all(|&n| n > 1) => {
+            None if pure && classes.len() == 3 && each_twice => {
                 decisions += 1;
                 right += usize::from(classes[best(&window.lda)] == motion);
             }
@@ -206,18 +250,21 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
         }
         // The window under way, if it will not see two motions.
         let known = classes.iter().position(|&class| class == motion);
-        let count = known.map_or(0, |class| statistic.counts()[class]);
-        if imu::motion(window.time_us + WINDOW as u64 * period_us) == motion && count < 4 {
+        let count = known.map_or(0, |class| twin.micro.counts()[class]);
+        if imu::motion(window.time_us + WINDOW as u64 * PERIOD_US) == motion && count < 4 {
             let class = known.unwrap_or(classes.len()) as u8;
             assert_eq!(host.ask(Command::Learn { class }), Outcome::Done);
         }
     }
     eprintln!(
         "{windows} windows, {} taught, {right} of {decisions} named right",
-        micro.total()
+        twin.micro.total()
     );
     assert!(right * 10 >= decisions * 9, "{right} of {decisions}");
+}
 
+/// Stops the board, and reads the windows that it had sent by then.
+fn stop(host: &mut Host, twin: &mut Twin) {
     assert_eq!(host.ask(Command::Stop), Outcome::Done);
     assert_eq!(host.ask(Command::ReportStatus), Outcome::Done);
     let status = host.next_of(Kind::Status).read::<Status>().unwrap();
@@ -226,19 +273,19 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
         let Ok(window) = frame.read::<Window>() else {
             continue;
         };
-        check(&window, &micro);
+        check(&window, &twin.micro);
         if let Some(class) = window.taught {
-            let x: [i16; FEATURES] = window.features.as_slice().try_into().unwrap();
-            micro.add(&x, class.into()).unwrap();
-            statistic.add(&x, class.into()).unwrap();
-            diagonal.add(&x, class.into()).unwrap();
+            twin.learn(&window, class.into());
         }
     }
     assert_eq!(
         (u64::from(status.learned), status.dropped),
-        (micro.total(), 0)
+        (twin.micro.total(), 0)
     );
+}
 
+/// The statistic as the board sends it.
+fn exported(host: &mut Host) -> Vec<u8> {
     assert_eq!(host.ask(Command::Export), Outcome::Done);
     let mut bytes = Vec::<u8>::new();
     loop {
@@ -246,26 +293,36 @@ fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
         assert_eq!(piece.offset as usize, bytes.len());
         bytes.extend(&piece.bytes);
         if bytes.len() == piece.total as usize {
-            break;
+            return bytes;
         }
     }
-    let saved = |statistic: &HostStatistic| {
-        let mut bytes = Vec::new();
-        statistic.save_into(&mut bytes);
-        bytes
+}
+
+#[test]
+fn the_head_on_the_board_learns_the_same_bits_as_the_host() {
+    let Some(board) = Board::start("the_head_on_the_board_learns_the_same_bits_as_the_host") else {
+        return;
     };
-    assert_eq!(bytes, saved(&statistic), "the statistic of both sides");
+    let mut host = Host::on(board.port());
+    let mut twin = Twin::new();
+    start(&mut host);
+    teach_and_decide(&mut host, &mut twin);
+    stop(&mut host, &mut twin);
+    let bytes = exported(&mut host);
+    let Twin { micro, lda, ncm } = twin;
+    // The state of the host's `lda` contains the whole statistic.
+    let found = lda.save().windows(bytes.len()).any(|part| part == bytes);
+    assert!(found, "the statistic of both sides");
+    assert_eq!(lda.counts(), micro.counts());
     eprintln!("{} bytes of statistic, the same on both sides", bytes.len());
 
-    // The host's own heads go on from what the board has learned.
-    let lda = Lda::load(&STEPS, LdaOptions::default(), &bytes).unwrap();
-    let ncm = Ncm::load(&STEPS, Distance::Euclidean, &saved(&diagonal)).unwrap();
+    // The host's own heads answer as the board's.
     let x: [i16; FEATURES] = std::array::from_fn(|i| (i as i16 - 9) * 300);
-    let (mut p, mut q) = (Vec::new(), Vec::new());
-    lda.predict_into(&x, &mut p).unwrap();
+    let example = Example::from_fixed(x.to_vec());
+    let p = lda.predict_one(&example).unwrap().0;
     let scores = microhead::Lda::solve(&micro, &STEPS).scores(&x);
     assert_eq!(best(&p), best(&scores[..3]));
-    ncm.predict_into(&x, &mut q).unwrap();
+    let q = ncm.predict_one(&example).unwrap().0;
     let mut scores = microhead::Ncm::solve(&micro, &STEPS).scores(&x)[..3].to_vec();
     microhead::arithmetic::softmax(&mut scores);
     assert_eq!(q, scores);

@@ -6,8 +6,8 @@ use std::process::Command;
 use afield::engine::{ClipEmbeddings, Session, backbone_contract, merge};
 use afield::head::HeadKind;
 use afield::learner::{Settings, Transform};
-use afield::signal::{Label, Micros};
-use afield::store::Selection;
+use afield::signal::{ClipIdPrefix, Label, Micros};
+use afield::store::ClipFilter;
 
 use crate::harness::folder::create;
 use crate::harness::{Sandbox, models};
@@ -50,46 +50,46 @@ const EXACT: [HeadKind; 3] = [HeadKind::NCM, HeadKind::LDA, HeadKind::RIDGE];
 #[test]
 fn forgetting_gives_the_state_without_the_forgotten_examples() {
     type Forgets = fn(u64) -> bool;
-    let all = Selection::default;
-    let cases: [(Selection, Forgets); 6] = [
+    let all = ClipFilter::default;
+    let cases: [(ClipFilter, Forgets); 6] = [
         (
-            Selection {
-                label: Some("kettle".into()),
+            ClipFilter {
+                label: Some(Label::new("kettle").unwrap()),
                 ..all()
             },
             |seed| seed % 3 == 1,
         ),
         (
-            Selection {
-                clip: Some(format!("{:016x}", 7)),
+            ClipFilter {
+                clip: ClipIdPrefix::parse(&format!("{:016x}", 7)),
                 ..all()
             },
             |seed| seed == 7,
         ),
         (
-            Selection {
+            ClipFilter {
                 source: Some("day-1".into()),
                 ..all()
             },
             |seed| seed / 10 == 1,
         ),
         (
-            Selection {
+            ClipFilter {
                 source: Some("*clip-?.wav".into()),
                 ..all()
             },
             |seed| seed < 10,
         ),
         (
-            Selection {
+            ClipFilter {
                 since_unix_ms: Some(25_000),
                 ..all()
             },
             |seed| seed >= 25,
         ),
         (
-            Selection {
-                label: Some("rain".into()),
+            ClipFilter {
+                label: Some(Label::new("rain").unwrap()),
                 since_unix_ms: Some(12_000),
                 ..all()
             },
@@ -110,7 +110,7 @@ fn forgetting_gives_the_state_without_the_forgotten_examples() {
             drop(session);
             let reopened = Session::open(&dir.path().join("a")).unwrap();
             assert_eq!(state(&reopened), state(&never), "{head} {selection:?}");
-            assert!(reopened.taught(selection).unwrap().is_empty());
+            assert!(reopened.clips(selection).unwrap().is_empty());
         }
     }
 }
@@ -121,14 +121,14 @@ fn a_head_that_cannot_unlearn_refuses_to_forget() {
     let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
     teach(&mut session, 0..9);
     let before = state(&session);
-    let selection = Selection {
-        label: Some("rain".into()),
-        ..Selection::default()
+    let selection = ClipFilter {
+        label: Some(Label::new("rain").unwrap()),
+        ..ClipFilter::default()
     };
     let error = session.forget(&selection, 0).unwrap_err().to_string();
     assert!(error.contains("cannot unlearn"), "{error}");
     assert_eq!(state(&session), before);
-    assert_eq!(session.taught(&selection).unwrap().len(), 3);
+    assert_eq!(session.clips(&selection).unwrap().len(), 3);
 }
 
 #[test]
@@ -174,11 +174,11 @@ fn the_latest_label_of_a_contested_clip_holds() {
     let merged = merge(&parts, &at("all"), 0).unwrap();
     assert_eq!((merged.clips, merged.shared, merged.contested), (6, 5, 1));
     let all = Session::open(&at("all")).unwrap();
-    let door = Selection {
-        label: Some("door".into()),
-        ..Selection::default()
+    let door = ClipFilter {
+        label: Some(Label::new("door").unwrap()),
+        ..ClipFilter::default()
     };
-    assert_eq!(all.taught(&door).unwrap().len(), 1);
+    assert_eq!(all.clips(&door).unwrap().len(), 1);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::path::Path;
 use afield::engine::{EngineOptions, LearnerOptions, ListenOptions};
 use afield::{Engine, Recording, SourceSpec};
 
-use crate::{models, recording, shared_data};
+use crate::harness::{models, recording, shared_data};
 
 fn options() -> EngineOptions {
     EngineOptions {

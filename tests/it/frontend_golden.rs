@@ -4,7 +4,7 @@
 //! taken as if their native samples were at 16 kHz, so no resampler blurs the
 //! comparison.
 
-use crate::shared_data;
+use crate::harness::shared_data;
 
 use std::path::{Path, PathBuf};
 

@@ -27,7 +27,6 @@ use std::path::PathBuf;
 
 use afield::bundle::{Sealed, SecretKey, seal};
 use afield::engine::{bundled, unbundle};
-use afield::head::HeadKind;
 use afield::learner::{Example, Learner};
 use afield::signal::Label;
 
@@ -136,7 +135,7 @@ fn state_seed(which: u8) -> Vec<u8> {
 
 #[test]
 fn valid_states_of_every_head_are_loaded() {
-    for which in 0..HeadKind::VARIANTS.len() as u8 {
+    for which in 0..state::heads().len() as u8 {
         let learner = taught(which);
         let rebuilt = state::around(which, &state_seed(which)[1..]);
         assert_eq!(rebuilt, learner.save(), "head {which}");
@@ -159,7 +158,10 @@ fn a_valid_bundle_is_opened() {
         let session = unbundle(contents.clone(), folder.path(), 1).unwrap();
         assert!(session.learner().examples() > 0, "{}", path.display());
         let again = bundled(&session, !contents.clips.is_empty(), 1).unwrap();
-        assert_eq!((again.clips, again.parts), (contents.clips, contents.parts));
+        assert_eq!(
+            (again.clips, again.checkpoints),
+            (contents.clips, contents.checkpoints)
+        );
         sound += 1;
     }
     assert!(sound >= 2);
@@ -175,7 +177,7 @@ fn write_the_seeds() {
     use afield::model::Card;
     use afield::signal::Micros;
     let corpus = crate::root().join("fuzz/corpus");
-    for (which, head) in HeadKind::VARIANTS.iter().enumerate() {
+    for (which, head) in state::heads().iter().enumerate() {
         let name = head.to_string().replace([':', '+'], "-");
         let seed = state_seed(which as u8);
         // Wide statistics are the narrow ones again, a thousand times as slow to mutate.

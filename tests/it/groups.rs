@@ -4,15 +4,14 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{ClipEmbeddings, Session, SessionError, TaughtAs, backbone_contract, merge};
+use afield::engine::{ClipEmbeddings, Error, Session, TaughtAs, merge};
 use afield::head::HeadKind;
-use afield::learner::Settings;
 use afield::signal::{Group, Label, Micros};
-use afield::store::{Operation, Selection};
+use afield::store::{ClipFilter, TaughtClip};
 use rusqlite::Connection;
 
 use crate::harness::folder::create;
-use crate::harness::{Sandbox, models, recording};
+use crate::harness::{Sandbox, recording};
 
 fn heard(seed: u8) -> ClipEmbeddings {
     ClipEmbeddings {
@@ -61,12 +60,12 @@ fn number(name: &str) -> u64 {
     Group::new(name).unwrap().number()
 }
 
-fn taught(session: &Session, group: &str) -> Vec<Operation> {
-    let which = Selection {
-        group: Some(group.into()),
-        ..Selection::default()
+fn taught(session: &Session, group: &str) -> Vec<TaughtClip> {
+    let which = ClipFilter {
+        group: Some(Group::new(group).unwrap()),
+        ..ClipFilter::default()
     };
-    session.taught(&which).unwrap()
+    session.clips(&which).unwrap()
 }
 
 fn groups(session: &Session) -> Vec<(String, u64)> {
@@ -109,12 +108,12 @@ fn forgetting_a_group_gives_the_state_without_it() {
     let dir = tempfile::tempdir().unwrap();
     let mut session = create(&dir.path().join("a"), HeadKind::LDA);
     teach(&mut session, 0..24, by_two);
-    let ben = Selection {
-        group: Some("ben".into()),
-        ..Selection::default()
+    let ben = ClipFilter {
+        group: Some(Group::new("ben").unwrap()),
+        ..ClipFilter::default()
     };
-    let both = Selection {
-        label: Some("rain".into()),
+    let both = ClipFilter {
+        label: Some(Label::new("rain").unwrap()),
         ..ben.clone()
     };
     assert_eq!(session.forget(&both, 99).unwrap().len(), 4);
@@ -145,7 +144,7 @@ fn a_clip_keeps_its_group_until_it_is_taught_with_another_group() {
     assert_eq!(
         corrected,
         TaughtAs::Corrected {
-            from: "rain".into()
+            from: Label::new("rain").unwrap()
         }
     );
     assert_eq!(taught(&session, "anna").len(), 1);
@@ -153,7 +152,7 @@ fn a_clip_keeps_its_group_until_it_is_taught_with_another_group() {
     assert_eq!(
         regrouped,
         TaughtAs::Regrouped {
-            from: Some("anna".into())
+            from: Some(Group::new("anna").unwrap())
         }
     );
     assert_eq!(taught(&session, "anna").len(), 0);
@@ -188,10 +187,10 @@ fn auto_merges_reopens_and_forgets_by_replaying_its_log() {
     // A correction, then a class and a group taken back, one after the other.
     teach_as(&mut both, "dog", 0, Some("anna"));
     for (class, group) in [(Some("kettle"), None), (None, Some("ben"))] {
-        let which = Selection {
-            label: class.map(str::to_owned),
-            group: group.map(str::to_owned),
-            ..Selection::default()
+        let which = ClipFilter {
+            label: class.map(|class| Label::new(class).unwrap()),
+            group: group.map(|group| Group::new(group).unwrap()),
+            ..ClipFilter::default()
         };
         assert!(!both.forget(&which, 99).unwrap().is_empty());
     }
@@ -230,12 +229,12 @@ fn merging_keeps_groups_whatever_the_order_of_the_parts() {
     let reversed = Session::open(&at("reversed")).unwrap();
     assert_eq!(groups(&all), [("anna".into(), 6)]);
     let anna: Vec<u8> = (taught(&all, "anna").iter())
-        .map(|taught| taught.clip_sha256[0])
+        .map(|taught| taught.id.as_bytes()[0])
         .collect();
     assert_eq!(anna, [0, 1, 2, 3, 4, 5]);
     assert_eq!(remembered(&all), [(0, 6), (number("anna"), 6)]);
     assert!(all.learner().save() == reversed.learner().save());
-    let log = |session: &Session| session.taught(&Selection::default()).unwrap();
+    let log = |session: &Session| session.clips(&ClipFilter::default()).unwrap();
     assert_eq!(log(&all), log(&reversed));
 }
 
@@ -259,6 +258,18 @@ fn log(db: &Connection) -> Vec<String> {
     rows.collect::<Result<_, _>>().unwrap()
 }
 
+/// The same of the current format.
+fn current_log(db: &Connection) -> Vec<String> {
+    let columns = "quote(id) || quote(kind) || quote(label) || quote(payload) || \
+                   quote(clip_sha256) || quote(clip_micros) || quote(source) || \
+                   quote(taught_unix_ms)";
+    let mut rows = db
+        .prepare(&format!("SELECT {columns} FROM entries ORDER BY id"))
+        .unwrap();
+    let rows = rows.query_map([], |row| row.get(0)).unwrap();
+    rows.collect::<Result<_, _>>().unwrap()
+}
+
 fn format(db: &Connection) -> i64 {
     db.pragma_query_value(None, "user_version", |row| row.get(0))
         .unwrap()
@@ -273,7 +284,7 @@ fn a_learner_of_the_format_without_groups_is_upgraded_completely() {
     drop(db);
 
     // Whoever comes first upgrades it; the others find it done.
-    let opened: Vec<Result<Session, SessionError>> = std::thread::scope(|scope| {
+    let opened: Vec<Result<Session, Error>> = std::thread::scope(|scope| {
         let threads: Vec<_> = (0..8)
             .map(|_| scope.spawn(|| Session::open(dir.path())))
             .collect();
@@ -281,8 +292,8 @@ fn a_learner_of_the_format_without_groups_is_upgraded_completely() {
     });
     let mut sessions: Vec<Session> = opened.into_iter().map(Result::unwrap).collect();
     let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
-    assert_eq!(log(&db), before);
-    assert_eq!(format(&db), 3);
+    assert_eq!(current_log(&db), before);
+    assert_eq!(format(&db), 4);
 
     let session = &mut sessions[0];
     let status = session.status();
@@ -291,7 +302,7 @@ fn a_learner_of_the_format_without_groups_is_upgraded_completely() {
         .collect();
     assert_eq!(counts, [("low", 2), ("high", 3)]);
     assert_eq!(groups(session), []);
-    let standing = session.taught(&Selection::default()).unwrap();
+    let standing = session.clips(&ClipFilter::default()).unwrap();
     assert!(standing.iter().all(|taught| taught.group.is_none()));
     let sources: Vec<&str> = standing.iter().map(|t| t.source.as_str()).collect();
     let expected = [
@@ -334,11 +345,11 @@ fn an_invalid_group_in_the_log_is_an_error() {
     teach(&mut session, 0..3, by_two);
     drop(session);
     let db = Connection::open(dir.path().join("learner.sqlite")).unwrap();
-    db.execute_batch("UPDATE operations SET clip_group = '' WHERE id = 2")
+    db.execute_batch("UPDATE entries SET clip_group = '' WHERE id = 2")
         .unwrap();
     let error = Session::open(dir.path()).err().unwrap().to_string();
     assert!(
-        error.contains("operation 2 does not have its checksum"),
+        error.contains("entry 2 of the log does not have its checksum"),
         "{error}"
     );
 }

@@ -1,16 +1,17 @@
 //! The history of a learner: undo, rollback, compaction, batches, and the lock of its folder.
 
-use crate::folder;
-use crate::models;
-use crate::teaching;
+use crate::harness::folder;
+use crate::harness::models;
+use crate::harness::teaching;
 
 use std::path::Path;
 use std::time::Duration;
 
-use afield::engine::{Durability, Session, SessionError, TaughtAs, diagnose, merge};
+use afield::engine::{Command, Durability, Error, Session, TaughtAs, diagnose, merge};
 use afield::head::HeadKind;
 use afield::learner::Learner;
-use afield::store::{Base, Reason, Selection, Store, StoreError};
+use afield::signal::ClipId;
+use afield::store::{Checkpoint, ClipFilter, Entry, Reason, Store, StoreError};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -25,10 +26,10 @@ const HEADS: [HeadKind; 4] = [
     HeadKind::KNN,
 ];
 
-fn of_class(class: usize) -> Selection {
-    Selection {
-        label: Some(label(class).to_string()),
-        ..Selection::default()
+fn of_class(class: usize) -> ClipFilter {
+    ClipFilter {
+        label: Some(label(class)),
+        ..ClipFilter::default()
     }
 }
 
@@ -90,8 +91,7 @@ fn every_earlier_revision_is_restored_to_the_bit() {
             "{head}: {} revisions gone to, all bit-identical",
             order.len()
         );
-        let none: [String; 0] = [];
-        assert_eq!(diagnose(dir.path()).unwrap().findings, none);
+        assert_eq!(diagnose(dir.path()).unwrap().findings, []);
     }
 }
 
@@ -101,8 +101,16 @@ fn undo_reverts_one_command_at_a_time_and_rollback_restores_it() {
     let mut session = create(dir.path(), HeadKind::LDA);
     let mut states = vec![session.learner().save()];
     for command in 0..3_u64 {
-        session.begin_command();
-        (0..5).for_each(|i| drop(teach(&mut session, i as usize, 10 * command + i)));
+        let whole = Command::new();
+        for i in 0..5 {
+            let (clip, at) = (
+                heard(i as usize, 10 * command + i),
+                (10 * command + i) as i64,
+            );
+            session
+                .teach_in(&whole, &label(i as usize), &clip, "test", None, at)
+                .unwrap();
+        }
         states.push(session.learner().save());
     }
     let latest = session.status().revision;
@@ -111,10 +119,7 @@ fn undo_reverts_one_command_at_a_time_and_rollback_restores_it() {
         assert_eq!(undone.last.id - undone.first.id, 4);
         assert!(session.learner().save() == *state);
     }
-    assert!(matches!(
-        session.undo(1),
-        Err(SessionError::NothingToUndo { .. })
-    ));
+    assert!(matches!(session.undo(1), Err(Error::NothingToUndo { .. })));
     session.roll_back(latest, 2).unwrap();
     assert!(session.learner().save() == states[3]);
     // A clip that was undone is new again, one that came back is known.
@@ -125,7 +130,7 @@ fn undo_reverts_one_command_at_a_time_and_rollback_restores_it() {
     assert!(
         matches!(
             error,
-            SessionError::Store(StoreError::NoRevision { asked: 999, .. })
+            Error::Store(StoreError::NoRevision { asked: 999, .. })
         ),
         "{error}"
     );
@@ -146,13 +151,13 @@ fn diff_lists_the_clips_whose_prediction_a_wrong_label_changed() {
         (10, 10),
         "a new class moves every probability"
     );
-    let corrected = heard(0, 0).clip_sha256;
+    let corrected = ClipId::from(heard(0, 0).clip_sha256);
     let changed = found
         .changed
         .iter()
-        .find(|clip| clip.clip_sha256 == corrected)
+        .find(|clip| clip.clip == corrected)
         .unwrap();
-    assert_eq!(changed.taught, [Some("rain".into()), Some("wind".into())]);
+    assert_eq!(changed.taught, [Some(label(0)), Some(label(4))]);
     assert_eq!(changed.said[1].as_ref().unwrap().0.as_str(), "wind");
 }
 
@@ -164,16 +169,16 @@ fn folding_changes_no_bit_and_classes_can_still_be_forgotten() {
         (0..50).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
         let mut listening = Session::open(dir.path()).unwrap();
         let state = session.learner().save();
-        let folded = session.fold(20, 100).unwrap();
+        let folded = session.compact(20, 100).unwrap();
         assert_eq!((folded.examples, folded.kept), (30, 20));
         assert!(session.learner().save() == state);
         listening.catch_up().unwrap();
         assert!(listening.learner().save() == state);
-        assert_eq!(session.taught(&Selection::default()).unwrap().len(), 20);
+        assert_eq!(session.clips(&ClipFilter::default()).unwrap().len(), 20);
         (50..60).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
         // Once more, into the bases that are there.
-        session.fold(3, 100).unwrap();
-        assert_eq!(session.folded().unwrap().len(), 5);
+        session.compact(3, 100).unwrap();
+        assert_eq!(session.compacted().unwrap().len(), 5);
         session.forget(&of_class(2), 101).unwrap();
         let mut single = create(alone.path(), head);
         for seed in (0..60).filter(|seed| seed % 5 != 2) {
@@ -187,18 +192,14 @@ fn folding_changes_no_bit_and_classes_can_still_be_forgotten() {
         assert!(reopened.learner().save() == single.learner().save());
         session.undo(102).unwrap();
         assert_eq!(session.status().examples, 60, "forgetting can be undone");
-        let none: [String; 0] = [];
-        assert_eq!(diagnose(dir.path()).unwrap().findings, none);
+        assert_eq!(diagnose(dir.path()).unwrap().findings, []);
         let error = session.roll_back(3, 103).unwrap_err().to_string();
-        assert!(error.contains("before a fold"), "{error}");
+        assert!(error.contains("no revision 3 to go to"), "{error}");
     }
     let dir = tempfile::tempdir().unwrap();
     let mut linear = create(dir.path(), HeadKind::LINEAR);
-    let error = linear.fold(0, 0).unwrap_err().to_string();
-    assert!(
-        error.contains("linear") && error.contains("hint: "),
-        "{error}"
-    );
+    let error = linear.compact(0, 0).unwrap_err().to_string();
+    assert!(error.contains("linear"), "{error}");
 }
 
 #[test]
@@ -226,7 +227,7 @@ fn a_learner_with_a_disk_limit_stays_below_it_and_forgets_nothing() {
     assert!(session.learner().save() == single.learner().save());
     single.close().unwrap();
     let bare = on_disk(alone.path());
-    let kept = session.taught(&Selection::default()).unwrap().len();
+    let kept = session.clips(&ClipFilter::default()).unwrap().len();
     println!(
         "bound {MAX}, peak {peak} over {EXAMPLES} examples ({kept} still clips); without a bound {bare}"
     );
@@ -246,7 +247,7 @@ fn a_learner_can_start_from_a_state_without_examples() {
         let (dir, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut first = create(dir.path(), head);
         (0..20).for_each(|seed| drop(teach(&mut first, seed as usize % 5, seed)));
-        let base = Base {
+        let base = Checkpoint {
             label: None,
             examples: 20,
             state: first.learner().save(),
@@ -256,9 +257,9 @@ fn a_learner_can_start_from_a_state_without_examples() {
             Learner::new(contract.clone(), *settings).unwrap()
         };
         let reason = Reason::new("import", 5);
-        let (card, bases) = (first.card().clone(), [base.clone()]);
+        let (card, entries) = (first.card().clone(), [Entry::Absorb(base.clone()).into()]);
         let place = made.path().join("a");
-        let mut begun = Session::create_from(&place, card, empty(), &bases, &[], &reason).unwrap();
+        let mut begun = Session::create_from(&place, card, empty(), &entries, &reason).unwrap();
         assert!(begun.learner().save() == first.learner().save());
         teach(&mut begun, 1, 90);
         teach(&mut first, 1, 90);
@@ -267,7 +268,7 @@ fn a_learner_can_start_from_a_state_without_examples() {
         let mut again = Session::open(&place).unwrap();
         assert!(again.learner().save() == first.learner().save());
         let error = again.forget(&of_class(1), 9).unwrap_err();
-        assert!(matches!(error, SessionError::InBase { .. }), "{error}");
+        assert!(matches!(error, Error::InCheckpoint { .. }), "{error}");
         again.undo(10).unwrap();
         assert!(again.learner().save() == base.state);
         if head.is_exact() {
@@ -327,7 +328,7 @@ fn batching_reduces_the_write_volume() {
         session.set_durability(durability).unwrap();
         (0..100).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
         session.close().unwrap();
-        let wear = Session::open(dir.path()).unwrap().wear().unwrap();
+        let wear = Session::open(dir.path()).unwrap().write_volume().unwrap();
         assert!(wear.len() == 1 && wear[0].day == 0, "{wear:?}");
         wear[0].bytes
     };
@@ -343,13 +344,13 @@ fn a_writer_excludes_other_writers_but_not_readers() {
     let mut session = create(dir.path(), HeadKind::NCM);
     teach(&mut session, 0, 0);
     let mut store = Store::open(dir.path()).unwrap();
-    store.hold("merge kitchen hall").unwrap();
+    let hold = store.hold("merge kitchen hall").unwrap();
     let error = session
         .teach(&label(1), &heard(1, 1), "test", 1)
         .unwrap_err();
     let text = error.to_string();
     assert!(
-        matches!(error, SessionError::Store(StoreError::Locked { .. })),
+        matches!(error, Error::Store(StoreError::Locked { .. })),
         "{text}"
     );
     assert!(
@@ -366,7 +367,7 @@ fn a_writer_excludes_other_writers_but_not_readers() {
         1,
         "what was refused is not known"
     );
-    store.let_go();
+    drop(hold);
     assert_eq!(teach(&mut session, 1, 1), TaughtAs::New);
 }
 
@@ -410,8 +411,7 @@ fn a_learner_of_the_format_without_revisions_is_upgraded_with_a_history() {
         .map(|group| (group.group.as_str(), group.examples))
         .collect();
     assert_eq!(groups, [("anna", 4), ("bert", 1)]);
-    let none: [String; 0] = [];
-    assert_eq!(diagnose(dir.path()).unwrap().findings, none);
+    assert_eq!(diagnose(dir.path()).unwrap().findings, []);
     // What was forgotten under the old format can be brought back.
     session.undo(1).unwrap();
     assert_eq!(session.status().examples, 11);

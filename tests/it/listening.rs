@@ -1,15 +1,15 @@
 //! What deciders decide: the same whatever is computed when, with and without a gate, alone
 //! and beside others on one embedder.
 
-use crate::models;
+use crate::harness::models;
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::Threshold;
+use afield::decision::{Decision, Probabilities, Threshold};
 use afield::frontend::LogMelFrontend;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Card, find};
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
-use afield::signal::{Chunk, Decision, Label, Micros, SOUND, SampleRate, Scores};
+use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 
 const WINDOWS: [Window; 4] = [
     Window {
@@ -163,7 +163,7 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
         let size = card.embedding.size;
         let rows = embeddings(&card, &backbone, &samples);
         for window in WINDOWS {
-            let expected: Vec<Scores> = (window.rows..=rows.len() / size)
+            let expected: Vec<Probabilities> = (window.rows..=rows.len() / size)
                 .step_by(window.every_rows)
                 .map(|end| {
                     let looked_at = &rows[(end - window.rows) * size..end * size];
@@ -174,7 +174,8 @@ fn decisions_equal_those_of_embeddings_computed_one_by_one() {
                 let mut stages = alone(&card, &backbone, window);
                 let rate = card.sample_rate;
                 let events = listen(&mut stages, &mut learner, rate, &samples, chunk);
-                let scores: Vec<Scores> = events.into_iter().map(|event| event.scores).collect();
+                let scores: Vec<Probabilities> =
+                    events.into_iter().map(|event| event.scores).collect();
                 assert!(scores == expected, "{name}, {window:?}, by {chunk}");
             }
         }

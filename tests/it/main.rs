@@ -6,12 +6,12 @@ use std::path::Path;
 
 // What tests share: the program in a sandbox, recordings, models, learners, disks, boards.
 mod harness;
-#[cfg(feature = "tract")]
-use harness::onnx_runtime;
-use harness::{board, disk, folder, models, recording, shared_data, teaching, watch};
 
 // The source tree: which rooms may use which.
 mod architecture;
+
+// The front door of the library: the program of its documentation.
+mod front_door;
 
 // From samples to embeddings: sources, front ends, backbones, their cards and files.
 mod allocations;
@@ -28,14 +28,12 @@ mod exact_on_recordings;
 mod exactness;
 mod head_contract;
 
-// The front door of the library.
-mod front_door;
-
 // A learner on disk: sessions, history, damage, power cuts, groups, merging, bundles.
 mod bundle;
 mod disk_faults;
 mod doctor;
 mod forget_merge;
+mod formats;
 mod groups;
 mod history;
 mod power_cut;
@@ -63,7 +61,6 @@ mod messages;
 mod cli_serial;
 mod firmware;
 mod firmware_head;
-mod microhead;
 mod serial_ports;
 
 // The laboratory: data sets, streams and their scores.

@@ -54,7 +54,7 @@ fn every_array_form_of_numpy_reads_as_the_same_embeddings() {
 }
 
 #[test]
-fn errors_of_the_npz_reader_have_hints() {
+fn errors_of_the_npz_reader_name_the_array_and_the_fault() {
     let object = read_npz(&fixture("object.npz")).unwrap_err();
     assert!(object.to_string().contains("array 'y'"), "{object}");
     let DataError::Npz {

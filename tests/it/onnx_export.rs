@@ -1,8 +1,8 @@
 //! Exported graphs give in ONNX Runtime what their learners give here, within 1e-4.
 
-use crate::models;
-use crate::onnx_runtime;
-use crate::shared_data;
+use crate::harness::models;
+use crate::harness::onnx_runtime;
+use crate::harness::shared_data;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -223,7 +223,7 @@ fn exported_heads_agree_with_onnx_runtime() {
         return;
     };
     let material = Material::toy("tiny");
-    for head in HeadKind::VARIANTS {
+    for head in crate::harness::heads::every() {
         let contract = material.contract(Pool::Mean, Transform::None);
         let learner = material.learner(head, contract);
         let found = material.compare(&learner, &mut runtime, &head.to_string());

@@ -9,9 +9,9 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use afield::engine::{ClipEmbeddings, Session, SessionError, diagnose};
+use afield::engine::{ClipEmbeddings, Error, Session, diagnose};
 use afield::signal::{Label, Micros};
-use afield::store::{Operation, Selection, StoreError};
+use afield::store::{ClipFilter, StoreError, TaughtClip};
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
 
@@ -29,7 +29,7 @@ const FATES: [Fate; 6] = [
 ];
 
 /// What a revision is: the learner's bytes and the clips it was taught.
-type State = (Vec<u8>, Vec<Operation>);
+type State = (Vec<u8>, Vec<TaughtClip>);
 
 fn acknowledged(event: &Event) -> Option<i64> {
     let Event::Write(name, _, bytes) = event else {
@@ -161,7 +161,7 @@ fn a_power_cut_at_any_sync_loses_nothing_acknowledged() {
 fn opened(image: &Path, acknowledged: i64, context: &str) -> Option<Session> {
     match Session::open(image) {
         Ok(session) => Some(session),
-        Err(SessionError::Store(StoreError::NoLearner { .. } | StoreError::Foreign { .. }))
+        Err(Error::Store(StoreError::NoLearner { .. } | StoreError::Foreign { .. }))
             if acknowledged == 0 =>
         {
             None
@@ -174,7 +174,7 @@ fn opened(image: &Path, acknowledged: i64, context: &str) -> Option<Session> {
 fn is_revision(session: &Session, (bytes, taught): &State, context: &str) {
     assert!(session.learner().save() == *bytes, "{context}");
     assert!(
-        session.taught(&Selection::default()).unwrap() == *taught,
+        session.clips(&ClipFilter::default()).unwrap() == *taught,
         "{context}"
     );
 }

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{Session, backbone_contract};
+use afield::engine::backbone_contract;
 use afield::head::HeadKind;
 use afield::learner::{
     Contract, EmbeddingSpace, LearnError, Learner, Pool, Settings, Standardisation, Transform,
@@ -80,7 +80,7 @@ fn features_of_the_calibration_recordings_have_mean_zero_and_are_learned() {
         sandbox.run(teach).ok();
     }
     let session = sandbox.open("box");
-    let taught = session.taught(&Default::default()).unwrap();
+    let taught = session.clips(&Default::default()).unwrap();
     for component in 0..32 {
         let values = taught
             .iter()

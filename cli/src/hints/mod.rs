@@ -14,7 +14,7 @@ mod source;
 use std::error::Error;
 use std::str::FromStr;
 
-use afield::engine::SessionError;
+use afield::Error as EngineError;
 
 /// The hint for the first error in the chain that has one.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
@@ -22,7 +22,7 @@ pub fn hint(error: &anyhow::Error) -> Option<String> {
 }
 
 fn of(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(SessionError::Of { error, .. }) = error.downcast_ref() {
+    if let Some(EngineError::Of { error, .. }) = error.downcast_ref() {
         return of(&**error);
     }
     (engine::of(error))

@@ -2,16 +2,17 @@
 
 use std::error::Error;
 
-use afield::engine::{OptionError, SessionError};
+use afield::Error as EngineError;
+use afield::engine::OptionError;
 use afield::source::SourceError;
 
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
-    if let Some(error) = error.downcast_ref::<SessionError>() {
+    if let Some(error) = error.downcast_ref::<EngineError>() {
         return match error {
-            SessionError::Option(error) => Some(of_options(error)),
-            SessionError::Source(error) => of_source(error),
-            SessionError::NoEvent { .. } => {
+            EngineError::Option(error) => Some(of_options(error)),
+            EngineError::Source(error) => of_source(error),
+            EngineError::NoEvent { .. } => {
                 Some("ids are in the lines of a running `afield listen` on this learner".to_owned())
             }
             _ => None,

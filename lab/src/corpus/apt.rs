@@ -1,10 +1,9 @@
-//! The user's own apt, run to download one package, and dpkg to unpack it.
+//! The user's own apt downloads one package, and dpkg unpacks it.
 //!
-//! apt knows the user's mirrors, proxy and keys, and verifies what it gets; we
-//! know none of them and need not. Nothing is installed, no script of the
-//! package runs, nothing outside of the given folder is written: apt's caches
-//! are moved there, and so are its lists of packages where the system's are
-//! missing or out of date. Any user may do all this.
+//! apt knows the user's mirrors, proxy and keys, and verifies what it downloads. Nothing is
+//! installed, no script of the package runs, and nothing is written outside of the given
+//! folder: apt's caches are moved there, and so are its lists of packages where the
+//! system's are missing or out of date. No special rights are needed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -69,11 +68,11 @@ impl Apt {
         let doing = format!("apt-get download {package}");
         let first = run.apt_get(&["download", package], false, &doing, said)?;
         if !succeeded(&first) {
-            // Whether this works is seen by the download: one source of many
-            // that does not answer is no reason to give up.
+            // Its status does not matter: one source of many may not answer. The
+            // download shows whether the lists suffice.
             let update = run.apt_get(&["update"], true, "apt-get update", said)?;
             let mut second = run.apt_get(&["download", package], true, &doing, said)?;
-            second.said = told_once([&first.said, &update.said, &second.said]);
+            second.said = distinct_lines([&first.said, &update.said, &second.said]);
             check(second, doing)?;
         }
         only_package(&debs, package)
@@ -184,9 +183,8 @@ fn check(ended: Ended, doing: String) -> Result<(), CorpusError> {
     }
 }
 
-/// The lines of several runs, each once: the first of them may tell the cause
-/// that the last one does not.
-fn told_once(talks: [&String; 3]) -> String {
+/// The lines of several runs, each once: the cause may stand in the first run alone.
+fn distinct_lines(talks: [&String; 3]) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in talks.into_iter().flat_map(|talk| talk.lines()) {
         if !lines.contains(&line) {

@@ -1,5 +1,5 @@
-//! The card of a corpus: which package carries it, which of the package's
-//! files are clips, and what their names say. Plain data, read from TOML.
+//! The card of a corpus, read from TOML: its package, which of the package's files are
+//! clips, and what their names mean.
 
 use std::path::Path;
 
@@ -14,15 +14,15 @@ use afield::signal::Label;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Corpus {
-    /// The name it is asked for by: lower case, digits, dashes.
+    /// Its name: lower case, digits, dashes.
     pub name: String,
-    /// One line: what is to be heard.
+    /// One line: what the clips are of.
     pub task: String,
     /// SPDX licence of the recordings.
     pub licence: String,
     /// Who recorded it, what it is part of.
     pub source: String,
-    /// Where the files come from, and the checksum that proves them.
+    /// Where the files come from, and their checksum.
     pub origin: CorpusOrigin,
     /// Which files are clips.
     pub clips: ClipFiles,
@@ -88,7 +88,7 @@ impl CorpusOrigin {
     }
 }
 
-/// What the names of a corpus' files say.
+/// Which files of a corpus are clips, and what their names mean.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct ClipFiles {
@@ -108,8 +108,8 @@ impl Corpus {
     /// The card that `text` describes; `path` is what messages call it.
     ///
     /// # Errors
-    /// [`CorpusError::Card`] for text that is no TOML, lacks a key or has one
-    /// too many, and for values that cannot be.
+    /// [`CorpusError::Card`] for text that is not TOML, for a missing or an unknown key, and
+    /// for a value that is not valid.
     ///
     /// ```
     /// use afield_lab::corpus::Corpus;
@@ -210,15 +210,15 @@ impl Corpus {
     }
 }
 
-/// Reads what a file is from its name.
+/// Reads label and group of a clip from its file name.
 #[derive(Debug, Clone)]
 pub(super) struct ClipNames {
     regex: Regex,
 }
 
 impl ClipNames {
-    /// Label and group of a clip; `None` for a file that is none, among them
-    /// those whose label would make no name of a folder.
+    /// Label and group of a clip; `None` for a file that is not a clip, and for a label
+    /// that is not valid as the name of a folder.
     pub fn read(&self, file_name: &str) -> Option<(Label, String)> {
         let found = self.regex.captures(file_name)?;
         let (label, group) = (found.name("label")?, found.name("group")?);
@@ -275,7 +275,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_from_a_package_makes_no_path() {
+    fn a_label_that_is_a_path_is_not_read() {
         let pattern = CARD.replace(r"[A-Z][A-Za-z0-9]*", ".*");
         let named = Corpus::parse(&pattern, "odd.toml")
             .unwrap()
@@ -294,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn a_card_that_cannot_be_is_refused() {
+    fn a_card_with_an_invalid_value_is_rejected() {
         for (right, wrong) in [
             ("hydrogen-data", "--purge"),
             ("usr/share/hydrogen", "usr/../.."),

@@ -1,4 +1,4 @@
-//! A program run to its end or its time limit, its talk kept.
+//! Running a program to its end or its time limit, and keeping its last lines.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -17,11 +17,11 @@ pub(super) struct Ended {
     pub said: String,
 }
 
-/// Why a program could not be watched to its end.
+/// Why a program was not run to its end.
 pub(super) enum Fault {
     /// It could not be started.
     Start(io::Error),
-    /// Its talk could not be kept, or it could not be waited for.
+    /// Its output could not be kept, or it could not be waited for.
     Watch(io::Error),
 }
 
@@ -54,7 +54,7 @@ pub(super) fn run(
     Ok(Ended { status, said })
 }
 
-/// The talk so far, at most 1 MiB of it.
+/// The output so far, at most 1 MiB of it.
 fn talk_of(log: &NamedTempFile) -> String {
     let read = || -> io::Result<Vec<u8>> {
         let mut bytes = Vec::new();

@@ -1,7 +1,6 @@
-//! Getting a corpus into the cache.
+//! Fetching a corpus into the cache.
 //!
-//! It appears there whole or not at all; whatever fails, the cache stays as it
-//! was.
+//! A corpus appears there complete or not at all; after an error the cache is unchanged.
 
 use std::fs;
 use std::path::PathBuf;
@@ -24,14 +23,13 @@ pub struct FetchedCorpus {
     pub was_cached: bool,
 }
 
-/// Puts the corpus into the cache, by apt or pip when it is not there yet; `said` is
-/// told the latest line of the program at work.
+/// Puts the corpus into the cache, with apt or pip where it is not there yet. `said` is
+/// called with the latest line of the program that runs.
 ///
-/// Clips that are there and intact cost no network; damaged ones are replaced.
+/// Intact clips in the cache need no network; damaged ones are replaced.
 ///
 /// # Errors
-/// One for each step that can fail: apt, the network, the package, its clips,
-/// their checksum, the disk.
+/// [`CorpusError`] where a program, the package, the checksum or the disk fails.
 pub fn fetch(
     corpus: &Corpus,
     cache: &Cache,

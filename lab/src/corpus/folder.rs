@@ -26,8 +26,7 @@ pub struct CorpusClip {
     pub group: String,
 }
 
-/// Where the corpus lies or would lie; says nothing about whether it is there
-/// or intact.
+/// The folder of the corpus in the cache, whether it exists or not.
 pub fn place_of(corpus: &Corpus, cache: &Cache) -> PathBuf {
     cache.root().join(FOLDER).join(&corpus.name)
 }
@@ -63,7 +62,7 @@ pub fn clips(corpus: &Corpus, cache: &Cache) -> Result<Vec<CorpusClip>, CorpusEr
     };
     let (mut clips, mut sums) = (Vec::new(), Vec::new());
     for (folder, inner) in labels {
-        // What lies beside the clips is nobody's business.
+        // Files beside the folders of classes do not count.
         let Ok(Some(files)) = entries(&inner) else {
             continue;
         };
@@ -141,7 +140,7 @@ fn check(
     })
 }
 
-/// Name and path of what lies in `folder`; `None` when there is no such folder.
+/// Name and path of each entry of `folder`; `None` when the folder does not exist.
 fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError> {
     let listing = match fs::read_dir(folder) {
         Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -150,7 +149,7 @@ fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError>
     let mut found = Vec::new();
     for entry in listing {
         let entry = entry.map_err(CorpusError::io("read", folder))?;
-        // No clip has a name that is not Unicode.
+        // A name that is not Unicode is not a clip's.
         if let Ok(name) = entry.file_name().into_string() {
             found.push((name, entry.path()));
         }

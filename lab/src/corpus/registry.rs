@@ -1,4 +1,4 @@
-//! Which corpora there are: the cards that ship with Afield.
+//! The cards that ship with Afield.
 
 use std::sync::LazyLock;
 
@@ -21,8 +21,7 @@ static BUILT_IN: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
     SHIPPED.into_iter().map(parse).collect()
 });
 
-/// The corpora that ship with Afield; the first is the default of
-/// `afield demo`.
+/// The corpora that ship with Afield.
 ///
 /// ```
 /// assert_eq!(afield_lab::corpus::built_in()[0].name, "rock-kit");

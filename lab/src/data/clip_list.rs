@@ -1,8 +1,7 @@
-//! The clips to embed, wherever they were listed: a folder of classes or a
-//! manifest.
+//! Lists of clips on disk, from a folder of classes or a manifest.
 //!
-//! This module reads no audio. It decides what each clip is called, which
-//! group it belongs to and which side of the split it is said to be on.
+//! A list has the class of each clip, its group, and the side of the split where it is
+//! marked. This module reads no audio.
 
 use std::path::PathBuf;
 
@@ -20,7 +19,7 @@ pub struct ListedClip {
     pub label: String,
     /// Its speaker, subject, site or recording.
     pub group: Option<String>,
-    /// Whether the listing says that it is a test clip.
+    /// Whether it is marked as a test clip.
     pub test: Option<bool>,
 }
 
@@ -32,7 +31,7 @@ pub struct ClipList {
 }
 
 impl ClipList {
-    /// Clips of a folder listing: `(path, class)` pairs, no group, no split.
+    /// A list of `(path, class)` pairs, without groups and without a split.
     pub fn from_pairs<L: Into<String>>(pairs: impl IntoIterator<Item = (PathBuf, L)>) -> Self {
         let clip = |(path, label): (PathBuf, L)| ListedClip {
             path,

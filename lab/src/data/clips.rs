@@ -1,8 +1,7 @@
 //! Embedded clips with their classes and groups.
 //!
-//! A [`Clips`] only exists once its parts fit together and every number in it
-//! is finite. Nothing here computes embeddings, knows where they came from, or
-//! which of them are held out.
+//! A [`Clips`] exists only with parts that fit together and numbers that are finite. It
+//! computes no embeddings and does not split the clips.
 
 use afield::learner::Origin;
 use afield::signal::Label;
@@ -32,7 +31,7 @@ impl Clips {
     ///
     /// `windows` is row-major `[rows, size]`; clip `i` owns the rows
     /// `offsets[i]..offsets[i + 1]`, at least one. `classes` and `groups` name
-    /// every clip, `marked_test` is what the data themselves say of the split.
+    /// every clip, `marked_test` is the split that the data themselves name.
     ///
     /// # Errors
     /// [`DataError::Lengths`] where the parts disagree,
@@ -162,7 +161,7 @@ impl Clips {
         self.labels.len()
     }
 
-    /// Never: clips of two classes are at least two.
+    /// Always false: a set has clips of two classes at least.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn parts_that_disagree_in_length_are_refused() {
+    fn parts_of_different_lengths_are_rejected() {
         let fault = rows(vec![0.0; 4], &["a", "b", "c"]).unwrap_err();
         assert!(matches!(
             fault,
@@ -256,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn one_class_is_no_task_and_a_control_character_no_class() {
+    fn one_class_and_an_invalid_class_name_are_rejected() {
         let fault = rows(vec![0.0; 4], &["a", "a"]).unwrap_err();
         assert!(matches!(
             fault,

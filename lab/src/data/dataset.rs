@@ -1,7 +1,7 @@
-//! Clips and the side of the split each one is on.
+//! Embedded clips with a training and a test side.
 //!
-//! A [`Dataset`] only exists once both sides are filled. The clips are shared,
-//! not copied, so that one set of them can be split in many ways.
+//! A [`Dataset`] exists only with clips on both sides. The clips are shared, not copied, so
+//! that one set of clips can be split in many ways.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -120,7 +120,7 @@ impl Dataset {
             .collect()
     }
 
-    /// Classes that are tested but never taught; no method can name them.
+    /// Classes that are tested but never taught; no head can predict them.
     pub fn untaught_classes(&self) -> Vec<&Label> {
         let side = |members: &[usize]| -> BTreeSet<usize> {
             members.iter().map(|&clip| self.clips.label(clip)).collect()

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_decides_the_embeddings_decides_the_key() {
+    fn the_key_depends_on_backbone_front_end_and_clip() {
         let key = CacheKey::new("aa", "mel", b"clip");
         for other in [
             CacheKey::new("ab", "mel", b"clip"),

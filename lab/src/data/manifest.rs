@@ -42,7 +42,7 @@ pub fn read_manifest(path: &Path, folder: Option<&Path>) -> Result<ClipList, Dat
     decode_manifest(&bytes, path, folder.unwrap_or(own))
 }
 
-/// As [`read_manifest`], from bytes; `path` only serves messages.
+/// As [`read_manifest`], from bytes; messages call it `path`.
 ///
 /// # Errors
 /// [`DataError::Manifest`].
@@ -100,7 +100,7 @@ pub fn decode_manifest(bytes: &[u8], path: &Path, folder: &Path) -> Result<ClipL
             Some("test") => Some(true),
             Some("train" | "") => Some(false),
             Some(other) => {
-                let reason = format!("split '{other}' is neither train nor test");
+                let reason = format!("split '{other}' is not train or test");
                 return Err(fault(line, ManifestFault::Text(reason)));
             }
         };
@@ -135,7 +135,7 @@ mod tests {
     use std::path::PathBuf;
 
     #[test]
-    fn a_manifest_without_end_is_refused() {
+    fn a_manifest_above_the_size_limit_is_rejected() {
         let endless = tempfile::NamedTempFile::new().unwrap();
         endless.as_file().set_len(MAX_BYTES + 1).unwrap();
         let refused = read_manifest(endless.path(), None).unwrap_err();

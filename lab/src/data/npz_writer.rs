@@ -1,9 +1,7 @@
-//! Clips, pooled to one row each, as an npz archive that [`super::read_npz`] and
-//! NumPy read.
+//! Writing npy arrays and npz archives that [`super::read_npz`] and NumPy read.
 //!
-//! Members are stored, not compressed: embeddings hardly shrink. Classes and
-//! groups are written as text, since names are what the next reader wants to
-//! see. Nothing is transformed; that is for whoever reads.
+//! Members are stored, not compressed: embeddings hardly shrink. Classes and groups are
+//! written as text. Rows are pooled, not transformed: the reader transforms them.
 
 use std::io::{self, Seek, Write};
 
@@ -69,8 +67,9 @@ pub fn write_npz<W: Write + Seek>(clips: &Clips, pool: Pool, sink: W) -> io::Res
 /// # Errors
 /// The error of `sink`.
 pub fn write_npy(rows: &[f32], size: usize, mut sink: impl Write) -> io::Result<()> {
-    let shape = format!("({}, {size})", rows.len() / size.max(1));
-    sink.write_all(&header("<f4", &shape))?;
+    let n = rows.len() / size.max(1);
+    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {size})}}");
+    sink.write_all(&padded(dict))?;
     for row in rows.chunks(size.max(1)) {
         let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
         sink.write_all(&bytes)?;
@@ -106,11 +105,17 @@ fn member<W: Write + Seek>(
     zip.write_all(data)
 }
 
-/// The header of npy version 1.0, as NumPy pads it: to a multiple of 64 bytes.
+/// The header of an array, as NumPy writes it.
 fn header(descr: &str, shape: &str) -> Vec<u8> {
+    padded(format!(
+        "{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}"
+    ))
+}
+
+/// The header of npy version 1.0 around `dict`, padded to a multiple of 64 bytes.
+fn padded(dict: String) -> Vec<u8> {
     const BEFORE: usize = 10;
-    let mut text =
-        format!("{{'descr': '{descr}', 'fortran_order': False, 'shape': {shape}, }}").into_bytes();
+    let mut text = dict.into_bytes();
     let length = (BEFORE + text.len() + 1).next_multiple_of(64) - BEFORE;
     text.resize(length - 1, b' ');
     text.push(b'\n');
@@ -130,7 +135,7 @@ mod tests {
     use crate::data::{Names, decode_npz};
 
     #[test]
-    fn what_is_written_reads_back_pooled_with_names_groups_and_marks() {
+    fn an_archive_reads_back_pooled_with_names_groups_and_marks() {
         let windows = vec![1.0, 2.0, 3.0, -2.0, 5.0, 0.25, 7.0, 8.0];
         let classes = Names::from_text(&["čaj", "rain", "čaj"]);
         let groups = Names::from_text(&["ben", "anna", ""]);
@@ -153,7 +158,22 @@ mod tests {
     }
 
     #[test]
-    fn a_header_ends_where_numpy_would_end_it() {
+    fn an_array_of_rows_has_a_header_and_its_numbers() {
+        let mut bytes = Vec::new();
+        write_npy(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut bytes).unwrap();
+        let (header, numbers) = bytes.split_at(128);
+        assert!(header.starts_with(b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4'"));
+        assert!(header.ends_with(b" \n"));
+        let text = String::from_utf8_lossy(header);
+        assert!(text.contains("'shape': (2, 3)}"), "{text}");
+        assert_eq!(
+            (numbers.len(), &numbers[20..]),
+            (24, &6_f32.to_le_bytes()[..])
+        );
+    }
+
+    #[test]
+    fn a_header_is_padded_as_numpy_pads_it() {
         let header = header("<f4", "(3, 4)");
         assert_eq!(header.len() % 64, 0);
         assert_eq!(header.last(), Some(&b'\n'));

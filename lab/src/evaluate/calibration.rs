@@ -1,7 +1,7 @@
-//! What a learner's contract takes from the clips: the scale of embeddings of
-//! which nothing but the numbers is known, and what standardising goes by.
+//! The parts of a contract that come from the clips: the fixed-point scale of embeddings
+//! without a card, and the means and deviations for standardising.
 //!
-//! All of it comes from the training side, and none of it from labels.
+//! They come from the training side, and use no labels.
 
 use afield::learner::{Contract, EmbeddingSpace, FixedPoint, Pool, Standardisation, Transform};
 
@@ -38,7 +38,7 @@ pub fn contract_for(
             *max = max.max(x.abs());
         }
     }
-    // A feature that is silent in training may still speak in testing.
+    // A feature that is zero in training may be non-zero in testing.
     let largest = max_abs.iter().copied().fold(0.0, f32::max);
     let silent = if largest > 0.0 { largest } else { 1.0 };
     for max in &mut max_abs {
@@ -78,7 +78,7 @@ mod tests {
     use afield::learner::{Learner, Settings};
 
     #[test]
-    fn only_training_clips_are_standardised_by() {
+    fn only_training_clips_set_means_and_deviations() {
         let windows = vec![1.0, 0.0, 3.0, 4.0, 100.0, -9.0, 7.0, 7.0];
         let names = Names::from_text(&["a", "b", "a", "b"]);
         let test = Some(vec![false, false, true, true]);
@@ -93,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn only_training_clips_set_the_scale_and_silent_features_get_one() {
+    fn only_training_clips_set_the_scale_and_zero_features_get_one() {
         let windows = vec![1.0, 0.0, 3.0, 0.0, 1.0, 0.0, 100.0, 2.0];
         let names = Names::from_text(&["a", "b", "a", "b"]);
         let test = Some(vec![false, false, true, true]);

@@ -1,8 +1,7 @@
-//! One head's course through a stream: taught task after task, tested after
-//! each, timed throughout.
+//! One head's course through a stream: it is taught task after task, tested after each, and
+//! timed.
 //!
-//! The course decides neither what is taught nor what is tested; [`super::run`]
-//! does, so that all heads get the same.
+//! [`super::run`] decides what is taught and tested, so that all heads get the same.
 
 use std::time::Instant;
 
@@ -123,7 +122,7 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// What became of the head.
+    /// The head's report.
     pub fn report(mut self) -> HeadReport {
         let drift = self.setting.stream.drift();
         HeadReport {

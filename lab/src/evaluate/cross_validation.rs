@@ -1,11 +1,9 @@
-//! How well a head would do, found on the training side alone.
+//! Cross-validation: how well a head would do, from the training side alone.
 //!
-//! A candidate is judged as it will be used: it is taught the stream, in the
-//! stream's order and under its labels, but for a fold of clips, and asked for
-//! these; means and deviations to standardise by are those of the other folds.
-//! Folds are whole groups where groups are known. Nothing here reads a test clip,
-//! and where labels are noisy it is the noisy ones that count: whoever chooses
-//! knows no others.
+//! A candidate is taught the stream in its order and under its labels, without the clips of
+//! one fold, and is then tested on that fold. Standardising uses the means and deviations
+//! of the other folds. Folds are whole groups where groups are known. No test clip is read.
+//! Where labels are noisy, the noisy labels count.
 
 use afield::head::HeadKind;
 use afield::learner::{LearnError, Learner, Settings};
@@ -26,7 +24,7 @@ pub(crate) struct CrossValidation<'a> {
     dataset: &'a Dataset,
     rehearsal: Plan,
     seed: u64,
-    /// Clips asked for: those which are true at the end, with their labels.
+    /// Clips that are tested: those whose labels are true at the end.
     asked: Vec<(usize, usize)>,
     /// Of every clip that is taught; out of range for the others.
     fold_of: Vec<usize>,
@@ -104,8 +102,8 @@ impl<'a> CrossValidation<'a> {
         Ok(judged)
     }
 
-    /// The encoding as it would be had nobody heard the fold; `None` where that is
-    /// the very same, or too little is left to standardise by.
+    /// The encoding without the fold's part in means and deviations; `None` where it is the
+    /// same, or where too few clips are left to standardise.
     fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
         if encoded.contract.standardisation().is_none() {
             return Ok(None);
@@ -177,7 +175,7 @@ mod tests {
     use afield::learner::{Pool, Standardisation, Transform};
 
     #[test]
-    fn a_fold_that_is_asked_for_is_not_standardised_by() {
+    fn the_tested_fold_sets_no_means_and_deviations() {
         // Clip i is the number i; the last four are tested, and of no interest.
         let windows: Vec<f32> = (0..16_u8).map(f32::from).collect();
         let classes = Names::from_integers(&(0..16).map(|i| i % 2).collect::<Vec<_>>());

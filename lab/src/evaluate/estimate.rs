@@ -1,4 +1,4 @@
-//! A mean over runs, and how far it may be off.
+//! A mean over runs, with its confidence interval.
 
 use std::f64::consts::{FRAC_PI_2, PI};
 
@@ -87,7 +87,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn t_is_that_of_the_tables() {
+    fn t_equals_published_tables() {
         for (freedom, t) in [
             (1, 12.7062),
             (2, 4.3027),
@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn equal_runs_leave_no_doubt_and_one_run_leaves_it_open() {
+    fn equal_runs_have_no_width_and_one_run_has_no_interval() {
         let equal = Estimate::of(&[0.5; 4]).unwrap();
         assert_eq!((equal.mean, equal.ci95), (0.5, Some(0.0)));
         assert_eq!(Estimate::of(&[0.5]).unwrap().ci95, None);

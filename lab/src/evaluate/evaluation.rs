@@ -6,10 +6,10 @@ use super::contracts::Contracts;
 use super::head_choice::HeadChoice;
 use crate::streams::StreamOrder;
 
-/// What to run over a data set.
+/// One run over a data set.
 #[derive(Debug, Clone)]
 pub struct Evaluation {
-    /// The stream's order, and what is wrong with it.
+    /// The order of the stream.
     pub order: StreamOrder,
     /// The heads, each with a learner of its own.
     pub heads: Vec<HeadChoice>,

@@ -1,7 +1,7 @@
-//! What need not be computed twice while many runs share a split.
+//! Results that several runs of one split share, so that they are computed once.
 //!
-//! Results are found by the sha256 of everything that decides them, so that a
-//! result out of here is the one that computing it again would give.
+//! A result is found by the sha256 of everything that decides it, so it equals a new
+//! computation.
 
 use std::collections::HashMap;
 

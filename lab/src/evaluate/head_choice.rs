@@ -1,4 +1,4 @@
-//! The heads as a user asks for them: by name, or whichever is best.
+//! The heads as a user asks for them: by name, or `best`.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,9 +1,9 @@
-//! The joint upper bound of a run: fitted to the clips that the stream taught,
-//! under the labels it taught, as far as they are true at the end.
+//! The joint upper bound of a run, fitted to the clips and labels that the stream taught, as
+//! far as they are true at the end.
 //!
-//! It learns the integers that the heads learn, times their step. A clip that
-//! came under several labels counts as what it was called most often; a class
-//! that drifted has its new clips alone.
+//! It learns the same integers as the heads, times their step. A clip that was taught under
+//! several labels counts under the most frequent one. A class that drifted has its new
+//! clips alone.
 
 use std::time::Instant;
 

@@ -1,9 +1,9 @@
 //! What cross-validation finds about one candidate.
 
-/// What cross-validation says of a candidate.
+/// The cross-validated accuracy of a candidate.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Judged {
-    /// Share of all clips asked for that were named right.
+    /// Share of all tested clips that were predicted right.
     pub accuracy: f64,
     /// The same of each fold.
     pub folds: Vec<f64>,
@@ -12,7 +12,7 @@ pub(crate) struct Judged {
 impl Judged {
     /// Whether it is ahead of `other`, judged by the same folds, by more than two
     /// standard errors of the difference from fold to fold, as the head `auto`
-    /// demands. A lone fold tells nothing.
+    /// requires. With one fold it is never ahead.
     pub fn clearly_beats(&self, other: &Self) -> bool {
         let apart = self.folds.iter().zip(&other.folds).map(|(a, b)| a - b);
         let n = self.folds.len().min(other.folds.len()) as f64;

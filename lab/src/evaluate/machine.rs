@@ -1,14 +1,14 @@
-//! The machine that a measurement was taken on, as far as the system tells.
+//! The machine that a measurement was taken on.
 
 use std::fs;
 use std::thread;
 
 use serde::Serialize;
 
-/// What a duration must be read with.
+/// The machine that durations were measured on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Machine {
-    /// The processor's name, where the system tells it.
+    /// The processor's name, where the system reports it.
     pub processor: Option<String>,
     /// Threads that may run at once.
     pub threads: usize,
@@ -28,8 +28,8 @@ impl Machine {
     }
 }
 
-/// The most memory that this process has held, in bytes; `None` where the
-/// system does not tell (anywhere but Linux).
+/// Peak memory of this process, in bytes; `None` where the system does not report it
+/// (anywhere but Linux).
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = field(&status, "VmHWM")?;

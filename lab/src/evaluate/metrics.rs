@@ -114,8 +114,7 @@ impl Continual {
     }
 }
 
-/// Accuracy on a class that changes what it is, and on all others apart, each
-/// in `[0, 1]`.
+/// Accuracy on a class whose meaning changes, and on all others, each in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftAccuracy {
     /// On the drifting class as it was, right before the change.
@@ -217,7 +216,7 @@ mod tests {
     }
 
     #[test]
-    fn a_drifting_class_is_told_apart_from_the_rest() {
+    fn a_drifting_class_is_scored_apart_from_the_rest() {
         let tally = |right| Tally { right, total: 4 };
         let stages = [
             (tally(4), tally(2)),

@@ -1,6 +1,6 @@
 //! What an evaluation reports while it runs.
 
-/// Where a head stands after a task.
+/// A head's accuracy after a task.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TaskAccuracy {
     /// Accuracy over all test clips of the stage, in `[0, 1]`: with the
@@ -11,7 +11,7 @@ pub struct TaskAccuracy {
     pub on_first_task: Option<f64>,
 }
 
-/// What a run tells while it goes on.
+/// One step of a run.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum EvaluationProgress<'a> {
     /// A head and a transform are being tried on the training side.
@@ -38,7 +38,7 @@ pub enum EvaluationProgress<'a> {
         stages: usize,
         /// The class, the group, or the slice's number.
         task: &'a str,
-        /// Where each head stands, in the order of [`Evaluation::heads`].
+        /// Accuracy of each head, in the order of [`Evaluation::heads`].
         standings: &'a [TaskAccuracy],
     },
     /// The joint upper bound is being fitted.

@@ -1,7 +1,7 @@
-//! What an evaluation found, in the shape in which `--json` prints it.
+//! The result of an evaluation, in the form that `--json` prints.
 //!
-//! For one data set, one seed and one machine type, everything but durations
-//! and memory is the same from run to run.
+//! For one data set, one seed and one machine type, everything except durations and memory
+//! is the same in every run.
 
 use serde::Serialize;
 
@@ -18,8 +18,8 @@ pub struct Report {
     pub upper_bound: Option<f64>,
     /// The heads, in the order asked for.
     pub heads: Vec<HeadReport>,
-    /// The most memory that the whole process held, joint fit included, in
-    /// bytes; `None` where the system does not tell.
+    /// Peak memory of the whole process, joint fit included, in bytes; `None` where the
+    /// system does not report it.
     pub peak_rss_bytes: Option<u64>,
     /// The stream's order.
     pub protocol: String,
@@ -27,7 +27,7 @@ pub struct Report {
     pub label_noise: f64,
     /// How many times fewer clips the rarest class kept than it has.
     pub imbalance: f64,
-    /// The class that changed what it is, in a drifting stream.
+    /// The class whose meaning changed, in a drifting stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftReport>,
     /// Seed of the order, the heads and, where it is drawn, the split.
@@ -53,7 +53,7 @@ pub struct Report {
     pub tasks: Vec<String>,
     /// Classes, in the order of the `class_accuracy` lists.
     pub class_names: Vec<String>,
-    /// How the upper bound came about.
+    /// The joint fit behind the upper bound.
     pub upper_bound_fit: Option<UpperBoundFit>,
     /// Heads and transforms that were tried on the training side, where there
     /// was something to choose.
@@ -80,7 +80,7 @@ pub struct HeadReport {
     /// What the head `auto` chose last, and why.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
-    /// Accuracies and what became of them.
+    /// Accuracies, forgetting and transfer.
     #[serde(flatten)]
     pub continual: Continual,
     /// `learn_one` of one example.

@@ -1,5 +1,5 @@
-//! What the heads asked for come down to: one row each, with everything that
-//! was left open chosen on the training side.
+//! The rows of a report: one for each head that was asked for, with head and transform
+//! chosen on the training side where they were left open.
 
 use afield::head::HeadKind;
 
@@ -101,9 +101,9 @@ impl Rows {
 /// The first candidate, unless others are clearly ahead of it: then the most accurate
 /// of these, the first of equals.
 ///
-/// The largest of many noisy figures is mostly noise, so what is known to do well
-/// beforehand stands first and stays where the data do not speak against it (in the
-/// spirit of the standard-error rule of Breiman et al. 1984).
+/// The largest of many noisy figures is mostly noise. So the candidate that is known to do
+/// well comes first, and stays unless the data contradict it (compare the standard-error
+/// rule of Breiman et al. 1984).
 fn clear_winner<T>(judged: &[(Judged, T)]) -> Option<&T> {
     let (first, others) = judged.split_first()?;
     let clear = others
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn the_first_stays_unless_another_is_clearly_ahead() {
+    fn the_first_candidate_wins_unless_another_is_clearly_ahead() {
         let first = (judged(&[0.8, 0.9, 0.7]), "first");
         // Better by 0.03 in the mean, but only thanks to one fold.
         let lucky = (judged(&[0.95, 0.85, 0.7]), "lucky");

@@ -1,10 +1,10 @@
-//! Teaching a stream to several heads side by side, and testing along the way.
+//! One run: a stream is taught to several heads side by side, and they are tested after each
+//! task.
 //!
-//! Clips are encoded once under each contract: every head learns the same
-//! integers in the same order, and the joint upper bound is fitted to the same
-//! integers times their step. Durations are wall-clock, one call each; the
-//! deferred solve is timed apart from learning and predicting, never hidden in
-//! either or left out.
+//! Clips are encoded once under each contract, so every head learns the same integers in
+//! the same order; the joint upper bound is fitted to the same integers times their step.
+//! Durations are wall-clock times of one call. The deferred solve is timed apart from
+//! learning and predicting.
 
 use afield::learner::Settings;
 

@@ -1,7 +1,7 @@
 //! Several runs of one evaluation, over seeds and over held-out groups.
 //!
-//! Runs differ in the seed, in what is held out, or in both; everything else is
-//! one plan. The summary says how far what they found would be off by chance.
+//! Runs differ in the seed, in the held-out groups, or in both. The summary has means and
+//! confidence intervals.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -11,16 +11,16 @@ use super::estimate::Estimate;
 use super::metrics::Percentiles;
 use super::report::{HeadReport, Report};
 
-/// Reports of several runs, and what they come to.
+/// Reports of several runs, and their summary.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Series {
     /// The reports, in the order in which they were made.
     pub runs: Vec<Report>,
-    /// What they come to.
+    /// Their summary.
     pub summary: SeriesSummary,
 }
 
-/// What several runs come to.
+/// The summary of several runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct SeriesSummary {
     /// How many runs there are.
@@ -40,7 +40,7 @@ pub struct SeriesSummary {
 pub struct HeadSummary {
     /// What was asked for: a head's name, or `best`.
     pub head: String,
-    /// What that came down to, and in how many runs.
+    /// The heads that were chosen for it, and in how many runs.
     pub chosen: BTreeMap<String, usize>,
     /// See [`Continual`](super::Continual), as the other three.
     pub final_accuracy: Estimate,
@@ -161,7 +161,7 @@ impl HeadSummary {
         all
     }
 
-    /// The row's name: what was asked for, or what it came down to in every run.
+    /// The row's name: what was asked for, or the one head that was chosen in every run.
     pub fn name(&self) -> &str {
         match self.chosen.iter().next() {
             Some((only, _)) if self.chosen.len() == 1 => only,

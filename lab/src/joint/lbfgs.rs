@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn rosenbrock_is_left_through_its_valley() {
+    fn rosenbrock_is_minimised() {
         let mut x = vec![-1.2, 1.0];
         let outcome = minimise(&mut x, 1e-8, 200, |x, gradient| {
             let [a, b] = [x[0], x[1]];

@@ -1,13 +1,11 @@
-//! Multinomial logistic regression with an L2 penalty, fitted to all examples
-//! at once.
+//! Multinomial logistic regression with an L2 penalty, fitted to all examples at once.
 //!
-//! The objective is scikit-learn's: mean cross-entropy plus
-//! `|W|^2 / (2 C n)`, the intercept unpenalised, solved by L-BFGS. Features
-//! are centred and scaled by the training examples. With fewer examples than
-//! features the problem is solved in the row space of the training matrix: the
-//! penalty is invariant under rotation, so no weight leaves that space and the
-//! solution is the same (Hastie & Tibshirani 2004, "Efficient quadratic
-//! regularization for expression arrays").
+//! The objective is scikit-learn's: mean cross-entropy plus `|W|^2 / (2 C n)`, the
+//! intercept unpenalised, solved by L-BFGS. Features are centred and scaled by the
+//! training examples. With fewer examples than features, the problem is solved in the row
+//! space of the training matrix. The penalty does not change under rotation, so the
+//! solution is the same (Hastie & Tibshirani 2004, "Efficient quadratic regularization for
+//! expression arrays").
 
 use faer::linalg::matmul::matmul;
 use faer::{Accum, Mat, MatMut, MatRef, Par, Side};

@@ -1,10 +1,9 @@
-//! The joint offline upper bound: what the same embeddings give to a learner
-//! that sees all of them at once and as often as it likes.
+//! The joint offline upper bound: a multinomial logistic regression on all training
+//! examples at once.
 //!
-//! A multinomial logistic regression whose penalty and scaling of the features
-//! are chosen by cross-validation on the training side alone; groups are kept
-//! whole in it, since the test side holds groups out, too. Never a strict
-//! bound: a head whose assumptions fit the data better may pass it.
+//! Cross-validation on the training side chooses the penalty and the scaling of the
+//! features. It keeps groups whole, because the test side holds groups out, too. The bound
+//! is not strict: a head whose assumptions fit the data better may exceed it.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
@@ -255,7 +254,7 @@ mod tests {
     }
 
     #[test]
-    fn separable_classes_are_separated_and_shuffled_labels_are_not() {
+    fn separable_classes_are_learned_and_wrong_labels_are_not() {
         let (rows, labels, groups) = examples(240);
         let rows: Vec<&[f32]> = rows.iter().map(Vec::as_slice).collect();
         let (train, test) = rows.split_at(180);

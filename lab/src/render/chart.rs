@@ -1,8 +1,7 @@
 //! Accuracy after each task as an SVG chart.
 //!
-//! The colours are stand-ins: the page that embeds the chart replaces them by
-//! its own, one set for light and one for dark, through selectors on the
-//! attributes. Seen alone, the chart is still legible on white.
+//! The page replaces the chart's colours by its own, one set for light and one for dark,
+//! through selectors on the attributes. Without the page, the chart is legible on white.
 
 use plotters::prelude::*;
 

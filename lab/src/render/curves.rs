@@ -1,5 +1,5 @@
-//! The demo's picture: accuracy after each task, one small chart of blocks a
-//! head, all on the same scale.
+//! Accuracy after each task as text: one small chart of blocks for each head, all on one
+//! scale.
 
 use super::percent::percent;
 use crate::evaluate::{HeadReport, Report};
@@ -40,8 +40,8 @@ pub fn curves(report: &Report, paint: &dyn Fn(usize, &str) -> String) -> String 
     text
 }
 
-/// One sentence on what was seen: the head that kept least, the one that kept
-/// most, and the joint fit.
+/// One sentence: the head with the lowest final accuracy, the head with the highest, and
+/// the joint fit.
 pub fn verdict(report: &Report) -> Option<String> {
     let kept = |head: &&HeadReport| head.continual.final_accuracy;
     let heads = || report.heads.iter();

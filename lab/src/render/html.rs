@@ -1,5 +1,4 @@
-//! Reports as self-contained HTML pages: no script, nothing fetched, legible in
-//! light and in dark.
+//! Reports as self-contained HTML pages: no script, no fetched resource, light and dark.
 
 use std::fmt::Write as _;
 
@@ -62,7 +61,7 @@ pub fn series_html(series: &Series, provenance: &Provenance) -> Result<String, C
     Ok(page)
 }
 
-/// What the choice was made from.
+/// The candidates of the choice.
 fn tried(page: &mut String, report: &Report) {
     if report.tried.is_empty() {
         return;
@@ -204,7 +203,7 @@ mod tests {
     }
 
     #[test]
-    fn the_page_stands_alone_and_says_where_it_comes_from() {
+    fn the_page_is_self_contained_and_names_its_provenance() {
         let page = page();
         let own = page.replace("http://www.w3.org/2000/svg", "");
         for reference in ["http", "src=", "href=", "url(", "@import"] {

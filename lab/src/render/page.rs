@@ -1,5 +1,5 @@
-//! What the page of one run and that of several have in common: curves, the
-//! table of heads, classes, and where the numbers come from.
+//! The parts that the page of one run and the page of several runs share: curves, the table
+//! of heads, classes, and provenance.
 
 use std::fmt::Write as _;
 
@@ -206,7 +206,7 @@ impl View<'_> {
     }
 }
 
-/// What a page shows of a head, over one run or several.
+/// A head on a page, over one run or several.
 pub(crate) struct HeadView<'a> {
     name: &'a str,
     /// See [`HeadReport::accuracies`].

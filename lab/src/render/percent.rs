@@ -16,7 +16,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_is_rounded_to_perfect_or_to_nothing() {
+    fn only_exact_shares_show_as_0_or_100_percent() {
         let shares = [0.0, 0.001, 0.004, 0.5, 0.994, 0.999, 1.0].map(percent);
         let expected = ["0 %", "1 %", "1 %", "50 %", "99 %", "99 %", "100 %"];
         assert_eq!(shares, expected);

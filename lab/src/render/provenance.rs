@@ -2,7 +2,7 @@
 
 use crate::evaluate::Machine;
 
-/// What a reader needs to repeat a measurement.
+/// Command, version and machine of a report.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Provenance {
     /// The command line, as it was given.

@@ -1,5 +1,5 @@
-//! The demo's live lines: one a task, with every head's accuracy as a bar and
-//! what it still makes of the first class.
+//! Live lines of the demo: one for each task, with every head's accuracy as a bar and its
+//! accuracy on the first class.
 
 use afield::head::HeadKind;
 
@@ -155,12 +155,14 @@ mod tests {
             });
         let text = board.header("rain") + &board.line(0, names[0], &standings);
         let text = text + &board.line(1, names[1], &standings);
-        let expected = "\
-                  knows all so far            still knows rain?
-  #  taught         finetune     lda          finetune   lda
-  1  rain           █▎···  25 %  █████ 100 %       0 %     -
-  2  a very long …  █▎···  25 %  █████ 100 %       0 %     -
-";
+        let expected = [
+            "                  knows all so far            still knows rain?",
+            "  #  taught         finetune     lda          finetune   lda",
+            "  1  rain           █▎···  25 %  █████ 100 %       0 %     -",
+            "  2  a very long …  █▎···  25 %  █████ 100 %       0 %     -",
+            "",
+        ];
+        let expected = expected.join("\n");
         assert_eq!(text, expected);
         assert!(!text.contains('\x1b'));
         let coloured = Scoreboard::new(&heads, names, true);

@@ -127,7 +127,7 @@ fn lead(report: &Report, runs: &str) -> String {
     )
 }
 
-/// The protocol, and what is wrong with the stream.
+/// The protocol, label noise and imbalance of the stream.
 pub(crate) fn order(report: &Report) -> String {
     let mut text = report.protocol.clone();
     if report.label_noise > 0.0 {
@@ -235,7 +235,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn numbers_keep_the_digits_that_mean_something() {
+    fn numbers_have_three_significant_digits() {
         assert_eq!(
             [share(0.95), share(-0.0001), share(-0.25)],
             ["0.950", "0.000", "-0.250"]
@@ -258,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn columns_are_aligned_and_nothing_trails() {
+    fn columns_are_aligned_without_trailing_spaces() {
         let row = |cells: &[&str]| cells.iter().map(|&cell| cell.to_owned()).collect();
         let rows = [row(&["a", "long", "x"]), row(&["bcd", "1"])];
         assert_eq!(aligned(&rows), "a    long  x\nbcd     1\n");

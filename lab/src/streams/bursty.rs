@@ -1,4 +1,4 @@
-//! Someone reports the same kettle again and again.
+//! Bursts: runs of one class, with clips repeated in a row.
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn every_clip_comes_1_to_5_times_in_a_row_and_never_again() {
+    fn every_clip_is_repeated_1_to_5_times_in_one_run() {
         let order = order(1);
         let mut times = vec![0; 4000];
         let stretches: Vec<&[usize]> = order.chunk_by(|a, b| a == b).collect();

@@ -1,7 +1,7 @@
 //! Concept drift made of real clips: one class becomes another half-way.
 //!
-//! The label stays and what it means changes, at once (Gama et al. 2014, "A
-//! survey on concept drift adaptation": real, abrupt drift).
+//! The label stays and its meaning changes at once (Gama et al. 2014, "A survey on concept
+//! drift adaptation": real, abrupt drift).
 
 use rand::RngExt;
 use rand::seq::SliceRandom;
@@ -20,8 +20,8 @@ const FEWEST: usize = 3;
 pub struct ClassDrift {
     /// The class whose label changes its meaning.
     pub class: usize,
-    /// The class whose clips it means from then on, and that is never taught
-    /// nor tested as itself.
+    /// The class whose clips it means from then on; it is neither taught nor tested as
+    /// itself.
     pub becomes: usize,
     /// The first task after the change.
     pub task: usize,

@@ -1,12 +1,10 @@
-//! What a learner meets, in which order, under which labels, and what it is
-//! tested on after each stretch.
+//! The stream: what is taught, in which order, under which labels, and what is tested after
+//! each task.
 //!
-//! Class-incremental and domain-incremental are the protocols of van de Ven,
-//! Tuytelaars & Tolias (2022), "Three types of incremental learning"; iid is
-//! their control. Bursty streams and drift are what they leave out. A stream
-//! depends on the data, the order and the seed alone, so every head of a run
-//! learns the same examples in the same sequence; order, imbalance and noise
-//! are drawn apart, so that noise never changes the order.
+//! Class-incremental and domain-incremental are the protocols of van de Ven, Tuytelaars &
+//! Tolias (2022), "Three types of incremental learning"; iid is their control. Bursty
+//! streams and drift are not among their types. Order, imbalance and noise are drawn from
+//! separate random streams, so noise never changes the order.
 
 use std::collections::{BTreeMap, HashSet};
 
@@ -23,19 +21,19 @@ use super::protocol::Protocol;
 use super::task::{SLICES, Task, name_slices, slices};
 use crate::data::Dataset;
 
-/// The order of a stream, and what is wrong with it.
+/// The order of a stream, its label noise and its imbalance.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct StreamOrder {
-    /// What comes after what.
+    /// The order of the examples.
     pub protocol: Protocol,
-    /// Labels that are taught wrong.
+    /// Labels that are replaced by wrong ones.
     pub label_noise: LabelNoise,
-    /// Classes that lack clips.
+    /// Classes that keep fewer clips.
     pub imbalance: Imbalance,
 }
 
 impl From<Protocol> for StreamOrder {
-    /// The order, with nothing wrong.
+    /// The order, without label noise and imbalance.
     fn from(protocol: Protocol) -> Self {
         Self {
             protocol,
@@ -125,12 +123,12 @@ impl ExampleStream {
         Ok(stream)
     }
 
-    /// What it was drawn for.
+    /// Its order.
     pub fn order(&self) -> StreamOrder {
         self.order
     }
 
-    /// What it was drawn with.
+    /// The seed that it was drawn with.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -140,13 +138,13 @@ impl ExampleStream {
         &self.tasks
     }
 
-    /// The class of every clip, as it is tested. It is the clip's own, but for
-    /// the class whose clips another's label drifts to.
+    /// The class of every clip, as it is tested: the clip's own, except for the class whose
+    /// clips another class's label drifts to.
     pub fn truth(&self) -> &[usize] {
         &self.truth
     }
 
-    /// The class that changes what it is, in a drifting stream.
+    /// The class whose meaning changes, in a drifting stream.
     pub fn drift(&self) -> Option<ClassDrift> {
         self.drift
     }
@@ -256,7 +254,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_clip_counts_as_what_it_was_called_most_often() {
+    fn a_clip_counts_under_its_most_frequent_label() {
         let stream = ExampleStream {
             order: Protocol::Bursty.into(),
             seed: 0,

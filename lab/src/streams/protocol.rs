@@ -1,4 +1,4 @@
-//! The orders that a stream can have, by name.
+//! The orders of a stream, by name.
 
 use std::fmt;
 use std::str::FromStr;

@@ -1,4 +1,4 @@
-//! A stream on paper, so that peers can be taught the very same one.
+//! A stream as JSON, for teaching the same stream to other programs.
 
 use serde::Serialize;
 
@@ -49,7 +49,7 @@ struct SavedTask {
 }
 
 impl SavedStream {
-    /// The paper of a stream that was drawn over `dataset`.
+    /// A stream that was drawn over `dataset`.
     pub fn new(dataset: &Dataset, stream: &ExampleStream) -> Self {
         let tasks = stream.tasks().iter().map(|task| SavedTask {
             name: task.name.clone(),
@@ -78,7 +78,7 @@ mod tests {
     use crate::streams::{LabelNoise, Protocol, StreamOrder};
 
     #[test]
-    fn the_format_is_the_one_that_peers_read() {
+    fn the_json_format_is_stable() {
         let names = Names::from_text(&["a", "b", "a", "b"]);
         let test = Some(vec![false, false, true, true]);
         let clips = Clips::of_rows(1, vec![0.0; 4], names, None, test).unwrap();

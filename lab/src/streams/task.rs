@@ -3,7 +3,7 @@
 /// Slices that a stream without tasks of its own is cut into, to have a curve.
 pub(crate) const SLICES: usize = 10;
 
-/// A stretch of the stream after which the learner is tested.
+/// A part of the stream after which the learner is tested.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Task {
     /// The class, the group, or the slice's number.

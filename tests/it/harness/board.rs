@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use serialport::{SerialPort, TTYPort};
 
+#[allow(dead_code, reason = "its own tests use all of it")]
 #[path = "../../../firmware-bridge/tests/line/mod.rs"]
 mod line;
 

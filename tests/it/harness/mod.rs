@@ -7,6 +7,7 @@
 pub mod board;
 pub mod disk;
 pub mod folder;
+pub mod heads;
 pub mod listener;
 pub mod models;
 #[cfg(feature = "tract")]

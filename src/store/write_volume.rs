@@ -1,10 +1,11 @@
-//! How many bytes the store has written, by day: what wears a card out.
+//! The write volume: how many bytes the store has written, by day. Flash cards endure a
+//! limited volume.
 //!
-//! Counted is what goes to the write-ahead log, by the growth of its file, and
-//! once more when it is copied into the database; pages that several commits
-//! changed are copied once, so the sum is an upper bound. What is counted is
-//! noted now and then and at closing, so a process that is killed may take the
-//! count of its last commits with it.
+//! The store counts what it appends to the write-ahead log, by the growth of its file, and
+//! counts it once more when SQLite copies the log into the database. Pages that several
+//! commits changed are copied once, so the sum is an upper bound. The count is saved now
+//! and then and at closing; a process that is killed loses the count of its last commits.
+//! The table is called `wear`.
 
 use std::path::Path;
 
@@ -20,7 +21,7 @@ const DAYS_KEPT: i64 = 400;
 
 /// Bytes written on one day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Wear {
+pub struct WriteVolume {
     /// Days since 1970-01-01.
     pub day: i64,
     /// Bytes.
@@ -67,14 +68,14 @@ impl Meter {
     /// Notes what is pending. It need not be durable.
     pub(super) fn note(&mut self, db: &Connection) -> Result<(), Fault> {
         let day = self.at_unix_ms.div_euclid(DAY_MS);
-        let before = all(db)?.into_iter().find(|wear| wear.day == day);
-        let wear = Wear {
+        let before = all(db)?.into_iter().find(|volume| volume.day == day);
+        let volume = WriteVolume {
             day,
-            bytes: self.pending + before.map_or(0, |wear| wear.bytes),
+            bytes: self.pending + before.map_or(0, |volume| volume.bytes),
         };
         db.execute(
             "INSERT OR REPLACE INTO wear (day, bytes, digest) VALUES (?1, ?2, ?3)",
-            (day, stored(wear.bytes), row_digest(wear)),
+            (day, stored(volume.bytes), row_digest(volume)),
         )?;
         db.execute("DELETE FROM wear WHERE day < ?1", [day - DAYS_KEPT])?;
         *self = Self::default();
@@ -83,19 +84,19 @@ impl Meter {
 }
 
 /// Bytes of each day on which something was written, by day.
-pub(super) fn all(db: &Connection) -> Result<Vec<Wear>, Fault> {
+pub(super) fn all(db: &Connection) -> Result<Vec<WriteVolume>, Fault> {
     let mut statement = db.prepare_cached("SELECT day, bytes, digest FROM wear ORDER BY day")?;
     let rows = statement.query_and_then([], |row| {
-        let wear = Wear {
+        let volume = WriteVolume {
             day: row.get(0)?,
             bytes: row.get::<_, i64>(1)?.try_into().unwrap_or(0),
         };
         let found: [u8; digest::LEN] = row.get(2)?;
-        match row_digest(wear) == found {
-            true => Ok(wear),
+        match row_digest(volume) == found {
+            true => Ok(volume),
             false => Err(Fault::wrong(format!(
                 "the bytes written on day {} do not have their checksum",
-                wear.day
+                volume.day
             ))),
         }
     })?;
@@ -109,10 +110,10 @@ pub(super) fn log_bytes(path: &Path) -> u64 {
     std::fs::metadata(name).map_or(0, |m| m.len())
 }
 
-fn row_digest(wear: Wear) -> [u8; digest::LEN] {
+fn row_digest(volume: WriteVolume) -> [u8; digest::LEN] {
     RowDigest::of("wear")
-        .number(wear.day)
-        .number(stored(wear.bytes))
+        .number(volume.day)
+        .number(stored(volume.bytes))
         .finish()
 }
 

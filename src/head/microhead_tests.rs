@@ -1,9 +1,12 @@
 //! Heads in fixed memory against heads of any size: the same bits where they are promised, the same
 //! answers elsewhere.
 
-use afield::head::{Distance, Head, Lda, LdaOptions, Moments, Ncm, Statistic as Host};
 use microhead::{Statistic, triangle};
 use proptest::prelude::*;
+
+use super::lda::Lda;
+use super::ncm::Ncm;
+use super::{Distance, LdaOptions, Moments, Statistic as Host};
 
 const D: usize = 6;
 const K: usize = 4;
@@ -89,8 +92,7 @@ proptest! {
             assert_eq!(diagonal.counts().len(), order);
             saved(&diagonal)
         }).unwrap();
-        let mut expected = Vec::new();
-        head.predict_into(&x, &mut expected).unwrap();
+        let expected = super::testing::probabilities(&head, &x);
         let scores = microhead::Ncm::solve(&micro, &STEPS).scores(&x);
         let actual = probabilities(scores, expected.len());
         let bits = |p: &[f32]| p.iter().map(|p| p.to_bits()).collect::<Vec<_>>();
@@ -104,8 +106,7 @@ proptest! {
     ) {
         let (micro, host) = both(&examples);
         let head = Lda::load(&STEPS, LdaOptions::default(), &saved(&host)).unwrap();
-        let mut expected = Vec::new();
-        head.predict_into(&x, &mut expected).unwrap();
+        let expected = super::testing::probabilities(&head, &x);
         let scores = microhead::Lda::solve(&micro, &STEPS).scores(&x);
         let actual = probabilities(scores, expected.len());
         for (a, b) in actual.iter().zip(&expected) {

@@ -1,11 +1,10 @@
-//! The witness: the last revision that was acknowledged, beside the database.
+//! The high-water mark: the last acknowledged revision, in a file beside the database.
 //!
-//! SQLite ends a write-ahead log silently at the first frame whose checksum does
-//! not hold, since that is what a power cut leaves of a write that nobody was
-//! told of. A flipped bit in a write that somebody was told of looks the same.
-//! So every acknowledged revision is noted here, after it is durable and without
-//! a sync: the note may lag behind after a power cut, never run ahead, and a
-//! database that ends before it has lost something.
+//! SQLite silently ends a write-ahead log at the first frame with a wrong checksum: that
+//! is what a power cut leaves of a write that was not acknowledged. A flipped bit in an
+//! acknowledged write looks the same. So the store writes the number of each acknowledged
+//! revision here, after it is durable and without a sync. The mark may lag behind after a
+//! power cut and never runs ahead, so a database that ends before it has lost something.
 //!
 //! `"afieldwt" | revision i64 | first 16 bytes of the sha256 of both`,
 //! little-endian.
@@ -22,14 +21,14 @@ const FILE_NAME: &str = "learner.witness";
 const MAGIC: &[u8; 8] = b"afieldwt";
 const LEN: usize = 32;
 
-/// What the witness says.
+/// What the file says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Testimony {
+pub(super) enum HighWaterMark {
     /// This revision was acknowledged.
     Acknowledged(RevisionId),
-    /// There is no witness.
+    /// There is no such file.
     Absent,
-    /// It does not have its checksum: cut off by a power cut, or damaged.
+    /// The file does not have its checksum: a power cut cut it off, or it is damaged.
     Unreadable,
 }
 
@@ -37,21 +36,21 @@ pub(super) fn path(dir: &Path) -> PathBuf {
     dir.join(FILE_NAME)
 }
 
-pub(super) fn read(dir: &Path) -> Testimony {
+pub(super) fn read(dir: &Path) -> HighWaterMark {
     let Ok(bytes) = std::fs::read(path(dir)) else {
-        return Testimony::Absent;
+        return HighWaterMark::Absent;
     };
     let revision = (bytes.strip_prefix(MAGIC))
         .and_then(|rest| rest.split_first_chunk())
         .map(|(revision, _)| i64::from_le_bytes(*revision));
     match revision {
-        Some(revision) if bytes == encoded(revision) => Testimony::Acknowledged(revision),
-        _ => Testimony::Unreadable,
+        Some(revision) if bytes == encoded(revision) => HighWaterMark::Acknowledged(revision),
+        _ => HighWaterMark::Unreadable,
     }
 }
 
-/// Notes that `revision` is durable. Not to be able to is no failure: nothing
-/// but a second opinion is missing then.
+/// Notes that `revision` is durable. If the file cannot be written, the store works on
+/// without this second opinion.
 pub(super) fn note(dir: &Path, revision: RevisionId) {
     let file = (OpenOptions::new().write(true))
         .create(true)
@@ -75,20 +74,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_flipped_bit_makes_it_unreadable() {
+    fn flipped_bit_makes_the_mark_unreadable() {
         let dir = tempfile::tempdir().unwrap();
-        assert_eq!(read(dir.path()), Testimony::Absent);
+        assert_eq!(read(dir.path()), HighWaterMark::Absent);
         note(dir.path(), 7);
         note(dir.path(), 41);
-        assert_eq!(read(dir.path()), Testimony::Acknowledged(41));
+        assert_eq!(read(dir.path()), HighWaterMark::Acknowledged(41));
         let whole = std::fs::read(path(dir.path())).unwrap();
         for bit in 0..8 * whole.len() {
             let mut bytes = whole.clone();
             bytes[bit / 8] ^= 1 << (bit % 8);
             std::fs::write(path(dir.path()), &bytes).unwrap();
-            assert_eq!(read(dir.path()), Testimony::Unreadable, "bit {bit}");
+            assert_eq!(read(dir.path()), HighWaterMark::Unreadable, "bit {bit}");
         }
         std::fs::write(path(dir.path()), b"").unwrap();
-        assert_eq!(read(dir.path()), Testimony::Unreadable);
+        assert_eq!(read(dir.path()), HighWaterMark::Unreadable);
     }
 }

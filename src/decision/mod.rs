@@ -1,0 +1,71 @@
+//! From evidence to decisions: a stage with state, stepped once a window.
+//!
+//! The first stage is a [`Threshold`]: the most probable class, if it is probable enough.
+//! Calibration, unknown classes, smoothing over windows, drift and questions for labels
+//! belong here. This room does no I/O and reads no clock: time comes with each window.
+
+mod probabilities;
+mod threshold;
+
+use std::fmt;
+
+use crate::head::Evidence;
+use crate::signal::{Label, Micros};
+
+pub use probabilities::Probabilities;
+pub use threshold::Threshold;
+
+/// What the runtime concludes about one window of a signal.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Decision {
+    /// One of the taught classes.
+    Known {
+        /// The class.
+        label: Label,
+        /// Its probability, in `[0, 1]`.
+        confidence: f32,
+    },
+    /// No class has been taught, or none is probable enough.
+    Abstain,
+    /// There was nothing but background in the window, so the learner was not asked.
+    Quiet,
+}
+
+/// One window of a signal, as a stage sees it.
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
+pub struct WindowEvidence<'a> {
+    /// Stream time at which the window starts.
+    pub start: Micros,
+    /// Stream time at which the window ends.
+    pub end: Micros,
+    /// The classes, in the order of the evidence.
+    pub classes: &'a [Label],
+    /// What the head knows about the window.
+    pub evidence: &'a Evidence,
+}
+
+impl<'a> WindowEvidence<'a> {
+    /// The window from `start` to `end`.
+    pub fn new(start: Micros, end: Micros, classes: &'a [Label], evidence: &'a Evidence) -> Self {
+        Self {
+            start,
+            end,
+            classes,
+            evidence,
+        }
+    }
+}
+
+/// A stage that decides on one window after the other.
+///
+/// A stage may remember earlier windows. Once its buffers have grown, a step allocates
+/// nothing.
+pub trait Decide: fmt::Debug + Send {
+    /// Decides on the next window, and overwrites `probabilities` with those that the
+    /// decision rests on, in the order of the window's classes.
+    fn step(&mut self, window: &WindowEvidence<'_>, probabilities: &mut Probabilities) -> Decision;
+
+    /// Forgets earlier windows: the next one follows a gap, or starts a stream.
+    fn reset(&mut self);
+}

@@ -1,0 +1,193 @@
+//! Compaction: a bound of disk use, by putting old examples into the statistic.
+//!
+//! Compaction makes one [`Checkpoint`] of the examples of each class: the state of a learner
+//! that was taught them alone. Exact heads merge such states to the bit, so no prediction
+//! changes. A class stays forgettable as a whole. A checkpoint has the size of a statistic
+//! whatever it stands for, so compaction pays only for classes with more examples than that;
+//! where it does not pay, the session refuses to learn rather than to forget. The command
+//! is called `fold`.
+
+use super::error::damaged;
+use super::replay::{absorb, learn};
+use super::{Error, Session};
+use crate::learner::Learner;
+use crate::store::{Checkpoint, ClipFilter, Entry, NewEntry, Reason};
+
+/// Bytes of a row beyond its features: hash, replica, digest, numbers, texts, index.
+const ROW_BYTES: usize = 220;
+
+/// What compaction came to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compacted {
+    /// Examples that are now in the statistic alone.
+    pub examples: usize,
+    /// Examples that are kept as clips.
+    pub kept: usize,
+}
+
+impl Session {
+    /// Sets or lifts the limit of disk use. From then on old examples are compacted before
+    /// the limit is reached.
+    ///
+    /// # Errors
+    /// [`Error::CannotCompact`] for heads that are not exact; other [`Error`]s when it
+    /// cannot be stored.
+    pub fn set_max_disk(&mut self, bytes: Option<u64>, now_unix_ms: i64) -> Result<(), Error> {
+        if bytes.is_some() {
+            self.check_compactable()?;
+        }
+        Ok(self.store.set_max_disk(bytes, now_unix_ms)?)
+    }
+
+    /// Compacts all but the `keep` latest examples, whatever the disk use. No prediction
+    /// changes. Compacted examples can be forgotten only with their class, and no earlier
+    /// revision can be gone back to.
+    ///
+    /// # Errors
+    /// [`Error::CannotCompact`] for heads that are not exact; other [`Error`]s when it
+    /// cannot be stored. Nothing has changed then.
+    pub fn compact(&mut self, keep: usize, now_unix_ms: i64) -> Result<Compacted, Error> {
+        self.check_compactable()?;
+        self.flush()?;
+        let _hold = self.store.hold("fold")?;
+        self.catch_up()?;
+        let plan = self.plan(keep)?;
+        self.carry_out(plan, now_unix_ms)
+    }
+
+    /// Makes room below the limit, where there is one and it is near.
+    pub(super) fn make_room(&mut self, now_unix_ms: i64) -> Result<(), Error> {
+        let Some(max_disk) = self.store.max_disk()? else {
+            return Ok(());
+        };
+        // Compaction writes what it keeps once more, to the write-ahead log, before what it
+        // removes is free; the log has room of its own.
+        let full = max_disk / 10 * 4;
+        if self.store.used_bytes()? <= full {
+            return Ok(());
+        }
+        self.check_compactable()?;
+        self.flush()?;
+        let _hold = self.store.hold("fold")?;
+        self.catch_up()?;
+        let examples = self.clips(&ClipFilter::default())?.len();
+        for keep in [examples / 2, 0] {
+            let plan = self.plan(keep)?;
+            if plan.frees > 0 {
+                self.carry_out(plan, now_unix_ms)?;
+            }
+            if self.store.used_bytes()? <= full / 4 * 3 {
+                return Ok(());
+            }
+        }
+        match self.store.used_bytes()? {
+            used if used > full => Err(Error::DiskLimit { max_disk, used }),
+            _ => Ok(()),
+        }
+    }
+
+    fn check_compactable(&self) -> Result<(), Error> {
+        let head = self.memory.learner.settings().head;
+        if !head.is_exact() {
+            return Err(Error::CannotCompact {
+                head: head.to_string(),
+            });
+        }
+        Ok(())
+    }
+
+    fn plan(&self, keep: usize) -> Result<Plan, Error> {
+        let lineage = &self.memory.lineage;
+        let mut old = self.store.clips(lineage, &ClipFilter::default())?;
+        let kept = old.split_off(old.len().saturating_sub(keep));
+        let (compacted, kept_count) = (old.len(), kept.len());
+        let row = |features: usize| (2 * features + ROW_BYTES) as i64;
+        let mut frees: i64 = old.iter().map(|clip| row(clip.value.features.len())).sum();
+
+        let mut checkpoints = Vec::new();
+        let mut classes: Vec<Checkpoint> = Vec::new();
+        for checkpoint in self.store.checkpoints(lineage)? {
+            frees += checkpoint.value.state.len() as i64;
+            if checkpoint.value.label.is_none() {
+                checkpoints.push(checkpoint.again(Entry::Absorb));
+            } else {
+                classes.push(checkpoint.value);
+            }
+        }
+        old.sort_by(|a, b| a.value.label.cmp(&b.value.label));
+        for class in old.chunk_by(|a, b| a.value.label == b.value.label) {
+            let label = class.first().map(|clip| clip.value.label.clone());
+            let mut part = self.empty()?;
+            for checkpoint in classes.extract_if(.., |checkpoint| checkpoint.label == label) {
+                absorb(&mut part, &checkpoint)?;
+            }
+            class
+                .iter()
+                .try_for_each(|clip| learn(&mut part, &clip.value))?;
+            classes.push(Checkpoint {
+                label,
+                examples: part.examples(),
+                state: part.save(),
+            });
+        }
+        checkpoints.extend(classes.into_iter().map(|class| Entry::Absorb(class).into()));
+        frees -= checkpoints.iter().map(state_bytes).sum::<i64>();
+        let kept = kept.into_iter().map(|clip| clip.again(Entry::Learn));
+        Ok(Plan {
+            entries: checkpoints.into_iter().chain(kept).collect(),
+            compacted,
+            kept: kept_count,
+            frees,
+        })
+    }
+
+    fn carry_out(&mut self, plan: Plan, now_unix_ms: i64) -> Result<Compacted, Error> {
+        let mut after = self.empty()?;
+        for new in &plan.entries {
+            match &new.entry {
+                Entry::Absorb(checkpoint) => absorb(&mut after, checkpoint)?,
+                Entry::Learn(clip) => learn(&mut after, clip)?,
+                Entry::Unlearn(_) | Entry::Release(_) => {}
+            }
+        }
+        let state = after.save();
+        if state != self.memory.learner.save() {
+            return Err(damaged("folding would change what is known"));
+        }
+        let why = format!("fold {} examples", plan.compacted);
+        let reason = Reason::new(why, now_unix_ms);
+        (self.store).compact(self.memory.at.id, &plan.entries, &state, &reason)?;
+        self.reload()?;
+        Ok(Compacted {
+            examples: plan.compacted,
+            kept: plan.kept,
+        })
+    }
+
+    fn empty(&self) -> Result<Learner, Error> {
+        let learner = &self.memory.learner;
+        Ok(Learner::new(
+            learner.contract().clone(),
+            *learner.settings(),
+        )?)
+    }
+}
+
+fn state_bytes(new: &NewEntry) -> i64 {
+    match &new.entry {
+        Entry::Absorb(checkpoint) => checkpoint.state.len() as i64,
+        _ => 0,
+    }
+}
+
+/// What a compaction would store.
+struct Plan {
+    /// The new log: checkpoints, then the clips that are kept.
+    entries: Vec<NewEntry>,
+    /// How many clips become part of a checkpoint.
+    compacted: usize,
+    /// How many clips are kept.
+    kept: usize,
+    /// Bytes that it makes free; negative where it takes more than it frees.
+    frees: i64,
+}

@@ -1,0 +1,129 @@
+//! What a head knows about one example: scores, distances and counts, not probabilities.
+//!
+//! `decision` makes probabilities and decisions from it. The buffers are reused: once they
+//! have grown, filling them allocates nothing.
+
+use microhead::arithmetic::softmax;
+
+/// What the scores of a head mean.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ScoreKind {
+    /// Natural logarithms of unnormalised probabilities, so that only their differences
+    /// mean something: all heads but `knn`.
+    #[default]
+    Log,
+    /// Weighted votes, each above 0: unnormalised probabilities (`knn`).
+    Votes,
+}
+
+/// What a head knows about one example, one value a class in the head's class order.
+///
+/// ```
+/// use afield::head::{Evidence, HeadKind};
+/// use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
+/// use afield::signal::Label;
+/// let contract = Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, Transform::None)?;
+/// let settings = Settings { head: HeadKind::NCM, ..Settings::default() };
+/// let mut learner = Learner::new(contract, settings)?;
+/// for (example, label) in [([0.0, 2.0], "rain"), ([3.0, 0.0], "dog")] {
+///     learner.learn_one(&learner.encode(&example)?, &Label::new(label)?)?;
+/// }
+/// let mut evidence = Evidence::with_distances();
+/// learner.evidence_into(&learner.encode(&[3.0, 1.0])?, &mut evidence)?;
+/// assert_eq!(evidence.counts(), [1, 1]);
+/// assert!(evidence.scores()[1] > evidence.scores()[0]);
+/// let distances = evidence.squared_distances().unwrap();
+/// assert!((distances[1] - 1.0).abs() < 1e-3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Evidence {
+    kind: ScoreKind,
+    scores: Vec<f32>,
+    counts: Vec<u64>,
+    wants_distances: bool,
+    squared_distances: Vec<f32>,
+    scratch: Vec<f32>,
+}
+
+impl Evidence {
+    /// Evidence that asks for squared distances, too. `lda` spends a triangular solve on
+    /// them, quadratic in the features; [`Evidence::default`] leaves them out.
+    pub fn with_distances() -> Self {
+        Self {
+            wants_distances: true,
+            ..Self::default()
+        }
+    }
+
+    /// What the scores mean.
+    pub fn kind(&self) -> ScoreKind {
+        self.kind
+    }
+
+    /// The score of each class; none before anything was learned.
+    pub fn scores(&self) -> &[f32] {
+        &self.scores
+    }
+
+    /// Examples learned of each class, all at least 1.
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
+    }
+
+    /// The squared distance from the example to the mean of each class, at least 0.
+    ///
+    /// Euclidean in the units of the embedding for `ncm`; Mahalanobis, under the shrunk
+    /// covariance within classes, for `lda`. The mean of `n` examples lies farther away
+    /// than the true mean, by `features / n` on average for `lda`; nothing is subtracted
+    /// for this. `None` for other heads and options, before anything was learned, and
+    /// unless made by [`Self::with_distances`].
+    pub fn squared_distances(&self) -> Option<&[f32]> {
+        let measured = !self.squared_distances.is_empty();
+        measured.then_some(&self.squared_distances)
+    }
+
+    /// Empties it and sets the counts.
+    pub(super) fn start(&mut self, counts: &[u64]) {
+        self.kind = ScoreKind::Log;
+        self.scores.clear();
+        self.counts.clear();
+        self.counts.extend_from_slice(counts);
+        self.squared_distances.clear();
+    }
+
+    /// Where a head puts its log scores.
+    pub(super) fn log_scores(&mut self) -> &mut Vec<f32> {
+        self.kind = ScoreKind::Log;
+        &mut self.scores
+    }
+
+    /// Where a head puts its votes, and a scratch buffer.
+    pub(super) fn votes(&mut self) -> (&mut Vec<f32>, &mut Vec<f32>) {
+        self.kind = ScoreKind::Votes;
+        (&mut self.scores, &mut self.scratch)
+    }
+
+    /// Where a head puts squared distances, and a scratch buffer; `None` unless asked for.
+    pub(super) fn distances(&mut self) -> Option<(&mut Vec<f32>, &mut Vec<f32>)> {
+        let wanted = self.wants_distances;
+        wanted.then_some((&mut self.squared_distances, &mut self.scratch))
+    }
+
+    /// Overwrites `shares` with the scores as shares of 1: probabilities by what the head
+    /// believes, before `decision` knows better.
+    pub(crate) fn shares_into(&self, shares: &mut Vec<f32>) {
+        shares.clear();
+        shares.extend_from_slice(&self.scores);
+        match self.kind {
+            ScoreKind::Log => softmax(shares),
+            ScoreKind::Votes => {
+                let total: f32 = shares.iter().sum();
+                for share in shares {
+                    *share /= total;
+                }
+            }
+        }
+    }
+}
