@@ -14,7 +14,7 @@ use afield::decision::Threshold;
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Cache, Card, find};
-use afield::pipeline::{Decider, Embedder, Event, Reader, Window};
+use afield::pipeline::{Decider, Embedder, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND};
 use divan::{Bencher, black_box};
 
@@ -104,11 +104,11 @@ fn learner(card: &Card) -> Learner {
 struct Owner {
     decider: Decider,
     learner: Learner,
-    events: Vec<Event>,
+    events: Vec<WindowDecision>,
 }
 
 impl Reader for Owner {
-    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
         (&mut self.decider, &mut self.learner, &mut self.events)
     }
 }

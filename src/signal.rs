@@ -313,6 +313,13 @@ pub enum SignalError {
     },
 }
 
+impl SignalError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        ErrorKind::InvalidInput
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn a_group_is_named_like_a_label() {
+    fn group_names_follow_the_rules_of_labels() {
         for wrong in ["", " a", "a ", "a\nb", &"x".repeat(129)] {
             assert!(Group::new(wrong).is_err(), "{wrong:?}");
             assert!(Label::new(wrong).is_err(), "{wrong:?}");

@@ -15,6 +15,7 @@ use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use super::embedding::{embed_clips, progress};
+use super::hints;
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
@@ -48,6 +49,7 @@ pub struct EmbedArgs {
         long,
         default_value = "auto",
         value_name = "MODE",
+        value_parser = hints::parse::<Mode>,
         conflicts_with = "labelled"
     )]
     mode: Mode,

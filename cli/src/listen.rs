@@ -12,6 +12,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::durability::durability;
+use super::hints;
 use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::SensorArgs;
@@ -54,11 +55,11 @@ pub struct ListenArgs {
     /// (any audio file), csv:FILE (a table of a sensor, or its JSON lines), stdin (raw
     /// PCM, or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
     /// serial:PATH@BAUD (a device, see `afield ports`)
-    #[arg(long, value_name = "SOURCE", value_parser = source)]
+    #[arg(long, value_name = "SOURCE", value_parser = hints::parse::<SourceSpec>)]
     source: SourceSpec,
 
     /// Raw PCM on stdin: encoding:rate:channels
-    #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT")]
+    #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT", value_parser = hints::parse::<PcmFormat>)]
     format: PcmFormat,
 
     #[command(flatten)]
@@ -269,10 +270,6 @@ impl ListenArgs {
             sensor: self.sensor.format(),
         }
     }
-}
-
-fn source(text: &str) -> Result<SourceSpec, String> {
-    SourceSpec::parse(text).map_err(|error| error.to_string())
 }
 
 fn seconds(text: &str) -> Result<f64, String> {

@@ -2,10 +2,12 @@
 
 use std::io::{self, Write};
 
-use afield::source::{PortInfo, PortName, SerialSource, ports};
+use afield::source::{DeviceChannel, PortInfo, PortName, SerialSource, ports};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::{Value, json};
+
+use super::hints;
 
 /// List serial ports; with --probe, ask a device what it is
 ///
@@ -18,7 +20,7 @@ use serde_json::{Value, json};
     afield ports --probe /dev/ttyUSB0@921600 --json | jq .channels")]
 pub struct PortsArgs {
     /// Ask the device at this port, PATH or PATH@BAUD, what it is
-    #[arg(long, value_name = "PORT")]
+    #[arg(long, value_name = "PORT", value_parser = hints::parse::<PortName>)]
     probe: Option<PortName>,
 
     /// One JSON object a line
@@ -74,17 +76,12 @@ fn described(port: &PortInfo) -> String {
 
 fn probed(device: &SerialSource, json: bool) -> String {
     let info = device.info();
-    let id: String = info
-        .device
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    let hz = f64::from(info.rate_mhz) / 1_000.0;
+    let id: String = info.id.iter().map(|byte| format!("{byte:02x}")).collect();
+    let hz = info.hz;
     if json {
-        let channel = |c: &firmware_bridge::Channel| json!({"name": c.name.as_str(), "unit": c.unit.as_str(), "scale": c.scale});
+        let channel = |c: &DeviceChannel| json!({"name": c.name, "unit": c.unit, "scale": c.scale});
         let channels: Vec<Value> = info.channels.iter().map(channel).collect();
-        let name = info.name.as_str();
-        let value = json!({"name": name, "device": id, "hz": hz, "channels": channels});
+        let value = json!({"name": info.name, "device": id, "hz": hz, "channels": channels});
         return format!("{value}\n");
     }
     let mut text = format!(

@@ -14,7 +14,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::Card;
-use afield::pipeline::{Decider, Embedder, Event, Gate, Window};
+use afield::pipeline::{Decider, Embedder, Gate, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND};
 use afield::source::{AudioFile, Source};
 use afield_lab::evaluate::peak_rss_bytes;
@@ -60,7 +60,7 @@ fn main() -> Result<()> {
 
     let hour = 3600 * u64::from(card.sample_rate.hz());
     let end = (spec.hours * hour as f64) as u64;
-    let (mut chunk, mut events) = (Chunk::default(), Vec::<Event>::new());
+    let (mut chunk, mut events) = (Chunk::default(), Vec::<WindowDecision>::new());
     let started = ProcessTime::now();
     let (mut heard, mut next) = (0, 0);
     let mut hours = Vec::new();

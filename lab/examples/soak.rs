@@ -18,10 +18,14 @@ use afield::learner::Settings;
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, Window};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
-use afield::source::{Segment, Sound, Source, Synthetic};
+use afield::source::Source;
 use afield::store::ClipFilter;
 use anyhow::{Context, Result, bail, ensure};
 use plotters::prelude::*;
+use synthetic::{Segment, Sound, Synthetic};
+
+#[path = "../../tests/it/harness/synthetic.rs"]
+mod synthetic;
 
 const RATE: u32 = 16_000;
 const MAX_DISK: u64 = 1 << 20;

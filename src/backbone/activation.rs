@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_of_bounds_is_one_formula() {
+    fn consecutive_bounds_merge_into_one_activation() {
         let identity = Activation::IDENTITY;
         let speech = identity.then_leaky(0.2).and_then(|a| a.then_max(-0.4));
         let clipped = identity.then_max(0.0).and_then(|a| a.then_min(6.0));
@@ -102,7 +102,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_formula_cannot_say_is_refused() {
+    fn unsupported_activations_are_rejected() {
         let clipped = Activation::IDENTITY.then_max(0.0).unwrap();
         assert_eq!(clipped.then_leaky(0.1), None);
         assert_eq!(Activation::IDENTITY.then_leaky(1.5), None);

@@ -170,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn what_does_not_fit_is_left_alone() {
+    fn unsuitable_scales_are_not_folded() {
         for (axis, scales, zeros) in [
             (0, vec![0.5; 3], vec![0; 3]),
             (7, vec![0.5; 2], vec![0; 2]),

@@ -2,19 +2,21 @@
 
 use std::path::PathBuf;
 
+use crate::signal::ErrorKind;
+
 /// Why a backbone cannot be loaded or run.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BackboneError {
     /// The file cannot be read.
-    #[error("cannot read the model {}: {source}\nhint: check its name and whose it is", path.display())]
+    #[error("cannot read the model {}: {source}", path.display())]
     Read {
         /// The file.
         path: PathBuf,
         /// The cause.
         source: std::io::Error,
     },
-    /// The file is larger than any backbone for an edge computer.
+    /// The file is larger than a backbone may be.
     #[error("{} has {bytes} bytes, more than the {limit} that a backbone may have", path.display())]
     TooLarge {
         /// The file.
@@ -24,9 +26,9 @@ pub enum BackboneError {
         /// The limit.
         limit: u64,
     },
-    /// The bytes are no ONNX model, or one that is damaged.
+    /// The bytes are not an ONNX model, or a damaged one.
     #[error(
-        "{} is not a usable ONNX graph: {reason}\nhint: check where the file comes from; `python3 -m onnx.checker FILE` says more about a damaged graph",
+        "{} is not a usable ONNX graph: {reason}",
         path.display()
     )]
     NotOnnx {
@@ -37,7 +39,7 @@ pub enum BackboneError {
     },
     /// The graph is sound but has other shapes than the card says.
     #[error(
-        "{}: the {what} is {actual}, the card says {expected}\nhint: correct the card, or use the file that it was written for",
+        "{}: the {what} is {actual}, the card says {expected}",
         path.display()
     )]
     Shape {
@@ -55,19 +57,17 @@ pub enum BackboneError {
     Unsupported {
         /// The file.
         path: PathBuf,
-        /// What tract said.
+        /// What the runtime says.
         reason: String,
     },
     /// The graph cannot be computed incrementally.
-    #[error(
-        "the graph cannot run in streaming mode: {reason}\nhint: use --mode windowed, or --mode auto to let the graph decide"
-    )]
+    #[error("the graph cannot run in streaming mode: {reason}")]
     NotStreamable {
         /// The fact about the graph that forbids it.
         reason: String,
     },
     /// The frames given are not whole.
-    #[error("{values} values are no whole number of frames of {bands} bands")]
+    #[error("{values} values are not a whole number of frames of {bands} bands")]
     PartialFrame {
         /// Values given.
         values: usize,
@@ -77,13 +77,32 @@ pub enum BackboneError {
     /// The graph failed while running.
     #[error("the graph failed while running: {reason}")]
     Run {
-        /// What tract said.
+        /// What the runtime says.
         reason: String,
     },
-    /// Not a mode.
-    #[error("unknown mode {text:?}\nhint: --mode takes auto, streaming or windowed")]
+    /// The text is not a mode.
+    #[error("unknown mode {text:?}, expected auto, streaming or windowed")]
     UnknownMode {
         /// What was given.
         text: String,
     },
+}
+
+impl BackboneError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
+            Self::Read { .. } => ErrorKind::Io,
+            Self::TooLarge { .. } => ErrorKind::Limit,
+            Self::NotOnnx { .. } => ErrorKind::Damaged,
+            Self::Shape { .. } => ErrorKind::Mismatch,
+            Self::Unsupported { .. } | Self::NotStreamable { .. } | Self::Run { .. } => {
+                ErrorKind::Unsupported
+            }
+            Self::PartialFrame { .. } | Self::UnknownMode { .. } => ErrorKind::InvalidInput,
+        }
+    }
 }

@@ -14,7 +14,7 @@ use super::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto, attribute_proto::AttributeType,
 };
-use super::{Layout, chain_of_onnx, native, tract_graph};
+use super::{Layout, chain_of_onnx, native, tract_parse};
 
 const ROWS: usize = 24;
 const BANDS: usize = 10;
@@ -292,7 +292,7 @@ fn layout(size: usize) -> Layout {
 /// As tract runs it without optimising: what it makes of ten of these files then is not
 /// what ONNX Runtime says, while the file as it is gives that (docs/upstream-tract.md).
 fn run(model: &ModelProto, frames: &[f32]) -> TractResult<Vec<f32>> {
-    let mut read = tract_graph::parse(model)?.model;
+    let mut read = tract_parse::parse(model)?.model;
     read.set_input_fact(0, f32::fact([1, ROWS, BANDS]).into())?;
     let input = Tensor::from_shape(&[1, ROWS, BANDS], frames)?;
     let plan = read.into_typed()?.into_runnable()?;
@@ -305,7 +305,7 @@ fn some<T: Debug>(seed: u64, what: Result<T, impl Debug>) -> T {
 }
 
 #[test]
-fn random_files_give_what_tract_gives() {
+fn random_files_agree_with_tract() {
     for seed in 0..300 {
         let (model, size) = random_file(seed);
         let (layout, graph) = (layout(size), model.graph.as_ref().unwrap());
@@ -330,7 +330,7 @@ fn random_files_give_what_tract_gives() {
 }
 
 #[test]
-fn files_with_anything_in_their_attributes_are_read_or_refused() {
+fn random_attributes_are_read_or_rejected() {
     let mut refused = 0;
     for seed in 0..2_000 {
         let (mut model, size) = random_file(seed % 100);

@@ -48,6 +48,10 @@ mod tests;
 #[cfg(feature = "tract")]
 mod tract_graph;
 #[cfg(feature = "tract")]
+mod tract_parse;
+#[cfg(feature = "tract")]
+mod trial;
+#[cfg(feature = "tract")]
 mod unit_axes;
 #[cfg(feature = "tract")]
 mod windowed;
@@ -196,7 +200,7 @@ impl Backbone {
             .unwrap_or_else(|| Err("it holds no graph".to_owned()))
             .map_err(|reason| {
                 graph.unsupported(format!(
-                    "this build, without tract, runs chains of convolutions and pools alone: {reason}\nhint: build Afield with its default features"
+                    "this build, without the feature `tract`, runs chains of convolutions and pools only: {reason}"
                 ))
             })?;
         graph.check_output(shape.iter().map(usize::to_string))?;

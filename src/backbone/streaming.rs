@@ -18,12 +18,10 @@ use tract_onnx::tract_hir::internal::*;
 use tract_pulse::internal::{PulsedModel, PulsedModelExt};
 
 use super::graph::Graph;
+use super::trial::{compare, noise};
 use super::windowed::{self, run_error, run_into};
 use super::{BackboneError, Layout};
 
-/// The largest difference to the windowed execution that counts as rounding,
-/// relative to the largest magnitude of the embeddings.
-const TOLERANCE: f32 = 1e-4;
 /// Hops of noise that the trial goes through beyond the first window.
 const TRIAL_HOPS: usize = 12;
 
@@ -90,16 +88,7 @@ impl Plan {
         let mut stream = self.stream(layout)?;
         stream.push(&frames, &mut actual)?;
         stream.finish(&mut actual)?;
-        let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
-        let worst = expected
-            .iter()
-            .zip(&actual)
-            .fold(0.0f32, |m, (e, a)| m.max((e - a).abs()));
-        // Written so that a NaN on either side fails.
-        if expected.len() == actual.len() && worst <= TOLERANCE * scale {
-            return Ok(());
-        }
-        Err(BackboneError::NotStreamable {
+        compare(&expected, &actual).map_err(|worst| BackboneError::NotStreamable {
             reason: format!(
                 "computed incrementally it gives {} values that differ from the windowed {} by up to {worst}",
                 actual.len(),
@@ -229,18 +218,4 @@ fn slides_like_a_window(
         }
     }
     Ok(())
-}
-
-/// Repeatable values in `[0, 8)`, about where log-mel frames lie.
-pub(super) fn noise(len: usize) -> Vec<f32> {
-    let mut state = 0x2545_F491_4F6C_DD1Du64;
-    (0..len)
-        .map(|_| {
-            // xorshift64: quality is no concern, repeatability is.
-            state ^= state << 13;
-            state ^= state >> 7;
-            state ^= state << 17;
-            (state >> 40) as f32 / (1u64 << 24) as f32 * 8.0
-        })
-        .collect()
 }

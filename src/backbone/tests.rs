@@ -227,7 +227,7 @@ fn push(plan: &native::Plan, layout: &Layout, pieces: &[&[f32]]) -> Vec<f32> {
 }
 
 #[test]
-fn random_chains_give_what_tract_gives_in_every_execution() {
+fn random_chains_agree_with_tract_in_every_execution() {
     let (mut streamed, mut padded) = (0, 0);
     for seed in 0..150 {
         let (model, layout) = random_graph(seed);
@@ -277,7 +277,7 @@ fn random_chains_give_what_tract_gives_in_every_execution() {
 }
 
 #[test]
-fn padding_beyond_all_memory_is_refused_when_read() {
+fn padding_beyond_memory_is_rejected_on_reading() {
     let layout = random_graph(0).1;
     let mut model = TypedModel::default();
     let wire = model
@@ -302,7 +302,7 @@ fn padding_beyond_all_memory_is_refused_when_read() {
 }
 
 #[test]
-fn a_stream_begins_afresh_after_its_end() {
+fn a_finished_stream_starts_again() {
     let (model, layout) = random_graph(3);
     let chain = chain_of_tract::read(&model, &layout).unwrap();
     let frames = frames(&mut ChaCha8Rng::seed_from_u64(1), &layout, 5);
@@ -328,7 +328,7 @@ fn graphs() -> Vec<(Card, PathBuf)> {
 }
 
 #[test]
-fn a_chain_read_from_the_file_is_the_one_that_tract_makes_of_it() {
+fn the_file_reader_and_tract_give_the_same_chain() {
     let mut read = 0;
     for (card, path) in graphs() {
         let (graph, layout) = (Graph::read(&path, &card).unwrap(), Layout::of(&card));

@@ -4,11 +4,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;
-use tract_onnx::tract_hir::internal::*;
 
 use super::graph::Graph;
+use super::tract_parse::parse;
 use super::unit_axes::UnitAxisMoves;
 use super::{BackboneError, Layout};
 
@@ -58,18 +57,4 @@ impl Graph {
             Err(_) => Err(self.unsupported("tract panicked on it")),
         }
     }
-}
-
-/// tract's reading of a model whose shapes are given by us, not by the file.
-pub(super) fn parse(proto: &ModelProto) -> TractResult<tract_onnx::model::ParseResult> {
-    let onnx = tract_onnx::onnx()
-        .with_ignore_output_shapes(true)
-        .with_ignore_value_info(true);
-    let parsed = onnx.parse(proto, None)?;
-    ensure!(
-        parsed.unresolved_inputs.is_empty(),
-        "no node makes the tensors {:?}",
-        parsed.unresolved_inputs
-    );
-    Ok(parsed)
 }

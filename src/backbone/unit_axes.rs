@@ -14,7 +14,7 @@ use std::collections::HashMap;
 use tract_onnx::pb::{AttributeProto, ModelProto, attribute_proto::AttributeType};
 use tract_onnx::prelude::*;
 
-use super::tract_graph::parse;
+use super::tract_parse::parse;
 
 /// The Reshape nodes to replace, by index, with their permutations.
 pub(super) struct UnitAxisMoves(HashMap<usize, Vec<i64>>);
@@ -126,7 +126,7 @@ mod tests {
     }
 
     #[test]
-    fn moving_data_is_not() {
+    fn a_reshape_that_moves_data_is_not_a_transposition() {
         assert_eq!(permutation(&[1, 4, 6], &[1, 6, 4]), None);
         assert_eq!(permutation(&[1, 4, 6], &[1, 24, 1]), None);
         assert_eq!(permutation(&[1, 4, 6], &[1, 24]), None);

@@ -9,12 +9,9 @@ use std::sync::Arc;
 use tract_onnx::prelude::*;
 
 use super::graph::Graph;
-use super::streaming::noise;
+use super::trial::{compare, noise};
 use super::{BackboneError, Layout, native};
 
-/// The largest difference to our own kernels that counts as rounding, relative to the
-/// largest magnitude of the embeddings.
-const TOLERANCE: f32 = 1e-4;
 /// Windows of noise that the trial compares.
 const TRIAL_WINDOWS: usize = 3;
 
@@ -50,9 +47,7 @@ impl Plan {
             return false;
         }
         native.stream(layout).push(layout, &frames, &mut actual);
-        let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
-        let close = |(e, a): (&f32, &f32)| (e - a).abs() <= TOLERANCE * scale;
-        expected.len() == actual.len() && expected.iter().zip(&actual).all(close)
+        compare(&expected, &actual).is_ok()
     }
 }
 

@@ -34,7 +34,7 @@ pub struct Listening {
     recordings: Vec<PathBuf>,
     under_way: Option<Heard>,
     chunk: Chunk,
-    made: Vec<pipeline::Event>,
+    made: Vec<pipeline::WindowDecision>,
     events: VecDeque<Event>,
     began_unix_ms: u64,
     number: u64,
@@ -325,7 +325,7 @@ impl Heard {
         &mut self,
         engine: &Engine,
         chunk: &mut Chunk,
-        made: &mut Vec<pipeline::Event>,
+        made: &mut Vec<pipeline::WindowDecision>,
     ) -> Result<bool, Error> {
         // The learner is free while the source is waited for.
         let more = self.source.read(chunk)?;

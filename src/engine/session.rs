@@ -12,7 +12,7 @@ use super::{ClipEmbeddings, Error};
 use crate::decision::Probabilities;
 use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
-use crate::pipeline::{Decider, Embedder, Event};
+use crate::pipeline::{Decider, Embedder, WindowDecision};
 use crate::signal::{Chunk, Micros};
 use crate::store::{
     Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
@@ -228,7 +228,7 @@ impl Session {
         embedder: &mut Embedder,
         decider: &mut Decider,
         chunk: &Chunk,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), Error> {
         self.catch_up()?;
         if let Some(solver) = &mut self.solver {
@@ -245,7 +245,7 @@ impl Session {
         &mut self,
         embedder: &mut Embedder,
         decider: &mut Decider,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), Error> {
         Ok(embedder.finish(&mut [(decider, &mut self.memory.learner, events)])?)
     }

@@ -293,7 +293,7 @@ mod tests {
     }
 
     #[test]
-    fn no_sample_whatever_makes_an_output_infinite() {
+    fn outputs_are_finite_for_every_sample() {
         for log in [
             card().log_mel().unwrap().log,
             Log::LnOffset { offset: 1e-30 },
@@ -313,7 +313,7 @@ mod tests {
     }
 
     #[test]
-    fn memory_stays_flat_however_much_is_pushed() {
+    fn memory_does_not_grow_with_the_number_of_samples() {
         let mut frontend =
             LogMelFrontend::new(card().log_mel().unwrap(), card().sample_rate).unwrap();
         let samples = noise(16_000);
@@ -339,7 +339,7 @@ mod tests {
     }
 
     #[test]
-    fn after_a_reset_the_past_is_gone() {
+    fn a_reset_forgets_earlier_samples() {
         let mut frontend =
             LogMelFrontend::new(card().log_mel().unwrap(), card().sample_rate).unwrap();
         let mut frames = Vec::new();
@@ -351,7 +351,7 @@ mod tests {
     }
 
     #[test]
-    fn cards_that_contradict_themselves_are_refused_by_field() {
+    fn invalid_fields_of_a_card_are_named() {
         let field_of = |change: &dyn Fn(&mut LogMel)| {
             let mut spec = card().log_mel().unwrap().clone();
             change(&mut spec);

@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn silence_gives_the_floor_and_never_infinity() {
+    fn silence_gives_the_floor() {
         let db = Logarithm::new(Log::Decibel { floor_db: -20.0 }, 0.1, 2.0).unwrap();
         let mut energies = [0.0, 1e-12, 1.0, 1000.0];
         db.apply(&mut energies);
@@ -138,7 +138,7 @@ mod tests {
     }
 
     #[test]
-    fn logarithms_that_could_be_infinite_are_refused() {
+    fn logarithms_that_could_be_infinite_are_rejected() {
         for log in [
             Log::LnOffset { offset: 0.0 },
             Log::LnOffset { offset: -1.0 },

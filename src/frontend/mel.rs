@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn impossible_band_edges_are_refused() {
+    fn impossible_band_edges_are_rejected() {
         let rate = SampleRate::new(16_000).unwrap();
         for (low, high) in [
             (0.0, 8000.1),

@@ -28,16 +28,14 @@ pub use repair::MAX_ABS_SAMPLE;
 pub use resample::Resampler;
 pub use sensor::SensorFrontend;
 
-use crate::signal::SampleRate;
+use crate::signal::{ErrorKind, SampleRate};
 
 /// What makes a front end or a resampler impossible to build.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrontendError {
     /// A size on the card is zero or larger than any sensible front end's.
-    #[error(
-        "front end: {field} is {actual}, expected {min}..={max}\nhint: correct `{field}` under [frontend] on the backbone's card"
-    )]
+    #[error("front end: {field} is {actual}, expected {min}..={max}")]
     Size {
         /// The field's name on the card.
         field: &'static str,
@@ -49,9 +47,7 @@ pub enum FrontendError {
         max: usize,
     },
     /// A number on the card is not finite or lies outside its range.
-    #[error(
-        "front end: {field} is {actual}, expected {expected}\nhint: correct `{field}` under [frontend] on the backbone's card"
-    )]
+    #[error("front end: {field} is {actual}, expected {expected}")]
     Value {
         /// The field's name on the card.
         field: &'static str,
@@ -62,7 +58,7 @@ pub enum FrontendError {
     },
     /// The edges of the mel bands do not satisfy `0 <= low < high <= rate / 2`.
     #[error(
-        "front end: mel bands from {low_hz} to {high_hz} Hz do not fit into 0 to {nyquist_hz} Hz\nhint: correct `low-hz`, `high-hz` or `sample-rate` on the backbone's card"
+        "front end: mel bands from {low_hz} to {high_hz} Hz do not fit into 0 to {nyquist_hz} Hz"
     )]
     BandEdges {
         /// Lower edge of the lowest band, in Hz.
@@ -73,9 +69,7 @@ pub enum FrontendError {
         nyquist_hz: f64,
     },
     /// The source's channels are not those of the backbone.
-    #[error(
-        "the backbone reads {expected}, the source has {actual}\nhint: name the source's channels as the backbone does, in a table's head or with --columns, or use a backbone made for them"
-    )]
+    #[error("the backbone reads {expected}, the source has {actual}")]
     Channels {
         /// Channels of the card.
         expected: String,
@@ -83,9 +77,7 @@ pub enum FrontendError {
         actual: String,
     },
     /// A channel measures something else than the backbone reads.
-    #[error(
-        "channel {channel} cannot be brought to {expected}, which the backbone reads\nhint: correct its unit, or leave the unit out if its numbers are in {expected}"
-    )]
+    #[error("channel {channel} cannot be brought to {expected}, which the backbone reads")]
     Unit {
         /// The channel, as the source states it.
         channel: String,
@@ -102,4 +94,17 @@ pub enum FrontendError {
         /// What the resampling library says.
         reason: String,
     },
+}
+
+impl FrontendError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Size { .. } | Self::Value { .. } | Self::BandEdges { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::Channels { .. } | Self::Unit { .. } => ErrorKind::Mismatch,
+            Self::Resampler { .. } => ErrorKind::Unsupported,
+        }
+    }
 }

@@ -117,7 +117,7 @@ mod tests {
     use crate::signal::Unit;
 
     #[test]
-    fn nothing_and_a_channel_that_never_moves_have_no_measure() {
+    fn a_constant_channel_cannot_be_normalised() {
         let channel = SensorChannel {
             name: "z".into(),
             unit: Unit::UNSTATED,

@@ -337,7 +337,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_the_cards_is_refused_with_a_hint() {
+    fn sources_with_other_channels_or_units_are_rejected() {
         for (given, word) in [
             (&["ax", "ay"][..], "ax, wx"),
             (&["x"][..], "ax, wx"),
@@ -347,12 +347,12 @@ mod tests {
             let given = channels(given);
             let error = SensorFrontend::new(&card(None), rate(50), rate(50), &given).unwrap_err();
             let text = error.to_string();
-            assert!(text.contains(word) && text.contains("\nhint: "), "{text}");
+            assert!(text.contains(word), "{text}");
         }
     }
 
     #[test]
-    fn a_still_sensor_stays_still_at_any_rate_and_loses_gravity() {
+    fn a_still_sensor_gives_zeros_at_any_rate() {
         let given = channels(&["ax", "wx"]);
         for hz in [26, 50, 100, 104, 1_000] {
             let still: Vec<f32> = [1.0, -0.25].repeat(hz as usize * 3 + 1);
@@ -372,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn a_slow_sine_keeps_its_shape_from_another_rate() {
+    fn resampling_keeps_a_slow_sine() {
         let given = channels(&["ax", "wx"]);
         for hz in [26, 100, 208, 1_000] {
             let at = |i: usize, hz: u32| (std::f32::consts::TAU * 2.0 * i as f32 / hz as f32).sin();
@@ -388,7 +388,7 @@ mod tests {
     }
 
     #[test]
-    fn how_samples_are_pushed_changes_no_bit_and_a_finish_forgets() {
+    fn push_sizes_change_no_bit_and_finish_forgets() {
         let given = channels(&["ax", "wx"]);
         let samples: Vec<f32> = (0..2_000).map(|i| ((i * 37) % 101) as f32 / 50.0).collect();
         for hz in [50, 119] {
@@ -403,7 +403,7 @@ mod tests {
     }
 
     #[test]
-    fn a_value_that_is_no_number_holds_the_one_before_and_is_counted() {
+    fn a_non_finite_value_repeats_the_one_before_and_is_counted() {
         let given = channels(&["ax", "wx"]);
         let mut front = SensorFrontend::new(&card(None), rate(50), rate(50), &given).unwrap();
         let samples = [0.5, 0.0, f32::NAN, f32::INFINITY, 1e9, 0.0];

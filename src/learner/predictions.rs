@@ -6,7 +6,7 @@ use std::fmt::Write;
 
 use sha2::{Digest, Sha256};
 
-use super::{Contract, Example, Learner, Pool, Settings, Transform};
+use super::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use crate::head::HeadKind;
 use crate::rehearsal::Capacity;
 use crate::signal::Label;

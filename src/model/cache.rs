@@ -19,7 +19,7 @@ use etcetera::BaseStrategy;
 use tempfile::NamedTempFile;
 
 use super::checksum::{self, CopyError, Sum};
-use super::{Card, ModelError, Origin, embedded};
+use super::{Card, Checked, ModelError, Origin, embedded};
 
 /// The largest model, in bytes.
 pub(super) const MAX_MODEL_BYTES: u64 = 1 << 30;
@@ -126,7 +126,7 @@ impl Cache {
         let path = self.place_of(card);
         let mut file = match File::open(&path) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                return Err(not_fetched(card));
+                return Err(not_fetched(card, "is not in the cache"));
             }
             opened => opened.map_err(|e| ModelError::io("open", &path, e))?,
         };
@@ -136,12 +136,8 @@ impl Cache {
         if sum.sha256 == card.origin.sha256() {
             return Ok(path);
         }
-        Err(ModelError::Checksum {
-            what: format!("cached model {}", path.display()),
-            expected: card.origin.sha256().to_owned(),
-            actual: sum.sha256,
-            hint: format!("{} replaces it", how_to_get(card)),
-        })
+        let what = format!("cached model {}", path.display());
+        Err(wrong_checksum(card, what, Checked::Cached, sum))
     }
 
     /// Stores what `from` yields as the card's model, if it is the card's
@@ -241,7 +237,7 @@ impl Cache {
 pub(super) struct Source<'a> {
     pub what: String,
     pub read_error: &'a dyn Fn(io::Error) -> ModelError,
-    pub hint: String,
+    pub checked: Checked,
 }
 
 fn check_sum(card: &Card, source: &Source<'_>, sum: Sum) -> Result<(), ModelError> {
@@ -253,37 +249,28 @@ fn check_sum(card: &Card, source: &Source<'_>, sum: Sum) -> Result<(), ModelErro
         });
     }
     if sum.sha256 != card.origin.sha256() {
-        return Err(ModelError::Checksum {
-            what: source.what.clone(),
-            expected: card.origin.sha256().to_owned(),
-            actual: sum.sha256,
-            hint: source.hint.clone(),
-        });
+        let what = source.what.clone();
+        return Err(wrong_checksum(card, what, source.checked, sum));
     }
     Ok(())
 }
 
-fn not_fetched(card: &Card) -> ModelError {
+pub(super) fn not_fetched(card: &Card, reason: &'static str) -> ModelError {
     ModelError::NotFetched {
         name: card.name.clone(),
-        hint: match &card.origin {
-            Origin::Pypi { .. } | Origin::BuiltIn { .. } => how_to_get(card),
-            Origin::File { obtain, .. } => format!("{obtain}; then {}", how_to_get(card)),
-        },
+        origin: Box::new(card.origin.clone()),
+        reason,
     }
 }
 
-fn how_to_get(card: &Card) -> String {
-    match &card.origin {
-        Origin::Pypi { .. } => format!("`afield model get {}`", card.name),
-        // The program carries another version of it than the card means.
-        Origin::BuiltIn { .. } => format!(
-            "use the version of afield that carries it, or `afield model add FILE --card {}` with its file",
-            card.name
-        ),
-        Origin::File { file_name, .. } => {
-            format!("`afield model add {file_name} --card {}`", card.name)
-        }
+fn wrong_checksum(card: &Card, what: String, checked: Checked, sum: Sum) -> ModelError {
+    ModelError::Checksum {
+        what,
+        name: card.name.clone(),
+        origin: Box::new(card.origin.clone()),
+        checked,
+        expected: card.origin.sha256().to_owned(),
+        actual: sum.sha256,
     }
 }
 
@@ -312,7 +299,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_flag_beats_the_environment_beats_the_home() {
+    fn the_cache_folder_comes_from_the_flag_then_the_environment_then_the_home() {
         let home = || Some(PathBuf::from("/home/u/.cache"));
         let at = |flag: Option<&str>, environment: Option<&str>| {
             let found = Cache::choose(flag.map(Path::new), environment.map(Into::into), home);
@@ -327,7 +314,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flipped_bit_in_the_cache_is_found_at_every_load() {
+    fn every_load_verifies_the_cached_model() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
         let mut card = crate::model::built_in()[0].clone();
@@ -338,7 +325,7 @@ mod tests {
         let source = Source {
             what: "test".into(),
             read_error: &|e| ModelError::io("read", Path::new("test"), e),
-            hint: String::new(),
+            checked: Checked::File,
         };
         let path = cache
             .install_model(&card, &source, &mut &b"model"[..], &mut |_| {})
@@ -360,7 +347,7 @@ mod tests {
         let source = Source {
             what: "test".into(),
             read_error: &|e| ModelError::io("read", Path::new("test"), e),
-            hint: String::new(),
+            checked: Checked::File,
         };
         let error = cache
             .install_model(card, &source, &mut &b"other"[..], &mut |_| {})

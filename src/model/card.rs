@@ -88,9 +88,8 @@ impl Card {
     /// The card that `text` describes; `path` is what messages call it.
     ///
     /// # Errors
-    /// [`ModelError::CardSize`] above [`Self::MAX_BYTES`],
-    /// [`ModelError::CardSyntax`] for text that is no TOML, lacks a key or has
-    /// one too many, [`ModelError::CardField`] for a value that cannot be.
+    /// [`ModelError::Card`] for text above [`Self::MAX_BYTES`] or that is not TOML, for missing
+    /// and unknown keys, and for invalid values.
     ///
     /// ```
     /// use afield::model::Card;
@@ -104,21 +103,13 @@ impl Card {
     pub fn parse(text: &str, path: impl AsRef<Path>) -> Result<Self, ModelError> {
         let path = path.as_ref();
         if text.len() > Self::MAX_BYTES {
-            return Err(ModelError::CardSize {
-                path: path.into(),
-                limit: Self::MAX_BYTES,
-            });
+            return Err(too_long(path));
         }
-        let unchecked: Unchecked = toml::from_str(text).map_err(|e| ModelError::CardSyntax {
-            path: path.into(),
-            reason: printable(&e.to_string()),
-        })?;
-        unchecked.check().map_err(|fault| ModelError::CardField {
-            path: path.into(),
-            key: fault.key,
-            expected: fault.expected,
-            actual: fault.actual,
-        })
+        let unchecked: Unchecked = toml::from_str(text)
+            .map_err(|e| ModelError::unreadable_card(path, printable(&e.to_string())))?;
+        unchecked
+            .check()
+            .map_err(|fault| ModelError::card_field(path, fault.key, fault.expected, fault.actual))
     }
 
     /// The card in the file at `path`.
@@ -185,15 +176,15 @@ pub(super) fn read_text(path: &Path) -> Result<String, ModelError> {
         })
         .map_err(|e| ModelError::io("read", path, e))?;
     if bytes.len() > Card::MAX_BYTES {
-        return Err(ModelError::CardSize {
-            path: path.into(),
-            limit: Card::MAX_BYTES,
-        });
+        return Err(too_long(path));
     }
-    String::from_utf8(bytes).map_err(|e| ModelError::CardSyntax {
-        path: path.into(),
-        reason: e.utf8_error().to_string(),
-    })
+    String::from_utf8(bytes)
+        .map_err(|e| ModelError::unreadable_card(path, e.utf8_error().to_string()))
+}
+
+fn too_long(path: &Path) -> ModelError {
+    let reason = format!("it is longer than {} bytes", Card::MAX_BYTES);
+    ModelError::unreadable_card(path, reason)
 }
 
 /// A card's keys before the rules have seen them.
@@ -297,14 +288,14 @@ pub enum Origin {
         /// sha256 of the ONNX file, lower-case hex.
         sha256: String,
     },
-    /// A file that the user has; `afield model add` puts it into the cache.
+    /// A file that the user has and adds to the cache.
     #[serde(rename_all = "kebab-case")]
     File {
         /// Usual file name.
         file_name: String,
         /// sha256 of the file, lower-case hex.
         sha256: String,
-        /// How to come by it, for the hint of an error.
+        /// How to obtain it, for people.
         obtain: String,
     },
 }

@@ -76,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_sum_of_abc_is_the_standards() {
+    fn the_checksum_of_abc_matches_the_standard() {
         let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
         assert_eq!(of_bytes(b"abc"), expected);
         let mut out = Vec::new();

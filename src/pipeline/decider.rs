@@ -11,7 +11,7 @@ const MOST_SPARE: usize = 64;
 
 /// One decision about one window of signal.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Event {
+pub struct WindowDecision {
     /// Stream time at which the window begins.
     pub start: Micros,
     /// Stream time at which it ends.
@@ -56,8 +56,8 @@ struct Place {
 }
 
 impl Decider {
-    /// A decider that looks back on `window`. The stage, such as a
-    /// [`Threshold`](crate::decision::Threshold), makes a decision of each window's evidence.
+    /// A decider that looks back on `window` and decides by `stage`, such as a
+    /// [`Threshold`](crate::decision::Threshold).
     pub fn new(window: Window, stage: impl Decide + 'static) -> Self {
         Self {
             window: window.at_least_one(),
@@ -81,7 +81,7 @@ impl Decider {
     }
 
     /// Takes back an event that has been read, to use its memory again.
-    pub fn recycle(&mut self, event: Event) {
+    pub fn recycle(&mut self, event: WindowDecision) {
         if self.spare.len() < MOST_SPARE {
             self.spare.push(event.scores);
         }
@@ -115,7 +115,7 @@ impl Decider {
         embedder: &mut Embedder,
         oldest: u64,
         learner: &mut Learner,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), PipelineError> {
         self.place.seen += 1;
         if self.place.seen < self.place.due {
@@ -132,7 +132,7 @@ impl Decider {
         embedder: &mut Embedder,
         oldest: u64,
         learner: &mut Learner,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), PipelineError> {
         let Place { first, seen, .. } = self.place;
         if seen > first && seen - first < self.window.rows as u64 {
@@ -148,7 +148,7 @@ impl Decider {
         embedder: &mut Embedder,
         oldest: u64,
         learner: &mut Learner,
-        events: &mut Vec<Event>,
+        events: &mut Vec<WindowDecision>,
     ) -> Result<(), PipelineError> {
         let awake = embedder.sounded_since(first);
         if !awake && self.asleep {
@@ -164,7 +164,7 @@ impl Decider {
             scores.0.clear();
             Decision::Quiet
         };
-        events.push(Event {
+        events.push(WindowDecision {
             start,
             end,
             decision,

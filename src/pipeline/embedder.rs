@@ -4,7 +4,7 @@
 //! read the embeddings. It computes an embedding only if a decider looks at it. It decides
 //! nothing and knows no learner beyond handing it to its decider.
 
-use super::decider::{Decider, Event};
+use super::decider::{Decider, WindowDecision};
 use super::frame_stream::FrameStream;
 use super::lookback::Lookback;
 use super::{Gate, PipelineError};
@@ -19,11 +19,11 @@ use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 /// read for without a list of references being made at every step.
 pub trait Reader {
     /// The three parts.
-    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>);
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>);
 }
 
-impl Reader for (&mut Decider, &mut Learner, &mut Vec<Event>) {
-    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+impl Reader for (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
         (self.0, self.1, self.2)
     }
 }

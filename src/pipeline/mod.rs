@@ -17,7 +17,7 @@ mod gate;
 mod lookback;
 mod window;
 
-pub use decider::{Decider, Event};
+pub use decider::{Decider, WindowDecision};
 pub use embedder::{Embedder, Reader};
 pub use embedding_stream::EmbeddingStream;
 pub use gate::Gate;
@@ -26,6 +26,7 @@ pub use window::Window;
 use crate::backbone::BackboneError;
 use crate::frontend::FrontendError;
 use crate::learner::LearnError;
+use crate::signal::ErrorKind;
 
 /// Why samples could not become embeddings or events.
 #[derive(Debug, thiserror::Error)]
@@ -40,4 +41,15 @@ pub enum PipelineError {
     /// The learner refused an embedding.
     #[error(transparent)]
     Learn(#[from] LearnError),
+}
+
+impl PipelineError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Frontend(error) => error.kind(),
+            Self::Backbone(error) => error.kind(),
+            Self::Learn(error) => error.kind(),
+        }
+    }
 }

@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn units_of_one_quantity_convert_there_and_back() {
+    fn units_of_one_quantity_convert_both_ways() {
         let unit = |text: &str| Unit::new(text).unwrap();
         let metres = unit("g").factor_to(&unit("m/s^2")).unwrap();
         assert!((metres - 9.806_65).abs() < 1e-12);

@@ -69,7 +69,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_is_no_offer() {
+    fn impossible_offers_are_ignored() {
         let odd = [
             (0, 8_000, 48_000, 0),
             (1, 48_000, 8_000, 0),

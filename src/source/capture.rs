@@ -1,9 +1,8 @@
-//! Between the callback of an audio device and the program: a queue of bounded length, and
-//! accounts of what went through it.
+//! A bounded queue between the callback of an audio device and the program, with its counts.
 //!
-//! A callback must never wait. When the program falls behind by more than the queue holds, the
-//! newest blocks are dropped and counted, and their samples keep their numbers, so that what comes
-//! next is not taken for their continuation. Devices and times are arguments.
+//! A callback must never wait. If the program falls behind by more than the queue holds, the
+//! newest blocks are dropped and counted. Their samples keep their numbers, so that the next block
+//! begins after a gap. Devices and times are arguments.
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -15,7 +14,7 @@ use super::timeline::{Block, Timeline};
 use super::{Health, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
-/// Blocks that wait for the program: six seconds at twenty a second.
+/// Length of the queue, in blocks: six seconds at twenty a second.
 pub(super) const BLOCKS_WAITING: usize = 120;
 
 /// The program's end.
@@ -29,7 +28,7 @@ pub(super) struct Capture {
 /// The device's end, for every callback of it.
 pub(super) type SharedIntake = Arc<Mutex<Intake>>;
 
-/// What a device's callbacks say goes here.
+/// Takes what a device's callbacks deliver.
 #[derive(Debug)]
 pub(super) struct Intake {
     blocks: SyncSender<(Block, Vec<f32>)>,
@@ -43,7 +42,7 @@ pub(super) struct Intake {
     fault: Option<SourceError>,
 }
 
-/// What a capture has seen.
+/// Counts of a capture.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct CaptureStatus {
     pub(super) connected: bool,
@@ -60,7 +59,7 @@ pub(super) struct CaptureStatus {
     pub(super) drift_ppm: Option<f64>,
 }
 
-/// Both ends of the way from a device of mono samples at `rate`.
+/// Both ends of a queue of mono samples at `rate`.
 pub(super) fn capture(rate: SampleRate) -> (SharedIntake, Capture) {
     let (sender, blocks) = sync_channel(BLOCKS_WAITING);
     let intake = Arc::new(Mutex::new(Intake {
@@ -130,13 +129,13 @@ impl Intake {
         self.status.samples += block.count;
         let device_us = Micros::from_samples(self.next, self.rate).0;
         self.lateness.arrived(device_us, at_us);
-        // With nobody to take them, nothing is lost.
+        // If the program's end is gone, nothing counts as lost.
         if let Err(TrySendError::Full(_)) = self.blocks.try_send((block, samples)) {
             self.status.dropped_samples += block.count;
         }
     }
 
-    /// The system's buffer has overflowed: nobody knows what is missing.
+    /// The system's buffer has overflowed; the number of lost samples is unknown.
     pub(super) fn overrun(&mut self) {
         self.status.overruns += 1;
         self.break_off();
@@ -150,7 +149,7 @@ impl Intake {
         }
     }
 
-    /// No samples will come any more, since `fault`.
+    /// Ends the capture with `fault`.
     pub(super) fn fail(&mut self, fault: SourceError) {
         self.fault = Some(fault);
     }
@@ -160,7 +159,7 @@ impl Intake {
         self.rate
     }
 
-    /// How long nothing has come, in microseconds.
+    /// Microseconds since the last block.
     pub(super) fn silent_us(&self, now_us: u64) -> u64 {
         now_us.saturating_sub(self.heard_at_us)
     }
@@ -213,7 +212,7 @@ impl fmt::Display for CaptureStatus {
     }
 }
 
-/// The intake, whatever happened to whoever held it before: each field is valid alone.
+/// Locks even after a panic elsewhere: each field is valid by itself.
 pub(super) fn lock(intake: &Mutex<Intake>) -> MutexGuard<'_, Intake> {
     intake.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -240,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_finds_no_room_is_counted_and_leaves_its_time_behind() {
+    fn blocks_that_do_not_fit_are_counted_and_leave_a_gap() {
         let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
         lock(&intake).opened(0);
         let waiting = BLOCKS_WAITING as u64;
@@ -258,7 +257,7 @@ mod tests {
     }
 
     #[test]
-    fn overruns_and_lost_devices_are_breaks_of_the_clocks_length() {
+    fn overruns_and_lost_devices_leave_a_gap_by_the_hosts_clock() {
         let rate = SampleRate::new(1_000).unwrap();
         let (intake, mut capture) = capture(rate);
         assert_eq!((capture.rate(), lock(&intake).rate()), (rate, rate));
@@ -287,10 +286,10 @@ mod tests {
     }
 
     #[test]
-    fn a_fault_is_told_when_all_that_came_before_it_is_read() {
+    fn a_fault_is_returned_after_the_blocks_before_it() {
         let (intake, mut capture) = capture(SampleRate::new(1_000).unwrap());
         take(&intake, 0);
-        lock(&intake).fail(SourceError::Injected { read: 1 });
+        lock(&intake).fail(SourceError::stream("a test", "it failed"));
         let mut chunk = Chunk::default();
         assert!(capture.read(&mut chunk).unwrap());
         assert!(capture.read(&mut chunk).is_err());

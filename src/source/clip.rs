@@ -1,6 +1,4 @@
-//! A whole recording in memory: what a learner is taught from.
-//!
-//! Long recordings belong into a stream, so a clip has a limit.
+//! A whole recording in memory, of limited length. Long recordings are read as a stream.
 
 use std::path::Path;
 
@@ -23,8 +21,8 @@ impl Clip {
     }
 }
 
-/// Reads a whole audio file of at most `max_seconds`. A file that breaks off
-/// gives what could be decoded.
+/// Reads a whole audio file of at most `max_seconds`. A truncated file gives the samples that
+/// could be decoded.
 ///
 /// ```
 /// # let path = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens/audio/stereo.wav");
@@ -35,8 +33,8 @@ impl Clip {
 /// ```
 ///
 /// # Errors
-/// [`SourceError`] as for [`AudioFile`]; [`SourceError::TooLong`] beyond
-/// `max_seconds`; [`SourceError::NoSamples`] when there is not one sample.
+/// [`SourceError`] as for [`AudioFile`]; [`SourceError::Limit`] beyond `max_seconds`;
+/// [`SourceError::Empty`] if there is no sample.
 pub fn read_clip(path: impl AsRef<Path>, max_seconds: f64) -> Result<Clip, SourceError> {
     let path = path.as_ref();
     let mut file = AudioFile::open(path)?;
@@ -48,15 +46,17 @@ pub fn read_clip(path: impl AsRef<Path>, max_seconds: f64) -> Result<Clip, Sourc
     while file.read(&mut chunk)? {
         clip.samples.extend_from_slice(&chunk.samples);
         if clip.seconds() > max_seconds {
-            return Err(SourceError::TooLong {
+            return Err(SourceError::Limit {
                 path: path.to_owned(),
-                max_seconds,
+                limit: max_seconds,
+                unit: "s",
             });
         }
     }
     if clip.samples.is_empty() {
-        return Err(SourceError::NoSamples {
+        return Err(SourceError::Empty {
             path: path.to_owned(),
+            endings: &[],
         });
     }
     Ok(clip)

@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn latency_is_what_exceeds_the_fastest_however_the_clocks_drift() {
+    fn latency_is_measured_beyond_the_fastest_block_despite_drift() {
         let (_, latencies) = run(200.0, 600);
         // Without the drift taken out it would be 120 ms by now.
         let mut late = latencies[3_000..].to_vec();

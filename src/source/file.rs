@@ -20,7 +20,7 @@ use symphonia::core::io::{
 };
 use symphonia::core::meta::MetadataOptions;
 
-use super::{Source, SourceError};
+use super::{Recorded, Source, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// Packets without a sample in a row after which a file counts as damaged.
@@ -82,14 +82,12 @@ impl AudioFile {
         let hz = match decoding.next_samples(&mut first) {
             Ok(decoded) => decoded.or(declared_hz).unwrap_or(0),
             Err(SourceError::Damaged { path, reason, .. }) => {
-                return Err(SourceError::Unrecognised { path, reason });
+                return Err(unrecognised(&path, reason));
             }
             Err(error) => return Err(error),
         };
-        let rate = SampleRate::new(hz).map_err(|error| SourceError::Rate {
-            path: decoding.path.clone(),
-            error,
-        })?;
+        let rate =
+            SampleRate::new(hz).map_err(|error| unrecognised(&decoding.path, error.to_string()))?;
         Ok(Self {
             ended: first.is_empty(),
             decoding,
@@ -135,11 +133,10 @@ impl Source for AudioFile {
             };
             if hz != self.rate.hz() {
                 chunk.samples.clear();
-                return Err(SourceError::RateChanged {
+                return Err(SourceError::Damaged {
                     path: self.decoding.path.clone(),
-                    expected: self.rate,
-                    actual_hz: hz,
                     seconds: self.decoding.position as f64 / f64::from(self.rate.hz()),
+                    reason: format!("its sample rate changes from {} to {hz} Hz", self.rate),
                 });
             }
             self.ended = false;
@@ -152,24 +149,16 @@ impl Source for AudioFile {
 
 impl Decoding {
     fn open(path: &Path) -> Result<Self, SourceError> {
-        let io = |error| SourceError::Io {
-            path: path.to_owned(),
-            error,
-        };
-        let unrecognised = |reason: String| SourceError::Unrecognised {
-            path: path.to_owned(),
-            reason,
-        };
+        let io = |error| SourceError::io(path, error);
         let file = File::open(path).map_err(io)?;
         let metadata = file.metadata().map_err(io)?;
         if metadata.is_dir() {
-            return Err(SourceError::IsFolder {
-                path: path.to_owned(),
-            });
+            return Err(unrecognised(path, "it is a folder"));
         }
         if metadata.is_file() && metadata.len() == 0 {
-            return Err(SourceError::EmptyFile {
+            return Err(SourceError::Empty {
                 path: path.to_owned(),
+                endings: &[],
             });
         }
         let mut hint = Hint::new();
@@ -193,8 +182,9 @@ impl Decoding {
             }
             format => format,
         }
-        .map_err(|error| unrecognised(error.to_string()))?;
-        let (track_id, decoder) = decoder_of(&*format).map_err(unrecognised)?;
+        .map_err(|error| unrecognised(path, error.to_string()))?;
+        let (track_id, decoder) =
+            decoder_of(&*format).map_err(|reason| unrecognised(path, reason))?;
         Ok(Self {
             path: path.to_owned(),
             format,
@@ -227,10 +217,7 @@ impl Decoding {
                     return Ok(None);
                 }
                 Err(DecodeError::IoError(error)) => {
-                    return Err(SourceError::Io {
-                        path: self.path.clone(),
-                        error,
-                    });
+                    return Err(SourceError::io(&self.path, error));
                 }
                 Err(error) => return Err(self.damaged(error.to_string())),
             };
@@ -281,6 +268,14 @@ impl fmt::Debug for AudioFile {
             .field("rate", &self.rate)
             .field("position", &self.decoding.position)
             .finish_non_exhaustive()
+    }
+}
+
+fn unrecognised(path: &Path, reason: impl Into<String>) -> SourceError {
+    SourceError::Unrecognised {
+        what: path.display().to_string(),
+        kind: Recorded::Sound,
+        reason: reason.into(),
     }
 }
 

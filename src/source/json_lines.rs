@@ -4,23 +4,22 @@
 //! {"t":0.00,"ax":0.12,"ay":0.98,"az":0.03,"wx":0.01,"wy":0.0,"wz":-0.02}
 //! ```
 //!
-//! A member called `time` or `t` holds seconds. The channels are those of the first
-//! line, or those that were asked for; a line that is no object, or lacks one of
-//! them, counts as lost. For pipes: what has arrived is handed out at once.
+//! A member called `time` or `t` holds seconds. The channels are those of the first line, or
+//! those that were asked for. A line that is not an object, or lacks a channel, counts as lost.
+//! For pipes: samples are handed out as soon as they arrive.
 
 use std::io::{BufRead, BufReader, Read};
 
 use serde_json::{Map, Value};
 
-use super::rows::{Grid, RATE_ROWS, Row, RowFaults, rate_of};
+use super::rows::{Row, RowFaults};
 use super::sensor_format::SensorFormat;
+use super::sensor_rows::{RowReader, SensorRows};
 use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 16;
-/// Most samples a chunk.
-const CHUNK_SAMPLES: usize = 256;
 
 /// JSON lines out of a reader.
 ///
@@ -36,87 +35,84 @@ const CHUNK_SAMPLES: usize = 256;
 /// assert_eq!(chunk.samples, [0.5, 1.0, 0.25, 1.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct JsonLines {
-    what: String,
-    reader: BufReader<Box<dyn Read + Send>>,
-    members: Vec<String>,
-    time: Option<(String, f64)>,
-    channels: Vec<Channel>,
-    grid: Grid,
-    /// Rows read to learn the rate, the next one last.
-    ahead: Vec<Row>,
-    line: Vec<u8>,
-    ended: bool,
-}
+pub struct JsonLines(SensorRows<LineReader>);
 
 impl JsonLines {
-    /// Lines out of `reader`, which messages call `what`. Waits for the first line,
-    /// and where no rate was given for some more.
+    /// Lines out of `reader`, which messages call `what`. Waits for the first line, and for
+    /// more if the format states no rate.
     ///
     /// # Errors
-    /// [`SourceError::Table`] for a first line that is no object with the channels
-    /// asked for, [`SourceError::NoRate`] where neither the format nor times say what
-    /// the rate is.
+    /// [`SourceError::Unrecognised`] for a first line that is not an object with the channels
+    /// asked for, or if neither the format nor times give the rate.
     pub fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
-        let fault = |reason: String| SourceError::Table {
-            what: what.to_owned(),
-            reason,
-        };
+        let fault = |reason: String| SourceError::sensor_data(what, reason);
         let reader: Box<dyn Read + Send> = Box::new(reader);
-        let mut lines = Self {
+        let mut lines = LineReader {
             what: what.to_owned(),
             reader: BufReader::new(reader),
             members: Vec::new(),
             time: None,
-            channels: Vec::new(),
-            // Until the rate is known.
-            grid: Grid::new(SampleRate::ONE_HZ),
-            ahead: Vec::new(),
             line: Vec::new(),
-            ended: false,
         };
         if !lines.next_line()? {
             return Err(fault("it has no line".to_owned()));
         }
         let Some(first) = object(&lines.line) else {
-            return Err(fault("its first line is no JSON object".to_owned()));
+            return Err(fault("its first line is not a JSON object".to_owned()));
         };
         let head: Vec<&str> = first.keys().map(String::as_str).collect();
         let layout = format.layout(&head).map_err(fault)?;
         let member = |&column: &usize| head.get(column).map(|name| (*name).to_owned());
         lines.members = layout.columns.iter().filter_map(member).collect();
         lines.time = (layout.time).and_then(|(column, scale)| Some((member(&column)?, scale)));
-        lines.channels = layout.channels;
-        lines.ahead.push(lines.row());
-        let rate = match format.rate {
-            Some(rate) => rate,
-            None => {
-                while lines.ahead.len() < RATE_ROWS && lines.time.is_some() && lines.next_line()? {
-                    lines.ahead.push(lines.row());
-                }
-                rate_of(&lines.ahead, what)?
-            }
-        };
-        lines.ahead.reverse();
-        lines.grid = Grid::new(rate);
-        Ok(lines)
+        let first = vec![lines.row()];
+        let has_times = lines.time.is_some();
+        let rows = SensorRows::new(lines, layout.channels, format.rate, first, has_times, what)?;
+        Ok(Self(rows))
+    }
+}
+
+impl Source for JsonLines {
+    fn rate(&self) -> SampleRate {
+        self.0.rate()
     }
 
-    /// Reads the next line; `false` at the end. One that is too long is cut, and so no
-    /// object.
+    fn channels(&self) -> &[Channel] {
+        self.0.channels()
+    }
+
+    fn faults(&self) -> RowFaults {
+        self.0.faults()
+    }
+
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        self.0.read(chunk)
+    }
+}
+
+/// Reads lines, and rows from their members.
+struct LineReader {
+    what: String,
+    reader: BufReader<Box<dyn Read + Send>>,
+    members: Vec<String>,
+    /// The member with the time, and seconds a unit of it.
+    time: Option<(String, f64)>,
+    line: Vec<u8>,
+}
+
+impl LineReader {
+    /// Reads the next line that is not empty; `false` at the end. A line that is too long is
+    /// cut, so that it is not an object.
     fn next_line(&mut self) -> Result<bool, SourceError> {
         loop {
             self.line.clear();
             let mut piece = (&mut self.reader).take(MAX_LINE_BYTES);
             let read = piece.read_until(b'\n', &mut self.line);
-            let read = read.map_err(|error| SourceError::Table {
-                what: self.what.clone(),
-                reason: error.to_string(),
-            })?;
+            let read = read.map_err(|e| SourceError::sensor_data(&self.what, e.to_string()))?;
             if read == 0 {
                 return Ok(false);
             }
@@ -126,6 +122,7 @@ impl JsonLines {
         }
     }
 
+    /// The row in the line that was read last.
     fn row(&self) -> Row {
         let object = object(&self.line);
         let number = |name: &str| object.as_ref()?.get(name)?.as_f64();
@@ -135,46 +132,14 @@ impl JsonLines {
     }
 }
 
-impl Source for JsonLines {
-    fn rate(&self) -> SampleRate {
-        self.grid.rate()
+impl RowReader for LineReader {
+    fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
+        let more = self.next_line()?;
+        Ok(more.then(|| self.row()))
     }
 
-    fn channels(&self) -> &[Channel] {
-        &self.channels
-    }
-
-    fn faults(&self) -> RowFaults {
-        self.grid.faults()
-    }
-
-    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
-        chunk.samples.clear();
-        while !self.ended && chunk.samples.len() < CHUNK_SAMPLES * self.channels.len() {
-            let row = match self.ahead.pop() {
-                Some(row) => row,
-                // Nobody waits for the next line who could have these.
-                None if !chunk.samples.is_empty() && !self.reader.buffer().contains(&b'\n') => {
-                    break;
-                }
-                None => match self.next_line() {
-                    Ok(true) => self.row(),
-                    Ok(false) => {
-                        self.ended = true;
-                        break;
-                    }
-                    Err(error) => {
-                        self.ended = true;
-                        return Err(error);
-                    }
-                },
-            };
-            if !self.grid.push(&row, chunk) {
-                self.ahead.push(row);
-                break;
-            }
-        }
-        Ok(!chunk.samples.is_empty())
+    fn is_ready(&self) -> bool {
+        self.reader.buffer().contains(&b'\n')
     }
 }
 
@@ -203,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cannot_be_used_are_lost_and_leave_a_gap() {
+    fn unusable_lines_count_as_lost_and_leave_a_gap() {
         let format = SensorFormat {
             rate: Some(SampleRate::new(10).unwrap()),
             columns: vec!["b [m/s2]".to_owned(), "a".to_owned()],
@@ -220,7 +185,7 @@ mod tests {
     }
 
     #[test]
-    fn times_tell_the_rate_and_where_values_are_missing() {
+    fn times_give_the_rate_and_the_gaps() {
         let text =
             "{\"t\":5.0,\"a\":1}\n{\"t\":5.1,\"a\":2}\n{\"t\":5.2,\"a\":3}\n{\"t\":6.0,\"a\":9}\n";
         let (lines, chunks) = read(text, &SensorFormat::default()).unwrap();
@@ -229,13 +194,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_stream_is_refused_with_a_hint() {
+    fn text_without_channels_or_rate_is_rejected() {
         for text in ["", "\n", "[]\n", "{}\n", "{\"t\":0}\n", "{\"a\":1}\n"] {
-            let error = read(text, &SensorFormat::default())
-                .err()
-                .unwrap()
-                .to_string();
-            assert!(error.contains("\nhint: "), "{text:?}: {error}");
+            let error = read(text, &SensorFormat::default()).err().unwrap();
+            assert!(
+                matches!(error, SourceError::Unrecognised { .. }),
+                "{text:?}: {error}"
+            );
         }
     }
 }

@@ -1,9 +1,9 @@
 //! Microphones, through the system's sound: ALSA on Linux, by cpal.
 //!
-//! A thread of its own opens the device, notices when it is gone and looks for it again; the
-//! system's own thread brings samples ([`super::capture`] takes them). The device is asked for the
-//! rate that the backbone reads, and for one channel; several are mixed by their mean. Its
-//! kind of sample does not matter.
+//! A separate thread opens the device, notices if it is gone and retries until it returns. A
+//! thread of the system delivers samples, which [`super::capture`] takes. The device is asked for
+//! the rate that the backbone reads, and for one channel; several are mixed by their mean. Any
+//! sample format is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -20,7 +20,7 @@ use cpal::{
 use super::audio_input::{Offer, best};
 use super::capture::{Capture, SharedIntake, capture, lock};
 use super::live::LOOK_AGAIN;
-use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError};
+use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Chunk, SampleRate};
 
 /// Blocks a second that a device is asked for. The system holds two: so long a program may be
@@ -70,8 +70,7 @@ impl Microphone {
     /// system's default; asks it for `wanted` samples a second or the next it has.
     ///
     /// # Errors
-    /// [`SourceError::NoMicrophone`] when there is none of this name,
-    /// [`SourceError::Microphone`] when it cannot be opened.
+    /// [`SourceError::Device`] if there is none of this name, or it cannot be opened.
     pub fn open(name: Option<&str>, wanted: SampleRate) -> Result<Self, SourceError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, first) = channel();
@@ -154,7 +153,7 @@ impl Drop for Handle {
 /// The microphones of this machine, the default one first.
 ///
 /// # Errors
-/// [`SourceError::Microphone`] when the system does not tell.
+/// [`SourceError::Device`] if the system does not list them.
 pub fn microphones() -> Result<Vec<MicrophoneInfo>, SourceError> {
     quietly(|| {
         let host = host(None)?;
@@ -285,7 +284,7 @@ impl Worker {
                     thread::sleep(LOOK_AGAIN);
                     match quietly(|| self.again(rate, intake)) {
                         Ok(again) => open = Some(again),
-                        Err(error @ SourceError::MicrophoneChanged { .. }) => {
+                        Err(error @ SourceError::Mismatch { .. }) => {
                             return lock(intake).fail(error);
                         }
                         // Not yet.
@@ -299,13 +298,15 @@ impl Worker {
     /// Opens the device as it was before.
     fn again(&self, rate: SampleRate, intake: &SharedIntake) -> Result<Open, SourceError> {
         let (device, config, actual) = self.find(rate)?;
-        match actual == rate {
-            true => self.start(&device, &config, rate, intake),
-            false => Err(SourceError::MicrophoneChanged {
-                expected: rate,
-                actual,
-            }),
+        if actual != rate {
+            return Err(SourceError::Mismatch {
+                device: SourceSpec::microphone(self.name.as_deref()),
+                property: StreamProperty::Stream,
+                expected: rate.to_string(),
+                actual: actual.to_string(),
+            });
         }
+        self.start(&device, &config, rate, intake)
     }
 
     /// The device, and the best that it offers.
@@ -352,9 +353,7 @@ impl Worker {
             None if name == "default" => host
                 .default_input_device()
                 .ok_or_else(|| refused(Some(name), &"the system has no default")),
-            None => Err(SourceError::NoMicrophone {
-                name: name.to_owned(),
-            }),
+            None => Err(refused(Some(name), &"there is no microphone of this name")),
         }
     }
 
@@ -436,8 +435,8 @@ fn host(name: Option<&str>) -> Result<cpal::Host, SourceError> {
 }
 
 fn refused(name: Option<&str>, reason: &dyn std::fmt::Display) -> SourceError {
-    SourceError::Microphone {
-        name: name.unwrap_or("default").to_owned(),
+    SourceError::Device {
+        device: SourceSpec::microphone(name),
         reason: reason.to_string(),
     }
 }

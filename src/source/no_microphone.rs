@@ -1,28 +1,36 @@
-//! Microphones in a program that was built without them: the same names, and one error.
+//! Microphones in a program that was built without the feature `mic`: the same names, and one
+//! error.
 
-use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError};
+use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec};
 use crate::signal::{Chunk, SampleRate};
 
-/// A microphone, of which there is none: build with `--features mic`.
+/// A microphone. It cannot be opened without the feature `mic`.
 #[derive(Debug)]
 pub enum Microphone {}
 
 impl Microphone {
-    /// Opens none.
+    /// Fails: the program was built without the feature `mic`.
     ///
     /// # Errors
-    /// [`SourceError::WithoutMicrophones`], always.
-    pub fn open(_name: Option<&str>, _wanted: SampleRate) -> Result<Self, SourceError> {
-        Err(SourceError::WithoutMicrophones)
+    /// [`SourceError::Device`], always.
+    pub fn open(name: Option<&str>, _wanted: SampleRate) -> Result<Self, SourceError> {
+        Err(missing(name))
     }
 }
 
-/// Lists none.
+/// Fails: the program was built without the feature `mic`.
 ///
 /// # Errors
-/// [`SourceError::WithoutMicrophones`], always.
+/// [`SourceError::Device`], always.
 pub fn microphones() -> Result<Vec<MicrophoneInfo>, SourceError> {
-    Err(SourceError::WithoutMicrophones)
+    Err(missing(None))
+}
+
+fn missing(name: Option<&str>) -> SourceError {
+    SourceError::Device {
+        device: SourceSpec::microphone(name),
+        reason: "this program was built without microphones".to_owned(),
+    }
 }
 
 impl Source for Microphone {

@@ -19,26 +19,40 @@ const BUFFER_BYTES: usize = 16 * 1024;
 /// How a raw PCM stream is to be understood.
 ///
 /// ```
-/// use afield::source::{Encoding, PcmFormat};
+/// use afield::source::PcmFormat;
 /// let format: PcmFormat = "s16le:44100:2".parse()?;
-/// assert_eq!((format.rate.hz(), format.channels), (44_100, 2));
-/// assert_eq!(format.encoding, Encoding::S16Le);
 /// assert_eq!(format.to_string(), "s16le:44100:2");
+/// assert_eq!(PcmFormat::default().to_string(), "s16le:16000:1");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct PcmFormat {
     /// Samples per second and channel.
-    pub rate: SampleRate,
+    rate: SampleRate,
     /// Interleaved channels, 1 to 64; they are mixed by their mean.
-    pub channels: u16,
-    /// How a sample is written.
-    pub encoding: Encoding,
+    channels: u16,
+    encoding: Encoding,
+}
+
+impl PcmFormat {
+    const FORM: &str = "ENCODING:RATE:CHANNELS, as in s16le:16000:1; \
+        encodings are u8, s16le, s16be, s24le, s32le and f32le";
+}
+
+/// 16-bit little-endian mono at 16 kHz, as `arecord -f S16_LE -r 16000` writes it.
+impl Default for PcmFormat {
+    fn default() -> Self {
+        Self {
+            rate: SampleRate::new(16_000).unwrap_or(SampleRate::ONE_HZ),
+            channels: 1,
+            encoding: Encoding::S16Le,
+        }
+    }
 }
 
 /// How a sample of raw PCM is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Encoding {
+enum Encoding {
     /// Unsigned 8-bit.
     U8,
     /// Signed 16-bit, little-endian.
@@ -54,8 +68,6 @@ pub enum Encoding {
 }
 
 impl Encoding {
-    pub(super) const NAMES: &str = "u8, s16le, s16be, s24le, s32le and f32le";
-
     const ALL: [(&str, Encoding); 6] = [
         ("u8", Encoding::U8),
         ("s16le", Encoding::S16Le),
@@ -66,7 +78,7 @@ impl Encoding {
     ];
 
     /// Bytes in a sample.
-    pub fn bytes(self) -> usize {
+    fn bytes(self) -> usize {
         match self {
             Encoding::U8 => 1,
             Encoding::S16Le | Encoding::S16Be => 2,
@@ -94,23 +106,14 @@ impl Encoding {
     }
 }
 
-/// `s16le:16000:1`, what `arecord` writes when it is asked for raw speech.
-impl Default for PcmFormat {
-    fn default() -> Self {
-        Self {
-            rate: SampleRate::new(16_000).unwrap_or(SampleRate::ONE_HZ),
-            channels: 1,
-            encoding: Encoding::S16Le,
-        }
-    }
-}
-
 impl FromStr for PcmFormat {
     type Err = SourceError;
 
     fn from_str(text: &str) -> Result<Self, SourceError> {
-        let refuse = |reason: String| SourceError::PcmFormat {
+        let refuse = |reason: String| SourceError::Syntax {
             text: text.to_owned(),
+            what: "raw PCM format",
+            form: Self::FORM,
             reason,
         };
         let parts: Vec<&str> = text.split(':').collect();
@@ -120,10 +123,10 @@ impl FromStr for PcmFormat {
         let (_, encoding) = Encoding::ALL
             .into_iter()
             .find(|(name, _)| *name == encoding)
-            .ok_or_else(|| refuse(format!("{encoding:?} is no encoding")))?;
+            .ok_or_else(|| refuse(format!("{encoding:?} is not an encoding")))?;
         let hz: u32 = rate
             .parse()
-            .map_err(|_| refuse(format!("{rate:?} is no rate in Hz")))?;
+            .map_err(|_| refuse(format!("{rate:?} is not a rate in Hz")))?;
         let rate = SampleRate::new(hz).map_err(|error| refuse(error.to_string()))?;
         let channels = channels
             .parse()
@@ -188,8 +191,7 @@ impl<R: Read + Send> PcmReader<R> {
         }
     }
 
-    /// Bytes of a frame that the stream ended in the middle of; 0 before the
-    /// end.
+    /// Bytes after the last whole frame; 0 before the stream has ended.
     pub fn trailing_bytes(&self) -> usize {
         if self.ended { self.held } else { 0 }
     }
@@ -213,7 +215,7 @@ impl<R: Read + Send> Source for PcmReader<R> {
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     self.ended = true;
-                    return Err(SourceError::Pcm { error });
+                    return Err(SourceError::stream("raw PCM", error));
                 }
             }
             let whole = self.held - self.held % frame_bytes;
@@ -281,7 +283,7 @@ mod tests {
     }
 
     #[test]
-    fn every_encoding_reaches_the_same_levels() {
+    fn every_encoding_decodes_to_the_same_levels() {
         let half = [
             ("u8", vec![192, 64]),
             ("s16le", vec![0, 0x40, 0, 0xc0]),
@@ -302,11 +304,12 @@ mod tests {
                 "{name}"
             );
             assert_eq!(format.to_string(), format!("{name}:8000:1"));
+            assert!(PcmFormat::FORM.contains(name));
         }
     }
 
     #[test]
-    fn how_bytes_arrive_changes_no_sample() {
+    fn read_sizes_do_not_change_the_samples() {
         let bytes: Vec<u8> = (0..60_007u32).map(|i| (i * 31 % 251) as u8).collect();
         let format: PcmFormat = "s24le:48000:3".parse().unwrap();
         let at_once = samples_of(PcmReader::new(&bytes[..], format));
@@ -322,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn descriptions_that_are_none_are_refused_with_a_hint() {
+    fn invalid_formats_are_rejected() {
         for text in [
             "",
             "s16le",
@@ -336,8 +339,8 @@ mod tests {
             "s16le:-1:1",
             "mp3:16000:1",
         ] {
-            let error = text.parse::<PcmFormat>().unwrap_err().to_string();
-            assert!(error.contains("\nhint: "), "{error}");
+            let error = text.parse::<PcmFormat>().unwrap_err();
+            assert!(matches!(error, SourceError::Syntax { .. }), "{error}");
         }
     }
 }

@@ -14,24 +14,16 @@ pub enum Recorded {
 }
 
 impl Recorded {
-    /// What its files are called in messages.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Sound => "audio",
-            Self::Sensor => "sensor",
-        }
-    }
-
-    /// Endings of file names that count as such, lower case.
-    pub fn endings(self) -> &'static [&'static str] {
+    /// Endings of the names of such files, lower case.
+    pub(super) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Sound => &["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"],
             Self::Sensor => &["csv", "jsonl", "ndjson"],
         }
     }
 
-    /// Whether a file of this name counts as such.
-    pub fn is_by_name(self, path: &Path) -> bool {
+    /// Whether the name of a file says that it is such a recording.
+    pub(super) fn is_by_name(self, path: &Path) -> bool {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let known = |e: &str| self.endings().iter().any(|k| e.eq_ignore_ascii_case(k));
         extension.is_some_and(known)
@@ -58,11 +50,7 @@ pub fn open_recording(
     if table {
         return Ok(Box::new(SensorTable::open(path, format)?));
     }
-    let io = |error| SourceError::Io {
-        path: path.to_owned(),
-        error,
-    };
-    let file = std::fs::File::open(path).map_err(io)?;
+    let file = std::fs::File::open(path).map_err(|error| SourceError::io(path, error))?;
     let lines = JsonLines::new(file, &path.display().to_string(), format)?;
     Ok(Box::new(lines))
 }

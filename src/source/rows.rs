@@ -214,9 +214,7 @@ pub(super) fn rate_of(rows: &[Row], what: &str) -> Result<SampleRate, SourceErro
     let rate = hz
         .filter(|hz| (1.0..=f64::from(SampleRate::MAX_HZ)).contains(hz))
         .and_then(|hz| SampleRate::new(hz as u32).ok());
-    rate.ok_or_else(|| SourceError::NoRate {
-        what: what.to_owned(),
-    })
+    rate.ok_or_else(|| SourceError::sensor_data(what, "nothing states its rate"))
 }
 
 #[cfg(test)]
@@ -251,7 +249,7 @@ mod tests {
     }
 
     #[test]
-    fn times_that_jitter_give_an_even_ramp() {
+    fn jittering_times_are_resampled_evenly() {
         let jitter = [0.0, 0.2, -0.2, 0.1, -0.25, 0.15];
         let rows: Vec<Row> = (0..200)
             .map(|i| {
@@ -270,7 +268,7 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_a_little_off_neither_drifts_nor_breaks() {
+    fn a_slightly_wrong_clock_leaves_no_gap() {
         // 49.6 Hz, taken for 50: an hour stays an hour.
         let rows: Vec<Row> = (0..49_600)
             .map(|i| timed(f64::from(i) / 49.6, i as f32))
@@ -281,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn missing_time_is_a_gap_and_nothing_is_interpolated_across() {
+    fn missing_time_is_a_gap_without_interpolation() {
         let mut rows: Vec<Row> = (0..10).map(|i| timed(f64::from(i) / 50.0, 1.0)).collect();
         rows.extend((25..30).map(|i| timed(f64::from(i) / 50.0, 5.0)));
         let (chunks, faults) = chunks(&rows, 50);
@@ -292,7 +290,7 @@ mod tests {
     }
 
     #[test]
-    fn a_lost_row_breaks_even_rows_and_is_counted() {
+    fn a_lost_row_leaves_a_gap_between_even_rows() {
         let rows = [even(1.0), even(2.0), Row::default(), even(4.0)];
         let (chunks, faults) = chunks(&rows, 10);
         assert_eq!((faults.lost, faults.gaps), (1, 1));
@@ -304,7 +302,7 @@ mod tests {
     }
 
     #[test]
-    fn time_that_runs_backwards_is_left_out() {
+    fn rows_whose_time_does_not_increase_are_skipped() {
         let rows = [
             timed(0.0, 0.0),
             timed(0.1, 1.0),

@@ -1,12 +1,10 @@
 //! Samples from a microcontroller on a serial line.
 //!
-//! A thread of its own reads the port, since an operating system keeps only a few
-//! kilobytes for whoever is busy elsewhere. Blocks wait in a queue of bounded
-//! length; when the program falls behind by more, the newest are dropped and
-//! counted. Whatever is missing, for whatever reason, is a jump of the time from
-//! one chunk to the next: samples are never joined across it.
+//! A separate thread reads the port, since the operating system buffers only a few kilobytes.
+//! Blocks wait in a bounded queue. If the program falls behind by more, the newest blocks are
+//! dropped and counted. Missing samples, for whatever reason, are a jump of the time from one
+//! chunk to the next: samples are never joined across it.
 
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -19,12 +17,12 @@ use super::live::{LOOK_AGAIN, PATIENCE};
 use super::serial_link::{Heard, Link, LinkStatus};
 use super::serial_port::{Port, PortName};
 use super::timeline::{Block, Timeline};
-use super::{Health, LiveSource, Source, SourceError};
+use super::{DeviceInfo, Health, LiveSource, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Channel, Chunk, SampleRate, SignalError, Unit};
 
-/// Blocks that wait for the program: six seconds at ten a second.
+/// Length of the queue, in blocks: six seconds at ten a second.
 const BLOCKS_WAITING: usize = 64;
-/// How long a device may take to say what it is.
+/// How long a device may take to describe itself.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// A device on a serial line, as a [`Source`] that ends only with an error.
@@ -39,21 +37,21 @@ pub struct SerialSource {
     timeline: Timeline,
 }
 
-/// The thread, from this side.
+/// The thread, as the source sees it.
 #[derive(Debug)]
 struct Reader {
-    path: PathBuf,
-    /// What the device is asked for.
+    device: SourceSpec,
+    /// The rate that the device is asked for.
     rate: Option<SampleRate>,
     arrivals: Receiver<Arrival>,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
 
-/// A stream as the device describes it, and in our terms.
+/// A stream as the device describes it, and in the library's terms.
 #[derive(Debug)]
 struct Stream {
-    info: StreamInfo,
+    info: DeviceInfo,
     rate: SampleRate,
     channels: Vec<Channel>,
     scales: Vec<f32>,
@@ -75,21 +73,20 @@ struct Arrival {
 }
 
 impl SerialSource {
-    /// Opens a port, and waits up to ten seconds for the device behind it to say
-    /// what it is. With a `rate` it, and any that takes its place, is asked to sample so
-    /// often; without it samples as it likes.
+    /// Opens a port, and waits up to ten seconds until the device at it describes itself. If
+    /// `rate` is given, this device, and any that replaces it, is asked to sample at it;
+    /// otherwise it samples at its own rate.
     ///
     /// # Errors
-    /// [`SourceError::Port`] when there is no such port, [`SourceError::PortSilent`]
-    /// and [`SourceError::PortVersion`] when no device of this protocol answers,
-    /// [`SourceError::PortRate`] when it cannot sample so often,
-    /// [`SourceError::PortStream`] when it describes a stream that cannot be.
+    /// [`SourceError::Device`] if the port cannot be opened or the device describes an
+    /// impossible stream, [`SourceError::PortSilent`] if no device of this protocol answers,
+    /// [`SourceError::Mismatch`] if it speaks another version or cannot sample at `rate`.
     pub fn open(name: &PortName, rate: Option<SampleRate>) -> Result<Self, SourceError> {
         let reader = Reader::start(name, rate)?;
         let info = reader.introduction(name)?;
-        let stream = Stream::new(info).map_err(|error| SourceError::PortStream {
-            path: name.path().to_owned(),
-            error,
+        let stream = Stream::new(&info).map_err(|error| SourceError::Device {
+            device: reader.device.clone(),
+            reason: format!("it describes an impossible stream: {error}"),
         })?;
         Ok(Self {
             reader,
@@ -98,27 +95,25 @@ impl SerialSource {
         })
     }
 
-    /// What the device says it is.
-    pub fn info(&self) -> &StreamInfo {
+    /// The device and its channels, as it describes itself.
+    pub fn info(&self) -> &DeviceInfo {
         &self.stream.info
     }
 
-    /// What the link has seen so far.
+    /// Counts of what came, and what was lost, so far.
     pub fn status(&self) -> LinkStatus {
         lock(&self.reader.shared.status).clone()
     }
 
-    /// Whether a device that has come back sends the same as before.
+    /// Rejects a device that has come back with another stream.
     fn recognise(&self, info: &StreamInfo) -> Result<(), SourceError> {
-        let known = &self.stream.info;
-        if info.rate_mhz == known.rate_mhz && info.channels == known.channels {
+        let (known, actual) = (&self.stream.info, DeviceInfo::of(info));
+        if actual.hz == known.hz && actual.channels == known.channels {
             return Ok(());
         }
-        Err(SourceError::PortChanged {
-            path: self.reader.path.clone(),
-            expected: describe(known),
-            actual: describe(info),
-        })
+        Err(self
+            .reader
+            .mismatch(StreamProperty::Stream, known.summary(), actual.summary()))
     }
 
     /// Overwrites `chunk` with a block of samples.
@@ -161,7 +156,7 @@ impl Source for SerialSource {
             {
                 self.take(&samples, at_us, chunk);
             }
-            // Of a stream that was described otherwise: a description follows.
+            // The number of channels differs from the description: a new one follows.
             Heard::Samples(_) => {}
         }
         Ok(true)
@@ -175,8 +170,8 @@ impl Source for SerialSource {
 impl LiveSource for SerialSource {
     fn introduction(&self) -> String {
         let info = &self.stream.info;
-        let hz = f64::from(info.rate_mhz) / 1_000.0;
-        format!("{}: {} channels at {hz} Hz", info.name, info.channels.len())
+        let channels = info.channels.len();
+        format!("{}: {channels} channels at {} Hz", info.name, info.hz)
     }
 
     fn health(&self) -> Health {
@@ -195,14 +190,14 @@ impl LiveSource for SerialSource {
         self.status().to_string()
     }
 
-    /// A later decision takes the place of one that has not been sent.
+    /// A later decision replaces one that has not been sent.
     fn show(&self, label: &str, percent: u8) {
         *lock(&self.reader.shared.shown) = Some((label.to_owned(), percent));
     }
 }
 
 impl Stream {
-    fn new(info: StreamInfo) -> Result<Self, SignalError> {
+    fn new(info: &StreamInfo) -> Result<Self, SignalError> {
         let hz = (u64::from(info.rate_mhz) + 500) / 1_000;
         let channel = |channel: &firmware_bridge::Channel| {
             Channel::new(channel.name.as_str(), Unit::new(channel.unit.as_str())?)
@@ -212,7 +207,7 @@ impl Stream {
             rate: SampleRate::new(u32::try_from(hz).unwrap_or(u32::MAX))?,
             channels: channels?,
             scales: info.channels.iter().map(|channel| channel.scale).collect(),
-            info,
+            info: DeviceInfo::of(info),
         })
     }
 }
@@ -233,12 +228,9 @@ impl Reader {
         let thread = thread::Builder::new()
             .name("serial".to_owned())
             .spawn(move || worker.run(port))
-            .map_err(|error| SourceError::Io {
-                path: name.path().to_owned(),
-                error,
-            })?;
+            .map_err(|error| SourceError::io(name.path(), error))?;
         Ok(Self {
-            path: name.path().to_owned(),
+            device: SourceSpec::serial(name.clone()),
             rate,
             arrivals,
             shared,
@@ -246,7 +238,7 @@ impl Reader {
         })
     }
 
-    /// Waits until the device says what it is.
+    /// Waits until the device describes itself.
     fn introduction(&self, name: &PortName) -> Result<StreamInfo, SourceError> {
         let until = Instant::now() + INTRODUCTION;
         loop {
@@ -257,10 +249,10 @@ impl Reader {
                     ..
                 }) => {
                     let asked = self.rate.map(|rate| u64::from(rate.hz()) * 1_000);
-                    return match asked.is_none_or(|mhz| mhz == u64::from(info.rate_mhz)) {
-                        true => Ok(info),
-                        false => Err(self.rate_refused()),
-                    };
+                    if asked.is_some_and(|mhz| mhz != u64::from(info.rate_mhz)) {
+                        return Err(self.rate_refused());
+                    }
+                    return Ok(info);
                 }
                 Ok(Arrival {
                     heard: Heard::RateRefused,
@@ -271,12 +263,14 @@ impl Reader {
             }
         }
         let status = lock(&self.shared.status).clone();
-        let path = self.path.clone();
         Err(match status.foreign_version {
-            Some(version) => SourceError::PortVersion { path, version },
+            Some(version) => self.mismatch(
+                StreamProperty::ProtocolVersion,
+                firmware_bridge::VERSION.to_string(),
+                version.to_string(),
+            ),
             None => SourceError::PortSilent {
-                path,
-                baud: name.baud(),
+                port: name.clone(),
                 seconds: INTRODUCTION.as_secs(),
                 bytes: status.bytes,
                 frames: status.frames,
@@ -285,9 +279,16 @@ impl Reader {
     }
 
     fn rate_refused(&self) -> SourceError {
-        SourceError::PortRate {
-            path: self.path.clone(),
-            hz: self.rate.map_or(0, SampleRate::hz),
+        let expected = self.rate.map_or(String::new(), |rate| rate.to_string());
+        self.mismatch(StreamProperty::Rate, expected, "another one".to_owned())
+    }
+
+    fn mismatch(&self, property: StreamProperty, expected: String, actual: String) -> SourceError {
+        SourceError::Mismatch {
+            device: self.device.clone(),
+            property,
+            expected,
+            actual,
         }
     }
 }
@@ -296,7 +297,7 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It has nothing to tell, a panic included.
+            // Its result, even a panic, does not matter any more.
             let _ = thread.join();
         }
     }
@@ -308,7 +309,7 @@ struct Worker {
     link: Link,
     shared: Arc<Shared>,
     arrivals: SyncSender<Arrival>,
-    /// A description that found no room: nothing overtakes it.
+    /// A description that did not fit into the queue; later arrivals wait behind it.
     held: Option<Arrival>,
     started: Instant,
 }
@@ -338,13 +339,12 @@ impl Worker {
         if let Some(mut port) = port {
             let mut out = Vec::new();
             self.link.stop(self.now_us(), &mut out);
-            // The device may be gone; nobody waits for an answer.
+            // The device may be gone; no answer is expected.
             let _ = port.write(&out);
         }
     }
 
-    /// One turn: says what is due and reads what is there. An error means that the
-    /// port is gone, or that nobody listens to us any more.
+    /// Writes what is due and reads what has arrived. An error means that the port is gone.
     fn talk(&mut self, port: &mut Port) -> std::io::Result<()> {
         if let Some((label, percent)) = lock(&self.shared.shown).take() {
             self.link.show(&label, percent);
@@ -383,13 +383,7 @@ impl Worker {
     }
 }
 
-/// A lock, whatever happened to whoever held it before: each value is written whole.
+/// Locks even after a panic elsewhere: each value is written as a whole.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn describe(info: &StreamInfo) -> String {
-    let names: Vec<&str> = info.channels.iter().map(|c| c.name.as_str()).collect();
-    let hz = f64::from(info.rate_mhz) / 1_000.0;
-    format!("{} at {hz} Hz", names.join(", "))
 }

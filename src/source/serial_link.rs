@@ -12,6 +12,7 @@ use firmware_bridge::{
     Requests, Samples, Sender, Status, StreamInfo,
 };
 
+use super::DeviceCounts;
 use super::lateness::Lateness;
 use super::live::drift;
 
@@ -70,8 +71,8 @@ pub struct LinkStatus {
     /// How much faster than the host's the device's clock runs, in parts per
     /// million; known after ten seconds.
     pub drift_ppm: Option<f64>,
-    /// What the device last said of itself.
-    pub device: Option<Status>,
+    /// The counts that the device last reported.
+    pub device: Option<DeviceCounts>,
 }
 
 impl fmt::Display for LinkStatus {
@@ -274,7 +275,7 @@ impl Link {
             Kind::Status => {
                 let status = frame.read::<Status>().ok()?;
                 self.status.dropped_by_device = status.dropped;
-                self.status.device = Some(status);
+                self.status.device = Some(DeviceCounts::of(&status));
                 None
             }
             _ => None,

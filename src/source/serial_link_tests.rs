@@ -167,7 +167,7 @@ impl Bench {
 }
 
 #[test]
-fn over_a_clean_line_nothing_is_lost() {
+fn a_clean_line_loses_nothing() {
     let mut bench = Bench::new(Faults::default(), 1);
     bench.run(60);
     let status = bench.link.status();
@@ -185,7 +185,7 @@ fn over_a_clean_line_nothing_is_lost() {
 }
 
 #[test]
-fn one_percent_of_noise_costs_samples_that_are_counted_and_no_more() {
+fn every_sample_lost_to_noise_is_counted() {
     let third = 0.01 / 3.0;
     let faults = Faults {
         drop: third,
@@ -219,7 +219,7 @@ fn one_percent_of_noise_costs_samples_that_are_counted_and_no_more() {
 }
 
 #[test]
-fn the_first_requests_may_be_lost() {
+fn lost_requests_are_repeated() {
     let mut bench = Bench::new(Faults::default(), 3);
     bench.down = Line::new(
         Faults {
@@ -237,7 +237,7 @@ fn the_first_requests_may_be_lost() {
 }
 
 #[test]
-fn a_device_that_is_reset_is_asked_again_and_its_samples_are_a_new_epoch() {
+fn a_reset_device_is_asked_again_and_starts_a_new_epoch() {
     let mut bench = Bench::new(Faults::default(), 4);
     bench.run(10);
     let before = bench.link.status();
@@ -250,7 +250,7 @@ fn a_device_that_is_reset_is_asked_again_and_its_samples_are_a_new_epoch() {
 }
 
 #[test]
-fn of_decisions_that_wait_the_latest_is_shown_cut_to_what_fits() {
+fn the_latest_waiting_decision_is_shown_and_shortened() {
     let mut bench = Bench::new(Faults::default(), 5);
     bench.link.show("old", 90);
     bench.link.show(&"ü".repeat(40), 200);
@@ -259,7 +259,7 @@ fn of_decisions_that_wait_the_latest_is_shown_cut_to_what_fits() {
 }
 
 #[test]
-fn a_rate_that_is_asked_for_is_told_by_whoever_answers_and_no_other_one() {
+fn a_description_before_the_rate_is_set_is_ignored() {
     let mut bench = Bench::asking(Some(200_000), Faults::default(), 6);
     bench.run(5);
     // After a reset it would sample at its own rate again.
@@ -277,14 +277,14 @@ fn a_rate_that_is_asked_for_is_told_by_whoever_answers_and_no_other_one() {
 }
 
 #[test]
-fn a_rate_that_is_refused_is_told() {
+fn a_refused_rate_is_reported() {
     let mut bench = Bench::asking(Some(500_000), Faults::default(), 7);
     bench.run(2);
     assert_eq!((bench.refused, bench.infos.len()), (1, 0));
 }
 
 #[test]
-fn another_version_is_noticed() {
+fn a_foreign_protocol_version_is_reported() {
     let mut link = Link::new(None);
     // A frame of version 2 with a right CRC, stuffed by hand.
     let mut body = [1_u8; 12];

@@ -1,4 +1,4 @@
-//! Serial ports: their names, which there are, and bytes through one of them.
+//! Serial ports: their names, a list of them, and bytes through one of them.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -8,10 +8,9 @@ use std::time::Duration;
 
 use serialport::{SerialPort, SerialPortType, available_ports};
 
-use super::SourceError;
+use super::{SourceError, SourceSpec};
 
-/// How long a read waits for a first byte; also how promptly a thread that reads
-/// can do other things.
+/// How long a read waits for the first byte. The reading thread does nothing else meanwhile.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A port and its speed: `PATH` or `PATH@BAUD`.
@@ -30,7 +29,7 @@ pub struct PortName {
 }
 
 impl PortName {
-    /// The speed where none is named. USB devices (CDC) do not care.
+    /// The default speed. USB devices (CDC) ignore it.
     pub const DEFAULT_BAUD: u32 = 115_200;
 
     /// The port.
@@ -47,31 +46,29 @@ impl PortName {
 impl FromStr for PortName {
     type Err = SourceError;
     fn from_str(text: &str) -> Result<Self, SourceError> {
-        let wrong = |reason| SourceError::PortName {
+        let wrong = |reason: &str| SourceError::Syntax {
             text: text.to_owned(),
-            reason,
+            what: "serial port",
+            form: "PATH or PATH@BAUD, as in /dev/ttyACM0 or /dev/ttyUSB0@921600",
+            reason: reason.to_owned(),
         };
         let (path, baud) = match text.rsplit_once('@') {
             // Names under /dev/serial/by-path may have an @ of their own.
             Some((path, baud)) if baud.chars().all(|c| c.is_ascii_digit()) => {
+                let baud = (baud.parse().ok()).filter(|baud| (50..=50_000_000).contains(baud));
                 let baud = baud
-                    .parse()
-                    .ok()
-                    .filter(|baud| (50..=50_000_000).contains(baud));
-                (
-                    path,
-                    baud.ok_or(wrong("its speed is no number of bits from 50 to 50000000"))?,
-                )
+                    .ok_or_else(|| wrong("its speed is not from 50 to 50000000 bits a second"))?;
+                (path, baud)
             }
             _ => (text, Self::DEFAULT_BAUD),
         };
-        match path.is_empty() {
-            true => Err(wrong("it has no path")),
-            false => Ok(Self {
-                path: path.to_owned(),
-                baud,
-            }),
+        if path.is_empty() {
+            return Err(wrong("it has no path"));
         }
+        Ok(Self {
+            path: path.to_owned(),
+            baud,
+        })
     }
 }
 
@@ -90,20 +87,18 @@ pub struct PortInfo {
     pub kind: &'static str,
     /// USB vendor and product.
     pub usb: Option<(u16, u16)>,
-    /// What the device says it is called, if anything.
+    /// The product name that the device gives, if any.
     pub product: Option<String>,
-    /// Its serial number, if it says one.
+    /// The serial number that the device gives, if any.
     pub serial_number: Option<String>,
 }
 
 /// The serial ports of this machine, by path.
 ///
 /// # Errors
-/// [`SourceError::Ports`] when the system does not tell.
+/// [`SourceError::Io`] if the system does not list them.
 pub fn ports() -> Result<Vec<PortInfo>, SourceError> {
-    let reason = |error: serialport::Error| SourceError::Ports {
-        reason: error.to_string(),
-    };
+    let refused = |error: serialport::Error| SourceError::stream("the list of serial ports", error);
     let info = |port: serialport::SerialPortInfo| {
         let path = PathBuf::from(port.port_name);
         let plain = |kind| PortInfo {
@@ -126,7 +121,7 @@ pub fn ports() -> Result<Vec<PortInfo>, SourceError> {
         }
     };
     let mut ports: Vec<_> = available_ports()
-        .map_err(reason)?
+        .map_err(refused)?
         .into_iter()
         .map(info)
         .collect();
@@ -142,25 +137,24 @@ impl Port {
         let opened = serialport::new(&name.path, name.baud)
             .timeout(PATIENCE)
             .open();
-        opened.map(Self).map_err(|error| SourceError::Port {
-            path: name.path().to_owned(),
+        opened.map(Self).map_err(|error| SourceError::Device {
+            device: SourceSpec::serial(name.clone()),
             reason: error.to_string(),
         })
     }
 
-    /// Bytes that have come in, 0 where none did in a while. An error means that
-    /// the port is gone.
+    /// Reads bytes that have arrived; 0 if none arrived in time. An error means that the port
+    /// is gone.
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self.0.read(bytes) {
-            // A port that is there says that it waited.
+            // A port that exists reports a timeout instead.
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if is_a_wait(&error) => Ok(0),
             result => result,
         }
     }
 
-    /// Writes what the port takes; a line that is stuck takes less, and requests are
-    /// repeated.
+    /// Writes as much as the port accepts. A blocked line accepts less; requests are repeated.
     pub(super) fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
         match self.0.write_all(bytes) {
             Err(error) if is_a_wait(&error) => Ok(()),
@@ -179,7 +173,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_name_has_a_path_and_perhaps_a_speed() {
+    fn a_port_name_is_a_path_with_an_optional_speed() {
         let parse = |text: &str| text.parse::<PortName>();
         let by_path = "/dev/serial/by-path/pci-0000:00@14.0-usb";
         assert_eq!(parse(by_path).unwrap().path(), Path::new(by_path));
@@ -196,12 +190,9 @@ mod tests {
     }
 
     #[test]
-    fn a_port_that_is_not_there_is_named() {
+    fn a_missing_port_is_named_in_the_error() {
         let name: PortName = "/dev/no-such-port".parse().unwrap();
         let error = Port::open(&name).err().unwrap().to_string();
-        assert!(
-            error.contains("/dev/no-such-port") && error.contains("hint: "),
-            "{error}"
-        );
+        assert!(error.contains("/dev/no-such-port"), "{error}");
     }
 }

@@ -1,4 +1,4 @@
-//! Where samples come from, as one value that a user can type.
+//! Where samples come from, as one value that a user can type, and how it is opened.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,12 @@ use crate::signal::SampleRate;
 /// JSON lines of a sensor), `stdin`, `dir:DIR`, `serial:PATH` or `serial:PATH@BAUD`.
 ///
 /// ```
-/// use afield::SourceSpec;
+/// use afield::source::SourceSpec;
 /// let spec = SourceSpec::parse("mic:USB")?;
 /// assert!(spec.is_live());
 /// assert_eq!(spec.to_string(), "mic:USB");
 /// assert!(SourceSpec::parse("radio").is_err());
-/// # Ok::<(), afield::Error>(())
+/// # Ok::<(), afield::source::SourceError>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SourceSpec(Place);
@@ -67,10 +67,12 @@ impl SourceOptions {
 }
 
 impl SourceSpec {
+    const FORM: &str = "mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH";
+
     /// The source with this name.
     ///
     /// # Errors
-    /// [`SourceError::Name`] for other text, [`SourceError::PortName`] for an impossible port.
+    /// [`SourceError::Syntax`] for other text and for an impossible port.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         let place = match text.split_once(':') {
             Some(("wav", path)) if !path.is_empty() => Place::Sound(path.into()),
@@ -81,8 +83,11 @@ impl SourceSpec {
             None if text == "mic" => Place::Microphone(None),
             None if text == "stdin" => Place::Stdin,
             _ => {
-                return Err(SourceError::Name {
+                return Err(SourceError::Syntax {
                     text: text.to_owned(),
+                    what: "source",
+                    form: Self::FORM,
+                    reason: "its kind is unknown, or nothing follows the colon".to_owned(),
                 });
             }
         };
@@ -103,9 +108,32 @@ impl SourceSpec {
         !matches!(self.0, Place::Sound(_) | Place::Table(_) | Place::Folder(_))
     }
 
+    /// The microphone of this name, or the default one.
+    pub fn microphone(name: Option<&str>) -> Self {
+        Self(Place::Microphone(name.map(str::to_owned)))
+    }
+
+    /// The device at a serial port.
+    pub fn serial(port: PortName) -> Self {
+        Self(Place::Serial(port))
+    }
+
     /// Whether it is a device, which sends without end.
     pub fn is_device(&self) -> bool {
         matches!(self.0, Place::Microphone(_) | Place::Serial(_))
+    }
+
+    /// Whether it is a microphone.
+    pub fn is_microphone(&self) -> bool {
+        matches!(self.0, Place::Microphone(_))
+    }
+
+    /// The serial port, if it is one.
+    pub fn port(&self) -> Option<&PortName> {
+        match &self.0 {
+            Place::Serial(port) => Some(port),
+            _ => None,
+        }
     }
 
     /// Whether it is standard input.
@@ -195,58 +223,138 @@ impl fmt::Display for SourceSpec {
 mod tests {
     use super::*;
 
-    #[test]
-    fn names_survive_text() {
-        let live = [
-            "mic",
-            "mic:USB Audio",
-            "stdin",
-            "serial:/dev/ttyACM0@921600",
-        ];
-        let stored = ["wav:a b.flac", "csv:x.jsonl", "dir:clips/"];
-        for (names, is_live) in [(&live[..], true), (&stored[..], false)] {
-            for name in names {
-                let spec = SourceSpec::parse(name).unwrap();
-                assert_eq!(spec.to_string(), *name);
-                assert_eq!(spec.is_live(), is_live, "{name}");
-            }
+    fn spec(text: &str) -> SourceSpec {
+        SourceSpec::parse(text).unwrap()
+    }
+
+    fn columns(names: &[&str]) -> SourceOptions {
+        let columns = names.iter().map(|&name| name.to_owned()).collect();
+        SourceOptions {
+            sensor: SensorFormat {
+                columns,
+                ..SensorFormat::default()
+            },
+            ..SourceOptions::default()
         }
-        for wrong in ["", "radio", "wav:", "mic:", "dir:", "serial:", "stdin:x"] {
-            assert!(SourceSpec::parse(wrong).is_err(), "{wrong}");
+    }
+
+    /// Why `text` cannot be opened live for `kind`.
+    fn refused(text: &str, kind: Recorded, options: &SourceOptions) -> SourceError {
+        spec(text)
+            .open_live(kind, SampleRate::ONE_HZ, options)
+            .err()
+            .unwrap()
+    }
+
+    #[test]
+    fn specs_are_parsed_and_written_in_the_same_form() {
+        // Text, whether it is live, whether it is a device.
+        let cases = [
+            ("mic", true, true),
+            ("mic:USB Audio", true, true),
+            ("mic:hw:1,0", true, true),
+            ("stdin", true, false),
+            ("serial:/dev/ttyACM0@921600", true, true),
+            ("wav:a b.flac", false, false),
+            ("csv:C:\\x.jsonl", false, false),
+            ("dir:clips/", false, false),
+        ];
+        for (text, is_live, is_device) in cases {
+            let spec = spec(text);
+            assert_eq!(spec.to_string(), text);
+            assert_eq!(spec.is_live(), is_live, "{text}");
+            assert_eq!(spec.is_device(), is_device, "{text}");
+            assert_eq!(spec.is_stdin(), text == "stdin");
+            assert_eq!(spec.is_microphone(), text.starts_with("mic"));
+        }
+        // The default speed is written out.
+        assert_eq!(spec("serial:COM3").to_string(), "serial:COM3@115200");
+        assert_eq!(spec("serial:COM3"), spec("serial:COM3@115200"));
+    }
+
+    #[test]
+    fn invalid_specs_are_rejected() {
+        for text in [
+            "",
+            "radio",
+            "radio:1",
+            "wav",
+            "wav:",
+            "csv:",
+            "mic:",
+            "dir:",
+            "stdin:x",
+            "MIC",
+            "serial",
+            "serial:",
+            "serial:@9600",
+            "serial:/dev/x@9",
+        ] {
+            let error = SourceSpec::parse(text).unwrap_err();
+            assert!(
+                matches!(error, SourceError::Syntax { .. }),
+                "{text}: {error}"
+            );
         }
     }
 
     #[test]
-    fn a_rate_is_rejected_for_sound() {
-        let rate = SampleRate::new(50).ok();
-        let options = SourceOptions {
-            sensor: SensorFormat {
-                rate,
-                ..SensorFormat::default()
-            },
-            ..SourceOptions::default()
+    fn paths_choose_the_kind_of_a_file_by_their_ending() {
+        assert_eq!(SourceSpec::file("x.CSV"), spec("csv:x.CSV"));
+        assert_eq!(SourceSpec::file("x.jsonl"), spec("csv:x.jsonl"));
+        assert_eq!(SourceSpec::file("x.wav"), spec("wav:x.wav"));
+        assert_eq!(SourceSpec::file("x"), spec("wav:x"));
+    }
+
+    #[test]
+    fn files_are_recordings_and_live_sources_have_none() {
+        let of = |text| spec(text).recordings(Recorded::Sound).unwrap();
+        let file = LabelledClip {
+            path: "a.wav".into(),
+            label: None,
         };
-        assert!(options.check(Recorded::Sensor).is_ok());
-        let refused = options.check(Recorded::Sound).unwrap_err();
-        assert_eq!(
-            refused.to_string(),
-            "the rate has no effect: the backbone takes sound"
-        );
+        assert_eq!(of("wav:a.wav"), [file]);
+        assert!(of("mic").is_empty() && of("stdin").is_empty() && of("serial:x").is_empty());
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("dog")).unwrap();
+        std::fs::write(folder.path().join("dog/a.wav"), b"x").unwrap();
+        let clips = of(&format!("dir:{}", folder.path().display()));
+        assert_eq!(clips.len(), 1);
+        assert_eq!(clips[0].label.as_ref().unwrap().as_str(), "dog");
+    }
+
+    #[test]
+    fn rates_and_columns_are_rejected_for_sound() {
+        let mut rate = SourceOptions::default();
+        rate.sensor.rate = Some(SampleRate::ONE_HZ);
+        for (options, name) in [(&rate, "rate"), (&columns(&["ax"]), "columns")] {
+            assert!(options.check(Recorded::Sensor).is_ok());
+            let error = options.check(Recorded::Sound).unwrap_err();
+            let expected = format!("the {name} has no effect: the backbone takes sound");
+            assert_eq!(error.to_string(), expected);
+        }
         assert!(SourceOptions::default().check(Recorded::Sound).is_ok());
     }
 
     #[test]
-    fn a_device_takes_no_columns() {
-        let mut options = SourceOptions::default();
-        options.sensor.columns.push("ax".to_owned());
-        let spec = SourceSpec::parse("serial:/dev/nonesuch").unwrap();
-        let opened = spec.open_live(Recorded::Sensor, SampleRate::ONE_HZ, &options);
-        assert!(matches!(
-            opened.err(),
-            Some(SourceError::Option {
-                option: "columns",
-                ..
-            })
-        ));
+    fn sources_that_do_not_suit_the_backbone_are_rejected_before_they_are_opened() {
+        let none = SourceOptions::default();
+        let cases = [
+            (
+                refused("serial:/dev/x", Recorded::Sensor, &columns(&["ax"])),
+                "columns",
+            ),
+            (refused("mic", Recorded::Sensor, &none), "source"),
+            (refused("wav:x.wav", Recorded::Sound, &none), "source"),
+            (refused("dir:x", Recorded::Sound, &none), "source"),
+        ];
+        for (error, expected) in cases {
+            let SourceError::Option { option, .. } = &error else {
+                panic!("{error}");
+            };
+            assert_eq!(*option, expected, "{error}");
+        }
+        let missing = refused("serial:/dev/no-such-port", Recorded::Sensor, &none);
+        assert!(matches!(missing, SourceError::Device { .. }), "{missing}");
     }
 }

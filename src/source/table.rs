@@ -7,23 +7,22 @@
 //! ```
 //!
 //! A column called `time` or `t` holds times in its unit (s, ms, us or ns; seconds
-//! without one); columns that are not asked for may hold anything. The rate comes
+//! without one). Columns that are not asked for may hold anything. The rate comes
 //! from the caller, or a first line `# rate: N Hz`, or the times. Rows are streamed:
-//! a table of a month costs no more memory than one of a second.
+//! a table of a month needs no more memory than one of a second.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use csv::StringRecord;
 
-use super::rows::{Grid, RATE_ROWS, Row, RowFaults, rate_of};
+use super::rows::{Row, RowFaults};
 use super::sensor_format::SensorFormat;
+use super::sensor_rows::{RowReader, SensorRows};
 use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
-/// Samples a chunk.
-const CHUNK_SAMPLES: usize = 256;
 /// The longest line that is looked at for a rate, in bytes.
 const MAX_COMMENT_BYTES: usize = 4096;
 /// The most columns.
@@ -46,18 +45,7 @@ const MAX_LINE_BYTES: usize = 1 << 20;
 /// assert_eq!(chunk.samples, [0.5, 1.0, 0.5, 1.0, 0.25, 1.0]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub struct SensorTable {
-    what: String,
-    reader: csv::Reader<Box<dyn Read + Send>>,
-    columns: Vec<usize>,
-    time: Option<(usize, f64)>,
-    channels: Vec<Channel>,
-    grid: Grid,
-    /// Rows read to learn the rate, the next one last.
-    ahead: Vec<Row>,
-    record: StringRecord,
-    ended: bool,
-}
+pub struct SensorTable(SensorRows<TableReader>);
 
 impl SensorTable {
     /// Opens the table at `path`.
@@ -66,32 +54,26 @@ impl SensorTable {
     /// [`SourceError::Io`], and as [`Self::new`].
     pub fn open(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, SourceError> {
         let path = path.as_ref();
-        let io = |error| SourceError::Io {
-            path: PathBuf::from(path),
-            error,
-        };
+        let io = |error| SourceError::io(path, error);
         let file = File::open(path).map_err(io)?;
+        let what = path.display().to_string();
         if file.metadata().map_err(io)?.is_dir() {
-            return Err(SourceError::IsFolder { path: path.into() });
+            return Err(SourceError::sensor_data(&what, "it is a folder"));
         }
-        Self::new(file, &path.display().to_string(), format)
+        Self::new(file, &what, format)
     }
 
     /// A table out of `reader`, which messages call `what`.
     ///
     /// # Errors
-    /// [`SourceError::Table`] for a head that does not have the columns asked for, or
-    /// too many; [`SourceError::NoRate`] where neither the format nor the table says
-    /// what the rate is.
+    /// [`SourceError::Unrecognised`] for a head that lacks a column asked for or has too many,
+    /// or if neither the format nor the table gives the rate.
     pub fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
-        let fault = |reason: String| SourceError::Table {
-            what: what.to_owned(),
-            reason,
-        };
+        let fault = |reason: String| SourceError::sensor_data(what, reason);
         let mut reader = BufReader::new(reader);
         let mut comment = Vec::new();
         let unread = |error: std::io::Error| fault(error.to_string());
@@ -108,99 +90,75 @@ impl SensorTable {
         let head = reader.headers().map_err(|e| fault(e.to_string()))?.clone();
         if head.len() > MAX_COLUMNS {
             return Err(fault(format!(
-                "{} columns, {MAX_COLUMNS} at most",
+                "it has {} columns, at most {MAX_COLUMNS} are allowed",
                 head.len()
             )));
         }
         let head: Vec<&str> = head.iter().collect();
         let layout = format.layout(&head).map_err(fault)?;
-        let mut table = Self {
+        let reader = TableReader {
             what: what.to_owned(),
             reader,
             columns: layout.columns,
             time: layout.time,
-            channels: layout.channels,
-            // Until the rate is known.
-            grid: Grid::new(SampleRate::ONE_HZ),
-            ahead: Vec::new(),
             record: StringRecord::new(),
-            ended: false,
         };
-        let rate = match (format.rate, stated_rate(&comment)) {
-            (Some(rate), _) | (None, Some(rate)) => rate,
-            (None, None) => {
-                while table.ahead.len() < RATE_ROWS
-                    && let Some(row) = table.next_row()?
-                {
-                    table.ahead.push(row);
-                }
-                rate_of(&table.ahead, what)?
-            }
-        };
-        table.ahead.reverse();
-        table.grid = Grid::new(rate);
-        Ok(table)
-    }
-
-    fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
-        let more = self.reader.read_record(&mut self.record);
-        let more = more.map_err(|error| SourceError::Table {
-            what: self.what.clone(),
-            reason: error.to_string(),
-        })?;
-        if !more {
-            return Ok(None);
-        }
-        let number = |column: usize| self.record.get(column)?.parse::<f64>().ok();
-        let time = self.time.map(|(column, scale)| {
-            // A row without its time has none of its own: it is lost.
-            number(column).map_or(f64::NAN, |time| time * scale)
-        });
-        let numbers = self.columns.iter().map(|&column| number(column));
-        Ok(Some(Row::of(time, numbers)))
+        let rate = format.rate.or_else(|| stated_rate(&comment));
+        let has_times = reader.time.is_some();
+        let rows = SensorRows::new(reader, layout.channels, rate, Vec::new(), has_times, what)?;
+        Ok(Self(rows))
     }
 }
 
 impl Source for SensorTable {
     fn rate(&self) -> SampleRate {
-        self.grid.rate()
+        self.0.rate()
     }
 
     fn channels(&self) -> &[Channel] {
-        &self.channels
+        self.0.channels()
     }
 
     fn faults(&self) -> RowFaults {
-        self.grid.faults()
+        self.0.faults()
     }
 
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
-        chunk.samples.clear();
-        while !self.ended && chunk.samples.len() < CHUNK_SAMPLES * self.channels.len() {
-            let row = match self.ahead.pop() {
-                Some(row) => row,
-                None => match self.next_row() {
-                    Ok(Some(row)) => row,
-                    Ok(None) => {
-                        self.ended = true;
-                        break;
-                    }
-                    Err(error) => {
-                        self.ended = true;
-                        return Err(error);
-                    }
-                },
-            };
-            if !self.grid.push(&row, chunk) {
-                self.ahead.push(row);
-                break;
-            }
-        }
-        Ok(!chunk.samples.is_empty())
+        self.0.read(chunk)
     }
 }
 
-/// Refuses lines that would fill the memory.
+/// Reads records, and rows from their columns.
+struct TableReader {
+    what: String,
+    reader: csv::Reader<Box<dyn Read + Send>>,
+    columns: Vec<usize>,
+    /// The column with the time, and seconds a unit of it.
+    time: Option<(usize, f64)>,
+    record: StringRecord,
+}
+
+impl RowReader for TableReader {
+    fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
+        let more = self.reader.read_record(&mut self.record);
+        if !more.map_err(|e| SourceError::sensor_data(&self.what, e.to_string()))? {
+            return Ok(None);
+        }
+        let number = |column: usize| self.record.get(column)?.parse::<f64>().ok();
+        let time = self.time.map(|(column, scale)| {
+            // A row whose time is missing or not a number is lost.
+            number(column).map_or(f64::NAN, |time| time * scale)
+        });
+        let numbers = self.columns.iter().map(|&column| number(column));
+        Ok(Some(Row::of(time, numbers)))
+    }
+
+    fn is_ready(&self) -> bool {
+        true
+    }
+}
+
+/// Rejects lines that would fill the memory.
 struct Lines<R> {
     reader: R,
     /// Bytes since the last end of a line.
@@ -255,7 +213,7 @@ mod tests {
     }
 
     #[test]
-    fn the_rate_is_the_formats_else_the_tables_else_that_of_its_times() {
+    fn the_rate_comes_from_the_format_then_the_comment_then_the_times() {
         let of = |text, format: &SensorFormat| read(text, format).unwrap().0.rate().hz();
         let own = SensorFormat {
             rate: Some(SampleRate::new(7).unwrap()),
@@ -267,14 +225,11 @@ mod tests {
         assert_eq!(of("time,a\n0,1\n0.1,1\n", &none), 10);
         assert_eq!(of("# a word\nt [ms],a\n0,1\n10,1\n", &none), 100);
         let error = read("a\n1\n", &none).err().unwrap().to_string();
-        assert!(
-            error.contains("--rate") && error.contains("\nhint: "),
-            "{error}"
-        );
+        assert!(error.contains("rate"), "{error}");
     }
 
     #[test]
-    fn rows_without_a_number_are_lost_and_leave_a_gap() {
+    fn rows_without_a_number_count_as_lost_and_leave_a_gap() {
         let text = "# rate: 10\na,b\n1,2\n3,4\nx,5\n,\n6,7,8\n9\n10,11\n";
         let (table, chunks) = read(text, &SensorFormat::default()).unwrap();
         let faults = table.faults();
@@ -286,7 +241,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_without_an_end_fills_no_memory() {
+    fn an_endless_line_is_rejected_without_filling_memory() {
         let endless = std::io::repeat(b'1');
         let format = SensorFormat::default();
         let error = SensorTable::new(endless, "endless", &format).err().unwrap();
@@ -301,7 +256,7 @@ mod tests {
     }
 
     #[test]
-    fn tables_that_are_none_are_refused_with_a_hint() {
+    fn text_without_usable_columns_is_rejected() {
         let asked = SensorFormat {
             columns: vec!["c".to_owned()],
             ..SensorFormat::default()
@@ -312,8 +267,8 @@ mod tests {
             ("a,a\n1,1\n", SensorFormat::default()),
             ("# rate: 1\na,b\n1,1\n", asked),
         ] {
-            let error = read(text, &format).err().unwrap().to_string();
-            assert!(error.contains("\nhint: "), "{error}");
+            let error = read(text, &format).err().unwrap();
+            assert!(matches!(error, SourceError::Unrecognised { .. }), "{error}");
         }
     }
 }

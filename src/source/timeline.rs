@@ -103,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn numbers_tell_of_what_is_missing_and_clocks_of_breaks() {
+    fn sample_numbers_give_gaps_and_clocks_give_breaks() {
         let mut line = Timeline::new(SampleRate::new(1_000).unwrap());
         assert_eq!(line.expected(), Micros(0));
         // It begins with the first sample, whatever its number.

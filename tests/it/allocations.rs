@@ -11,7 +11,7 @@ use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
-use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
+use afield::pipeline::{Decider, Embedder, EmbeddingStream, Gate, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 use allocation_counter::measure;
 
@@ -134,11 +134,11 @@ fn falling_asleep_and_waking_allocate_nothing() {
 struct Owner {
     decider: Decider,
     learner: Learner,
-    events: Vec<Event>,
+    events: Vec<WindowDecision>,
 }
 
 impl Reader for Owner {
-    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
         (&mut self.decider, &mut self.learner, &mut self.events)
     }
 }

@@ -111,7 +111,7 @@ fn the_contents_of_a_file_and_not_its_name_decide_its_format() {
 }
 
 #[test]
-fn files_without_audio_are_refused_with_path_and_hint() {
+fn files_without_audio_are_rejected_by_path() {
     let folder = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8]| {
         let path = folder.path().join(name);
@@ -135,15 +135,14 @@ fn files_without_audio_are_refused_with_path_and_hint() {
         assert!(wanted(&error), "{error:?}");
         let message = error.to_string();
         assert!(message.contains(path.to_str().unwrap()), "{message}");
-        message.contains("\nhint: ")
     };
-    assert!(is(&text, |e| matches!(e, SourceError::Unrecognised { .. })));
-    assert!(is(&empty, |e| matches!(e, SourceError::EmptyFile { .. })));
-    assert!(is(&silent, |e| matches!(e, SourceError::NoSamples { .. })));
-    assert!(is(folder.path(), |e| matches!(
-        e,
-        SourceError::IsFolder { .. }
-    )));
+    is(&text, |e| matches!(e, SourceError::Unrecognised { .. }));
+    is(&empty, |e| matches!(e, SourceError::Empty { .. }));
+    is(&silent, |e| matches!(e, SourceError::Empty { .. }));
+    is(
+        folder.path(),
+        |e| matches!(e, SourceError::Unrecognised { reason, .. } if reason.contains("folder")),
+    );
     is(&folder.path().join("missing.wav"), |e| {
         matches!(e, SourceError::Io { .. })
     });

@@ -3,6 +3,7 @@
 
 use crate::harness::models;
 use crate::harness::shared_data;
+use crate::harness::synthetic::{Segment, Sound, Synthetic};
 
 use std::fs;
 use std::path::Path;
@@ -12,7 +13,7 @@ use afield::frontend::LogMelFrontend;
 use afield::model::{Card, LogMel};
 use afield::pipeline::EmbeddingStream;
 use afield::signal::{Chunk, SampleRate};
-use afield::source::{Segment, Sound, Source, Synthetic, read_clip};
+use afield::source::{Source, read_clip};
 use ndarray::Array2;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -193,7 +194,6 @@ fn auto_mode_streams_where_it_can_and_gives_the_reason_where_not() {
             matches!(error, BackboneError::NotStreamable { .. }),
             "{error}"
         );
-        assert!(error.to_string().contains("\nhint: use --mode windowed"));
         // Whoever asked for windowed needs no excuse.
         assert_eq!(load(&card, &path, Mode::Windowed).windowed_because(), None);
     }
@@ -363,8 +363,11 @@ fn found_out(fixture: &str, why: &str) {
     let because = backbone.windowed_because().unwrap();
     println!("{because}");
     assert!(because.contains(why), "{because}");
-    let error = load_error(&card, &path, Mode::Streaming).to_string();
-    assert!(error.contains("\nhint: "), "{error}");
+    let error = load_error(&card, &path, Mode::Streaming);
+    assert!(
+        matches!(error, BackboneError::NotStreamable { .. }),
+        "{error}"
+    );
     let samples = synthetic(16_000, 16_000);
     let rows = embed(&card, &backbone, 16_000, &samples, &[usize::MAX]).len() / 16;
     assert_eq!(
@@ -403,7 +406,6 @@ fn a_card_that_does_not_fit_its_graph_is_an_error_that_names_the_field() {
     let fits = |text: &str, words: &[&str]| {
         println!("{text}");
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
-        assert!(text.contains("\nhint: "), "{text}");
     };
     let frames = wrong(|card| card.input.shape = vec![1, 19, 8, 1]);
     fits(&frames, &["input shape", "[?, 15, 8, 1]", "[1, 19, 8, 1]"]);
@@ -420,9 +422,9 @@ fn a_hop_that_differs_from_the_graphs_rules_out_streaming_only() {
     let (mut card, path) = models::fixture("tiny");
     for hop in [1, 3, 6] {
         card.embedding.hop_frames = hop;
-        let error = load_error(&card, &path, Mode::Streaming).to_string();
+        let error = load_error(&card, &path, Mode::Streaming);
         println!("hop {hop}: {error}");
-        assert!(error.contains("\nhint: "), "{error}");
+        assert!(matches!(error, BackboneError::NotStreamable { .. }));
         // A window can be computed at any hop.
         let backbone = load(&card, &path, Mode::Auto);
         assert_eq!(backbone.execution(), Execution::Windowed);

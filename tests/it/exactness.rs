@@ -2,7 +2,7 @@
 //! order, corrections and partition into learners.
 
 use afield::head::HeadKind;
-use afield::learner::{Contract, Example, Learner, Pool, Settings, Transform};
+use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 use proptest::prelude::*;
 

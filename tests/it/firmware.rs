@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::signal::{Chunk, Label, Micros, SampleRate};
-use afield::source::{LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError};
+use afield::source::{
+    LinkStatus, LiveSource, PortName, SerialSource, Source, SourceError, StreamProperty,
+};
 use board::{Board, Faults, NoisyLine};
 use features::{Gathering, WINDOW};
 use imu::{CHANNELS, Motion};
@@ -208,7 +210,7 @@ fn a_board_samples_at_the_requested_rate_or_refuses_it() {
     };
     let port = name(board.port());
     let mut source = SerialSource::open(&port, SampleRate::new(100).ok()).unwrap();
-    assert_eq!((source.rate().hz(), source.info().rate_mhz), (100, 100_000));
+    assert_eq!((source.rate().hz(), source.info().hz), (100, 100.0));
     let (mut chunk, mut starts) = (Chunk::default(), Vec::new());
     while starts.len() < 8 {
         assert!(source.read(&mut chunk).unwrap());
@@ -224,7 +226,11 @@ fn a_board_samples_at_the_requested_rate_or_refuses_it() {
     drop(source);
     let error = SerialSource::open(&port, SampleRate::new(2_000).ok()).unwrap_err();
     assert!(
-        matches!(error, SourceError::PortRate { hz: 2_000, .. }),
+        matches!(
+            &error,
+            SourceError::Mismatch { property: StreamProperty::Rate, expected, .. }
+                if expected == "2000 Hz"
+        ),
         "{error}"
     );
 }

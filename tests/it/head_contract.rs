@@ -3,7 +3,9 @@
 use std::collections::BTreeMap;
 
 use afield::head::{HeadError, HeadKind};
-use afield::learner::{Contract, Example, LearnError, Learner, Pool, Settings, Transform};
+use afield::learner::{
+    Contract, EmbeddingSpace, Example, LearnError, Learner, Pool, Settings, Transform,
+};
 use afield::rehearsal::{Capacity, Origin};
 use afield::signal::{ErrorKind, Label};
 use proptest::prelude::*;

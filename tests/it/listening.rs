@@ -8,7 +8,7 @@ use afield::decision::{Decision, Probabilities, Threshold};
 use afield::frontend::LogMelFrontend;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::model::{Card, find};
-use afield::pipeline::{Decider, Embedder, EmbeddingStream, Event, Gate, Reader, Window};
+use afield::pipeline::{Decider, Embedder, EmbeddingStream, Gate, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 
 const WINDOWS: [Window; 4] = [
@@ -133,7 +133,7 @@ fn listen(
     rate: SampleRate,
     samples: &[f32],
     chunk: usize,
-) -> Vec<Event> {
+) -> Vec<WindowDecision> {
     let mut events = Vec::new();
     let mut readers = [(decider, learner, &mut events)];
     for chunk in chunks(rate, samples, chunk) {
@@ -196,13 +196,15 @@ fn a_gate_changes_no_decision_that_it_passes() {
             let some = listen(&mut gated, &mut learner, rate, &samples, 1_000);
             let same_again = listen(&mut gated, &mut learner, rate, &samples, 77_777);
             let what = format!("{name}, {window:?}");
-            let plain = |events: &[Event]| -> Vec<_> {
-                let of = |e: &Event| (e.end.0 - e.start.0, e.decision.clone(), e.scores.clone());
+            let plain = |events: &[WindowDecision]| -> Vec<_> {
+                let of = |e: &WindowDecision| {
+                    (e.end.0 - e.start.0, e.decision.clone(), e.scores.clone())
+                };
                 events.iter().map(of).collect()
             };
             assert!(plain(&some) == plain(&same_again), "{what}: chunks matter");
 
-            let (quiet, awake): (Vec<&Event>, Vec<&Event>) =
+            let (quiet, awake): (Vec<&WindowDecision>, Vec<&WindowDecision>) =
                 (some.iter()).partition(|event| event.decision == Decision::Quiet);
             assert!(awake.iter().all(|event| all.contains(event)), "{what}");
             assert!(
@@ -233,11 +235,11 @@ fn a_gate_changes_no_decision_that_it_passes() {
 struct Owner {
     decider: Decider,
     learner: Learner,
-    events: Vec<Event>,
+    events: Vec<WindowDecision>,
 }
 
 impl Reader for Owner {
-    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<Event>) {
+    fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
         (&mut self.decider, &mut self.learner, &mut self.events)
     }
 }

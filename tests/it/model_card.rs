@@ -112,7 +112,7 @@ fn every_invalid_value_is_refused_and_names_its_key() {
     ];
     for (from, to, expected_key) in faults {
         match changed(SPEECH, from, to) {
-            Err(ModelError::CardField { key, .. }) => assert_eq!(key, expected_key, "{to}"),
+            Err(ModelError::Card { key, .. }) => assert_eq!(key, Some(expected_key), "{to}"),
             other => panic!("{to}: {other:?}"),
         }
     }
@@ -192,7 +192,7 @@ fn unknown_missing_and_mistyped_keys_are_errors() {
     ];
     for (from, to, word) in cases {
         match changed(SPEECH, from, to) {
-            Err(error @ ModelError::CardSyntax { .. }) => {
+            Err(error @ ModelError::Card { key: None, .. }) => {
                 let text = error.to_string();
                 assert!(
                     text.contains("changed.toml") && text.contains(word),
@@ -219,7 +219,10 @@ fn messages_contain_no_terminal_escapes() {
 fn a_card_larger_than_64_kib_is_not_parsed() {
     let long = format!("{SPEECH}\n#{}", "x".repeat(Card::MAX_BYTES));
     let error = Card::parse(&long, "long.toml").unwrap_err();
-    assert!(matches!(error, ModelError::CardSize { .. }), "{error}");
+    assert!(
+        matches!(error, ModelError::Card { key: None, .. }),
+        "{error}"
+    );
     let nested = format!("a = {}", "[".repeat(60_000));
     assert!(Card::parse(&nested, "nested.toml").is_err());
 }
@@ -363,7 +366,7 @@ fn a_card_has_one_front_end_and_sensors_have_their_rules() {
         (IMU.replacen(", 6]", ", 7]", 1), "sensor.channels"),
     ] {
         match Card::parse(&text, "changed.toml") {
-            Err(ModelError::CardField { key: found, .. }) => assert_eq!(found, key),
+            Err(ModelError::Card { key: found, .. }) => assert_eq!(found, Some(key)),
             other => panic!("{key}: {other:?}"),
         }
     }

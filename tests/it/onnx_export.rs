@@ -407,7 +407,6 @@ fn learners_that_cannot_be_exported_are_refused_with_a_reason() {
         matches!(refused, ExportError::Opset { opset: 12, .. }),
         "{refused}"
     );
-    assert!(refused.to_string().contains("\nhint: "), "{refused}");
     // Names that look like ours do no harm.
     let renamed = old(|model| {
         for tensor in &mut model.graph.as_mut().unwrap().initializer {

@@ -2,7 +2,7 @@
 
 use std::error::Error;
 
-use afield::engine::SessionError;
+use afield::Error as EngineError;
 use afield::head::HeadError;
 use afield::learner::LearnError;
 use afield::pipeline::PipelineError;
@@ -15,8 +15,8 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
         return of_learner(error);
     }
     match error.downcast_ref() {
-        Some(SessionError::Learn(error))
-        | Some(SessionError::Pipeline(PipelineError::Learn(error))) => return of_learner(error),
+        Some(EngineError::Learn(error))
+        | Some(EngineError::Pipeline(PipelineError::Learn(error))) => return of_learner(error),
         _ => {}
     }
     if let Some(PipelineError::Learn(error)) = error.downcast_ref() {

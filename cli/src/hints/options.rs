@@ -1,25 +1,20 @@
-//! Hints for options that contradict each other, and for sources.
+//! Hints for options that contradict each other.
 
 use std::error::Error;
 
 use afield::Error as EngineError;
 use afield::engine::OptionError;
-use afield::source::SourceError;
 
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return match error {
             EngineError::Option(error) => Some(of_options(error)),
-            EngineError::Source(error) => of_source(error),
             EngineError::NoEvent { .. } => {
                 Some("ids are in the lines of a running `afield listen` on this learner".to_owned())
             }
             _ => None,
         };
-    }
-    if let Some(error) = error.downcast_ref::<SourceError>() {
-        return of_source(error);
     }
     error.downcast_ref().map(of_options)
 }
@@ -42,24 +37,4 @@ fn of_options(error: &OptionError) -> String {
         OptionError::GateOfSensor { .. } => "leave --gate out".to_owned(),
         _ => "see `afield init --help`".to_owned(),
     }
-}
-
-fn of_source(error: &SourceError) -> Option<String> {
-    let hint = match error {
-        SourceError::Option {
-            option: "columns",
-            reason: "the device states its own channels",
-        } => "leave --columns out; `afield ports --probe` tells the channels",
-        SourceError::Option { option: "rate", .. } => {
-            "leave --rate out; recordings and microphones state their rate, raw PCM on stdin has --format"
-        }
-        SourceError::Option {
-            option: "columns", ..
-        } => "leave --columns out",
-        SourceError::Option { .. } => {
-            "make a learner on a backbone for sound, or give another --source"
-        }
-        _ => return None,
-    };
-    Some(hint.to_owned())
 }

@@ -6,6 +6,7 @@
 
 pub mod board;
 pub mod disk;
+mod faulty;
 pub mod folder;
 pub mod heads;
 pub mod listener;
@@ -16,6 +17,7 @@ mod program;
 pub mod recording;
 mod sandbox;
 pub mod shared_data;
+pub mod synthetic;
 pub mod teaching;
 pub mod watch;
 

@@ -1,15 +1,14 @@
 //! Signals made by formula: tones, chirps, noise, silence.
 //!
-//! For tests, benches and demonstrations that must not depend on recordings.
-//! The same segments, seed and chunk size give the same samples on every run.
+//! For tests that must not depend on recordings. The same segments, seed and chunk size give
+//! the same samples on every run.
 
 use std::f64::consts::TAU;
 
+use afield::signal::{Chunk, Micros, SampleRate};
+use afield::source::{Source, SourceError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-use super::{Source, SourceError};
-use crate::signal::{Chunk, Micros, SampleRate};
 
 /// What a segment sounds like. Amplitudes are peaks, full scale 1.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -49,21 +48,6 @@ pub struct Segment {
 }
 
 /// A [`Source`] that plays segments one after another.
-///
-/// ```
-/// use afield::signal::{Chunk, SampleRate};
-/// use afield::source::{Segment, Sound, Source, Synthetic};
-///
-/// let tone = Sound::Tone { hz: 440.0, amplitude: 0.5 };
-/// let segments = vec![Segment { sound: tone, samples: 1_000 }];
-/// let mut source = Synthetic::new(SampleRate::new(16_000)?, segments, 400, 7);
-/// let (mut chunk, mut lengths) = (Chunk::default(), Vec::new());
-/// while source.read(&mut chunk)? {
-///     lengths.push(chunk.samples.len());
-/// }
-/// assert_eq!(lengths, [400, 400, 200]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone)]
 pub struct Synthetic {
     rate: SampleRate,
@@ -176,7 +160,7 @@ mod tests {
     }
 
     #[test]
-    fn the_seed_decides_the_noise_and_nothing_else() {
+    fn the_seed_changes_the_noise_and_nothing_else() {
         let (a, b, c) = (play(1, 400), play(1, 333), play(2, 400));
         assert_eq!(a, b);
         assert_eq!(a.len(), 6_400);
@@ -186,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn each_sound_is_what_it_says() {
+    fn each_sound_has_its_frequency_and_power() {
         let samples = play(1, 400);
         // A tone of 1 kHz crosses zero upwards a hundred times in 0.1 s.
         let rises = |part: &[f32]| {

@@ -1,16 +1,14 @@
 //! A source that misbehaves on purpose.
 //!
-//! Devices deliver odd chunks, lose samples, hand out NaN and vanish. Wrapped
-//! in [`Faulty`], any source does so too, by plan and by seed, so that a test
-//! of what lies downstream can be repeated.
+//! Devices deliver odd chunks, lose samples, hand out NaN and vanish. [`Faulty`] makes any
+//! source do so by plan and seed, so that tests of later stages can be repeated.
 
 use std::collections::VecDeque;
 
+use afield::signal::{Channel, Chunk, Micros, SampleRate};
+use afield::source::{Source, SourceError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-
-use super::{Source, SourceError};
-use crate::signal::{Channel, Chunk, Micros, SampleRate};
 
 /// Which faults happen. The default is none.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -30,21 +28,6 @@ pub struct FaultPlan {
 
 /// Wraps a [`Source`] and injects the faults of a [`FaultPlan`]. Gaps in the
 /// wrapped source's own time are closed.
-///
-/// ```
-/// use afield::signal::{Chunk, SampleRate};
-/// use afield::source::{FaultPlan, Faulty, Segment, Sound, Source, Synthetic};
-///
-/// let silence = Segment { sound: Sound::Silence, samples: 1_000 };
-/// let source = Synthetic::new(SampleRate::new(16_000)?, vec![silence], 100, 0);
-/// let plan = FaultPlan { fail_at_read: Some(1), ..FaultPlan::default() };
-/// let mut source = Faulty::new(source, plan, 7);
-/// let mut chunk = Chunk::default();
-/// assert!(source.read(&mut chunk)?);
-/// assert!(source.read(&mut chunk).is_err());
-/// assert!(source.read(&mut chunk)?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct Faulty<S> {
     source: S,
@@ -133,7 +116,8 @@ impl<S: Source> Source for Faulty<S> {
             return Ok(false);
         }
         if self.plan.fail_at_read == Some(read) {
-            return Err(SourceError::Injected { read });
+            let error = std::io::Error::other(format!("injected fault at read {read}"));
+            return Err(SourceError::Io { path: None, error });
         }
         loop {
             let wanted = self
@@ -159,7 +143,7 @@ impl<S: Source> Source for Faulty<S> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::source::{Segment, Sound, Synthetic};
+    use crate::harness::synthetic::{Segment, Sound, Synthetic};
 
     const SAMPLES: u64 = 20_000;
 
@@ -189,13 +173,13 @@ mod tests {
     }
 
     #[test]
-    fn without_a_plan_nothing_changes() {
+    fn an_empty_plan_changes_nothing() {
         let clean = chunks(faulty(FaultPlan::default(), 3));
         assert_eq!(clean, chunks(faulty(FaultPlan::default(), 4).source));
     }
 
     #[test]
-    fn odd_chunks_hold_the_same_samples_in_unbroken_time() {
+    fn odd_chunk_lengths_keep_samples_and_times() {
         let plan = FaultPlan {
             chunk_samples: Some((0, 700)),
             ..Default::default()
@@ -220,7 +204,7 @@ mod tests {
     }
 
     #[test]
-    fn lost_chunks_leave_gaps_of_their_length_in_time() {
+    fn lost_chunks_leave_gaps_of_their_length() {
         let plan = FaultPlan {
             loss: 0.3,
             ..Default::default()
@@ -239,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn spoilt_samples_fall_at_about_the_asked_rate() {
+    fn spoilt_samples_occur_at_the_planned_rate() {
         let plan = FaultPlan {
             non_finite: 0.01,
             ..Default::default()
@@ -250,7 +234,7 @@ mod tests {
     }
 
     #[test]
-    fn the_stream_ends_early_and_stays_ended() {
+    fn a_stream_that_ends_early_stays_ended() {
         let plan = FaultPlan {
             end_after_reads: Some(3),
             ..Default::default()
@@ -261,5 +245,18 @@ mod tests {
             assert_eq!(source.read(&mut chunk).unwrap(), expected);
         }
         assert!(chunk.samples.is_empty());
+    }
+
+    #[test]
+    fn one_read_fails_and_later_reads_go_on() {
+        let plan = FaultPlan {
+            fail_at_read: Some(1),
+            ..Default::default()
+        };
+        let mut source = faulty(plan, 7);
+        let mut chunk = Chunk::default();
+        assert!(source.read(&mut chunk).unwrap());
+        assert!(source.read(&mut chunk).is_err());
+        assert!(source.read(&mut chunk).unwrap());
     }
 }

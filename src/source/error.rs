@@ -1,0 +1,205 @@
+//! What can go wrong between a source's name and its samples.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::{PortName, Recorded, SourceSpec};
+use crate::signal::ErrorKind;
+
+/// Why a source gives no samples.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SourceError {
+    /// The operating system refused to read.
+    #[error("cannot read {}{error}", path.as_ref().map_or(String::new(), |path| format!("{}: ", path.display())))]
+    Io {
+        /// The file or folder; `None` for a stream, which `error` names.
+        path: Option<PathBuf>,
+        /// The answer of the system.
+        #[source]
+        error: io::Error,
+    },
+    /// A file has no samples, or a folder no recordings.
+    #[error("{}", empty(path, endings))]
+    Empty {
+        /// The file or folder.
+        path: PathBuf,
+        /// For a folder: the endings that names of such recordings have. Empty for a file.
+        endings: &'static [&'static str],
+    },
+    /// The contents are not a recording of the expected kind.
+    #[error("{what} has no {} that can be read: {reason}", match kind {
+        Recorded::Sound => "audio",
+        Recorded::Sensor => "sensor data",
+    })]
+    Unrecognised {
+        /// The file or stream.
+        what: String,
+        /// The expected kind.
+        kind: Recorded,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A file is damaged, or changes its rate, after some samples.
+    #[error("{} is damaged after {seconds:.3} s: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Seconds that could be decoded.
+        seconds: f64,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A clip or folder is larger than allowed.
+    #[error("{} is too large: the limit is {limit} {unit}", path.display())]
+    Limit {
+        /// The file or folder.
+        path: PathBuf,
+        /// The limit.
+        limit: f64,
+        /// What it counts: `s`, `clips` or `levels of folders`.
+        unit: &'static str,
+    },
+    /// A text does not describe what it should.
+    #[error("{text:?} is not a {what}: {reason}")]
+    Syntax {
+        /// The text.
+        text: String,
+        /// What it should describe: a source, a serial port or a PCM format.
+        what: &'static str,
+        /// The form of a valid text, with an example.
+        form: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// An option has no effect on the source, or the source does not suit the backbone.
+    #[error("the {option} has no effect: {reason}")]
+    Option {
+        /// `rate`, `columns` or `source`.
+        option: &'static str,
+        /// Why it has none.
+        reason: &'static str,
+    },
+    /// The name of a folder cannot be a label.
+    #[error("the folder {} cannot name a class: {reason}", path.display())]
+    FolderLabel {
+        /// The folder.
+        path: PathBuf,
+        /// Why not.
+        reason: String,
+    },
+    /// A microphone or a serial port cannot be opened.
+    #[error("cannot open {device}: {reason}")]
+    Device {
+        /// The device.
+        device: SourceSpec,
+        /// The answer of the system.
+        reason: String,
+    },
+    /// No device at a serial port speaks Afield's protocol.
+    #[error(
+        "no device answers at {} and {} baud in {seconds} s; {bytes} bytes came, {frames} whole frames among them",
+        port.path().display(), port.baud()
+    )]
+    PortSilent {
+        /// The port.
+        port: PortName,
+        /// How long Afield waited.
+        seconds: u64,
+        /// Bytes that came.
+        bytes: u64,
+        /// Intact frames that came.
+        frames: u64,
+    },
+    /// A device sends something else than expected.
+    #[error("the {property} of {device} is {actual}, expected {expected}")]
+    Mismatch {
+        /// The device.
+        device: SourceSpec,
+        /// What differs.
+        property: StreamProperty,
+        /// What was expected: by this program, by the caller, or by what came before.
+        expected: String,
+        /// What the device has.
+        actual: String,
+    },
+}
+
+/// What may differ in a device's stream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StreamProperty {
+    /// The version of the protocol it speaks.
+    ProtocolVersion,
+    /// The rate that it was asked for.
+    Rate,
+    /// The rate or channels that it had before it was lost.
+    Stream,
+}
+
+impl SourceError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {
+                ErrorKind::NotFound
+            }
+            Self::Io { .. } => ErrorKind::Io,
+            Self::Empty { .. } => ErrorKind::NotFound,
+            Self::Damaged { .. } => ErrorKind::Damaged,
+            Self::Limit { .. } => ErrorKind::Limit,
+            Self::Unrecognised { .. }
+            | Self::Syntax { .. }
+            | Self::Option { .. }
+            | Self::FolderLabel { .. } => ErrorKind::InvalidInput,
+            Self::Device { device, .. } if device.is_microphone() && cfg!(not(feature = "mic")) => {
+                ErrorKind::Unsupported
+            }
+            Self::Device { .. } | Self::PortSilent { .. } => ErrorKind::Unavailable,
+            Self::Mismatch { .. } => ErrorKind::Mismatch,
+        }
+    }
+
+    pub(super) fn io(path: impl Into<PathBuf>, error: io::Error) -> Self {
+        Self::Io {
+            path: Some(path.into()),
+            error,
+        }
+    }
+
+    /// Of a stream that has no path; `what` names it.
+    pub(super) fn stream(what: &str, error: impl std::fmt::Display) -> Self {
+        Self::Io {
+            path: None,
+            error: io::Error::other(format!("{what}: {error}")),
+        }
+    }
+
+    pub(super) fn sensor_data(what: &str, reason: impl Into<String>) -> Self {
+        Self::Unrecognised {
+            what: what.to_owned(),
+            kind: Recorded::Sensor,
+            reason: reason.into(),
+        }
+    }
+}
+
+fn empty(path: &std::path::Path, endings: &[&str]) -> String {
+    match endings {
+        [] => format!("{} has no samples", path.display()),
+        _ => format!(
+            "no recordings under {}: no file name ends in {}",
+            path.display(),
+            endings.join(", ")
+        ),
+    }
+}
+
+impl std::fmt::Display for StreamProperty {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::ProtocolVersion => "protocol version",
+            Self::Rate => "rate",
+            Self::Stream => "stream",
+        })
+    }
+}
