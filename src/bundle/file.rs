@@ -261,9 +261,10 @@ mod tests {
             bundle[114..134],
             [&[9; 16][..], &[0xac, 0x02, 1, 1]].concat()
         );
-        let digest = Sha256::digest(&bundle).map(|byte| format!("{byte:02x}"));
+        let digest = Sha256::digest(&bundle);
+        let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!(
-            digest.concat(),
+            digest,
             "a40c20a11d73508cd05eba40df7813e03a6ca7d66ea316772fa3d5f2fd755788"
         );
     }

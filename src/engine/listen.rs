@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::event::Audio;
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
-    Session,
 };
 use crate::decision::Decision;
 use crate::decision::Threshold;
@@ -311,6 +310,9 @@ impl Listening {
             self.number += 1;
             if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
+            }
+            if let Some(recent) = &heard.recent {
+                recent.note_event(event.id, event.start, event.end);
             }
             heard.decider.recycle(made);
             self.engine.remember(&event);

@@ -401,7 +401,7 @@ mod tests {
             "source = coalesce(source, '') || 'x'",
             "clip_group = coalesce(clip_group, '') || 'x'",
             "taught_unix_ms = coalesce(taught_unix_ms, 0) + 1",
-            "payload = payload || x'00'",
+            "payload = CAST(payload || x'00' AS BLOB)",
             "payload = x''",
             "digest = zeroblob(16)",
         ];
