@@ -73,7 +73,7 @@ pub enum SourceError {
         reason: String,
     },
     /// An option has no effect on the source, or the source does not suit the backbone.
-    #[error("the {option} has no effect: {reason}")]
+    #[error("{}", option_text(option, reason))]
     Option {
         /// `rate`, `columns` or `source`.
         option: &'static str,
@@ -180,6 +180,14 @@ impl SourceError {
             kind: Recorded::Sensor,
             reason: reason.into(),
         }
+    }
+}
+
+fn option_text(option: &str, reason: &str) -> String {
+    match option {
+        "rate" => format!("a rate has no effect: {reason}"),
+        "columns" => format!("columns have no effect: {reason}"),
+        _ => reason.to_owned(),
     }
 }
 

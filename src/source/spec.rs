@@ -178,7 +178,7 @@ impl SourceSpec {
                 Ok(Box::new(SerialSource::open(port, options.sensor.rate)?))
             }
             (Place::Microphone(_), Recorded::Sensor) => {
-                refuse("source", "a microphone, but the backbone takes a sensor")
+                refuse("source", "a microphone gives sound; the backbone takes a sensor")
             }
             (Place::Microphone(name), Recorded::Sound) => {
                 Ok(Box::new(Microphone::open(name.as_deref(), rate)?))
@@ -192,7 +192,7 @@ impl SourceSpec {
             }
             (Place::Sound(_) | Place::Table(_) | Place::Folder(_), _) => refuse(
                 "source",
-                "a file or folder, where a live source is expected",
+                "a file or folder is not a live source",
             ),
         }
     }

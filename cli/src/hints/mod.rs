@@ -16,6 +16,11 @@ use std::str::FromStr;
 
 use afield::Error as EngineError;
 
+/// The flag that the first error in the chain is about, if it is about one.
+pub fn flag(error: &anyhow::Error) -> Option<&'static str> {
+    error.chain().find_map(options::flag)
+}
+
 /// The hint for the first error in the chain that has one.
 pub fn hint(error: &anyhow::Error) -> Option<String> {
     error.chain().find_map(of)

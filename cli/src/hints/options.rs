@@ -4,6 +4,43 @@ use std::error::Error;
 
 use afield::Error as EngineError;
 use afield::engine::OptionError;
+use afield::source::SourceError;
+
+/// The flag that gives the option which the error is about, if it is about one.
+pub fn flag(error: &(dyn Error + 'static)) -> Option<&'static str> {
+    if let Some(error) = error.downcast_ref::<EngineError>() {
+        return match error {
+            EngineError::Option(error) => flag_of_option(error),
+            EngineError::Source(error) => flag_of_source(error),
+            EngineError::CannotCompact { .. } => Some("--max-disk"),
+            _ => None,
+        };
+    }
+    if let Some(error) = error.downcast_ref::<SourceError>() {
+        return flag_of_source(error);
+    }
+    error.downcast_ref().and_then(flag_of_option)
+}
+
+fn flag_of_option(error: &OptionError) -> Option<&'static str> {
+    match error {
+        OptionError::WhichBackbone { .. } => Some("--backbone"),
+        OptionError::NothingToCalibrate => Some("--transform"),
+        OptionError::CalibratedInVain => Some("--calibrate"),
+        OptionError::NormalisedSound { .. } | OptionError::ChannelAtRest => Some("--normalise"),
+        OptionError::GateOfSensor { .. } => Some("--gate"),
+        _ => None,
+    }
+}
+
+fn flag_of_source(error: &SourceError) -> Option<&'static str> {
+    match error {
+        SourceError::Option { option: "rate", .. } => Some("--rate"),
+        SourceError::Option { option: "columns", .. } => Some("--columns"),
+        SourceError::Option { .. } => Some("--source"),
+        _ => None,
+    }
+}
 
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
@@ -22,7 +59,7 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
 fn of_options(error: &OptionError) -> String {
     match error {
         OptionError::WhichBackbone { names } => {
-            format!("--backbone: name one of {}", names.join(", "))
+            format!("name one of {}", names.join(", "))
         }
         OptionError::NothingToCalibrate => "name some with --calibrate FILE…, of everything that \
              will be heard; they need no labels"
@@ -32,7 +69,7 @@ fn of_options(error: &OptionError) -> String {
         }
         OptionError::NormalisedSound { .. } => "leave --normalise out".to_owned(),
         OptionError::ChannelAtRest => {
-            "--normalise: give recordings of everything that will be measured".to_owned()
+            "give recordings of everything that will be measured".to_owned()
         }
         OptionError::GateOfSensor { .. } => "leave --gate out".to_owned(),
         _ => "see `afield init --help`".to_owned(),
