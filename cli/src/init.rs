@@ -2,11 +2,11 @@
 
 use std::path::PathBuf;
 
-use afield::Engine;
 use afield::engine::LearnerOptions;
 use afield::head::HeadKind;
 use afield::learner::{Pool, Transform};
 use afield::rehearsal::Plan;
+use afield::{Engine, Error};
 use anyhow::Result;
 use clap::Args;
 
@@ -98,7 +98,10 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
     };
     let made = Engine::create_with(dir, &options, places.engine(), &advance);
     bar.finish_and_clear();
-    let engine = made?;
+    let engine = made.map_err(|error| match error {
+        Error::Model(_) => anyhow::Error::new(error).context("--backbone"),
+        error => error.into(),
+    })?;
     let status = engine.status();
     eprintln!(
         "made a learner in {}: {} on {}, pool {}, transform {}",

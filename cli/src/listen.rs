@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 
 use afield::engine::{Durability, EventId, ListenOptions, Watchdog};
 use afield::signal::Label;
-use afield::source::{Health, PcmFormat, SourceOptions};
-use afield::{Engine, Event, Recording, SourceSpec};
+use afield::source::{Health, PcmFormat, SourceError, SourceOptions};
+use afield::{Engine, Error, Event, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
@@ -126,7 +126,12 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     };
     let spec = args.source.clone();
     let live = spec.is_live();
-    let mut listening = engine.listen_with(spec, options).context("--source")?;
+    let opened = engine.listen_with(spec, options);
+    let mut listening = opened.map_err(|error| match error {
+        // Other options than the source say themselves which they are.
+        Error::Source(SourceError::Option { .. }) | Error::Option(_) => error.into(),
+        error => anyhow::Error::new(error).context("--source"),
+    })?;
     let mut watchdog = Watchdog::ready();
     if let Some(introduction) = listening.introduction() {
         eprintln!("{introduction}");
@@ -138,6 +143,9 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let started = Instant::now();
     let mut out = io::stdout().lock();
     loop {
+        for note in listening.notes() {
+            eprintln!("note: {note}");
+        }
         let more = listening.step()?;
         watchdog.alive();
         let health = listening.health();
@@ -146,19 +154,23 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         }
         // Readers want each line now.
         out.flush()?;
-        for note in listening.notes() {
-            eprintln!("{note}");
+        for report in listening.reports() {
+            eprintln!("{report}");
         }
         if let Some(typed) = &typed {
             typed.teach(&engine, &listening);
         }
         if !more {
-            return Ok(());
+            break;
         }
         if args.duration.is_some_and(|most| started.elapsed() >= most) {
             listening.finish()?;
         }
     }
+    for note in listening.notes() {
+        eprintln!("note: {note}");
+    }
+    Ok(())
 }
 
 /// One decision, as a line of output.

@@ -128,7 +128,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// An error and what led to it, each said once; nothing follows a hint.
+/// An error and its causes, each once, after the flag that it is about; nothing follows a hint.
 fn message(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
@@ -141,6 +141,11 @@ fn message(error: &anyhow::Error) -> String {
         if said.contains("\nhint: ") {
             return said;
         }
+    }
+    if let Some(flag) = hints::flag(error)
+        && !said.starts_with("--")
+    {
+        said = format!("{flag}: {said}");
     }
     match hints::hint(error) {
         Some(hint) => format!("{said}\nhint: {hint}"),

@@ -467,7 +467,7 @@ impl Engine {
     /// The backbone, loaded at the first use.
     ///
     /// # Errors
-    /// [`Error::Model`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+    /// [`Error::Model`] if its file is not in the cache, [`Error::Pipeline`] if it cannot be run.
     pub fn backbone(&self) -> Result<&Backbone, Error> {
         if let Some(backbone) = self.shared.backbone.get() {
             return Ok(backbone);
@@ -510,7 +510,7 @@ impl std::fmt::Debug for Engine {
 /// The backbone of `card`, out of the library or from the cache.
 ///
 /// # Errors
-/// [`Error::Model`] if its file is not in the cache, [`Error::Backbone`] if it cannot be run.
+/// [`Error::Model`] if its file is not in the cache, [`Error::Pipeline`] if it cannot be run.
 pub fn load_backbone(card: &Card, cache: &Cache, mode: Mode) -> Result<Backbone, Error> {
     if let Origin::BuiltIn { .. } = card.origin {
         return Ok(Backbone::from_bytes(&cache.model_bytes(card)?, card, mode)?);

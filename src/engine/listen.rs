@@ -39,6 +39,7 @@ pub struct Listening {
     number: u64,
     live: bool,
     notes: Vec<String>,
+    reports: Vec<String>,
 }
 
 /// One signal, from its source to its decisions.
@@ -86,6 +87,7 @@ impl Listening {
             number: 0,
             live,
             notes: Vec::new(),
+            reports: Vec::new(),
             engine,
             options,
         };
@@ -175,10 +177,9 @@ impl Listening {
                 return Ok(false);
             };
             let name: Arc<str> = Arc::from(path.display().to_string());
-            let opened = crate::source::open_recording(&path, &self.options.source.sensor);
-            let begun = opened
-                .map_err(Error::from)
-                .and_then(|source| self.hear(source, Arc::clone(&name)));
+            // An error of opening names the file itself.
+            let source = crate::source::open_recording(&path, &self.options.source.sensor)?;
+            let begun = self.hear(source, Arc::clone(&name));
             begun.map_err(|error| error.of(&name))?;
         }
         let Some(heard) = &mut self.under_way else {
@@ -220,7 +221,7 @@ impl Listening {
                 self.notes.push(format!("{}: {faults}", heard.name));
             }
             if let Some(device) = heard.source.live() {
-                self.notes.push(device.account());
+                self.reports.push(device.account());
             }
         }
     }
@@ -230,15 +231,21 @@ impl Listening {
         self.events.drain(..)
     }
 
-    /// What a person should know, since the last call: rows of sensor data that were left out,
-    /// a device that came or went or lost samples, sharing that is not possible.
+    /// What a person should know, since the last call: rows of sensor data that were skipped,
+    /// or that other processes cannot teach what is heard.
     pub fn notes(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.notes)
+    }
+
+    /// Reports of a device since the last call: when it came or went, lost samples (every 10 s
+    /// at most), and when it ended.
+    pub fn reports(&mut self) -> Vec<String> {
         if let Some(heard) = &mut self.under_way
             && let Some(report) = heard.report()
         {
-            self.notes.push(report);
+            self.reports.push(report);
         }
-        std::mem::take(&mut self.notes)
+        std::mem::take(&mut self.reports)
     }
 
     /// What the device is, in a few words; `None` if the source is none.

@@ -177,9 +177,10 @@ impl SourceSpec {
             (Place::Serial(port), _) => {
                 Ok(Box::new(SerialSource::open(port, options.sensor.rate)?))
             }
-            (Place::Microphone(_), Recorded::Sensor) => {
-                refuse("source", "a microphone gives sound; the backbone takes a sensor")
-            }
+            (Place::Microphone(_), Recorded::Sensor) => refuse(
+                "source",
+                "a microphone gives sound; the backbone takes a sensor",
+            ),
             (Place::Microphone(name), Recorded::Sound) => {
                 Ok(Box::new(Microphone::open(name.as_deref(), rate)?))
             }
@@ -190,10 +191,9 @@ impl SourceSpec {
             (Place::Stdin, Recorded::Sound) => {
                 Ok(Box::new(PcmReader::new(io::stdin(), options.pcm)))
             }
-            (Place::Sound(_) | Place::Table(_) | Place::Folder(_), _) => refuse(
-                "source",
-                "a file or folder is not a live source",
-            ),
+            (Place::Sound(_) | Place::Table(_) | Place::Folder(_), _) => {
+                refuse("source", "a file or folder is not a live source")
+            }
         }
     }
 }

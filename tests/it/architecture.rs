@@ -31,8 +31,18 @@ const ROOMS: &[(&str, &[&str])] = &[
     (
         "engine",
         &[
-            "signal", "model", "source", "frontend", "backbone", "head", "rehearsal", "learner",
-            "decision", "pipeline", "store", "bundle",
+            "signal",
+            "model",
+            "source",
+            "frontend",
+            "backbone",
+            "head",
+            "rehearsal",
+            "learner",
+            "decision",
+            "pipeline",
+            "store",
+            "bundle",
         ],
     ),
 ];

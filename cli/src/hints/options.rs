@@ -36,7 +36,9 @@ fn flag_of_option(error: &OptionError) -> Option<&'static str> {
 fn flag_of_source(error: &SourceError) -> Option<&'static str> {
     match error {
         SourceError::Option { option: "rate", .. } => Some("--rate"),
-        SourceError::Option { option: "columns", .. } => Some("--columns"),
+        SourceError::Option {
+            option: "columns", ..
+        } => Some("--columns"),
         SourceError::Option { .. } => Some("--source"),
         _ => None,
     }
