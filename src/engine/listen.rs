@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 use super::event::Audio;
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
-    Session,
 };
 use crate::decision::Decision;
 use crate::decision::Threshold;

@@ -13,7 +13,7 @@ use afield::pipeline::PipelineError;
 /// One thing to type or check, where there is one.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
-        Some(EngineError::Card(error)) => return of_model(error),
+        Some(EngineError::Model(error)) => return of_model(error),
         Some(EngineError::Pipeline(PipelineError::Backbone(error))) => return of_backbone(error),
         _ => {}
     }
