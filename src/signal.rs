@@ -1,8 +1,7 @@
 //! The nouns that travel between stages: sample rates, time, channels, chunks of
 //! samples, labels and groups.
 //!
-//! Every stage knows these and nothing of its neighbours. This module holds no
-//! behaviour beyond keeping each noun valid once it exists.
+//! All stages use these types. They are valid by construction and have no other behaviour.
 
 mod channel;
 mod clip_id;
@@ -19,7 +18,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use channel::{Channel, Quantity, SOUND, Unit};
+pub(crate) use channel::Quantity;
+pub use channel::{Channel, SOUND, Unit};
 pub use clip_id::{ClipId, ClipIdPrefix};
 pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
@@ -121,7 +121,7 @@ pub struct Chunk {
     pub samples: Vec<f32>,
 }
 
-/// What a person calls a class: 1 to 128 bytes of UTF-8 without control
+/// The name of a class: 1 to 128 bytes of UTF-8 without control
 /// characters and without surrounding white space. Copies share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -265,7 +265,7 @@ fn is_name(text: &str, max_bytes: usize) -> bool {
         && !text.chars().any(char::is_control)
 }
 
-/// What makes a noun of this module invalid.
+/// Why a value of this module is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignalError {
@@ -277,7 +277,7 @@ pub enum SignalError {
     },
     /// The text cannot be a label.
     #[error(
-        "{text:?} is no label: it needs 1 to {} bytes without control characters or surrounding spaces",
+        "{text:?} is not a label: it needs 1 to {} bytes without control characters or surrounding spaces",
         Label::MAX_BYTES
     )]
     Label {
@@ -286,7 +286,7 @@ pub enum SignalError {
     },
     /// The text cannot be a channel's name.
     #[error(
-        "{text:?} is no channel: it needs 1 to {} bytes without control characters or surrounding spaces",
+        "{text:?} is not a channel name: it needs 1 to {} bytes without control characters or surrounding spaces",
         Channel::MAX_BYTES
     )]
     Channel {
@@ -295,7 +295,7 @@ pub enum SignalError {
     },
     /// The text cannot be a unit.
     #[error(
-        "{text:?} is no unit: it has at most {} bytes without control characters or surrounding spaces",
+        "{text:?} is not a unit: it has at most {} bytes without control characters or surrounding spaces",
         Unit::MAX_BYTES
     )]
     Unit {
@@ -304,7 +304,7 @@ pub enum SignalError {
     },
     /// The text cannot be a group.
     #[error(
-        "{text:?} is no group: it needs 1 to {} bytes without control characters or surrounding spaces",
+        "{text:?} is not a group: it needs 1 to {} bytes without control characters or surrounding spaces",
         Group::MAX_BYTES
     )]
     Group {

@@ -123,16 +123,16 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     for clip in &clips {
         let name = clip.path.display().to_string();
         let started = ProcessTime::now();
-        let heard = embed(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
+        let clip_rows = embed(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
             .with_context(|| name.clone())?;
         let line = serde_json::to_string(&Line {
             path: &name,
-            rows: heard.windows.len() / card.embedding.size,
-            seconds: heard.duration.as_secs_f64(),
+            rows: clip_rows.windows.len() / card.embedding.size,
+            seconds: clip_rows.duration.as_secs_f64(),
             cpu_seconds: started.elapsed().as_secs_f64(),
             mode: backbone.execution().to_string(),
         })?;
-        rows.extend(heard.windows);
+        rows.extend(clip_rows.windows);
         bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
         bar.inc(1);
     }

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use super::key::KeyPlace;
-use super::learner::now_unix_ms;
+use super::learner::{NamedPlace, now_unix_ms};
 use super::message;
 use super::model::Places;
 
@@ -24,9 +24,8 @@ pub struct ImportArgs {
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
-    /// Folder to make
-    #[arg(value_name = "DIR")]
-    dir: PathBuf,
+    #[command(flatten)]
+    learner: NamedPlace,
 
     /// Public key to trust, as `afield key show` prints it where the bundle comes from
     #[arg(long, value_name = "KEY", value_parser = public_key)]
@@ -43,6 +42,7 @@ fn public_key(text: &str) -> Result<PublicKey, String> {
 
 /// Runs the command.
 pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
+    let dir = args.learner.dir()?;
     let keys = args.place.folder()?;
     let mut trusted = args.trust;
     trusted.extend(keys.list()?.into_iter().map(|(_, key)| key));
@@ -55,11 +55,11 @@ pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
     Imports::of(&keys)
         .accept(sealed.key(), contents.learner, revision)
         .with_context(named)?;
-    let session = unbundle(contents, &args.dir, now_unix_ms()).with_context(named)?;
+    let session = unbundle(contents, dir, now_unix_ms()).with_context(named)?;
     let learner = session.learner();
     eprintln!(
         "made a learner in {} of {}: revision {revision} by {made_by:?}, {} on {}, {} examples in {} classes",
-        args.dir.display(),
+        dir.display(),
         args.file.display(),
         learner.settings().head,
         learner.contract().backbone,

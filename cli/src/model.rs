@@ -249,7 +249,7 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
         }
         other => format!("{rate}, {frames} frames of {} numbers", other.bands()),
     };
-    let heard = match card.sensor() {
+    let input = match card.sensor() {
         Some(_) => "movement",
         None => "sound",
     };
@@ -263,7 +263,7 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
         (
             "embedding",
             format!(
-                "{} numbers every {} ms, each from {receptive_ms} ms of {heard}",
+                "{} numbers every {} ms, each from {receptive_ms} ms of {input}",
                 spec.size,
                 hop_ms(card)
             ),

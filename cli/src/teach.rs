@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use afield::engine::{Durability, Lesson, RetainedAudio, TaughtAs};
+use afield::engine::{Durability, EventId, Lesson, RetainedAudio, TaughtAs};
 use afield::signal::{Group, Label};
 use afield::{Engine, Recording};
 use afield_lab::data::GroupPattern;
@@ -32,14 +32,15 @@ use super::recording::{Cut, SensorArgs, labelled, note};
     after_help = "Examples:\n  afield teach kettle kettle-*.wav --learner box\n  \
     afield teach one one/ --group-pattern '^([a-z]+)_' --learner box\n  \
     afield teach rowing row.csv --cut 3:1.5 --learner watch\n  \
-    afield teach 'front door' --last 2s --learner box"
+    afield teach 'front door' --last 2s --learner box\n  \
+    afield teach doorbell --event 19ac5e1f2b3-17 --learner box"
 )]
 pub struct TeachArgs {
     /// The class; a new one is made by teaching it
     label: Label,
 
     /// Recordings, or folders of them
-    #[arg(required_unless_present = "last", value_name = "FILE")]
+    #[arg(required_unless_present_any = ["last", "event"], value_name = "FILE")]
     files: Vec<PathBuf>,
 
     /// Teach the last so much, as in 2s or 800ms, that `afield listen` is hearing on this
@@ -51,6 +52,15 @@ pub struct TeachArgs {
         conflicts_with_all = ["files", "group_pattern", "rate", "columns"]
     )]
     last: Option<Duration>,
+
+    /// Teach what an event of a running `afield listen` on this learner heard, by the id in its
+    /// line; up to 30s ago
+    #[arg(
+        long,
+        value_name = "ID",
+        conflicts_with_all = ["last", "files", "group_pattern", "rate", "columns"]
+    )]
+    event: Option<EventId>,
 
     /// Cut each recording into pieces of so many seconds, each an example, one every
     /// STEP seconds [default: whole recordings; STEP: SECONDS]
@@ -103,6 +113,10 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         // Now, before the backbone is loaded: it is what was heard when the command came.
         Some(span) => Some(heard_lately(&engine, span)?),
         None => None,
+    };
+    let last = match args.event {
+        Some(id) => Some(engine.heard_event(id).context("--event")?),
+        None => last,
     };
     engine.backbone()?;
     if let Some(cut) = args.cut {

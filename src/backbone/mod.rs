@@ -1,22 +1,12 @@
 //! The frozen backbone: frames in, one embedding every hop out.
 //!
-//! One [`Backbone`] is loaded once and shared; each [`Stream`] of it runs one
-//! signal through it, in one of two executions that give the same embeddings:
-//! *windowed* recomputes the whole window at every hop, *streaming* keeps each
-//! layer's tail and computes only what is new. Which one is possible is read
-//! off the graph.
-//!
-//! tract reads every graph. One that is a chain of convolutions and pools then
-//! runs on kernels of our own (`chain` says which, `network` runs it): they
-//! allocate nothing, copy no patches, and give the same bits in both
-//! executions. Any other graph tract runs itself, streamed with tract-pulse
-//! where that can be. Either way the outcome is tried on noise against tract's
-//! windowed execution before it is trusted.
-//!
-//! Without the feature `tract` chains are read from the file itself, and run as they
-//! are; other graphs are refused.
-//!
-//! The only door to tract. It never sees audio, and it never learns.
+//! A [`Backbone`] is loaded once and shared. Each [`Stream`] runs one signal through it, in one
+//! of two executions with the same embeddings: *windowed* recomputes the whole window at every
+//! hop, *streaming* keeps each layer's tail and computes new frames only. The graph decides which
+//! is possible. A chain of convolutions and pools runs on Afield's kernels (`chain`, `network`):
+//! without allocation, with the same bits in both executions. tract runs any other graph. Both
+//! are compared with tract's windowed execution on noise at every load. Without the feature
+//! `tract`, chains are read from the file and other graphs are rejected.
 
 mod activation;
 mod chain;
@@ -277,8 +267,8 @@ impl Backbone {
     }
 }
 
-/// An ONNX file for those who write it down elsewhere: bounded, and with the card's
-/// input and output alone.
+/// The messages of an ONNX file, checked against limits and reduced to the card's input and
+/// output.
 #[cfg(feature = "tract")]
 pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<pb::ModelProto, BackboneError> {
     graph::checked(bytes, Path::new(&card.name), card)
@@ -318,10 +308,10 @@ impl Stream {
         }
     }
 
-    /// Frames beyond an embedding's window that have to be pushed before it is
-    /// given: 0 but where tract streams a window of no whole number of hops.
-    /// [`finish`](Self::finish) gives it without.
-    pub fn lag_frames(&self) -> usize {
+    /// Frames beyond an embedding's window that must be pushed before it is returned: 0, unless
+    /// tract streams a window that is not a whole number of hops. [`finish`](Self::finish)
+    /// returns it without them.
+    pub(crate) fn lag_frames(&self) -> usize {
         match &self.state {
             State::Native(_) => 0,
             #[cfg(feature = "tract")]
@@ -329,9 +319,9 @@ impl Stream {
         }
     }
 
-    /// The embeddings in a row that cost as much as starting afresh does: who
-    /// leaves out more of them had better [`finish`](Self::finish).
-    pub fn restart_rows(&self) -> usize {
+    /// The number of consecutive embeddings that cost as much as a new start. To skip more of
+    /// them, [`finish`](Self::finish) is cheaper.
+    pub(crate) fn restart_rows(&self) -> usize {
         match &self.state {
             State::Native(stream) => stream.restart_rows(&self.layout),
             #[cfg(feature = "tract")]
@@ -339,8 +329,8 @@ impl Stream {
         }
     }
 
-    /// Ends the signal: appends the embeddings whose frames are all there but
-    /// that were still waiting for a full step, and starts afresh.
+    /// Ends the signal: appends the embeddings whose frames are complete but that waited for a
+    /// full step. The next push begins a new signal.
     ///
     /// # Errors
     /// [`BackboneError::Run`] when the graph fails.

@@ -334,6 +334,17 @@ impl Engine {
         Ok((recording, recalled.source, recalled.age))
     }
 
+    /// What event `id` of another process that listens with this learner heard.
+    ///
+    /// # Errors
+    /// [`Error::NobodyListens`]; [`Error::HeardLess`] or [`Error::Recall`] if the event is not
+    /// kept any more.
+    pub fn heard_event(&self, id: EventId) -> Result<Recording, Error> {
+        let recalled = super::recall::recall_event(self.dir(), id)?;
+        let name = format!("event {id} of {}", recalled.source);
+        Ok(Recording::from_source(Box::new(recalled.excerpt), name))
+    }
+
     /// What another process listens to with this learner; `None` if no process does.
     ///
     /// # Errors

@@ -143,7 +143,7 @@ impl Error {
             Self::Source(error) => error.kind(),
             Self::Model(error) => error.kind(),
             Self::Signal(error) => error.kind(),
-            Self::Pipeline(_) => ErrorKind::Unsupported,
+            Self::Pipeline(error) => error.kind(),
             Self::Silent => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,

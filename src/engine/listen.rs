@@ -311,6 +311,9 @@ impl Listening {
             if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
             }
+            if let Some(recent) = &heard.recent {
+                recent.note_event(event.id, event.start, event.end);
+            }
             heard.decider.recycle(made);
             self.engine.remember(&event);
             self.events.push_back(event);

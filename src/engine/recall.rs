@@ -7,7 +7,8 @@
 //!
 //! The request is a line of JSON, `{"last_us":2000000}`. The answer is a line of JSON with rate,
 //! channels, number of samples, name of the source and age, and then the samples as 32-bit
-//! floats, little-endian; or a line with what is in the way. The request `"state"` is answered by
+//! floats, little-endian; or a line with what is in the way. The request
+//! `{"event":"19ac5e1f2b3-17"}` is answered in the same way. The request `"state"` is answered by
 //! a line that says what is listened to and how it fares. Both sides limit what they read, in size
 //! and in time.
 
@@ -17,7 +18,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::retained_audio::Fares;
-use super::{Error, RetainedAudio};
+use super::{Error, EventId, RetainedAudio};
 use crate::source::Excerpt;
 
 /// The socket's name in the learner's folder.
@@ -66,6 +67,14 @@ pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
 /// without a gap; [`Error::Recall`] when it does not answer as it should.
 pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
     socket::recall(dir, span)
+}
+
+/// Asks the process that listens to the learner in `dir` for what its event `id` heard.
+///
+/// # Errors
+/// As [`recall`]; [`Error::Recall`] too if the event is not kept any more.
+pub(super) fn recall_event(dir: &Path, id: EventId) -> Result<Recalled, Error> {
+    socket::recall_event(dir, id)
 }
 
 /// Lends what is heard for as long as it lives.
@@ -117,7 +126,7 @@ mod socket {
 
     use super::{ListeningState, Recalled, SOCKET, failed};
     use crate::engine::retained_audio::MOST_VALUES;
-    use crate::engine::{Error, RetainedAudio};
+    use crate::engine::{Error, EventId, RetainedAudio};
     use crate::signal::{Channel, SampleRate};
     use crate::source::Excerpt;
 
@@ -133,6 +142,7 @@ mod socket {
     #[serde(rename_all = "snake_case")]
     enum Request {
         LastUs(u64),
+        Event(EventId),
         State,
     }
 
@@ -229,6 +239,14 @@ mod socket {
         let request = request.and_then(|bytes| Ok(serde_json::from_slice::<Request>(&bytes)?));
         let found = match request {
             Ok(Request::LastUs(span)) => recent.last(Duration::from_micros(span)),
+            Ok(Request::Event(id)) => match recent.event(id) {
+                Some(found) => found,
+                None => {
+                    let reason =
+                        format!("event {id} is not kept any more, or is of another listener");
+                    return line.say(&Answer::Refused { reason });
+                }
+            },
             Ok(Request::State) => {
                 let (began, heard_at, device) = recent.state();
                 return line.say(&Answer::State(ListeningState {
@@ -303,7 +321,16 @@ mod socket {
     }
 
     pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
-        let (mut line, answer) = ask(dir, &Request::LastUs(micros(span)))?;
+        receive(dir, &Request::LastUs(micros(span)), span)
+    }
+
+    pub(super) fn recall_event(dir: &Path, id: EventId) -> Result<Recalled, Error> {
+        receive(dir, &Request::Event(id), Duration::ZERO)
+    }
+
+    /// What `request` asks for, which lasts `span`.
+    fn receive(dir: &Path, request: &Request, span: Duration) -> Result<Recalled, Error> {
+        let (mut line, answer) = ask(dir, request)?;
         let (rate, channels, values, source, age_us) = match answer {
             Answer::Heard {
                 rate,
@@ -414,7 +441,7 @@ mod socket {
     use std::time::Duration;
 
     use super::{ListeningState, Recalled};
-    use crate::engine::{Error, RetainedAudio};
+    use crate::engine::{Error, EventId, RetainedAudio};
 
     #[derive(Debug)]
     pub(super) enum Server {}
@@ -432,6 +459,12 @@ mod socket {
     }
 
     pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, Error> {
+        Err(Error::NobodyListens {
+            dir: dir.to_owned(),
+        })
+    }
+
+    pub(super) fn recall_event(dir: &Path, _: EventId) -> Result<Recalled, Error> {
         Err(Error::NobodyListens {
             dir: dir.to_owned(),
         })

@@ -9,11 +9,15 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
+use super::EventId;
 use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 use crate::source::{Excerpt, Health, LiveSource, Source};
 
 /// Most numbers that are kept: half a minute of sound at 48 kHz, 5.8 MB.
 pub(super) const MOST_VALUES: usize = 1_440_000;
+
+/// Most events that are remembered.
+const MOST_EVENTS: usize = 1_024;
 
 /// The latest samples of a source. Clones share them, so that another thread can read.
 #[derive(Debug, Clone)]
@@ -31,6 +35,8 @@ struct Held {
     heard_at: Option<Instant>,
     began: Instant,
     device: Option<Fares>,
+    /// The latest events, and the segments that they are about.
+    events: VecDeque<(EventId, Micros, Micros)>,
 }
 
 /// The health of the device that is listened to.
@@ -69,6 +75,7 @@ impl RetainedAudio {
             heard_at: None,
             began: now,
             device: None,
+            events: VecDeque::new(),
         })))
     }
 
@@ -164,6 +171,25 @@ impl RetainedAudio {
             .copied()
             .collect();
         Ok(Excerpt::new(held.rate, held.channels.clone(), samples))
+    }
+
+    /// Notes that event `id` is about the segment from `start` to `end`.
+    pub(super) fn note_event(&self, id: EventId, start: Micros, end: Micros) {
+        let mut held = self.lock();
+        if held.events.len() == MOST_EVENTS {
+            held.events.pop_front();
+        }
+        held.events.push_back((id, start, end));
+    }
+
+    /// What event `id` is about, and when the last of all came; `None` if the event is not
+    /// known.
+    pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), HeardLess>> {
+        let held = self.lock();
+        let (_, start, end) = *held.events.iter().rev().find(|(known, ..)| *known == id)?;
+        let heard_at = held.heard_at?;
+        drop(held);
+        Some(self.between(start, end).map(|excerpt| (excerpt, heard_at)))
     }
 
     fn lock(&self) -> MutexGuard<'_, Held> {

@@ -33,7 +33,7 @@ const BLOCK_SAMPLES: usize = 4096;
 /// since construction or [`reset`](Self::reset); it appears with the push that
 /// completes it. How the samples are cut into pushes changes no bit of the
 /// output. Samples are full scale `[-1, 1]`; a non-finite one counts as 0, one
-/// beyond ±[`MAX_ABS_SAMPLE`](super::MAX_ABS_SAMPLE) is clamped, so every
+/// beyond ±64 is clamped, so every
 /// output is finite.
 ///
 /// ```

@@ -1,16 +1,11 @@
 //! From samples at any rate to the frames that a backbone was trained on.
 //!
-//! Each backbone's card names its own front end, so [`LogMelFrontend`] is built
-//! from card data alone and replaces the mel graph that some backbones ship:
-//! an FFT and a sparse filter bank instead of a dense Fourier transform written
-//! as convolutions. [`SensorFrontend`] does the same for samples of several channels,
-//! whose frames are the samples themselves. [`Resampler`] brings a source's native
-//! rate to the card's.
-//!
-//! All are incremental and exact: however the input is cut into pushes, the
-//! output is the same to the last bit. Neither knows about files, windows of
-//! frames or backbones, and neither normalises loudness: backbones are trained
-//! on absolute levels.
+//! [`LogMelFrontend`] is built from the card of a backbone and replaces the mel graph that some
+//! backbones ship: an FFT and a sparse filter bank instead of a dense Fourier transform written
+//! as convolutions. [`SensorFrontend`] scales samples of several channels, which are frames
+//! already. [`Resampler`] converts a source's native rate to the card's. All are incremental and
+//! exact: the sizes of the pushes do not change a bit of the output. None of them reads files,
+//! cuts windows or normalises loudness: backbones are trained on absolute levels.
 
 mod hann;
 mod log_mel;
@@ -23,14 +18,13 @@ mod sensor;
 
 pub use log_mel::LogMelFrontend;
 pub use mel::MelFilterBank;
-pub use normalisation::Normalisation;
-pub use repair::MAX_ABS_SAMPLE;
+pub(crate) use normalisation::Normalisation;
 pub use resample::Resampler;
 pub use sensor::SensorFrontend;
 
 use crate::signal::{ErrorKind, SampleRate};
 
-/// What makes a front end or a resampler impossible to build.
+/// Why a front end or a resampler cannot be built.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrontendError {

@@ -8,7 +8,7 @@
 
 /// Largest magnitude a sample keeps: 36 dB above full scale. With it no power
 /// spectrum of a valid card overflows `f32`.
-pub const MAX_ABS_SAMPLE: f32 = 64.0;
+pub(super) const MAX_ABS_SAMPLE: f32 = 64.0;
 
 /// Appends `samples` to `out`, repaired; returns how many were changed.
 pub(super) fn append_repaired(samples: &[f32], out: &mut Vec<f32>) -> u64 {

@@ -35,7 +35,7 @@ impl Cache {
     /// user's cache folder (`XDG_CACHE_HOME`, `~/.cache`).
     ///
     /// # Errors
-    /// [`ModelError::NoCacheFolder`] when none of these is known.
+    /// [`ModelError::NoCacheFolder`] if none of these is known.
     pub fn locate(explicit: Option<&Path>) -> Result<Self, ModelError> {
         Self::choose(explicit, std::env::var_os("AFIELD_CACHE"), || {
             Some(etcetera::choose_base_strategy().ok()?.cache_dir())
@@ -62,23 +62,21 @@ impl Cache {
         &self.root
     }
 
-    /// Where the card's model lies or would lie; says nothing about whether
-    /// it is there or intact.
+    /// The path of the card's model, whether or not the file exists or is intact.
     pub fn place_of(&self, card: &Card) -> PathBuf {
         self.models().join(format!("{}.onnx", card.origin.sha256()))
     }
 
-    /// Where the card of that name lies or would lie.
-    pub fn place_of_card(&self, name: &str) -> PathBuf {
+    /// The path of the card of that name, whether or not the file exists.
+    pub(crate) fn place_of_card(&self, name: &str) -> PathBuf {
         self.cards().join(format!("{name}.toml"))
     }
 
     /// The path of the card's model, after its checksum was verified.
     ///
     /// # Errors
-    /// [`ModelError::NotFetched`] when it is not there,
-    /// [`ModelError::Checksum`] when it is not what the card says,
-    /// [`ModelError::Io`] when it cannot be read.
+    /// [`ModelError::NotFetched`] if the file is missing, [`ModelError::Checksum`] if it does not
+    /// match the card, [`ModelError::Io`] if it cannot be read.
     pub fn model_path(&self, card: &Card) -> Result<PathBuf, ModelError> {
         self.verify(card, &mut |_, _| {})
     }

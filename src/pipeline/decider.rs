@@ -73,7 +73,7 @@ impl Decider {
     }
 
     /// The same decider, which never waits for a solve: decisions may lag a few examples
-    /// behind what was taught ([`Learner::predict_now`]).
+    /// behind what was taught ([`Learner::evidence_now_into`]).
     #[must_use]
     pub fn prompt(mut self) -> Self {
         self.prompt = true;
@@ -156,15 +156,14 @@ impl Decider {
         }
         self.asleep = !awake;
         let mut scores = self.spare.pop().unwrap_or_default();
+        let (start, end) = embedder.times_since(first);
         let decision = if awake {
-            let times = embedder.times_since(first);
             let rows = embedder.look(first, oldest)?;
-            self.conclude(rows, times, learner, &mut scores)?
+            self.conclude(rows, (start, end), learner, &mut scores)?
         } else {
             scores.0.clear();
             Decision::Quiet
         };
-        let (start, end) = embedder.times_since(first);
         events.push(WindowDecision {
             start,
             end,
@@ -174,7 +173,7 @@ impl Decider {
         Ok(())
     }
 
-    /// What the learner makes of a window's rows.
+    /// The decision on a window's rows, from its start to its end.
     fn conclude(
         &mut self,
         rows: &[f32],

@@ -26,6 +26,7 @@ pub use window::Window;
 use crate::backbone::BackboneError;
 use crate::frontend::FrontendError;
 use crate::learner::LearnError;
+use crate::signal::ErrorKind;
 
 /// Why samples could not become embeddings or events.
 #[derive(Debug, thiserror::Error)]
@@ -40,4 +41,15 @@ pub enum PipelineError {
     /// The learner refused an embedding.
     #[error(transparent)]
     Learn(#[from] LearnError),
+}
+
+impl PipelineError {
+    /// The sort of this error.
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            Self::Frontend(error) => error.kind(),
+            Self::Backbone(error) => error.kind(),
+            Self::Learn(error) => error.kind(),
+        }
+    }
 }

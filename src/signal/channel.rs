@@ -1,8 +1,7 @@
-//! What the numbers of a stream measure: channels, their names and units.
+//! Channels of a stream, their names and units.
 //!
-//! Sound is one channel without a unit worth naming; an accelerometer or gyroscope
-//! has several, and a number from it means nothing until its unit is known. Units
-//! of the same quantity convert; nothing here guesses what was not stated.
+//! Sound is one channel. An accelerometer or gyroscope has several, whose numbers have a unit.
+//! Units of the same quantity convert into each other; a missing unit is never guessed.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -26,7 +25,7 @@ pub struct Channel {
     unit: Unit,
 }
 
-/// Mono sound, full scale `[-1, 1]`: what a source without a word on channels has.
+/// Mono sound, full scale `[-1, 1]`: the default of sources.
 pub static SOUND: [Channel; 1] = [Channel {
     name: Cow::Borrowed("sound"),
     unit: Unit::FULL_SCALE,
@@ -72,20 +71,14 @@ impl Channel {
         Self::new(text, Unit::UNSTATED)
     }
 
-    /// What it is called.
+    /// Its name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// What its numbers are in.
+    /// The unit of its numbers.
     pub fn unit(&self) -> &Unit {
         &self.unit
-    }
-
-    /// The same channel in another unit.
-    #[must_use]
-    pub fn with_unit(self, unit: Unit) -> Self {
-        Self { unit, ..self }
     }
 }
 
@@ -113,7 +106,7 @@ impl TryFrom<Unchecked> for Channel {
     }
 }
 
-/// What a number is in: `g`, `m/s2`, `rad/s` and so on, or nothing that was stated.
+/// The unit of a number: `g`, `m/s2`, `rad/s` and so on, or [`Self::UNSTATED`].
 ///
 /// Any text is a unit; those of acceleration, angular rate and magnetic field
 /// convert into each other.
@@ -153,7 +146,7 @@ const SIZES: [(&str, Quantity, f64); 9] = [
 
 /// What can be measured in more than one unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Quantity {
+pub(crate) enum Quantity {
     /// With gravity in it, as accelerometers measure it.
     Acceleration,
     /// As gyroscopes measure it.
@@ -167,7 +160,7 @@ impl Unit {
     pub const MAX_BYTES: usize = 32;
     /// Samples of sound, which span `[-1, 1]`.
     pub const FULL_SCALE: Self = Self(Cow::Borrowed("full scale"));
-    /// Nobody said.
+    /// No unit is stated.
     pub const UNSTATED: Self = Self(Cow::Borrowed(""));
 
     /// A unit from outside text; known ones by any of their spellings.
@@ -195,7 +188,7 @@ impl Unit {
     }
 
     /// What it measures, where it is one of those that convert.
-    pub fn quantity(&self) -> Option<Quantity> {
+    pub(crate) fn quantity(&self) -> Option<Quantity> {
         self.size().map(|(quantity, _)| quantity)
     }
 

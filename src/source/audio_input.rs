@@ -1,14 +1,14 @@
-//! Which of a microphone's configurations to take.
+//! Chooses one of a microphone's configurations.
 
 use crate::signal::SampleRate;
 
-/// A stretch of rates at which a microphone gives so many channels.
+/// A range of rates at which a microphone has so many channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offer {
     pub(super) channels: u16,
     pub(super) lowest_hz: u32,
     pub(super) highest_hz: u32,
-    /// How little its kind of sample is liked.
+    /// Rank of its sample format; lower is better.
     pub(super) format: u8,
 }
 

@@ -1,4 +1,4 @@
-//! How a device's clock runs beside the host's, from arrival times alone.
+//! The drift of a device's clock against the host's, from arrival times alone.
 //!
 //! A frame arrives late by an unknown, never negative delay. The fastest frame of
 //! each second is nearly free of it; the line through these is the relation of the
@@ -9,10 +9,10 @@
 const FIRST_SPAN_US: u64 = 1_000_000;
 /// Points; when there are more, two become one of twice the span.
 const MOST_POINTS: usize = 128;
-/// Points from which on a slope is worth saying.
+/// The fewest points that give a slope.
 const FEWEST_POINTS: usize = 10;
 
-/// The clocks of both sides, followed.
+/// Relates both clocks.
 #[derive(Debug, Clone)]
 pub(super) struct ClockFit {
     span_us: u64,

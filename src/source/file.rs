@@ -1,10 +1,9 @@
 //! Audio files: WAV, AIFF, FLAC, Ogg Vorbis and MP3, decoded by symphonia.
 //!
-//! Decoding streams: one packet is in memory at a time, so a recording of ten
-//! hours costs no more than one of a second. Channels are mixed by their mean.
-//! Encoder delay and padding are trimmed where the format says how much. A
-//! corrupt packet is skipped and counted, its time passes; a file that breaks
-//! off ends early and says so.
+//! Only one packet is in memory at a time, so a recording of ten hours needs no more than one of a
+//! second. Channels are mixed by their mean. Encoder delay and padding are trimmed if the format
+//! states them. A corrupt packet is skipped and counted, and its time passes. A truncated file ends
+//! early and says so.
 
 use std::fmt;
 use std::fs::File;
@@ -68,8 +67,8 @@ struct Decoding {
 }
 
 impl AudioFile {
-    /// Opens the file and decodes up to its first samples. The contents decide
-    /// on the format; the name only breaks ties.
+    /// Opens the file and decodes its first samples. The contents determine the format; the name
+    /// only breaks ties.
     ///
     /// # Errors
     /// [`SourceError`] when the file cannot be read, is a folder, is empty, or
@@ -78,7 +77,7 @@ impl AudioFile {
         let mut decoding = Decoding::open(path.as_ref())?;
         let declared_hz = decoding.decoder.codec_params().sample_rate;
         let mut first = Vec::new();
-        // What is decoded counts: headers can be wrong about it.
+        // The decoded rate counts: headers can be wrong.
         let hz = match decoding.next_samples(&mut first) {
             Ok(decoded) => decoded.or(declared_hz).unwrap_or(0),
             Err(SourceError::Damaged { path, reason, .. }) => {
@@ -101,13 +100,13 @@ impl AudioFile {
         &self.decoding.path
     }
 
-    /// Corrupt packets left out so far.
+    /// Corrupt packets skipped so far.
     pub fn skipped_packets(&self) -> u64 {
         self.decoding.skipped_packets
     }
 
-    /// Whether the file broke off before its own end, as far as its format lets
-    /// on: an MP3 file that lacks whole frames passes for complete.
+    /// Whether the file is truncated, as far as its format shows it: an MP3 file that lacks whole
+    /// frames seems complete.
     pub fn is_truncated(&self) -> bool {
         self.decoding.truncated
     }
@@ -126,7 +125,7 @@ impl Source for AudioFile {
         if !self.first.is_empty() {
             chunk.samples.append(&mut self.first);
         } else {
-            // Whatever happens next, a damaged file is not tried twice.
+            // A damaged file is not read again.
             self.ended = true;
             let Some(hz) = self.decoding.next_samples(&mut chunk.samples)? else {
                 return Ok(false);

@@ -1,10 +1,10 @@
-//! How late the blocks of a live source come.
+//! Latency of the blocks of a live source, and drift of its clock.
 
 use std::collections::VecDeque;
 
 use super::clock_fit::ClockFit;
 
-/// Latencies that the median is taken of.
+/// Number of latencies that the median is over.
 const LATEST: usize = 64;
 
 /// Latencies beyond that of the fastest block, and how the device's clock drifts.
@@ -24,7 +24,7 @@ impl Lateness {
         }
     }
 
-    /// Another clock may be running, or the same one anew.
+    /// Starts again, for another clock or a clock that was reset.
     pub(super) fn restart(&mut self) {
         self.clock = ClockFit::new();
     }

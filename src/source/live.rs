@@ -1,4 +1,4 @@
-//! What sources share that go on until they are stopped: devices.
+//! Live sources: devices, which send until they are stopped.
 
 use std::time::Duration;
 
@@ -6,38 +6,38 @@ use serde::{Deserialize, Serialize};
 
 use super::Source;
 
-/// After so long without samples a device's source hands out an empty chunk, so that its caller
-/// can look to other things.
+/// If a device sends nothing for so long, its source returns an empty chunk, so that the caller is
+/// not blocked.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
-/// How often a device that is gone is looked for.
+/// Time between two attempts to open a lost device.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
-/// A device, which sends without end, loses samples and says how many.
+/// A source that is a device: it sends without end and may lose samples, which it counts.
 pub trait LiveSource: Source {
-    /// What it is, in a few words.
+    /// Its name, channels and rate, in a line for people.
     fn introduction(&self) -> String;
 
-    /// How it fares.
+    /// Its health: connection, losses and latency.
     fn health(&self) -> Health;
 
-    /// All that is known of how it fares, in a line for people.
+    /// All its counts, in a line for people.
     fn account(&self) -> String;
 
-    /// Has the device show a decision and its probability in percent, where it can.
+    /// Shows a decision and its probability in percent on the device, if it has a display.
     fn show(&self, _label: &str, _percent: u8) {}
 }
 
-/// How a device fares.
+/// The health of a device.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Health {
-    /// Whether it is there and sends.
+    /// Whether it is connected and sends.
     pub connected: bool,
-    /// Samples that are known to have been lost, for whatever reason.
+    /// Samples that are known to be lost, for any reason.
     pub lost_samples: u64,
-    /// Times that the system's buffer overflowed before we came to it, which loses samples that
-    /// nobody counts; `None` of a device that counts its own.
+    /// Number of overflows of the system's buffer, each of which loses an unknown number of
+    /// samples; `None` for a device that counts its own losses.
     pub overruns: Option<u64>,
-    /// All that went wrong, counted together: it grows whenever something does.
+    /// Sum of all losses and faults; it grows with each of them.
     pub troubles: u64,
     /// Median of the latest latencies, in microseconds.
     pub latency_us: u64,

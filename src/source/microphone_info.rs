@@ -1,17 +1,17 @@
-//! What can be known of a microphone without listening to it.
+//! Describes a microphone without opening it.
 
 use crate::signal::SampleRate;
 
 /// A microphone of this machine.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MicrophoneInfo {
-    /// What it is opened by.
+    /// The name that opens it.
     pub name: String,
-    /// What it is called, for people.
+    /// Its description, for people.
     pub description: String,
-    /// Whether it is the one that is taken where none is named.
+    /// Whether it is the default.
     pub is_default: bool,
-    /// Its fewest and most channels; `None` while it cannot be asked, being in use perhaps.
+    /// Its fewest and most channels; `None` if it does not say, for example while it is in use.
     pub channels: Option<(u16, u16)>,
     /// Its lowest and highest rate.
     pub rates: Option<(SampleRate, SampleRate)>,

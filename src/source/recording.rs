@@ -1,10 +1,10 @@
-//! A recording by its file, whatever kind it is of.
+//! Opens a recording of any kind by its file name.
 
 use std::path::Path;
 
 use super::{AudioFile, JsonLines, SensorFormat, SensorTable, Source, SourceError};
 
-/// What a recording is of: sound, or the values of a sensor.
+/// The kind of a recording: sound, or values of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Recorded {
     /// Sound, in any format of [`AudioFile`].

@@ -1,17 +1,16 @@
-//! Rows of sensor values, with or without a time, made into evenly spaced samples.
+//! Converts rows of sensor values, with or without a time, to evenly spaced samples.
 //!
-//! Loggers stamp every row, not quite evenly, and lose some. Rows with a time are
-//! brought onto an even grid by linear interpolation between neighbours; where more
-//! than one and a half periods passed between two rows, values are missing, and the
-//! grid begins again behind the gap. Rows without a time are taken as even. A row
-//! with a value that is none counts as lost. Nothing here reads files.
+//! Loggers stamp rows unevenly and lose some. Rows with a time are resampled to an even grid by
+//! linear interpolation. If more than one and a half periods lie between two rows, this is a gap,
+//! and the grid begins again after it. Rows without a time count as even. A row without a number
+//! for every channel counts as lost. Nothing here reads files.
 
 use super::SourceError;
 use crate::signal::{Chunk, Micros, SampleRate};
 
-/// Periods between two rows from which values are missing.
+/// Periods between two rows that make a gap.
 const GAP_PERIODS: f64 = 1.5;
-/// Rows whose times say what the rate is.
+/// Rows whose times give the rate.
 pub(super) const RATE_ROWS: usize = 64;
 
 /// One moment of a sensor.
@@ -19,12 +18,12 @@ pub(super) const RATE_ROWS: usize = 64;
 pub(super) struct Row {
     /// Seconds, from any moment on.
     pub(super) time: Option<f64>,
-    /// One value a channel; none where the row is lost.
+    /// One value a channel; empty if the row is lost.
     pub(super) values: Vec<f32>,
 }
 
 impl Row {
-    /// A row of these numbers; lost where one of them, or its own time, is none.
+    /// A row of these numbers; lost if one of them, or its time, is missing.
     pub(super) fn of(time: Option<f64>, numbers: impl Iterator<Item = Option<f64>>) -> Self {
         let value = |number: Option<f64>| {
             let value = number? as f32;
@@ -39,33 +38,33 @@ impl Row {
     }
 }
 
-/// What was wrong with rows, in numbers.
+/// Counts of rows that could not be used, and of gaps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct RowFaults {
     /// Rows without a number for every channel.
     pub lost: u64,
-    /// Stretches of missing time.
+    /// Gaps in time.
     pub gaps: u64,
-    /// Rows whose time did not lie after the one before; they were left out.
+    /// Rows that were skipped since their time did not increase.
     pub backwards: u64,
 }
 
 impl std::fmt::Display for RowFaults {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self {
-            lost,
-            gaps,
-            backwards,
-        } = self;
-        write!(
-            f,
-            "{lost} rows without a number for every channel, {backwards} with a time that is not \
-             after the one before, {gaps} gaps"
-        )
+        let parts = [
+            (self.lost, "rows skipped: no number for every channel"),
+            (self.backwards, "rows skipped: time did not increase"),
+            (self.gaps, "gaps"),
+        ];
+        let counted = parts.into_iter().filter(|(count, _)| *count > 0);
+        let texts: Vec<String> = counted
+            .map(|(count, what)| format!("{count} {what}"))
+            .collect();
+        f.write_str(&texts.join("; "))
     }
 }
 
-/// Makes rows even.
+/// Resamples rows to an even grid.
 #[derive(Debug)]
 pub(super) struct Grid {
     rate: SampleRate,
@@ -104,8 +103,8 @@ impl Grid {
         self.faults
     }
 
-    /// Takes the next row. `false` means that it opens a new stretch while `chunk`
-    /// holds samples of the one before: hand the chunk out and push the row again.
+    /// Takes the next row. Returns `false` if it begins a new segment while `chunk` has samples
+    /// of the one before: return the chunk and push the row again.
     pub(super) fn push(&mut self, row: &Row, chunk: &mut Chunk) -> bool {
         if row.values.is_empty() {
             self.faults.lost += 1;
@@ -141,7 +140,7 @@ impl Grid {
             return true;
         };
         let since = before.time.unwrap_or(0.0);
-        // NaN is no time either.
+        // NaN is not a time.
         if time <= since || time.is_nan() {
             self.faults.backwards += 1;
             self.before = Some(before);
@@ -180,7 +179,7 @@ impl Grid {
         });
     }
 
-    /// A new stretch, behind a gap.
+    /// Begins a new segment after a gap.
     fn begin(&mut self, origin: f64) {
         self.faults.gaps += 1;
         self.origin = origin;
@@ -202,7 +201,7 @@ impl Grid {
     }
 }
 
-/// The rate that the times of `rows` tell: one over their median distance.
+/// The rate that follows from the times of `rows`: one over their median distance.
 pub(super) fn rate_of(rows: &[Row], what: &str) -> Result<SampleRate, SourceError> {
     let times: Vec<f64> = rows.iter().filter_map(|row| row.time).collect();
     let distances = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b - a);
@@ -299,6 +298,17 @@ mod tests {
             (chunks[1].samples[0], chunks[1].start),
             (4.0, Micros(300_000))
         );
+    }
+
+    #[test]
+    fn faults_are_written_without_zero_counts() {
+        let faults = RowFaults {
+            backwards: 150,
+            gaps: 2,
+            ..RowFaults::default()
+        };
+        let expected = "150 rows skipped: time did not increase; 2 gaps";
+        assert_eq!(faults.to_string(), expected);
     }
 
     #[test]

@@ -1,14 +1,14 @@
-//! What a user says of sensor data beyond the data themselves: the rate, the columns.
+//! The rate and columns of sensor data, as far as the data do not state them.
 
 use crate::signal::{Channel, SampleRate};
 
 /// Names of columns that hold times, lower case.
 const TIMES: [&str; 4] = ["time", "t", "timestamp", "seconds"];
 
-/// How sensor data are to be read; by default as they say themselves.
+/// How sensor data are read; by default, the data state it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SensorFormat {
-    /// Samples per second, in place of what the data say.
+    /// Samples per second, instead of what the data state.
     pub rate: Option<SampleRate>,
     /// Columns to take as channels, in this order, each as `COLUMN`, `COLUMN [UNIT]`
     /// or `CHANNEL=COLUMN [UNIT]`; all but the time when empty.
@@ -25,7 +25,7 @@ pub(super) struct Layout {
 }
 
 impl SensorFormat {
-    /// The layout of rows with this head, or what is wrong with it.
+    /// The layout of rows with this head, or why it is not usable.
     pub(super) fn layout(&self, head: &[&str]) -> Result<Layout, String> {
         let parse = |text: &&str| Channel::parse(text).map_err(|e| e.to_string());
         let found: Vec<Result<Channel, String>> = head.iter().map(parse).collect();
@@ -63,7 +63,7 @@ impl SensorFormat {
             let Some(column) = place(asked.name()) else {
                 return Err(format!("it has no column {:?}", asked.name()));
             };
-            // The unit that was asked for stands above that of the head.
+            // The unit that was asked for overrides that of the head.
             let stated = found.get(column).and_then(|c| c.as_ref().ok());
             let unit = match (asked.unit().as_str(), stated) {
                 ("", Some(stated)) => stated.unit().clone(),

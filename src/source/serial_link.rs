@@ -1,8 +1,7 @@
-//! One side of a conversation with a device: asks, listens, keeps accounts.
+//! The host's side of the protocol with a device: sends requests, receives frames, counts.
 //!
-//! Bytes and times are arguments; ports and threads are [`super::SerialSource`]'s.
-//! A device that falls silent is asked who it is, again and again, until it or
-//! another one answers.
+//! Bytes and times are arguments; [`super::SerialSource`] owns ports and threads. A silent device
+//! is asked to identify itself until it, or another one, answers.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -22,19 +21,19 @@ const SILENCE_US: u64 = 3_000_000;
 /// Microseconds between two reports of its status that are asked of a device.
 const STATUS_EVERY_US: u64 = 5_000_000;
 
-/// What a device said.
+/// A message from a device.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "handed over once, never kept")]
 pub(super) enum Heard {
-    /// What it is; again after every start.
+    /// Its description; again after every start.
     Info(StreamInfo),
     /// Samples.
     Samples(Samples),
-    /// It does not take the rate that it was asked for.
+    /// It does not support the rate that it was asked for.
     RateRefused,
 }
 
-/// What a link to a device has seen.
+/// Counts of a link to a device.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct LinkStatus {
     /// Whether the port is open and the device sends.
@@ -48,7 +47,7 @@ pub struct LinkStatus {
     /// Frames that the numbers of others prove to have been sent, less those that
     /// arrived.
     pub lost_frames: u64,
-    /// Stretches of bytes that were no frame.
+    /// Runs of bytes that were not a frame.
     pub damaged: u64,
     /// Intact frames of a version or kind that this program does not know.
     pub foreign: u64,
@@ -56,12 +55,12 @@ pub struct LinkStatus {
     pub foreign_version: Option<u8>,
     /// Samples received.
     pub samples: u64,
-    /// Samples that the device took and that did not arrive: lost with their frame,
-    /// or dropped by the device.
+    /// Samples that the device took and that did not arrive: lost with their frame, or
+    /// dropped by the device.
     pub lost_samples: u64,
-    /// Samples, of the lost ones, that the device had no room for.
+    /// Lost samples that did not fit into the device's queue.
     pub dropped_by_device: u64,
-    /// Samples that arrived and were dropped since the program did not keep up.
+    /// Samples that arrived and were dropped because the program fell behind.
     pub overrun_samples: u64,
     /// Median of the latest latencies beyond the fastest, from a block's last sample
     /// to its arrival, in microseconds.
@@ -100,7 +99,7 @@ impl fmt::Display for LinkStatus {
     }
 }
 
-/// The conversation.
+/// The protocol's state.
 pub(super) struct Link {
     receiver: Receiver<MAX_PAYLOAD>,
     sender: Sender<MAX_REQUEST>,
@@ -140,7 +139,7 @@ impl Link {
         }
     }
 
-    /// The port is open: whoever is there is asked who it is.
+    /// The port is open: the device is asked to identify itself.
     pub(super) fn opened(&mut self, now_us: u64) {
         self.greet(now_us);
     }
@@ -160,7 +159,7 @@ impl Link {
         self.waiting.push_back(Command::show(label, percent));
     }
 
-    /// Appends a last word: that no more samples are wanted.
+    /// Appends the request to stop sending samples.
     pub(super) fn stop(&mut self, now_us: u64, out: &mut Vec<u8>) {
         self.requests.abandon();
         self.waiting.clear();
@@ -169,7 +168,7 @@ impl Link {
         self.poll(now_us, out);
     }
 
-    /// What was seen so far.
+    /// The counts so far.
     pub(super) fn status(&self) -> LinkStatus {
         let mut status = self.status.clone();
         let counts = self.receiver.counts();
@@ -189,7 +188,7 @@ impl Link {
         self.status.overrun_samples += samples;
     }
 
-    /// Appends what is to be sent by now.
+    /// Appends the bytes that are due.
     pub(super) fn poll(&mut self, now_us: u64, out: &mut Vec<u8>) {
         if self.running && now_us.saturating_sub(self.heard_at_us) > SILENCE_US {
             self.closed();
@@ -215,7 +214,7 @@ impl Link {
         }
     }
 
-    /// Takes what came in, and gives `each` what it says.
+    /// Takes received bytes, and gives each message to `each`.
     pub(super) fn receive(&mut self, mut bytes: &[u8], now_us: u64, mut each: impl FnMut(Heard)) {
         while let Some(result) = self.receiver.next(&mut bytes) {
             match result {
@@ -289,7 +288,7 @@ impl Link {
             Some((epoch, next)) if epoch == samples.epoch && next <= samples.first => {
                 self.status.lost_samples += samples.first - next;
             }
-            // Another clock may be running, or the same one anew.
+            // Another clock, or a clock that was reset.
             _ => self.lateness.restart(),
         }
         self.next = Some((samples.epoch, samples.first.saturating_add(count)));

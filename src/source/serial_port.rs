@@ -30,7 +30,7 @@ pub struct PortName {
 
 impl PortName {
     /// The default speed. USB devices (CDC) ignore it.
-    pub const DEFAULT_BAUD: u32 = 115_200;
+    const DEFAULT_BAUD: u32 = 115_200;
 
     /// The port.
     pub fn path(&self) -> &Path {

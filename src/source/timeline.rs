@@ -1,13 +1,12 @@
-//! Where a live stream stands: numbers of samples become stream time.
+//! Converts the numbers of a device's samples to stream time.
 //!
-//! Samples are numbered where they are taken, those included that were lost on the way, so a
-//! jump of the number is a jump of stream time. Across a break whose length no number tells (a
-//! device that was reset, lost or overrun) time goes on by the host's clock, which is an argument.
+//! A device numbers all its samples, also those that are lost later, so a jump of the number is a
+//! gap in stream time. After a break of unknown length (a device that was reset, lost or overrun)
+//! time continues by the host's clock, which is an argument.
 
 use crate::signal::{Micros, SampleRate};
 
-/// The least jump of stream time at a break, so that nobody takes what follows for the next
-/// sample.
+/// The shortest gap after a break, so that the next sample does not seem to follow at once.
 const LEAST_BREAK_US: u64 = 10_000;
 
 /// A block of consecutive samples, as it arrived.
@@ -58,7 +57,7 @@ impl Timeline {
     /// Moves on behind `block`; the stream time of its first sample.
     pub(super) fn advance(&mut self, block: Block) -> Micros {
         let place = match self.place {
-            // The same epoch, whole or with samples missing: numbers tell.
+            // The same epoch: the number gives the time, and the gap if samples are missing.
             Some(place) if place.epoch == block.epoch && place.next <= block.first => place,
             before => {
                 let start = before.map_or(Micros(0), |place| {

@@ -122,8 +122,8 @@ fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     // A second listener says that `teach --last` does not reach it.
     let mut second = ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
     second.read();
-    second.wait_for("does not reach this one");
     drop(second.child.stdin.take());
+    second.wait_for("other processes cannot teach what is heard here");
     assert!(second.end().0.success());
     assert_eq!(last().unwrap().excerpt.samples().len(), 16_000);
     drop(first);

@@ -229,7 +229,7 @@ fn normalised_channels_are_part_of_the_contract() {
     }
     let init = "init strong-box --normalise strong --backbone imu";
     let error = sandbox.run(init).refused();
-    assert!(error.contains("never moves"), "{error}");
+    assert!(error.contains("never changes"), "{error}");
     let rows: Vec<Vec<f64>> = (0..600).map(|i| vec![f64::from(i % 7); 6]).collect();
     sandbox.table("strong/noise.csv", HEAD, 50, &rows);
     sandbox.run(init).ok();

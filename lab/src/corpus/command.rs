@@ -25,7 +25,7 @@ pub(super) enum Fault {
     Watch(io::Error),
 }
 
-/// Runs `command` for at most `limit`; `said` is told its latest line, ten
+/// Runs `command` for at most `limit`; `said` gets its latest line, ten
 /// times a second.
 pub(super) fn run(
     command: &mut Command,

@@ -113,7 +113,8 @@ impl CorpusError {
             }
             Self::Checksum { in_cache: true, .. } => ErrorKind::Damaged,
             Self::Checksum { .. } | Self::Package { .. } => ErrorKind::Mismatch,
-            Self::Program { .. } | Self::Timeout { .. } | Self::Pip(_) => ErrorKind::Unavailable,
+            Self::Program { .. } | Self::Timeout { .. } => ErrorKind::Unavailable,
+            Self::Pip(error) => error.kind(),
             Self::Io { .. } => ErrorKind::Io,
         }
     }

@@ -205,7 +205,7 @@ impl Clips {
         self.groups.as_ref()
     }
 
-    /// Where a clip comes from, as learners are told: its group by a number of its
+    /// The origin of a clip for learners: its group by a number of its
     /// own, 0 where groups are unknown, and no time.
     pub fn origin(&self, clip: usize) -> Origin {
         let of = self

@@ -66,10 +66,11 @@ impl EmbedError {
                 ErrorKind::NotFound
             }
             Self::File { .. } => ErrorKind::Io,
+            Self::Source(error) => error.kind(),
+            Self::Engine(error) => error.kind(),
+            Self::Contract(error) => error.kind(),
             Self::Data(error) => error.kind(),
-            Self::Unlabelled { .. } | Self::Source(_) | Self::Engine(_) | Self::Contract(_) => {
-                ErrorKind::InvalidInput
-            }
+            Self::Unlabelled { .. } => ErrorKind::InvalidInput,
         }
     }
 }
@@ -170,9 +171,9 @@ fn embed_files(
             .collect();
         let progress = |done: usize, _: usize| embedded(number * BATCH + done, missing.len());
         let made = engine::embed_files(&files, card, &backbone, format, &progress)?;
-        for ((index, key), heard) in batch.iter().zip(made) {
-            kept.put(key, size, &heard.windows)?;
-            clips[*index] = Some(heard.windows);
+        for ((index, key), made) in batch.iter().zip(made) {
+            kept.put(key, size, &made.windows)?;
+            clips[*index] = Some(made.windows);
         }
     }
     Ok(clips.into_iter().flatten().collect())

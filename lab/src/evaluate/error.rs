@@ -35,7 +35,8 @@ impl EvaluateError {
             Self::Data(error) => error.kind(),
             Self::Stream(error) => error.kind(),
             Self::Joint(error) => error.kind(),
-            Self::Learner(_) | Self::NoContract => ErrorKind::InvalidInput,
+            Self::Learner(error) => error.kind(),
+            Self::NoContract => ErrorKind::InvalidInput,
         }
     }
 }

@@ -142,6 +142,6 @@ mod tests {
         let all = [first.clone(), lucky, steady, more.clone(), more];
         assert_eq!(winner(&all), Some("more"));
         let lone = [(judged(&[0.1]), "first"), (judged(&[0.9]), "other")];
-        assert_eq!(winner(&lone), Some("first"), "one fold tells nothing");
+        assert_eq!(winner(&lone), Some("first"), "one fold is not enough");
     }
 }

@@ -28,7 +28,7 @@ pub enum Scaling {
     /// Each by its own standard deviation.
     Each,
     /// All by one: the root mean square of their standard deviations. Features
-    /// of an embedding differ in how much they matter, and their spread tells.
+    /// of an embedding differ in how much they matter, and their spread shows it.
     Common,
 }
 
