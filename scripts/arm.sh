@@ -49,9 +49,10 @@ arm --version
 step "tests under emulation"
 cargo test --release --target $target -p firmware-bridge -p microhead
 # What is left out solves thousands of times, which takes the emulator a quarter of an hour.
-cargo test --release --target $target "$@" --no-fail-fast --lib --test backbone \
-    --test exactness --test frontend_golden --test microhead \
-    -- --skip a_deferred_answer_is_near_the_exact_one --skip any_order_any_parts_and_any_detour
+cargo test --release --target $target "$@" --no-fail-fast -p afield --lib
+cargo test --release --target $target "$@" --no-fail-fast -p afield-cli --test it \
+    -- backbone:: exactness:: frontend_golden:: \
+    --skip a_deferred_solution_is_close_to_the_exact_one --skip any_order_partition_and_corrections
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

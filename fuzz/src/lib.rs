@@ -1,5 +1,5 @@
 //! What the fuzz targets do with one input, one module a target, so that tests of the main build
-//! (`tests/fuzzed.rs`) can do the same with the inputs that are kept.
+//! (`tests/it/fuzzed.rs`) can do the same with the inputs that are kept.
 
 pub mod audio;
 pub mod bundle;

@@ -29,7 +29,7 @@ SUBJECTS = range(1, 6)
 
 
 def golden(session):
-    """ONNX Runtime's rows [n, size] of 200 frames that tests/backbone.rs makes as well."""
+    """ONNX Runtime's rows [n, size] of 200 frames that tests/it/backbone.rs makes as well."""
     time_, axis = np.arange(200)[:, None], np.arange(6)[None]
     frames = np.sin(0.1 * (axis + 1) * time_) * (1 + 0.3 * axis)
     rows = session.run(None, {"samples": frames.astype(np.float32)[None, None]})[0]

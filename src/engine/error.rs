@@ -144,9 +144,7 @@ impl Error {
             Self::Model(error) => error.kind(),
             Self::Signal(error) => error.kind(),
             Self::Pipeline(error) => error.kind(),
-            Self::Source(error) => error.kind(),
-            Self::Model(error) => error.kind(),
-            Self::Signal(_) | Self::Silent => ErrorKind::InvalidInput,
+            Self::Silent => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
             Self::HeardLess { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {

@@ -1,7 +1,7 @@
 //! The log-mel spectrogram: Hann window, real FFT, mel bands, logarithm.
 //!
 //! The parameters come from a backbone's card, so that frames agree with those
-//! the backbone was trained on; tests/frontend_golden.rs holds them to 1e-3.
+//! the backbone was trained on; tests/it/frontend_golden.rs holds them to 1e-3.
 //! Per frame it costs one FFT, where the graphs that ship with backbones spell
 //! the Fourier transform out as a dense matrix.
 //!
