@@ -120,11 +120,13 @@ impl Lookback {
     }
 
     /// Whether the backbone has to start afresh at `oldest`: the frames that it would take
-    /// next are gone, or computing all rows up to there would cost more.
+    /// next are gone, or computing all rows up to there would cost more. It cannot if it has
+    /// taken a frame of that row which is not held any more.
     fn is_left_behind(&self, oldest: u64) -> bool {
         let next = self.first_row + (self.rows.len() / self.size) as u64;
         let far = oldest > next + self.backbone.restart_rows() as u64;
-        far || self.fed < self.frames_before
+        let held = self.first_frame(oldest) >= self.frames_before;
+        (far && held) || self.fed < self.frames_before
     }
 
     /// Drops all that a look at `oldest` or later does not need.

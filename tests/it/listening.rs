@@ -295,6 +295,41 @@ fn deciders_on_one_embedder_get_the_events_they_get_alone() {
 }
 
 #[test]
+fn deciders_that_leave_rows_out_get_the_events_they_get_alone() {
+    let window = |rows, every_rows| Window { rows, every_rows };
+    let sets = [
+        vec![WINDOWS[2], WINDOWS[3]],
+        vec![window(1, 11), window(5, 13)],
+        vec![window(2, 9), window(1, 23), window(30, 40)],
+    ];
+    for (card, backbone, name) in backbones("listening") {
+        let rate = card.sample_rate;
+        let samples = scene(rate, 30, &[5.0, 12.0]);
+        for windows in &sets {
+            for size in [333, 7_777] {
+                let owner = |&window: &Window| Owner {
+                    decider: decider(window),
+                    learner: learner(&card, &backbone),
+                    events: Vec::new(),
+                };
+                let mut owners: Vec<Owner> = windows.iter().map(owner).collect();
+                let mut shared = embedder(&card, &backbone);
+                for chunk in chunks(rate, &samples, size) {
+                    shared.step(&chunk, &mut owners).unwrap();
+                }
+                shared.finish(&mut owners).unwrap();
+                for (owner, &window) in owners.iter_mut().zip(windows) {
+                    let mut single = alone(&card, &backbone, window);
+                    let events = listen(&mut single, &mut owner.learner, rate, &samples, 1_000);
+                    let what = format!("{name}, {window:?} of {windows:?}, by {size}");
+                    assert!(events == owner.events, "{what}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
 fn a_gap_ends_the_windows_of_all_deciders() {
     let (card, path) = models::fixture("tiny");
     let backbone = Backbone::load(&path, &card, Mode::Streaming).unwrap();
