@@ -376,16 +376,20 @@ fn a_named_transform_is_used_without_a_choice() {
 #[test]
 fn values_outside_their_range_are_refused_with_a_hint() {
     let data = Data::new(1.0, true);
-    for (flag, value) in [
-        ("--label-noise", "1.5"),
-        ("--label-noise", "-0.1"),
-        ("--label-noise", "many"),
-        ("--imbalance", "0.5"),
-        ("--imbalance", "inf"),
-        ("--transform", "sqrt"),
+    for (flag, value, advice) in [
+        ("--label-noise", "1.5", "hint: "),
+        ("--label-noise", "-0.1", "hint: "),
+        ("--label-noise", "many", "hint: "),
+        ("--imbalance", "0.5", "hint: "),
+        ("--imbalance", "inf", "hint: "),
+        (
+            "--transform",
+            "sqrt",
+            "expected one of none, l2, signed-sqrt, standardise, or auto",
+        ),
     ] {
         let run = data.evaluate(&format!("{flag}={value}")).fails(2);
-        run.says([flag, value, "hint: "]);
+        run.says([flag, value, advice]);
     }
     data.evaluate("--seeds 0").fails(2);
     let seeds = format!("--seed {} --seeds 2", u64::MAX);

@@ -412,14 +412,17 @@ fn unusable_groups_are_refused_before_anything_is_taught() {
     for (arguments, words) in [
         ("teach low tones --group-pattern ^([a-z]+)_", "x.wav"),
         ("teach low tones --group-pattern anna", "has no capture"),
-        ("teach low tones --group-pattern ^(z*)", "\"\" is no group"),
+        (
+            "teach low tones --group-pattern ^(z*)",
+            "\"\" is not a group",
+        ),
         ("forget --group nobody", "nothing that is taught"),
     ] {
         let said = sandbox.run(arguments).refused();
         assert!(said.contains(words), "{said}");
     }
     let blank = sandbox.run(["teach", "low", "tones", "--group", " "]);
-    blank.fails(2).says(["is no group"]);
+    blank.fails(2).says(["is not a group"]);
     let both = sandbox.run("teach low tones --group a --group-pattern (a)");
     both.fails(2).says(["cannot be used with"]);
     assert_eq!(sandbox.open("box").status().examples, 0);
