@@ -327,10 +327,10 @@ mod tests {
     fn rates_and_columns_are_rejected_for_sound() {
         let mut rate = SourceOptions::default();
         rate.sensor.rate = Some(SampleRate::ONE_HZ);
-        for (options, name) in [(&rate, "rate"), (&columns(&["ax"]), "columns")] {
+        for (options, name) in [(&rate, "a rate has"), (&columns(&["ax"]), "columns have")] {
             assert!(options.check(Recorded::Sensor).is_ok());
             let error = options.check(Recorded::Sound).unwrap_err();
-            let expected = format!("the {name} has no effect: the backbone takes sound");
+            let expected = format!("{name} no effect: the backbone takes sound");
             assert_eq!(error.to_string(), expected);
         }
         assert!(SourceOptions::default().check(Recorded::Sound).is_ok());
