@@ -177,7 +177,7 @@ mod socket {
     impl Server {
         pub(super) fn start(path: &Path, recent: RetainedAudio, source: &str) -> io::Result<Self> {
             if UnixStream::connect(path).is_ok() {
-                let reason = "another `afield listen` on this learner answers there";
+                let reason = "another process that listens to this learner answers there";
                 return Err(io::Error::new(ErrorKind::AddrInUse, reason));
             }
             // Made where nobody else can go, so that it is never open to others, and then put in

@@ -4,9 +4,7 @@
 use crate::harness::board;
 use crate::harness::{Arguments, Program, Run};
 
-#[allow(dead_code, reason = "the board uses all of it")]
-#[path = "../../firmware-bridge/firmware/src/imu.rs"]
-mod imu;
+use crate::harness::board::imu;
 use crate::harness::watch;
 
 use std::fmt::Write as _;

@@ -2,12 +2,8 @@
 
 use crate::harness::board;
 
-#[allow(dead_code, reason = "the board uses all of it")]
-#[path = "../../firmware-bridge/firmware/src/features.rs"]
-mod features;
-#[allow(dead_code, reason = "the board uses all of it")]
-#[path = "../../firmware-bridge/firmware/src/imu.rs"]
-mod imu;
+use crate::harness::board::features;
+use crate::harness::board::imu;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

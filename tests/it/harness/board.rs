@@ -1,6 +1,13 @@
 //! The firmware of firmware-bridge/firmware in an emulator, its UART on a
 //! pseudo-terminal, and a noisy line in between.
 
+#[allow(dead_code, reason = "the board uses all of it")]
+#[path = "../../../firmware-bridge/firmware/src/features.rs"]
+pub mod features;
+#[allow(dead_code, reason = "the board uses all of it")]
+#[path = "../../../firmware-bridge/firmware/src/imu.rs"]
+pub mod imu;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
