@@ -37,7 +37,7 @@ use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
 /// [`DeferredHead::evidence_now_into`](super::DeferredHead::evidence_now_into).
 pub(crate) type Lda = ClosedForm<SharedCovariance>;
 
-/// What a user may choose about [`Lda`].
+/// What a user may choose about the head `lda`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LdaOptions {
     /// How the covariance is shrunk.

@@ -1,6 +1,6 @@
 //! What learns: from fixed-point features and a class index to [`Evidence`].
 //!
-//! `ncm`, `lda` and `ridge` keep one exact [`Statistic`] and derive everything from it: the
+//! `ncm`, `lda` and `ridge` keep one exact `Statistic` and derive everything from it: the
 //! order of teaching, a crash or a merge changes no bit, and a new class moves no old one.
 //! `linear` and `mlp` are trained by gradient descent on each example and on rehearsal rows;
 //! `knn` searches these rows; `auto` runs five heads and answers with the best. The baseline

@@ -14,11 +14,11 @@ use crate::data::Dataset;
 ///
 /// Only the range is taken from the data, before the stream begins, as a
 /// card's `max-abs` would have been; test clips take no part in it.
-/// [`Transform::Standardise`] has its own scale instead: see [`standardised`].
+/// [`Transform::Standardise`] has its own scale instead: see `standardised`.
 ///
 /// # Errors
 /// [`EvaluateError::Learner`] where no fixed-point scale suits the values, and
-/// those of [`standardised`].
+/// those of `standardised`.
 pub fn contract_for(
     dataset: &Dataset,
     pool: Pool,
@@ -56,7 +56,7 @@ pub fn standardised(contract: Contract, dataset: &Dataset) -> Result<Contract, E
     standardised_by(contract, dataset.clips(), dataset.train())
 }
 
-/// As [`standardised`], by the clips that are listed.
+/// As `standardised`, by the clips that are listed.
 pub(crate) fn standardised_by(
     contract: Contract,
     clips: &Clips,

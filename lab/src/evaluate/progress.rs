@@ -38,7 +38,7 @@ pub enum EvaluationProgress<'a> {
         stages: usize,
         /// The class, the group, or the slice's number.
         task: &'a str,
-        /// Accuracy of each head, in the order of [`Evaluation::heads`].
+        /// Accuracy of each head, in the order of `Evaluation::heads`.
         standings: &'a [TaskAccuracy],
     },
     /// The joint upper bound is being fitted.

@@ -31,7 +31,7 @@ impl Evaluation {
     ///
     /// # Errors
     /// Those of [`ExampleStream::draw`] and of
-    /// [`Joint::upper_bound`](super::Joint::upper_bound);
+    /// `Joint::upper_bound`;
     /// [`EvaluateError::Learner`] where the learner refuses.
     pub fn run(
         &self,
