@@ -29,7 +29,7 @@ use nodes::Nodes;
 
 /// The lowest supported opset: before 13, some operators used here have a different form.
 const FIRST_OPSET: i64 = 13;
-/// Since this version of the file format, constants need not be inputs.
+/// Since this version of the file format, constants need not be inputs, and more.
 const IR_VERSION: i64 = 8;
 /// The largest protobuf message, in bytes.
 const MAX_BYTES: usize = i32::MAX as usize;

@@ -21,7 +21,7 @@ use crate::signal::SampleRate;
 pub struct Card {
     /// The name of the model: lower case, digits, dashes.
     pub name: String,
-    /// One line: what the backbone was trained on.
+    /// One line: the input that the backbone is for.
     pub task: String,
     /// SPDX licence of the weights.
     pub licence: String,

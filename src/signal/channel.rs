@@ -1,6 +1,6 @@
 //! Channels of a stream, their names and units.
 //!
-//! Sound is one channel. An accelerometer or gyroscope has several, whose numbers have a unit.
+//! Audio has one channel. An accelerometer or gyroscope has several, and their values have a unit.
 //! Units of the same quantity convert into each other; a missing unit is never guessed.
 
 use std::borrow::Cow;
@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{SignalError, is_name};
 
-/// One channel of a stream: what it is called and what its numbers are in.
 /// One channel of a stream: its name and its unit.
+///
 /// ```
 /// use afield::signal::{Channel, Unit};
 /// let ax = Channel::new("ax", Unit::new("g")?)?;
