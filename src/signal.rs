@@ -1,7 +1,7 @@
-//! The nouns that travel between stages: sample rates, time, channels, chunks of
-//! samples, labels and groups.
+//! Basic types that all stages share: sample rates, time, channels, chunks of samples, labels
+//! and groups.
 //!
-//! All stages use these types. They are valid by construction and have no other behaviour.
+//! They are valid by construction and have no other behaviour.
 
 mod channel;
 mod clip_id;
@@ -27,7 +27,7 @@ pub use pool::Pool;
 pub use segment::Segment;
 pub use transform::Transform;
 
-/// Samples per second and channel, in `1..=768_000` Hz.
+/// Samples per second and channel, from 1 to 768,000 Hz.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "u32", into = "u32")]
 pub struct SampleRate(NonZeroU32);
@@ -35,7 +35,7 @@ pub struct SampleRate(NonZeroU32);
 impl SampleRate {
     /// The highest rate accepted from a file or a device, in Hz.
     pub const MAX_HZ: u32 = 768_000;
-    /// The lowest rate.
+    /// The lowest rate, 1 Hz.
     pub const ONE_HZ: Self = Self(NonZeroU32::MIN);
 
     /// A rate in Hz.
@@ -108,21 +108,20 @@ impl Micros {
     }
 }
 
-/// Consecutive samples at the rate of the source that made them: mono sound, full
-/// scale `[-1, 1]`, or those of several [`Channel`]s, each in its unit.
+/// Consecutive samples at the rate of their source: mono audio with full scale `[-1, 1]`, or
+/// samples of several [`Channel`]s, each in its own unit.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chunk {
-    /// Stream time of the first sample. A jump from the previous chunk's end is a gap:
-    /// samples are missing. [`Segment`] has the rule.
+    /// Stream time of the first sample. If it differs from the end of the previous chunk,
+    /// samples are missing: this is a gap. [`Segment`] implements the rule.
     pub start: Micros,
-    /// The samples, row-major `[samples, channels]`: all channels of one moment lie
-    /// side by side, and none is missing. A source reuses this buffer from call to
-    /// call.
+    /// The samples, row-major `[samples, channels]`: all channels of one moment are adjacent,
+    /// and none is missing. A source reuses this buffer from call to call.
     pub samples: Vec<f32>,
 }
 
-/// The name of a class: 1 to 128 bytes of UTF-8 without control
-/// characters and without surrounding white space. Copies share the text.
+/// The name of a class: 1 to 128 bytes of UTF-8 without control characters and without
+/// surrounding white space. Clones share the text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Label(Arc<str>);
@@ -131,7 +130,7 @@ impl Label {
     /// The longest label, in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// A label from outside text.
+    /// Validates `text` as a label.
     ///
     /// # Errors
     /// [`SignalError::Label`] when the text is empty, longer than
@@ -184,8 +183,8 @@ impl fmt::Display for Label {
     }
 }
 
-/// The speaker, machine, site or subject of a recording: what else is alike in
-/// recordings of it, and must not lie on both sides of a split.
+/// The speaker, machine, site or subject of a recording. Recordings of one group resemble each
+/// other, so a group must not lie on both sides of a split.
 ///
 /// ```
 /// use afield::signal::Group;
@@ -203,10 +202,10 @@ impl Group {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 128;
 
-    /// A group from outside text.
+    /// Validates `text` as a group.
     ///
     /// # Errors
-    /// [`SignalError::Group`] for what could not be a [`Label`] either.
+    /// [`SignalError::Group`] when the text is not valid as a [`Label`] either.
     pub fn new(text: impl Into<String>) -> Result<Self, SignalError> {
         let text = text.into();
         match is_name(&text, Self::MAX_BYTES) {
@@ -220,9 +219,9 @@ impl Group {
         &self.0
     }
 
-    /// The group as a number, never 0: the first eight bytes of the sha256 of its
-    /// name, read as a big-endian integer, so that learners which never met agree
-    /// on it. Two of a million groups share one with a probability of 3e-8.
+    /// The group as a number, never 0: the first eight bytes of the sha256 of its name, as a
+    /// big-endian integer. All learners compute the same number. Among a million groups, two
+    /// have the same number with a probability of 3e-8.
     pub fn number(&self) -> u64 {
         let digest = Sha256::digest(&self.0);
         let first = digest.first_chunk().copied().unwrap_or_default();
@@ -256,8 +255,8 @@ impl fmt::Display for Group {
     }
 }
 
-/// Whether a text names something: not empty, not too long, not padded with
-/// white space, no control character in it.
+/// Whether a text is a valid name: not empty, not too long, without surrounding white space and
+/// without control characters.
 fn is_name(text: &str, max_bytes: usize) -> bool {
     !text.is_empty()
         && text.len() <= max_bytes
@@ -272,7 +271,7 @@ pub enum SignalError {
     /// The sample rate lies outside `1..=`[`SampleRate::MAX_HZ`].
     #[error("sample rate of {hz} Hz is outside 1..={} Hz", SampleRate::MAX_HZ)]
     SampleRate {
-        /// The offending rate.
+        /// The rejected rate.
         hz: u32,
     },
     /// The text cannot be a label.
@@ -281,7 +280,7 @@ pub enum SignalError {
         Label::MAX_BYTES
     )]
     Label {
-        /// The offending text.
+        /// The rejected text.
         text: String,
     },
     /// The text cannot be a channel's name.
@@ -290,7 +289,7 @@ pub enum SignalError {
         Channel::MAX_BYTES
     )]
     Channel {
-        /// The offending text.
+        /// The rejected text.
         text: String,
     },
     /// The text cannot be a unit.
@@ -299,7 +298,7 @@ pub enum SignalError {
         Unit::MAX_BYTES
     )]
     Unit {
-        /// The offending text.
+        /// The rejected text.
         text: String,
     },
     /// The text cannot be a group.
@@ -308,13 +307,13 @@ pub enum SignalError {
         Group::MAX_BYTES
     )]
     Group {
-        /// The offending text.
+        /// The rejected text.
         text: String,
     },
 }
 
 impl SignalError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::InvalidInput
     }
@@ -326,7 +325,7 @@ mod tests {
 
     #[test]
     fn the_number_of_a_group_is_pinned() {
-        // Saved memories name it: a change here is a change of format.
+        // Saved rehearsal memories contain this number: to change it is to change the format.
         let number = |name: &str| Group::new(name).unwrap().number();
         assert_eq!(number("anna"), 0x5557_9b55_7896_d0ce);
         assert_eq!(number("3"), 0x4e07_4085_62be_db8b);

@@ -5,14 +5,14 @@ use serde::{Deserialize, Serialize};
 use super::BundleError;
 use crate::store::{Checkpoint, ReplicaId, TaughtClip};
 
-/// A learner, as text and numbers. Only sizes, labels and groups are checked here; making a
-/// learner of it checks the rest.
+/// A learner, as text and numbers. Only sizes, labels and groups are checked here. The rest is
+/// checked when a learner is made from the contents.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Contents {
-    /// Tells this learner's bundles from another's of the same key.
+    /// Identifies the learner among those whose bundles the same key signs.
     pub learner: ReplicaId,
-    /// Grows with every change of the learner.
+    /// Increases with every change of the learner.
     pub revision: u64,
     /// When the bundle was made, in milliseconds of Unix time.
     pub made_unix_ms: i64,
@@ -26,14 +26,14 @@ pub struct Contents {
     pub settings: String,
     /// Learned states without their examples.
     pub checkpoints: Vec<Checkpoint>,
-    /// Examples, in the order of their teaching.
+    /// Examples, in the order in which they were taught.
     pub clips: Vec<TaughtClip>,
 }
 
-/// The most clips, and the most checkpoints.
+/// The largest numbers of clips and of checkpoints.
 const MAX_CLIPS: usize = 1 << 20;
 const MAX_CHECKPOINTS: usize = 1 << 16;
-/// The most features of a clip: the widest fixed point.
+/// The largest number of features of a clip, which is that of the widest fixed point.
 const MAX_FEATURES: usize = 1 << 16;
 /// The longest texts, in bytes.
 const MAX_CARD: usize = 64 << 10;
@@ -44,7 +44,7 @@ const MAX_SOURCE: usize = 4 << 10;
 
 impl Contents {
     /// # Errors
-    /// [`BundleError::Contents`] names the first thing that there is too much of.
+    /// [`BundleError::Contents`] names the first value that exceeds its limit.
     pub(super) fn check(&self) -> Result<(), BundleError> {
         let sizes = [
             ("checkpoints", self.checkpoints.len(), MAX_CHECKPOINTS),
@@ -54,7 +54,7 @@ impl Contents {
             ("bytes of settings", self.settings.len(), MAX_SETTINGS),
             ("bytes of program", self.program.len(), MAX_PROGRAM),
         ];
-        // A label or group is of the right length, or it is none.
+        // `Label` and `Group` limit their own length.
         let clips = self.clips.iter().flat_map(|clip| {
             [
                 ("features", clip.features.len(), MAX_FEATURES),

@@ -27,18 +27,18 @@ pub enum BundleError {
         /// The limit.
         limit: u64,
     },
-    /// The bytes are no bundle.
+    /// The bytes are not a bundle.
     #[error("this is no bundle: {reason}")]
     NoBundle {
         /// The reason.
         reason: &'static str,
     },
-    /// A later version wrote it.
+    /// A later version of Afield wrote the bundle.
     #[error("a bundle of format {found}, this program reads {known}")]
     Version {
-        /// Format found.
+        /// The format of the bundle.
         found: u16,
-        /// The one known.
+        /// The only supported format.
         known: u16,
     },
     /// The key that signed it is not trusted.
@@ -50,16 +50,16 @@ pub enum BundleError {
     /// The signature does not belong to these bytes.
     #[error("the bundle is not what {key} signed: it was changed or damaged on the way")]
     Forged {
-        /// The key that it names.
+        /// The signing key that the bundle names.
         key: PublicKey,
     },
-    /// The signature is right, and the contents are not valid.
+    /// The signature is valid, but the contents are not.
     #[error("the bundle contradicts itself: {reason}")]
     Contents {
         /// What is wrong.
         reason: String,
     },
-    /// What it holds makes no learner, or a learner makes no bundle.
+    /// The contents cannot be made into a learner, or the learner cannot be made into a bundle.
     #[error("the bundle makes no learner: {reason}")]
     NoLearner {
         /// What is wrong.
@@ -70,44 +70,44 @@ pub enum BundleError {
         "the bundle is revision {revision} of its learner, and revision {known} has been imported here before"
     )]
     Older {
-        /// Its revision.
+        /// The revision of the bundle.
         revision: u64,
-        /// The latest that was imported.
+        /// The latest imported revision.
         known: u64,
     },
-    /// The text is no public key.
+    /// The text is not a public key.
     #[error("no public key: {text:?}")]
     Key {
-        /// What was given.
+        /// The text.
         text: String,
     },
-    /// The text cannot name a key.
+    /// The text is not a valid key name.
     #[error("no name of a key: {name:?}")]
     KeyName {
-        /// What was given.
+        /// The text.
         name: String,
     },
-    /// There is no secret key of this name.
+    /// No secret key has this name.
     #[error("there is no key {name:?} in {}", folder.display())]
     NoKey {
         /// The name.
         name: String,
-        /// Where it was looked for.
+        /// The folder that was searched.
         folder: PathBuf,
     },
-    /// There is a secret key of this name already.
+    /// A secret key of this name exists already.
     #[error("there is a key {name:?} already")]
     KeyExists {
         /// The name.
         name: String,
     },
-    /// Others than its owner can read the file of a secret key.
+    /// Users other than the owner can read the file of a secret key.
     #[error("{} can be read by others than its owner", path.display())]
     Exposed {
         /// The file.
         path: PathBuf,
     },
-    /// The file holds no secret key.
+    /// The file does not hold a valid secret key.
     #[error("{} holds no secret key", path.display())]
     DamagedKey {
         /// The file.
@@ -121,13 +121,13 @@ pub enum BundleError {
         /// What is wrong.
         reason: String,
     },
-    /// No folder was given, and the user has no home.
+    /// No folder is given, and the home directory is unknown.
     #[error("no folder for keys is known")]
     NoKeyFolder,
 }
 
 impl BundleError {
-    /// The sort of error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { .. } => ErrorKind::Io,

@@ -16,10 +16,10 @@ pub const MAX_BYTES: u64 = 256 << 20;
 
 const MAGIC: &[u8; 8] = b"AFBUNDLE";
 const FORMAT: u16 = 1;
-/// Put before what is signed, so that no signature of anything else is one of a bundle.
+/// Prefix of the signed text, so that a signature of other data is never valid for a bundle.
 const CONTEXT: &[u8] = b"afield bundle\n";
 
-/// The bundle of `contents`, signed.
+/// Signs `contents` and returns the bundle.
 ///
 /// ```
 /// use afield::bundle::{Contents, Sealed, SecretKey, seal};
@@ -45,8 +45,8 @@ const CONTEXT: &[u8] = b"afield bundle\n";
 /// ```
 ///
 /// # Errors
-/// [`BundleError::TooLarge`], and [`BundleError::Contents`] for more of something than a
-/// bundle may hold.
+/// [`BundleError::TooLarge`], and [`BundleError::Contents`] if a part of the contents exceeds
+/// its limit.
 pub fn seal(contents: &Contents, key: &SecretKey) -> Result<Vec<u8>, BundleError> {
     contents.check()?;
     let body = postcard::to_stdvec(contents).map_err(|error| BundleError::Contents {
@@ -69,7 +69,7 @@ pub fn seal(contents: &Contents, key: &SecretKey) -> Result<Vec<u8>, BundleError
     }
 }
 
-/// The bytes of the file at `path`, no more than a bundle may have.
+/// Reads the file at `path`, up to the size limit of a bundle.
 ///
 /// # Errors
 /// [`BundleError::Io`], [`BundleError::TooLarge`].
@@ -86,7 +86,7 @@ pub fn read(path: &Path) -> Result<Vec<u8>, BundleError> {
     }
 }
 
-/// A parsed envelope; the contents are not verified yet.
+/// A parsed envelope, whose contents are not verified yet.
 #[derive(Debug, Clone, Copy)]
 pub struct Sealed<'a> {
     head: &'a [u8],
@@ -99,7 +99,7 @@ impl<'a> Sealed<'a> {
     /// Parses the envelope of a bundle.
     ///
     /// # Errors
-    /// [`BundleError::NoBundle`] for other bytes, too few or too many,
+    /// [`BundleError::NoBundle`] if the bytes are not a bundle or have the wrong length,
     /// [`BundleError::Version`].
     pub fn read(bytes: &'a [u8]) -> Result<Self, BundleError> {
         let no = |reason| BundleError::NoBundle { reason };
@@ -134,7 +134,7 @@ impl<'a> Sealed<'a> {
         })
     }
 
-    /// The key that it names as its signer.
+    /// The signing key that the bundle names.
     pub fn key(&self) -> PublicKey {
         self.key
     }
@@ -142,8 +142,8 @@ impl<'a> Sealed<'a> {
     /// The contents, if one of the `trusted` keys signed them.
     ///
     /// # Errors
-    /// [`BundleError::Untrusted`], [`BundleError::Forged`], and
-    /// [`BundleError::Contents`] where what was signed is nothing of use.
+    /// [`BundleError::Untrusted`], [`BundleError::Forged`], and [`BundleError::Contents`] if
+    /// the signed contents are not valid.
     pub fn open(&self, trusted: &[PublicKey]) -> Result<Contents, BundleError> {
         let key = self.key;
         if !trusted.contains(&key) {
@@ -251,7 +251,7 @@ mod tests {
 
     #[test]
     fn bytes_of_a_bundle_are_pinned() {
-        // What exists in files: a change here is a change of format.
+        // Existing bundles have these bytes: to change them is to change the format.
         let bundle = seal(&contents(), &key()).unwrap();
         assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
         assert_eq!(bundle[10..18], 111_u64.to_le_bytes());
@@ -286,7 +286,7 @@ mod tests {
     }
     #[test]
     fn signed_body_with_an_invalid_label_or_group_is_refused() {
-        // The bytes of a valid body, with a longer text in the place of "rain" or "dog".
+        // The bytes of a valid body, with "rain" or "dog" replaced by a longer text.
         let body = postcard::to_stdvec(&contents()).unwrap();
         let open = |body: &[u8]| {
             let mut bundle = [MAGIC.as_slice(), &FORMAT.to_le_bytes()].concat();

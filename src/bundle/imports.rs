@@ -8,8 +8,7 @@ use std::path::PathBuf;
 use super::{BundleError, KeyFolder, PublicKey};
 use crate::store::ReplicaId;
 
-/// The highest revision that was ever accepted, by signing key and learner, in a file beside
-/// the keys.
+/// The highest accepted revision by signing key and learner, in a file beside the keys.
 #[derive(Debug)]
 pub struct Imports {
     path: PathBuf,
@@ -28,11 +27,12 @@ impl Imports {
         }
     }
 
-    /// Notes that `revision` of the learner is about to be imported; the note is on disk when
-    /// this returns. The same revision may come again, as after an import that failed.
+    /// Records that `revision` of the learner is about to be imported. The record is on disk
+    /// when this returns. The same revision is accepted again, so that a failed import can be
+    /// repeated.
     ///
     /// # Errors
-    /// [`BundleError::Older`] when a later one was accepted before,
+    /// [`BundleError::Older`] when a later revision was accepted before,
     /// [`BundleError::DamagedImports`], [`BundleError::Io`].
     pub fn accept(
         &self,
@@ -41,7 +41,7 @@ impl Imports {
         revision: u64,
     ) -> Result<(), BundleError> {
         self.folder.make_folder()?;
-        // Held until this returns, against another import at the same time.
+        // Held until this returns, so that imports do not run at the same time.
         let lock_path = self.path.with_extension("lock");
         let lock = File::create(&lock_path).map_err(BundleError::io("make", &lock_path))?;
         lock.lock().map_err(BundleError::io("lock", &lock_path))?;
@@ -70,7 +70,7 @@ impl Imports {
         })
     }
 
-    /// The file whole, or as it was.
+    /// Writes the whole file, or leaves it unchanged.
     fn write(&self, imported: &BTreeMap<String, u64>) -> Result<(), BundleError> {
         let io = || BundleError::io("write", &self.path);
         let mut file = tempfile::NamedTempFile::new_in(self.folder.root()).map_err(io())?;
@@ -78,7 +78,7 @@ impl Imports {
         writeln!(file, "{text}").map_err(io())?;
         file.as_file().sync_all().map_err(io())?;
         file.persist(&self.path).map_err(|e| io()(e.error))?;
-        // The new name, too, must be on the disk.
+        // The rename must be durable, too.
         #[cfg(unix)]
         (File::open(self.folder.root()).and_then(|folder| folder.sync_all())).map_err(io())?;
         Ok(())
@@ -115,7 +115,7 @@ mod tests {
             ),
             "{old}"
         );
-        // Another learner and another key have revisions of their own.
+        // Another learner or another key has its own revisions.
         accept(1, 2, 1).unwrap();
         accept(2, 1, 1).unwrap();
         fs::write(keys.root().join("imported.json"), "{").unwrap();

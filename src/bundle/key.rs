@@ -1,4 +1,4 @@
-//! Keys of Ed25519 (RFC 8032).
+//! Ed25519 keys (RFC 8032).
 
 use std::fmt;
 use std::str::FromStr;
@@ -13,7 +13,7 @@ const PREFIX: &str = "afield-key-";
 pub struct SecretKey(SigningKey);
 
 impl SecretKey {
-    /// The key of this seed: 32 random bytes.
+    /// The key for this seed of 32 random bytes.
     pub fn from_seed(seed: [u8; 32]) -> Self {
         Self(SigningKey::from_bytes(&seed))
     }
@@ -22,7 +22,7 @@ impl SecretKey {
         self.0.as_bytes()
     }
 
-    /// Its public half.
+    /// The public key.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key().to_bytes())
     }
@@ -38,7 +38,7 @@ impl fmt::Debug for SecretKey {
     }
 }
 
-/// A key that checks signatures. As text `afield-key-` and 64 hex digits.
+/// A key that verifies signatures. Its text form is `afield-key-` and 64 hex digits.
 ///
 /// ```
 /// use afield::bundle::{PublicKey, SecretKey};
@@ -60,8 +60,8 @@ impl PublicKey {
         &self.0
     }
 
-    /// Whether this key signed `message`. Never true for bytes that are no key, and for keys
-    /// of small order, with which one signature fits many messages.
+    /// Whether this key signed `message`. Always false for bytes that are not a key, and for
+    /// keys of small order, with which one signature fits many messages.
     pub(super) fn signed(&self, message: &[u8], signature: &[u8; 64]) -> bool {
         let signature = Signature::from_bytes(signature);
         VerifyingKey::from_bytes(&self.0)
@@ -91,7 +91,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// 32 bytes of lower-case hex.
+/// Parses 32 bytes from lower-case hex.
 pub(super) fn from_hex(text: &str) -> Option<[u8; 32]> {
     let digits = text.as_bytes();
     let digit = |d: u8| match d {

@@ -1,4 +1,4 @@
-//! The folder of a user's secret keys: one file each, which only the user may read.
+//! The folder of a user's secret keys: one file a key, readable by the user only.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Read, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use super::key::{from_hex, hex};
 use super::{BundleError, PublicKey, SecretKey};
 
-/// A folder of keys and of what was imported. It may not exist yet.
+/// A folder of keys and of the record of imports. It may not exist yet.
 #[derive(Debug, Clone)]
 pub struct KeyFolder {
     root: PathBuf,
@@ -15,18 +15,18 @@ pub struct KeyFolder {
 
 const PREFIX: &str = "afield-secret-key-";
 const SUFFIX: &str = "secret";
-/// The longest file that is read as a key.
+/// The longest key file, in bytes.
 const MAX_BYTES: u64 = 256;
 
 impl KeyFolder {
-    /// The name of a key unless said otherwise.
+    /// The default name of a key.
     pub const DEFAULT: &str = "default";
 
     /// The folder at `explicit`, else `afield/keys` in the user's data folder
     /// (`XDG_DATA_HOME`, `~/.local/share`).
     ///
     /// # Errors
-    /// [`BundleError::NoKeyFolder`] if the user has no home and no folder is given.
+    /// [`BundleError::NoKeyFolder`] if no folder is given and the home directory is unknown.
     pub fn locate(explicit: Option<&Path>) -> Result<Self, BundleError> {
         use etcetera::BaseStrategy;
         if let Some(root) = explicit {
@@ -36,7 +36,7 @@ impl KeyFolder {
         Ok(Self::at(home.data_dir().join("afield").join("keys")))
     }
 
-    /// The folder `root`.
+    /// The key folder at `root`.
     pub fn at(root: impl Into<PathBuf>) -> Self {
         Self { root: root.into() }
     }
@@ -46,7 +46,7 @@ impl KeyFolder {
         &self.root
     }
 
-    /// Makes the key `name` from a random seed; it is on disk when this returns.
+    /// Makes the key `name` from a random seed. It is on disk when this returns.
     ///
     /// # Errors
     /// [`BundleError::KeyExists`], [`BundleError::KeyName`], [`BundleError::Io`].
@@ -71,7 +71,7 @@ impl KeyFolder {
         };
         let written = writeln!(file, "{PREFIX}{}", hex(key.seed())).and_then(|()| file.sync_all());
         if let Err(source) = written {
-            // Half a key must not stand in the way of a whole one.
+            // An incomplete key file would prevent the creation of a complete one.
             let _ = fs::remove_file(&path);
             return Err(BundleError::io("write", &path)(source));
         }
@@ -81,7 +81,7 @@ impl KeyFolder {
     /// The secret key `name`.
     ///
     /// # Errors
-    /// [`BundleError::NoKey`], [`BundleError::Exposed`] where others can read it,
+    /// [`BundleError::NoKey`], [`BundleError::Exposed`] if other users can read it,
     /// [`BundleError::DamagedKey`], [`BundleError::Io`].
     pub fn secret(&self, name: &str) -> Result<SecretKey, BundleError> {
         let path = self.path(name)?;
@@ -111,11 +111,10 @@ impl KeyFolder {
         Ok(SecretKey::from_seed(seed))
     }
 
-    /// Names and public halves of all keys, by name; unreadable files are skipped.
+    /// Names and public keys of all secret keys, sorted by name. Unreadable files are skipped.
     ///
     /// # Errors
-    /// [`BundleError::Io`] when the folder cannot be read; one that is not there has no
-    /// keys.
+    /// [`BundleError::Io`] when the folder cannot be read. A missing folder has no keys.
     pub fn list(&self) -> Result<Vec<(String, PublicKey)>, BundleError> {
         let entries = match fs::read_dir(&self.root) {
             Err(e) if e.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
@@ -135,7 +134,7 @@ impl KeyFolder {
         Ok(keys)
     }
 
-    /// Makes the folder, for its owner alone.
+    /// Makes the folder, accessible to its owner only.
     pub(super) fn make_folder(&self) -> Result<(), BundleError> {
         let mut builder = fs::DirBuilder::new();
         builder.recursive(true);

@@ -1,13 +1,12 @@
 //! Bundles: a learner in one signed file, for another machine.
 //!
-//! A bundle holds a learner's card, contract and settings, and either its clips as features
-//! or its state alone. It holds no sound, no weights and nothing that could be executed.
-//! [`seal`] signs a bundle, [`Sealed::read`] parses its envelope, and [`Sealed::open`]
-//! returns its contents if a trusted key signed them. [`Imports`] notes the latest revision
-//! of each learner, so that an old bundle cannot pass for a new one.
+//! A bundle holds a learner's card, contract and settings, and either its clips as features or
+//! its state alone. It holds no audio, no weights and nothing executable. [`seal`] signs a
+//! bundle. [`Sealed::read`] parses its envelope. [`Sealed::open`] returns its contents if a
+//! trusted key signed them. [`Imports`] records the latest revision of each learner, so that an
+//! old bundle cannot replace a newer one.
 //!
-//! docs/BUNDLES.md gives the layout byte by byte. What the contents mean to a learner is
-//! `control`'s business.
+//! docs/BUNDLES.md gives the layout byte by byte. `control` makes learners from the contents.
 
 mod contents;
 mod error;

@@ -1,5 +1,5 @@
-//! From features to probabilities and a label: a head's [`Formula`] in operators of ONNX,
-//! in double precision.
+//! Adds the operators that turn features into probabilities and a label: a head's [`Formula`]
+//! in ONNX operators, in double precision.
 
 use tract_onnx::pb::ValueInfoProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -21,7 +21,7 @@ pub(super) fn outputs(classes: usize) -> Vec<ValueInfoProto> {
     ]
 }
 
-/// Makes the graph's outputs from features, double `[1, width]`.
+/// Adds the graph's outputs, computed from features, double `[1, width]`.
 pub(super) fn add(nodes: &mut Nodes, formula: &Formula, labels: &[Label], features: &Name) {
     let shares = shares(nodes, formula, features);
     let shares = nodes.float(&shares);
@@ -99,7 +99,7 @@ fn softmax(nodes: &mut Nodes, logits: &Name) -> Name {
     nodes.add("Softmax", &[logits], &[integer("axis", 1)])
 }
 
-/// See [`Neighbours`].
+/// The vote of the nearest rows; see [`Neighbours`].
 fn vote(nodes: &mut Nodes, of: &Neighbours, x: &Name) -> Name {
     let (n, width) = (of.classes.len(), of.steps.len());
     let floors = vec![of.floor; of.known];
@@ -115,7 +115,7 @@ fn vote(nodes: &mut Nodes, of: &Neighbours, x: &Name) -> Name {
     let direction = nodes.quotient(&offset, &length);
     let rows = nodes.widened(&of.rows, &[n, width]);
     let similar = nodes.add("Gemm", &[&direction, &rows], &[integer("transB", 1)]);
-    // In single precision equal rows are equally near, whatever kernel summed them.
+    // In single precision, equal rows have equal similarity in every runtime.
     let similar = nodes.float(&similar);
     let k = of.k.min(n) as i64;
     let (nearest, at) = nodes.top_k(&similar, k, 1);

@@ -1,7 +1,7 @@
-//! From the frames of a clip to the embedding of each of its windows.
+//! Adds the operators that turn the frames of a clip into one embedding for each window.
 //!
-//! The backbone becomes the body of a `Scan` over the windows, so that one whose shapes
-//! are written for a single window stays right.
+//! The backbone becomes the body of a `Scan` over the windows. A backbone whose shapes are
+//! fixed to a single window therefore stays valid.
 
 use tract_onnx::pb::tensor_proto::DataType;
 use tract_onnx::pb::{GraphProto, ValueInfoProto};
@@ -19,7 +19,7 @@ pub(super) fn input(card: &Card) -> ValueInfoProto {
     tensor(FRAMES, DataType::Float, &shape, doc)
 }
 
-/// Embeddings, float `[windows, size]`, by the backbone `inner`.
+/// Adds the embeddings, float `[windows, size]`, computed by the backbone `inner`.
 pub(super) fn add(nodes: &mut Nodes, card: &Card, inner: GraphProto) -> Result<Name, ExportError> {
     let body = body(nodes, card, inner)?;
     let windows = windows(nodes, card);
@@ -27,8 +27,8 @@ pub(super) fn add(nodes: &mut Nodes, card: &Card, inner: GraphProto) -> Result<N
     Ok(nodes.add("Scan", &[&windows], &attributes))
 }
 
-/// All windows, float `[n, window, bands]`. Frames for less than one window ask for a
-/// frame that is not there, which is an error where the graph is run.
+/// All windows, float `[n, window, bands]`. If the frames are fewer than one window, the graph
+/// reads a missing frame, which fails when the graph runs.
 fn windows(nodes: &mut Nodes, card: &Card) -> Name {
     let (window, hop) = (card.window_frames(), card.embedding.hop_frames);
     let frames = FRAMES.to_owned();
@@ -48,14 +48,15 @@ fn windows(nodes: &mut Nodes, card: &Card) -> Name {
     nodes.add("Gather", &[&frames, &rows], &[])
 }
 
-/// The backbone with one window `[window, bands]` as input and one embedding `[size]` as
+/// The backbone, with one window `[window, bands]` as input and one embedding `[size]` as
 /// output.
 fn body(outer: &Nodes, card: &Card, mut inner: GraphProto) -> Result<GraphProto, ExportError> {
     if !inner.sparse_initializer.is_empty() {
         let reason = "it has sparse constants";
         return Err(ExportError::Backbone { reason });
     }
-    // Constants may be listed as inputs, too: defaults, which nobody overrides here.
+    // Constants may also be listed as inputs. They are defaults, and nothing overrides them
+    // here.
     let constant = |input: &ValueInfoProto| inner.initializer.iter().any(|t| t.name == input.name);
     let input = inner.input.iter().find(|input| !constant(input));
     let (Some(input), Some(output)) = (input, inner.output.first()) else {
@@ -92,7 +93,7 @@ fn body(outer: &Nodes, card: &Card, mut inner: GraphProto) -> Result<GraphProto,
     inner.input = vec![tensor(&window, DataType::Float, &shape, "")];
     let shape = [Length::Fixed(card.embedding.size)];
     inner.output = vec![tensor(&embedding, DataType::Float, &shape, "")];
-    // What the file says of shapes inside was said of another batch.
+    // The shapes in the file apply to another batch size.
     inner.value_info.clear();
     inner.initializer.append(&mut constants);
     let backbone = std::mem::replace(&mut inner.node, before);

@@ -4,46 +4,46 @@ use crate::backbone::BackboneError;
 use crate::head::HeadKind;
 use crate::signal::ErrorKind;
 
-/// Why there is no ONNX file of a learner.
+/// Why a learner cannot be exported to ONNX.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ExportError {
     /// The learner has no class.
     #[error("the learner knows no class yet")]
     NothingTaught,
-    /// No formula describes what the head does.
+    /// The head has no formula.
     #[error("the head {head} cannot be written as ONNX")]
     Head {
         /// The head.
         head: HeadKind,
     },
-    /// The backbone's operators are older than those that are added to it.
+    /// The opset of the backbone is older than the added operators need.
     #[error("the backbone is written in ONNX opset {opset}, the operators after it need {first}")]
     Opset {
-        /// The backbone's.
+        /// The opset of the backbone.
         opset: i64,
-        /// The first that will do.
+        /// The lowest supported opset.
         first: i64,
     },
-    /// The backbone's graph has a part that cannot be inside a loop.
+    /// The backbone's graph has a part that cannot run inside a loop.
     #[error("the backbone cannot become part of another graph: {reason}")]
     Backbone {
         /// The part.
         reason: &'static str,
     },
-    /// More than a protobuf message may hold.
+    /// The file is larger than a protobuf message can be.
     #[error("the graph would take {bytes} bytes, an ONNX file has at most 2 GiB")]
     TooLarge {
         /// Its size.
         bytes: usize,
     },
-    /// The backbone's file is not what the card says.
+    /// The backbone's file does not match the card.
     #[error(transparent)]
     File(#[from] BackboneError),
 }
 
 impl ExportError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::NothingTaught => ErrorKind::InvalidInput,

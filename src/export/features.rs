@@ -1,5 +1,5 @@
-//! From embeddings to the fixed-point features of an example: pooling, stages and
-//! rounding, each in the precision in which [`crate::learner`] does it.
+//! Adds the operators that turn embeddings into the fixed-point features of an example:
+//! pooling, stages and rounding, each in the same precision as in [`crate::learner`].
 
 use tract_onnx::pb::ValueInfoProto;
 use tract_onnx::pb::tensor_proto::DataType;
@@ -9,7 +9,7 @@ use crate::learner::{Contract, Nuisance, Pool, Stage};
 
 const FEATURES: &str = "features";
 
-/// The graph's output of what an example is learned as.
+/// The graph's output `features`: the integers that an example is stored as.
 pub(super) fn output(contract: &Contract) -> ValueInfoProto {
     let doc = "the clip as a learner would learn it, in the contract's fixed point";
     tensor(
@@ -20,14 +20,14 @@ pub(super) fn output(contract: &Contract) -> ValueInfoProto {
     )
 }
 
-/// Makes that output. Returns features of an example, double `[1, width]`, each a whole number, from embeddings,
-/// float `[windows, size]`.
+/// Adds that output, computed from embeddings, float `[windows, size]`. Returns the same
+/// features as double `[1, width]`, each a whole number.
 pub(super) fn add(nodes: &mut Nodes, contract: &Contract, embeddings: &Name) -> Name {
     let pooled = pool(nodes, contract, embeddings);
     let stages = contract.stages().iter();
     let x = stages.fold(pooled, |x, of| stage(nodes, of, &x));
     let x = nodes.double(&x);
-    // Powers of two: the products are exact.
+    // The scales are powers of two, so the products are exact.
     let scales: Vec<f64> = (contract.fixed_point().steps().iter())
         .map(|&step| f64::from(step).recip())
         .collect();

@@ -1,4 +1,4 @@
-//! What a reader of the graph needs to know beyond its tensors.
+//! Writes the information that a reader of the graph needs besides its tensors.
 
 use tract_onnx::pb::{ModelProto, StringStringEntryProto};
 
@@ -6,10 +6,10 @@ use crate::learner::Learner;
 use crate::model::Card;
 use crate::signal::Label;
 
-/// The form of the exported graph and of its metadata.
+/// The version of the exported graph and of its metadata.
 const FORMAT: &str = "1";
 
-/// Names the program, and the learner's front end, labels, head and contract.
+/// Writes the name of the program, and the learner's front end, labels, head and contract.
 pub(super) fn describe(model: &mut ModelProto, learner: &Learner, card: &Card) {
     model.producer_name = "afield".to_owned();
     model.producer_version = env!("CARGO_PKG_VERSION").to_owned();

@@ -1,13 +1,13 @@
-//! A learner in another program's language: as one ONNX graph from log-mel frames to
-//! probabilities, which ONNX Runtime and its like run without Afield.
+//! Exports a learner as one ONNX graph from log-mel frames to probabilities. ONNX Runtime and
+//! similar programs run it without Afield.
 //!
-//! The graph is the frozen backbone as its file has it, run over every window of the
-//! frames, and behind it what a learner does to embeddings, in operators of ONNX's opset
-//! 13 or later. It is a picture of one moment: it learns nothing. docs/ONNX.md is its
-//! reference. Reading samples and computing log-mel frames stay outside of it, since
-//! operators for these would have to be computed as a dense Fourier transform.
+//! The graph runs the frozen backbone, unchanged from its file, over every window of the
+//! frames. The learner's computation on embeddings follows, in operators of ONNX's opset 13 or
+//! later. The graph is a copy of the learner's current state and does not learn. docs/ONNX.md
+//! is its reference. The graph does not read samples or compute log-mel frames: in ONNX
+//! operators, that would be a dense Fourier transform.
 //!
-//! Only tract's message types are used here; nothing is run.
+//! This module uses only tract's message types and runs nothing.
 
 mod classifier;
 mod embeddings;
@@ -27,25 +27,26 @@ pub use error::ExportError;
 
 use nodes::Nodes;
 
-/// The latest opset before 13 gives operators that are used here another form.
+/// The lowest supported opset: before 13, some operators used here have a different form.
 const FIRST_OPSET: i64 = 13;
-/// Since this version of the file format constants need not be inputs, and more.
+/// Since this version of the file format, constants need not be inputs, and more.
 const IR_VERSION: i64 = 8;
-/// What a protobuf message may have at most, in bytes.
+/// The largest protobuf message, in bytes.
 const MAX_BYTES: usize = i32::MAX as usize;
 
-/// The ONNX file of `learner`, whose backbone's file is `backbone` and whose card is
-/// `card`.
+/// Returns the ONNX file of `learner`. `card` is the card of its backbone, and `backbone` is
+/// the content of the backbone's file.
 ///
-/// Input `frames`, float `[T, bands]`: the log-mel frames of a clip, at least one window.
-/// Outputs `probabilities`, float `[classes]`, in the order of the metadata
-/// `afield.labels`; `label`, a string: the most probable one; `features`, int16 `[width]`:
-/// the integers that probabilities are a function of. An embedding that lies between two
-/// of these may fall to either side in another program, which sums in another order.
+/// The input is `frames`, float `[T, bands]`: the log-mel frames of a clip, at least one
+/// window. There are three outputs. `probabilities`, float `[classes]`, has the order of the
+/// metadata `afield.labels`. `label`, a string, is the most probable label. `features`, int16
+/// `[width]`, are the integers from which the probabilities are computed. A value halfway
+/// between two integers may round differently in another program, because that program may sum
+/// in another order.
 ///
 /// # Errors
-/// [`ExportError`] where the learner knows no class, its head or the graph of its
-/// backbone cannot be written so, or the backbone's file is not the contract's.
+/// [`ExportError`] if the learner has no class, if its head or its backbone's graph cannot be
+/// exported, or if the backbone's file does not match the contract.
 pub fn onnx(learner: &Learner, card: &Card, backbone: &[u8]) -> Result<Vec<u8>, ExportError> {
     if learner.classes().is_empty() {
         return Err(ExportError::NothingTaught);
@@ -83,7 +84,7 @@ pub fn onnx(learner: &Learner, card: &Card, backbone: &[u8]) -> Result<Vec<u8>, 
     Ok(model.encode_to_vec())
 }
 
-/// The version of ONNX's own operators.
+/// The version of ONNX's standard operators.
 fn opset(model: &ModelProto) -> i64 {
     let own = |domain: &str| domain.is_empty() || domain == "ai.onnx";
     let import = model.opset_import.iter().find(|set| own(&set.domain));

@@ -1,4 +1,4 @@
-//! Nodes and constants of a graph under construction, under names of their own.
+//! Nodes and constants of a graph under construction, with unique names.
 
 use std::collections::HashSet;
 
@@ -23,7 +23,7 @@ pub(super) struct Nodes {
 }
 
 impl Nodes {
-    /// None yet, and none that will have a name of `inner`'s.
+    /// An empty list, whose names never equal a name in `inner`.
     pub(super) fn beside(inner: &GraphProto) -> Self {
         let inside = |names: &mut HashSet<String>, graph: &GraphProto| {
             names.extend(graph.initializer.iter().map(|t| t.name.clone()));
@@ -44,7 +44,8 @@ impl Nodes {
         }
     }
 
-    /// As [`Self::beside`], for a graph inside this one.
+    /// An empty list for a graph nested in this one, whose names never equal a name of this
+    /// one.
     pub(super) fn inside(&self) -> Self {
         Self {
             prefix: format!("{}inner.", self.prefix),
@@ -52,13 +53,13 @@ impl Nodes {
         }
     }
 
-    /// A name that nothing has.
+    /// A new name that nothing else has.
     pub(super) fn name(&mut self, what: &str) -> Name {
         self.made += 1;
         format!("{}{what}.{}", self.prefix, self.made)
     }
 
-    /// A node of one output, which is returned.
+    /// Adds a node with one output and returns the output's name.
     pub(super) fn add(
         &mut self,
         op: &str,
@@ -70,7 +71,7 @@ impl Nodes {
         output
     }
 
-    /// A node whose output has this name.
+    /// Adds a node whose output has the given name.
     pub(super) fn add_named(
         &mut self,
         op: &str,
@@ -99,8 +100,8 @@ impl Nodes {
         });
     }
 
-    /// The `k` largest along `axis` and where they stand, the largest first and the first
-    /// of equals first.
+    /// The `k` largest values along `axis` and their indices, in descending order. Among equal
+    /// values, the lower index comes first.
     pub(super) fn top_k(&mut self, values: &Name, k: i64, axis: i64) -> (Name, Name) {
         let k = self.integers(&[k], &[1]);
         let (best, at) = (self.name("top"), self.name("at"));
@@ -121,13 +122,13 @@ impl Nodes {
         self.add("Cast", &[x], &[integer("to", to as i64)])
     }
 
-    /// `x` with this shape, where -1 is what is left.
+    /// `x` with this shape; -1 stands for the remaining size.
     pub(super) fn reshape(&mut self, x: &Name, shape: &[i64]) -> Name {
         let shape = self.integers(shape, &[shape.len()]);
         self.add("Reshape", &[x, &shape], &[])
     }
 
-    /// The sum along the first axis, which goes.
+    /// The sum along the first axis, which is removed.
     pub(super) fn sum_first(&mut self, x: &Name) -> Name {
         let axes = self.integers(&[0], &[1]);
         self.add("ReduceSum", &[x, &axes], &[integer("keepdims", 0)])
@@ -140,7 +141,7 @@ impl Nodes {
         self.add("Sqrt", &[&sum], &[])
     }
 
-    /// `x / by`, 0 where `by` is 0; numbers in double precision.
+    /// `x / by`, in double precision; 0 where `by` is 0.
     pub(super) fn quotient(&mut self, x: &Name, by: &Name) -> Name {
         let zero = self.doubles(&[0.0], &[]);
         let infinite = self.doubles(&[f64::INFINITY], &[]);
@@ -149,7 +150,7 @@ impl Nodes {
         self.add("Div", &[x, &by], &[])
     }
 
-    /// `x` within `[low, high]`, in double precision.
+    /// `x` limited to `[low, high]`, in double precision.
     pub(super) fn clip(&mut self, x: &Name, low: f64, high: f64) -> Name {
         let (low, high) = (self.doubles(&[low], &[]), self.doubles(&[high], &[]));
         self.add("Clip", &[x, &low, &high], &[])
@@ -165,14 +166,14 @@ impl Nodes {
         self.constant(DataType::Double, raw, shape)
     }
 
-    /// Stored in single precision, used in double precision.
+    /// A constant stored in single precision and used in double precision.
     pub(super) fn widened(&mut self, values: &[f32], shape: &[usize]) -> Name {
         let raw = values.iter().flat_map(|x| x.to_le_bytes()).collect();
         let stored = self.constant(DataType::Float, raw, shape);
         self.double(&stored)
     }
 
-    /// Stored in a byte each, used in double precision.
+    /// A constant stored as one byte a value and used in double precision.
     pub(super) fn small(&mut self, values: &[i8], shape: &[usize]) -> Name {
         let raw = values.iter().map(|&x| x as u8).collect();
         let stored = self.constant(DataType::Int8, raw, shape);
@@ -236,14 +237,14 @@ pub(super) fn graph(name: &str, graph: GraphProto) -> AttributeProto {
     }
 }
 
-/// A length of a tensor's shape.
+/// The length of one axis of a tensor.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Length {
     Fixed(usize),
     Any(&'static str),
 }
 
-/// A tensor that goes into or comes out of a graph.
+/// An input or output tensor of a graph.
 pub(super) fn tensor(name: &str, kind: DataType, shape: &[Length], doc: &str) -> ValueInfoProto {
     let dim = |length: &Length| Dimension {
         value: Some(match length {

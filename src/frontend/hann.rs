@@ -1,7 +1,7 @@
 //! The periodic Hann window of spectrogram front ends.
 //!
-//! Periodic (`cos(2 pi n / N)`), as in `tf.signal.hann_window` and
-//! `scipy.signal.get_window`, not the symmetric one of filter design.
+//! The window is periodic (`cos(2 pi n / N)`), as in `tf.signal.hann_window` and
+//! `scipy.signal.get_window`. It is not the symmetric window of filter design.
 
 use std::f64::consts::TAU;
 
@@ -32,7 +32,7 @@ mod tests {
     }
 
     #[test]
-    fn shifted_by_half_its_length_the_window_adds_up_to_one() {
+    fn window_and_its_half_length_shift_add_up_to_one() {
         let window = periodic_hann(64, 1.0);
         for n in 0..32 {
             assert!((window[n] + window[n + 32] - 1.0).abs() < 1e-6);

@@ -1,12 +1,12 @@
 //! The log-mel spectrogram: Hann window, real FFT, mel bands, logarithm.
 //!
-//! The parameters come from a backbone's card, so that frames agree with those
-//! the backbone was trained on; tests/it/frontend_golden.rs holds them to 1e-3.
-//! Per frame it costs one FFT, where the graphs that ship with backbones spell
-//! the Fourier transform out as a dense matrix.
+//! The parameters come from a backbone's card, so that frames agree with those that the
+//! backbone was trained on. tests/it/frontend_golden.rs checks agreement to 1e-3. Each frame
+//! costs one FFT. The graphs that ship with backbones compute the Fourier transform as a dense
+//! matrix instead.
 //!
-//! It pads nothing and normalises nothing. Where a clip is too short, the
-//! caller pads the clip by the card's rule, before this stage.
+//! This stage neither pads nor normalises. The caller pads a clip that is too short by the
+//! card's rule, before this stage.
 
 use std::fmt;
 use std::sync::Arc;
@@ -24,16 +24,15 @@ use crate::signal::SampleRate;
 
 /// Longest hop, in samples: over a minute at 16 kHz.
 const MAX_HOP_SAMPLES: usize = 1 << 20;
-/// Samples taken in at once; bounds the buffer.
+/// Number of samples processed at once; bounds the buffer.
 const BLOCK_SAMPLES: usize = 4096;
 
 /// An incremental log-mel front end: samples in, frames of `bands` numbers out.
 ///
-/// Frame `i` covers samples `[i * hop, i * hop + frame)` of everything pushed
-/// since construction or [`reset`](Self::reset); it appears with the push that
-/// completes it. How the samples are cut into pushes changes no bit of the
-/// output. Samples are full scale `[-1, 1]`; a non-finite one counts as 0, one
-/// beyond ±64 is clamped, so every
+/// Frame `i` covers samples `[i * hop, i * hop + frame)` of everything pushed since
+/// construction or [`reset`](Self::reset). The push that completes a frame appends it. The
+/// sizes of the pushes do not change a bit of the output. Full scale of the samples is
+/// `[-1, 1]`. A non-finite sample becomes 0, and a sample beyond ±64 is clamped, so every
 /// output is finite.
 ///
 /// ```
@@ -53,14 +52,14 @@ pub struct LogMelFrontend {
     hop_samples: usize,
     spectrum: Spectrum,
     window_offset: usize,
-    /// The window, with the card's sample scale in it.
+    /// The window, multiplied by the card's sample scale.
     window: Vec<f32>,
     fft: Arc<dyn RealToComplex<f32>>,
     mel: MelFilterBank,
     log: Logarithm,
-    /// Samples from the start of the next frame on.
+    /// Samples from the start of the next frame.
     pending: Vec<f32>,
-    /// Samples to drop before the next frame starts: only when hop > frame.
+    /// Number of samples to drop before the next frame starts; above 0 only when hop > frame.
     skip: usize,
     fft_input: Vec<f32>,
     fft_output: Vec<Complex<f32>>,
@@ -114,8 +113,8 @@ impl LogMelFrontend {
         })
     }
 
-    /// Takes samples in and appends every frame they complete, `bands` values
-    /// each, oldest first. Allocates only where `frames` has to grow.
+    /// Reads samples and appends every completed frame of `bands` values, oldest first.
+    /// Allocates only if `frames` has to grow.
     pub fn push(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         for block in samples.chunks(BLOCK_SAMPLES) {
             let skipped = self.skip.min(block.len());
@@ -133,43 +132,43 @@ impl LogMelFrontend {
         }
     }
 
-    /// Forgets all samples: the next one pushed is sample 0.
+    /// Discards all samples: the next one pushed is sample 0.
     pub fn reset(&mut self) {
         self.pending.clear();
         self.skip = 0;
         self.repaired_samples = 0;
     }
 
-    /// Mel bands, the length of a frame in the output.
+    /// Number of mel bands, which is the length of an output frame.
     pub fn bands(&self) -> usize {
         self.mel.bands()
     }
 
-    /// Samples between the starts of consecutive frames.
+    /// Number of samples between the starts of consecutive frames.
     pub fn hop_samples(&self) -> usize {
         self.hop_samples
     }
 
-    /// Samples that a frame covers.
+    /// Number of samples that a frame covers.
     pub fn frame_samples(&self) -> usize {
         self.frame_samples
     }
 
-    /// The rate it was built for.
+    /// The sample rate that the front end was built for.
     pub fn rate(&self) -> SampleRate {
         self.rate
     }
 
-    /// Samples since the start or the last [`reset`](Self::reset) that were no
-    /// sound and were replaced: non-finite by 0, absurdly loud by the limit.
+    /// Number of invalid samples that were replaced since the start or the last
+    /// [`reset`](Self::reset): non-finite ones by 0, those beyond the limit by the limit.
     pub fn repaired_samples(&self) -> u64 {
         self.repaired_samples
     }
 
     #[expect(clippy::expect_used, reason = "lengths that `new` made equal")]
     fn append_frame(&mut self, start: usize, frames: &mut Vec<f32>) {
-        // Moving a frame in time changes phases only, so the windowed samples
-        // go to the front of the FFT wherever the window lies in the frame.
+        // A shift in time changes only the phases. The windowed samples therefore go to the
+        // front of the FFT, wherever the window lies in the frame.
         let first = start + self.window_offset;
         let sound = &self.pending[first..first + self.window.len()];
         let (windowed, zeros) = self.fft_input.split_at_mut(self.window.len());
@@ -339,7 +338,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_forgets_earlier_samples() {
+    fn reset_discards_earlier_samples() {
         let mut frontend =
             LogMelFrontend::new(card().log_mel().unwrap(), card().sample_rate).unwrap();
         let mut frames = Vec::new();

@@ -1,22 +1,22 @@
 //! The logarithm at the end of a log-mel front end.
 //!
-//! The standard library's `ln` is a call a value; this one is a polynomial
-//! without branches that compilers turn into vector code (S. L. Moshier's
-//! `logf`, Cephes Mathematical Library), good to about 1e-7 relative, a
-//! thousand times finer than front ends are compared to.
+//! The standard library's `ln` costs one function call a value. This one is a polynomial
+//! without branches, which compilers turn into vector code (S. L. Moshier's `logf`, Cephes
+//! Mathematical Library). Its relative error is about 1e-7, a thousand times below the
+//! tolerance of the front-end tests.
 
 use super::FrontendError;
 use crate::model::Log;
 
-/// The card's [`Log`] with `gain` and `shift` folded in: validated, ready to be
-/// applied to non-negative finite energies.
+/// The card's [`Log`] combined with `gain` and `shift`. It is validated and applies to
+/// non-negative finite energies.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Logarithm {
     /// Added before the logarithm.
     offset: f32,
     /// Lowest argument of the logarithm.
     least: f32,
-    /// From the natural logarithm to the card's unit.
+    /// Factor from the natural logarithm to the card's unit.
     unit: f32,
     /// Lowest logarithm, in the card's unit.
     floor: f32,
@@ -24,7 +24,7 @@ pub(super) struct Logarithm {
     shift: f32,
 }
 
-/// Under this a power counts as silence, whatever the floor in dB.
+/// A power below this counts as silence, whatever the floor in dB.
 const LEAST_POWER: f32 = 1e-10;
 
 impl Logarithm {
@@ -50,7 +50,7 @@ impl Logarithm {
                 gain,
                 shift,
             }),
-            // The polynomial wants normal numbers: zero has no logarithm.
+            // The polynomial needs positive normal numbers: zero has no logarithm.
             Log::LnOffset { offset } if (1e-30..=1e6).contains(&offset) => Ok(Self {
                 offset,
                 least: offset,

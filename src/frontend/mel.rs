@@ -1,11 +1,10 @@
 //! Triangular mel filter banks, stored sparsely.
 //!
-//! A triangle touches a few dozen FFT bins of hundreds, so each band keeps its
-//! first bin and its weights only. Two families exist in the wild and differ in
-//! more than the mel formula: Slaney's (M. Slaney, Auditory Toolbox, 1998;
-//! librosa's default) draws triangles in Hz, HTK's (S. Young et al., The HTK
-//! Book; `tf.signal.linear_to_mel_weight_matrix`) draws them in mel and leaves
-//! the DC bin out.
+//! A triangle covers a few dozen of hundreds of FFT bins, so each band stores only its first
+//! bin and its weights. Two families of filter banks are in use, and they differ in more than
+//! the mel formula. Slaney's (M. Slaney, Auditory Toolbox, 1998; librosa's default) draws
+//! triangles in Hz. HTK's (S. Young et al., The HTK Book;
+//! `tf.signal.linear_to_mel_weight_matrix`) draws them in mel and leaves the DC bin out.
 
 use std::ops::Range;
 
@@ -14,15 +13,15 @@ use super::log_mel::check_size;
 use crate::model::{LogMel, MelScale};
 use crate::signal::SampleRate;
 
-/// Most bands a bank may have.
+/// Largest number of bands in a bank.
 pub(super) const MAX_BANDS: usize = 1024;
 /// Longest FFT.
 pub(super) const MAX_FFT_SIZE: usize = 65_536;
 
 /// A bank of triangular filters over the `fft_size / 2 + 1` bins of a real FFT.
 ///
-/// Bands narrower than a bin may hold no bin at all; they yield 0, as in the
-/// libraries named above.
+/// A band narrower than a bin may contain no bin. Its output is then 0, as in librosa and
+/// TensorFlow.
 ///
 /// ```
 /// use afield::frontend::MelFilterBank;
@@ -37,7 +36,7 @@ pub(super) const MAX_FFT_SIZE: usize = 65_536;
 pub struct MelFilterBank {
     bins: usize,
     bands: Vec<Band>,
-    /// The weights of all bands, one after another.
+    /// The weights of all bands, concatenated.
     weights: Vec<f32>,
     used_bins: Range<usize>,
 }
@@ -50,10 +49,9 @@ struct Band {
 }
 
 impl MelFilterBank {
-    /// The bank a card asks for: `bands` triangles between `low_hz` and
-    /// `high_hz`, for FFTs of `fft_size` at `rate`. With `area_norm`, each is
-    /// scaled to unit area in Hz (`2 / (upper edge - lower edge)`); without, it
-    /// peaks at 1.
+    /// The filter bank of a card: `bands` triangles between `low_hz` and `high_hz`, for FFTs of
+    /// `fft_size` at `rate`. With `area_norm`, each triangle is scaled to unit area in Hz
+    /// (`2 / (upper edge - lower edge)`). Without it, each triangle peaks at 1.
     ///
     /// # Errors
     /// [`FrontendError::Size`] for `bands` outside 1..=1024 or `fft_size`
@@ -71,7 +69,7 @@ impl MelFilterBank {
         check_size("bands", bands, 1, MAX_BANDS)?;
         check_size("fft-size", fft_size, 2, MAX_FFT_SIZE)?;
         let nyquist_hz = f64::from(rate.hz()) / 2.0;
-        // Written so that NaN fails.
+        // This form also rejects NaN.
         if !(low_hz >= 0.0 && low_hz < high_hz && high_hz <= nyquist_hz) {
             return Err(FrontendError::BandEdges {
                 low_hz,
@@ -123,7 +121,7 @@ impl MelFilterBank {
                 if self.weights.len() == first_weight {
                     first_bin = bin;
                 }
-                // Triangles are convex: no zero lies between two weights.
+                // Triangles are convex, so no zero lies between two weights.
                 self.weights.push(weight);
             }
         }
@@ -144,8 +142,8 @@ impl MelFilterBank {
         self.bins
     }
 
-    /// The weights of band `band`: its first bin and one weight a bin. `None`
-    /// when there is no such band.
+    /// The first bin and the weights of band `band`, one weight a bin. `None` if the band does
+    /// not exist.
     pub fn band(&self, band: usize) -> Option<(usize, &[f32])> {
         let Band {
             first_bin,
@@ -156,13 +154,12 @@ impl MelFilterBank {
         Some((first_bin, weights))
     }
 
-    /// Half-open range of the bins that any band weighs.
+    /// Half-open range of the bins that have a weight in any band.
     pub(super) fn used_bins(&self) -> Range<usize> {
         self.used_bins.clone()
     }
 
-    /// Appends one weighted sum a band. `spectrum[i]` is bin
-    /// `used_bins().start + i`.
+    /// Appends one weighted sum a band. `spectrum[i]` is bin `used_bins().start + i`.
     pub(super) fn apply(&self, spectrum: &[f32], out: &mut Vec<f32>) {
         out.extend(self.bands.iter().map(|band| {
             let weights = &self.weights[band.first_weight..band.first_weight + band.len];
@@ -172,7 +169,8 @@ impl MelFilterBank {
     }
 }
 
-/// A dot product in eight running sums: a single one would wait on every add.
+/// A dot product in eight running sums. With a single sum, each addition would wait for the
+/// previous one.
 fn dot(a: &[f32], b: &[f32]) -> f32 {
     const LANES: usize = 8;
     let mut sums = [0.0f32; LANES];
@@ -205,7 +203,7 @@ fn triangle(edges: [f64; 3], x: f64) -> f64 {
     rising.min(falling).max(0.0)
 }
 
-/// Where Slaney's scale turns from linear to logarithmic, in Hz and in mel.
+/// The point where Slaney's scale changes from linear to logarithmic, in Hz and in mel.
 const SLANEY_BREAK_HZ: f64 = 1000.0;
 const SLANEY_BREAK_MEL: f64 = 15.0;
 const SLANEY_HZ_PER_MEL: f64 = SLANEY_BREAK_HZ / SLANEY_BREAK_MEL;
@@ -273,7 +271,7 @@ mod tests {
         for band in 0..bank.bands() {
             let (_, weights) = bank.band(band).unwrap();
             let area = f64::from(weights.iter().sum::<f32>()) * hz_per_bin;
-            // Sampling a triangle on a coarse grid misses a little of it.
+            // Sampling a triangle on a coarse grid loses a little of its area.
             assert!((area - 1.0).abs() < 0.15, "band {band} has area {area}");
         }
     }

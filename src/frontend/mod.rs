@@ -1,11 +1,12 @@
-//! From samples at any rate to the frames that a backbone was trained on.
+//! Turns samples at any rate into the frames that a backbone was trained on.
 //!
-//! [`LogMelFrontend`] is built from the card of a backbone and replaces the mel graph that some
-//! backbones ship: an FFT and a sparse filter bank instead of a dense Fourier transform written
-//! as convolutions. [`SensorFrontend`] scales samples of several channels, which are frames
-//! already. [`Resampler`] converts a source's native rate to the card's. All are incremental and
-//! exact: the sizes of the pushes do not change a bit of the output. None of them reads files,
-//! cuts windows or normalises loudness: backbones are trained on absolute levels.
+//! [`LogMelFrontend`] is built from the card of a backbone. It replaces the mel graph that some
+//! backbones ship: it uses an FFT and a sparse filter bank instead of a dense Fourier transform
+//! written as convolutions. [`SensorFrontend`] scales samples of several channels; each sample
+//! is one frame. [`Resampler`] converts a source's native rate to the card's rate. All are
+//! incremental and exact: the sizes of the pushes do not change a bit of the output. None of
+//! them reads files or cuts windows. None normalises loudness, because backbones are trained on
+//! absolute levels.
 
 mod hann;
 mod log_mel;
@@ -28,7 +29,7 @@ use crate::signal::{ErrorKind, SampleRate};
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum FrontendError {
-    /// A size on the card is zero or larger than any sensible front end's.
+    /// A size on the card is zero or above the allowed maximum.
     #[error("front end: {field} is {actual}, expected {min}..={max}")]
     Size {
         /// The field's name on the card.
@@ -62,7 +63,7 @@ pub enum FrontendError {
         /// Half the sample rate, in Hz.
         nyquist_hz: f64,
     },
-    /// The source's channels are not those of the backbone.
+    /// The source's channels do not match those of the backbone.
     #[error("the backbone reads {expected}, the source has {actual}")]
     Channels {
         /// Channels of the card.
@@ -70,7 +71,7 @@ pub enum FrontendError {
         /// Channels of the source.
         actual: String,
     },
-    /// A channel measures something else than the backbone reads.
+    /// A channel measures a different quantity from the one that the backbone reads.
     #[error("channel {channel} cannot be brought to {expected}, which the backbone reads")]
     Unit {
         /// The channel, as the source states it.
@@ -78,20 +79,20 @@ pub enum FrontendError {
         /// The card's unit.
         expected: String,
     },
-    /// No resampler could be built between two rates.
+    /// The resampling library cannot convert between the two rates.
     #[error("cannot resample from {from} to {to}: {reason}")]
     Resampler {
         /// Rate of the input.
         from: SampleRate,
         /// Rate of the output.
         to: SampleRate,
-        /// What the resampling library says.
+        /// The message of the resampling library.
         reason: String,
     },
 }
 
 impl FrontendError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Size { .. } | Self::Value { .. } | Self::BandEdges { .. } => {

@@ -1,16 +1,16 @@
-//! What a sensor's channels are like, measured once: the means and deviations that a
-//! card is to divide by from then on.
+//! Measures the means and deviations of a sensor's channels, which replace those of a card.
 //!
-//! A backbone's card has those of its training data. A sensor of another kind, a pump
-//! and not a wrist, may lie far from them; then they are taken from unlabelled
-//! recordings when a learner is made, and are part of its contract. Nothing is
-//! measured later: an embedding of today must be one of tomorrow.
+//! A backbone's card holds the means and deviations of its training data. A different kind of
+//! sensor, such as one on a pump instead of a wrist, may have very different values. In that
+//! case they are measured on unlabelled recordings when a learner is made, and they become part
+//! of its contract. They do not change later, so that the same recording always gives the same
+//! embedding.
 
 use super::{FrontendError, SensorFrontend};
 use crate::model::Sensor;
 use crate::signal::{Channel, SampleRate};
 
-/// Sums over recordings, channel by channel.
+/// Collects sums over recordings, for each channel.
 ///
 /// ```
 /// use afield::frontend::Normalisation;
@@ -31,7 +31,7 @@ use crate::signal::{Channel, SampleRate};
 /// ```
 #[derive(Debug)]
 pub struct Normalisation {
-    /// The card's channels, undivided.
+    /// The card's channels, with a mean of 0 and a deviation of 1.
     plain: Sensor,
     frames: Vec<f32>,
     /// Sums and sums of squares.
@@ -40,7 +40,7 @@ pub struct Normalisation {
 }
 
 impl Normalisation {
-    /// Nothing measured yet, for the channels, units and gravity of `card`.
+    /// An empty measurement of the channels, units and gravity setting of `card`.
     pub fn new(card: &Sensor) -> Self {
         let mut plain = card.clone();
         for channel in &mut plain.channels {
@@ -54,7 +54,8 @@ impl Normalisation {
         }
     }
 
-    /// A recording to be measured: `to` is the card's rate, the rest its source's.
+    /// Starts a recording. `to` is the card's rate; `from` and `channels` are those of the
+    /// source.
     ///
     /// # Errors
     /// As [`SensorFrontend::new`].
@@ -67,7 +68,7 @@ impl Normalisation {
         SensorFrontend::new(&self.plain, to, from, channels)
     }
 
-    /// Takes samples of a recording in.
+    /// Reads samples of a recording.
     pub fn push(&mut self, recording: &mut SensorFrontend, samples: &[f32]) {
         let mut frames = std::mem::take(&mut self.frames);
         recording.push(samples, &mut frames);
@@ -81,8 +82,8 @@ impl Normalisation {
         self.add(frames);
     }
 
-    /// The card's front end with what was measured; `None` where nothing was, or where
-    /// a channel never moved.
+    /// The card's front end with the measured means and deviations. `None` if nothing was
+    /// measured or a channel is constant.
     pub fn measured(self) -> Option<Sensor> {
         let mut measured = self.plain;
         let count = self.count as f64;

@@ -1,21 +1,20 @@
-//! What happens to samples that are no sound: NaN, infinities, absurd levels.
+//! Repairs invalid samples: NaN, infinities and extreme levels.
 //!
-//! A single NaN would spread over every frame, embedding and decision that its
-//! window touches, so it is stopped at the door. The rule: a non-finite sample
-//! becomes 0, a finite one is clamped to `±`[`MAX_ABS_SAMPLE`], and both are
-//! counted. Levels a little beyond full scale, common in floating-point files,
-//! pass unchanged.
+//! A single NaN would spread to every frame, embedding and decision that depends on it. A
+//! non-finite sample therefore becomes 0, and a finite one is clamped to `±`[`MAX_ABS_SAMPLE`].
+//! Both are counted. Levels a little beyond full scale, common in floating-point files, pass
+//! unchanged.
 
-/// Largest magnitude a sample keeps: 36 dB above full scale. With it no power
+/// Largest magnitude of a repaired sample: 36 dB above full scale. With this limit no power
 /// spectrum of a valid card overflows `f32`.
 pub(super) const MAX_ABS_SAMPLE: f32 = 64.0;
 
-/// Appends `samples` to `out`, repaired; returns how many were changed.
+/// Appends the repaired `samples` to `out`. Returns how many were changed.
 pub(super) fn append_repaired(samples: &[f32], out: &mut Vec<f32>) -> u64 {
     let start = out.len();
     out.extend_from_slice(samples);
-    // The usual block needs no repair: one branch-free pass decides. The
-    // comparison is false for NaN as well.
+    // Most blocks need no repair, and one branch-free pass detects that. The comparison is
+    // false for NaN as well.
     let sound = samples
         .iter()
         .fold(true, |all, s| all & (s.abs() <= MAX_ABS_SAMPLE));
@@ -40,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_impossible_samples_are_changed_and_each_is_counted() {
+    fn only_invalid_samples_are_changed_and_each_is_counted() {
         let input = [
             0.5,
             f32::NAN,
@@ -58,7 +57,7 @@ mod tests {
     }
 
     #[test]
-    fn sound_samples_pass_bit_for_bit() {
+    fn valid_samples_pass_bit_for_bit() {
         let input = [0.0, -0.0, 1.0, -1.0, f32::MIN_POSITIVE / 4.0];
         let mut out = Vec::new();
         assert_eq!(append_repaired(&input, &mut out), 0);

@@ -1,20 +1,22 @@
-//! From a source's rate to the backbone's, streaming.
+//! Streaming conversion from a source's rate to the backbone's.
 //!
-//! The work is done by rubato's FFT resampler: overlap-add with one linear-phase
-//! low-pass as long as a block. This file adds what a stream needs around it:
-//! pushes of any size, the delay taken out, an exact total length, and no
-//! allocation after construction. It does not follow drifting clocks: both
-//! rates are exact.
+//! rubato's FFT resampler does the work: overlap-add with one linear-phase low-pass as long as
+//! a block. This module adds what a stream needs: pushes of any size, removal of the delay, an
+//! exact total length, and no allocation after construction. It does not follow drifting
+//! clocks: both rates are exact.
 //!
-//! Why the FFT and not rubato's windowed sinc: measured from 8, 11.025, 44.1, 48
-//! and 96 kHz to 16 kHz on one x86-64 core (shared, best of 5), sines up to 94 %
-//! of the slower Nyquist frequency come out within about -119 dB of full scale,
-//! tones from 8.2 kHz up leave less than -130 dB of alias, and a second of input
-//! costs 75 to 390 us. The sinc with 128 taps (linear) costs 580 to 1,300 us and
-//! leaves -41 dB of an 8.5 kHz tone at 48 kHz; 256 taps (cubic) 1,900 to 3,100 us
-//! and -69 dB; 512 taps (nearest) 1,500 to 2,000 us and -137 dB, where the FFT
-//! leaves -144 dB. Accuracy on sines was not compared: the sinc's delay is no whole
-//! number of samples, which hides everything else.
+//! rubato's windowed sinc was compared with the FFT and not chosen. Both were measured from 8,
+//! 11.025, 44.1, 48 and 96 kHz to 16 kHz on one x86-64 core (shared, best of 5).
+//!
+//! With the FFT, sines up to 94 % of the slower Nyquist frequency come out within about -119 dB
+//! of full scale. Tones from 8.2 kHz up leave less than -130 dB of alias. A second of input
+//! costs 75 to 390 us.
+//!
+//! The sinc with 128 taps (linear) costs 580 to 1,300 us and leaves -41 dB of an 8.5 kHz tone
+//! at 48 kHz. 256 taps (cubic) cost 1,900 to 3,100 us and leave -69 dB. 512 taps (nearest) cost
+//! 1,500 to 2,000 us and leave -137 dB; the FFT leaves -144 dB. Accuracy on sines was not
+//! compared, because the sinc's delay is not a whole number of samples, which hides all other
+//! differences.
 
 use std::fmt;
 
@@ -25,18 +27,17 @@ use super::FrontendError;
 use super::repair::append_repaired;
 use crate::signal::SampleRate;
 
-/// Least block length on the slower side, in samples. It sets the trade of
-/// pass band (longer is sharper) against delay (a block and a half).
+/// Shortest block on the slower side, in samples. A longer block has a sharper pass band and a
+/// longer delay, which is a block and a half.
 const LEAST_BLOCK_SAMPLES: usize = 512;
 
 /// A streaming sample-rate converter for one channel.
 ///
-/// Output sample `j` lies at input time `j * from / to`: the filter's delay is
-/// taken out. After [`finish`](Self::finish), `round(n * to / from)` samples
-/// have come out for the `n` that went in, the ends being continued by silence.
-/// How the input is cut into pushes changes no bit of the output. Non-finite
-/// samples are repaired by the rule of [`LogMelFrontend`](super::LogMelFrontend)
-/// before they can spread. Equal rates copy.
+/// The filter's delay is removed: output sample `j` lies at input time `j * from / to`. After
+/// [`finish`](Self::finish), `n` input samples have given `round(n * to / from)` output
+/// samples. Silence continues the input at both ends. The sizes of the pushes do not change a
+/// bit of the output. Non-finite samples are repaired as in
+/// [`LogMelFrontend`](super::LogMelFrontend). If the rates are equal, samples are copied.
 ///
 /// ```
 /// use afield::frontend::Resampler;
@@ -59,14 +60,14 @@ pub struct Resampler {
     repaired_samples: u64,
 }
 
-/// The block-wise converter and its buffers.
+/// The converter, which works in blocks, and its buffers.
 struct Blocks {
     fft: Fft<f32>,
-    /// Input of the block under way, never longer than a block.
+    /// Input of the current block, never longer than a block.
     input: Vec<f32>,
     input_block: usize,
     output: Vec<f32>,
-    /// Outputs still to be dropped: the filter's delay.
+    /// Number of output samples still to drop, for the filter's delay.
     delay_left: usize,
 }
 
@@ -79,8 +80,8 @@ impl Resampler {
         Self::with_block(from, to, LEAST_BLOCK_SAMPLES)
     }
 
-    /// As [`Self::new`], in blocks of at least `samples` on the slower side: shorter
-    /// ones delay less and cut off less sharply.
+    /// As [`Self::new`], with blocks of at least `samples` on the slower side. Shorter blocks
+    /// have a shorter delay and a less sharp cut-off.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -104,8 +105,7 @@ impl Resampler {
         })
     }
 
-    /// Takes samples in and appends what is ready. Allocates only where `out`
-    /// has to grow.
+    /// Reads samples and appends the output that is ready. Allocates only if `out` has to grow.
     pub fn push(&mut self, samples: &[f32], out: &mut Vec<f32>) {
         self.samples_in += samples.len() as u64;
         let before = out.len();
@@ -116,9 +116,8 @@ impl Resampler {
         self.samples_out += (out.len() - before) as u64;
     }
 
-    /// Ends the stream: appends the rest, as if silence followed, so that
-    /// `round(n * to / from)` samples have come out in all. The next push
-    /// starts a new stream.
+    /// Ends the stream: appends the remaining output, as if silence followed. In all,
+    /// `round(n * to / from)` samples have then come out. The next push starts a new stream.
     pub fn finish(&mut self, out: &mut Vec<f32>) {
         let expected = self.expected_samples();
         if let Some(blocks) = &mut self.blocks {
@@ -128,15 +127,14 @@ impl Resampler {
                 self.samples_out += (out.len() - before) as u64;
             }
         }
-        // A whole block comes out at a time: the last one may be too long, but
-        // never so long that an earlier push gave the surplus, since the delay
-        // holds back more than a rounding can ask for.
+        // Output comes in whole blocks, so the last one may be too long. The surplus is always
+        // in the last block, because the delay holds back more than rounding can require.
         let surplus = usize::try_from(self.samples_out - expected).unwrap_or(0);
         out.truncate(out.len().saturating_sub(surplus));
         self.reset();
     }
 
-    /// Forgets everything: the next push starts a new stream.
+    /// Discards all samples. The next push starts a new stream.
     pub fn reset(&mut self) {
         if let Some(blocks) = &mut self.blocks {
             blocks.reset();
@@ -156,15 +154,14 @@ impl Resampler {
         self.to
     }
 
-    /// The most samples of input that can lie inside, not yet heard of in the
-    /// output; 0 for equal rates.
+    /// The largest number of input samples that are not yet in the output; 0 for equal rates.
     pub fn latency_samples(&self) -> usize {
         self.blocks
             .as_ref()
             .map_or(0, |blocks| blocks.input_block + blocks.input_block / 2)
     }
 
-    /// Samples of this stream that were no sound and were replaced.
+    /// Number of invalid samples of this stream that were replaced.
     pub fn repaired_samples(&self) -> u64 {
         self.repaired_samples
     }
@@ -182,8 +179,8 @@ impl Blocks {
         let (from_hz, to_hz) = (from.hz() as usize, to.hz() as usize);
         let divisor = greatest_common_divisor(from_hz, to_hz);
         let (unit_in, unit_out) = (from_hz / divisor, to_hz / divisor);
-        // An even number of units: half a block, the filter's delay, is then a
-        // whole number of samples on both sides.
+        // With an even number of units, half a block (the filter's delay) is a whole number of
+        // samples on both sides.
         let units = least.div_ceil(unit_in.min(unit_out)).next_multiple_of(2);
         let (input_block, output_block) = (units * unit_in, units * unit_out);
         let fft = Fft::new_custom(
@@ -222,7 +219,7 @@ impl Blocks {
         repaired
     }
 
-    /// Completes the block under way with silence.
+    /// Completes the current block with silence.
     fn flush(&mut self, out: &mut Vec<f32>) {
         self.input.resize(self.input_block, 0.0);
         self.convert(out);

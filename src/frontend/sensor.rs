@@ -1,30 +1,32 @@
-//! From a sensor's samples, in its units at its rate, to the frames that a backbone
-//! was trained on: units converted, standardised by the card, resampled, gravity
-//! taken away where the card says so.
+//! The front end for sensors. It turns samples of several channels into the frames that a
+//! backbone was trained on.
 //!
-//! What numbers are divided by stands on the card and so in the learner's contract:
-//! nothing here follows the signal but the gravity filter, which starts again with
-//! every stretch. Resampling goes on from the first value, and ends on the last, as
-//! if the sensor had lain still: a sensor's zero is no silence. Gaps are the
-//! caller's: after one, [`SensorFrontend::finish`] ends the stretch.
+//! It converts units, standardises each channel with the card's mean and deviation, resamples to
+//! the card's rate, and removes gravity if the card says so.
+//!
+//! The means and deviations are part of the card, and so of the learner's contract. Only the
+//! gravity filter follows the signal, and it restarts with every segment. The resampler
+//! continues a segment before its first value and after its last value with that value, because
+//! 0 does not mean silence for a sensor. The caller detects gaps and ends each segment with
+//! [`SensorFrontend::finish`].
 
 use super::repair::append_repaired;
 use super::{FrontendError, Resampler};
 use crate::model::{Sensor, SensorChannel};
 use crate::signal::{Channel, Quantity, SampleRate};
 
-/// Least block of the resampler on the slower side, in samples; longer ones last half
-/// a second. It delays by a block and a half.
+/// Shortest block of the resampler on the slower side, in samples. At higher rates a block
+/// lasts half a second. The resampler delays by a block and a half.
 const LEAST_BLOCK_SAMPLES: usize = 16;
 const BLOCKS_A_SECOND: usize = 2;
-/// Longest block: that of sound.
+/// Longest block, in samples. The audio resampler uses the same length.
 const MOST_BLOCK_SAMPLES: usize = 512;
 
 /// An incremental front end for samples of several channels.
 ///
-/// Samples come row-major `[n, channels of the source]`, frames go row-major
-/// `[n, channels of the card]`, one a sample at the card's rate. How the samples are
-/// cut into pushes changes no bit of the output.
+/// The input is row-major `[n, channels of the source]`. The output is row-major
+/// `[n, channels of the card]`, one frame per sample at the card's rate. The sizes of the
+/// pushes do not change a bit of the output.
 ///
 /// ```
 /// use afield::frontend::SensorFrontend;
@@ -48,18 +50,18 @@ pub struct SensorFrontend {
     repaired_samples: u64,
 }
 
-/// One channel of the card on its way.
+/// The conversion of one channel of the card.
 #[derive(Debug)]
 struct Lane {
-    /// Which channel of the source it is.
+    /// The index of the channel in the source.
     place: usize,
-    /// A number of the source becomes `x * gain + shift`.
+    /// Each source value becomes `x * gain + shift`.
     gain: f32,
     shift: f32,
     resampler: Resampler,
-    /// The first value of the stretch, where the rate changes.
+    /// The first value of the segment; set only if the rate changes.
     rest: Option<f32>,
-    /// The latest value that was a number.
+    /// The latest finite value.
     last: f32,
     samples_in: u64,
     frames_out: u64,
@@ -69,7 +71,7 @@ struct Lane {
     resampled: Vec<f32>,
 }
 
-/// The slow part of an acceleration: a low-pass of one pole.
+/// The slow part of an acceleration, tracked by a one-pole low-pass filter.
 #[derive(Debug)]
 struct Gravity {
     share: f32,
@@ -77,16 +79,16 @@ struct Gravity {
 }
 
 impl SensorFrontend {
-    /// The front end of a card whose rate is `to`, for a source of `channels` at
+    /// The front end of `card` at the rate `to`, for a source with `channels` at the rate
     /// `from`.
     ///
-    /// The card's channels are found by name, whatever else the source has; where
-    /// names say nothing, a source with as many channels gives them in order.
+    /// The card's channels are matched by name, and other channels of the source are ignored. If
+    /// the source has none of the card's names but the same number of channels, they are matched
+    /// in order.
     ///
     /// # Errors
-    /// [`FrontendError::Channels`] where they cannot be found,
-    /// [`FrontendError::Unit`] where one measures something else, and
-    /// [`FrontendError::Resampler`].
+    /// [`FrontendError::Channels`] if a channel cannot be matched, [`FrontendError::Unit`] if a
+    /// channel measures a different quantity, and [`FrontendError::Resampler`].
     pub fn new(
         card: &Sensor,
         to: SampleRate,
@@ -108,13 +110,13 @@ impl SensorFrontend {
         self.lanes.len()
     }
 
-    /// Values so far that were no numbers, and stand as the last one before, or lay
-    /// absurdly far out, and were clamped.
+    /// Number of repaired values so far. A non-finite value is replaced by the last finite one;
+    /// a value of extreme magnitude is clamped.
     pub fn repaired_samples(&self) -> u64 {
         self.repaired_samples
     }
 
-    /// Takes whole samples in and appends the frames that are ready.
+    /// Reads samples of all channels and appends the frames that are ready.
     pub fn push(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         for lane in &mut self.lanes {
             self.repaired_samples += lane.push(samples, self.source_channels);
@@ -122,15 +124,15 @@ impl SensorFrontend {
         self.give(frames);
     }
 
-    /// Ends the stretch: appends the frames still due, `round(n * to / from)` in all
-    /// for `n` samples. The next push begins another.
+    /// Ends the segment and appends its remaining frames. `n` samples give
+    /// `round(n * to / from)` frames in all. The next push starts a new segment.
     pub fn finish(&mut self, frames: &mut Vec<f32>) {
         self.lanes.iter_mut().for_each(Lane::finish);
         self.give(frames);
         self.lanes.iter_mut().for_each(Lane::reset);
     }
 
-    /// Lays the lanes side by side.
+    /// Interleaves the channels into frames.
     fn give(&mut self, frames: &mut Vec<f32>) {
         let count = self.lanes.iter().map(|lane| lane.resampled.len()).min();
         for frame in 0..count.unwrap_or(0) {
@@ -143,7 +145,7 @@ impl SensorFrontend {
     }
 }
 
-/// Which channel of the source each one of the card is.
+/// For each channel of the card, the index of its channel in the source.
 fn places<'a>(
     wanted: &[SensorChannel],
     given: &'a [Channel],
@@ -206,7 +208,7 @@ impl Lane {
         })
     }
 
-    /// Takes the lane's part of `samples` in; returns how many were repaired.
+    /// Reads this channel's values from `samples`. Returns how many were repaired.
     fn push(&mut self, samples: &[f32], channels: usize) -> u64 {
         let mut held = 0;
         self.raw.clear();
@@ -234,7 +236,7 @@ impl Lane {
         held + clamped
     }
 
-    /// What `samples` bring out of the resampler, at most `most` frames.
+    /// Resamples `samples` and keeps at most `most` new frames.
     fn resample(&mut self, samples: &[f32], most: u64) {
         let before = self.resampled.len();
         self.resampler.push(samples, &mut self.resampled);
@@ -259,7 +261,7 @@ impl Lane {
         let due = (u128::from(self.samples_in) * to + from / 2) / from;
         let due = u64::try_from(due).unwrap_or(u64::MAX);
         let still = self.sound.last().copied().unwrap_or(0.0);
-        // A block that is fed gives a block.
+        // Each block that goes in produces one block.
         let block = vec![still; self.resampler.latency_samples().max(1)];
         while self.frames_out < due {
             self.resample(&block, due - self.frames_out);
@@ -323,7 +325,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_are_found_by_name_and_converted() {
+    fn channels_are_matched_by_name_and_converted() {
         let given = channels(&["wx [deg/s]", "note", "AX [m/s2]"]);
         let mut front = SensorFrontend::new(&card(None), rate(50), rate(50), &given).unwrap();
         let frames = frames_of(&mut front, &[&[180.0, 7.0, -9.806_65]]);

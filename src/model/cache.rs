@@ -1,13 +1,13 @@
-//! The cache: one folder with the models that were fetched or added, each
-//! under its own checksum, and the cards that the user added.
+//! The cache: one folder that holds fetched and added models, each under its checksum, and the
+//! cards that the user added.
 //!
 //! ```text
 //! CACHE/models/<sha256>.onnx
 //! CACHE/cards/<name>.toml
 //! ```
 //!
-//! A file appears whole or not at all, and is verified each time it is asked
-//! for. Nothing is ever deleted here, and nothing fetched.
+//! Each file is written completely or not at all, and is verified at each use. This module
+//! deletes nothing and fetches nothing.
 
 use std::borrow::Cow;
 use std::ffi::OsString;
@@ -81,8 +81,8 @@ impl Cache {
         self.verify(card, &mut |_, _| {})
     }
 
-    /// The bytes of the card's model, the very ones that were verified. Those of a
-    /// model that is part of the program need no cache.
+    /// The verified bytes of the card's model. A model that is part of the program needs no
+    /// cache.
     ///
     /// ```
     /// use afield::model::{Cache, find};
@@ -106,7 +106,7 @@ impl Cache {
         Ok(Cow::Owned(bytes))
     }
 
-    /// As [`Self::model_path`]; `seen` is told bytes done and bytes in all.
+    /// As [`Self::model_path`]. Calls `seen` with the bytes done and the total bytes.
     pub(super) fn verify(
         &self,
         card: &Card,
@@ -138,8 +138,8 @@ impl Cache {
         Err(wrong_checksum(card, what, Checked::Cached, sum))
     }
 
-    /// Stores what `from` yields as the card's model, if it is the card's
-    /// model. On any error the cache is as it was.
+    /// Reads a model from `from`, checks it against the card, and stores it. On any error the
+    /// cache stays unchanged.
     pub(super) fn install_model(
         &self,
         card: &Card,
@@ -159,7 +159,7 @@ impl Cache {
         Ok(place)
     }
 
-    /// Stores a card's text under its name.
+    /// Stores the text of a card under the card's name.
     pub(super) fn install_card(&self, name: &str, text: &str) -> Result<PathBuf, ModelError> {
         let place = self.place_of_card(name);
         self.install(&place, |file| {
@@ -169,7 +169,7 @@ impl Cache {
         Ok(place)
     }
 
-    /// The user's card files, by name.
+    /// The user's card files, sorted by name.
     pub(super) fn card_files(&self) -> Result<Vec<PathBuf>, ModelError> {
         let folder = self.cards();
         let entries = match fs::read_dir(&folder) {
@@ -211,8 +211,8 @@ impl Cache {
             .ok_or(ModelError::NoCacheFolder)
     }
 
-    /// Lets `fill` write a new file beside `place`, makes it durable and moves
-    /// it there in one step.
+    /// Writes a new file beside `place` with `fill`, makes it durable, and moves it to `place`
+    /// in one step.
     fn install(
         &self,
         place: &Path,
@@ -231,7 +231,7 @@ impl Cache {
     }
 }
 
-/// Where the bytes of a model come from, for messages.
+/// The source of a model's bytes, for messages.
 pub(super) struct Source<'a> {
     pub what: String,
     pub read_error: &'a dyn Fn(io::Error) -> ModelError,
@@ -278,13 +278,13 @@ fn temp_file(folder: &Path) -> io::Result<NamedTempFile> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
-        // Readable for whom the umask allows: a service may share the cache.
+        // The umask decides who can read the file, since a service may share the cache.
         builder.permissions(fs::Permissions::from_mode(0o666));
     }
     builder.tempfile_in(folder)
 }
 
-/// Makes a rename in `folder` survive a power cut.
+/// Makes a rename in `folder` durable across a power cut.
 fn sync_folder(folder: &Path) -> io::Result<()> {
     if cfg!(unix) {
         File::open(folder)?.sync_all()?;

@@ -1,9 +1,8 @@
-//! The card: everything Afield needs to know about a backbone beside its
-//! weights. Plain data, read from TOML; what is on a card is part of every
-//! learner's contract.
+//! The card: everything that Afield needs to know about a backbone besides its weights. It is
+//! plain data, read from TOML, and part of every learner's contract.
 //!
-//! A card that was read, from TOML or through serde, obeys every rule of
-//! `rules`. This module does not open models and knows no folders.
+//! Parsing, from TOML or through serde, applies every rule of `rules`. This module does not
+//! open models and does not know folders.
 
 use std::fs::File;
 use std::io::Read;
@@ -16,42 +15,42 @@ use super::rules;
 use super::sensor::Sensor;
 use crate::signal::SampleRate;
 
-/// One backbone's card, as in `models/*.toml`.
+/// The card of one backbone, as in `models/*.toml`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(try_from = "Unchecked", into = "Unchecked")]
 pub struct Card {
-    /// The name it is asked for by: lower case, digits, dashes.
+    /// The name of the model: lower case, digits, dashes.
     pub name: String,
-    /// One line: what the backbone hears.
+    /// One line: the input that the backbone is for.
     pub task: String,
     /// SPDX licence of the weights.
     pub licence: String,
-    /// Who trained it and where it is described.
+    /// Who trained it, and a reference that describes it.
     pub source: String,
-    /// The rate its front end expects.
+    /// The sample rate that its front end expects.
     pub sample_rate: SampleRate,
-    /// Where the file comes from, and the checksum that proves it.
+    /// The source of the model file, with its checksum.
     pub origin: Origin,
     /// The graph's input.
     pub input: Input,
     /// The graph's output.
     pub output: Output,
-    /// The embedding: size, range, and what suits it downstream.
+    /// The embedding: its size, its range, and the pool and transform that suit it.
     pub embedding: EmbeddingSpec,
-    /// What happens to clips shorter than the receptive field.
+    /// How a clip shorter than the receptive field is padded.
     pub padding: Padding,
-    /// The front end that feeds it.
+    /// The front end that computes its input.
     pub frontend: FrontEnd,
 }
 
-/// What feeds a backbone: `[frontend]` on the card for sound, `[sensor]` for sensors.
+/// The front end of a backbone: `[frontend]` on the card for audio, `[sensor]` for sensors.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
 pub enum FrontEnd {
-    /// Mono sound becomes log-mel frames.
+    /// Computes log-mel frames from mono audio.
     LogMel(LogMel),
-    /// Samples of several channels are frames already, once scaled.
+    /// Scales samples of several channels; each sample is one frame.
     Sensor(Sensor),
 }
 
@@ -85,7 +84,7 @@ impl Card {
     /// The longest card, in bytes of TOML.
     pub const MAX_BYTES: usize = 64 * 1024;
 
-    /// The card that `text` describes; `path` is what messages call it.
+    /// Parses a card from `text`; `path` names it in error messages.
     ///
     /// # Errors
     /// [`ModelError::Card`] for text above [`Self::MAX_BYTES`] or that is not TOML, for missing
@@ -112,7 +111,7 @@ impl Card {
             .map_err(|fault| ModelError::card_field(path, fault.key, fault.expected, fault.actual))
     }
 
-    /// The card in the file at `path`.
+    /// Reads the card in the file at `path`.
     ///
     /// # Errors
     /// As [`Self::parse`]; [`ModelError::Io`] when the file cannot be read.
@@ -121,17 +120,17 @@ impl Card {
         Self::parse(&read_text(path)?, path)
     }
 
-    /// Frames the graph sees at once.
+    /// Number of frames in one input of the graph.
     pub fn window_frames(&self) -> usize {
         self.input.shape_at(self.input.frames_axis)
     }
 
-    /// Numbers in a frame: mel bands, or a sensor's channels.
+    /// Length of a frame: the number of mel bands, or of a sensor's channels.
     pub fn bands(&self) -> usize {
         self.frontend.bands()
     }
 
-    /// The log-mel front end, where the backbone hears sound.
+    /// The log-mel front end, if the input of the backbone is audio.
     pub fn log_mel(&self) -> Option<&LogMel> {
         match &self.frontend {
             FrontEnd::LogMel(front) => Some(front),
@@ -139,7 +138,7 @@ impl Card {
         }
     }
 
-    /// The sensor's front end, where the backbone reads one.
+    /// The sensor front end, if the input of the backbone is a sensor.
     pub fn sensor(&self) -> Option<&Sensor> {
         match &self.frontend {
             FrontEnd::LogMel(_) => None,
@@ -159,14 +158,14 @@ impl Card {
     }
 }
 
-/// A parser's words about text from outside, which they quote, without the
-/// control characters that could steer a terminal.
+/// A parser's message, without control characters. The message quotes text from outside, and
+/// control characters could steer a terminal.
 fn printable(reason: &str) -> String {
     let harmless = |c: char| if c == '\n' || !c.is_control() { c } else { '?' };
     reason.trim_end().chars().map(harmless).collect()
 }
 
-/// The text of a card file, read no further than a card may be long.
+/// The text of a card file, read up to the longest allowed card.
 pub(super) fn read_text(path: &Path) -> Result<String, ModelError> {
     let mut bytes = Vec::new();
     File::open(path)
@@ -187,7 +186,7 @@ fn too_long(path: &Path) -> ModelError {
     ModelError::unreadable_card(path, reason)
 }
 
-/// A card's keys before the rules have seen them.
+/// The keys of a card before validation.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Unchecked {
@@ -263,7 +262,7 @@ impl TryFrom<Unchecked> for Card {
     }
 }
 
-/// Where a backbone's file comes from.
+/// The source of a backbone's file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
 pub enum Origin {
@@ -282,20 +281,20 @@ pub enum Origin {
         /// sha256 of that file, lower-case hex.
         sha256: String,
     },
-    /// Part of the program: always there, never fetched.
+    /// Part of the program: always available, never fetched.
     #[serde(rename_all = "kebab-case")]
     BuiltIn {
         /// sha256 of the ONNX file, lower-case hex.
         sha256: String,
     },
-    /// A file that the user has and adds to the cache.
+    /// A file that the user obtains and adds to the cache.
     #[serde(rename_all = "kebab-case")]
     File {
         /// Usual file name.
         file_name: String,
         /// sha256 of the file, lower-case hex.
         sha256: String,
-        /// How to obtain it, for people.
+        /// Instructions for obtaining the file.
         obtain: String,
     },
 }
@@ -315,11 +314,11 @@ impl Origin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Input {
-    /// Shape with 1 for the batch axis.
+    /// Shape, with 1 for the batch axis.
     pub shape: Vec<usize>,
-    /// The axis of `shape` that is time.
+    /// Index of the time axis in `shape`.
     pub frames_axis: usize,
-    /// The axis of `shape` that holds a frame's numbers: mel bands, or channels.
+    /// Index of the axis in `shape` that holds the values of a frame: mel bands, or channels.
     pub bands_axis: usize,
 }
 
@@ -333,7 +332,7 @@ impl Input {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Output {
-    /// Name of the tensor to read; the graph's first output when absent.
+    /// Name of the tensor to read; if absent, the graph's first output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
     /// Its shape for one window.
@@ -346,45 +345,46 @@ pub struct Output {
 pub struct EmbeddingSpec {
     /// Numbers in an embedding.
     pub size: usize,
-    /// Frames between two embeddings.
+    /// Number of frames from one embedding to the next.
     pub hop_frames: usize,
-    /// Magnitude that no component is expected to exceed; pins the fixed-point
-    /// scale of learners. Larger values are clamped and counted.
+    /// The largest magnitude expected of a component; it sets the fixed-point scale of
+    /// learners. Larger values are clamped and counted.
     pub max_abs: f32,
-    /// Clip pooling that suits it: `mean`, `mean+max` or `mean+std+max`.
+    /// The clip pooling that suits the embedding: `mean`, `mean+max` or `mean+std+max`.
     pub pool: String,
-    /// Transform that suits it: `none`, `l2` or `signed-sqrt`.
+    /// The transform that suits the embedding: `none`, `l2` or `signed-sqrt`.
     pub transform: String,
-    /// Directions, each as wide as the pooled vector and at most of length 1, in which examples
-    /// of one class differed most in training; damped after the transform.
+    /// Nuisance directions, damped after the transform: those in which examples of one class
+    /// differed most in training. Each is as wide as the pooled vector and has a length of at
+    /// most 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nuisance: Vec<Vec<f32>>,
 }
 
-/// How a clip shorter than the receptive field is lengthened to it.
+/// How a clip shorter than the receptive field is padded to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Padding {
-    /// What fills the added samples.
+    /// The content of the padding.
     pub fill: Fill,
-    /// Where the clip lies among them.
+    /// The position of the clip in the padded clip.
     pub align: Align,
-    /// Embeddings that the lengthened clip gives, 1 to 64: from 2 on, the
-    /// window slides over the clip as it would in a live stream.
+    /// Number of embeddings that the padded clip gives, 1 to 64. With 2 or more, the window
+    /// slides over the clip as in a live stream.
     pub windows: usize,
 }
 
-/// What fills padding.
+/// The content of padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Fill {
     /// Digital silence.
     Zeros,
-    /// The clip, over and over.
+    /// The clip, repeated.
     Repeat,
 }
 
-/// Where a short clip lies in its padding.
+/// The position of a short clip in its padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Align {
@@ -400,17 +400,17 @@ pub enum Align {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct LogMel {
-    /// Full scale of the samples it was trained on: 1 or 32768.
+    /// Full scale of the samples that the backbone was trained on: 1 or 32768.
     pub sample_scale: f32,
     /// Length of the periodic Hann window, in samples.
     pub window_samples: usize,
-    /// Where the window lies inside the frame, in samples.
+    /// Offset of the window inside the frame, in samples.
     pub window_offset: usize,
     /// Samples a frame covers: frame `i` is `[i * hop, i * hop + frame)`.
     pub frame_samples: usize,
-    /// FFT size; a frame is padded with zeros to it.
+    /// FFT size; a frame is padded with zeros to this size.
     pub fft_size: usize,
-    /// Samples between frames.
+    /// Number of samples from the start of one frame to the next.
     pub hop_samples: usize,
     /// Power or magnitude of the FFT bins.
     pub spectrum: Spectrum,
@@ -420,7 +420,7 @@ pub struct LogMel {
     pub low_hz: f64,
     /// Upper edge of the highest band, in Hz.
     pub high_hz: f64,
-    /// Hz to mel.
+    /// The scale that converts Hz to mel.
     pub mel_scale: MelScale,
     /// Whether each triangle is scaled to unit area in Hz (Slaney).
     pub area_norm: bool,
@@ -432,7 +432,7 @@ pub struct LogMel {
     pub shift: f32,
 }
 
-/// What is taken of each FFT bin.
+/// The value computed from each FFT bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Spectrum {
@@ -442,7 +442,7 @@ pub enum Spectrum {
     Magnitude,
 }
 
-/// The mel scale, and with it how triangles are drawn.
+/// The mel scale, which also determines the shape of the triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MelScale {

@@ -1,11 +1,11 @@
-//! sha256 of what streams by (FIPS 180-4), in lower-case hex.
+//! sha256 of streamed data (FIPS 180-4), in lower-case hex.
 
 use std::fmt::Write as _;
 use std::io::{self, Read, Write};
 
 use sha2::{Digest, Sha256};
 
-/// The checksum and length of what was copied.
+/// The checksum and length of the copied data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Sum {
     pub sha256: String,
@@ -20,7 +20,7 @@ pub(super) enum CopyError {
 }
 
 impl CopyError {
-    /// The cause, where the side does not matter.
+    /// The cause, for callers that ignore which side failed.
     pub(super) fn into_reason(self) -> io::Error {
         match self {
             Self::Read(reason) | Self::Write(reason) => reason,
@@ -28,8 +28,8 @@ impl CopyError {
     }
 }
 
-/// Copies `from` to `to`, at most `limit` bytes, and sums what it copies;
-/// `seen` is told the bytes so far.
+/// Copies at most `limit` bytes from `from` to `to` and computes their checksum. Calls `seen`
+/// with the number of bytes so far.
 pub(super) fn copy(
     from: &mut dyn Read,
     to: &mut dyn Write,

@@ -1,5 +1,5 @@
-//! Backbones that are part of the program: trained by us (models/imu/), small, and
-//! there without a network or a cache.
+//! Backbones that are part of the program: trained in this repository (models/imu/), small, and
+//! available without a network or a cache.
 
 use super::checksum;
 

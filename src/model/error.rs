@@ -130,7 +130,7 @@ pub enum ModelError {
     },
 }
 
-/// Which file was held against a checksum on a card.
+/// The file that was compared with a checksum on a card.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Checked {
     /// The model in the cache.
@@ -146,7 +146,7 @@ pub enum Checked {
 }
 
 impl ModelError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Card { .. } | Self::CardLacksChecksum { .. } => ErrorKind::InvalidInput,

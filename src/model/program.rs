@@ -1,12 +1,12 @@
-//! Waiting for programs that fetch things, and what they say meanwhile.
+//! Waits for child programs and reads their output.
 
 use std::io;
 use std::process::{Child, ExitStatus};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// Waits for the child's end, at most `limit`, then stops it (`None`); `tick` is
-/// called ten times a second.
+/// Waits for the child to end and calls `tick` ten times a second. After `limit` it stops the
+/// child and returns `None`.
 pub fn wait(
     child: &mut Child,
     limit: Duration,
@@ -28,7 +28,7 @@ pub fn wait(
     }
 }
 
-/// The last lines that say something, without control characters.
+/// The last non-empty lines, without control characters.
 pub fn last_lines(text: &str, lines: usize) -> String {
     let clean =
         |line: &str| -> String { line.chars().filter(|c| !c.is_control()).take(400).collect() };

@@ -1,8 +1,8 @@
-//! Which models there are: the cards that ship with Afield and those that the
-//! user added to the cache.
+//! The available models: the cards that ship with Afield and those that the user added to the
+//! cache.
 //!
-//! A shipped card's name cannot be taken. A user card that cannot be read
-//! hides no other card: it is reported beside them.
+//! A user card cannot take the name of a shipped card. An unreadable user card does not
+//! hide other cards; it is reported separately.
 
 use std::path::Path;
 use std::sync::LazyLock;
@@ -27,7 +27,7 @@ const SHIPPED: [(&str, &str); 4] = [
 
 static BUILT_IN: LazyLock<Vec<Card>> = LazyLock::new(|| {
     let parse = |(path, text): (&str, &str)| {
-        // Part of the program, not from outside; a test reads them all.
+        // The shipped cards are part of the program, and a test parses them all.
         Card::parse(text, path).unwrap_or_else(|e| panic!("shipped card: {e}"))
     };
     SHIPPED.into_iter().map(parse).collect()
@@ -43,12 +43,12 @@ pub fn built_in() -> &'static [Card] {
     &BUILT_IN
 }
 
-/// All cards there are, and why others could not be read.
+/// All available cards, and the errors of those that could not be read.
 #[derive(Debug)]
 pub struct Listing {
-    /// The shipped cards, then the user's by name.
+    /// The shipped cards, then the user's cards, sorted by name.
     pub cards: Vec<Card>,
-    /// One error for each card file in the cache that cannot be used.
+    /// One error for each invalid card file in the cache.
     pub broken: Vec<ModelError>,
 }
 
@@ -73,13 +73,14 @@ pub fn list(cache: &Cache) -> Result<Listing, ModelError> {
 /// The card of the model `name`, shipped or added by the user.
 ///
 /// # Errors
-/// [`ModelError::Unknown`] when there is none; as [`Card::read`] when the
-/// user's card of that name cannot be used.
+/// [`ModelError::Unknown`] when no card has the name; as [`Card::read`] when the user's card
+/// with that name is not valid.
 pub fn find(name: &str, cache: &Cache) -> Result<Card, ModelError> {
     if let Some(card) = built_in().iter().find(|card| card.name == name) {
         return Ok(card.clone());
     }
-    // Looked for among the files there are: a name from outside makes no path.
+    // The name is compared with existing files, so that a name from outside never becomes part
+    // of a path.
     for path in cache.card_files()? {
         if path.file_stem().is_some_and(|stem| stem == name) {
             return user_card(&path);
@@ -115,7 +116,7 @@ fn user_card(path: &Path) -> Result<Card, ModelError> {
     Ok(card)
 }
 
-/// The known name with the fewest edits, if they are few against its length.
+/// The known name with the fewest edits, if that number is small for its length.
 fn nearest(name: &str, known: &[String]) -> Option<String> {
     let name: String = name.to_lowercase().chars().take(64).collect();
     let near = known.iter().map(|k| (edits(&name, k), k)).min()?;

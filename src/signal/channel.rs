@@ -1,6 +1,6 @@
 //! Channels of a stream, their names and units.
 //!
-//! Sound is one channel. An accelerometer or gyroscope has several, whose numbers have a unit.
+//! Audio has one channel. An accelerometer or gyroscope has several, and their values have a unit.
 //! Units of the same quantity convert into each other; a missing unit is never guessed.
 
 use std::borrow::Cow;
@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{SignalError, is_name};
 
-/// One channel of a stream: what it is called and what its numbers are in.
+/// One channel of a stream: its name and its unit.
 ///
 /// ```
 /// use afield::signal::{Channel, Unit};
@@ -25,7 +25,7 @@ pub struct Channel {
     unit: Unit,
 }
 
-/// Mono sound, full scale `[-1, 1]`: the default of sources.
+/// Mono audio, full scale `[-1, 1]`: the default channel of sources.
 pub static SOUND: [Channel; 1] = [Channel {
     name: Cow::Borrowed("sound"),
     unit: Unit::FULL_SCALE,
@@ -34,10 +34,10 @@ pub static SOUND: [Channel; 1] = [Channel {
 impl Channel {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 64;
-    /// The most channels of one stream.
+    /// The largest number of channels of one stream.
     pub const MAX_COUNT: usize = 64;
 
-    /// A channel from outside text.
+    /// Validates `name` as the name of a channel.
     ///
     /// # Errors
     /// [`SignalError::Channel`] for a name that is empty, longer than
@@ -53,8 +53,8 @@ impl Channel {
         }
     }
 
-    /// A channel written as `NAME [UNIT]`, `NAME (UNIT)` or `NAME`, as in the head
-    /// of a table.
+    /// Parses a channel written as `NAME [UNIT]`, `NAME (UNIT)` or `NAME`, as in the header of
+    /// a table.
     ///
     /// # Errors
     /// [`SignalError::Channel`], [`SignalError::Unit`].
@@ -71,12 +71,12 @@ impl Channel {
         Self::new(text, Unit::UNSTATED)
     }
 
-    /// Its name.
+    /// The name.
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// The unit of its numbers.
+    /// The unit of its values.
     pub fn unit(&self) -> &Unit {
         &self.unit
     }
@@ -106,15 +106,15 @@ impl TryFrom<Unchecked> for Channel {
     }
 }
 
-/// The unit of a number: `g`, `m/s2`, `rad/s` and so on, or [`Self::UNSTATED`].
+/// The unit of a value: `g`, `m/s2`, `rad/s` and so on, or [`Self::UNSTATED`].
 ///
-/// Any text is a unit; those of acceleration, angular rate and magnetic field
-/// convert into each other.
+/// Any text is a valid unit. Units of acceleration, angular rate and magnetic field convert
+/// into others of the same quantity.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Unit(Cow<'static, str>);
 
-/// Other spellings, and what is meant.
+/// Alternative spellings, each with its standard spelling.
 const SPELLINGS: [(&str, &str); 9] = [
     ("G", "g"),
     ("m/s^2", "m/s2"),
@@ -144,26 +144,26 @@ const SIZES: [(&str, Quantity, f64); 9] = [
     ("gauss", Quantity::MagneticField, 100.0),
 ];
 
-/// What can be measured in more than one unit.
+/// A quantity that has several convertible units.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Quantity {
-    /// With gravity in it, as accelerometers measure it.
+    /// Acceleration including gravity, as accelerometers measure it.
     Acceleration,
-    /// As gyroscopes measure it.
+    /// Angular rate, as gyroscopes measure it.
     AngularRate,
-    /// As magnetometers measure it.
+    /// Magnetic field, as magnetometers measure it.
     MagneticField,
 }
 
 impl Unit {
     /// The longest unit, in bytes.
     pub const MAX_BYTES: usize = 32;
-    /// Samples of sound, which span `[-1, 1]`.
+    /// The unit of audio samples, which span `[-1, 1]`.
     pub const FULL_SCALE: Self = Self(Cow::Borrowed("full scale"));
     /// No unit is stated.
     pub const UNSTATED: Self = Self(Cow::Borrowed(""));
 
-    /// A unit from outside text; known ones by any of their spellings.
+    /// Validates `text` as a unit. A known unit may have any of its spellings.
     ///
     /// # Errors
     /// [`SignalError::Unit`] for text longer than [`Self::MAX_BYTES`], padded with
@@ -182,18 +182,18 @@ impl Unit {
         })))
     }
 
-    /// The text; empty where nothing was stated.
+    /// The text; empty if the unit is not stated.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What it measures, where it is one of those that convert.
+    /// The quantity it measures, if the unit converts.
     pub(crate) fn quantity(&self) -> Option<Quantity> {
         self.size().map(|(quantity, _)| quantity)
     }
 
-    /// By what a number in this unit is multiplied to be in `other`; `None` where
-    /// they measure different things. What is not stated counts as the same.
+    /// The factor that converts a value from this unit to `other`. `None` if they measure
+    /// different quantities. If either unit is not stated, the factor is 1.
     ///
     /// ```
     /// use afield::signal::Unit;
@@ -247,7 +247,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_channel_is_read_with_its_unit_however_it_is_written() {
+    fn all_notations_of_a_channel_and_its_unit_parse() {
         for (text, name, unit) in [
             ("ax", "ax", ""),
             (" ax [g] ", "ax", "g"),

@@ -1,10 +1,10 @@
-//! The identity of a clip: a hash of what was recorded, not of its file.
+//! The identity of a clip: a hash of its samples, not of its file.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// sha256 of a clip's sample rate, channels and samples: the same recording has the same
+/// The sha256 of a clip's sample rate, channels and samples. The same recording has the same
 /// identity under any file name.
 ///
 /// ```
@@ -42,7 +42,7 @@ impl From<[u8; 32]> for ClipId {
     }
 }
 
-/// 64 lower-case hex digits, or as many as the precision says.
+/// 64 lower-case hex digits, or the number that the precision gives.
 impl fmt::Display for ClipId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = f.precision().unwrap_or(2 * self.0.len());
@@ -65,8 +65,7 @@ impl fmt::Debug for ClipId {
 pub struct ClipIdPrefix(String);
 
 impl ClipIdPrefix {
-    /// The prefix that `text` spells in upper or lower case; `None` unless it is 1 to 64
-    /// hex digits.
+    /// Parses 1 to 64 hex digits in upper or lower case. Returns `None` for any other text.
     pub fn parse(text: &str) -> Option<Self> {
         let is_hex = text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if is_hex && (1..=64).contains(&text.len()) {

@@ -1,6 +1,6 @@
-//! What sort of thing went wrong, the same words for every room.
+//! The kinds of errors, common to all modules.
 
-/// The sort of an error, for callers that react to errors rather than print them.
+/// The kind of an error, for callers that react to errors rather than print them.
 ///
 /// Every error type of the library has a `kind()` that returns one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -18,7 +18,7 @@ pub enum ErrorKind {
     Damaged,
     /// Two things do not belong together: contracts, backbones, rates, versions.
     Mismatch,
-    /// Another process or program holds what is needed; trying again may help.
+    /// Another process or program holds a resource; a retry may succeed.
     Busy,
     /// A device, port, service or registry does not answer.
     Unavailable,

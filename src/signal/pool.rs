@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// What summarises the embeddings of a clip, component by component.
+/// Reduces the embeddings of a clip to one vector, component by component.
 ///
 /// ```
 /// use afield::learner::Pool;
@@ -39,12 +39,12 @@ impl Pool {
         }
     }
 
-    /// The pooling of this name.
+    /// The pooling with this name.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|pool| pool.name() == name)
     }
 
-    /// Numbers in a pooled vector, for embeddings of `size` numbers.
+    /// Length of a pooled vector, for embeddings of `size` numbers.
     pub fn width(self, size: usize) -> usize {
         let parts: usize = match self {
             Self::Mean => 1,

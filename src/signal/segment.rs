@@ -1,12 +1,12 @@
-//! Where a signal is interrupted: the one rule for gaps.
+//! Segments and gaps: the one rule for missing samples.
 
 use super::{Micros, SampleRate};
 
-/// A run of samples without a gap, and the rule that says where it ends.
+/// A run of samples without a gap, and the rule that ends it.
 ///
-/// A chunk that does not start where the segment ends is a gap: samples are missing, and
-/// nothing behind it may be joined to what lies before it. Differences of up to two
-/// microseconds are no gap, since time stamps are rounded.
+/// If a chunk does not start where the segment ends, samples are missing: this is a gap.
+/// Samples before and after a gap must not be joined. A difference of up to two microseconds is
+/// not a gap, because time stamps are rounded.
 ///
 /// ```
 /// use afield::signal::{Micros, SampleRate, Segment};
@@ -27,7 +27,7 @@ pub struct Segment {
 }
 
 impl Segment {
-    /// The largest difference of two time stamps that is no gap, in microseconds.
+    /// The largest difference between two time stamps that is not a gap, in microseconds.
     const TOLERANCE_US: u64 = 2;
 
     /// An empty segment at the beginning of a stream.
@@ -39,18 +39,18 @@ impl Segment {
         }
     }
 
-    /// Whether a chunk that starts at `chunk_start` does not continue this segment.
+    /// Whether there is a gap between this segment and a chunk that starts at `chunk_start`.
     pub fn is_gap(&self, chunk_start: Micros) -> bool {
         chunk_start.0.abs_diff(self.end().0) > Self::TOLERANCE_US
     }
 
-    /// Begins a new segment at `start`.
+    /// Starts a new segment at `start`.
     pub fn restart(&mut self, start: Micros) {
         self.start = start;
         self.samples = 0;
     }
 
-    /// Takes in `samples` more samples, each of all channels.
+    /// Adds `samples` samples of all channels to the segment.
     pub fn advance(&mut self, samples: u64) {
         self.samples += samples;
     }
@@ -60,13 +60,13 @@ impl Segment {
         self.start
     }
 
-    /// Stream time at which it ends so far.
+    /// Stream time at which the segment currently ends.
     pub fn end(&self) -> Micros {
         let length = Micros::from_samples(self.samples, self.rate);
         Micros(self.start.0.saturating_add(length.0))
     }
 
-    /// Whether it has no sample yet.
+    /// Whether the segment has no samples.
     pub fn is_empty(&self) -> bool {
         self.samples == 0
     }
@@ -101,7 +101,7 @@ mod tests {
     }
 
     #[test]
-    fn the_end_of_time_is_no_overflow() {
+    fn end_of_a_segment_saturates_instead_of_overflowing() {
         let mut segment = Segment::new(SampleRate::new(1).unwrap());
         segment.restart(Micros(u64::MAX - 1));
         segment.advance(u64::MAX);

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// A map of pooled vectors that suits linear heads better than the raw embedding.
+/// A map of pooled vectors. It can suit linear heads better than the raw embedding.
 ///
 /// ```
 /// use afield::learner::Transform;
@@ -14,13 +14,13 @@ use serde::{Deserialize, Serialize};
 pub enum Transform {
     /// The identity.
     None,
-    /// Division by the Euclidean length; a vector of zeros stays one.
+    /// Division by the Euclidean length; a zero vector stays zero.
     L2,
-    /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010:
-    /// it tames the heavy tail of activations after a ReLU.
+    /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010. It shortens the
+    /// heavy tail of activations after a ReLU.
     SignedSqrt,
-    /// `(x - mean) / deviation` by component, with the means and deviations of
-    /// calibration clips that the contract holds.
+    /// `(x - mean) / deviation` by component. The contract holds the means and deviations of
+    /// the calibration clips.
     Standardise,
 }
 
@@ -38,7 +38,7 @@ impl Transform {
         }
     }
 
-    /// The transform of this name.
+    /// The transform with this name.
     pub(crate) fn of_name(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|t| t.name() == name)
     }
