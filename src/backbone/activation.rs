@@ -4,7 +4,6 @@
 //! Exporters write one such function as two or three nodes: a leaky unit and a maximum, or a
 //! maximum and a minimum. Afield merges them into one formula and applies it while a kernel's sums
 //! are still in registers.
-//! while a kernel's sums are still in registers.
 
 use pulp::Simd;
 

@@ -41,8 +41,8 @@ enum What {
 const PADDING: usize = 16;
 
 impl Channelwise {
-    /// A layer for input rows of `row_len` values. With `sum`, the weights are `[rows, bands,
-    /// channels]`; without it, the layer takes the largest value.
+    /// A layer for input rows of `row_len` values. With `sum`, the weights are
+    /// `[rows, bands, channels]`; without it, the layer takes the largest value.
     pub(super) fn new(layer: &Layer, row_len: usize, sum: Option<(&[f32], &[f32])>) -> Self {
         let channels = layer.input.channels;
         let padded = |line: &[f32]| {

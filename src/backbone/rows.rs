@@ -85,8 +85,8 @@ impl Rows {
         self.owed -= rows;
     }
 
-    /// Moves rows to their place in the next window: `rows` counts from the last row of the queue,
-    /// and the old place is `shift` rows later.
+    /// Moves rows to their place in the next window. `rows` counts from the end of the queue; the
+    /// old place is `shift` rows later.
     pub(super) fn reuse(&mut self, rows: &Range<usize>, shift: usize) {
         let at = |row: usize| (self.held + row) * self.row_len;
         let (from, to) = (at(rows.start + shift), at(rows.end + shift));
