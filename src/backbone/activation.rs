@@ -1,9 +1,9 @@
-//! Activations that are a few comparisons: rectified, leaky and clipped units,
-//! and chains of them.
+//! Activations that consist of a few comparisons: rectified, leaky and clipped units, and chains of
+//! them.
 //!
-//! Exporters write one such function as two or three nodes (a leaky unit and
-//! a maximum, a maximum and a minimum). Here they are one formula, applied
-//! while a kernel's sums are still in registers.
+//! Exporters write one such function as two or three nodes: a leaky unit and a maximum, or a
+//! maximum and a minimum. Afield merges them into one formula and applies it while a kernel's sums
+//! are still in registers.
 
 use pulp::Simd;
 
@@ -22,7 +22,7 @@ impl Activation {
         high: f32::INFINITY,
     };
 
-    /// This, then `max(x, bound)`.
+    /// This activation, then `max(x, bound)`.
     pub(super) fn then_max(self, bound: f32) -> Option<Self> {
         bound.is_finite().then_some(Self {
             low: self.low.max(bound),
@@ -31,7 +31,7 @@ impl Activation {
         })
     }
 
-    /// This, then `min(x, bound)`.
+    /// This activation, then `min(x, bound)`.
     pub(super) fn then_min(self, bound: f32) -> Option<Self> {
         bound.is_finite().then_some(Self {
             low: self.low.min(bound),
@@ -40,8 +40,8 @@ impl Activation {
         })
     }
 
-    /// This, then `x` above zero and `slope * x` below. Only the identity can
-    /// be followed so.
+    /// This activation, then `x` above zero and `slope * x` below. Only the identity can be
+    /// extended in this way.
     pub(super) fn then_leaky(self, slope: f32) -> Option<Self> {
         let fits = self == Self::IDENTITY && (0.0..=1.0).contains(&slope);
         fits.then_some(Self { slope, ..self })
@@ -58,7 +58,7 @@ impl Activation {
     }
 }
 
-/// An [`Activation`] in registers.
+/// The constants of an [`Activation`] in registers.
 #[derive(Clone, Copy)]
 pub(super) struct Constants<S: Simd> {
     leaks: bool,

@@ -1,13 +1,12 @@
-//! A graph read as a chain of convolutions and pools, where it is one.
+//! Reads a graph as a chain of convolutions and pools, if it is one.
 //!
-//! A chain (no branches, no operation beyond those of [`Kind`]) can be run by
-//! kernels that were made for it; any other graph is refused with a reason.
-//! What stands here is the chain and how a [`Reader`] puts it together, one node
-//! after the other; `chain_of_tract` and `chain_of_onnx` know what the nodes look
-//! like in either form.
+//! A chain has no branches and no operations except those of [`Kind`]. Afield's kernels can run it.
+//! Any other graph is rejected with a reason. This module holds the chain and the [`Reader`], which
+//! builds it node by node. `chain_of_tract` and `chain_of_onnx` read the nodes of the two forms of
+//! a graph.
 //!
-//! Axes are followed by meaning (time, bands, channels), never by position or
-//! by name, so that layout changes on the way cost nothing.
+//! The reader tracks each axis by its meaning (time, bands, channels), not by its position or name.
+//! So layout changes between two layers cost nothing.
 
 use super::Layout;
 use super::activation::Activation;
@@ -19,21 +18,21 @@ pub(super) struct Chain {
     pub(super) layers: Vec<Layer>,
 }
 
-/// One step of the chain. Values lie as `[rows, bands, channels]`.
+/// One step of the chain. Values are stored as `[rows, bands, channels]`.
 #[derive(Debug)]
 pub(super) struct Layer {
     pub(super) kind: Kind,
     pub(super) kernel: Kernel,
     pub(super) activation: Activation,
-    /// Zeros wanted before and after the rows of a window.
+    /// Rows of zeros before and after the rows of a window.
     pub(super) row_padding: (usize, usize),
-    /// Zeros wanted beside the bands.
+    /// Zeros before and after the bands.
     pub(super) band_padding: (usize, usize),
     pub(super) input: Size,
     pub(super) output: Size,
 }
 
-/// The size of what a window is at some point of the chain.
+/// The size of a window's values at one point of the chain.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Size {
     pub(super) rows: usize,
@@ -43,34 +42,34 @@ pub(super) struct Size {
 
 #[derive(Debug)]
 pub(super) enum Kind {
-    /// Over all channels: weights `[rows, bands, inputs, outputs]`.
+    /// A convolution over all channels, with weights `[rows, bands, inputs, outputs]`.
     Dense { weights: Vec<f32>, bias: Vec<f32> },
-    /// Channel by channel: weights `[rows, bands, channels]`.
+    /// A convolution of each channel alone, with weights `[rows, bands, channels]`.
     Depthwise { weights: Vec<f32>, bias: Vec<f32> },
-    /// The largest of each channel.
+    /// The largest value of each channel.
     MaxPool,
 }
 
 /// How a convolution or pool slides over its input.
 #[derive(Debug)]
 pub(super) struct Geometry {
-    /// Whether the first axis is one of batches, of length 1.
+    /// Whether the first axis is a batch axis, of length 1.
     pub(super) batched: bool,
     /// Whether channels are the last axis, not the first.
     pub(super) channels_last: bool,
-    /// Along each of the other axes.
+    /// The movement along each of the other axes.
     pub(super) spatial: Vec<Sliding>,
 }
 
-/// How it slides along one axis.
+/// How a kernel slides along one axis.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Sliding {
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) dilation: usize,
-    /// Zeros before and after.
+    /// Zeros before and after the input.
     pub(super) padding: (usize, usize),
-    /// Places that it comes to.
+    /// Number of outputs.
     pub(super) outputs: usize,
 }
 
@@ -94,22 +93,21 @@ pub(super) enum Binary {
 /// What an axis of a tensor means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Axis {
-    /// Of length 1, and nothing.
+    /// An axis of length 1 without a meaning.
     Unit,
     Rows,
     Bands,
     Channels,
 }
 
-/// Or why a graph is no chain.
+/// A result, or the reason why a graph is not a chain.
 pub(super) type Read<T> = Result<T, String>;
 
-/// Values that a layer may see at once: what a file says of padding becomes
-/// memory.
+/// The most values in a layer's input. A file's padding takes memory, so it must be bounded.
 const MOST_VALUES: usize = 1 << 26;
 
 impl Chain {
-    /// Why the chain cannot run step by step, where it cannot.
+    /// The reason why the chain cannot be streamed; `None` if it can.
     pub(super) fn not_streamable_because(&self, hop_frames: usize) -> Option<String> {
         if self.layers.iter().any(|layer| layer.row_padding != (0, 0)) {
             return Some("a convolution pads across time".to_owned());
@@ -120,8 +118,8 @@ impl Chain {
         })
     }
 
-    /// Makes the chain give one row a hop, by striding where time is last
-    /// looked across. What comes after looks at single rows.
+    /// Makes the chain give one row a hop: increases the row stride of the last layer whose kernel
+    /// covers several rows. The layers after it use single rows.
     pub(super) fn stride_by_hops(&mut self, hop_frames: usize) {
         let factor = hop_frames / self.row_stride();
         let across = self.layers.iter_mut().rfind(|l| l.kernel.rows > 1);
@@ -132,7 +130,7 @@ impl Chain {
         }
     }
 
-    /// Frames that the last row sees.
+    /// Frames that the last row depends on.
     pub(super) fn receptive_frames(&self) -> usize {
         let layers = self.layers.iter().rev();
         layers.fold(1, |rows, layer| layer.kernel.rows_for(rows))
@@ -143,7 +141,7 @@ impl Chain {
     }
 }
 
-/// The chain so far, and what the next node's input looks like.
+/// The chain so far, and the axes and size of the next node's input.
 pub(super) struct Reader {
     layers: Vec<Layer>,
     axes: Vec<Axis>,
@@ -172,7 +170,8 @@ impl Reader {
             bands,
             channels,
         } = self.size;
-        // One of the two is the embedding: then their order says nothing.
+        // One of the two axes is the embedding and the other has length 1, so their order does not
+        // matter.
         let flat = rows == 1 && bands.min(channels) == 1 && bands * channels == layout.size;
         if self.layers.is_empty() || !flat {
             return Err(format!(
@@ -198,7 +197,7 @@ impl Reader {
         }
     }
 
-    /// An axis of length 1 before the axis `at`.
+    /// Inserts an axis of length 1 before the axis `at`.
     pub(super) fn insert_axis(&mut self, at: usize) -> Read<()> {
         if at > self.axes.len() {
             return Err(format!("there is no axis {at}"));
@@ -207,7 +206,7 @@ impl Reader {
         Ok(())
     }
 
-    /// Takes an axis of length 1 away.
+    /// Removes an axis of length 1.
     pub(super) fn remove_axis(&mut self, at: usize) -> Read<()> {
         match self.axes.get(at) {
             Some(&axis) if self.length(axis) == 1 => {
@@ -227,7 +226,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A convolution, its weights `[outputs, inputs of a group, spatial…]`.
+    /// Adds a convolution with weights `[outputs, inputs of a group, spatial…]`.
     pub(super) fn conv(
         &mut self,
         geometry: &Geometry,
@@ -279,7 +278,7 @@ impl Reader {
         self.pool(geometry, |_| Kind::MaxPool)
     }
 
-    /// The sum of what a pool sees, or its mean.
+    /// Adds a sum pool, or a mean pool.
     pub(super) fn sum_pool(&mut self, geometry: &Geometry, mean: bool) -> Read<()> {
         self.pool(geometry, |taps| {
             let weight = if mean { 1.0 / taps as f32 } else { 1.0 };
@@ -297,13 +296,13 @@ impl Reader {
         Ok(())
     }
 
-    /// A sum over whole axes, which keep the length 1: a depthwise kernel of their
-    /// extent.
+    /// Adds a sum over whole axes, which keep the length 1. It is a depthwise kernel that covers
+    /// these axes.
     pub(super) fn sum(&mut self, axes: &[usize]) -> Read<()> {
         self.whole(axes, Kind::depthwise_alike(1.0))
     }
 
-    /// The largest over whole axes, which keep the length 1.
+    /// Adds a maximum over whole axes, which keep the length 1.
     #[cfg(any(test, not(feature = "tract")))]
     pub(super) fn max(&mut self, axes: &[usize]) -> Read<()> {
         self.whole(axes, Kind::MaxPool)
@@ -341,9 +340,9 @@ impl Reader {
         Ok(())
     }
 
-    /// `x op constant`, or `constant op x` where the constant comes `first`; the
-    /// constant is the same for all values or one a channel, and its axes are the last
-    /// ones of `x` with lengths `shape`.
+    /// Adds `x op constant`, or `constant op x` if the constant comes `first`. The constant is one
+    /// value, or one value a channel. Its axes have the lengths `shape` and are the last axes of
+    /// `x`.
     pub(super) fn binary(
         &mut self,
         op: Binary,
@@ -378,7 +377,7 @@ impl Reader {
         }
     }
 
-    /// `max(x, 0) + alpha min(x, 0)`.
+    /// Adds `max(x, 0) + alpha min(x, 0)`.
     pub(super) fn leaky_relu(&mut self, alpha: f32) -> Read<()> {
         self.activate(|a| a.then_leaky(alpha))
     }
@@ -396,8 +395,8 @@ impl Reader {
         Ok(())
     }
 
-    /// `scale * x + shift`, folded into the layer before where that is linear
-    /// to its end.
+    /// Adds `scale * x + shift`. It is folded into the previous layer if that layer is linear and
+    /// has no activation; otherwise it becomes a layer of its own.
     pub(super) fn scale(&mut self, scale: &[f32], shift: &[f32]) -> Read<()> {
         if scale.iter().chain(shift).any(|v| !v.is_finite()) {
             return Err("a constant is not finite".to_owned());
@@ -427,7 +426,7 @@ impl Reader {
         Ok(())
     }
 
-    /// A layer that scales, shifts and activates every value alike.
+    /// Adds a layer that scales, shifts and activates all values in the same way.
     fn scale_apart(&mut self, scale: f32, shift: f32, activation: Activation) {
         let channels = self.size.channels;
         let layer = Layer {
@@ -478,7 +477,7 @@ impl Reader {
         match self.axes[channels] {
             Axis::Channels => {}
             Axis::Unit if self.size.channels == 1 && !known(Axis::Channels) => {}
-            // Bands that are channels from here on lie in memory as they did.
+            // The bands become channels; their layout in memory does not change.
             Axis::Bands if self.size.channels == 1 => {
                 self.size.channels = std::mem::replace(&mut self.size.bands, 1);
                 if let Some(layer) = self.layers.last_mut() {
@@ -502,7 +501,7 @@ impl Reader {
                 Axis::Channels => return Err("a layer slides over channels".to_owned()),
             }
         }
-        // A further axis, of length 1 so far, takes the place of missing bands.
+        // If there is no axis of bands, another axis, of length 1 so far, takes its place.
         for index in 0..places.spatial.len() {
             if places.rows == Some(index) || places.bands == Some(index) {
                 continue;
@@ -521,7 +520,7 @@ impl Reader {
         Ok(places)
     }
 
-    /// The layer of a convolution or pool but for what it does.
+    /// The layer of a convolution or pool, without its weights and operation.
     fn layer(&self, geometry: &Geometry, places: &Places, may_pad: bool) -> Read<Layer> {
         const POINT: Sliding = Sliding {
             kernel: 1,
@@ -600,7 +599,7 @@ struct Places {
 }
 
 impl Places {
-    /// How far apart weights of neighbouring rows and bands are.
+    /// The distance between the weights of neighbouring rows, and of neighbouring bands.
     fn kernel_steps(&self, geometry: &Geometry) -> (usize, usize) {
         let step = |index: Option<usize>| match index {
             Some(i) => (geometry.spatial[i + 1..].iter())
@@ -626,7 +625,7 @@ impl Places {
 }
 
 impl Kind {
-    /// Adds up what it sees, each value weighted alike.
+    /// Sums the values under the kernel with one weight for all.
     fn depthwise_alike(weight: f32) -> Self {
         Self::Depthwise {
             weights: vec![weight],
@@ -634,7 +633,7 @@ impl Kind {
         }
     }
 
-    /// The same for so many values under the kernel, and channels.
+    /// Repeats the weights for `taps` values under the kernel and for `channels` channels.
     fn for_taps(self, taps: usize, channels: usize) -> Self {
         match self {
             Self::Depthwise { weights, bias } => Self::Depthwise {

@@ -1,9 +1,9 @@
-//! A chain out of an ONNX graph as its file has it, for builds without tract.
+//! Reads a chain from the ONNX graph in a file, for builds without tract.
 //!
-//! Understood are the operators that networks of convolutions and pools are exported
-//! with; shapes are followed node by node. Constants are taken as the file stores them:
-//! what would first have to be computed (but for 8-bit weights, see `dequantise`) is
-//! refused, as is every other graph.
+//! This module supports the operators to which networks of convolutions and pools are exported, and
+//! infers shapes node by node. It takes constants as the file stores them. Graphs with computed
+//! constants are rejected, except for 8-bit weights (see `dequantise`). All other graphs are
+//! rejected as well.
 
 use std::collections::HashMap;
 
@@ -12,11 +12,11 @@ use super::chain::{Binary, Chain, Geometry, Read, Reader, Sliding};
 use super::pb::tensor_proto::DataType;
 use super::pb::{GraphProto, NodeProto, TensorProto};
 
-/// The largest kernel, stride, dilation and padding along an axis.
+/// The largest kernel, stride, dilation and padding along an axis, and the most output channels.
 const MOST_EXTENT: i64 = 1 << 16;
 
-/// Reads `graph`, whose input is one window of `layout`. With it comes the shape that
-/// its output has.
+/// Reads `graph`, whose input is one window of `layout`. Returns the chain and the shape of its
+/// output.
 pub(super) fn read(graph: &GraphProto, layout: &Layout) -> Read<(Chain, Vec<usize>)> {
     let constants = constants(graph);
     let mut reader = Reader::new(layout);
@@ -43,7 +43,7 @@ fn constants(graph: &GraphProto) -> HashMap<&str, &TensorProto> {
     stored.chain(made).collect()
 }
 
-/// The nodes from the input to the output, when each has one input that is no constant.
+/// The nodes from the input to the output, if each node has only one input that is not a constant.
 fn path<'a>(
     graph: &'a GraphProto,
     constants: &HashMap<&str, &TensorProto>,
@@ -139,7 +139,7 @@ impl Step<'_> {
         self.node.attribute.iter().find(|a| a.name == name)
     }
 
-    /// A list of integers: an attribute, or since some opset an input.
+    /// A list of integers: an attribute or, in later opsets, an input.
     fn integers(&self, attribute: &str, slot: usize) -> Read<Option<Vec<i64>>> {
         match (self.attribute(attribute), self.constant(slot)) {
             (Some(given), _) => Ok(Some(given.ints.clone())),
@@ -152,7 +152,7 @@ impl Step<'_> {
         }
     }
 
-    /// The constant in this place, when there is one.
+    /// The constant at input `slot`, if there is one.
     fn constant(&self, slot: usize) -> Option<&TensorProto> {
         let name = self.node.input.get(slot)?;
         self.constants.get(name.as_str()).copied()
@@ -167,7 +167,7 @@ impl Step<'_> {
             .ok_or_else(|| format!("{what} has a constant of another type than float"))
     }
 
-    /// Which axes these are, counted from the end where negative.
+    /// Converts axes to indices; negative ones count from the end.
     fn axes(&self, axes: &[i64], rank: usize) -> Read<Vec<usize>> {
         let mut found = Vec::with_capacity(axes.len());
         for &axis in axes {
@@ -203,7 +203,7 @@ impl Step<'_> {
         self.take_shape(&to)
     }
 
-    /// Takes axes of length 1 away and puts others in until the shape is `to`.
+    /// Removes and inserts axes of length 1 until the shape is `to`.
     fn take_shape(self, to: &[usize]) -> Read<()> {
         let shape = self.reader.shape();
         let long = |shape: &[usize]| -> Vec<usize> {
@@ -267,7 +267,7 @@ impl Step<'_> {
                 .collect(),
             None => (0..rank).rev().collect(),
         };
-        // What lies where, as axes are brought to the front of those left.
+        // The input axis at each position, while axes are moved to the front one by one.
         let mut lies: Vec<usize> = (0..rank).collect();
         if order.len() != rank {
             return Err(format!("a transpose of {rank} axes by {order:?}"));
@@ -317,8 +317,7 @@ impl Step<'_> {
         extents(&given.ints)
     }
 
-    /// How a kernel of this size slides, by the attributes that convolutions and pools
-    /// share.
+    /// How a kernel of this size slides, from the attributes that convolutions and pools share.
     fn geometry(&self, kernel: Vec<usize>) -> Read<Geometry> {
         let shape = self.reader.shape();
         let lengths = shape.get(2..).unwrap_or_default();
@@ -405,7 +404,8 @@ impl Step<'_> {
         }
     }
 
-    /// `(x - mean) / sqrt(variance + epsilon) * scale + shift`, one of each a channel.
+    /// Adds `(x - mean) / sqrt(variance + epsilon) * scale + shift`, with one of each value a
+    /// channel.
     fn batch_normalisation(self) -> Read<()> {
         let epsilon = self.attribute("epsilon").map_or(1e-5, |a| a.f);
         let [scale, shift, mean, variance] = [1, 2, 3, 4].map(|slot| self.floats(slot));
@@ -471,7 +471,7 @@ impl Step<'_> {
     }
 }
 
-/// Lengths along axes, each within bounds.
+/// Lengths along axes, each within its limits.
 fn extents(given: &[i64]) -> Read<Vec<usize>> {
     (given.iter())
         .map(|&length| match usize::try_from(length) {

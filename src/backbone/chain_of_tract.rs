@@ -1,5 +1,4 @@
-//! A chain out of tract's typed graph, in which constants are folded and shapes
-//! inferred.
+//! Reads a chain from tract's typed graph, in which constants are folded and shapes inferred.
 
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cast::Cast;
@@ -24,8 +23,7 @@ pub(super) fn read(model: &TypedModel, layout: &Layout) -> Read<Chain> {
     reader.finish(layout)
 }
 
-/// The nodes from the source to the output, when each has one input that is no
-/// constant.
+/// The nodes from the source to the output, if each node has only one input that is not a constant.
 fn path(model: &TypedModel) -> Read<Vec<&TypedNode>> {
     let mut outlet = *model.outputs.first().ok_or("it has no output")?;
     let mut path = Vec::new();
@@ -50,7 +48,7 @@ fn path(model: &TypedModel) -> Read<Vec<&TypedNode>> {
     }
 }
 
-/// The constant at `outlet`, seen through casts and moved axes.
+/// The constant at `outlet`; casts and moved axes in between are resolved.
 fn constant(model: &TypedModel, outlet: OutletId) -> Option<Arc<Tensor>> {
     let fact = model.outlet_fact(outlet).ok()?;
     if let Some(value) = &fact.konst {
@@ -109,7 +107,7 @@ fn take(reader: &mut Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
     }
 }
 
-/// Holds the shape followed here against the one that tract inferred.
+/// Compares the shape of the reader with the shape that tract inferred.
 fn agrees(reader: &Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
     let fact = model.outlet_fact(node.id.into());
     let shape = fact

@@ -1,10 +1,9 @@
-//! Layers that keep channels apart: depthwise convolutions, averages, scalings,
-//! and pools.
+//! Layers that compute each channel alone: depthwise convolutions, averages, scalings, and pools.
 //!
-//! With channels innermost, each register holds neighbouring channels of one
-//! position, so that borders and strides need no care at all.
+//! Channels are the innermost axis, so each register holds neighbouring channels of one position.
+//! So borders and strides need no special code.
 
-// Positions and registers are counted, so that the loops over them unroll.
+// Positions and registers are indexed, so that the compiler unrolls the loops over them.
 #![allow(clippy::needless_range_loop)]
 
 use pulp::{Arch, Simd, WithSimd};
@@ -13,39 +12,37 @@ use super::activation::Activation;
 use super::chain::Layer;
 use super::kernel::Kernel;
 
-/// Positions that go through together, so that a weight is loaded once for all.
+/// Positions that are computed together, so that each weight is loaded once for all of them.
 const TOGETHER: usize = 4;
 
 /// A layer that works on each channel alone.
 #[derive(Debug, Clone)]
 pub(super) struct Channelwise {
     what: What,
-    /// Offsets of the values under the kernel from the first, row by row.
+    /// Offsets of the values under the kernel from the first value, row by row.
     taps: Vec<usize>,
     kernel: Kernel,
-    /// Output positions of a row, which are neighbours.
+    /// Output positions of a row; they are neighbours.
     bands: usize,
     channels: usize,
     activation: Activation,
 }
 
-/// What is done with the values under the kernel.
+/// The operation on the values under the kernel.
 #[derive(Debug, Clone)]
 enum What {
-    /// Their weighted sum. A tap's weights and the bias are padded to whole
-    /// registers.
+    /// Their weighted sum. The weights of a tap, and the bias, are padded to whole registers.
     Sum { weights: Vec<f32>, bias: Vec<f32> },
-    /// The largest.
+    /// The largest value.
     Max,
 }
 
-/// A register's worth on every machine: the widest has 16 values.
+/// Weights are padded to a multiple of this: the widest register has 16 values.
 const PADDING: usize = 16;
 
 impl Channelwise {
-    /// The layer on input rows of `row_len` values: `weights` are
-    /// `[rows, bands, channels]`; without them and the bias it takes the
-    /// largest value.
+    /// A layer for input rows of `row_len` values. With `sum`, the weights are
+    /// `[rows, bands, channels]`; without it, the layer takes the largest value.
     pub(super) fn new(layer: &Layer, row_len: usize, sum: Option<(&[f32], &[f32])>) -> Self {
         let channels = layer.input.channels;
         let padded = |line: &[f32]| {
@@ -72,8 +69,8 @@ impl Channelwise {
         }
     }
 
-    /// Computes one output position for each offset of `from` and `to`, whole
-    /// rows of them, as [`super::dense::Dense::run`] does.
+    /// Computes one output position for each offset of `from` and `to`, in whole rows, as
+    /// [`super::dense::Dense::run`] does.
     pub(super) fn run(&self, x: &[f32], from: &[usize], y: &mut [f32], to: &[usize]) {
         Arch::new().dispatch(Sweep {
             layer: self,
@@ -117,7 +114,7 @@ impl WithSimd for Sweep<'_> {
 }
 
 impl Sweep<'_> {
-    /// One register of channels at all positions, some at a time.
+    /// Computes one register of channels at all positions, in blocks of positions.
     #[inline(always)]
     fn each<S: Simd>(&mut self, simd: S, channel: usize, what: impl Reduction) {
         let mut first = 0;
@@ -151,8 +148,8 @@ impl Sweep<'_> {
         self.store(simd, channel, first, values);
     }
 
-    /// Sums under kernels of three bands. Neighbouring positions share values:
-    /// each is loaded once for all of them.
+    /// Sums under kernels of three bands. Neighbouring positions share values, so each value is
+    /// loaded once for all of them.
     #[inline(always)]
     fn three<S: Simd, const STRIDE: usize>(&mut self, simd: S, channel: usize, sum: Sum) {
         let step = self.layer.channels;
@@ -206,7 +203,7 @@ impl Sweep<'_> {
     }
 }
 
-/// How values under a kernel become one.
+/// Reduces the values under a kernel to one.
 trait Reduction: Copy {
     fn start<S: Simd>(self, simd: S, channel: usize) -> S::f32s;
     fn weight<S: Simd>(self, simd: S, tap: usize, channel: usize) -> S::f32s;
@@ -256,8 +253,8 @@ impl Reduction for Max {
     }
 }
 
-/// A whole register from `start` on. What lies beyond the channels asked for is
-/// computed with and thrown away.
+/// Loads a whole register from `start` on. Values after the last requested channel are computed
+/// too, and discarded.
 #[inline(always)]
 fn load<S: Simd>(values: &[f32], start: usize) -> S::f32s {
     S::as_simd_f32s(&values[start..start + S::F32_LANES]).0[0]

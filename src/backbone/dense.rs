@@ -1,31 +1,30 @@
 //! Convolutions over all channels, as products of small matrices.
 //!
-//! With channels innermost, the bands that a kernel's row touches are one run
-//! of neighbouring values. So a convolution is a matrix product that reads its
-//! left side where it lies: no patches are copied (im2col), and a position's
-//! sums stay in registers from the bias to the activation. The weights are
-//! packed once, in the order in which the product reads them.
+//! Channels are the innermost axis, so the bands under one row of a kernel are one run of
+//! neighbouring values. So a convolution is a matrix product that reads its left side in place: no
+//! patches are copied (im2col), and a position's sums stay in registers from the bias to the
+//! activation. The weights are packed once, in the order in which the product reads them.
 //!
-//! Every output value is summed in one fixed order, whatever the number of
-//! positions that go through together: windows and streams agree to the bit.
+//! The order of summation of each output value is fixed. It does not depend on the number of
+//! positions that are computed together. So windowed and streaming execution agree to the bit.
 
-// Positions and registers are counted, so that the loops over them unroll.
+// Positions and registers are indexed, so that the compiler unrolls the loops over them.
 #![allow(clippy::needless_range_loop)]
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::activation::Activation;
 
-/// Values of a run that are multiplied without looking at bounds again.
+/// Values of a run that are multiplied after one bounds check.
 const GROUP: usize = 4;
-/// Registers of output channels that go through together, with up to
-/// [`positions`] each.
+/// Registers of output channels that are computed together, each with up to [`positions`]
+/// positions.
 const VECTORS: usize = 2;
 
-/// Positions that go through together. 6 x 2 sums would just fit into the 16
-/// registers of AVX2, but with several values of a group in flight the compiler
-/// spills some to memory under fat LTO; 4 x 2 leave room. Larger tiles than 6 x 2 (8 x 3,
-/// 12 x 2) would fit into the 32 of AVX-512 and NEON, but there it spills as well.
+/// Positions that are computed together. 6 x 2 sums fit into the 16 registers of AVX2 in theory.
+/// But with several values of a group in use at once, the compiler spills some sums to memory under
+/// fat LTO. 4 x 2 sums leave room. Tiles larger than 6 x 2 (8 x 3, 12 x 2) fit into the 32
+/// registers of AVX-512 and NEON in theory, but the compiler spills there as well.
 const fn positions<S: Simd>() -> usize {
     match S::F32_LANES {
         8 => 4,
@@ -48,8 +47,8 @@ pub(super) struct Dense {
 }
 
 impl Dense {
-    /// `weights` are `[rows, run, outputs]`, where a run is the bands of a
-    /// kernel row times the input channels.
+    /// `weights` are `[rows, run, outputs]`; a run has as many values as a kernel row has bands,
+    /// times the input channels.
     pub(super) fn new(
         weights: &[f32],
         bias: &[f32],
@@ -91,10 +90,9 @@ impl Dense {
         }
     }
 
-    /// Computes one output position for each offset of `from` (where the
-    /// kernel's first value lies in `x`) and `to` (where the position's first
-    /// channel goes in `y`). `row_step` values lie between two rows that the
-    /// kernel reads.
+    /// Computes one output position for each offset of `from` and `to`. `from` is the place in `x`
+    /// of the kernel's first value; `to` is the place in `y` of the position's first channel.
+    /// `row_step` is the distance in values between two rows that the kernel reads.
     pub(super) fn run(
         &self,
         x: &[f32],
@@ -129,8 +127,8 @@ struct Panel {
     vectors: usize,
 }
 
-/// Output channels cut into panels of two vectors, the last one of one vector
-/// where that is enough.
+/// Cuts the output channels into panels of two vectors; the last panel has one vector if that is
+/// enough.
 fn panels(outputs: usize, lanes: usize) -> impl Iterator<Item = Panel> {
     let step = VECTORS * lanes;
     (0..outputs).step_by(step).map(move |first| Panel {
@@ -171,7 +169,7 @@ impl WithSimd for Product<'_> {
 }
 
 impl Product<'_> {
-    /// All positions against one panel, as many at a time as registers hold.
+    /// Computes all positions of one panel, as many at a time as the registers hold.
     #[inline(always)]
     fn panel<S: Simd, const V: usize>(
         &mut self,
@@ -184,7 +182,7 @@ impl Product<'_> {
         let mut tiles = count.div_ceil(positions::<S>());
         let mut first = 0;
         while tiles > 0 {
-            // Tiles of about one size: a lone last position would be slow.
+            // The tiles have about the same size, because a tile of one position is slow.
             first += match (count - first).div_ceil(tiles) {
                 6 => self.tile::<S, 6, V>(simd, first, column, weights, bias),
                 5 => self.tile::<S, 5, V>(simd, first, column, weights, bias),
@@ -197,7 +195,7 @@ impl Product<'_> {
         }
     }
 
-    /// `M` positions against `V` vectors of output channels. Returns `M`.
+    /// Computes `M` positions of `V` vectors of output channels. Returns `M`.
     #[inline(always)]
     fn tile<S: Simd, const M: usize, const V: usize>(
         &mut self,
@@ -254,7 +252,7 @@ impl Product<'_> {
     }
 }
 
-/// Values that start on a cache line, so that no register load crosses two.
+/// Values that start on a cache line, so that no load of a register crosses two lines.
 #[derive(Debug)]
 pub(super) struct Aligned {
     values: Vec<f32>,
@@ -268,7 +266,7 @@ impl Aligned {
     pub(super) fn new(values: &[f32]) -> Self {
         let room = LINE_BYTES / size_of::<f32>();
         let mut aligned = vec![0.0; values.len() + room];
-        // Where alignment cannot be had, speed is lost and nothing else.
+        // Without alignment the code is slower, but still correct.
         let start = aligned.as_ptr().align_offset(LINE_BYTES).min(room);
         aligned[start..start + values.len()].copy_from_slice(values);
         Self {

@@ -1,10 +1,9 @@
-//! Weights stored as 8-bit integers, turned into the numbers they stand for.
+//! Converts weights that are stored as 8-bit integers to floats.
 //!
-//! tract does the same, element by element through its general broadcasting:
-//! most of the time that such a graph takes to load. Here it is one pass, by
-//! the formula of ONNX's DequantizeLinear: `(x - zero point) * scale`, one
-//! scale for all or one for each index of an axis. What this does not
-//! understand is left to tract.
+//! tract does the same element by element, through its general broadcasting, which takes most of
+//! the time to load such a graph. This module does it in one pass, by the formula of ONNX's
+//! DequantizeLinear: `(x - zero point) * scale`, with one scale for all values or one for each
+//! index of an axis. Nodes of any other form are left to tract.
 
 use std::collections::HashMap;
 
@@ -48,7 +47,7 @@ fn dequantised(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Opt
     if blocked || zero_points.len() != scales.len() {
         return None;
     }
-    // Values that share a scale are neighbours, `after` of them.
+    // Runs of `after` neighbouring values share a scale.
     let after: usize = match scales.len() {
         1 => values.len(),
         n => {
@@ -80,7 +79,7 @@ fn dequantised(node: &NodeProto, constants: &HashMap<&str, &TensorProto>) -> Opt
     })
 }
 
-/// An 8-bit tensor's values, when there are as many as its shape says.
+/// The values of an 8-bit tensor, if their number agrees with its shape.
 fn integers(tensor: &TensorProto) -> Option<Vec<i32>> {
     let raw = &tensor.raw_data;
     let values: Vec<i32> = match DataType::try_from(tensor.data_type).ok()? {
@@ -92,7 +91,7 @@ fn integers(tensor: &TensorProto) -> Option<Vec<i32>> {
     complete(tensor, values)
 }
 
-/// The values of a tensor of floats, when there are as many as its shape says.
+/// The values of a tensor of floats, if their number agrees with its shape.
 pub(super) fn floats(tensor: &TensorProto) -> Option<Vec<f32>> {
     if tensor.data_type != DataType::Float as i32 {
         return None;

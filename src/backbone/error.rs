@@ -1,4 +1,4 @@
-//! What can go wrong between a file and an embedding.
+//! Errors of loading and running a backbone.
 
 use std::path::PathBuf;
 
@@ -16,7 +16,7 @@ pub enum BackboneError {
         /// The cause.
         source: std::io::Error,
     },
-    /// The file is larger than a backbone may be.
+    /// The file is larger than the limit for a backbone.
     #[error("{} has {bytes} bytes, more than the {limit} that a backbone may have", path.display())]
     TooLarge {
         /// The file.
@@ -26,7 +26,7 @@ pub enum BackboneError {
         /// The limit.
         limit: u64,
     },
-    /// The bytes are not an ONNX model, or a damaged one.
+    /// The bytes are not an ONNX model, or the model is damaged.
     #[error(
         "{} is not a usable ONNX graph: {reason}",
         path.display()
@@ -37,7 +37,7 @@ pub enum BackboneError {
         /// What is wrong.
         reason: String,
     },
-    /// The graph is sound but has other shapes than the card says.
+    /// The graph is valid, but its shapes differ from those of the card.
     #[error(
         "{}: the {what} is {actual}, the card says {expected}",
         path.display()
@@ -63,10 +63,10 @@ pub enum BackboneError {
     /// The graph cannot be computed incrementally.
     #[error("the graph cannot run in streaming mode: {reason}")]
     NotStreamable {
-        /// The fact about the graph that forbids it.
+        /// The property of the graph that prevents it.
         reason: String,
     },
-    /// The frames given are not whole.
+    /// The values given are not whole frames.
     #[error("{values} values are not a whole number of frames of {bands} bands")]
     PartialFrame {
         /// Values given.
@@ -89,7 +89,7 @@ pub enum BackboneError {
 }
 
 impl BackboneError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Read { source, .. } if source.kind() == std::io::ErrorKind::NotFound => {

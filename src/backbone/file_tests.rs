@@ -1,4 +1,4 @@
-//! Random ONNX files, read as chains by ourselves and run by tract.
+//! Random ONNX files, read as chains by Afield and run by tract.
 
 use std::fmt::Debug;
 
@@ -19,7 +19,7 @@ use super::{Layout, chain_of_onnx, native, tract_parse};
 const ROWS: usize = 24;
 const BANDS: usize = 10;
 
-/// An ONNX file under construction; its latest tensor is `[1, channels, rows, bands]`.
+/// An ONNX file under construction. Its latest tensor is `[1, channels, rows, bands]`.
 struct Draft {
     graph: GraphProto,
     rng: ChaCha8Rng,
@@ -117,7 +117,7 @@ impl Draft {
         self.shape[1]
     }
 
-    /// Kernel, strides and padding of a layer, and the size that it leaves.
+    /// Chooses kernel, strides and padding of a layer, and updates the size.
     fn window(&mut self, pads: bool) -> Vec<AttributeProto> {
         let (rows, bands) = (self.shape[2], self.shape[3]);
         let kernel = [1, 2, 3].map(|most| most.min(rows).min(bands));
@@ -221,7 +221,7 @@ impl Draft {
                 );
             }
             10 => {
-                // There and back, over what a reader has to follow.
+                // A transposition and its inverse, whose axes the reader has to track.
                 self.node("Transpose", &[], vec![ints("perm", &[0, 2, 3, 1])]);
                 let axes = self.integers(&[0]);
                 self.node("Squeeze", std::slice::from_ref(&axes), vec![]);
@@ -233,7 +233,7 @@ impl Draft {
     }
 }
 
-/// A random file that gives one embedding a window, and the size of that.
+/// A random file that gives one embedding a window, and the embedding's size.
 fn random_file(seed: u64) -> (ModelProto, usize) {
     let mut draft = Draft {
         graph: GraphProto::default(),
@@ -289,8 +289,8 @@ fn layout(size: usize) -> Layout {
     }
 }
 
-/// As tract runs it without optimising: what it makes of ten of these files then is not
-/// what ONNX Runtime says, while the file as it is gives that (docs/upstream-tract.md).
+/// Runs the model on tract without optimising it. With optimisation, tract's results for ten of
+/// these files differ from those of ONNX Runtime; without it, they agree (docs/upstream-tract.md).
 fn run(model: &ModelProto, frames: &[f32]) -> TractResult<Vec<f32>> {
     let mut read = tract_parse::parse(model)?.model;
     read.set_input_fact(0, f32::fact([1, ROWS, BANDS]).into())?;

@@ -1,8 +1,8 @@
-//! An ONNX file, parsed with suspicion: sizes bounded, no outside data, the
-//! card's input and output present.
+//! Parses an ONNX file and checks it: the sizes are within limits, there is no external data, and
+//! the card's input and output are present.
 //!
-//! tract trusts its input in places (it indexes maps by names from the file),
-//! so what it trusts is checked here first.
+//! tract does not check its input everywhere: for example, it indexes maps by names from the file.
+//! This module checks these places first.
 
 use std::collections::HashSet;
 use std::fs::File;
@@ -35,7 +35,7 @@ impl Graph {
         Self::parse(&read_bounded(path)?, path, card)
     }
 
-    /// As [`Self::read`], of bytes that `path` names in messages.
+    /// As [`Self::read`], for bytes that messages call `path`.
     pub(super) fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self, BackboneError> {
         let mut proto = checked(bytes, path, card)?;
         if let Some(graph) = proto.graph.as_mut() {
@@ -48,7 +48,7 @@ impl Graph {
         })
     }
 
-    /// Holds the shape that the graph's output has against the card's.
+    /// Compares the shape of the graph's output with the card's.
     pub(super) fn check_output(
         &self,
         actual: impl IntoIterator<Item = String>,
@@ -74,7 +74,7 @@ impl Graph {
     }
 }
 
-/// The file as it is, but for outputs that the card does not ask for.
+/// The model in the file, without the outputs that the card does not name.
 pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, bytes.len() as u64));
@@ -158,8 +158,8 @@ fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// What tract takes on trust and would never come to an end with: a transposition that
-/// names an axis twice.
+/// Rejects a transposition that names an axis twice. tract does not check for it, and would never
+/// return.
 fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     for node in &graph.node {
         let orders = (node.attribute.iter())
@@ -172,7 +172,7 @@ fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
                 return Err(not_onnx(path, reason));
             }
         }
-        // Graphs inside graphs; without tract no node has any.
+        // Nested graphs. Without tract, no node has any.
         #[cfg(feature = "tract")]
         for inner in node
             .attribute
@@ -185,8 +185,8 @@ fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// Holds the sizes that the file declares for its input against the card's;
-/// symbolic and missing sizes fit anything.
+/// Compares the sizes that the file declares for its input with the card's. Symbolic and missing
+/// sizes agree with every size.
 fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<(), BackboneError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let input = graph
@@ -229,7 +229,7 @@ fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<(), Ba
     })
 }
 
-/// Drops every output but the one asked for, so that nothing else is computed.
+/// Removes all outputs except the one asked for, so that nothing else is computed.
 fn keep_output(
     path: &Path,
     graph: &mut GraphProto,

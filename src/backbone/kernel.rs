@@ -1,5 +1,5 @@
-//! How a layer's kernel moves over its input: the arithmetic of rows and
-//! positions that dense, depthwise and pooling layers share.
+//! How a layer's kernel moves over its input: the arithmetic of rows and positions that dense,
+//! depthwise and pooling layers share.
 
 use std::ops::Range;
 
@@ -14,7 +14,7 @@ pub(super) struct Kernel {
 }
 
 impl Kernel {
-    /// One value in, one value out.
+    /// A kernel of one value: one value in, one value out.
     pub(super) const POINT: Self = Self {
         rows: 1,
         row_stride: 1,
@@ -23,12 +23,12 @@ impl Kernel {
         band_stride: 1,
     };
 
-    /// Input rows that one output row sees, from first to last.
+    /// Input rows that one output row covers, from first to last.
     pub(super) fn span(&self) -> usize {
         (self.rows - 1) * self.row_dilation + 1
     }
 
-    /// Output rows that `rows` input rows give.
+    /// Output rows that can be computed from `rows` input rows.
     pub(super) fn rows_from(&self, rows: usize) -> usize {
         match rows.checked_sub(self.span()) {
             Some(beyond) => beyond / self.row_stride + 1,
@@ -42,8 +42,8 @@ impl Kernel {
     }
 }
 
-/// Where each output position reads and writes, for as many rows as one step
-/// can give; positions of a row are neighbours.
+/// The offsets that each output position reads from and writes to, for the most rows of one step.
+/// Positions of a row are neighbours.
 #[derive(Debug, Clone)]
 pub(super) struct Positions {
     from: Vec<usize>,
@@ -51,7 +51,7 @@ pub(super) struct Positions {
     bands: usize,
 }
 
-/// One side of a layer: the length of its rows and where values lie in them.
+/// One side of a layer: the length of its rows, and the place of the values in them.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Side {
     pub(super) row_len: usize,
@@ -61,7 +61,7 @@ pub(super) struct Side {
 }
 
 impl Positions {
-    /// `bands` output bands a row, `rows` rows.
+    /// Positions of `rows` rows with `bands` output bands each.
     pub(super) fn new(
         kernel: &Kernel,
         bands: usize,

@@ -1,9 +1,9 @@
-//! The messages of an ONNX file, as far as reading a chain needs them.
+//! The messages of an ONNX file, as far as they are needed to read a chain.
 //!
-//! What tract's own reading of them is where tract is built in; here they are for builds
-//! without it. Fields that are left out are skipped when a file is decoded, so nothing
-//! must be written with these. Tags are those of the ONNX specification, version 8 of its
-//! intermediate representation.
+//! Builds with tract use tract's own definitions of them; these are for builds without it. Fields
+//! that are not defined here are skipped when a file is decoded, so these messages must not be used
+//! to write a file. The tags are those of the ONNX specification, version 8 of its intermediate
+//! representation.
 
 #![allow(missing_docs, reason = "ONNX's documentation says what its fields are")]
 

@@ -67,25 +67,25 @@ use graph::Graph;
 /// How the caller wants the graph to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Mode {
-    /// Streaming where the graph allows it, else windowed.
+    /// Streaming if the graph allows it, otherwise windowed.
     #[default]
     Auto,
-    /// Streaming, or an error that says why not.
+    /// Streaming; if it is not possible, loading fails with the reason.
     Streaming,
     /// Windowed.
     Windowed,
 }
 
-/// How the graph does run.
+/// The execution that a backbone uses.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Execution {
     /// Only new frames are computed.
     Streaming,
-    /// Every window is computed whole.
+    /// Every window is computed as a whole.
     Windowed,
 }
 
-/// A frozen ONNX graph, loaded and ready to be streamed through.
+/// A frozen ONNX graph, loaded and ready to run.
 ///
 /// ```no_run
 /// use afield::backbone::{Backbone, Mode};
@@ -112,10 +112,10 @@ enum Plan {
     OnTract(on_tract::Plan),
 }
 
-/// The sizes that both executions and the frames they share are laid out by.
+/// The sizes that both executions, and the frames, use.
 #[derive(Debug, Clone)]
 struct Layout {
-    /// Input shape for one window.
+    /// The shape of the input for one window.
     input: Vec<usize>,
     frames_axis: usize,
     bands_axis: usize,
@@ -135,8 +135,7 @@ impl Backbone {
         Self::of_graph(&Graph::read(path, card)?, card, mode)
     }
 
-    /// As [`Self::load`], of an ONNX file that is in memory; messages call it by its
-    /// card's name.
+    /// As [`Self::load`], for an ONNX file in memory. Messages name it by the name of the card.
     ///
     /// ```
     /// use afield::backbone::{Backbone, Mode};
@@ -158,8 +157,8 @@ impl Backbone {
     #[cfg(feature = "tract")]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let layout = Layout::of(card);
-        // tract's windowed plan comes first in any mode: it proves that the graph
-        // is what its card says, and it is what all else is held against.
+        // tract's windowed plan comes first in any mode. It proves that the graph agrees with its
+        // card, and all other executions are compared with it.
         let model = graph.fixed(&layout)?;
         let chain = chain_of_tract::read(&model, &layout);
         let windowed = windowed::Plan::new(graph, model)?;
@@ -198,8 +197,8 @@ impl Backbone {
         Ok(Self::on_native(plan, windowed_because, layout))
     }
 
-    /// The chain on Afield's own kernels, and why it is not streamed where it could have
-    /// been.
+    /// The chain on Afield's own kernels. If it could not be streamed in automatic mode, the reason
+    /// comes with it.
     fn native(
         chain: chain::Chain,
         layout: Layout,
@@ -236,22 +235,22 @@ impl Backbone {
         }
     }
 
-    /// Why tract runs the graph and not Afield's own kernels, when it does.
+    /// The reason why tract runs the graph; `None` if Afield's kernels run it.
     pub fn tract_because(&self) -> Option<&str> {
         self.tract_because.as_deref()
     }
 
-    /// Why [`Mode::Auto`] chose windowed execution, when it did.
+    /// The reason why [`Mode::Auto`] chose windowed execution; `None` if it did not.
     pub fn windowed_because(&self) -> Option<&str> {
         self.windowed_because.as_deref()
     }
 
-    /// Numbers in an embedding.
+    /// The number of values in an embedding.
     pub fn embedding_size(&self) -> usize {
         self.layout.size
     }
 
-    /// A fresh stream through the graph.
+    /// A new stream through the graph.
     ///
     /// # Errors
     /// [`BackboneError::Run`] when tract cannot set up the graph's state.
@@ -274,10 +273,10 @@ pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<pb::ModelProto, 
     graph::checked(bytes, Path::new(&card.name), card)
 }
 
-/// One signal on its way through a [`Backbone`].
+/// The execution of a [`Backbone`] on one signal.
 ///
-/// Embedding `i` depends on frames `[i * hop, i * hop + window)` and nothing
-/// else, however the frames were cut into pushes.
+/// Embedding `i` depends only on frames `[i * hop, i * hop + window)`. It does not depend on how
+/// the frames were divided into pushes.
 pub struct Stream {
     layout: Layout,
     state: State,
@@ -290,8 +289,8 @@ enum State {
 }
 
 impl Stream {
-    /// Takes whole frames, row-major `[n, bands]`, and appends each embedding
-    /// that became computable, row-major `[m, size]`, to `embeddings`.
+    /// Takes whole frames, row-major `[n, bands]`. Appends each embedding that can now be computed,
+    /// row-major `[m, size]`, to `embeddings`.
     ///
     /// # Errors
     /// [`BackboneError::PartialFrame`] when the length is no multiple of the
@@ -329,7 +328,7 @@ impl Stream {
         }
     }
 
-    /// Ends the signal: appends the embeddings whose frames are complete but that waited for a
+    /// Ends the signal: appends the embeddings whose frames are complete but which waited for a
     /// full step. The next push begins a new signal.
     ///
     /// # Errors
@@ -363,8 +362,8 @@ impl Layout {
         }
     }
 
-    /// Rows of frames as an input tensor of tract's, whose axes other than frames and
-    /// bands are all 1.
+    /// Rows of frames as an input tensor for tract. All its axes except frames and bands have
+    /// length 1.
     #[cfg(feature = "tract")]
     fn tensor(&self, frames: &[f32]) -> TractResult<Tensor> {
         let rows = frames.len() / self.bands;

@@ -1,7 +1,7 @@
-//! Our own execution of graphs that are chains: windowed and streaming.
+//! Afield's own execution of chains: windowed and streaming.
 //!
-//! Both run the same kernels over the same sums, so that they agree to the
-//! bit. That a chain may be streamed is known from its layers.
+//! Both use the same kernels and the same sums, so they agree to the bit. The layers of a chain
+//! show whether it can be streamed.
 
 use std::sync::Arc;
 
@@ -9,11 +9,11 @@ use super::chain::Chain;
 use super::network::{Network, State};
 use super::{BackboneError, Execution, Layout};
 
-/// The most hops that one step computes. More at once make better use of each
-/// weight loaded, up to where the activations outgrow the cache.
+/// The most hops that one step computes. With more hops, each loaded weight is used more often,
+/// until the activations no longer fit into the cache.
 const MOST_HOPS: usize = 8;
 
-/// A network and how it moves along a signal.
+/// A network and its execution on a signal.
 #[derive(Debug, Clone)]
 pub(super) struct Plan {
     network: Arc<Network>,
@@ -22,10 +22,10 @@ pub(super) struct Plan {
 
 #[derive(Debug, Clone, Copy)]
 enum Motion {
-    /// Every window from nothing.
+    /// Every window is computed as a whole.
     Windows,
-    /// Only new frames; an embedding sees `receptive` of its window's frames,
-    /// from the first on.
+    /// Only new frames are computed. An embedding depends on the first `receptive` frames of its
+    /// window.
     Hops { receptive: usize },
 }
 
@@ -73,12 +73,13 @@ impl Plan {
     }
 }
 
-/// One signal on its way through a network.
+/// The execution of a network on one signal.
 pub(super) struct Stream {
     network: Arc<Network>,
     motion: Motion,
     state: State,
-    /// Frames not computed with yet; in windows, from the next one's first on.
+    /// Frames that have not been computed yet; in windowed execution, from the start of the next
+    /// window.
     pending: Vec<f32>,
     /// Frames until a step may end.
     to_boundary: usize,
@@ -95,8 +96,8 @@ impl Stream {
             .drain(..(taken * layout.bands).min(self.pending.len()));
     }
 
-    /// Hops whose computation costs as much as that of the first embedding does
-    /// beyond its own hop.
+    /// Number of hops that cost as much as a new start: the first embedding needs so many hops of
+    /// frames before its own.
     pub(super) fn restart_rows(&self, layout: &Layout) -> usize {
         match self.motion {
             Motion::Windows => 0,
@@ -122,8 +123,8 @@ impl Stream {
         taken
     }
 
-    /// Steps end where an embedding becomes computable, so that none waits for
-    /// frames beyond its own window.
+    /// Steps end where an embedding can be computed, so that no embedding waits for frames after
+    /// its own window.
     fn hops(&mut self, layout: &Layout, receptive: usize, embeddings: &mut Vec<f32>) -> usize {
         let unseen = layout.window_frames - receptive;
         let held = (self.pending.len() / layout.bands).saturating_sub(unseen);

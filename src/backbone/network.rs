@@ -1,8 +1,7 @@
-//! A [`Chain`] ready to run: weights packed, buffers sized, offsets known.
+//! A [`Chain`] ready to run: packed weights, allocated buffers, computed offsets.
 //!
-//! A step takes any number of frames that there is room for and computes every
-//! row that has become computable, layer by layer; each layer keeps the rows
-//! that its next ones will see again. Nothing is allocated in a step.
+//! A step takes any number of frames up to its limit and computes all rows that can be computed,
+//! layer by layer. Each layer keeps the rows that later steps need again. A step allocates nothing.
 
 use std::ops::Range;
 
@@ -15,20 +14,20 @@ use super::rows::Rows;
 #[derive(Debug)]
 pub(super) struct Network {
     layers: Vec<Packed>,
-    /// How many rows of what length each layer's input has room for.
+    /// The capacity of each layer's input: number of rows and length of a row.
     rooms: Vec<(usize, usize)>,
-    /// Of windows, what each layer need not compute again.
+    /// For windowed execution: the rows that each layer need not compute again.
     overlaps: Vec<Overlap>,
     size: usize,
 }
 
-/// A layer and where its values lie.
+/// A layer and the layout of its input.
 #[derive(Debug)]
 struct Packed {
     work: Work,
     kernel: Kernel,
     positions: Positions,
-    /// Zero rows before and after a window.
+    /// Rows of zeros before and after a window.
     row_padding: (usize, usize),
     input: Side,
     /// Values after the last band.
@@ -41,12 +40,12 @@ enum Work {
     Channelwise(Channelwise),
 }
 
-/// What the layers remember between steps.
+/// The values that the layers keep between steps.
 #[derive(Debug)]
 pub(super) struct State {
     /// The input of each layer, and the output of the last.
     rows: Vec<Rows>,
-    /// Whether a window has gone through that the next one follows.
+    /// Whether a window has been computed, and the next one follows it.
     follows: bool,
 }
 
@@ -79,7 +78,7 @@ impl Network {
         for (index, layer) in chain.layers.iter().enumerate() {
             let (input, right) = sides[index];
             let output = sides.get(index + 1).map_or(last, |&(side, _)| side);
-            // What a step leaves behind is less than one more row needs.
+            // A step leaves fewer rows than one more output row needs.
             let kept = layer.kernel.rows_for(1).max(layer.kernel.row_stride) - 1;
             let room = kept + layer.row_padding.0 + fresh + layer.row_padding.1;
             rooms.push((room, input.row_len));
@@ -110,7 +109,7 @@ impl Network {
         }
     }
 
-    /// Computes what `frames` make computable and appends it to `embeddings`.
+    /// Computes the rows that `frames` complete, and appends them to `embeddings`.
     pub(super) fn step(&self, state: &mut State, frames: &[f32], embeddings: &mut Vec<f32>) {
         state.feed(frames, self.layers.first());
         for (index, layer) in self.layers.iter().enumerate() {
@@ -126,8 +125,8 @@ impl Network {
         state.give(self.size, embeddings);
     }
 
-    /// Computes the window that `frames` are and appends its embedding. What it
-    /// shares with the window before is not computed again.
+    /// Computes the window in `frames` and appends its embedding. Rows that it shares with the
+    /// previous window are not computed again.
     pub(super) fn window(&self, state: &mut State, frames: &[f32], embeddings: &mut Vec<f32>) {
         state.feed(frames, self.layers.first());
         let follows = std::mem::replace(&mut state.follows, true);
@@ -147,27 +146,27 @@ impl Network {
                 layer.run(0..count, input, output);
             }
             output.extend(count);
-            // Nothing is moved: zeros around the rows stay zero.
+            // The values are not moved, so the zeros around the rows remain.
             input.rewind();
         }
         state.give(self.size, embeddings);
     }
 }
 
-/// Rows of a layer's output that a window shares with the one before.
+/// Rows of a layer's output that a window shares with the previous one.
 #[derive(Debug)]
 struct Overlap {
     shared: Range<usize>,
-    /// They were so many rows further on.
+    /// In the previous window, these rows were at a place `shift` rows later.
     shift: usize,
 }
 
-/// A row is shared when it sees no padding, in either window: then it is the
-/// same sum of the same frames. Rows near a window's ends are not; the deeper
-/// the layer, the more of them.
+/// Finds the shared rows. A row is shared if it depends on no padding in either window: then it is
+/// the same sum of the same frames. Rows near the ends of a window are not shared; the deeper the
+/// layer, the more of them.
 fn overlaps(chain: &Chain, hop_frames: usize) -> Vec<Overlap> {
     let mut stride = 1;
-    // Rows at the start and end of a layer's input that see padding.
+    // Rows at the start and end of a layer's input that depend on padding.
     let (mut head, mut tail) = (0, 0);
     let layers = chain.layers.iter();
     layers
@@ -219,8 +218,7 @@ impl State {
 }
 
 impl Packed {
-    /// Computes the given rows, counted from the first that `output` has no
-    /// hold of yet.
+    /// Computes the given rows, counted from the end of the rows in `output`.
     fn run(&self, rows: Range<usize>, input: &Rows, output: &mut Rows) {
         let (from, to) = self.positions.of(rows);
         let (y, start) = output.fresh();
@@ -251,7 +249,7 @@ impl Work {
     }
 }
 
-/// Where a layer's input lies, and the values after its last band.
+/// The layout of a layer's input, and the values after its last band.
 fn side(layer: &Layer) -> (Side, usize) {
     let channels = layer.input.channels;
     let (left, right) = layer.band_padding;

@@ -1,16 +1,17 @@
-//! A graph that tract runs: its two executions behind one type.
+//! A graph that tract runs: its two executions in one type.
 
 use super::graph::Graph;
 use super::{BackboneError, Execution, Layout, Mode, streaming, windowed};
 
-/// A graph, and how tract runs it.
+/// A graph and tract's execution of it.
 pub(super) enum Plan {
     Windowed(windowed::Plan),
     Streaming(streaming::Plan),
 }
 
 impl Plan {
-    /// With it comes why the graph is not streamed where it could have been.
+    /// Chooses the execution. If automatic mode could not stream the graph, the reason comes with
+    /// it.
     pub(super) fn new(
         graph: &Graph,
         windowed: windowed::Plan,
@@ -44,7 +45,7 @@ impl Plan {
     }
 }
 
-/// One signal on its way through tract.
+/// The execution by tract on one signal.
 pub(super) enum Stream {
     Windowed(windowed::Stream),
     Streaming(streaming::Stream),

@@ -1,9 +1,8 @@
-//! What lies between two layers: rows of bands of channels, one row a step of
-//! time.
+//! The values between two layers: rows of bands of channels, one row a time step.
 //!
-//! A row carries the zeros that its reader wants beside the bands, so that a
-//! kernel never asks where the border is. Rows that a later step will read
-//! again stay at the front; nothing is allocated after construction.
+//! A row includes the zeros before and after the bands that the next layer needs, so a kernel needs
+//! no check for borders. Rows that a later step reads again stay at the front. Nothing is allocated
+//! after construction.
 
 use std::ops::Range;
 
@@ -13,16 +12,16 @@ pub(super) struct Rows {
     values: Vec<f32>,
     row_len: usize,
     held: usize,
-    /// Rows to forget as soon as they are there.
+    /// Rows still to come that are to be dropped when they arrive.
     owed: usize,
 }
 
-/// Values that a kernel may read beyond the last row: one register of the
-/// widest instruction set, and a group of four.
+/// Values that a kernel may read after the last row: one register of the widest instruction set,
+/// and a group of four.
 const SLACK: usize = 32;
 
 impl Rows {
-    /// Room for `capacity` rows of `row_len` values, all zero.
+    /// A queue for `capacity` rows of `row_len` values, all zero.
     pub(super) fn new(capacity: usize, row_len: usize) -> Self {
         Self {
             values: vec![0.0; capacity * row_len + SLACK],
@@ -32,7 +31,7 @@ impl Rows {
         }
     }
 
-    /// Rows held.
+    /// Number of rows in the queue.
     pub(super) fn held(&self) -> usize {
         self.held
     }
@@ -46,20 +45,19 @@ impl Rows {
         &self.values
     }
 
-    /// All values to write to, and where the next row starts.
+    /// All values, for writing, and the place where the next row starts.
     pub(super) fn fresh(&mut self) -> (&mut [f32], usize) {
         let start = self.held * self.row_len;
         (&mut self.values, start)
     }
 
-    /// Takes in `rows` that were written behind the last one, or that are zero
-    /// since the beginning.
+    /// Adds `rows` that were written after the last one, or that have been zero from the beginning.
     pub(super) fn extend(&mut self, rows: usize) {
         self.held += rows;
         debug_assert!(self.held * self.row_len + SLACK <= self.values.len());
     }
 
-    /// Copies whole rows of `row_len - left - right` values behind the last one.
+    /// Copies whole rows of `row_len - left - right` values to the place after the last one.
     pub(super) fn push(&mut self, rows: &[f32], left: usize, right: usize) {
         let inner = self.row_len - left - right;
         let (values, start) = (&mut self.values, self.held * self.row_len);
@@ -72,13 +70,13 @@ impl Rows {
         self.extend(count);
     }
 
-    /// Forgets the first `rows`, even those that are still to come.
+    /// Drops the first `rows`, including those that are still to come.
     pub(super) fn drop_front(&mut self, rows: usize) {
         self.owed += rows;
         self.settle();
     }
 
-    /// Forgets rows that came since, as far as they are owed.
+    /// Drops the rows that were to be dropped and have arrived since.
     pub(super) fn settle(&mut self) {
         let rows = self.owed.min(self.held);
         let (from, to) = (rows * self.row_len, self.held * self.row_len);
@@ -87,8 +85,8 @@ impl Rows {
         self.owed -= rows;
     }
 
-    /// Brings rows that were `shift` further on to where `rows` of the rows to
-    /// come will be.
+    /// Moves rows to their place in the next window. `rows` counts from the end of the queue; the
+    /// old place is `shift` rows later.
     pub(super) fn reuse(&mut self, rows: &Range<usize>, shift: usize) {
         let at = |row: usize| (self.held + row) * self.row_len;
         let (from, to) = (at(rows.start + shift), at(rows.end + shift));
@@ -96,12 +94,12 @@ impl Rows {
         self.values.copy_within(from..to, target);
     }
 
-    /// Starts again at the first row; the values stay where they are.
+    /// Starts again at the first row. The values do not change.
     pub(super) fn rewind(&mut self) {
         self.held = 0;
     }
 
-    /// Forgets all rows. What lies beside the bands stays zero.
+    /// Drops all rows. The zeros before and after the bands remain.
     pub(super) fn clear(&mut self) {
         self.held = 0;
         self.owed = 0;

@@ -1,15 +1,13 @@
-//! Streaming by tract-pulse, for graphs that are no chain: each layer keeps its
-//! tail, only new frames are computed.
+//! Streaming by tract-pulse, for graphs that are not chains: each layer keeps its last rows, and
+//! only new frames are computed.
 //!
-//! A graph can be streamed exactly when nothing in it pads or pools across
-//! time. Three questions decide, the last one by trial: does the number of
-//! embeddings follow the number of frames as a sliding window's would; can
-//! tract-pulse rewrite the graph; and does the result agree with the windowed
-//! execution on noise.
+//! A graph can be streamed exactly if nothing in it pads or pools across time. Three checks decide
+//! this. First, the number of embeddings must follow the number of frames as that of a sliding
+//! window does. Second, tract-pulse must be able to rewrite the graph. Third, the result must agree
+//! with the windowed execution on noise.
 //!
-//! A step computes one hop: larger ones were measured and gained nothing. Where the window is no whole
-//! number of hops, an embedding waits for the rest of its step; `finish`
-//! flushes it.
+//! A step computes one hop. Larger steps were measured and gained nothing. If the window is not a
+//! whole number of hops, an embedding waits for the rest of its step; `finish` flushes it.
 
 use std::sync::Arc;
 
@@ -22,13 +20,13 @@ use super::trial::{compare, noise};
 use super::windowed::{self, run_error, run_into};
 use super::{BackboneError, Layout};
 
-/// Hops of noise that the trial goes through beyond the first window.
+/// Hops of noise in the trial, after the first window.
 const TRIAL_HOPS: usize = 12;
 
 /// The optimised graph for one step.
 pub(super) struct Plan {
     graph: Arc<TypedSimplePlan>,
-    /// Embeddings that a fresh state gives before the first valid one.
+    /// Embeddings that a new state returns before the first valid one.
     warm_up: usize,
 }
 
@@ -80,7 +78,7 @@ impl Plan {
         })
     }
 
-    /// Noise through both executions must give the same embeddings.
+    /// Checks that both executions give the same embeddings of noise.
     fn agrees_with(&self, windowed: &windowed::Plan, layout: &Layout) -> Result<(), BackboneError> {
         let frames = noise((layout.window_frames + TRIAL_HOPS * layout.hop_frames) * layout.bands);
         let (mut expected, mut actual) = (Vec::new(), Vec::new());
@@ -98,7 +96,7 @@ impl Plan {
     }
 }
 
-/// One signal, computed step by step.
+/// The execution on one signal, step by step.
 pub(super) struct Stream {
     layout: Layout,
     plan: Arc<TypedSimplePlan>,
@@ -134,7 +132,7 @@ impl Stream {
     pub(super) fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
         let step = self.layout.hop_frames * self.layout.bands;
         while self.rows_given < self.rows_due() {
-            // Zeros stand in for frames to come: no row that is due sees them.
+            // Zeros replace the frames to come: no row that is due depends on them.
             self.pending.resize(step, 0.0);
             self.step(0, embeddings)?;
             self.pending.clear();
@@ -152,12 +150,12 @@ impl Stream {
         ((self.warm_up + 1) * self.layout.hop_frames).saturating_sub(self.layout.window_frames)
     }
 
-    /// Steps that a fresh state takes before it gives an embedding.
+    /// Steps that a new state takes before it gives an embedding.
     pub(super) fn restart_rows(&self) -> usize {
         self.warm_up
     }
 
-    /// Embeddings whose frames have all been seen.
+    /// Embeddings whose frames have all arrived.
     fn rows_due(&self) -> usize {
         match self.frames_seen.checked_sub(self.layout.window_frames) {
             Some(beyond) => beyond / self.layout.hop_frames + 1,
@@ -181,8 +179,7 @@ impl Stream {
     }
 }
 
-/// Whether `n` hops beyond the first window give `n + 1` embeddings, laid out
-/// one after the other.
+/// Whether `n` hops after the first window give `n + 1` embeddings, one after the other in memory.
 fn slides_like_a_window(
     model: &TypedModel,
     frames: &Symbol,

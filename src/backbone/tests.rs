@@ -1,4 +1,4 @@
-//! Random chains, run by our kernels and by tract.
+//! Random chains, run by Afield's kernels and by tract.
 
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -161,7 +161,7 @@ impl Draft {
     }
 }
 
-/// A random graph that gives one embedding a window, and how it is laid out.
+/// A random graph that gives one embedding a window, and its layout.
 fn random_graph(seed: u64) -> (TypedModel, Layout) {
     let mut rng = ChaCha8Rng::seed_from_u64(seed);
     let (rows, bands) = (rng.random_range(12..=40), rng.random_range(1..=12));
@@ -254,7 +254,7 @@ fn random_chains_agree_with_tract_in_every_execution() {
         for (a, e) in actual.iter().zip(&expected) {
             assert!((a - e).abs() < 2e-5 * scale, "seed {seed}: {a} for {e}");
         }
-        // Cut anywhere, and streamed where it can be: the same bits.
+        // Any division into pushes, and streaming if it is possible, gives the same bits.
         let mut pieces: Vec<&[f32]> = Vec::new();
         let mut rest = frames.as_slice();
         while !rest.is_empty() {

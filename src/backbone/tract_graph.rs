@@ -1,6 +1,6 @@
-//! An ONNX file as tract reads it.
+//! An ONNX file, read by tract.
 //!
-//! A panic that escapes from tract is turned into an error.
+//! Panics in tract are converted to errors.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -12,8 +12,7 @@ use super::unit_axes::UnitAxisMoves;
 use super::{BackboneError, Layout};
 
 impl Graph {
-    /// The graph with the card's window as its fixed input shape, its layers as
-    /// the file has them.
+    /// The graph with the card's window as its fixed input shape. Its layers are those of the file.
     pub(super) fn fixed(&self, layout: &Layout) -> Result<TypedModel, BackboneError> {
         let model = self.guarded(|| {
             let mut model = parse(&self.proto)?.model;
@@ -26,8 +25,8 @@ impl Graph {
         Ok(model)
     }
 
-    /// The graph with a symbol for its number of frames. Reshapes that only
-    /// move unit axes at the card's window are axis moves here.
+    /// The graph with a symbol for its number of frames. Reshapes that only move unit axes, at the
+    /// card's window, are replaced by moves of axes.
     pub(super) fn symbolic(&self, layout: &Layout) -> Result<(TypedModel, Symbol), BackboneError> {
         self.guarded(|| {
             let moves = UnitAxisMoves::find(&self.proto, &layout.input)?;
@@ -47,7 +46,7 @@ impl Graph {
         })
     }
 
-    /// Runs `step` of tract so that neither its errors nor its panics get out.
+    /// Runs `step` of tract and converts errors and panics to [`BackboneError`].
     pub(super) fn guarded<T>(
         &self,
         step: impl FnOnce() -> TractResult<T>,

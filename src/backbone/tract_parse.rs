@@ -1,4 +1,4 @@
-//! How tract reads an ONNX file.
+//! Parsing of an ONNX file by tract.
 
 use tract_onnx::pb::ModelProto;
 use tract_onnx::prelude::*;

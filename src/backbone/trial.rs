@@ -1,4 +1,4 @@
-//! Trials on noise: whether two executions of a graph give the same embeddings.
+//! Trials on noise: check whether two executions of a graph give the same embeddings.
 
 /// The largest difference that counts as rounding, relative to the largest magnitude of the
 /// embeddings.
@@ -9,7 +9,7 @@ pub(super) fn noise(len: usize) -> Vec<f32> {
     let mut state = 0x2545_F491_4F6C_DD1Du64;
     (0..len)
         .map(|_| {
-            // xorshift64: it must be repeatable, not good.
+            // xorshift64: the values must be repeatable; their quality does not matter.
             state ^= state << 13;
             state ^= state >> 7;
             state ^= state << 17;
@@ -18,8 +18,8 @@ pub(super) fn noise(len: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Whether both executions gave as many values, which differ by rounding only; if not, the
-/// largest difference.
+/// Checks that both executions gave the same number of values, and that these differ by rounding
+/// only. Otherwise returns the largest difference.
 pub(super) fn compare(expected: &[f32], actual: &[f32]) -> Result<(), f32> {
     let scale = expected.iter().fold(1.0f32, |m, x| m.max(x.abs()));
     let differences = expected.iter().zip(actual).map(|(e, a)| (e - a).abs());

@@ -1,13 +1,12 @@
-//! Reshapes that only move unit axes, turned into the transpositions they are.
+//! Converts Reshapes that only move unit axes to Transposes.
 //!
-//! Exporters freeze layout changes into Reshapes with a literal shape, such as
-//! `[-1, 1, 76, 34]`, and such a shape forbids any other number of frames.
-//! Where the axes longer than 1 keep their order, the Reshape moves axes of
-//! length 1 and no data; for the card's window the Transpose below is then the
-//! same function, and unlike the Reshape it has a meaning for any length.
+//! Exporters write layout changes as Reshapes with a literal shape, such as `[-1, 1, 76, 34]`. Such
+//! a shape rules out any other number of frames. If the axes longer than 1 keep their order, the
+//! Reshape moves only axes of length 1, and no data. For the card's window, the Transpose is then
+//! the same function. Unlike the Reshape, it is defined for any length.
 //!
-//! The rewrite is justified by shapes alone, never by a model's name. That it
-//! carries over to longer inputs is not proved here: `streaming` tries it.
+//! The conversion depends on shapes only, never on the name of a model. This module does not prove
+//! that it is valid for longer inputs: `streaming` tests it on noise.
 
 use std::collections::HashMap;
 
@@ -20,7 +19,7 @@ use super::tract_parse::parse;
 pub(super) struct UnitAxisMoves(HashMap<usize, Vec<i64>>);
 
 impl UnitAxisMoves {
-    /// Finds them by inferring every shape with the input at `input_shape`.
+    /// Finds these nodes: infers every shape from an input of `input_shape`.
     pub(super) fn find(proto: &ModelProto, input_shape: &[usize]) -> TractResult<Self> {
         let parsed = parse(proto)?;
         let mut model = parsed.model;
@@ -53,7 +52,7 @@ impl UnitAxisMoves {
         Ok(Self(moves))
     }
 
-    /// The model with each of them as a Transpose.
+    /// The model with a Transpose in place of each of these nodes.
     pub(super) fn apply(&self, proto: &ModelProto) -> ModelProto {
         let mut proto = proto.clone();
         let nodes = proto
@@ -77,9 +76,9 @@ impl UnitAxisMoves {
     }
 }
 
-/// The permutation that a Reshape from `from` to `to` is, when it only moves
-/// unit axes: the batch axis stays first, axes longer than 1 keep their order
-/// and lengths, unit axes fill what is left in order.
+/// The permutation that equals a Reshape from `from` to `to`, if the Reshape only moves unit axes.
+/// The batch axis stays first, axes longer than 1 keep their order and lengths, and unit axes fill
+/// the other places in order.
 fn unit_axis_permutation(from: &[usize], to: &[usize]) -> Option<Vec<i64>> {
     let long = |shape: &[usize]| -> Vec<usize> {
         (1..shape.len()).filter(|&axis| shape[axis] != 1).collect()

@@ -1,7 +1,6 @@
-//! Windowed execution by tract: at every hop the whole window goes through the
-//! graph.
+//! Windowed execution by tract: at every hop the whole window goes through the graph.
 //!
-//! Works for any graph; costs the same however little of the window is new.
+//! This works for any graph. The cost does not depend on how much of the window is new.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -19,7 +18,7 @@ const TRIAL_WINDOWS: usize = 3;
 pub(super) struct Plan(Arc<TypedSimplePlan>);
 
 impl Plan {
-    /// Optimises `model`, which is `graph` at its window.
+    /// Optimises `model`, which is `graph` with the window as its fixed input shape.
     pub(super) fn new(graph: &Graph, model: TypedModel) -> Result<Self, BackboneError> {
         Ok(Self(graph.guarded(|| {
             model.into_decluttered()?.into_optimized()?.into_runnable()
@@ -35,7 +34,7 @@ impl Plan {
         })
     }
 
-    /// Noise through this and through our own kernels must give the same embeddings.
+    /// Whether this execution and Afield's kernels give the same embeddings of noise.
     pub(super) fn agrees_with(&self, native: &native::Plan, layout: &Layout) -> bool {
         let hops = TRIAL_WINDOWS - 1;
         let frames = noise((layout.window_frames + hops * layout.hop_frames) * layout.bands);
@@ -51,11 +50,11 @@ impl Plan {
     }
 }
 
-/// One signal, cut into overlapping windows.
+/// The execution on one signal, divided into overlapping windows.
 pub(super) struct Stream {
     layout: Layout,
     state: TypedSimpleState,
-    /// Frames from the next window's first on, less than a window of them.
+    /// Frames from the start of the next window, fewer than a window.
     pending: Vec<f32>,
 }
 
@@ -83,8 +82,7 @@ impl Stream {
     }
 }
 
-/// Runs `frames` through the graph and appends what comes out, checked to be
-/// whole embeddings.
+/// Runs `frames` through the graph, checks that the output is whole embeddings, and appends it.
 pub(super) fn run_into(
     state: &mut TypedSimpleState,
     layout: &Layout,
@@ -92,7 +90,7 @@ pub(super) fn run_into(
     embeddings: &mut Vec<f32>,
 ) -> Result<(), BackboneError> {
     let input = layout.tensor(frames).map_err(run_error)?;
-    // The last resort against a graph that tract accepted and cannot run.
+    // The last protection against a graph that tract accepted and cannot run.
     let outputs = catch_unwind(AssertUnwindSafe(|| state.run(tvec!(input.into()))))
         .map_err(|_| BackboneError::Run {
             reason: "tract panicked".to_owned(),

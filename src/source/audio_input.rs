@@ -2,7 +2,7 @@
 
 use crate::signal::SampleRate;
 
-/// A range of rates at which a microphone has so many channels.
+/// A range of rates that a microphone supports with this number of channels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Offer {
     pub(super) channels: u16,
@@ -12,9 +12,10 @@ pub(super) struct Offer {
     pub(super) format: u8,
 }
 
-/// The best of several offers, by its place, and the rate to ask for: `wanted`, or else the
-/// nearest above it, which loses nothing, or else the highest; one channel, or else the fewest;
-/// the best-liked kind of sample.
+/// Chooses the best of several offers. Returns its index and the rate to ask for.
+///
+/// The rate counts first: `wanted`, else the nearest rate above it, which loses nothing, else the
+/// highest rate. Then the fewest channels count, then the rank of the sample format.
 pub(super) fn best(offers: &[Offer], wanted: SampleRate) -> Option<(usize, SampleRate)> {
     let wanted = wanted.hz();
     let ranked = offers.iter().enumerate().filter_map(|(place, offer)| {
@@ -48,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn the_nearest_rate_above_comes_first_then_few_channels_then_the_format() {
+    fn the_best_offer_is_chosen_by_rate_then_channels_then_format() {
         let any = [
             (2, 8_000, 48_000, 0),
             (1, 8_000, 48_000, 3),
@@ -63,7 +64,7 @@ mod tests {
             Some((1, 48_000)),
             "the highest there is"
         );
-        // One that has it beats a nearer number of channels.
+        // An offer with the wanted rate is better than one with fewer channels.
         let telephone = [(1, 8_000, 8_000, 0), (4, 16_000, 96_000, 0)];
         assert_eq!(chosen(&telephone, 16_000), Some((1, 16_000)));
     }

@@ -17,7 +17,7 @@ use crate::signal::{Chunk, Micros, SampleRate};
 /// Length of the queue, in blocks: six seconds at twenty a second.
 pub(super) const BLOCKS_WAITING: usize = 120;
 
-/// The program's end.
+/// The program's end of the queue.
 #[derive(Debug)]
 pub(super) struct Capture {
     blocks: Receiver<(Block, Vec<f32>)>,
@@ -25,17 +25,18 @@ pub(super) struct Capture {
     timeline: Timeline,
 }
 
-/// The device's end, for every callback of it.
+/// The device's end of the queue, shared by all its callbacks.
 pub(super) type SharedIntake = Arc<Mutex<Intake>>;
 
-/// Takes what a device's callbacks deliver.
+/// Takes the samples that a device's callbacks deliver.
 #[derive(Debug)]
 pub(super) struct Intake {
     blocks: SyncSender<(Block, Vec<f32>)>,
     rate: SampleRate,
     epoch: u16,
     next: u64,
-    /// When the last block arrived; when the device was opened, before the first.
+    /// The time at which the last block arrived. Before the first block, the time at which the
+    /// device was opened.
     heard_at_us: u64,
     lateness: Lateness,
     status: CaptureStatus,
@@ -46,13 +47,13 @@ pub(super) struct Intake {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct CaptureStatus {
     pub(super) connected: bool,
-    /// Times that the device was lost and came back.
+    /// Number of times that the device was lost and came back.
     pub(super) reconnects: u64,
     /// Samples that arrived.
     pub(super) samples: u64,
-    /// Samples, of these, that were dropped since the program did not keep up.
+    /// Samples that arrived and were dropped because the program did not keep up.
     pub(super) dropped_samples: u64,
-    /// Times that the system's buffer overflowed.
+    /// Number of overflows of the system's buffer.
     pub(super) overruns: u64,
     pub(super) latency_us: u64,
     pub(super) latency_most_us: u64,
@@ -86,8 +87,8 @@ impl Capture {
         lock(&self.intake).rate
     }
 
-    /// Waits for samples; after a while without any the chunk is empty. `false` when none will
-    /// ever come.
+    /// Waits for samples. After a while without any, the chunk is empty. `false` if no more samples
+    /// will come.
     pub(super) fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
         chunk.start = self.timeline.expected();
@@ -110,7 +111,7 @@ impl Capture {
 }
 
 impl Intake {
-    /// The device is there.
+    /// Records that the device is open.
     pub(super) fn opened(&mut self, at_us: u64) {
         self.status.connected = true;
         self.heard_at_us = at_us;
@@ -135,13 +136,13 @@ impl Intake {
         }
     }
 
-    /// The system's buffer has overflowed; the number of lost samples is unknown.
+    /// Records an overflow of the system's buffer. The number of lost samples is unknown.
     pub(super) fn overrun(&mut self) {
         self.status.overruns += 1;
         self.break_off();
     }
 
-    /// The device is gone.
+    /// Records that the device is gone.
     pub(super) fn lost(&mut self) {
         if std::mem::take(&mut self.status.connected) {
             self.status.reconnects += 1;
@@ -223,12 +224,12 @@ mod tests {
 
     const BLOCK_US: u64 = 50_000;
 
-    /// Block number `n` of 50 ms at 1 kHz, its number in each sample.
+    /// Takes block number `n` of 50 ms at 1 kHz; each sample holds this number.
     fn take(intake: &SharedIntake, n: u64) {
         lock(intake).take(vec![n as f32; 50], n * BLOCK_US);
     }
 
-    /// Stream times and numbers of all blocks that wait.
+    /// Stream times and numbers of all waiting blocks.
     fn read(capture: &mut Capture) -> Vec<(u64, f32)> {
         let (mut chunk, mut all) = (Chunk::default(), Vec::new());
         while capture.read(&mut chunk).unwrap() && !chunk.samples.is_empty() {
@@ -257,7 +258,7 @@ mod tests {
     }
 
     #[test]
-    fn overruns_and_lost_devices_leave_a_gap_by_the_hosts_clock() {
+    fn gaps_of_overruns_and_lost_devices_are_measured_by_the_hosts_clock() {
         let rate = SampleRate::new(1_000).unwrap();
         let (intake, mut capture) = capture(rate);
         assert_eq!((capture.rate(), lock(&intake).rate()), (rate, rate));
@@ -266,7 +267,7 @@ mod tests {
         take(&intake, 0);
         lock(&intake).overrun();
         take(&intake, 3);
-        // Lost twice over is lost once.
+        // A device that is reported lost twice is lost once.
         lock(&intake).lost();
         lock(&intake).lost();
         assert!(!capture.status().connected);

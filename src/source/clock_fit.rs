@@ -1,18 +1,18 @@
 //! The drift of a device's clock against the host's, from arrival times alone.
 //!
-//! A frame arrives late by an unknown, never negative delay. The fastest frame of
-//! each second is nearly free of it; the line through these is the relation of the
-//! clocks, its slope the drift, and what a frame takes beyond it is its latency.
-//! The constant part of the delay cannot be known without a second direction.
+//! Each frame arrives after an unknown delay, which is never negative. The fastest frame of each
+//! second has almost no extra delay. The line through these frames relates the two clocks: its
+//! slope is the drift, and the delay of a frame beyond the line is its latency. The constant part
+//! of the delay cannot be measured with traffic in one direction only.
 
-/// Seconds of the device's clock that one point stands for, at first.
+/// Length of the span that one point covers at first, in microseconds of the device's clock.
 const FIRST_SPAN_US: u64 = 1_000_000;
-/// Points; when there are more, two become one of twice the span.
+/// The most points. If there are more, each two become one, with twice the span.
 const MOST_POINTS: usize = 128;
-/// The fewest points that give a slope.
+/// The fewest points that determine a slope.
 const FEWEST_POINTS: usize = 10;
 
-/// Relates both clocks.
+/// Relates the device's clock to the host's.
 #[derive(Debug, Clone)]
 pub(super) struct ClockFit {
     span_us: u64,
@@ -24,7 +24,7 @@ pub(super) struct ClockFit {
 #[derive(Debug, Clone, Copy)]
 struct Point {
     device_us: u64,
-    /// Host time less device time.
+    /// Host time minus device time.
     offset_us: i64,
 }
 
@@ -45,8 +45,8 @@ impl ClockFit {
         }
     }
 
-    /// Takes a moment of the device's clock and when the host heard of it; how much
-    /// later that was than the fastest would have been, in microseconds.
+    /// Takes the device's time and the host's time of an arrival. Returns how much later it arrived
+    /// than the fastest frame would have, in microseconds.
     pub(super) fn arrived(&mut self, device_us: u64, host_us: u64) -> u64 {
         let offset_us = host_us as i64 - device_us as i64;
         let point = Point {
@@ -75,8 +75,8 @@ impl ClockFit {
         (offset_us as f64 - fastest).max(0.0) as u64
     }
 
-    /// How much faster than the host's the device's clock runs, in parts per
-    /// million; `None` before ten seconds.
+    /// How much faster the device's clock runs than the host's, in parts per million. `None` in the
+    /// first ten seconds.
     pub(super) fn drift_ppm(&self) -> Option<f64> {
         Some(-self.fit()?.slope * 1e6)
     }
@@ -91,7 +91,7 @@ impl ClockFit {
         self.points = pairs.filter_map(faster).collect();
     }
 
-    /// Least squares through the points whose span is over.
+    /// Fits the points by least squares. [`Self::arrived`] calls it when a span is over.
     fn fit(&self) -> Option<Line> {
         let origin_us = self.points.first()?.device_us;
         if self.points.len() < FEWEST_POINTS {
@@ -128,8 +128,8 @@ mod tests {
     use rand::{RngExt, SeedableRng};
     use rand_chacha::ChaCha8Rng;
 
-    /// Ten blocks a second for so long, of a device whose clock is fast by `ppm`;
-    /// delays of 2 ms and up, now and then of 50.
+    /// Ten blocks a second for `seconds`, from a device whose clock is fast by `ppm`. The delays
+    /// are 2 ms or a little more, and now and then up to 50 ms.
     fn run(ppm: f64, seconds: u64) -> (ClockFit, Vec<u64>) {
         let mut chance = ChaCha8Rng::seed_from_u64(3);
         let mut fit = ClockFit::new();
@@ -147,7 +147,7 @@ mod tests {
     }
 
     #[test]
-    fn the_drift_is_found_through_jitter() {
+    fn drift_is_measured_despite_jitter() {
         for ppm in [-120.0, 0.0, 40.0] {
             let drift = run(ppm, 60).0.drift_ppm().unwrap();
             assert!(
@@ -166,7 +166,7 @@ mod tests {
     #[test]
     fn latency_is_measured_beyond_the_fastest_block_despite_drift() {
         let (_, latencies) = run(200.0, 600);
-        // Without the drift taken out it would be 120 ms by now.
+        // Without the correction for drift, the latency would be 120 ms by now.
         let mut late = latencies[3_000..].to_vec();
         late.sort_unstable();
         let (median, most) = (late[late.len() / 2], late[late.len() - 1]);

@@ -1,15 +1,15 @@
-//! What a device on a serial line reports: what it samples, and its own counts.
+//! The information that a device on a serial line reports: its channels, its rate and its counts.
 
 use firmware_bridge::{Status, StreamInfo};
 
-/// A device and what it samples.
+/// The description of a device.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DeviceInfo {
     /// Its name, for people.
     pub name: String,
     /// Its serial number, padded with zeros.
     pub id: [u8; 16],
-    /// Samples per second and channel, by the device's clock.
+    /// Samples per second and channel, measured by the device's clock.
     pub hz: f64,
     /// The channels, in the order in which a sample has them.
     pub channels: Vec<DeviceChannel>,
@@ -65,7 +65,7 @@ impl DeviceInfo {
         }
     }
 
-    /// Names of the channels, and the rate.
+    /// The names of the channels, and the rate.
     pub(super) fn summary(&self) -> String {
         let names: Vec<&str> = self.channels.iter().map(|c| c.name.as_str()).collect();
         format!("{} at {} Hz", names.join(", "), self.hz)

@@ -1,4 +1,4 @@
-//! What can go wrong between a source's name and its samples.
+//! Errors of names of sources, and of reading from sources.
 
 use std::io;
 use std::path::PathBuf;
@@ -6,16 +6,16 @@ use std::path::PathBuf;
 use super::{PortName, Recorded, SourceSpec};
 use crate::signal::ErrorKind;
 
-/// Why a source gives no samples.
+/// Why a source cannot be opened or read.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SourceError {
-    /// The operating system refused to read.
+    /// The operating system reported an error on reading.
     #[error("cannot read {}{error}", path.as_ref().map_or(String::new(), |path| format!("{}: ", path.display())))]
     Io {
         /// The file or folder; `None` for a stream, which `error` names.
         path: Option<PathBuf>,
-        /// The answer of the system.
+        /// The system's error.
         #[source]
         error: io::Error,
     },
@@ -24,7 +24,7 @@ pub enum SourceError {
     Empty {
         /// The file or folder.
         path: PathBuf,
-        /// For a folder: the endings that names of such recordings have. Empty for a file.
+        /// For a folder, the file name extensions of such recordings. Empty for a file.
         endings: &'static [&'static str],
     },
     /// The contents are not a recording of the expected kind.
@@ -57,10 +57,10 @@ pub enum SourceError {
         path: PathBuf,
         /// The limit.
         limit: f64,
-        /// What it counts: `s`, `clips` or `levels of folders`.
+        /// The unit of the limit: `s`, `clips` or `levels of folders`.
         unit: &'static str,
     },
-    /// A text does not describe what it should.
+    /// A text is not valid for its purpose.
     #[error("{text:?} is not a {what}: {reason}")]
     Syntax {
         /// The text.
@@ -77,7 +77,7 @@ pub enum SourceError {
     Option {
         /// `rate`, `columns` or `source`.
         option: &'static str,
-        /// Why it has none.
+        /// The reason.
         reason: &'static str,
     },
     /// The name of a folder cannot be a label.
@@ -85,7 +85,7 @@ pub enum SourceError {
     FolderLabel {
         /// The folder.
         path: PathBuf,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// A microphone or a serial port cannot be opened.
@@ -93,7 +93,7 @@ pub enum SourceError {
     Device {
         /// The device.
         device: SourceSpec,
-        /// The answer of the system.
+        /// The system's error.
         reason: String,
     },
     /// No device at a serial port speaks Afield's protocol.
@@ -106,38 +106,38 @@ pub enum SourceError {
         port: PortName,
         /// How long Afield waited.
         seconds: u64,
-        /// Bytes that came.
+        /// Number of bytes that arrived.
         bytes: u64,
-        /// Intact frames that came.
+        /// Number of intact frames that arrived.
         frames: u64,
     },
-    /// A device sends something else than expected.
+    /// A device sends something other than expected.
     #[error("the {property} of {device} is {actual}, expected {expected}")]
     Mismatch {
         /// The device.
         device: SourceSpec,
-        /// What differs.
+        /// The property that differs.
         property: StreamProperty,
-        /// What was expected: by this program, by the caller, or by what came before.
+        /// The expected value: that of this program, of the caller, or of the same device before.
         expected: String,
-        /// What the device has.
+        /// The value that the device has.
         actual: String,
     },
 }
 
-/// What may differ in a device's stream.
+/// The property of a device's stream that differs from the expected one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum StreamProperty {
-    /// The version of the protocol it speaks.
+    /// The version of the protocol.
     ProtocolVersion,
-    /// The rate that it was asked for.
+    /// The rate: the device was asked for another one.
     Rate,
-    /// The rate or channels that it had before it was lost.
+    /// The rate or channels: the device had others before it was lost.
     Stream,
 }
 
 impl SourceError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Io { error, .. } if error.kind() == io::ErrorKind::NotFound => {
@@ -166,7 +166,7 @@ impl SourceError {
         }
     }
 
-    /// Of a stream that has no path; `what` names it.
+    /// An error of a stream that has no path; `what` names it.
     pub(super) fn stream(what: &str, error: impl std::fmt::Display) -> Self {
         Self::Io {
             path: None,

@@ -1,9 +1,9 @@
-//! Samples that are in memory: a stretch of what a source gave before.
+//! Samples in memory: a segment that a source gave before.
 
 use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, Micros, SampleRate};
 
-/// A stretch of a signal without a gap, as a [`Source`].
+/// A segment of a signal, without gaps, as a [`Source`].
 ///
 /// ```
 /// use afield::signal::{Chunk, SOUND, SampleRate};
@@ -24,8 +24,8 @@ pub struct Excerpt {
 }
 
 impl Excerpt {
-    /// Samples at `rate`, row-major `[n, channels]`. What does not fill a sample of all channels
-    /// is left out, and so is everything where there is no channel.
+    /// Takes samples at `rate`, row-major `[n, channels]`. Values at the end that do not fill a
+    /// sample of all channels are dropped. Without channels, all values are dropped.
     pub fn new(rate: SampleRate, channels: Vec<Channel>, mut samples: Vec<f32>) -> Self {
         let over = samples.len().checked_rem(channels.len());
         samples.truncate(over.map_or(0, |over| samples.len() - over));
@@ -52,7 +52,7 @@ impl Source for Excerpt {
         &self.channels
     }
 
-    /// All of it at once.
+    /// Returns all samples at once.
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.start = Micros(0);
         chunk.samples.clear();

@@ -22,10 +22,9 @@ use symphonia::core::meta::MetadataOptions;
 use super::{Recorded, Source, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
-/// Packets without a sample in a row after which a file counts as damaged.
+/// A file counts as damaged after this number of consecutive packets without a sample.
 const MAX_IDLE_PACKETS: u32 = 4096;
-/// Most samples that a skipped packet may claim to have held: FLAC's largest
-/// block.
+/// The most samples that a skipped packet counts for: FLAC's largest block.
 const MAX_LOST_SAMPLES: u64 = 65_535;
 
 /// An audio file, read as a stream.
@@ -77,7 +76,7 @@ impl AudioFile {
         let mut decoding = Decoding::open(path.as_ref())?;
         let declared_hz = decoding.decoder.codec_params().sample_rate;
         let mut first = Vec::new();
-        // The decoded rate counts: headers can be wrong.
+        // The rate of the decoded samples is used, because headers can be wrong.
         let hz = match decoding.next_samples(&mut first) {
             Ok(decoded) => decoded.or(declared_hz).unwrap_or(0),
             Err(SourceError::Damaged { path, reason, .. }) => {
@@ -105,8 +104,8 @@ impl AudioFile {
         self.decoding.skipped_packets
     }
 
-    /// Whether the file is truncated, as far as its format shows it: an MP3 file that lacks whole
-    /// frames seems complete.
+    /// Whether the file is truncated, if its format shows it. An MP3 file that lacks whole frames
+    /// seems complete.
     pub fn is_truncated(&self) -> bool {
         self.decoding.truncated
     }
@@ -173,8 +172,8 @@ impl Decoding {
             )
         };
         let format = match probe(Box::new(file)) {
-            // AIFF wants to look behind the sound first, which a file that
-            // broke off denies it, unless seeking is ruled out.
+            // The AIFF reader first seeks to the data after the sound, which fails in a truncated
+            // file. With a source that cannot seek, it reads the sound.
             Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
                 let again = File::open(path).map_err(io)?;
                 probe(Box::new(ReadOnlySource::new(again)))
@@ -196,15 +195,15 @@ impl Decoding {
         })
     }
 
-    /// Appends the next packet's samples, mixed to one channel, and returns
-    /// their rate in Hz; `None` at the end.
+    /// Appends the next packet's samples, mixed to one channel, and returns their rate in Hz.
+    /// `None` at the end.
     fn next_samples(&mut self, out: &mut Vec<f32>) -> Result<Option<u32>, SourceError> {
         for _ in 0..MAX_IDLE_PACKETS {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => return Ok(None),
                 Err(DecodeError::ResetRequired) => {
-                    // A chained stream: another one follows in the same file.
+                    // A chained stream: another stream follows in the same file.
                     let (track_id, decoder) =
                         decoder_of(&*self.format).map_err(|reason| self.damaged(reason))?;
                     self.track_id = track_id;
@@ -278,7 +277,7 @@ fn unrecognised(path: &Path, reason: impl Into<String>) -> SourceError {
     }
 }
 
-/// The default audio track and a decoder for it, or why there is none.
+/// The default audio track and its decoder, or the reason why there is none.
 fn decoder_of(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), String> {
     let track = format
         .default_track(TrackType::Audio)

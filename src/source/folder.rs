@@ -1,8 +1,7 @@
 //! Folders of clips, laid out as `<label>/<clip>`.
 //!
-//! The name of the folder right under the root is the label of everything in
-//! it; clips in the root itself have none. The order is that of the paths,
-//! whatever the file system says.
+//! The label of a clip is the name of the folder directly under the root. Clips in the root itself
+//! have no label. The clips are sorted by path, independently of the file system's order.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -10,12 +9,12 @@ use std::path::{Path, PathBuf};
 use super::{Recorded, SourceError};
 use crate::signal::Label;
 
-/// Levels of folders under the root.
+/// The most levels of folders under the root.
 const MAX_DEPTH: usize = 16;
-/// Audio files.
+/// The most audio files.
 const MAX_CLIPS: usize = 1_000_000;
 
-/// A clip's path and what its folder says it is.
+/// A clip's path, and its label from the folder's name.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LabelledClip {
     /// The audio file.
@@ -24,10 +23,10 @@ pub struct LabelledClip {
     pub label: Option<Label>,
 }
 
-/// All clips under `root`, sorted by path; a single file gives itself.
+/// All clips under `root`, sorted by path. If `root` is a file, the list contains only this file.
 ///
-/// Hidden files and folders (`.name`) and files without an audio ending are
-/// passed over. Symbolic links are followed, loops excepted.
+/// Hidden files and folders (`.name`) are skipped, as are files without the file name extension of
+/// an audio format. Symbolic links are followed, except for loops.
 ///
 /// ```
 /// # let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens");
@@ -44,7 +43,7 @@ pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, Sourc
     labelled_recordings(root, Recorded::Sound)
 }
 
-/// As [`labelled_clips`], of recordings of the given kind.
+/// As [`labelled_clips`], for recordings of the given kind.
 ///
 /// # Errors
 /// As [`labelled_clips`].
@@ -86,7 +85,7 @@ pub fn labelled_recordings(
 struct Walk<'a> {
     root: &'a Path,
     kind: Recorded,
-    /// Real paths of the folders above, to notice loops.
+    /// Real paths of the folders above, to detect loops.
     ancestors: Vec<PathBuf>,
     clips: Vec<PathBuf>,
 }
@@ -107,7 +106,7 @@ impl Walk<'_> {
                 continue;
             }
             let path = entry.path();
-            // Follows links; a dead link is skipped.
+            // `metadata` follows links. A dead link is skipped.
             let Ok(metadata) = fs::metadata(&path) else {
                 continue;
             };

@@ -1,12 +1,12 @@
-//! Sensor values as JSON lines: one object a moment, one member a channel.
+//! Sensor values as JSON lines: one object a row, one member a channel.
 //!
 //! ```text
 //! {"t":0.00,"ax":0.12,"ay":0.98,"az":0.03,"wx":0.01,"wy":0.0,"wz":-0.02}
 //! ```
 //!
-//! A member called `time` or `t` holds seconds. The channels are those of the first line, or
-//! those that were asked for. A line that is not an object, or lacks a channel, counts as lost.
-//! For pipes: samples are handed out as soon as they arrive.
+//! A member called `time` or `t` holds seconds. The channels are those of the first line, or those
+//! that the caller asked for. A line that is not an object, or lacks a channel, counts as lost. For
+//! pipes: samples are returned as soon as they arrive.
 
 use std::io::{BufRead, BufReader, Read};
 
@@ -21,7 +21,7 @@ use crate::signal::{Channel, Chunk, SampleRate};
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: u64 = 1 << 16;
 
-/// JSON lines out of a reader.
+/// JSON lines from a reader.
 ///
 /// ```
 /// use afield::signal::{Chunk, SampleRate};
@@ -38,12 +38,12 @@ const MAX_LINE_BYTES: u64 = 1 << 16;
 pub struct JsonLines(SensorRows<LineReader>);
 
 impl JsonLines {
-    /// Lines out of `reader`, which messages call `what`. Waits for the first line, and for
-    /// more if the format states no rate.
+    /// Reads lines from `reader`, which messages call `what`. Waits for the first line. If the
+    /// format states no rate, waits for more lines.
     ///
     /// # Errors
-    /// [`SourceError::Unrecognised`] for a first line that is not an object with the channels
-    /// asked for, or if neither the format nor times give the rate.
+    /// [`SourceError::Unrecognised`] if the first line is not an object with the channels asked
+    /// for, or if neither the format nor the times give the rate.
     pub fn new(
         reader: impl Read + Send + 'static,
         what: &str,
@@ -94,19 +94,19 @@ impl Source for JsonLines {
     }
 }
 
-/// Reads lines, and rows from their members.
+/// Reads lines, and converts their members to rows.
 struct LineReader {
     what: String,
     reader: BufReader<Box<dyn Read + Send>>,
     members: Vec<String>,
-    /// The member with the time, and seconds a unit of it.
+    /// The member with the time, and the number of seconds in its unit.
     time: Option<(String, f64)>,
     line: Vec<u8>,
 }
 
 impl LineReader {
-    /// Reads the next line that is not empty; `false` at the end. A line that is too long is
-    /// cut, so that it is not an object.
+    /// Reads the next line that is not empty. `false` at the end. A line that is too long is cut,
+    /// so that it is not a valid object.
     fn next_line(&mut self) -> Result<bool, SourceError> {
         loop {
             self.line.clear();
@@ -122,7 +122,7 @@ impl LineReader {
         }
     }
 
-    /// The row in the line that was read last.
+    /// The row in the latest line.
     fn row(&self) -> Row {
         let object = object(&self.line);
         let number = |name: &str| object.as_ref()?.get(name)?.as_f64();

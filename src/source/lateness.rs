@@ -4,10 +4,10 @@ use std::collections::VecDeque;
 
 use super::clock_fit::ClockFit;
 
-/// Number of latencies that the median is over.
+/// The number of latencies for the median.
 const LATEST: usize = 64;
 
-/// Latencies beyond that of the fastest block, and how the device's clock drifts.
+/// Latencies beyond that of the fastest block, and the drift of the device's clock.
 #[derive(Debug)]
 pub(super) struct Lateness {
     clock: ClockFit,
@@ -24,13 +24,13 @@ impl Lateness {
         }
     }
 
-    /// Starts again, for another clock or a clock that was reset.
+    /// Starts again, after a change or a reset of the device's clock.
     pub(super) fn restart(&mut self) {
         self.clock = ClockFit::new();
     }
 
-    /// Takes when a block's last sample was taken, by the device's clock, and when the block
-    /// arrived, by the host's.
+    /// Takes two times of a block: the device's time of its last sample, and the host's time of its
+    /// arrival.
     pub(super) fn arrived(&mut self, device_us: u64, host_us: u64) {
         let latency = self.clock.arrived(device_us, host_us);
         if self.latest.len() == LATEST {

@@ -1,4 +1,4 @@
-//! Live sources: devices, which send until they are stopped.
+//! Live sources: devices that send until they are stopped.
 
 use std::time::Duration;
 
@@ -6,21 +6,21 @@ use serde::{Deserialize, Serialize};
 
 use super::Source;
 
-/// If a device sends nothing for so long, its source returns an empty chunk, so that the caller is
-/// not blocked.
+/// If a device sends nothing for this time, its source returns an empty chunk, so that the caller
+/// is not blocked.
 pub(super) const PATIENCE: Duration = Duration::from_millis(500);
 /// Time between two attempts to open a lost device.
 pub(super) const LOOK_AGAIN: Duration = Duration::from_millis(200);
 
 /// A source that is a device: it sends without end and may lose samples, which it counts.
 pub trait LiveSource: Source {
-    /// Its name, channels and rate, in a line for people.
+    /// The name, channels and rate of the device, in one line for people.
     fn introduction(&self) -> String;
 
     /// Its health: connection, losses and latency.
     fn health(&self) -> Health;
 
-    /// All its counts, in a line for people.
+    /// All counts of the device, in one line for people.
     fn account(&self) -> String;
 
     /// Shows a decision and its probability in percent on the device, if it has a display.
@@ -43,7 +43,7 @@ pub struct Health {
     pub latency_us: u64,
 }
 
-/// A clock's drift, for people.
+/// The drift of a clock, in words for people.
 pub(super) fn drift(ppm: Option<f64>) -> String {
     match ppm {
         Some(ppm) => format!("{ppm:+.0} ppm"),

@@ -1,9 +1,9 @@
-//! Microphones, through the system's sound: ALSA on Linux, by cpal.
+//! Microphones, through cpal: ALSA on Linux.
 //!
-//! A separate thread opens the device, notices if it is gone and retries until it returns. A
+//! A separate thread opens the device, detects when it is gone, and retries until it returns. A
 //! thread of the system delivers samples, which [`super::capture`] takes. The device is asked for
-//! the rate that the backbone reads, and for one channel; several are mixed by their mean. Any
-//! sample format is accepted.
+//! the rate that the backbone reads, and for one channel. Several channels are mixed by their mean.
+//! Any sample format is accepted.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -23,15 +23,16 @@ use super::live::LOOK_AGAIN;
 use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Chunk, SampleRate};
 
-/// Blocks a second that a device is asked for. The system holds two: so long a program may be
-/// kept from running.
+/// Blocks a second that a device is asked for. The system's buffer holds two blocks, so the program
+/// may be delayed by their length without a loss.
 const BLOCKS_A_SECOND: u32 = 20;
-/// How long a device may take to open.
+/// The time that a device may take to open.
 const INTRODUCTION: Duration = Duration::from_secs(10);
-/// Without a sample for so long, in microseconds, a device is gone, whatever it says.
+/// A device that sends no sample for this time, in microseconds, counts as gone, even if it reports
+/// no error.
 const SILENCE_US: u64 = 3_000_000;
 
-/// Kinds of sample, the best-liked first.
+/// Sample formats, in order of preference.
 const FORMATS: [SampleFormat; 12] = [
     SampleFormat::I16,
     SampleFormat::F32,
@@ -49,8 +50,8 @@ const FORMATS: [SampleFormat; 12] = [
 
 /// A microphone, as a [`Source`] of mono sound that ends only with an error.
 ///
-/// Stream time starts with the first sample and counts samples, dropped ones included; across
-/// an overrun of the system's buffer or a lost device it goes on by the host's clock.
+/// Stream time starts with the first sample and counts samples, dropped ones included. After an
+/// overrun of the system's buffer or a lost device, it continues by the host's clock.
 #[derive(Debug)]
 pub struct Microphone {
     capture: Capture,
@@ -58,7 +59,7 @@ pub struct Microphone {
     _worker: Handle,
 }
 
-/// The thread, from this side.
+/// The handle of the thread.
 #[derive(Debug)]
 struct Handle {
     stop: Arc<AtomicBool>,
@@ -66,11 +67,11 @@ struct Handle {
 }
 
 impl Microphone {
-    /// Opens the microphone that `name` names, by its name or a part of its description, or the
-    /// system's default; asks it for `wanted` samples a second or the next it has.
+    /// Opens a microphone by its name or a part of its description; without `name`, the system's
+    /// default. Asks it for `wanted` samples a second, or for the next rate that it supports.
     ///
     /// # Errors
-    /// [`SourceError::Device`] if there is none of this name, or it cannot be opened.
+    /// [`SourceError::Device`] if no microphone has this name, or if it cannot be opened.
     pub fn open(name: Option<&str>, wanted: SampleRate) -> Result<Self, SourceError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, first) = channel();
@@ -83,7 +84,7 @@ impl Microphone {
             .name("microphone".to_owned())
             .spawn(move || match quietly(|| worker.begin(wanted)) {
                 Ok((open, intake, begun)) => {
-                    // Nobody waits for it where opening took too long.
+                    // If opening took too long, the receiver is gone.
                     if told.send(Ok(begun)).is_ok() {
                         worker.go_on(open, &intake);
                     }
@@ -103,7 +104,7 @@ impl Microphone {
             }),
             Ok(Err(error)) => Err(error),
             Err(_) => {
-                // It hangs in the system, and would hang us.
+                // The thread hangs in the system; to wait for it would hang the caller as well.
                 std::mem::forget(worker);
                 Err(refused(name, &"it does not answer"))
             }
@@ -116,7 +117,7 @@ impl Source for Microphone {
         self.capture.rate()
     }
 
-    /// Waits for samples; after half a second without any the chunk is empty.
+    /// Waits for samples. After half a second without any, the chunk is empty.
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         self.capture.read(chunk)
     }
@@ -144,16 +145,16 @@ impl Drop for Handle {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // It has nothing to tell, a panic included.
+            // The thread's result, even a panic, does not matter.
             let _ = thread.join();
         }
     }
 }
 
-/// The microphones of this machine, the default one first.
+/// The microphones of this machine, with the default one first.
 ///
 /// # Errors
-/// [`SourceError::Device`] if the system does not list them.
+/// [`SourceError::Device`] if the system cannot list them.
 pub fn microphones() -> Result<Vec<MicrophoneInfo>, SourceError> {
     quietly(|| {
         let host = host(None)?;
@@ -175,10 +176,10 @@ pub fn microphones() -> Result<Vec<MicrophoneInfo>, SourceError> {
     })
 }
 
-/// A device in our terms; `None` where it gives no sound.
+/// Describes a device; `None` if it gives no sound.
 fn described(device: &cpal::Device, is_default: bool) -> Option<MicrophoneInfo> {
     let (name, description) = names(device)?;
-    // ALSA's source of nothing.
+    // ALSA's null device.
     if name == "null" {
         return None;
     }
@@ -208,7 +209,7 @@ fn described(device: &cpal::Device, is_default: bool) -> Option<MicrophoneInfo> 
     })
 }
 
-/// What a device is opened by, and what it is called, in one line.
+/// The name that opens a device, and its description in one line.
 fn names(device: &cpal::Device) -> Option<(String, String)> {
     let name = device.id().ok()?.id().to_owned();
     let description = match device.description() {
@@ -228,22 +229,23 @@ fn offer(range: &cpal::SupportedStreamConfigRange) -> Option<Offer> {
     })
 }
 
-/// The thread's side.
+/// The thread's state.
 struct Worker {
     name: Option<String>,
     stop: Arc<AtomicBool>,
     started: Instant,
 }
 
-/// A device that sends.
+/// An open device.
 struct Open {
-    /// Sound comes for as long as it is there.
+    /// The device sends as long as this value exists.
     _stream: cpal::Stream,
     failures: Receiver<cpal::Error>,
 }
 
 impl Worker {
-    /// Opens the device for the first time: what its program's end is, and what it is.
+    /// Opens the device for the first time. Returns the device, both ends of the queue and a
+    /// description.
     fn begin(
         &self,
         wanted: SampleRate,
@@ -261,7 +263,7 @@ impl Worker {
         Ok((open, intake, (capture, introduction)))
     }
 
-    /// Watches over the device until it is told to stop.
+    /// Watches the device until the thread is told to stop.
     fn go_on(&self, open: Open, intake: &SharedIntake) {
         let mut open = Some(open);
         let rate = lock(intake).rate();
@@ -287,7 +289,7 @@ impl Worker {
                         Err(error @ SourceError::Mismatch { .. }) => {
                             return lock(intake).fail(error);
                         }
-                        // Not yet.
+                        // The device is not back yet.
                         Err(_) => {}
                     }
                 }
@@ -295,7 +297,7 @@ impl Worker {
         }
     }
 
-    /// Opens the device as it was before.
+    /// Opens the device again, with the same rate.
     fn again(&self, rate: SampleRate, intake: &SharedIntake) -> Result<Open, SourceError> {
         let (device, config, actual) = self.find(rate)?;
         if actual != rate {
@@ -309,7 +311,7 @@ impl Worker {
         self.start(&device, &config, rate, intake)
     }
 
-    /// The device, and the best that it offers.
+    /// Finds the device and its best configuration.
     fn find(
         &self,
         wanted: SampleRate,
@@ -349,7 +351,7 @@ impl Worker {
         let part = || (devices.iter()).find(|(_, id, text)| within(text) || within(id));
         match exact.or_else(part) {
             Some((device, ..)) => Ok(device.clone()),
-            // Enumerations leave it out, on Linux at least.
+            // The list of devices lacks the default, at least on Linux.
             None if name == "default" => host
                 .default_input_device()
                 .ok_or_else(|| refused(Some(name), &"the system has no default")),
@@ -374,7 +376,7 @@ impl Worker {
             ..config.config()
         };
         let fixed = sized(BufferSize::Fixed(frames));
-        // Devices have been seen to refuse what they offer.
+        // Some devices reject a buffer size that they offer.
         let started = self
             .build(device, fixed, config.sample_format(), intake)
             .or_else(|_| {
@@ -405,9 +407,9 @@ impl Worker {
             },
             move |error| match error.kind() {
                 ErrorKind::Xrun => lock(&failed).overrun(),
-                // It goes on, elsewhere or with less priority.
+                // The stream continues, on another device or with less priority.
                 ErrorKind::DeviceChanged | ErrorKind::RealtimeDenied => {}
-                // Nobody may be there any more.
+                // The receiver may be gone.
                 _ => drop(sender.send(error)),
             },
             None,
@@ -472,11 +474,11 @@ where
     samples.chunks_exact(channels.max(1)).map(mean).collect()
 }
 
-/// Does `work` without ALSA's library writing on the terminal of devices that are not there. It
-/// writes into a buffer of this thread instead, a new one each time.
+/// Runs `work` and keeps ALSA's library from writing messages about missing devices to the
+/// terminal. ALSA writes to a buffer of this thread instead, a new one each time.
 #[cfg(target_os = "linux")]
 fn quietly<T>(work: impl FnOnce() -> T) -> T {
-    // Where it cannot be kept quiet it writes.
+    // If this fails, ALSA writes to the terminal.
     let _buffer = alsa::Output::local_error_handler();
     work()
 }

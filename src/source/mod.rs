@@ -1,9 +1,9 @@
 //! Where samples come from: audio files, tables and JSON lines of sensors, folders of labelled
 //! clips, standard input, microphones, and devices on serial ports.
 //!
-//! [`SourceSpec`] is a source by its name. A [`Source`] gives samples at their native rate, chunk
-//! by chunk, into a buffer that the caller keeps. It does not resample or cut windows. It has
-//! no clock: stream time is counted in samples.
+//! [`SourceSpec`] names a source. A [`Source`] returns samples at their native rate, chunk by
+//! chunk, in a buffer that the caller owns. It does not resample or cut windows. It has no clock:
+//! stream time is counted in samples.
 
 #[cfg(any(test, feature = "mic"))]
 mod audio_input;
@@ -62,12 +62,12 @@ pub trait Source: Send {
     /// Samples per second and channel of every chunk.
     fn rate(&self) -> SampleRate;
 
-    /// The channels of every chunk, at least one; mono sound by default. They do not change.
+    /// The channels of every chunk, at least one. They do not change. The default is mono sound.
     fn channels(&self) -> &[Channel] {
         &SOUND
     }
 
-    /// Counts of rows that could not be used so far; none by default.
+    /// Counts of the rows that could not be used so far. The default is none.
     fn faults(&self) -> RowFaults {
         RowFaults::default()
     }
@@ -77,11 +77,11 @@ pub trait Source: Send {
         None
     }
 
-    /// Replaces the contents of `chunk` by the next samples. Returns `false` at the end of the
-    /// stream, with an empty `chunk`, and at every later call.
+    /// Replaces the contents of `chunk` with the next samples. At the end of the stream, returns
+    /// `false` and an empty `chunk`; so does every later call.
     ///
-    /// A chunk may have any length. If samples were lost, its `start` is later than the end of
-    /// the chunk before.
+    /// A chunk may have any length. If samples were lost, its `start` is later than the end of the
+    /// previous chunk.
     ///
     /// # Errors
     /// [`SourceError`] if no more can be read; earlier chunks are valid.

@@ -1,5 +1,5 @@
-//! Microphones in a program that was built without the feature `mic`: the same names, and one
-//! error.
+//! Microphones in a program that was built without the feature `mic`: the same names, but every
+//! call returns an error.
 
 use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec};
 use crate::signal::{Chunk, SampleRate};

@@ -1,8 +1,8 @@
 //! Raw PCM without a header, from any reader: standard input, a pipe, a socket.
 //!
-//! Nothing in such a stream says what it is, so the caller does, in a form like
-//! `s16le:16000:1`. A read returns with whatever has arrived: a live stream is
-//! not held back to fill a buffer.
+//! Such a stream does not describe itself, so the caller states its format, for example
+//! `s16le:16000:1`. A read returns the bytes that have arrived. It does not wait until a buffer is
+//! full.
 
 use std::fmt;
 use std::io::{ErrorKind, Read};
@@ -11,12 +11,12 @@ use std::str::FromStr;
 use super::{Source, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
-/// Most channels accepted.
+/// The most channels accepted.
 const MAX_CHANNELS: u16 = 64;
-/// Bytes asked for at once.
+/// The number of bytes that one read asks for.
 const BUFFER_BYTES: usize = 16 * 1024;
 
-/// How a raw PCM stream is to be understood.
+/// The format of a raw PCM stream.
 ///
 /// ```
 /// use afield::source::PcmFormat;
@@ -39,7 +39,7 @@ impl PcmFormat {
         encodings are u8, s16le, s16be, s24le, s32le and f32le";
 }
 
-/// 16-bit little-endian mono at 16 kHz, as `arecord -f S16_LE -r 16000` writes it.
+/// 16-bit little-endian mono at 16 kHz, as written by `arecord -f S16_LE -r 16000`.
 impl Default for PcmFormat {
     fn default() -> Self {
         Self {
@@ -50,7 +50,7 @@ impl Default for PcmFormat {
     }
 }
 
-/// How a sample of raw PCM is written.
+/// The encoding of a sample in raw PCM.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Encoding {
     /// Unsigned 8-bit.
@@ -87,8 +87,7 @@ impl Encoding {
         }
     }
 
-    /// The sample written in `bytes`, full scale `[-1, 1]`; 0 when there are
-    /// too few of them.
+    /// Decodes the sample in `bytes`, full scale `[-1, 1]`. Returns 0 if there are too few bytes.
     fn sample(self, bytes: &[u8]) -> f32 {
         match (self, bytes) {
             (Encoding::U8, &[a]) => (f32::from(a) - 128.0) / 128.0,
@@ -153,20 +152,20 @@ impl fmt::Display for PcmFormat {
 
 /// Raw PCM as a [`Source`].
 ///
-/// Bytes at the end that do not fill a frame are left out and counted.
+/// Bytes at the end that do not fill a frame are dropped and counted.
 #[derive(Debug)]
 pub struct PcmReader<R> {
     reader: R,
     format: PcmFormat,
     buffer: Vec<u8>,
-    /// Bytes at the front of the buffer that await the rest of their frame.
+    /// Bytes at the front of the buffer that wait for the rest of their frame.
     held: usize,
     samples_out: u64,
     ended: bool,
 }
 
 impl<R: Read + Send> PcmReader<R> {
-    /// Reads PCM of `format` from `reader`.
+    /// Reads PCM in `format` from `reader`.
     ///
     /// ```
     /// use afield::signal::Chunk;
@@ -191,7 +190,7 @@ impl<R: Read + Send> PcmReader<R> {
         }
     }
 
-    /// Bytes after the last whole frame; 0 before the stream has ended.
+    /// The number of bytes after the last whole frame; 0 before the stream has ended.
     pub fn trailing_bytes(&self) -> usize {
         if self.ended { self.held } else { 0 }
     }
@@ -247,7 +246,7 @@ impl<R: Read + Send> Source for PcmReader<R> {
 mod tests {
     use super::*;
 
-    /// Hands out bytes in reads of the given sizes, over and over.
+    /// Returns bytes in reads of the given sizes, in a cycle.
     struct Trickle<'a> {
         bytes: &'a [u8],
         sizes: Vec<usize>,

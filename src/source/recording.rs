@@ -14,7 +14,7 @@ pub enum Recorded {
 }
 
 impl Recorded {
-    /// Endings of the names of such files, lower case.
+    /// File name extensions of such recordings, in lower case.
     pub(super) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Sound => &["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"],
@@ -22,7 +22,7 @@ impl Recorded {
         }
     }
 
-    /// Whether the name of a file says that it is such a recording.
+    /// Whether the file name has an extension of such a recording.
     pub(super) fn is_by_name(self, path: &Path) -> bool {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let known = |e: &str| self.endings().iter().any(|k| e.eq_ignore_ascii_case(k));
@@ -30,8 +30,8 @@ impl Recorded {
     }
 }
 
-/// Opens the recording at `path`: JSON lines and tables by the ending of its name,
-/// anything else as sound.
+/// Opens the recording at `path`. The file name extension selects JSON lines or tables; every other
+/// file is read as sound.
 ///
 /// # Errors
 /// [`SourceError`] as for [`AudioFile::open`], [`SensorTable::open`] and

@@ -1,29 +1,29 @@
 //! Converts rows of sensor values, with or without a time, to evenly spaced samples.
 //!
-//! Loggers stamp rows unevenly and lose some. Rows with a time are resampled to an even grid by
-//! linear interpolation. If more than one and a half periods lie between two rows, this is a gap,
-//! and the grid begins again after it. Rows without a time count as even. A row without a number
-//! for every channel counts as lost. Nothing here reads files.
+//! Loggers record rows at uneven times and lose some. Rows with a time are resampled to an even
+//! grid by linear interpolation. If more than one and a half periods lie between two rows, this is
+//! a gap, and the grid starts again after it. Rows without a time count as even. A row without a
+//! number for every channel counts as lost. This module reads no files.
 
 use super::SourceError;
 use crate::signal::{Chunk, Micros, SampleRate};
 
-/// Periods between two rows that make a gap.
+/// A distance between two rows of more than this number of periods is a gap.
 const GAP_PERIODS: f64 = 1.5;
-/// Rows whose times give the rate.
+/// The number of rows whose times give the rate.
 pub(super) const RATE_ROWS: usize = 64;
 
-/// One moment of a sensor.
+/// One row of sensor values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(super) struct Row {
-    /// Seconds, from any moment on.
+    /// Seconds, from an arbitrary start.
     pub(super) time: Option<f64>,
     /// One value a channel; empty if the row is lost.
     pub(super) values: Vec<f32>,
 }
 
 impl Row {
-    /// A row of these numbers; lost if one of them, or its time, is missing.
+    /// A row of these numbers. It is lost if one of them, or its time, is missing.
     pub(super) fn of(time: Option<f64>, numbers: impl Iterator<Item = Option<f64>>) -> Self {
         let value = |number: Option<f64>| {
             let value = number? as f32;
@@ -45,7 +45,7 @@ pub struct RowFaults {
     pub lost: u64,
     /// Gaps in time.
     pub gaps: u64,
-    /// Rows that were skipped since their time did not increase.
+    /// Rows that were skipped because their time did not increase.
     pub backwards: u64,
 }
 
@@ -68,14 +68,14 @@ impl std::fmt::Display for RowFaults {
 #[derive(Debug)]
 pub(super) struct Grid {
     rate: SampleRate,
-    /// The first time of all: time 0 of the stream.
+    /// The first time in the data: time 0 of the stream.
     zero: Option<f64>,
     /// The latest row that was not lost.
     before: Option<Row>,
-    /// Start of the stretch under way, in seconds of the stream, and its samples.
+    /// Start of the current segment, in seconds of the stream, and its number of samples.
     origin: f64,
     samples: u64,
-    /// Rows so far, where they have no times.
+    /// Number of rows so far, if they have no times.
     rows: u64,
     broken: bool,
     faults: RowFaults,
@@ -103,8 +103,8 @@ impl Grid {
         self.faults
     }
 
-    /// Takes the next row. Returns `false` if it begins a new segment while `chunk` has samples
-    /// of the one before: return the chunk and push the row again.
+    /// Takes the next row. Returns `false` if the row begins a new segment while `chunk` still has
+    /// samples of the previous one. In this case, return the chunk and push the row again.
     pub(super) fn push(&mut self, row: &Row, chunk: &mut Chunk) -> bool {
         if row.values.is_empty() {
             self.faults.lost += 1;
@@ -156,7 +156,7 @@ impl Grid {
             self.give(&row.values, chunk);
             return true;
         }
-        // Every moment of the grid up to this row.
+        // Every time of the grid up to this row.
         loop {
             let due = self.origin + self.samples as f64 / hz;
             if due > time {
@@ -192,7 +192,7 @@ impl Grid {
         self.samples += 1;
     }
 
-    /// The time of the chunk's first sample, once it is known.
+    /// Sets the time of the chunk's first sample, when it is known.
     fn start(&self, chunk: &mut Chunk) {
         if chunk.samples.is_empty() {
             let origin = (self.origin * 1e6).round() as u64;
@@ -201,7 +201,7 @@ impl Grid {
     }
 }
 
-/// The rate that follows from the times of `rows`: one over their median distance.
+/// The rate from the times of `rows`: one divided by their median distance.
 pub(super) fn rate_of(rows: &[Row], what: &str) -> Result<SampleRate, SourceError> {
     let times: Vec<f64> = rows.iter().filter_map(|row| row.time).collect();
     let distances = times.iter().zip(times.iter().skip(1)).map(|(a, b)| b - a);
@@ -268,7 +268,7 @@ mod tests {
 
     #[test]
     fn a_slightly_wrong_clock_leaves_no_gap() {
-        // 49.6 Hz, taken for 50: an hour stays an hour.
+        // 49.6 Hz, read as 50 Hz: an hour remains an hour.
         let rows: Vec<Row> = (0..49_600)
             .map(|i| timed(f64::from(i) / 49.6, i as f32))
             .collect();

@@ -1,17 +1,17 @@
-//! The rate and columns of sensor data, as far as the data do not state them.
+//! The rate and columns of sensor data, if the data do not state them.
 
 use crate::signal::{Channel, SampleRate};
 
-/// Names of columns that hold times, lower case.
+/// Names of columns that hold times, in lower case.
 const TIMES: [&str; 4] = ["time", "t", "timestamp", "seconds"];
 
-/// How sensor data are read; by default, the data state it.
+/// The format of sensor data. By default, the data state it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SensorFormat {
     /// Samples per second, instead of what the data state.
     pub rate: Option<SampleRate>,
-    /// Columns to take as channels, in this order, each as `COLUMN`, `COLUMN [UNIT]`
-    /// or `CHANNEL=COLUMN [UNIT]`; all but the time when empty.
+    /// Columns to use as channels, in this order. Each is `COLUMN`, `COLUMN [UNIT]` or
+    /// `CHANNEL=COLUMN [UNIT]`. If empty, all columns except the time are used.
     pub columns: Vec<String>,
 }
 
@@ -20,12 +20,12 @@ pub struct SensorFormat {
 pub(super) struct Layout {
     pub(super) columns: Vec<usize>,
     pub(super) channels: Vec<Channel>,
-    /// Column of the time, and seconds a unit of it.
+    /// The column of the time, and the number of seconds in its unit.
     pub(super) time: Option<(usize, f64)>,
 }
 
 impl SensorFormat {
-    /// The layout of rows with this head, or why it is not usable.
+    /// The layout of rows with this head, or the reason why it cannot be used.
     pub(super) fn layout(&self, head: &[&str]) -> Result<Layout, String> {
         let parse = |text: &&str| Channel::parse(text).map_err(|e| e.to_string());
         let found: Vec<Result<Channel, String>> = head.iter().map(parse).collect();
@@ -63,7 +63,7 @@ impl SensorFormat {
             let Some(column) = place(asked.name()) else {
                 return Err(format!("it has no column {:?}", asked.name()));
             };
-            // The unit that was asked for overrides that of the head.
+            // The unit that the caller asked for overrides the unit of the head.
             let stated = found.get(column).and_then(|c| c.as_ref().ok());
             let unit = match (asked.unit().as_str(), stated) {
                 ("", Some(stated)) => stated.unit().clone(),
@@ -97,7 +97,7 @@ impl SensorFormat {
     }
 }
 
-/// Seconds a unit of a column of times.
+/// The number of seconds in the unit of a time column.
 fn seconds(time: &Channel) -> Result<f64, String> {
     match time.unit().as_str() {
         "" | "s" => Ok(1.0),

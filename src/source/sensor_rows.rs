@@ -1,11 +1,11 @@
-//! What tables and JSON lines have in common: rows of a sensor, read ahead until the rate is
-//! known, then handed out as evenly spaced samples.
+//! The common part of tables and JSON lines: rows of a sensor are read ahead until the rate is
+//! known, then returned as evenly spaced samples.
 
 use super::rows::{Grid, RATE_ROWS, Row, RowFaults, rate_of};
 use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
-/// Most samples in a chunk.
+/// The most samples in a chunk.
 const CHUNK_SAMPLES: usize = 256;
 
 /// Reads the rows of one format.
@@ -17,19 +17,19 @@ pub(super) trait RowReader: Send {
     fn is_ready(&self) -> bool;
 }
 
-/// Rows of any format as a [`Source`].
+/// Rows of any format, as a [`Source`].
 pub(super) struct SensorRows<R> {
     reader: R,
     channels: Vec<Channel>,
     grid: Grid,
-    /// Rows that were read to find the rate, the next one last.
+    /// Rows that were read to find the rate, in reverse order: the next one is last.
     ahead: Vec<Row>,
     ended: bool,
 }
 
 impl<R: RowReader> SensorRows<R> {
-    /// Rows out of `reader`, after those in `ahead`. Without a `rate`, more rows are read, and
-    /// the rate follows from their times.
+    /// Reads rows from `reader`, after those in `ahead`. Without a `rate`, reads more rows and
+    /// takes the rate from their times.
     pub(super) fn new(
         mut reader: R,
         channels: Vec<Channel>,
@@ -60,12 +60,12 @@ impl<R: RowReader> SensorRows<R> {
         })
     }
 
-    /// The next row, if the chunk has room and need not be handed out first.
+    /// The next row. `None` at the end, or if the chunk has samples and no row is ready.
     fn next_row(&mut self, chunk: &Chunk) -> Result<Option<Row>, SourceError> {
         if let Some(row) = self.ahead.pop() {
             return Ok(Some(row));
         }
-        // Samples that are there do not wait for a row that is not.
+        // Samples in the chunk do not wait for a row that has not arrived.
         if !chunk.samples.is_empty() && !self.reader.is_ready() {
             return Ok(None);
         }

@@ -1,9 +1,9 @@
 //! Samples from a microcontroller on a serial line.
 //!
-//! A separate thread reads the port, since the operating system buffers only a few kilobytes.
-//! Blocks wait in a bounded queue. If the program falls behind by more, the newest blocks are
-//! dropped and counted. Missing samples, for whatever reason, are a jump of the time from one
-//! chunk to the next: samples are never joined across it.
+//! A separate thread reads the port, because the operating system buffers only a few kilobytes.
+//! Blocks wait in a bounded queue. If the program falls behind by more than the queue holds, the
+//! newest blocks are dropped and counted. If samples are missing, for any reason, the time jumps
+//! from one chunk to the next. Samples are never joined across such a gap.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
@@ -22,14 +22,13 @@ use crate::signal::{Channel, Chunk, SampleRate, SignalError, Unit};
 
 /// Length of the queue, in blocks: six seconds at ten a second.
 const BLOCKS_WAITING: usize = 64;
-/// How long a device may take to describe itself.
+/// The time that a device may take to describe itself.
 const INTRODUCTION: Duration = Duration::from_secs(10);
 
 /// A device on a serial line, as a [`Source`] that ends only with an error.
 ///
-/// Stream time starts with the first sample and counts samples by the stream's
-/// nominal rate, lost ones included; across a reset of the device or a lost port it
-/// goes on by the host's clock.
+/// Stream time starts with the first sample. It counts samples at the stream's nominal rate, lost
+/// ones included. After a reset of the device or a lost port, it continues by the host's clock.
 #[derive(Debug)]
 pub struct SerialSource {
     reader: Reader,
@@ -37,7 +36,7 @@ pub struct SerialSource {
     timeline: Timeline,
 }
 
-/// The thread, as the source sees it.
+/// The source's handle of the thread.
 #[derive(Debug)]
 struct Reader {
     device: SourceSpec,
@@ -48,7 +47,7 @@ struct Reader {
     thread: Option<JoinHandle<()>>,
 }
 
-/// A stream as the device describes it, and in the library's terms.
+/// The stream of a device: its description, and the same in the library's terms.
 #[derive(Debug)]
 struct Stream {
     info: DeviceInfo,
@@ -57,7 +56,7 @@ struct Stream {
     scales: Vec<f32>,
 }
 
-/// What the thread and the source share.
+/// The values that the thread and the source share.
 #[derive(Debug, Default)]
 struct Shared {
     stop: AtomicBool,
@@ -65,7 +64,7 @@ struct Shared {
     shown: Mutex<Option<(String, u8)>>,
 }
 
-/// Something that came in, and when, in microseconds since the port was opened.
+/// A message that arrived, and its time in microseconds since the port was opened.
 #[derive(Debug)]
 struct Arrival {
     heard: Heard,
@@ -73,9 +72,9 @@ struct Arrival {
 }
 
 impl SerialSource {
-    /// Opens a port, and waits up to ten seconds until the device at it describes itself. If
-    /// `rate` is given, this device, and any that replaces it, is asked to sample at it;
-    /// otherwise it samples at its own rate.
+    /// Opens a port, and waits up to ten seconds until its device describes itself. If `rate` is
+    /// given, this device, and any device that replaces it, is asked to sample at this rate.
+    /// Otherwise it samples at its own rate.
     ///
     /// # Errors
     /// [`SourceError::Device`] if the port cannot be opened or the device describes an
@@ -100,12 +99,12 @@ impl SerialSource {
         &self.stream.info
     }
 
-    /// Counts of what came, and what was lost, so far.
+    /// Counts of received and lost data so far.
     pub fn status(&self) -> LinkStatus {
         lock(&self.reader.shared.status).clone()
     }
 
-    /// Rejects a device that has come back with another stream.
+    /// Rejects a device that has returned with another stream.
     fn recognise(&self, info: &StreamInfo) -> Result<(), SourceError> {
         let (known, actual) = (&self.stream.info, DeviceInfo::of(info));
         if actual.hz == known.hz && actual.channels == known.channels {
@@ -139,7 +138,7 @@ impl Source for SerialSource {
         &self.stream.channels
     }
 
-    /// Waits for samples; after half a second without any the chunk is empty.
+    /// Waits for samples. After half a second without any, the chunk is empty.
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
         chunk.start = self.timeline.expected();
@@ -297,13 +296,13 @@ impl Drop for Reader {
     fn drop(&mut self) {
         self.shared.stop.store(true, Ordering::Relaxed);
         if let Some(thread) = self.thread.take() {
-            // Its result, even a panic, does not matter any more.
+            // The thread's result, even a panic, no longer matters.
             let _ = thread.join();
         }
     }
 }
 
-/// The thread's side.
+/// The thread's state.
 struct Worker {
     name: PortName,
     link: Link,

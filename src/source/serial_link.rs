@@ -1,7 +1,7 @@
-//! The host's side of the protocol with a device: sends requests, receives frames, counts.
+//! The host's side of the protocol with a device: sends requests, receives frames and counts them.
 //!
-//! Bytes and times are arguments; [`super::SerialSource`] owns ports and threads. A silent device
-//! is asked to identify itself until it, or another one, answers.
+//! Bytes and times are arguments. [`super::SerialSource`] owns ports and threads. A silent device
+//! is asked to identify itself until it, or another device, answers.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -15,17 +15,16 @@ use super::DeviceCounts;
 use super::lateness::Lateness;
 use super::live::drift;
 
-/// Without a frame for so long, in microseconds, a device has been reset or lost
-/// its way.
+/// A device that sends no frame for this time, in microseconds, counts as reset or stuck.
 const SILENCE_US: u64 = 3_000_000;
-/// Microseconds between two reports of its status that are asked of a device.
+/// Microseconds between two requests for a device's status.
 const STATUS_EVERY_US: u64 = 5_000_000;
 
 /// A message from a device.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(clippy::large_enum_variant, reason = "handed over once, never kept")]
 pub(super) enum Heard {
-    /// Its description; again after every start.
+    /// Its description, which it sends again after every start.
     Info(StreamInfo),
     /// Samples.
     Samples(Samples),
@@ -38,39 +37,38 @@ pub(super) enum Heard {
 pub struct LinkStatus {
     /// Whether the port is open and the device sends.
     pub connected: bool,
-    /// Times that the port was lost, or the device silent, and came back.
+    /// Number of times that the port was lost, or the device was silent, and came back.
     pub reconnects: u64,
     /// Bytes received.
     pub bytes: u64,
     /// Intact frames received.
     pub frames: u64,
-    /// Frames that the numbers of others prove to have been sent, less those that
-    /// arrived.
+    /// Frames that did not arrive. The numbers of other frames prove that they were sent.
     pub lost_frames: u64,
     /// Runs of bytes that were not a frame.
     pub damaged: u64,
-    /// Intact frames of a version or kind that this program does not know.
+    /// Intact frames of a version or kind that this program does not support.
     pub foreign: u64,
-    /// The version of the latest frame of another one.
+    /// The version in the latest frame of another version.
     pub foreign_version: Option<u8>,
     /// Samples received.
     pub samples: u64,
-    /// Samples that the device took and that did not arrive: lost with their frame, or
+    /// Samples that the device took and that did not arrive: they were lost with their frame, or
     /// dropped by the device.
     pub lost_samples: u64,
     /// Lost samples that did not fit into the device's queue.
     pub dropped_by_device: u64,
     /// Samples that arrived and were dropped because the program fell behind.
     pub overrun_samples: u64,
-    /// Median of the latest latencies beyond the fastest, from a block's last sample
-    /// to its arrival, in microseconds.
+    /// Median of the latest latencies beyond the fastest, from a block's last sample to its
+    /// arrival, in microseconds.
     pub latency_us: u64,
     /// The highest latency so far, in microseconds.
     pub latency_most_us: u64,
-    /// How much faster than the host's the device's clock runs, in parts per
-    /// million; known after ten seconds.
+    /// How much faster the device's clock runs than the host's, in parts per million. It is known
+    /// after ten seconds.
     pub drift_ppm: Option<f64>,
-    /// The counts that the device last reported.
+    /// The counts in the device's latest report.
     pub device: Option<DeviceCounts>,
 }
 
@@ -105,16 +103,16 @@ pub(super) struct Link {
     sender: Sender<MAX_REQUEST>,
     requests: Requests,
     waiting: VecDeque<Command>,
-    /// The rate that every device is asked for, in thousandths of a hertz; its own
-    /// unless said.
+    /// The rate that every device is asked for, in thousandths of a hertz. `None` leaves a device
+    /// at its own rate.
     rate_mhz: Option<u32>,
-    /// Whether what the device says of itself is what it will send.
+    /// Whether the device's description is valid for the samples that it will send.
     rate_settled: bool,
     running: bool,
     heard_at_us: u64,
     status_at_us: u64,
     info: Option<StreamInfo>,
-    /// Epoch and number of the sample that comes next.
+    /// Epoch and number of the next sample.
     next: Option<(u16, u64)>,
     lateness: Lateness,
     status: LinkStatus,
@@ -139,12 +137,12 @@ impl Link {
         }
     }
 
-    /// The port is open: the device is asked to identify itself.
+    /// Records that the port is open, and asks the device to identify itself.
     pub(super) fn opened(&mut self, now_us: u64) {
         self.greet(now_us);
     }
 
-    /// The port is gone.
+    /// Records that the port is gone.
     pub(super) fn closed(&mut self) {
         if std::mem::take(&mut self.running) {
             self.status.reconnects += 1;
@@ -152,8 +150,8 @@ impl Link {
         self.status.connected = false;
     }
 
-    /// Has the device show a decision, when nothing more urgent is to be said. An
-    /// older one that still waits is forgotten.
+    /// Asks the device to show a decision, after more urgent requests. An earlier decision that
+    /// still waits is dropped.
     pub(super) fn show(&mut self, label: &str, percent: u8) {
         (self.waiting).retain(|command| !matches!(command, Command::Show { .. }));
         self.waiting.push_back(Command::show(label, percent));
@@ -183,7 +181,7 @@ impl Link {
         status
     }
 
-    /// Samples that arrived and found no room in the program.
+    /// Counts samples that arrived and did not fit into the program's queue.
     pub(super) fn overrun(&mut self, samples: u64) {
         self.status.overrun_samples += samples;
     }
@@ -201,20 +199,20 @@ impl Link {
         if self.requests.open().is_none()
             && let Some(command) = self.waiting.pop_front()
         {
-            // None is open: it is taken.
+            // No request is open, so this one is accepted.
             let _ = self.requests.ask(command);
         }
         if let Some(request) = self.requests.poll(now_us) {
             let mut wire = [0; Frame::<MAX_REQUEST>::MAX_ENCODED];
             if let Ok(length) = self.sender.write(now_us, request, &mut wire) {
-                // A 0 first, to end whatever the line held.
+                // A 0 first, to end any partial frame on the line.
                 out.push(0);
                 out.extend(wire.iter().take(length));
             }
         }
     }
 
-    /// Takes received bytes, and gives each message to `each`.
+    /// Takes received bytes, and passes each message to `each`.
     pub(super) fn receive(&mut self, mut bytes: &[u8], now_us: u64, mut each: impl FnMut(Heard)) {
         while let Some(result) = self.receiver.next(&mut bytes) {
             match result {
@@ -288,7 +286,7 @@ impl Link {
             Some((epoch, next)) if epoch == samples.epoch && next <= samples.first => {
                 self.status.lost_samples += samples.first - next;
             }
-            // Another clock, or a clock that was reset.
+            // The clock is another one, or was reset.
             _ => self.lateness.restart(),
         }
         self.next = Some((samples.epoch, samples.first.saturating_add(count)));

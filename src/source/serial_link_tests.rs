@@ -1,4 +1,4 @@
-//! A link and a device of a few lines, over a line that fails in every way.
+//! Tests of a link with a small simulated device, over a line with faults of every kind.
 
 use firmware_bridge::{Answers, Blocks, Channel, Request, Sample};
 
@@ -10,7 +10,7 @@ mod line;
 
 use line::{Faults, Line};
 
-/// A device that samples 100 times a second: a count that follows from the number.
+/// A device that samples 100 times a second. The values follow from the number of the sample.
 struct Device {
     receiver: Receiver<MAX_REQUEST>,
     sender: Sender<MAX_PAYLOAD>,
@@ -49,7 +49,7 @@ impl Device {
         wire[..length].to_vec()
     }
 
-    /// One sample's time: takes what came, and answers.
+    /// One sampling period: takes the bytes that arrived, and answers.
     fn turn(&mut self, now_us: u64, mut bytes: &[u8]) -> Vec<u8> {
         let mut out = Vec::new();
         while let Some(result) = self.receiver.next(&mut bytes) {
@@ -112,7 +112,7 @@ fn info(rate_mhz: u32) -> StreamInfo {
     }
 }
 
-/// Link and device, and the lines between them.
+/// A link, a device, and the lines between them.
 struct Bench {
     link: Link,
     device: Device,
@@ -120,7 +120,7 @@ struct Bench {
     down: Line,
     now_us: u64,
     samples: Vec<Samples>,
-    /// The rates that were told, in thousandths of a hertz.
+    /// The reported rates, in thousandths of a hertz.
     infos: Vec<u32>,
     refused: usize,
 }
@@ -202,14 +202,14 @@ fn every_sample_lost_to_noise_is_counted() {
         status.samples > 30_000 && status.lost_samples > 5_000,
         "{status:?}"
     );
-    // Every block holds what the device sampled under its numbers.
+    // Every block holds the values that the device sampled under these numbers.
     for block in &bench.samples {
         for (i, pair) in block.values.chunks(2).enumerate() {
             let number = (block.first + i as u64) as i16;
             assert_eq!(pair, [number, number.wrapping_neg()]);
         }
     }
-    // What came and what is missing make up what was sampled, epoch by epoch.
+    // In each epoch, the received and the missing samples add up to the samples taken.
     let mut spanned = 0;
     for epoch in bench.samples.chunk_by(|a, b| a.epoch == b.epoch) {
         let last = epoch.last().unwrap();
@@ -262,7 +262,7 @@ fn the_latest_waiting_decision_is_shown_and_shortened() {
 fn a_description_before_the_rate_is_set_is_ignored() {
     let mut bench = Bench::asking(Some(200_000), Faults::default(), 6);
     bench.run(5);
-    // After a reset it would sample at its own rate again.
+    // After a reset, it would sample at its own rate again.
     bench.device = Device::new(bench.now_us);
     bench.run(10);
     let status = bench.link.status();
@@ -286,7 +286,7 @@ fn a_refused_rate_is_reported() {
 #[test]
 fn a_foreign_protocol_version_is_reported() {
     let mut link = Link::new(None);
-    // A frame of version 2 with a right CRC, stuffed by hand.
+    // A frame of version 2 with a correct CRC, stuffed by hand.
     let mut body = [1_u8; 12];
     body[0] = 2;
     let mut crc = u32::MAX;

@@ -1,4 +1,4 @@
-//! Serial ports: their names, a list of them, and bytes through one of them.
+//! Serial ports: their names, the list of them, and an open port.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -10,7 +10,7 @@ use serialport::{SerialPort, SerialPortType, available_ports};
 
 use super::{SourceError, SourceSpec};
 
-/// How long a read waits for the first byte. The reading thread does nothing else meanwhile.
+/// The time that a read waits for the first byte. The reading thread does nothing else meanwhile.
 const PATIENCE: Duration = Duration::from_millis(20);
 
 /// A port and its speed: `PATH` or `PATH@BAUD`.
@@ -32,7 +32,7 @@ impl PortName {
     /// The default speed. USB devices (CDC) ignore it.
     const DEFAULT_BAUD: u32 = 115_200;
 
-    /// The port.
+    /// The path of the port.
     pub fn path(&self) -> &Path {
         Path::new(&self.path)
     }
@@ -53,7 +53,7 @@ impl FromStr for PortName {
             reason: reason.to_owned(),
         };
         let (path, baud) = match text.rsplit_once('@') {
-            // Names under /dev/serial/by-path may have an @ of their own.
+            // Names under /dev/serial/by-path may contain an @.
             Some((path, baud)) if baud.chars().all(|c| c.is_ascii_digit()) => {
                 let baud = (baud.parse().ok()).filter(|baud| (50..=50_000_000).contains(baud));
                 let baud = baud
@@ -83,17 +83,17 @@ impl fmt::Display for PortName {
 pub struct PortInfo {
     /// Its path.
     pub path: PathBuf,
-    /// How it is attached: `usb`, `pci`, `bluetooth` or `other`.
+    /// Its bus: `usb`, `pci`, `bluetooth` or `other`.
     pub kind: &'static str,
     /// USB vendor and product.
     pub usb: Option<(u16, u16)>,
-    /// The product name that the device gives, if any.
+    /// The product name that the device reports, if any.
     pub product: Option<String>,
-    /// The serial number that the device gives, if any.
+    /// The serial number that the device reports, if any.
     pub serial_number: Option<String>,
 }
 
-/// The serial ports of this machine, by path.
+/// The serial ports of this machine, sorted by path.
 ///
 /// # Errors
 /// [`SourceError::Io`] if the system does not list them.
@@ -147,7 +147,7 @@ impl Port {
     /// is gone.
     pub(super) fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         match self.0.read(bytes) {
-            // A port that exists reports a timeout instead.
+            // For a port that exists, the system reports a timeout instead.
             Ok(0) => Err(io::ErrorKind::UnexpectedEof.into()),
             Err(error) if is_a_wait(&error) => Ok(0),
             result => result,

@@ -1,4 +1,4 @@
-//! Where samples come from, as one value that a user can type, and how it is opened.
+//! Names of sources, as the user types them, and how they are opened.
 
 use std::fmt;
 use std::io;
@@ -27,7 +27,7 @@ pub struct SourceSpec(Place);
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 enum Place {
-    /// The default microphone, or the one of this name.
+    /// The microphone of this name, or the default one.
     Microphone(Option<String>),
     Sound(PathBuf),
     Table(PathBuf),
@@ -36,20 +36,20 @@ enum Place {
     Serial(PortName),
 }
 
-/// How sources are read, as far as they do not say it themselves.
+/// How sources are read, if they do not state it themselves.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct SourceOptions {
     /// Raw PCM on standard input.
     pub pcm: PcmFormat,
-    /// Data of sensors; the rate is also asked of devices on serial lines.
+    /// Format of sensor data. Devices on serial lines are also asked for its rate.
     pub sensor: SensorFormat,
 }
 
 impl SourceOptions {
-    /// Rejects options that have no effect on what a backbone for `kind` reads.
+    /// Rejects options that have no effect on the input of a backbone for `kind`.
     ///
     /// # Errors
-    /// [`SourceError::Option`] for a rate or columns of sound.
+    /// [`SourceError::Option`] if a rate or columns are given for sound.
     pub fn check(&self, kind: Recorded) -> Result<(), SourceError> {
         let option = match (self.sensor.rate, self.sensor.columns.as_slice()) {
             (Some(_), _) => "rate",
@@ -69,10 +69,10 @@ impl SourceOptions {
 impl SourceSpec {
     const FORM: &str = "mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH";
 
-    /// The source with this name.
+    /// The source of this name.
     ///
     /// # Errors
-    /// [`SourceError::Syntax`] for other text and for an impossible port.
+    /// [`SourceError::Syntax`] for any other text, and for an invalid port.
     pub fn parse(text: &str) -> Result<Self, SourceError> {
         let place = match text.split_once(':') {
             Some(("wav", path)) if !path.is_empty() => Place::Sound(path.into()),
@@ -103,7 +103,7 @@ impl SourceSpec {
         Self(Place::Sound(path))
     }
 
-    /// Whether samples come as time passes: a microphone, a device or standard input.
+    /// Whether samples arrive in real time: a microphone, a device or standard input.
     pub fn is_live(&self) -> bool {
         !matches!(self.0, Place::Sound(_) | Place::Table(_) | Place::Folder(_))
     }
@@ -118,7 +118,7 @@ impl SourceSpec {
         Self(Place::Serial(port))
     }
 
-    /// Whether it is a device, which sends without end.
+    /// Whether it is a device, which sends until it is stopped.
     pub fn is_device(&self) -> bool {
         matches!(self.0, Place::Microphone(_) | Place::Serial(_))
     }
@@ -141,8 +141,8 @@ impl SourceSpec {
         self.0 == Place::Stdin
     }
 
-    /// The recordings of a file or folder that a backbone for `kind` can read; none of a live
-    /// source.
+    /// The recordings of a file or folder that a backbone for `kind` can read. For a live source,
+    /// the list is empty.
     ///
     /// # Errors
     /// [`SourceError`] if the folder cannot be read or has no such recording.
@@ -157,12 +157,12 @@ impl SourceSpec {
         }
     }
 
-    /// Opens a live source for a backbone that takes `kind`, sound at `rate`. Microphones are
-    /// asked for that rate; a file or folder is read by [`Self::recordings`] instead.
+    /// Opens a live source for a backbone that reads `kind`, with sound at `rate`. Microphones are
+    /// asked for this rate. A file or folder is read by [`Self::recordings`] instead.
     ///
     /// # Errors
-    /// [`SourceError::Option`] for columns of a device, for a microphone where a sensor is
-    /// expected, and for a file or folder; otherwise as the source itself.
+    /// [`SourceError::Option`] for columns of a device, for a microphone if a sensor is expected,
+    /// and for a file or folder; otherwise the errors of the source itself.
     pub fn open_live(
         &self,
         kind: Recorded,
@@ -238,7 +238,7 @@ mod tests {
         }
     }
 
-    /// Why `text` cannot be opened live for `kind`.
+    /// The error for a `text` that cannot be opened live for `kind`.
     fn refused(text: &str, kind: Recorded, options: &SourceOptions) -> SourceError {
         spec(text)
             .open_live(kind, SampleRate::ONE_HZ, options)
@@ -248,7 +248,7 @@ mod tests {
 
     #[test]
     fn specs_are_parsed_and_written_in_the_same_form() {
-        // Text, whether it is live, whether it is a device.
+        // Text, whether the source is live, and whether it is a device.
         let cases = [
             ("mic", true, true),
             ("mic:USB Audio", true, true),
@@ -267,7 +267,7 @@ mod tests {
             assert_eq!(spec.is_stdin(), text == "stdin");
             assert_eq!(spec.is_microphone(), text.starts_with("mic"));
         }
-        // The default speed is written out.
+        // The text that is written includes the default speed.
         assert_eq!(spec("serial:COM3").to_string(), "serial:COM3@115200");
         assert_eq!(spec("serial:COM3"), spec("serial:COM3@115200"));
     }
@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn paths_choose_the_kind_of_a_file_by_their_ending() {
+    fn the_file_name_extension_determines_the_kind_of_a_source() {
         assert_eq!(SourceSpec::file("x.CSV"), spec("csv:x.CSV"));
         assert_eq!(SourceSpec::file("x.jsonl"), spec("csv:x.jsonl"));
         assert_eq!(SourceSpec::file("x.wav"), spec("wav:x.wav"));

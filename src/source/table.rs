@@ -1,4 +1,4 @@
-//! Recordings of sensors as tables: CSV with a head, one column a channel.
+//! Sensor recordings as tables: CSV with a head, one column a channel.
 //!
 //! ```text
 //! # rate: 50 Hz
@@ -6,10 +6,10 @@
 //! 0.00,0.12,0.98,0.03,1.5,-0.2,0.0
 //! ```
 //!
-//! A column called `time` or `t` holds times in its unit (s, ms, us or ns; seconds
-//! without one). Columns that are not asked for may hold anything. The rate comes
-//! from the caller, or a first line `# rate: N Hz`, or the times. Rows are streamed:
-//! a table of a month needs no more memory than one of a second.
+//! A column called `time` or `t` holds times in its unit: s, ms, us or ns, or seconds if it has
+//! none. Columns that the caller does not ask for may hold anything. The rate comes from the
+//! caller, or from a first line `# rate: N Hz`, or from the times. Rows are streamed: a table of a
+//! month needs no more memory than one of a second.
 
 use std::fs::File;
 use std::io::{BufRead, BufReader, Read};
@@ -23,7 +23,7 @@ use super::sensor_rows::{RowReader, SensorRows};
 use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
-/// The longest line that is looked at for a rate, in bytes.
+/// The longest line that is searched for a rate, in bytes.
 const MAX_COMMENT_BYTES: usize = 4096;
 /// The most columns.
 const MAX_COLUMNS: usize = 4096;
@@ -63,10 +63,10 @@ impl SensorTable {
         Self::new(file, &what, format)
     }
 
-    /// A table out of `reader`, which messages call `what`.
+    /// Reads a table from `reader`, which messages call `what`.
     ///
     /// # Errors
-    /// [`SourceError::Unrecognised`] for a head that lacks a column asked for or has too many,
+    /// [`SourceError::Unrecognised`] if the head lacks a column asked for or has too many columns,
     /// or if neither the format nor the table gives the rate.
     pub fn new(
         reader: impl Read + Send + 'static,
@@ -128,12 +128,12 @@ impl Source for SensorTable {
     }
 }
 
-/// Reads records, and rows from their columns.
+/// Reads records, and converts their columns to rows.
 struct TableReader {
     what: String,
     reader: csv::Reader<Box<dyn Read + Send>>,
     columns: Vec<usize>,
-    /// The column with the time, and seconds a unit of it.
+    /// The column with the time, and the number of seconds in its unit.
     time: Option<(usize, f64)>,
     record: StringRecord,
 }
@@ -146,7 +146,7 @@ impl RowReader for TableReader {
         }
         let number = |column: usize| self.record.get(column)?.parse::<f64>().ok();
         let time = self.time.map(|(column, scale)| {
-            // A row whose time is missing or not a number is lost.
+            // A row is lost if its time is missing or not a number.
             number(column).map_or(f64::NAN, |time| time * scale)
         });
         let numbers = self.columns.iter().map(|&column| number(column));
@@ -158,10 +158,10 @@ impl RowReader for TableReader {
     }
 }
 
-/// Rejects lines that would fill the memory.
+/// Rejects lines that are so long that they would fill the memory.
 struct Lines<R> {
     reader: R,
-    /// Bytes since the last end of a line.
+    /// Bytes since the last end of line.
     since: usize,
 }
 
@@ -186,7 +186,7 @@ impl<R: Read> Read for Lines<R> {
     }
 }
 
-/// The rate in a line `# rate: 50 Hz`, if it is one.
+/// The rate in a line `# rate: 50 Hz`, or `None` for any other line.
 fn stated_rate(comment: &[u8]) -> Option<SampleRate> {
     let text = std::str::from_utf8(comment).ok()?.trim();
     let text = text.strip_prefix('#')?.trim().strip_prefix("rate")?;

@@ -24,8 +24,7 @@ fn golden(name: &str) -> PathBuf {
     crate::root().join("tests/goldens/audio").join(name)
 }
 
-/// What scripts/make_goldens.py synthesised: the mean of both channels, or the
-/// left one.
+/// The signal that scripts/make_goldens.py synthesised: the mean of both channels, or the left one.
 fn expected(stereo: bool, samples: usize) -> Vec<f64> {
     (0..samples)
         .map(|n| {
@@ -71,7 +70,7 @@ fn lossy_files_keep_the_length_and_position_of_the_signal() {
             "{name}"
         );
         let expected = expected(true, 3_675);
-        // A shift by one sample would cost more than 15 dB of this.
+        // A shift by one sample would cost more than 15 dB of this ratio.
         let (mut error, mut power) = (0.0, 0.0);
         for (&a, b) in clip.samples.iter().zip(&expected).skip(300).take(3_000) {
             error += (f64::from(a) - b).powi(2);
@@ -103,7 +102,7 @@ fn chunks_follow_one_another_without_gaps() {
 }
 
 #[test]
-fn the_contents_of_a_file_and_not_its_name_decide_its_format() {
+fn the_contents_of_a_file_determine_its_format() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("flac-by-content.wav");
     std::fs::copy(golden("stereo.flac"), &path).unwrap();
@@ -123,7 +122,7 @@ fn files_without_audio_are_rejected_by_path() {
         b"this is a letter, not a sound\n".repeat(50).as_slice(),
     );
     let empty = write("empty.wav", b"");
-    // A header that is right about there being nothing.
+    // A header that correctly states zero samples.
     let mut header = std::fs::read(golden("stereo.wav")).unwrap();
     header.truncate(44);
     header[4..8].copy_from_slice(&36u32.to_le_bytes());
@@ -185,7 +184,7 @@ fn truncated_files_give_the_samples_before_the_cut() {
             std::fs::write(&path, &bytes[..bytes.len() * sixteenth / 16]).unwrap();
             let (samples, error) = drain(&path);
             assert!(samples <= whole, "{name}");
-            // Only a file cut within its headers may be refused.
+            // Only a file that is cut within its headers may be rejected.
             assert!(
                 error.is_none() || samples == 0,
                 "{name} {sixteenth}/16: {error:?}"
@@ -194,7 +193,7 @@ fn truncated_files_give_the_samples_before_the_cut() {
             lengths.push(samples);
         }
         println!("{name}: {lengths:?}");
-        // All sound of the Ogg file lies on one page, which is lost when cut.
+        // All sound of the Ogg file is on one page, which is lost by the cut.
         let one_page = name == "stereo.ogg";
         assert!(
             one_page || most > whole / 3,
@@ -232,7 +231,7 @@ fn flipped_bytes_in_audio_files_never_panic_or_loop() {
         let path = folder.path().join(name);
         for round in 0..150 {
             let mut broken = bytes.clone();
-            // Every third file is hit in its headers.
+            // Every third file is damaged in its headers.
             let reach = if round % 3 == 0 { 200 } else { bytes.len() };
             for _ in 0..1 + round % 8 {
                 let at = chance.random_range(0..reach);

@@ -1,5 +1,5 @@
-//! The frozen backbone: both executions against ONNX Runtime and against each
-//! other, and files that are not what they seem.
+//! The frozen backbone: both executions compared with ONNX Runtime and with each other, and invalid
+//! files.
 
 use crate::harness::models;
 use crate::harness::shared_data;
@@ -20,14 +20,14 @@ use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
 const REAL: [&str; 3] = ["speech-embedding", "yamnet", "yamnet-256"];
-/// Between our embeddings and ONNX Runtime's, and between our two executions.
+/// The largest difference from ONNX Runtime's embeddings, and between the two executions.
 const TOLERANCE: f32 = 1e-3;
 
 fn load(card: &Card, path: &Path, mode: Mode) -> Backbone {
     Backbone::load(path, card, mode).unwrap()
 }
 
-/// Sound of every kind, the same on every run.
+/// A chirp, noise and a tone, the same on every run.
 fn synthetic(rate_hz: u32, samples: u64) -> Vec<f32> {
     let part = samples.div_ceil(3);
     let amplitude = 0.4;
@@ -59,8 +59,7 @@ fn synthetic(rate_hz: u32, samples: u64) -> Vec<f32> {
     all
 }
 
-/// The embeddings of `samples`, pushed in pieces of the given lengths, over and
-/// over.
+/// The embeddings of `samples`, pushed in pieces of the given lengths, in a cycle.
 fn embed(
     card: &Card,
     backbone: &Backbone,
@@ -91,7 +90,7 @@ fn bits(values: &[f32]) -> Vec<u32> {
     values.iter().map(|x| x.to_bits()).collect()
 }
 
-/// The formula's signal of the goldens, or the recordings that the index names.
+/// The signal of the goldens from its formula, or the recordings that the index names.
 fn golden_samples(signal: &serde_json::Value, shared: &Path) -> Vec<f32> {
     let number = |key: &str| signal[key].as_u64().unwrap() as usize;
     let (start, samples) = (number("start"), number("samples"));
@@ -104,8 +103,8 @@ fn golden_samples(signal: &serde_json::Value, shared: &Path) -> Vec<f32> {
     whole[start..start + samples].to_vec()
 }
 
-/// The log-mel frames that the goldens were computed from: the stored ones where
-/// there are, so that the front end's own rounding stays out of it.
+/// The log-mel frames that the goldens were computed from. Stored frames are used if they exist, so
+/// that rounding of the front end has no influence.
 fn golden_frames(card: &Card, name: &str, samples: &[f32]) -> Vec<f32> {
     let kind = card.name.trim_end_matches("-embedding");
     let stored = goldens().join(format!("{name}.{kind}.npy"));
@@ -174,7 +173,7 @@ fn both_executions_give_the_embeddings_of_onnx_runtime() {
 }
 
 #[test]
-fn auto_mode_streams_where_it_can_and_gives_the_reason_where_not() {
+fn auto_mode_streams_if_possible_and_otherwise_gives_the_reason() {
     for name in REAL {
         let Some((card, path)) = models::real(name, "the choice of execution") else {
             continue;
@@ -194,7 +193,7 @@ fn auto_mode_streams_where_it_can_and_gives_the_reason_where_not() {
             matches!(error, BackboneError::NotStreamable { .. }),
             "{error}"
         );
-        // Whoever asked for windowed needs no excuse.
+        // Windowed execution was asked for, so there is no reason to report.
         assert_eq!(load(&card, &path, Mode::Windowed).windowed_because(), None);
     }
 }
@@ -325,7 +324,7 @@ fn a_signal_has_as_many_rows_as_windows_fit_into_it() {
 
 #[test]
 #[cfg(feature = "tract")]
-fn a_chain_of_layers_runs_on_our_kernels_and_the_rest_on_tract() {
+fn chains_run_on_afields_kernels_and_other_graphs_on_tract() {
     for name in ["tiny", "padded"] {
         let (card, path) = models::fixture(name);
         assert_eq!(load(&card, &path, Mode::Auto).tract_because(), None);
@@ -350,7 +349,8 @@ fn a_chain_of_layers_runs_on_our_kernels_and_the_rest_on_tract() {
 #[test]
 #[cfg(feature = "tract")]
 fn graphs_that_pad_across_time_are_detected() {
-    // By its layers, and where they say nothing by trial: shapes let it pass.
+    // The layers show the padding of the first graph. The padding of the second one does not show
+    // in the shapes, so only the trial detects it.
     found_out("padded", "pads across time");
     found_out("squashed-padded", "computed incrementally");
 }
@@ -377,7 +377,7 @@ fn found_out(fixture: &str, why: &str) {
 }
 
 #[test]
-fn incomplete_frames_are_refused() {
+fn incomplete_frames_are_rejected() {
     let (card, path) = models::fixture("tiny");
     for mode in [Mode::Streaming, Mode::Windowed] {
         let mut stream = load(&card, &path, mode).stream().unwrap();
@@ -449,7 +449,7 @@ fn a_hop_of_several_steps_can_be_streamed() {
     }
 }
 
-/// Loads `bytes` as a model in every mode; what loads is run once.
+/// Loads `bytes` as a model in every mode, and runs each backbone that loads once.
 fn try_bytes(card: &Card, folder: &Path, bytes: &[u8]) -> Result<(), String> {
     let path = folder.join("model.onnx");
     fs::write(&path, bytes).unwrap();
@@ -488,7 +488,8 @@ fn flipped_bytes_in_a_model_never_panic() {
     for round in 0..rounds {
         let mut bytes = whole.clone();
         for _ in 0..rng.random_range(1..=4) {
-            // Half of them where the structure is, not the weights.
+            // In half of the rounds, only the start of the file is changed: the structure, not the
+            // weights.
             let place = match round % 2 {
                 0 => rng.random_range(0..600),
                 _ => rng.random_range(0..bytes.len()),
@@ -533,8 +534,8 @@ fn a_file_that_is_not_a_model_is_an_error_that_names_it() {
 
 #[test]
 fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
-    // Never fetched, never skipped: it is part of the program. models/imu/train.py wrote what ONNX
-    // Runtime makes of these frames.
+    // The model is part of the program, so it is never fetched and this test is never skipped.
+    // models/imu/train.py stored ONNX Runtime's embeddings of these frames.
     let cache = afield::model::Cache::at("/nowhere");
     let card = afield::model::find("imu", &cache).unwrap();
     let golden: Array2<f32> = ndarray_npy::read_npy(goldens().with_file_name("imu.npy")).unwrap();
