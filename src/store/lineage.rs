@@ -66,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_that_touch_become_one() {
+    fn adjacent_ranges_are_joined() {
         let lineage = Lineage::from_last(&[(11, 15), (8, 7), (4, 5), (1, 3)]);
         assert_eq!(lineage.to_json(), "[[1,5],[11,15]]");
         assert_eq!((lineage.len(), lineage.last()), (10, 15));

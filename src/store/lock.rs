@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn second_writer_is_told_who_the_first_one_is() {
+    fn second_writer_learns_the_owner_of_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let held = WriterLock::take(dir.path(), Some("merge kitchen hall")).unwrap();
         let error = WriterLock::take(dir.path(), None).unwrap_err().to_string();
