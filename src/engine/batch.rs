@@ -13,7 +13,7 @@ pub enum Durability {
     #[default]
     Immediate,
     /// At most this much later, measured by the times given with the changes, or at closing. One
-    /// write for all of them reduces wear of a flash card. A crash may lose what was taught since
+    /// write for all of them reduces the write volume. A crash may lose what was taught since
     /// the last write, and nothing else.
     Batched(Duration),
 }

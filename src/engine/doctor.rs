@@ -261,7 +261,7 @@ impl Diagnosis {
 /// damaged.
 ///
 /// # Errors
-/// [`Error::Damaged`] if too little is intact for a repair; [`Error::Store`] if the disk refuses.
+/// [`Error::Damaged`] if too little is intact for a repair; [`Error::Store`] if the write fails.
 /// The files are then unchanged.
 pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, Error> {
     let _lock = WriterLock::take(dir, Some("doctor --repair"))?;

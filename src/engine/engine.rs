@@ -206,7 +206,7 @@ impl Engine {
     /// exactly.
     ///
     /// # Errors
-    /// [`Error`] if the label is invalid, the recording cannot be read or the disk refuses;
+    /// [`Error`] if the label is invalid, the recording cannot be read or the write fails;
     /// nothing is then learned or stored.
     pub fn teach<L>(&self, label: L, recording: Recording) -> Result<TaughtAs, Error>
     where
@@ -357,7 +357,7 @@ impl Engine {
     /// Removes every selected clip, and returns them.
     ///
     /// # Errors
-    /// [`Error`] if the head cannot unlearn or the disk refuses; nothing has then changed.
+    /// [`Error`] if the head cannot unlearn or the write fails; nothing has then changed.
     pub fn forget(&self, which: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
         let now = self.now();
         self.session().forget(which, now)
@@ -434,7 +434,7 @@ impl Engine {
     /// Undoes the latest change that is not undone yet.
     ///
     /// # Errors
-    /// [`Error::NothingToUndo`], or [`Error::Store`] if the disk refuses.
+    /// [`Error::NothingToUndo`], or [`Error::Store`] if the write fails.
     pub fn undo(&self) -> Result<Undone, Error> {
         let now = self.now();
         self.session().undo(now)
@@ -443,7 +443,7 @@ impl Engine {
     /// Returns to an earlier revision. This adds a new revision.
     ///
     /// # Errors
-    /// [`Error::Store`] if there is no such revision or the disk refuses.
+    /// [`Error::Store`] if there is no such revision or the write fails.
     pub fn roll_back(&self, target: RevisionId) -> Result<Revision, Error> {
         let now = self.now();
         self.session().roll_back(target, now)

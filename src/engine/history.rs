@@ -60,7 +60,7 @@ impl Session {
     ///
     /// # Errors
     /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision) when the revision does not
-    /// exist or was compacted, other [`Error`]s when the disk refuses; nothing has then changed.
+    /// exist or was compacted, other [`Error`]s when the write fails; nothing has then changed.
     pub fn roll_back(&mut self, target: RevisionId, now_unix_ms: i64) -> Result<Revision, Error> {
         self.go_back(format!("rollback {target}"), target, now_unix_ms)
     }
@@ -69,7 +69,7 @@ impl Session {
     /// returns.
     ///
     /// # Errors
-    /// [`Error::NothingToUndo`], other [`Error`]s when the disk refuses; nothing has then changed.
+    /// [`Error::NothingToUndo`], other [`Error`]s when the write fails; nothing has then changed.
     pub fn undo(&mut self, now_unix_ms: i64) -> Result<Undone, Error> {
         self.flush()?;
         self.catch_up()?;

@@ -70,7 +70,7 @@ impl Lesson {
     /// Stores the pending examples, and ends the change.
     ///
     /// # Errors
-    /// [`Error`] if the disk refuses; the pending examples are then neither stored nor learned.
+    /// [`Error`] if the write fails; the pending examples are then neither stored nor learned.
     pub fn finish(self) -> Result<(), Error> {
         self.engine.close()
     }
