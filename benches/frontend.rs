@@ -1,4 +1,4 @@
-//! What the front ends and the resampler cost.
+//! Measures the cost of the front ends and the resampler.
 //!
 //! `cargo bench --bench frontend`. Front ends are timed per hop (one frame out),
 //! the resampler per second of input.

@@ -1,12 +1,12 @@
-//! What learning, predicting and predicting right after learning cost as examples
-//! accumulate, as CSV.
+//! Measures the cost of learning, predicting and predicting right after learning as the number of
+//! examples grows. Prints CSV.
 //!
-//! `cargo bench --bench growth [-- MOST [SECONDS]]`; MOST examples, 10^5 unless said,
-//! at 50 classes; a power of ten that would end after SECONDS (300) of a head's time is
-//! not begun. Durations are microseconds of wall-clock time, one call each, over the
-//! last 200 (400 for learning) examples before each power of ten. `after` is
-//! `predict_now` straight after `learn_one`, with a thread that solves beside it as
-//! `afield listen` has; `lag` is by how many examples those answers lagged at most.
+//! `cargo bench --bench growth [-- MOST [SECONDS]]`. MOST is the number of examples at 50 classes,
+//! 10^5 by default. A power of ten is skipped if it would end after SECONDS (300 by default) of a
+//! head's time. Durations are microseconds of wall-clock time, one call each, over the last 200
+//! examples (400 for learning) before each power of ten. `after` is `predict_now` directly after
+//! `learn_one`, with a background thread that solves, as in `afield listen`. `lag` is the largest
+//! number of examples that those answers lacked.
 
 mod toy;
 
@@ -21,7 +21,7 @@ use toy::CLASSES;
 const TIMED: usize = 200;
 
 fn main() {
-    // `cargo bench` adds a flag of its own.
+    // `cargo bench` adds its own flag.
     let mut numbers = std::env::args().filter_map(|arg| arg.parse::<f64>().ok());
     let most = numbers.next().unwrap_or(1e5) as usize;
     let limit = Duration::from_secs_f64(numbers.next().unwrap_or(300.0));
@@ -60,7 +60,7 @@ fn grow(head: HeadKind, width: usize, most: usize, limit: Duration) {
     let mut seen = 0;
     let mut goal = 100;
     while goal <= most {
-        // Half of the examples before the goal where there are not twice 200.
+        // Time a third of the new examples, at most 200.
         let pairs = TIMED.min((goal - seen) / 3);
         let mut learned = Vec::new();
         for left in (pairs..goal - seen).rev() {
@@ -119,7 +119,7 @@ fn sorted(mut values: Vec<f64>) -> Vec<f64> {
     values
 }
 
-/// Dense features around the place of their class.
+/// Dense features around the centre of their class.
 fn example(width: usize, i: usize) -> Example {
     let value = |j: usize| {
         let mixed = ((i.wrapping_mul(65_537) + j) as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);

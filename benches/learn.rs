@@ -1,7 +1,7 @@
-//! What learning, predicting and the deferred solve cost, at 50 classes.
+//! Measures the cost of learning, predicting and the deferred solve, at 50 classes.
 //!
-//! `cargo bench --bench learn`; examples are dense, the worst case for the exact
-//! heads, which skip zeros.
+//! `cargo bench --bench learn`. The examples are dense, which is the worst case for the exact
+//! heads: they skip zeros.
 
 mod toy;
 
@@ -65,7 +65,7 @@ macro_rules! heads {
                 let mut learner = taught($kind, width);
                 let (example, label) = (example(width, 1), label(1));
                 bencher
-                    // Learning makes the next solve due.
+                    // Learning makes the next solve necessary.
                     .with_inputs(|| ())
                     .bench_local_values(|()| {
                         learner.learn_one(&example, &label).ok();

@@ -1,9 +1,9 @@
-//! What one hop of a signal costs: the backbone alone, all the way to a decision, and what a
-//! second learner on the same source adds.
+//! Measures the cost of one hop of a signal: of the backbone alone, of all steps to a decision,
+//! and of a second learner on the same source.
 //!
-//! `cargo bench --bench stream`. Backbones that are not in the cache are left out, with a
-//! message. Times are per hop of the card (80 ms for the speech embedding, 480 ms for the
-//! YAMNets, 160 ms for `imu`).
+//! `cargo bench --bench stream`. Backbones that are not in the cache are skipped, with a message.
+//! Times are per hop of the card (80 ms for the speech embedding, 480 ms for the YAMNets, 160 ms
+//! for `imu`).
 
 mod toy;
 
@@ -25,7 +25,7 @@ const RUNS: [(&str, &str); 4] = [
     ("yamnet-256", "windowed"),
 ];
 
-/// Rounds that the cost of a second learner is measured in, and hops in one.
+/// The number of rounds that measure the cost of a second learner, and the hops in one round.
 const ROUNDS: usize = 400;
 const HOPS: usize = 24;
 
@@ -100,7 +100,7 @@ fn learner(card: &Card) -> Learner {
     learner
 }
 
-/// A learner that reads an embedder, with all that belongs to it.
+/// A learner that reads an embedder, with its decider and events.
 struct Owner {
     decider: Decider,
     learner: Learner,
@@ -113,7 +113,7 @@ impl Reader for Owner {
     }
 }
 
-/// An embedder with some learners, all fed the same hops.
+/// An embedder with some learners, which all receive the same hops.
 struct Listening {
     embedder: Embedder,
     owners: Vec<Owner>,
@@ -143,7 +143,7 @@ impl Listening {
         }
     }
 
-    /// The time that so many hops take.
+    /// The time of this many hops.
     fn time(&mut self, card: &Card, hops: usize) -> Duration {
         let started = Instant::now();
         for _ in 0..hops {
@@ -158,8 +158,8 @@ impl Listening {
     }
 }
 
-/// Prints what a second learner adds to the cost of a hop, by the fastest of many short rounds
-/// that take turns: on a shared machine all others are interrupted.
+/// Prints what a second learner adds to the cost of a hop. It uses the fastest of many short
+/// alternating rounds, because other processes interrupt the slower ones on a shared machine.
 fn second_learner(name: &str, seconds: f64) {
     let Some((card, backbone)) = loaded(name, "auto") else {
         return;
@@ -172,7 +172,7 @@ fn second_learner(name: &str, seconds: f64) {
     for (window, when) in [(window, "every 0.5 s"), (every_hop, "every hop")] {
         let [mut one, mut two] = [1, 2].map(|n| Listening::new(&card, &backbone, window, n));
         let (mut alone, mut both) = (Duration::MAX, Duration::MAX);
-        // Whole windows of decisions in each round: 24 hops are a multiple of 3 and of 6.
+        // Each round contains whole windows of decisions: 24 hops are a multiple of 3 and of 6.
         for _ in 0..ROUNDS {
             alone = alone.min(one.time(&card, HOPS));
             both = both.min(two.time(&card, HOPS));
@@ -221,7 +221,7 @@ fn end_to_end_hop(bencher: Bencher, (name, mode): (&str, &str)) {
     bencher.bench_local(|| assert_eq!(hear(), 1));
 }
 
-/// The bytes of a learner's state, which a snapshot writes.
+/// Saves a learner's state, as for a snapshot.
 #[divan::bench(args = [96, 1024, 2048])]
 fn snapshot(bencher: Bencher, width: usize) {
     let mut learner = toy::learner(HeadKind::LDA, width);

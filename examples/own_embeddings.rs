@@ -1,12 +1,12 @@
-//! No audio at all: learn from embeddings of your own, and keep what was learned in a file.
+//! Learn from your own embeddings, without audio, and save the learned state in a file.
 //!
 //! `printf 'kettle 3.0 0.1\nrain -1.0 2.0\n? 2.8 0.3\n' | cargo run --release --example own_embeddings -- toy.state`
-//! Each line is a label and the numbers of one embedding; the label `?` asks.
+//! Each line is a label and the numbers of one embedding. The label `?` requests a prediction.
 
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 
-/// Numbers in an embedding, and the largest magnitude that they have.
+/// The number of values in an embedding, and their largest magnitude.
 const SPACE: (usize, f32) = (2, 8.0);
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -1,4 +1,4 @@
-//! Learners on features that come from nowhere, for measuring what they cost.
+//! Learners on synthetic features, for measuring their cost.
 
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};

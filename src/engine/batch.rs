@@ -1,4 +1,4 @@
-//! Pending changes: learned, and not yet durable.
+//! Pending changes: learned, but not yet durable.
 
 use std::time::Duration;
 
@@ -12,9 +12,9 @@ pub enum Durability {
     /// When the call that makes it returns.
     #[default]
     Immediate,
-    /// At most this much later, by the times that changes come with, or at closing. One
-    /// write for all of them spares a flash card. A crash may lose what was taught
-    /// meanwhile, and nothing else.
+    /// At most this much later, measured by the times given with the changes, or at closing. One
+    /// write for all of them reduces the write volume. A crash may lose what was taught since
+    /// the last write, and nothing else.
     Batched(Duration),
 }
 
@@ -22,7 +22,7 @@ pub enum Durability {
 #[derive(Debug)]
 pub(super) struct Pending {
     pub(super) change: Change,
-    /// The command that it belongs to.
+    /// The command to which it belongs.
     pub(super) command: Command,
 }
 
@@ -47,18 +47,18 @@ impl Batch {
         self.pending.push(pending);
     }
 
-    /// Whether something has been pending for long enough.
+    /// Whether the oldest change has been pending for long enough.
     pub(super) fn is_due(&self, now_unix_ms: i64) -> bool {
         let Durability::Batched(most) = self.durability else {
             return !self.is_empty();
         };
-        // A clock that was set back makes nothing wait for longer.
+        // A clock that was set back does not delay the write.
         let waited = now_unix_ms.abs_diff(self.since_unix_ms);
         !self.is_empty() && u128::from(waited) >= most.as_millis()
     }
 
-    /// The clip as the pending changes teach it; `None` where they do not mention it,
-    /// `Some(None)` where they unlearn it.
+    /// The clip after the pending changes: `None` if they do not mention it, `Some(None)` if they
+    /// unlearn it.
     pub(super) fn taught(&self, id: &ClipId) -> Option<Option<&TaughtClip>> {
         let entries = (self.pending.iter()).flat_map(|pending| &pending.change.entries);
         let last = entries

@@ -1,4 +1,4 @@
-//! Bundles: a learner into one, and out of one.
+//! Bundles: exports a learner to a bundle, and imports one.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use crate::learner::{Contract, Learner, Settings};
 use crate::model::Card;
 use crate::store::{Checkpoint, ClipFilter, Entry, NewEntry, Reason, ReplicaId};
 
-/// The contents of a bundle of the learner: with examples the clips and checkpoints in
-/// effect; without, its state, from which another learner can learn on but unlearn nothing.
+/// The contents of a bundle of the learner. With examples: the clips and checkpoints in effect.
+/// Without: its state, which another learner can extend but from which it cannot unlearn.
 ///
 /// # Errors
 /// [`Error`] when the log cannot be read.
@@ -49,12 +49,11 @@ pub fn bundled(
     })
 }
 
-/// Makes the folder `dir` a learner of the contents of a bundle: all of it, or there is no
-/// learner. A bundle does not say where its entries were written first, so they become the
-/// new learner's own.
+/// Creates a learner in the folder `dir` from the contents of a bundle, all or nothing. A bundle
+/// does not record the replicas of its entries, so the entries become the new learner's own.
 ///
 /// # Errors
-/// [`Error`] where the contents make no learner, or there is one in `dir` already.
+/// [`Error`] if the contents are not a valid learner, or if there is a learner in `dir` already.
 pub fn unbundle(contents: Contents, dir: &Path, now_unix_ms: i64) -> Result<Session, Error> {
     let card = Card::parse(&contents.card, "the bundle's card")?;
     let contract: Contract = serde_json::from_str(&contents.contract).map_err(unusable)?;

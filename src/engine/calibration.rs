@@ -1,5 +1,5 @@
-//! Recordings that tell what embeddings, or the channels of a sensor, are divided by from then
-//! on: the statistics of a new learner's contract.
+//! Calibration: recordings determine the statistics in a new learner's contract, which scale
+//! embeddings or the channels of a sensor.
 
 use std::path::{Path, PathBuf};
 
@@ -14,7 +14,7 @@ use crate::pipeline::PipelineError;
 use crate::signal::{Chunk, Segment};
 use crate::source::{SourceOptions, labelled_recordings, open_recording};
 
-/// The contract of a new learner; with [`Transform::Standardise`] calibrated by recordings.
+/// The contract of a new learner. With [`Transform::Standardise`], recordings calibrate it.
 pub(super) fn calibrated_contract(
     card: &Card,
     learner: &LearnerOptions,
@@ -45,8 +45,8 @@ pub(super) fn calibrated_contract(
     Ok(contract.standardised(Standardisation::of(&rows)?)?)
 }
 
-/// The card with the means and deviations of the recordings in `files`, if there are any, in
-/// place of those of the backbone's training.
+/// The card with the means and deviations of the recordings in `files`, if there are any. They
+/// replace the means and deviations of the backbone's training data.
 pub(super) fn normalised_card(
     card: Card,
     files: &[PathBuf],

@@ -1,6 +1,6 @@
-//! A recording's embeddings: a source read to its end, through the backbone.
+//! The embeddings of a recording: reads a source to its end and runs it through the backbone.
 //!
-//! Live sources are for [`crate::pipeline::Embedder`].
+//! For live sources, use [`crate::pipeline::Embedder`].
 
 use std::ops::Range;
 
@@ -13,22 +13,21 @@ use crate::pipeline::{EmbeddingStream, Window};
 use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
 use crate::source::Source;
 
-/// The embeddings of a clip, and which clip that is.
+/// The embeddings of a clip, with its hash and length.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipEmbeddings {
     /// Embeddings, row-major `[rows, embedding size]`.
     pub windows: Vec<f32>,
-    /// sha256 of the sample rate, of the channels where they are other than mono
-    /// sound, and of the samples as they came from the source: the same recording
-    /// has the same hash under any name.
+    /// sha256 of the sample rate, of the channels unless they are mono sound, and of the samples
+    /// as the source gave them. The same recording has the same hash under any name.
     pub clip_sha256: [u8; 32],
     /// The clip's length.
     pub duration: Micros,
 }
 
 impl ClipEmbeddings {
-    /// The clip, whose embeddings have `size` numbers, cut into the pieces of
-    /// [`Window::pieces`]. Each is a clip with a hash of its own.
+    /// Cuts the clip, whose embeddings have `size` numbers, into the pieces of [`Window::pieces`].
+    /// Each piece is a clip with its own hash.
     pub fn cut(&self, size: usize, window: Window) -> Vec<Self> {
         let all = self.windows.len() / size.max(1);
         if all <= window.rows.max(1) {
@@ -50,7 +49,7 @@ impl ClipEmbeddings {
 }
 
 /// Runs `source` to its end through the backbone. No embedding spans a gap: each segment is
-/// embedded by itself.
+/// embedded separately.
 ///
 /// # Errors
 /// [`Error`] if the source or the backbone fails, or if the source has no sample.
@@ -91,7 +90,7 @@ pub fn embed(
     })
 }
 
-/// The hash that [`embed`] would give the clip, without embedding it.
+/// The hash that [`embed`] would give the clip. Does not compute embeddings.
 ///
 /// # Errors
 /// [`Error`] if the source fails.
@@ -147,7 +146,7 @@ mod tests {
     use crate::source::{JsonLines, SensorFormat};
 
     #[test]
-    fn cut_pieces_have_hashes_of_their_own() {
+    fn each_cut_piece_has_its_own_hash() {
         let clip = ClipEmbeddings {
             windows: (0..20).map(|i| i as f32).collect(),
             clip_sha256: [7; 32],
@@ -196,10 +195,10 @@ mod tests {
         let [both, first, second] = segments(0.5);
         let apart = [first, second].concat();
         assert_eq!(both.len(), apart.len());
-        // Times of day are rounded in another way.
+        // Times of day are rounded differently.
         let differs = |(a, b): (&f32, &f32)| (a - b).abs() > 1e-4;
         assert!(!both.iter().zip(&apart).any(differs));
-        // Without one it is not.
+        // Without a gap there is one longer segment.
         let [both, first, second] = segments(0.0);
         assert!(both.len() > first.len() + second.len());
     }

@@ -2,8 +2,8 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// Where an [`Engine`](super::Engine) takes the time from. Everything below it is told the
-/// time; a clock that always says the same makes two runs write the same bytes.
+/// The clock of an [`Engine`](super::Engine). All code below the engine receives the time as an
+/// argument. With a clock that always returns the same time, two runs write the same bytes.
 #[derive(Debug, Clone, Copy)]
 pub struct Clock(fn() -> i64);
 
@@ -11,7 +11,7 @@ impl Clock {
     /// The system's clock.
     pub const SYSTEM: Self = Self(system_unix_ms);
 
-    /// A clock that is `unix_ms`, in milliseconds of Unix time.
+    /// A clock that calls `unix_ms`, which returns milliseconds of Unix time.
     pub const fn new(unix_ms: fn() -> i64) -> Self {
         Self(unix_ms)
     }

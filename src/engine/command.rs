@@ -5,10 +5,10 @@ use std::sync::{Arc, OnceLock};
 use super::batch::Pending;
 use crate::store::{Change, RevisionId};
 
-/// Changes that [`Session::undo`](super::Session::undo) removes as a whole. Every call that
-/// belongs to a command is given the same value; a call without one is a command of its own.
+/// Changes that [`Session::undo`](super::Session::undo) removes as a whole. Pass the same value to
+/// every call that belongs to a command; a call without one is a command of its own.
 ///
-/// Its number, once one of its changes is stored, is that of the first one's revision.
+/// The number of a command is the revision of its first stored change.
 #[derive(Debug, Clone, Default)]
 pub struct Command(Arc<OnceLock<RevisionId>>);
 
@@ -19,7 +19,7 @@ impl Command {
     }
 }
 
-/// The changes as they are stored after revision `at`, each with its command's number.
+/// The changes as they are stored after revision `at`, each with the number of its command.
 pub(super) fn numbered(pending: &[Pending], at: RevisionId) -> Vec<Change> {
     let mut before: Option<(&Command, RevisionId)> = None;
     let mut changes = Vec::with_capacity(pending.len());
@@ -37,7 +37,7 @@ pub(super) fn numbered(pending: &[Pending], at: RevisionId) -> Vec<Change> {
     changes
 }
 
-/// Notes that the changes are stored.
+/// Records that the changes are stored.
 pub(super) fn note_stored(pending: &[Pending], changes: &[Change]) {
     for (Pending { command, .. }, change) in pending.iter().zip(changes) {
         if let Some(first) = change.reason.command {
@@ -72,7 +72,7 @@ mod tests {
         let batch = [&one, &one, &two, &three].map(pending);
         let changes = numbered(&batch, 10);
         assert_eq!(commands(&changes), [11, 11, 13, 14]);
-        // If another session stored revision 11 first, they are numbered anew.
+        // If another session stored revision 11 first, the changes are renumbered.
         let changes = numbered(&batch, 11);
         assert_eq!(commands(&changes), [12, 12, 14, 15]);
         note_stored(&batch, &changes);

@@ -1,11 +1,11 @@
-//! Compaction: a bound of disk use, by putting old examples into the statistic.
+//! Compaction: bounds disk use by putting old examples into the statistic.
 //!
-//! Compaction makes one [`Checkpoint`] of the examples of each class: the state of a learner
-//! that was taught them alone. Exact heads merge such states to the bit, so no prediction
-//! changes. A class stays forgettable as a whole. A checkpoint has the size of a statistic
-//! whatever it stands for, so compaction pays only for classes with more examples than that;
-//! where it does not pay, the session refuses to learn rather than to forget. The command
-//! is called `fold`.
+//! Compaction makes one [`Checkpoint`] from the examples of each class: the state of a learner
+//! that was taught only these examples. Exact heads merge such states to the bit, so no prediction
+//! changes. A class as a whole can still be forgotten. A checkpoint has the size of a statistic,
+//! for any number of examples. So compaction saves space only for classes with more examples than
+//! that. If it saves nothing, the session refuses to learn; it does not forget. The command is
+//! called `fold`.
 
 use super::error::damaged;
 use super::replay::{absorb, learn};
@@ -16,18 +16,18 @@ use crate::store::{Checkpoint, ClipFilter, Entry, NewEntry, Reason};
 /// Bytes of a row beyond its features: hash, replica, digest, numbers, texts, index.
 const ROW_BYTES: usize = 220;
 
-/// What compaction came to.
+/// The result of a compaction.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Compacted {
-    /// Examples that are now in the statistic alone.
+    /// The number of examples that are now in the statistic only.
     pub examples: usize,
-    /// Examples that are kept as clips.
+    /// The number of examples that are kept as clips.
     pub kept: usize,
 }
 
 impl Session {
-    /// Sets or lifts the limit of disk use. From then on old examples are compacted before
-    /// the limit is reached.
+    /// Sets or removes the limit of disk use. With a limit, old examples are compacted before the
+    /// limit is reached.
     ///
     /// # Errors
     /// [`Error::CannotCompact`] for heads that are not exact; other [`Error`]s when it
@@ -39,9 +39,9 @@ impl Session {
         Ok(self.store.set_max_disk(bytes, now_unix_ms)?)
     }
 
-    /// Compacts all but the `keep` latest examples, whatever the disk use. No prediction
-    /// changes. Compacted examples can be forgotten only with their class, and no earlier
-    /// revision can be gone back to.
+    /// Compacts all but the `keep` latest examples, at any disk use. No prediction changes.
+    /// Compacted examples can be forgotten only with their class. No rollback can return to an
+    /// earlier revision.
     ///
     /// # Errors
     /// [`Error::CannotCompact`] for heads that are not exact; other [`Error`]s when it
@@ -55,13 +55,13 @@ impl Session {
         self.carry_out(plan, now_unix_ms)
     }
 
-    /// Makes room below the limit, where there is one and it is near.
+    /// Makes room if there is a limit and disk use is close to it.
     pub(super) fn make_room(&mut self, now_unix_ms: i64) -> Result<(), Error> {
         let Some(max_disk) = self.store.max_disk()? else {
             return Ok(());
         };
-        // Compaction writes what it keeps once more, to the write-ahead log, before what it
-        // removes is free; the log has room of its own.
+        // Compaction first writes the data that it keeps to the write-ahead log, and then frees
+        // the data that it removes. The log has its own share of the limit.
         let full = max_disk / 10 * 4;
         if self.store.used_bytes()? <= full {
             return Ok(());
@@ -182,12 +182,12 @@ fn state_bytes(new: &NewEntry) -> i64 {
 
 /// What a compaction would store.
 struct Plan {
-    /// The new log: checkpoints, then the clips that are kept.
+    /// The new log: checkpoints, then the remaining clips.
     entries: Vec<NewEntry>,
     /// How many clips become part of a checkpoint.
     compacted: usize,
     /// How many clips are kept.
     kept: usize,
-    /// Bytes that it makes free; negative where it takes more than it frees.
+    /// The bytes that it frees; negative if it takes more than it frees.
     frees: i64,
 }

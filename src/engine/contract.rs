@@ -3,12 +3,12 @@
 use crate::learner::{Contract, EmbeddingSpace, LearnError, Nuisance, Pool, Transform};
 use crate::model::Card;
 
-/// The contract of a learner on `card`'s backbone. A pooling or transform that is not given
-/// is the one on the card. The card's nuisance is damped only after the card's own pooling and
-/// transform, because its directions belong to that space.
+/// The contract of a learner on `card`'s backbone. A pooling or transform that is not given comes
+/// from the card. The card's nuisance directions are damped only after the card's own pooling and
+/// transform, because they were measured in that space.
 ///
 /// # Errors
-/// [`LearnError`] if the card's names or range make no contract.
+/// [`LearnError`] if the card's names or range do not form a valid contract.
 pub fn backbone_contract(
     card: &Card,
     pool: Option<Pool>,
@@ -27,8 +27,7 @@ pub fn backbone_contract(
     Ok(contract)
 }
 
-/// Everything on the card that decides which embedding a sample becomes, as
-/// canonical JSON.
+/// Everything on the card that affects the embeddings of a signal, as canonical JSON.
 fn front_description(card: &Card) -> String {
     serde_json::json!({
         "sample-rate": card.sample_rate,

@@ -1,11 +1,10 @@
 //! Doctor: checks a learner on disk, and repairs what can be repaired.
 //!
-//! Diagnosing compares everything with what it must be: rows with their checksums, and
-//! snapshots, bit by bit, with what replaying the log gives. Repairing keeps a copy of the
-//! files, makes a new database from what can be trusted, and lists what is lost. If examples
-//! are lost but a snapshot of an exact head knew them, what was learned from them is kept as
-//! a checkpoint: the difference of two exact statistics is exactly what the lost examples
-//! had added.
+//! Diagnosing checks rows against their checksums, and compares snapshots, bit by bit, with the
+//! result of replaying the log. Repairing keeps a copy of the files, makes a new database from the
+//! intact data, and lists what is lost. If examples are lost but a snapshot of an exact head
+//! contains them, their contribution is kept as a checkpoint. It is the difference of two exact
+//! statistics, which is exactly what the lost examples had added.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -21,47 +20,47 @@ use crate::store::{
     RevisionId, RevisionKind, Stored, TaughtClip, WriterLock, keep_copy, spans,
 };
 
-/// What was found.
+/// The result of a diagnosis.
 #[derive(Debug)]
 pub struct Diagnosis {
-    /// Everything that is not as it was stored; nothing in a sound learner.
+    /// All faults; empty for an intact learner.
     pub findings: Vec<Finding>,
-    /// The card, where it can be read.
+    /// The card, if it can be read.
     pub card: Option<Card>,
-    /// Entries of the log that were read and are intact.
+    /// The number of intact entries of the log.
     pub entries: usize,
-    /// Snapshots that are, bit by bit, what the log gives.
+    /// The number of snapshots that equal, bit by bit, the result of replaying the log.
     pub snapshots: usize,
-    /// Revisions that are intact.
+    /// The number of intact revisions.
     pub revisions: usize,
-    /// Examples that the log gives.
+    /// The number of examples after replaying the log.
     pub examples: Option<u64>,
     inspection: Inspection,
 }
 
-/// One thing that is not as it must be.
+/// One fault.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Finding {
-    /// Something is not as it was stored.
+    /// Stored data is damaged.
     Stored(Damage),
-    /// Contract, settings or card cannot be parsed.
+    /// The contract, the settings or the card cannot be parsed.
     Identity {
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// The card is not the one that the contract was made of.
+    /// The contract was made from another card.
     Card,
     /// An entry of the log cannot be replayed.
     Replay {
         /// The entry.
         entry: EntryId,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
-    /// A snapshot is not what the log gives.
+    /// A snapshot differs from the result of replaying the log.
     Snapshot {
-        /// The entry that it was taken after.
+        /// The entry after which it was taken.
         after: EntryId,
     },
 }
@@ -83,14 +82,14 @@ impl fmt::Display for Finding {
     }
 }
 
-/// What a repair came to.
+/// The result of a repair.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Repair {
-    /// The folder with the files as they were.
+    /// The folder with a copy of the damaged files.
     pub copy: PathBuf,
-    /// What is as it was before the damage.
+    /// What was restored.
     pub kept: Vec<Kept>,
-    /// What is gone.
+    /// What is lost.
     pub lost: Vec<Lost>,
 }
 
@@ -105,11 +104,11 @@ pub enum Kept {
         /// Revisions.
         revisions: usize,
     },
-    /// What was learned from lost examples, without the examples.
+    /// The contribution of lost examples, without the examples.
     Remainder {
-        /// How many examples.
+        /// The number of examples.
         examples: u64,
-        /// The entry after which the snapshot was taken that knew them.
+        /// The entry after which the snapshot that contains them was taken.
         after: EntryId,
     },
     /// Clips.
@@ -132,7 +131,7 @@ impl fmt::Display for Kept {
     }
 }
 
-/// Something that a repair could not bring back.
+/// Something that a repair could not restore.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Lost {
@@ -140,16 +139,16 @@ pub enum Lost {
     Undone,
     /// Entries of the log.
     Entries {
-        /// The first of them.
+        /// The first of these entries.
         first: EntryId,
-        /// The last of them.
+        /// The last of these entries.
         last: EntryId,
     },
     /// Acknowledged revisions.
     Revisions {
-        /// The first of them.
+        /// The first of these revisions.
         first: RevisionId,
-        /// The last of them.
+        /// The last of these revisions.
         last: RevisionId,
     },
     /// The revisions before the repair.
@@ -176,10 +175,10 @@ impl fmt::Display for Lost {
     }
 }
 
-/// Looks at the learner in `dir`, without writing.
+/// Checks the learner in `dir`, without writing.
 ///
 /// # Errors
-/// [`Error`] when there is no learner; damage is no error.
+/// [`Error`] when there is no learner. Damage is not an error.
 pub fn diagnose(dir: &Path) -> Result<Diagnosis, Error> {
     let inspection = Inspection::of(dir)?;
     let mut found = Diagnosis {
@@ -217,7 +216,7 @@ pub fn diagnose(dir: &Path) -> Result<Diagnosis, Error> {
 }
 
 impl Diagnosis {
-    /// The card is what the contract was made of.
+    /// Checks that the contract was made from this card.
     fn check_card(&mut self, empty: &Learner, card: &Card) {
         let contract = empty.contract();
         let of_card = backbone_contract(card, Some(contract.pool), None);
@@ -232,7 +231,7 @@ impl Diagnosis {
         }
     }
 
-    /// Replays the whole lineage, and compares each snapshot on the way.
+    /// Replays the whole lineage, and compares each snapshot with the state at its entry.
     fn recompute(&mut self, mut learner: Learner) {
         let Some(lineage) = &self.inspection.lineage else {
             return;
@@ -258,12 +257,12 @@ impl Diagnosis {
     }
 }
 
-/// Makes the learner in `dir` sound again, as far as what is left allows. Returns `None` if
-/// it is sound.
+/// Repairs the learner in `dir`, as far as the intact data allows. Returns `None` if it is not
+/// damaged.
 ///
 /// # Errors
-/// [`Error::Damaged`] where nothing can be made of it,
-/// [`Error::Store`] when the disk refuses. The files are as they were then.
+/// [`Error::Damaged`] if too little is intact for a repair; [`Error::Store`] if the write fails.
+/// The files are then unchanged.
 pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, Error> {
     let _lock = WriterLock::take(dir, Some("doctor --repair"))?;
     let found = diagnose(dir)?;
@@ -286,7 +285,7 @@ pub fn repair(dir: &Path, now_unix_ms: i64) -> Result<Option<Repair>, Error> {
     Ok(Some(Repair { copy, kept, lost }))
 }
 
-/// Log and history are intact: all else follows from them.
+/// The log and the history are intact: everything else follows from them.
 fn whole<'a>(identity: &'a Identity, left: &Inspection) -> (Rebuild<'a>, Vec<Kept>, Vec<Lost>) {
     let entries: Vec<(EntryId, NewEntry)> = (left.entries.iter())
         .map(|(id, entry)| (*id, entry.clone().again(|entry| entry)))
@@ -304,8 +303,8 @@ fn whole<'a>(identity: &'a Identity, left: &Inspection) -> (Rebuild<'a>, Vec<Kep
     (rebuild, kept, Vec::new())
 }
 
-/// Something of the log is gone: keeps what is in effect of the rest, and what a snapshot
-/// knew of the lost entries.
+/// A part of the log is lost: keeps the entries in effect of the rest, and the contribution of the
+/// lost entries that a snapshot contains.
 fn salvage<'a>(
     identity: &'a Identity,
     left: &Inspection,
@@ -374,8 +373,8 @@ fn salvage<'a>(
 /// Intact entries by their numbers.
 type Entries = BTreeMap<EntryId, Stored<Entry>>;
 
-/// What the latest snapshot that knew some of the missing entries knew beyond the rest of
-/// the log up to it, and the entry that it was taken after.
+/// The difference between the latest snapshot that contains some of the missing entries and the
+/// rest of the log up to it, with the entry after which it was taken.
 fn remainder(
     left: &Inspection,
     entries: &Entries,
@@ -458,7 +457,7 @@ fn take(learner: &mut Learner, entry: &Entry, entries: &Entries) -> Result<(), E
     })
 }
 
-/// The learner before it was taught anything, and its card.
+/// The learner before its first example, and its card.
 fn empty_learner(identity: &Identity) -> Result<(Learner, Card), Error> {
     let (contract, settings): (Contract, Settings) = super::session::contract_of(identity)?;
     let card = Card::parse(&identity.card, PathBuf::from("card"))?;

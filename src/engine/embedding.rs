@@ -1,4 +1,4 @@
-//! Embedding many recordings, on every core.
+//! Embeds many recordings, on all cores.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,8 +10,8 @@ use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::source::{SensorFormat, open_recording};
 
-/// The embeddings of each file, in the order of `paths`. `progress` is told how many of how
-/// many are done, from any thread.
+/// The embeddings of each file, in the order of `paths`. `progress` receives the number done and
+/// the total, from any thread.
 ///
 /// # Errors
 /// [`Error::Of`] for a file that cannot be read, decoded or embedded.

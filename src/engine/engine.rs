@@ -1,4 +1,4 @@
-//! A learner at work, as one value.
+//! One value that joins a learner, its store and its backbone.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -19,14 +19,14 @@ use crate::signal::{Label, Micros};
 use crate::source::{Recorded, SourceSpec};
 use crate::store::{ClipFilter, Revision, RevisionId, TaughtClip, WriteVolume};
 
-/// Events that can still be taught by their id.
+/// The number of latest events that can be taught by their id.
 const MOST_EVENTS: usize = 4_096;
 
-/// A learner at work: it opens, teaches, predicts, listens, corrects and goes back.
+/// A learner in use: opens, teaches, predicts, listens, corrects and rolls back.
 ///
-/// Copies are handles to the same learner and may be used from any thread, so it can be taught
-/// while an iterator of events is read. Every change is on the disk when its call returns.
-/// Other processes may work on the same folder at the same time; their changes are taken in.
+/// Copies are handles to the same learner and may be used from any thread. So one thread can teach
+/// while another one reads events. Every change is on the disk when its call returns. Other
+/// processes may use the same folder at the same time; the engine applies their changes.
 ///
 /// ```
 /// # let folder = tempfile::tempdir()?;
@@ -54,12 +54,12 @@ struct Shared {
     options: EngineOptions,
     session: Mutex<Session>,
     backbone: OnceLock<Backbone>,
-    /// Held while the backbone is loaded, so that it is loaded once.
+    /// Held while the backbone is loaded, so that it is loaded only once.
     loading: Mutex<()>,
     events: Mutex<VecDeque<Known>>,
 }
 
-/// An event that was handed out.
+/// An event that was returned to the caller.
 struct Known {
     id: EventId,
     start: Micros,
@@ -86,7 +86,7 @@ impl Engine {
         Ok(Self::over(dir.as_ref(), session, options))
     }
 
-    /// Makes a learner in the folder `dir` that listens through the backbone with this name.
+    /// Creates a learner in the folder `dir` that uses the backbone with this name.
     ///
     /// # Errors
     /// [`Error::Store`] if there is a learner already or the folder cannot be written;
@@ -99,8 +99,8 @@ impl Engine {
         Self::create_with(dir, &learner, EngineOptions::default(), &|_, _| {})
     }
 
-    /// As [`Self::create`], with options. `progress` is told how many of how many recordings have
-    /// been embedded to calibrate the contract.
+    /// As [`Self::create`], with options. `progress` receives the number of recordings embedded
+    /// for calibration, and their total.
     ///
     /// # Errors
     /// As [`Self::create`]; [`Error::CannotCompact`] for a limit of disk use with a head that needs
@@ -118,7 +118,7 @@ impl Engine {
             None => default_backbone(&cache)?,
         };
         learner.source.check(recorded(&card))?;
-        // A learner whose backbone is missing could not do anything.
+        // A learner is useless without its backbone.
         cache.model_bytes(&card)?;
         if learner.max_disk.is_some() && !learner.head.is_exact() {
             let head = learner.head.to_string();
@@ -139,11 +139,11 @@ impl Engine {
         Ok(Self::over(dir, session, options))
     }
 
-    /// Opens the learner in `dir`; if there is none, makes one on this backbone.
+    /// Opens the learner in `dir`; if there is none, creates one on this backbone.
     ///
     /// # Errors
-    /// As [`Self::open`] and [`Self::create`]; [`OptionError::OtherBackbone`] if the learner listens
-    /// through another backbone.
+    /// As [`Self::open`] and [`Self::create`]; [`OptionError::OtherBackbone`] if the learner uses
+    /// another backbone.
     pub fn open_or_create(dir: impl AsRef<Path>, backbone: &str) -> Result<Self, Error> {
         let dir = dir.as_ref();
         if !Session::exists(dir) {
@@ -191,23 +191,23 @@ impl Engine {
         recorded(self.card())
     }
 
-    /// The classes with the number of their examples.
+    /// The classes, each with the number of its examples.
     pub fn classes(&self) -> Vec<ClassStatus> {
         self.status().classes
     }
 
-    /// The learner in numbers.
+    /// The status of the learner in numbers.
     pub fn status(&self) -> Status {
         self.session().status()
     }
 
-    /// Teaches that a recording is of the class `label`; a new class is made by teaching it. A
-    /// recording that was taught as another class is corrected: the old example is removed
+    /// Teaches a recording as an example of the class `label`. An unknown label creates a class.
+    /// If the recording was taught as another class, it is corrected: the old example is unlearned
     /// exactly.
     ///
     /// # Errors
-    /// [`Error`] if the label is invalid, the recording cannot be read or the disk refuses;
-    /// nothing is learned or stored then.
+    /// [`Error`] if the label is invalid, the recording cannot be read or the write fails;
+    /// nothing is then learned or stored.
     pub fn teach<L>(&self, label: L, recording: Recording) -> Result<TaughtAs, Error>
     where
         L: TryInto<Label>,
@@ -224,16 +224,16 @@ impl Engine {
     /// Teaches several recordings as one change, which [`Self::undo`] removes as a whole.
     ///
     /// # Errors
-    /// [`Error`] if what was pending before cannot be written.
+    /// [`Error`] if earlier pending changes cannot be written.
     pub fn lesson(&self, durability: Durability) -> Result<Lesson, Error> {
         Lesson::begin(self.clone(), durability)
     }
 
-    /// Teaches that what event `id` heard is of the class `label`.
+    /// Teaches the samples of event `id` as an example of the class `label`.
     ///
     /// # Errors
-    /// As [`Self::teach`]; [`Error::NoEvent`] if this engine did not hand out the event, or too
-    /// long ago; [`Error::HeardLess`] if its samples are not kept any more.
+    /// As [`Self::teach`]; [`Error::NoEvent`] if this engine did not return the event, or returned
+    /// it too long ago; [`Error::HeardLess`] if its samples are no longer kept.
     pub fn correct<L>(&self, id: EventId, label: L) -> Result<TaughtAs, Error>
     where
         L: TryInto<Label>,
@@ -242,7 +242,7 @@ impl Engine {
         self.teach(label, self.recording_of(id)?)
     }
 
-    /// The samples that event `id` was about.
+    /// The samples of event `id`.
     ///
     /// # Errors
     /// As [`Self::correct`].
@@ -282,7 +282,7 @@ impl Engine {
         self.predict_embeddings(&heard)
     }
 
-    /// As [`Self::predict`], of a recording that was embedded before.
+    /// As [`Self::predict`], for a recording that is already embedded.
     ///
     /// # Errors
     /// [`Error`] if the embeddings do not fit the learner.
@@ -322,11 +322,11 @@ impl Engine {
         Listening::begin(self.clone(), source, options)
     }
 
-    /// The last `span` that another process is listening to with this learner, the name of its
-    /// source, and how long ago the last sample came.
+    /// The last `span` of audio of another process that listens with this learner, the name of its
+    /// source, and the age of the last sample.
     ///
     /// # Errors
-    /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has not heard so much without a gap.
+    /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has less audio without a gap.
     pub fn heard_lately(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
         let recalled = super::recall(self.dir(), span)?;
         let name = super::recall::clip_name(span, &recalled.source);
@@ -334,18 +334,19 @@ impl Engine {
         Ok((recording, recalled.source, recalled.age))
     }
 
-    /// What event `id` of another process that listens with this learner heard.
+    /// The samples of event `id` of another process that listens with this learner.
     ///
     /// # Errors
-    /// [`Error::NobodyListens`]; [`Error::HeardLess`] or [`Error::Recall`] if the event is not
-    /// kept any more.
+    /// [`Error::NobodyListens`]; [`Error::HeardLess`] or [`Error::Recall`] if the samples of the
+    /// event are no longer kept.
     pub fn heard_event(&self, id: EventId) -> Result<Recording, Error> {
         let recalled = super::recall::recall_event(self.dir(), id)?;
         let name = format!("event {id} of {}", recalled.source);
         Ok(Recording::from_source(Box::new(recalled.excerpt), name))
     }
 
-    /// What another process listens to with this learner; `None` if no process does.
+    /// The listening state of another process that listens with this learner; `None` if there is
+    /// none.
     ///
     /// # Errors
     /// [`Error::Recall`] if it does not answer.
@@ -356,13 +357,13 @@ impl Engine {
     /// Removes every selected clip, and returns them.
     ///
     /// # Errors
-    /// [`Error`] if the head cannot unlearn or the disk refuses; nothing has changed then.
+    /// [`Error`] if the head cannot unlearn or the write fails; nothing has then changed.
     pub fn forget(&self, which: &ClipFilter) -> Result<Vec<TaughtClip>, Error> {
         let now = self.now();
         self.session().forget(which, now)
     }
 
-    /// The selected clips among those that are taught.
+    /// The selected clips in effect.
     ///
     /// # Errors
     /// [`Error::Store`] if the log cannot be read.
@@ -378,7 +379,7 @@ impl Engine {
         self.session().compacted()
     }
 
-    /// Clips of each group.
+    /// The number of clips of each group.
     ///
     /// # Errors
     /// [`Error::Store`] if the log cannot be read.
@@ -386,7 +387,7 @@ impl Engine {
         self.session().groups()
     }
 
-    /// Bytes written, by day.
+    /// Bytes written on each day.
     ///
     /// # Errors
     /// [`Error::Store`] if they cannot be read.
@@ -411,9 +412,9 @@ impl Engine {
         self.session().set_max_disk(bytes, now)
     }
 
-    /// Compacts all but the latest `keep` examples into the statistic. No prediction changes;
-    /// compacted examples can be forgotten with their whole class only, and earlier revisions
-    /// are gone.
+    /// Compacts all but the latest `keep` examples into the statistic. No prediction changes.
+    /// Compacted examples can be forgotten only with their whole class. No rollback can return to
+    /// an earlier revision.
     ///
     /// # Errors
     /// [`Error::CannotCompact`] for a head that needs its examples.
@@ -422,7 +423,7 @@ impl Engine {
         self.session().compact(keep, now)
     }
 
-    /// Every revision that can be returned to, in order.
+    /// All revisions that a rollback can return to, in order.
     ///
     /// # Errors
     /// [`Error::Store`] if they cannot be read.
@@ -433,22 +434,23 @@ impl Engine {
     /// Undoes the latest change that is not undone yet.
     ///
     /// # Errors
-    /// [`Error::NothingToUndo`], or [`Error::Store`] if the disk refuses.
+    /// [`Error::NothingToUndo`], or [`Error::Store`] if the write fails.
     pub fn undo(&self) -> Result<Undone, Error> {
         let now = self.now();
         self.session().undo(now)
     }
 
-    /// Returns to an earlier revision, as a new one.
+    /// Returns to an earlier revision. This adds a new revision.
     ///
     /// # Errors
-    /// [`Error::Store`] if there is no such revision or the disk refuses.
+    /// [`Error::Store`] if there is no such revision or the write fails.
     pub fn roll_back(&self, target: RevisionId) -> Result<Revision, Error> {
         let now = self.now();
         self.session().roll_back(target, now)
     }
 
-    /// What the learners at two revisions say of every clip that one of them was taught.
+    /// Compares the predictions of the learners at two revisions, for every clip that one of them
+    /// was taught.
     ///
     /// # Errors
     /// [`Error::Store`] if there is no such revision or the log cannot be read.
@@ -456,15 +458,16 @@ impl Engine {
         self.session().diff(before, after)
     }
 
-    /// Writes what is pending, and a snapshot if the next opening would otherwise take long.
+    /// Writes pending changes. Also writes a snapshot if the next opening would take long without
+    /// it.
     ///
     /// # Errors
-    /// [`Error::Store`] if it cannot be written; nothing that was stored is lost then.
+    /// [`Error::Store`] if it cannot be written; stored data is not lost.
     pub fn close(&self) -> Result<(), Error> {
         self.session().keep()
     }
 
-    /// The backbone, loaded at the first use.
+    /// The backbone. The first call loads it.
     ///
     /// # Errors
     /// [`Error::Model`] if its file is not in the cache, [`Error::Pipeline`] if it cannot be run.
@@ -483,12 +486,13 @@ impl Engine {
     /// The cache of backbones.
     ///
     /// # Errors
-    /// [`Error::Model`] if no folder for it is known.
+    /// [`Error::Model`] if its folder cannot be determined.
     pub fn cache(&self) -> Result<Cache, Error> {
         Ok(Cache::locate(self.shared.options.cache_dir.as_deref())?)
     }
 
-    /// The session behind, which is told the time by its callers. Others wait while it is held.
+    /// The session of the learner. Its methods receive the time from the caller. Other threads
+    /// wait while the caller holds the guard.
     pub fn session(&self) -> MutexGuard<'_, Session> {
         lock(&self.shared.session)
     }
@@ -507,7 +511,7 @@ impl std::fmt::Debug for Engine {
     }
 }
 
-/// The backbone of `card`, out of the library or from the cache.
+/// Loads the backbone of `card`, from the library or from the cache.
 ///
 /// # Errors
 /// [`Error::Model`] if its file is not in the cache, [`Error::Pipeline`] if it cannot be run.
@@ -518,7 +522,7 @@ pub fn load_backbone(card: &Card, cache: &Cache, mode: Mode) -> Result<Backbone,
     Ok(Backbone::load(&cache.model_path(card)?, card, mode)?)
 }
 
-/// What the backbone of `card` takes.
+/// The input of the backbone of `card`.
 pub fn recorded(card: &Card) -> Recorded {
     match card.sensor() {
         Some(_) => Recorded::Sensor,
@@ -526,7 +530,7 @@ pub fn recorded(card: &Card) -> Recorded {
     }
 }
 
-/// The backbone in the library, unless others have been fetched: then the caller has to choose.
+/// The backbone in the library. If others have been fetched, the caller has to choose.
 fn default_backbone(cache: &Cache) -> Result<Card, Error> {
     let cards = crate::model::list(cache)?.cards;
     let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });

@@ -1,4 +1,4 @@
-//! What can go wrong with a learner at work: the root error of the library.
+//! The root error of the library.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use crate::signal::{ErrorKind, SignalError};
 use crate::source::SourceError;
 use crate::store::StoreError;
 
-/// Why a learner at work cannot go on. What is stored stays as it was.
+/// Why an operation on a learner failed. Stored data is unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The learner refused.
+    /// The learner rejected the operation.
     #[error(transparent)]
     Learn(#[from] LearnError),
     /// The front end or the backbone failed.
@@ -30,13 +30,13 @@ pub enum Error {
     /// A card or a backbone is not valid.
     #[error(transparent)]
     Model(#[from] ModelError),
-    /// A label, group or other noun is not valid.
+    /// A label, a group or another value is not valid.
     #[error(transparent)]
     Signal(#[from] SignalError),
-    /// A bundle cannot be made or used.
+    /// A bundle cannot be created or used.
     #[error(transparent)]
     Bundle(#[from] BundleError),
-    /// What is stored contradicts itself.
+    /// Stored data is inconsistent.
     #[error("the learner is damaged: {reason}")]
     Damaged {
         /// What is wrong.
@@ -45,34 +45,34 @@ pub enum Error {
     /// The source ended without a sample.
     #[error("there is no sound in it")]
     Silent,
-    /// No process listens to the learner at the moment.
+    /// No process listens with this learner.
     #[error("nobody listens to {} at the moment", dir.display())]
     NobodyListens {
-        /// The learner.
+        /// The learner's folder.
         dir: PathBuf,
     },
-    /// The process that listens has not heard so much.
+    /// The process that listens has less audio than requested.
     #[error(
         "{:.2} s were asked for, and {:.2} s have been heard without a gap", asked.as_secs_f64(), heard.as_secs_f64()
     )]
     HeardLess {
-        /// What was asked for.
+        /// The requested length.
         asked: Duration,
-        /// What there is.
+        /// The available length without a gap.
         heard: Duration,
     },
-    /// Two processes cannot exchange what was heard.
+    /// Two processes cannot exchange audio.
     #[error("{}: {reason}", socket.display())]
     Recall {
         /// The socket.
         socket: PathBuf,
-        /// What is in the way.
+        /// The reason.
         reason: String,
     },
-    /// Other processes store faster than this one can follow.
+    /// Other processes store changes faster than this one can apply them.
     #[error("other processes keep teaching this learner")]
     Contended,
-    /// The class is part of a checkpoint that cannot be taken apart.
+    /// The class is part of a checkpoint that cannot be divided.
     #[error(
         "{label} came without its examples, as part of a whole learner, and cannot be forgotten alone"
     )]
@@ -99,12 +99,12 @@ pub enum Error {
     /// Options contradict each other, the backbone or the learner.
     #[error(transparent)]
     Option(#[from] super::OptionError),
-    /// No such event can be taught.
+    /// The event is unknown and cannot be taught.
     #[error("no event {id}: {reason}")]
     NoEvent {
-        /// What was asked for.
+        /// The requested event.
         id: String,
-        /// Why not.
+        /// The reason.
         reason: &'static str,
     },
     /// One of several recordings failed.
@@ -115,16 +115,16 @@ pub enum Error {
         /// Its error.
         error: Box<Error>,
     },
-    /// There is nothing before it.
+    /// There is no change to undo.
     #[error("nothing to undo: {why}")]
     NothingToUndo {
-        /// Why not.
+        /// The reason.
         why: &'static str,
     },
 }
 
 impl Error {
-    /// This error, of the recording called `what`.
+    /// This error, for the recording called `what`.
     pub(super) fn of(self, what: &str) -> Self {
         Self::Of {
             what: what.to_owned(),
@@ -132,7 +132,7 @@ impl Error {
         }
     }
 
-    /// The sort of error.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Store(error) => error.kind(),

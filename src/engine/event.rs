@@ -1,4 +1,4 @@
-//! What was heard, as one value that can be printed, sent and taught.
+//! An event: one decision as a value that can be printed, sent and taught.
 
 use std::fmt;
 use std::str::FromStr;
@@ -12,11 +12,11 @@ use super::{Error, Recording, RetainedAudio};
 use crate::signal::{Chunk, Label, Micros};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
-/// The number of an event: which stretch of listening, and which event of it.
+/// The number of an event: the start of listening, and a counter.
 ///
 /// Written as `HEX-N`, such as `19ac5e1f2b3-17`. The first part is the time at which live
-/// listening began, in milliseconds of Unix time; for files it is 0, so that the same file
-/// always gives the same events.
+/// listening began, in milliseconds of Unix time. For files it is 0, so that the same file always
+/// gives the same events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId {
@@ -70,33 +70,33 @@ impl From<EventId> for String {
     }
 }
 
-/// One decision about one segment of what is listened to.
+/// One decision about one window of a source.
 ///
 /// Serialised as `{"event", "start", "end", "at"?, "label", "confidence", "quiet"?, "source"}`,
 /// times in seconds of the stream, `at` in milliseconds of Unix time.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
-    /// Its number.
+    /// The number of the event.
     #[serde(rename = "event")]
     pub id: EventId,
-    /// Stream time at which the segment begins.
+    /// Stream time at which the window begins.
     #[serde(serialize_with = "seconds")]
     pub start: Micros,
-    /// Stream time at which it ends.
+    /// Stream time at which the window ends.
     #[serde(serialize_with = "seconds")]
     pub end: Micros,
-    /// Wall-clock time at which it ended, in milliseconds of Unix time; only of live sources.
+    /// Wall-clock time at which the window ended, in milliseconds of Unix time; live sources only.
     #[serde(rename = "at", skip_serializing_if = "Option::is_none")]
     pub at_unix_ms: Option<i64>,
-    /// The class; `None` if no class is probable enough, or if it is quiet.
+    /// The class; `None` if no class is probable enough, or if the event is quiet.
     pub label: Option<Label>,
     /// The probability of the most probable class, in `[0, 1]`; 0 if there is none.
     pub confidence: f32,
-    /// Whether a gate found nothing but background, so that nothing was decided.
+    /// Whether the gate found only background, so that nothing was decided.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
-    /// Where it was heard: a file's path, or the name of a live source.
+    /// The source: a file's path, or the name of a live source.
     #[serde(serialize_with = "text")]
     pub source: Arc<str>,
     #[serde(skip)]
@@ -104,17 +104,17 @@ pub struct Event {
 }
 
 impl Event {
-    /// Whether something was heard that is none of the taught classes with enough probability.
+    /// Whether the event is not quiet and no taught class is probable enough.
     pub fn is_unknown(&self) -> bool {
         self.label.is_none() && !self.quiet
     }
 
-    /// The samples of the segment, to be taught. Of a live source at most the last 30 s are
-    /// kept; a file is read again.
+    /// The samples of the event, to be taught. At most the last 30 s of a live source are kept; a
+    /// file is read again.
     ///
     /// # Errors
-    /// [`Error::HeardLess`] if the samples are not kept any more, [`Error::Source`] if the file
-    /// cannot be read any more.
+    /// [`Error::HeardLess`] if the samples are no longer kept, [`Error::Source`] if the file can
+    /// no longer be read.
     pub fn recording(&self) -> Result<Recording, Error> {
         self.audio.recording(&self.source, self.start, self.end)
     }
@@ -132,17 +132,17 @@ impl fmt::Display for Event {
     }
 }
 
-/// Where the samples of events are had from.
+/// Where the samples of events come from.
 #[derive(Debug, Clone)]
 pub(super) enum Audio {
-    /// The last seconds of a live source.
+    /// The audio buffer of a live source.
     Live(RetainedAudio),
     /// A file.
     File(Arc<SensorFormat>),
 }
 
 impl Audio {
-    /// What `source` gave from `start` to `end`.
+    /// The samples of the source from `start` to `end`.
     pub(super) fn recording(
         &self,
         source: &str,
@@ -178,7 +178,7 @@ fn cut(path: &str, format: &SensorFormat, start: Micros, end: Micros) -> Result<
         if chunk.start >= end {
             break;
         }
-        // Half a sample forgives the rounding of time stamps.
+        // A tolerance of half a sample covers the rounding of time stamps.
         let rows = |time: Micros| {
             let micros = u128::from(time.0.saturating_sub(chunk.start.0));
             usize::try_from((micros * u128::from(rate.hz()) + 500_000) / 1_000_000)

@@ -1,7 +1,7 @@
-//! Going back to earlier revisions, and comparing two of them.
+//! Rollback to earlier revisions, and comparison of two of them.
 //!
-//! Going back unlearns nothing: the state of an earlier revision is what its lineage of the
-//! log gives. So it is the earlier state to the bit, with every head.
+//! A rollback unlearns nothing. It restores the state that the lineage of the earlier revision
+//! gives. So the result is the earlier state to the bit, with every head.
 
 use std::collections::HashMap;
 
@@ -11,43 +11,43 @@ use crate::learner::{Example, Learner};
 use crate::signal::{ClipId, Label};
 use crate::store::{ClipFilter, Reason, Revision, RevisionId, RevisionKind, TaughtClip};
 
-/// What undoing came to.
+/// The result of an undo.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Undone {
-    /// The first of the revisions that were undone.
+    /// The first undone revision.
     pub first: Revision,
-    /// The last of them.
+    /// The last undone revision.
     pub last: Revision,
     /// The rollback that undid them.
     pub by: RevisionId,
 }
 
-/// A clip on whose label two revisions differ.
+/// A clip for which two revisions predict different classes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Difference {
     /// The hash of its samples.
     pub clip: ClipId,
     /// The file, folder or device it came from.
     pub source: String,
-    /// What it is taught as in each of them.
+    /// Its label at each revision; `None` if it is not taught there.
     pub taught: [Option<Label>; 2],
-    /// The class that each of them finds most probable, and its probability.
+    /// The most probable class at each revision, with its probability.
     pub said: [Option<(Label, f32)>; 2],
 }
 
 /// How two revisions classify all clips that one of them was taught.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Differences {
-    /// Clips that both classified.
+    /// The number of clips that both revisions classified.
     pub asked: usize,
-    /// Those whose probabilities are not the same to the bit.
+    /// The number of clips whose probabilities are not the same to the bit.
     pub moved: usize,
-    /// Those whose label is another one, in the order of teaching.
+    /// The clips whose most probable class differs, in the order of teaching.
     pub changed: Vec<Difference>,
 }
 
 impl Session {
-    /// Every revision that can be gone back to, in order.
+    /// All revisions that a rollback can return to, in order.
     ///
     /// # Errors
     /// [`Error`] when they cannot be read.
@@ -55,22 +55,21 @@ impl Session {
         Ok(self.store.history()?)
     }
 
-    /// Goes back to revision `target`; it is on disk when this returns. The revisions after
-    /// it stay in the history, and can be gone to in the same way.
+    /// Returns to revision `target`; the rollback is on disk when this returns. The revisions
+    /// after the target stay in the history, and a later rollback can return to them.
     ///
     /// # Errors
-    /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision) when there is
-    /// none or it was compacted, other [`Error`]s when the disk refuses; nothing
-    /// has changed then.
+    /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision) when the revision does not
+    /// exist or was compacted, other [`Error`]s when the write fails; nothing has then changed.
     pub fn roll_back(&mut self, target: RevisionId, now_unix_ms: i64) -> Result<Revision, Error> {
         self.go_back(format!("rollback {target}"), target, now_unix_ms)
     }
 
-    /// Undoes the latest command that is not undone yet; it is on disk when this returns.
+    /// Undoes the latest command that is not undone yet; the rollback is on disk when this
+    /// returns.
     ///
     /// # Errors
-    /// [`Error::NothingToUndo`], other [`Error`]s when the disk
-    /// refuses; nothing has changed then.
+    /// [`Error::NothingToUndo`], other [`Error`]s when the write fails; nothing has then changed.
     pub fn undo(&mut self, now_unix_ms: i64) -> Result<Undone, Error> {
         self.flush()?;
         self.catch_up()?;
@@ -101,7 +100,7 @@ impl Session {
         })
     }
 
-    /// Classifies every clip that one of two revisions was taught with the learners at both.
+    /// Classifies every clip that one of two revisions was taught, with the learners at both.
     ///
     /// # Errors
     /// [`StoreError::NoRevision`](crate::store::StoreError::NoRevision), other
@@ -151,7 +150,7 @@ impl Session {
         Ok(differences)
     }
 
-    /// The learner as it was at a revision, and the clips it was taught.
+    /// The learner at a revision, and the clips that it was taught.
     ///
     /// # Errors
     /// As [`Self::diff`].

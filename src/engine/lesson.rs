@@ -6,7 +6,7 @@ use crate::signal::Label;
 
 /// A change of several recordings, begun by [`Engine::lesson`].
 ///
-/// Each recording is stored as [`Durability`] says; [`Self::finish`] stores what is pending.
+/// Each recording is stored as [`Durability`] says; [`Self::finish`] stores the pending ones.
 /// [`Engine::undo`] removes all of it at once.
 pub struct Lesson {
     engine: Engine,
@@ -24,16 +24,16 @@ impl Lesson {
         })
     }
 
-    /// From now on each recording is cut into windows, each an example of its own.
+    /// Cuts each later recording into windows; each window becomes an example.
     pub fn cut(&mut self, window: Window) {
         self.cut = Some(window);
     }
 
-    /// Teaches that a recording is of the class `label`. Returns the outcome of each window
-    /// that it was cut into; one if it was not cut.
+    /// Teaches a recording as the class `label`. Returns one outcome for each window of the
+    /// recording, or one if it is not cut.
     ///
     /// # Errors
-    /// As [`Engine::teach`]; what was taught before stays.
+    /// As [`Engine::teach`]; recordings that were taught earlier stay.
     pub fn teach(
         &mut self,
         label: &Label,
@@ -43,7 +43,7 @@ impl Lesson {
         self.teach_embeddings(label, &embeddings, &recording)
     }
 
-    /// As [`Self::teach`], of a recording that was embedded before.
+    /// As [`Self::teach`], for a recording that is already embedded.
     ///
     /// # Errors
     /// As [`Self::teach`].
@@ -67,10 +67,10 @@ impl Lesson {
         pieces.iter().map(teach).collect()
     }
 
-    /// Stores what is pending, and ends the change.
+    /// Stores the pending examples, and ends the change.
     ///
     /// # Errors
-    /// [`Error`] if the disk refuses; what was pending is neither stored nor known then.
+    /// [`Error`] if the write fails; the pending examples are then neither stored nor learned.
     pub fn finish(self) -> Result<(), Error> {
         self.engine.close()
     }

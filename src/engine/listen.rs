@@ -1,4 +1,4 @@
-//! Listening: from a source to events, as an iterator.
+//! Listening: turns a source into an iterator of events.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -15,21 +15,22 @@ use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
 
-/// How often losses of a device are reported at most.
+/// The shortest time between two reports of losses of a device.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The events of a source, begun by [`Engine::listen`].
 ///
-/// As an iterator it waits for the next event, reads a live source until the device says that
-/// it ended, and gives the events of files in the same way each time. [`Self::step`] reads one
-/// chunk instead, for callers that have other things to do meanwhile.
+/// As an iterator it waits for the next event. It reads a live source until the device ends. For
+/// files it gives the same events each time. Use [`Self::step`] to read one chunk, if the caller
+/// has other work in between.
 ///
-/// What a live source gave last is kept, and lent to other processes that teach this learner.
+/// The latest samples of a live source are kept. Other processes can request them and teach them
+/// to this learner.
 pub struct Listening {
     engine: Engine,
     options: ListenOptions,
     window: Window,
-    /// Recordings that are still to be read, the next one last.
+    /// Recordings that are not yet read, in reverse order.
     recordings: Vec<PathBuf>,
     under_way: Option<Heard>,
     chunk: Chunk,
@@ -42,13 +43,13 @@ pub struct Listening {
     reports: Vec<String>,
 }
 
-/// One signal, from its source to its decisions.
+/// A source and the pipeline that reads it.
 struct Heard {
     source: Box<dyn Source>,
     name: Arc<str>,
     embedder: Embedder,
     decider: Decider,
-    /// The last seconds of a live source.
+    /// The audio buffer of a live source.
     recent: Option<RetainedAudio>,
     audio: Audio,
     _lending: Option<Lending>,
@@ -92,7 +93,7 @@ impl Listening {
             options,
         };
         if live {
-            // Live sound does not wait; files do, and give the same events every time.
+            // Live sources do not wait for a solve. Files do, and give the same events every time.
             listening.engine.session().solve_in_background();
             let now = listening.engine.now();
             listening.began_unix_ms = u64::try_from(now).unwrap_or(0);
@@ -106,7 +107,7 @@ impl Listening {
         Ok(listening)
     }
 
-    /// Goes on with `source`.
+    /// Starts reading `source`.
     fn hear(&mut self, source: Box<dyn Source>, name: Arc<str>) -> Result<(), Error> {
         let (card, backbone) = (self.engine.card(), self.engine.backbone()?);
         let mut embedder = Embedder::new(card, backbone, source.rate(), source.channels())?;
@@ -145,7 +146,7 @@ impl Listening {
         Ok(())
     }
 
-    /// Lends what is heard to other processes, if that is possible.
+    /// Serves the audio buffer to other processes, if that is possible.
     fn lend(&mut self, recent: &RetainedAudio, name: &str) -> Option<Lending> {
         match Lending::start(self.engine.dir(), recent.clone(), name) {
             Ok(lending) => Some(lending),
@@ -157,11 +158,11 @@ impl Listening {
         }
     }
 
-    /// Reads one chunk and decides on what it completes. Returns whether there may be more; the
-    /// events are had from [`Self::drain`].
+    /// Reads one chunk and makes the decisions that it completes. Returns whether there may be
+    /// more input. [`Self::drain`] returns the events.
     ///
     /// # Errors
-    /// [`Error`] if the source, the backbone or the log fails. The source is closed then.
+    /// [`Error`] if the source, the backbone or the log fails. The source is then closed.
     pub fn step(&mut self) -> Result<bool, Error> {
         let more = self.step_or_fail();
         if more.is_err() {
@@ -177,7 +178,7 @@ impl Listening {
                 return Ok(false);
             };
             let name: Arc<str> = Arc::from(path.display().to_string());
-            // An error of opening names the file itself.
+            // An error while a file is opened already contains its name.
             let source = crate::source::open_recording(&path, &self.options.source.sensor)?;
             let begun = self.hear(source, Arc::clone(&name));
             begun.map_err(|error| error.of(&name))?;
@@ -199,7 +200,7 @@ impl Listening {
         Ok(!ended || !self.recordings.is_empty())
     }
 
-    /// Ends listening before the source does: decides on what is under way.
+    /// Ends listening before the source ends: decides on the samples received so far.
     ///
     /// # Errors
     /// [`Error`] if the backbone fails.
@@ -226,19 +227,19 @@ impl Listening {
         }
     }
 
-    /// The events that were made since the last call.
+    /// The events since the last call.
     pub fn drain(&mut self) -> impl Iterator<Item = Event> + '_ {
         self.events.drain(..)
     }
 
-    /// What a person should know, since the last call: rows of sensor data that were skipped,
-    /// or that other processes cannot teach what is heard.
+    /// Warnings since the last call: sensor data rows that were skipped, or that other processes
+    /// cannot request the audio.
     pub fn notes(&mut self) -> Vec<String> {
         std::mem::take(&mut self.notes)
     }
 
-    /// Reports of a device since the last call: when it came or went, lost samples (every 10 s
-    /// at most), and when it ended.
+    /// Reports of a device since the last call: connected or disconnected, lost samples (at most
+    /// every 10 s), and the end.
     pub fn reports(&mut self) -> Vec<String> {
         if let Some(heard) = &mut self.under_way
             && let Some(report) = heard.report()
@@ -248,25 +249,25 @@ impl Listening {
         std::mem::take(&mut self.reports)
     }
 
-    /// What the device is, in a few words; `None` if the source is none.
+    /// A short description of the device; `None` if the source is not a device.
     pub fn introduction(&self) -> Option<String> {
         Some(self.device()?.introduction())
     }
 
-    /// The health of the device; `None` if the source is none.
+    /// The health of the device; `None` if the source is not a device.
     pub fn health(&self) -> Option<Health> {
         Some(self.device()?.health())
     }
 
-    /// The length of signal that one decision looks back on.
+    /// The length of the window of one decision.
     pub fn span(&self) -> Duration {
         self.window.span(self.engine.card())
     }
 
-    /// The last `span` of what is listened to.
+    /// The last `span` of the source.
     ///
     /// # Errors
-    /// [`Error::HeardLess`] if less was heard without a gap, or is kept.
+    /// [`Error::HeardLess`] if less was received without a gap, or is kept.
     pub fn recent(&self, span: Duration) -> Result<Recording, Error> {
         let nothing = Error::HeardLess {
             asked: span,
@@ -291,7 +292,7 @@ impl Listening {
         self.under_way.as_ref()?.source.live()
     }
 
-    /// Turns the pipeline's events into ours.
+    /// Converts the pipeline's events.
     fn hand_out(&mut self) {
         let Some(heard) = &mut self.under_way else {
             return;
@@ -329,14 +330,14 @@ impl Listening {
 }
 
 impl Heard {
-    /// Reads a chunk; whether there was one.
+    /// Reads a chunk. Returns whether there was one.
     fn advance(
         &mut self,
         engine: &Engine,
         chunk: &mut Chunk,
         made: &mut Vec<pipeline::WindowDecision>,
     ) -> Result<bool, Error> {
-        // The learner is free while the source is waited for.
+        // The learner is not locked while the source is read.
         let more = self.source.read(chunk)?;
         let mut session = engine.session();
         if !more {
@@ -354,7 +355,7 @@ impl Heard {
         Ok(true)
     }
 
-    /// What there is to say of a device that came or went, or lost something lately.
+    /// The report of a device that connected, disconnected or lost samples, if there is one.
     fn report(&mut self) -> Option<String> {
         let device = self.source.live()?;
         let health = device.health();

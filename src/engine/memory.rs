@@ -1,7 +1,7 @@
-//! A learner in memory, as of one revision of its log.
+//! A learner in memory, at one revision of its log.
 //!
-//! Whoever changes it reads the log through one view of the store, so that a revision,
-//! its lineage and the entries are of one moment.
+//! Every method that changes it reads the log through one view of the store. So a revision, its
+//! lineage and the entries come from the same state of the file.
 
 use super::Error;
 use super::batch::{Batch, Pending};
@@ -10,16 +10,16 @@ use crate::learner::{Contract, Learner, Settings};
 use crate::signal::ClipId;
 use crate::store::{Change, Entry, EntryId, Lineage, Revision, Store, TaughtClip};
 
-/// What a session knows: always what the log says, and the pending changes on top.
+/// The state of a session: always the state of the log, with the pending changes on top.
 pub(super) struct Memory {
     pub(super) learner: Learner,
     /// The latest revision that `learner` has seen.
     pub(super) at: Revision,
     /// The entries in effect at that revision.
     pub(super) lineage: Lineage,
-    /// The entry after which the latest snapshot was taken, 0 for none.
+    /// The entry after which the latest snapshot was taken; 0 if there is none.
     pub(super) snapshot_at: EntryId,
-    /// Changes that are learned and not yet stored.
+    /// Changes that are learned but not yet stored.
     pub(super) batch: Batch,
 }
 
@@ -42,7 +42,7 @@ impl Memory {
         })
     }
 
-    /// Takes in the revisions that other sessions have stored since.
+    /// Applies the revisions that other sessions have stored since.
     pub(super) fn catch_up(&mut self, view: &Store) -> Result<(), Error> {
         let latest = view.latest()?;
         if latest.id == self.at.id {
@@ -54,7 +54,7 @@ impl Memory {
         let lineage = view.lineage(&latest)?;
         let caught_up = replay(view, &lineage, self.lineage.last(), &mut self.learner);
         if let Err(error) = caught_up {
-            // It has taken in a part.
+            // A part of the revisions may have been applied.
             self.reload(view)?;
             return Err(error);
         }
@@ -62,7 +62,7 @@ impl Memory {
         Ok(())
     }
 
-    /// Restores what the log says, and decides the pending changes anew on top of that.
+    /// Restores the state of the log, and applies the pending changes again.
     pub(super) fn reload(&mut self, view: &Store) -> Result<(), Error> {
         let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
         let restored = Self::restore(view, &contract, settings)?;
@@ -71,12 +71,12 @@ impl Memory {
         self.decide_pending_again(view)
     }
 
-    /// Forgets everything, so that the next look at the log reads all of it.
+    /// Clears the memory, so that the next catch-up reads the whole log.
     pub(super) fn clear(&mut self) -> Result<(), Error> {
         let (contract, settings) = (self.learner.contract().clone(), *self.learner.settings());
         self.learner = Learner::new(contract, settings)?;
         self.lineage = Lineage::default();
-        // The number of no revision.
+        // No revision has this number.
         self.at.id = 0;
         Ok(())
     }
@@ -88,7 +88,7 @@ impl Memory {
         })
     }
 
-    /// The clip as it is taught, pending or stored.
+    /// The clip in effect, pending or stored.
     pub(super) fn taught(&self, store: &Store, id: &ClipId) -> Result<Option<TaughtClip>, Error> {
         match self.batch.taught(id) {
             Some(pending) => Ok(pending.cloned()),

@@ -1,8 +1,8 @@
-//! Merging: one new learner that was taught what several others were.
+//! Merging: makes one new learner from the logs of several.
 //!
-//! Logs are merged, not states. So merging works with every head, a clip that two learners
-//! share counts once, and the result can be corrected clip by clip. Entries keep the replica
-//! and the sequence number that they have.
+//! Logs are merged, not states. So merging works with every head, a clip that two learners share
+//! counts once, and the result can be corrected clip by clip. Entries keep their replica and
+//! sequence number.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -12,27 +12,26 @@ use crate::learner::{LearnError, Learner};
 use crate::signal::{ClipId, Group, Label};
 use crate::store::{ClipFilter, Entry, NewEntry, Reason, Stored, TaughtClip};
 
-/// What merging came to.
+/// The result of a merge.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Merged {
-    /// Clips that the new learner was taught.
+    /// The number of clips in the new learner.
     pub clips: usize,
-    /// Clips that more than one learner had been taught, alike.
+    /// The number of clips that several learners had with the same label.
     pub shared: usize,
-    /// Clips that learners had been taught differently; the latest teaching won.
+    /// The number of clips that learners had with different labels. The latest label is used.
     pub contested: usize,
 }
 
-/// Makes the folder `into` a learner that was taught what `parts` were, in the order of
-/// teaching, with card and settings of the first one. The latest teaching of a clip holds;
-/// if it names no group, the latest group that another teaching names is used. Checkpoints
-/// are merged as they are: whether another part was taught the same clips can no longer be
-/// told.
+/// Creates a learner in the folder `into` from the clips of `parts`, in the order of teaching.
+/// Card and settings come from the first part. The latest label of a clip is used. If the latest
+/// entry has no group, the group of the latest entry that names one is used. Checkpoints are
+/// merged unchanged: it is unknown whether another part contains the same clips.
 ///
 /// # Errors
-/// [`LearnError::OtherContract`] names the first field in which a part differs
-/// from the first one; other [`Error`]s when a part cannot be read or
-/// `into` not be made, which is no learner then. The parts are only read.
+/// [`LearnError::OtherContract`] names the first field in which a part differs from the first one.
+/// Other [`Error`]s occur when a part cannot be read or `into` cannot be created; `into` is then
+/// not a learner. The parts are only read.
 pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged, Error> {
     let Some(first) = parts.first() else {
         return Ok(Merged::default());
@@ -45,7 +44,7 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     }
     let mut merged = Merged::default();
     let mut latest: HashMap<ClipId, Stored<TaughtClip>> = HashMap::new();
-    // Of every clip the group that was named last, and when.
+    // For every clip, the latest group and its time.
     let mut grouped: HashMap<ClipId, (i64, Group)> = HashMap::new();
     let mut entries: Vec<NewEntry> = Vec::new();
     for part in parts {
@@ -70,7 +69,7 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
             } else {
                 merged.contested += 1;
             }
-            // Label, features and group settle a tie, so that parts may come in any order.
+            // Label, features and group break ties, so that the order of parts does not matter.
             if rank(&clip.value) > rank(&known.value) {
                 *known = clip;
             }
@@ -94,7 +93,7 @@ pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged,
     Ok(merged)
 }
 
-/// The teaching of the highest rank holds.
+/// The entry with the highest rank is used.
 fn rank(clip: &TaughtClip) -> (i64, &Label, &[i16], Option<&Group>) {
     (
         clip.taught_unix_ms,

@@ -1,9 +1,8 @@
-//! A learner at work: its store, its backbone, and the one place where both change
-//! together.
+//! A learner in use. This module is the only one that changes the learner and its store together.
 //!
-//! [`Session`] holds the rule that makes learning safe: memory holds what the log on disk
-//! says, and a call succeeds only after the disk has the change. Sources are read here;
-//! arguments are parsed and results printed elsewhere.
+//! [`Session`] guarantees that memory equals the state of the log on disk, and that a call
+//! succeeds only after the change is on disk. This module reads sources. Other modules parse
+//! arguments and print results.
 
 mod batch;
 mod bundle;

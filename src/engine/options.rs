@@ -1,5 +1,5 @@
-//! What a caller may choose: where things lie, how a learner is made, how it listens; and
-//! which choices contradict each other.
+//! Options: file locations, creation of a learner and listening; and the errors of contradictory
+//! options.
 
 use std::path::PathBuf;
 
@@ -10,7 +10,7 @@ use crate::rehearsal::Plan;
 use crate::signal::ErrorKind;
 use crate::source::SourceOptions;
 
-/// Where an engine finds backbones, and what time it is.
+/// Options of an engine: the cache of backbones and the clock.
 #[derive(Debug, Clone, Default)]
 pub struct EngineOptions {
     /// Folder of fetched backbones; `None` means `AFIELD_CACHE`, or `afield` in the user's
@@ -20,27 +20,27 @@ pub struct EngineOptions {
     pub clock: Clock,
 }
 
-/// How a new learner is made; the default suits most.
+/// How a new learner is created; the defaults suit most uses.
 #[derive(Debug, Clone, Default)]
 pub struct LearnerOptions {
-    /// The backbone, by the name of its card; `None` means the one that is part of the
-    /// library, as long as no other has been fetched.
+    /// The backbone, by the name of its card; `None` means the one in the library, if no other has
+    /// been fetched.
     pub backbone: Option<String>,
     /// The head that learns.
     pub head: HeadKind,
-    /// What summarises a clip's windows; `None` means what the backbone's card says.
+    /// How a clip's embeddings are pooled; `None` means the pooling of the backbone's card.
     pub pool: Option<Pool>,
-    /// What the summary goes through; `None` means what the backbone's card says.
+    /// The transform after pooling; `None` means the transform of the backbone's card.
     pub transform: Option<Transform>,
     /// Rehearsal memory, for heads that need one.
     pub rehearsal: Plan,
-    /// Seed of everything random.
+    /// Seed of all random numbers.
     pub seed: u64,
-    /// Most bytes on disk; old examples are compacted into the statistic before more are
-    /// taken. For exact heads only.
+    /// The limit of disk use in bytes. Old examples are compacted into the statistic before the
+    /// limit is reached. For exact heads only.
     pub max_disk: Option<u64>,
-    /// Unlabelled recordings, or folders of them, whose means and deviations
-    /// [`Transform::Standardise`] uses from then on; required with it, refused without.
+    /// Unlabelled recordings, or folders of them, that provide the means and deviations of
+    /// [`Transform::Standardise`]. They are required with it, and rejected without it.
     pub calibrate: Vec<PathBuf>,
     /// Recordings of a sensor, or folders of them, whose means and deviations replace those of
     /// the backbone's training.
@@ -49,17 +49,17 @@ pub struct LearnerOptions {
     pub source: SourceOptions,
 }
 
-/// How a source is listened to.
+/// Options of listening to a source.
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
-    /// Seconds that one decision looks back on; `None` means the median length of the taught
-    /// clips.
+    /// Length of the window of one decision, in seconds; `None` means the median length of the
+    /// taught clips.
     pub window_seconds: Option<f64>,
     /// Seconds between decisions.
     pub every_seconds: f64,
     /// Probability in `[0, 1]` below which an event has no label.
     pub min_confidence: f32,
-    /// Decide only where something is this many decibels louder than the background.
+    /// Decide only if a sound is this many decibels louder than the background.
     pub gate_db: Option<f32>,
     /// How the source is read.
     pub source: SourceOptions,
@@ -77,42 +77,42 @@ impl Default for ListenOptions {
     }
 }
 
-/// Choices that contradict each other, the backbone or the learner.
+/// Options that contradict each other, the backbone or the learner.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// Backbones have been fetched, and none was chosen.
+    /// Several backbones are available, and none was chosen.
     #[error("several backbones are available and none was chosen: {}", names.join(", "))]
     WhichBackbone {
         /// Their names.
         names: Vec<String>,
     },
-    /// The learner listens through another backbone than the one asked for.
+    /// The learner uses another backbone than the requested one.
     #[error("the learner in {} listens through {found}, not through {expected}", dir.display())]
     OtherBackbone {
         /// The learner's folder.
         dir: PathBuf,
-        /// Its backbone.
+        /// The learner's backbone.
         found: String,
-        /// The one that was asked for.
+        /// The requested backbone.
         expected: String,
     },
     /// The transform `standardise` without recordings.
     #[error("the transform standardise needs recordings to take its means and deviations from")]
     NothingToCalibrate,
-    /// Recordings for a transform that takes nothing from them.
+    /// Recordings for a transform that does not use them.
     #[error("recordings for calibration have no effect without the transform standardise")]
     CalibratedInVain,
-    /// Recordings to normalise the channels of a backbone for sound.
+    /// Recordings to normalise channels, for a backbone that takes sound.
     #[error("normalisation is for backbones of sensors; {backbone} takes sound")]
     NormalisedSound {
         /// The backbone.
         backbone: String,
     },
-    /// Recordings to normalise by in which a channel is constant.
+    /// Recordings to normalise channels, in which a channel is constant.
     #[error("a channel never changes in the recordings to normalise by")]
     ChannelAtRest,
-    /// A gate on a sensor.
+    /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {
         /// The backbone.
@@ -121,7 +121,7 @@ pub enum OptionError {
 }
 
 impl OptionError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::OtherBackbone { .. } => ErrorKind::Mismatch,

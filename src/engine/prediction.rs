@@ -1,4 +1,4 @@
-//! The answer to "what is this recording?".
+//! The prediction for a recording.
 
 use std::fmt;
 
@@ -26,8 +26,8 @@ impl Prediction {
         &self.0
     }
 
-    /// The most probable class and its probability; of equal ones the first. `None` if no
-    /// class has been taught.
+    /// The most probable class and its probability; the first of equally probable ones. `None` if
+    /// no class has been taught.
     pub fn best(&self) -> Option<(&Label, f32)> {
         let mut best: Option<(&Label, f32)> = None;
         for (label, p) in &self.0 {
@@ -73,7 +73,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prediction_is_an_object_of_labels() {
+    fn prediction_serialises_as_an_object_of_labels() {
         let labels = ["rain", "dog"].map(|text| Label::new(text).unwrap());
         let prediction = Prediction::new(&labels, &[0.25, 0.75]);
         let json = serde_json::to_string(&prediction).unwrap();

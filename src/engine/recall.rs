@@ -1,16 +1,16 @@
-//! What one process heard, for another one to teach.
+//! Audio exchange: one process listens, and another one teaches the received audio.
 //!
-//! A process that listens lends its last seconds through a socket in the learner's folder, which
-//! nobody but the folder's owner can open; `teach` asks for them there and teaches them as it
-//! would a recording. So listening changes nothing in the store and waits for no disk, and
-//! whoever asks gets sound and no say.
+//! A process that listens offers its audio buffer through a socket in the learner's folder. Only
+//! the folder's owner can open the socket. `teach` requests the samples there and teaches them
+//! like a recording. So listening changes nothing in the store and waits for no disk. A client can
+//! only read audio; it cannot control the listener.
 //!
 //! The request is a line of JSON, `{"last_us":2000000}`. The answer is a line of JSON with rate,
-//! channels, number of samples, name of the source and age, and then the samples as 32-bit
-//! floats, little-endian; or a line with what is in the way. The request
-//! `{"event":"19ac5e1f2b3-17"}` is answered in the same way. The request `"state"` is answered by
-//! a line that says what is listened to and how it fares. Both sides limit what they read, in size
-//! and in time.
+//! channels, number of samples, name of the source and age, followed by the samples as 32-bit
+//! floats, little-endian. If the request fails, the answer is a line with the reason. The request
+//! `{"event":"19ac5e1f2b3-17"}` is answered in the same way. The answer to the request `"state"`
+//! is a line with the source and the health of its device. Both sides limit the size and the time
+//! of what they read.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,35 +24,36 @@ use crate::source::Excerpt;
 /// The socket's name in the learner's folder.
 pub(super) const SOCKET: &str = "listen.sock";
 
-/// What was heard elsewhere.
+/// Audio from another process.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Recalled {
-    /// The last of it.
+    /// The samples.
     pub excerpt: Excerpt,
-    /// Where it came from, as whoever listens calls it.
+    /// The name of the source in the process that listens.
     pub source: String,
-    /// How long ago the last sample came.
+    /// The age of the last sample.
     pub age: Duration,
 }
 
-/// What is being listened to.
+/// The state of a process that listens.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ListeningState {
-    /// Where it comes from, as whoever listens calls it.
+    /// The name of the source in that process.
     pub source: String,
-    /// For how long already.
+    /// For how long it has been listening.
     pub for_us: u64,
-    /// How long ago the last sample came, if any has.
+    /// The age of the last sample, if there is one.
     pub age_us: Option<u64>,
-    /// How the device fares, where it is one.
+    /// The health of the device, if the source is one.
     #[serde(flatten)]
     pub device: Option<Fares>,
 }
 
-/// Asks whoever listens to the learner in `dir` what it listens to; `None` where nobody does.
+/// Asks the process that listens with the learner in `dir` for its state; `None` if there is no
+/// such process.
 ///
 /// # Errors
-/// [`Error::Recall`] when it does not answer as it should.
+/// [`Error::Recall`] when the answer is not valid.
 pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
     match socket::listening(dir) {
         Err(Error::NobodyListens { .. }) => Ok(None),
@@ -60,35 +61,35 @@ pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
     }
 }
 
-/// Asks whoever listens to the learner in `dir` for the last `span` that it heard.
+/// Asks the process that listens with the learner in `dir` for its last `span` of audio.
 ///
 /// # Errors
-/// [`Error::NobodyListens`]; [`Error::HeardLess`] when it has not heard so much
-/// without a gap; [`Error::Recall`] when it does not answer as it should.
+/// [`Error::NobodyListens`]; [`Error::HeardLess`] when it has less audio without a gap;
+/// [`Error::Recall`] when the answer is not valid.
 pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
     socket::recall(dir, span)
 }
 
-/// Asks the process that listens to the learner in `dir` for what its event `id` heard.
+/// Asks the process that listens with the learner in `dir` for the samples of its event `id`.
 ///
 /// # Errors
-/// As [`recall`]; [`Error::Recall`] too if the event is not kept any more.
+/// As [`recall`]; also [`Error::Recall`] if the samples of the event are no longer kept.
 pub(super) fn recall_event(dir: &Path, id: EventId) -> Result<Recalled, Error> {
     socket::recall_event(dir, id)
 }
 
-/// Lends what is heard for as long as it lives.
+/// Offers the audio buffer to other processes until it is dropped.
 #[derive(Debug)]
 pub struct Lending {
     _server: socket::Server,
 }
 
 impl Lending {
-    /// Lends `recent`, which comes from `source`, to whoever asks in the learner's folder `dir`.
+    /// Offers `recent`, the audio of `source`, to other processes in the learner's folder `dir`.
     ///
     /// # Errors
-    /// [`Error::Recall`] when the folder takes no socket, or another process that listens
-    /// to the same learner is asked already.
+    /// [`Error::Recall`] when the folder does not support sockets, or another process that listens
+    /// with the same learner already offers its audio.
     pub fn start(dir: &Path, recent: RetainedAudio, source: &str) -> Result<Self, Error> {
         let server = socket::Server::start(&dir.join(SOCKET), recent, source);
         match server {
@@ -98,7 +99,7 @@ impl Lending {
     }
 }
 
-/// What a clip is called that is the last `span` of what came from `source`.
+/// The name of a clip that contains the last `span` of `source`.
 pub(super) fn clip_name(span: Duration, source: &str) -> String {
     format!("last {} s of {source}", span.as_secs_f64())
 }
@@ -130,12 +131,12 @@ mod socket {
     use crate::signal::{Channel, SampleRate};
     use crate::source::Excerpt;
 
-    /// Most bytes of a request, and of the line that an answer begins with.
+    /// The longest request, and the longest first line of an answer, in bytes.
     const MOST_REQUEST: usize = 256;
     const MOST_ANSWER: usize = 16 * 1024;
-    /// How long one conversation may take.
+    /// The time limit of reading a request, and of sending its answer.
     const PATIENCE: Duration = Duration::from_secs(2);
-    /// How long whoever asks waits: while others are being answered, too.
+    /// How long a client waits, including the time in which other clients are answered.
     const LONG_PATIENCE: Duration = Duration::from_secs(10);
 
     #[derive(Debug, Serialize, Deserialize)]
@@ -165,7 +166,7 @@ mod socket {
         },
     }
 
-    /// The thread that answers.
+    /// The thread that answers requests.
     #[derive(Debug)]
     pub(super) struct Server {
         path: PathBuf,
@@ -180,8 +181,8 @@ mod socket {
                 let reason = "another process that listens to this learner answers there";
                 return Err(io::Error::new(ErrorKind::AddrInUse, reason));
             }
-            // Made where nobody else can go, so that it is never open to others, and then put in
-            // its place, where one that a dead process left behind may be.
+            // Create the socket in a private folder, so that it is never open to other users. Then
+            // move it into place, where it may replace the socket of a dead process.
             let folder = path.parent().unwrap_or(Path::new("."));
             let private = tempfile::Builder::new()
                 .prefix(".listen-")
@@ -201,7 +202,7 @@ mod socket {
                             return;
                         }
                         match stream {
-                            // Whoever asks badly, or hangs up, has only itself to blame.
+                            // Ignore clients that send invalid requests or hang up.
                             Ok(stream) => drop(answer(stream, &recent, &source)),
                             Err(_) => thread::sleep(Duration::from_millis(100)),
                         }
@@ -220,7 +221,8 @@ mod socket {
         fn drop(&mut self) {
             self.stop.store(true, Ordering::Relaxed);
             let ours = fs::symlink_metadata(&self.path).is_ok_and(|m| m.ino() == self.inode);
-            // Where another took its place nobody can wake the thread, nor need it be.
+            // If another process replaced the socket, the thread can no longer be woken, and need
+            // not be.
             if ours {
                 let woken = UnixStream::connect(&self.path).is_ok();
                 let _ = fs::remove_file(&self.path);
@@ -234,7 +236,7 @@ mod socket {
     fn answer(stream: UnixStream, recent: &RetainedAudio, source: &str) -> io::Result<()> {
         let mut line = Timed::new(stream, PATIENCE);
         let request = line.read_line(MOST_REQUEST);
-        // It may take as long again to take the answer.
+        // The client gets the same time again to receive the answer.
         line.until = Instant::now() + PATIENCE;
         let request = request.and_then(|bytes| Ok(serde_json::from_slice::<Request>(&bytes)?));
         let found = match request {
@@ -281,7 +283,8 @@ mod socket {
         line.write_all(&bytes)
     }
 
-    /// Says `request` to whoever listens to the learner in `dir`, and reads the first line.
+    /// Sends `request` to the process that listens with the learner in `dir`, and reads the first
+    /// line.
     fn ask(dir: &Path, request: &Request) -> Result<(Timed, Answer), Error> {
         let path = dir.join(SOCKET);
         let io = |error: io::Error| failed(&path, &error);
@@ -328,7 +331,7 @@ mod socket {
         receive(dir, &Request::Event(id), Duration::ZERO)
     }
 
-    /// What `request` asks for, which lasts `span`.
+    /// Requests samples with a length of `span`.
     fn receive(dir: &Path, request: &Request, span: Duration) -> Result<Recalled, Error> {
         let (mut line, answer) = ask(dir, request)?;
         let (rate, channels, values, source, age_us) = match answer {
@@ -369,7 +372,7 @@ mod socket {
         u64::try_from(span.as_micros()).unwrap_or(u64::MAX)
     }
 
-    /// A conversation that ends by a certain time.
+    /// A connection with a deadline.
     struct Timed {
         stream: UnixStream,
         until: Instant,
@@ -391,7 +394,7 @@ mod socket {
             }
         }
 
-        /// A line of at most `most` bytes, without its end.
+        /// Reads a line of at most `most` bytes, without its end.
         fn read_line(&mut self, most: usize) -> io::Result<Vec<u8>> {
             let mut line = Vec::new();
             let mut byte = [0];
@@ -433,7 +436,7 @@ mod socket {
     }
 }
 
-/// Systems without sockets in folders: nothing is lent.
+/// Systems without Unix sockets: no audio is offered.
 #[cfg(not(unix))]
 mod socket {
     use std::io;

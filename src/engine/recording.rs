@@ -1,4 +1,4 @@
-//! A recording: samples with an end, and what they are called.
+//! A recording: samples with an end, and a name.
 
 use std::path::Path;
 
@@ -63,7 +63,7 @@ impl Recording {
         Ok(Self::from_source(Box::new(excerpt), "memory".to_owned()))
     }
 
-    /// All that comes from `source` until it ends.
+    /// All samples of `source` until it ends.
     pub fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
         Self {
             source,
@@ -72,21 +72,21 @@ impl Recording {
         }
     }
 
-    /// The same recording under another name. The name is stored with what is taught.
+    /// The same recording under another name. The name is stored with the examples.
     #[must_use]
     pub fn named(mut self, name: impl Into<String>) -> Self {
         self.name = name.into();
         self
     }
 
-    /// The same recording, of a speaker, machine, site or subject.
+    /// The same recording, with a group: a speaker, machine, site or subject.
     #[must_use]
     pub fn of_group(mut self, group: Group) -> Self {
         self.group = Some(group);
         self
     }
 
-    /// What it is called: its path, unless [`Self::named`] said otherwise.
+    /// The name: the path, unless [`Self::named`] set another one.
     pub fn name(&self) -> &str {
         &self.name
     }
@@ -96,7 +96,7 @@ impl Recording {
         self.group.as_ref()
     }
 
-    /// What was wrong with the rows of sensor data read so far.
+    /// The faults of the sensor data rows read so far.
     pub fn faults(&self) -> RowFaults {
         self.source.faults()
     }

@@ -1,4 +1,4 @@
-//! From the log to a learner.
+//! Replay: rebuilds a learner from the log.
 
 use super::Error;
 use super::error::damaged;
@@ -6,8 +6,8 @@ use crate::learner::{Contract, Example, Learner, Origin, Settings};
 use crate::signal::Group;
 use crate::store::{Checkpoint, Entry, EntryId, Lineage, Store, TaughtClip};
 
-/// The state that a lineage gives, from its latest snapshot and the entries after that, and
-/// the entry that the snapshot was taken after, 0 for none.
+/// The state of a lineage, from its latest snapshot and the later entries. Also returns the entry
+/// after which the snapshot was taken; 0 if there is none.
 pub(super) fn restore(
     store: &Store,
     contract: &Contract,
@@ -27,7 +27,7 @@ fn start(
     lineage: &Lineage,
 ) -> Result<(Learner, EntryId), Error> {
     if let Some((at, bytes)) = store.snapshot(lineage)?
-        // An unreadable one costs time, not knowledge: the log has it all.
+        // An unreadable snapshot costs time but loses nothing: the log contains everything.
         && let Ok(learner) = Learner::load(contract.clone(), settings, &bytes)
     {
         return Ok((learner, at));
@@ -49,7 +49,7 @@ pub(super) fn replay(
     })
 }
 
-/// Applies one entry; `checkpoint` looks up what an earlier entry merged in.
+/// Applies one entry; `checkpoint` returns the checkpoint that an earlier entry merged.
 pub(super) fn apply(
     learner: &mut Learner,
     entry: &Entry,
@@ -79,18 +79,18 @@ pub(super) fn learn(learner: &mut Learner, clip: &TaughtClip) -> Result<(), Erro
     Ok(learner.learn_from(&example, &clip.label, origin)?)
 }
 
-/// Merges in a state without its examples.
+/// Merges a state without its examples.
 pub(super) fn absorb(learner: &mut Learner, checkpoint: &Checkpoint) -> Result<(), Error> {
     let part = loaded(learner, checkpoint)?;
     match learner.examples() {
-        // Any head can begin from a whole state; only exact heads can merge one.
+        // Any head can start from a whole state; only exact heads can merge one.
         0 => *learner = part,
         _ => learner.merge(&part)?,
     }
     Ok(())
 }
 
-/// The learner that the checkpoint is the state of.
+/// The learner whose state the checkpoint contains.
 pub(super) fn loaded(like: &Learner, checkpoint: &Checkpoint) -> Result<Learner, Error> {
     let part = Learner::load(like.contract().clone(), *like.settings(), &checkpoint.state)?;
     if part.examples() != checkpoint.examples {

@@ -1,7 +1,7 @@
-//! The last seconds of a live source, kept so that they can be taught.
+//! The audio buffer: the last seconds of a live source, kept so that they can be taught.
 //!
-//! Samples are kept, not embeddings. Teaching them is then the same, to the bit, as teaching a
-//! recording of the same samples; it does not depend on when decisions were made.
+//! The buffer holds samples, not embeddings. So teaching them gives the same result, to the bit,
+//! as teaching a recording of the same samples. The times of the decisions have no effect.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,13 +13,13 @@ use super::EventId;
 use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 use crate::source::{Excerpt, Health, LiveSource, Source};
 
-/// Most numbers that are kept: half a minute of sound at 48 kHz, 5.8 MB.
+/// The most values that are kept: half a minute of sound at 48 kHz, 5.8 MB.
 pub(super) const MOST_VALUES: usize = 1_440_000;
 
-/// Most events that are remembered.
+/// The most events that are remembered.
 const MOST_EVENTS: usize = 1_024;
 
-/// The latest samples of a source. Clones share them, so that another thread can read.
+/// The latest samples of a source. Clones share the samples, so that another thread can read them.
 #[derive(Debug, Clone)]
 pub struct RetainedAudio(Arc<Mutex<Held>>);
 
@@ -27,39 +27,39 @@ pub struct RetainedAudio(Arc<Mutex<Held>>);
 struct Held {
     rate: SampleRate,
     channels: Vec<Channel>,
-    /// Row-major `[n, channels]`, without a gap, the oldest first.
+    /// Row-major `[n, channels]`, without a gap, oldest first.
     samples: VecDeque<f32>,
     most: usize,
-    /// The segment that they are the end of.
+    /// The segment that ends with these samples.
     segment: Segment,
     heard_at: Option<Instant>,
     began: Instant,
     device: Option<Fares>,
-    /// The latest events, and the segments that they are about.
+    /// The latest events, with their start and end.
     events: VecDeque<(EventId, Micros, Micros)>,
 }
 
-/// The health of the device that is listened to.
+/// The health of the device of a live source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Fares {
-    /// In numbers.
+    /// The health in numbers.
     pub health: Health,
     /// A report for people.
     pub account: String,
 }
 
-/// Less audio is retained than was asked for.
+/// The audio buffer holds less than was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeardLess {
-    /// How much there is without a gap.
+    /// The available length without a gap.
     pub heard: Duration,
 }
 
 impl RetainedAudio {
-    /// The longest that is retained; less of fast or many channels.
+    /// The longest audio that is retained; less for high rates or many channels.
     pub const MOST: Duration = Duration::from_secs(30);
 
-    /// Nothing yet of `source`, at `now`.
+    /// An empty buffer for `source`, created at `now`.
     pub fn of(source: &dyn Source, now: Instant) -> Self {
         let (rate, channels) = (source.rate(), source.channels().to_vec());
         let width = channels.len().max(1);
@@ -79,7 +79,7 @@ impl RetainedAudio {
         })))
     }
 
-    /// Takes the chunk that came from the source at `now`. A gap drops all before it.
+    /// Adds the chunk that the source returned at `now`. A gap drops all earlier samples.
     pub fn push(&self, chunk: &Chunk, now: Instant) {
         if chunk.samples.is_empty() {
             return;
@@ -99,7 +99,7 @@ impl RetainedAudio {
         held.samples.extend(fresh);
     }
 
-    /// Notes the health of the device that the samples come from.
+    /// Records the health of the device that provides the samples.
     pub fn note(&self, device: &dyn LiveSource) {
         let fares = Fares {
             health: device.health(),
@@ -108,16 +108,16 @@ impl RetainedAudio {
         self.lock().device = Some(fares);
     }
 
-    /// When it began, when the latest samples came, and the health of the device.
+    /// The start time, the time of the latest samples, and the health of the device.
     pub(super) fn state(&self) -> (Instant, Option<Instant>, Option<Fares>) {
         let held = self.lock();
         (held.began, held.heard_at, held.device.clone())
     }
 
-    /// The latest `span` of samples, and when the last of them came.
+    /// The latest `span` of samples, and the time at which the last of them arrived.
     ///
     /// # Errors
-    /// [`HeardLess`] if there is less since the start or the last gap, or less is retained.
+    /// [`HeardLess`] if less arrived since the start or the last gap, or less is retained.
     pub fn last(&self, span: Duration) -> Result<(Excerpt, Instant), HeardLess> {
         let held = self.lock();
         let width = held.channels.len().max(1);
@@ -146,7 +146,8 @@ impl RetainedAudio {
     /// The samples from stream time `start` to `end`.
     ///
     /// # Errors
-    /// [`HeardLess`] if not all of them came since the last gap, or are retained.
+    /// [`HeardLess`] if some of them came before the last gap, have not arrived, or are no longer
+    /// retained.
     pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, HeardLess> {
         let held = self.lock();
         let width = held.channels.len().max(1);
@@ -173,7 +174,7 @@ impl RetainedAudio {
         Ok(Excerpt::new(held.rate, held.channels.clone(), samples))
     }
 
-    /// Notes that event `id` is about the segment from `start` to `end`.
+    /// Records that event `id` covers `start` to `end`.
     pub(super) fn note_event(&self, id: EventId, start: Micros, end: Micros) {
         let mut held = self.lock();
         if held.events.len() == MOST_EVENTS {
@@ -182,8 +183,8 @@ impl RetainedAudio {
         held.events.push_back((id, start, end));
     }
 
-    /// What event `id` is about, and when the last of all came; `None` if the event is not
-    /// known.
+    /// The samples of event `id`, and the time at which the last sample of the buffer arrived;
+    /// `None` if the event is unknown.
     pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), HeardLess>> {
         let held = self.lock();
         let (_, start, end) = *held.events.iter().rev().find(|(known, ..)| *known == id)?;
@@ -235,7 +236,7 @@ mod tests {
         assert_eq!(last(&audio, 100).unwrap().len(), 100);
         assert_eq!(last(&audio, 101), Err(100));
         assert_eq!(last(&audio, 0), Err(100));
-        // Empty chunks of a device that waits are no gap.
+        // Empty chunks of a device that waits are not a gap.
         push(&audio, 70, 0..0);
         push(&audio, 100, 100..101);
         assert_eq!(last(&audio, 2), Ok(vec![99.0, 100.0]));

@@ -1,4 +1,4 @@
-//! A learner's folder, open.
+//! An open learner's folder.
 
 use std::path::Path;
 
@@ -18,12 +18,12 @@ use crate::store::{
     Checkpoint, ClipFilter, EntryId, Identity, NewEntry, Reason, Store, TaughtClip, WriteVolume,
 };
 
-/// Entries that are replayed at opening before a snapshot is worth its bytes:
-/// half a second of learning at 2,048 features.
+/// The number of replayed entries at which a snapshot is worth its bytes: half a second of
+/// learning at 2,048 features.
 const ENTRIES_BETWEEN_SNAPSHOTS: EntryId = 256;
 
-/// A learner in memory, equal at all times to what its log on disk says (and
-/// what is pending, where durability is batched).
+/// A learner in memory. It always equals the state of its log on disk, plus the pending changes if
+/// durability is batched.
 pub struct Session {
     pub(super) store: Store,
     pub(super) card: Card,
@@ -32,11 +32,10 @@ pub struct Session {
 }
 
 impl Session {
-    /// Makes the folder `dir` a learner's.
+    /// Creates a learner in the folder `dir`.
     ///
     /// # Errors
-    /// [`Error`] when there is a learner already or the folder cannot
-    /// be written.
+    /// [`Error`] when there is a learner already or the folder cannot be written.
     pub fn create(
         dir: &Path,
         card: Card,
@@ -49,13 +48,12 @@ impl Session {
         Self::create_from(dir, card, learner, &[], &reason)
     }
 
-    /// As [`Self::create`], of a learner whose log begins with `entries` that were made
-    /// elsewhere under the same contract: all of them, or there is no learner. `empty` gives
-    /// contract and settings, and has learned nothing.
+    /// As [`Self::create`], with a log that begins with `entries` from other learners of the same
+    /// contract, all or nothing. `empty` provides contract and settings, and has learned nothing.
     ///
     /// # Errors
-    /// As [`Self::create`], and when entries are not of this contract, or merge several
-    /// checkpoints of a head that cannot merge.
+    /// As [`Self::create`]; also when entries have another contract, or merge several checkpoints
+    /// of a head that cannot merge.
     pub fn create_from(
         dir: &Path,
         card: Card,
@@ -94,7 +92,7 @@ impl Session {
         })
     }
 
-    /// Opens the learner in `dir`: its latest snapshot, and the log from there.
+    /// Opens the learner in `dir`: loads its latest snapshot, and replays the log from there.
     ///
     /// # Errors
     /// [`Error`] when there is no learner, or a damaged one.
@@ -112,23 +110,23 @@ impl Session {
         })
     }
 
-    /// Whether there is a learner in `dir`, sound or not.
+    /// Whether there is a learner in `dir`, intact or damaged.
     pub fn exists(dir: &Path) -> bool {
         Store::exists(dir)
     }
 
-    /// The card of the backbone that the learner listens through.
+    /// The card of the learner's backbone.
     pub fn card(&self) -> &Card {
         &self.card
     }
 
-    /// The learner, as of the last call of this session.
+    /// The learner, as it was after the last call of this session.
     pub fn learner(&self) -> &Learner {
         &self.memory.learner
     }
 
     /// The clips in effect that `filter` selects, in the order of their teaching. Compacted
-    /// examples are no clips any more.
+    /// examples are no longer clips.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -137,7 +135,7 @@ impl Session {
         Ok(clips.map(|clip| clip.value).collect())
     }
 
-    /// What the learner knows without keeping the examples.
+    /// The checkpoints in effect: learned states without examples.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -146,8 +144,8 @@ impl Session {
         Ok(checkpoints.map(|checkpoint| checkpoint.value).collect())
     }
 
-    /// How many examples of each class have been compacted into the statistic, by label;
-    /// without a label those that came with a whole learner.
+    /// The number of compacted examples of each class, by label. The entry without a label counts
+    /// the examples of a whole imported learner.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -167,8 +165,8 @@ impl Session {
         Ok(compacted)
     }
 
-    /// How many clips of each group are taught at the moment, by name; none where
-    /// no group is known.
+    /// The number of clips in effect of each group, by name. Clips without a group are not
+    /// counted.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -183,7 +181,7 @@ impl Session {
             .collect())
     }
 
-    /// Bytes that were written for this learner, by day.
+    /// Bytes written for this learner, by day.
     ///
     /// # Errors
     /// [`Error`] when they cannot be read.
@@ -191,7 +189,7 @@ impl Session {
         Ok(self.store.write_volume()?)
     }
 
-    /// The limit of disk use in bytes, where there is one.
+    /// The limit of disk use in bytes, if there is one.
     ///
     /// # Errors
     /// [`Error`] when it cannot be read.
@@ -199,10 +197,10 @@ impl Session {
         Ok(self.store.max_disk()?)
     }
 
-    /// Probabilities of the classes for what was heard.
+    /// Probabilities of the classes for the embeddings of a clip.
     ///
     /// # Errors
-    /// [`Error`] when the embeddings are not the contract's.
+    /// [`Error`] when the embeddings do not fit the contract.
     pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Probabilities, Error> {
         Ok(self
             .memory
@@ -210,16 +208,15 @@ impl Session {
             .predict_one(&self.memory.learner.encode(&heard.windows)?)?)
     }
 
-    /// From now on [`Self::step`] never waits for a solve: a thread of its own
-    /// does them, and decisions may lag behind by what is taught meanwhile.
+    /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and
+    /// decisions may not yet include the latest examples.
     pub fn solve_in_background(&mut self) {
-        // The first one has nothing to fall back on.
+        // The first solve has no earlier result to use.
         self.memory.learner.solve();
         self.solver = Some(Solver::start());
     }
 
-    /// Takes in what other processes have taught, then the next chunk of what is
-    /// listened to.
+    /// Applies changes of other processes, then processes the next chunk of the source.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read or the backbone fails.
@@ -237,7 +234,7 @@ impl Session {
         Ok(embedder.step(chunk, &mut [(decider, &mut self.memory.learner, events)])?)
     }
 
-    /// Ends what is listened to.
+    /// Ends the source.
     ///
     /// # Errors
     /// As [`Self::step`].
@@ -250,8 +247,8 @@ impl Session {
         Ok(embedder.finish(&mut [(decider, &mut self.memory.learner, events)])?)
     }
 
-    /// Takes in what other processes have taught, forgotten or gone back to
-    /// since.
+    /// Applies the changes that other processes have stored since: examples learned or removed,
+    /// and rollbacks.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -260,7 +257,7 @@ impl Session {
         self.store.view(|view| memory.catch_up(view))
     }
 
-    /// Makes memory what the log says, with the pending changes on top.
+    /// Reloads memory from the log, with the pending changes on top.
     pub(super) fn reload(&mut self) -> Result<(), Error> {
         let memory = &mut self.memory;
         self.store.view(|view| memory.reload(view))
@@ -275,17 +272,16 @@ impl Session {
         Ok(median.map(Micros::as_secs_f64))
     }
 
-    /// Makes durable what is pending, and keeps a snapshot where so much was
-    /// taught since the last one that the next opening would feel it.
+    /// Makes pending changes durable. Also keeps a snapshot if replaying the changes since the
+    /// last one would slow down the next opening.
     ///
     /// # Errors
-    /// [`Error`] when it cannot be written; nothing that was durable is
-    /// lost then.
+    /// [`Error`] when it cannot be written; durable data is not lost.
     pub fn close(mut self) -> Result<(), Error> {
         self.keep()
     }
 
-    /// As [`Self::close`], of a session that goes on.
+    /// As [`Self::close`], but the session stays open.
     ///
     /// # Errors
     /// As [`Self::close`].
@@ -301,7 +297,7 @@ impl Session {
         Ok(())
     }
 
-    /// The learner in numbers.
+    /// The status of the learner in numbers.
     pub fn status(&self) -> Status {
         let (learner, contract) = (&self.memory.learner, self.memory.learner.contract());
         let settings = learner.settings();
@@ -339,7 +335,7 @@ impl Session {
     }
 }
 
-/// What the identity says in JSON.
+/// Parses the JSON of the identity.
 pub(super) fn contract_of(identity: &Identity) -> Result<(Contract, Settings), Error> {
     let contract: Contract = serde_json::from_str(&identity.contract).map_err(damaged)?;
     if contract.digest() != identity.contract_digest {

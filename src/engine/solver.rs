@@ -1,4 +1,4 @@
-//! Solving where nobody waits.
+//! Solves in a background thread.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
@@ -6,12 +6,10 @@ use std::thread;
 use crate::head::{Job, Solution};
 use crate::learner::Learner;
 
-/// A thread that factorises for one learner, one job at a time; it ends when
-/// this is dropped.
+/// A thread that factorises for one learner, one job at a time. It ends when this is dropped.
 ///
-/// While a job runs the learner answers from the solve before, so what an answer
-/// lags behind is what was taught during one solve, and at most the bound of
-/// [`Learner::evidence_now_into`].
+/// While a job runs, the learner answers from the previous solve. So an answer lacks the examples
+/// that were taught during one solve, and at most the bound of [`Learner::evidence_now_into`].
 #[derive(Debug)]
 pub struct Solver {
     jobs: Sender<Job>,
@@ -38,7 +36,7 @@ impl Solver {
         }
     }
 
-    /// Hands the learner what was solved for it, and the thread what is due.
+    /// Passes the solution to the learner, and the next job to the thread.
     pub fn tend(&mut self, learner: &mut Learner) {
         while let Ok(solution) = self.solutions.try_recv() {
             learner.adopt(solution);
@@ -47,7 +45,7 @@ impl Solver {
         if !self.busy
             && let Some(job) = learner.job()
         {
-            // Should the thread be gone, the learner solves for itself.
+            // If the thread has ended, the learner solves by itself.
             self.busy = self.jobs.send(job).is_ok();
         }
     }
@@ -81,7 +79,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_become_exact_without_anyone_waiting() {
+    fn answers_become_exact_without_blocking() {
         let (mut solver, mut learner) = (Solver::start(), taught(30));
         let probe = Example::from_fixed(vec![50; 8]);
         learner.solve();
@@ -101,7 +99,7 @@ mod tests {
     }
 
     #[test]
-    fn a_solution_of_another_learner_is_not_taken() {
+    fn solution_of_another_learner_is_rejected() {
         let (mut one, mut other) = (taught(30), taught(30));
         teach(&mut other, 31);
         teach(&mut one, 32);

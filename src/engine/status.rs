@@ -13,17 +13,17 @@ pub struct Status {
     pub backbone_sha256: String,
     /// sha256 of the contract.
     pub contract: String,
-    /// Summary of a clip's windows.
+    /// The pooling of a clip's embeddings.
     pub pool: String,
-    /// What the summary goes through.
+    /// The transform after pooling.
     pub transform: String,
-    /// Features of an example.
+    /// The number of features of an example.
     pub features: usize,
     /// The head that learns.
     pub head: String,
-    /// Which head answers and why, where the head is `auto`.
+    /// The head that answers and the reason, if the head is `auto`.
     pub selection: Option<Selection>,
-    /// Seed of everything random.
+    /// Seed of all random numbers.
     pub seed: u64,
     /// Examples learned and not unlearned.
     pub examples: u64,
@@ -31,7 +31,7 @@ pub struct Status {
     pub operations: i64,
     /// The latest revision.
     pub revision: i64,
-    /// Classes, in the order they were first taught.
+    /// Classes, in the order in which they were first taught.
     pub classes: Vec<ClassStatus>,
     /// The rehearsal memory, for heads that keep one.
     pub rehearsal: Option<RehearsalStatus>,
@@ -39,46 +39,46 @@ pub struct Status {
     pub state_bytes: usize,
     /// Bytes of the learner's files.
     pub disk_bytes: u64,
-    /// When the learner was made, in milliseconds of Unix time.
+    /// When the learner was created, in milliseconds of Unix time.
     pub created_unix_ms: i64,
 }
 
 /// One class.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ClassStatus {
-    /// Its label.
+    /// The label.
     pub label: String,
-    /// Its examples.
+    /// The number of its examples.
     pub examples: u64,
 }
 
 /// One group: a speaker, machine, site or subject.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct GroupStatus {
-    /// Its name.
+    /// The name.
     pub group: String,
-    /// Its examples.
+    /// The number of its examples.
     pub examples: u64,
 }
 
-/// Examples of one class that are in the statistic and nowhere else.
+/// Examples of one class that are only in the statistic.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct CompactedStatus {
-    /// The class; `None` for all that a whole learner knew.
+    /// The class; `None` for all examples of a whole imported learner.
     pub label: Option<String>,
-    /// Examples compacted.
+    /// The number of compacted examples.
     pub examples: u64,
 }
 
 /// The rehearsal memory.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct RehearsalStatus {
-    /// The limit, as it was set.
+    /// The limit that was set.
     pub setting: String,
-    /// Examples held.
+    /// The number of examples held.
     pub examples: usize,
-    /// Examples that fit.
+    /// The number of examples that fit.
     pub capacity: usize,
-    /// Bytes held.
+    /// The bytes held.
     pub bytes: usize,
 }

@@ -1,5 +1,5 @@
-//! Teaching and forgetting: first in memory, then on disk. If the disk refuses, memory is
-//! restored from the log.
+//! Teaching and forgetting: first in memory, then on disk. If the write fails, memory is restored
+//! from the log.
 
 use super::batch::{Durability, Pending};
 use super::command::{Command, note_stored, numbered};
@@ -10,25 +10,25 @@ use crate::store::{
     Change, Checkpoint, ClipFilter, Entry, Reason, Revision, StoreError, TaughtClip,
 };
 
-/// Times to take in another process's changes before giving up.
+/// The most attempts to apply another process's changes before the call fails.
 const ATTEMPTS: usize = 100;
 
-/// What teaching a clip came to.
+/// The result of teaching a clip.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TaughtAs {
     /// The clip was new.
     New,
-    /// The clip had been taught so before; nothing changed.
+    /// The clip had been taught with the same label and group; nothing changed.
     Already,
     /// The clip had been taught as another class; that example was unlearned.
     Corrected {
-        /// The label before.
+        /// The previous label.
         from: Label,
     },
     /// The clip had been taught as this class with another group or none; that example was
     /// unlearned.
     Regrouped {
-        /// The group before, if there was one.
+        /// The previous group, if there was one.
         from: Option<Group>,
     },
 }
@@ -41,7 +41,7 @@ impl Session {
     /// and the new one learned, both or neither.
     ///
     /// # Errors
-    /// [`Error`]; nothing has been learned or stored then.
+    /// [`Error`]; nothing has then been learned or stored.
     pub fn teach(
         &mut self,
         label: &Label,
@@ -52,9 +52,9 @@ impl Session {
         self.teach_from(label, heard, source, None, now_unix_ms)
     }
 
-    /// As [`Self::teach`], with the clip's speaker, machine, site or subject where it is
-    /// known. A clip keeps its group until it is taught with another one; that corrects it
-    /// as another label does.
+    /// As [`Self::teach`], with the clip's speaker, machine, site or subject if it is known. A
+    /// clip keeps its group until it is taught with another one. A new group corrects the clip, as
+    /// a new label does.
     ///
     /// # Errors
     /// As [`Self::teach`].
@@ -108,17 +108,17 @@ impl Session {
         })
     }
 
-    /// Unlearns every selected clip, all or none, and returns them; they are gone from the
-    /// disk's state when this returns. With an exact head the learner is then, to the bit,
-    /// one that was never taught them.
+    /// Unlearns every selected clip, all or none, and returns them. The change is on disk when
+    /// this returns. With an exact head the learner then equals, to the bit, one that was never
+    /// taught these clips.
     ///
-    /// Compacted examples are no clips any more. They go with their whole class, if the
-    /// filter selects just that, and stay otherwise ([`Self::compacted`] counts them).
+    /// Compacted examples are no longer clips. They are removed with their whole class, if the
+    /// filter selects exactly that class; otherwise they stay ([`Self::compacted`] counts them).
     ///
     /// # Errors
-    /// [`Error`], among them [`LearnError::Head`](crate::learner::LearnError::Head) where
-    /// the head cannot unlearn, and [`Error::InCheckpoint`] where the class came without
-    /// its examples. Nothing has changed then.
+    /// [`Error`], among them [`LearnError::Head`](crate::learner::LearnError::Head) if the head
+    /// cannot unlearn, and [`Error::InCheckpoint`] if the class was imported without its examples.
+    /// Nothing has then changed.
     pub fn forget(
         &mut self,
         which: &ClipFilter,
@@ -165,7 +165,7 @@ impl Session {
     /// Sets when later changes become durable.
     ///
     /// # Errors
-    /// As [`Self::flush`], of what was pending before.
+    /// As [`Self::flush`], for earlier pending changes.
     pub fn set_durability(&mut self, durability: Durability) -> Result<(), Error> {
         self.flush()?;
         self.memory.batch.durability = durability;
@@ -175,7 +175,7 @@ impl Session {
     /// Makes pending changes durable.
     ///
     /// # Errors
-    /// [`Error`]; the pending changes are neither stored nor known then.
+    /// [`Error`]; the pending changes are then neither stored nor learned.
     pub fn flush(&mut self) -> Result<(), Error> {
         for _ in 0..ATTEMPTS {
             if self.memory.batch.is_empty() {
@@ -199,8 +199,8 @@ impl Session {
         Err(Error::Contended)
     }
 
-    /// Makes `change` on top of the latest of all revisions; tried again while other
-    /// sessions come first.
+    /// Applies `change` on top of the latest revision. Tries again if another session stores a
+    /// revision first.
     pub(super) fn retry<T>(
         &mut self,
         mut change: impl FnMut(&mut Self) -> Result<T, Error>,
@@ -217,8 +217,8 @@ impl Session {
 
     /// Learns and stores `entries`, all or none.
     ///
-    /// They are learned first: an entry that the learner refuses must never reach the log.
-    /// If the disk then refuses, memory is restored from the log.
+    /// They are learned first: an entry that the learner rejects must never reach the log. If the
+    /// write then fails, memory is restored from the log.
     fn commit(
         &mut self,
         why: String,
@@ -265,17 +265,18 @@ impl Session {
         Ok(())
     }
 
-    /// Restores memory from the log. If the log cannot be read either, memory is left empty
-    /// rather than with what the disk refused; the next look at the log reads all of it.
+    /// Restores memory from the log. If the log cannot be read either, memory is left empty, so
+    /// that it does not contain changes that are not stored. The next catch-up reads the whole
+    /// log.
     fn reload_if_possible(&mut self) {
         if self.reload().is_err() {
-            // An empty learner of a contract that already made one can be made.
+            // This cannot fail: a learner with this contract exists.
             let _ = self.memory.clear();
         }
     }
 }
 
-/// What teaching a clip comes to that is taught as `before`, and the entries that it takes.
+/// The result of teaching a clip whose current example is `before`, and the entries to store.
 pub(super) fn decide(mut clip: TaughtClip, before: Option<TaughtClip>) -> (TaughtAs, Vec<Entry>) {
     let Some(before) = before else {
         return (TaughtAs::New, vec![Entry::Learn(clip)]);

@@ -1,27 +1,27 @@
-//! Tells a service manager that listening goes on.
+//! Notifies a service manager that listening continues.
 //!
-//! Under systemd (`Type=notify`, `WatchdogSec=`) a process that hangs silently,
-//! or whose microphone does, is started again: each chunk that has been listened
-//! to is a sign of life, and nothing else is. Elsewhere nothing happens.
+//! Under systemd (`Type=notify`, `WatchdogSec=`) a process that hangs is restarted, also if its
+//! microphone hangs. Each processed chunk is a keep-alive signal, and nothing else is. Elsewhere
+//! nothing happens.
 
 use std::time::{Duration, Instant};
 
-/// Signs of life, where somebody waits for them.
+/// Sends keep-alive signals, if a service manager expects them.
 #[derive(Debug)]
 pub struct Watchdog {
-    /// As often as they are wanted.
+    /// The interval between signals; `None` if none are expected.
     every: Option<Duration>,
     last: Instant,
 }
 
 impl Watchdog {
-    /// Says that the process is ready, and asks how often it shall be heard of.
+    /// Reports that the process is ready, and reads the interval of the watchdog.
     pub fn ready() -> Self {
         #[cfg(target_os = "linux")]
         let every = {
-            // Nobody being there to tell is no failure.
+            // A missing service manager is not an error.
             let _ = sd_notify::notify(&[sd_notify::NotifyState::Ready]);
-            // Twice as often as would do.
+            // Send twice as often as required.
             sd_notify::watchdog_enabled().map(|most| most / 2)
         };
         #[cfg(not(target_os = "linux"))]
@@ -32,7 +32,7 @@ impl Watchdog {
         }
     }
 
-    /// A sign of life; said when one is due.
+    /// Signals that the process is alive, if a signal is due.
     pub fn alive(&mut self) {
         if self.every.is_some_and(|every| self.last.elapsed() >= every) {
             self.last = Instant::now();

@@ -1,17 +1,17 @@
-//! The background: how loud a place is when nothing happens.
+//! The background: the level of a place when nothing happens.
 //!
-//! The background is the quietest block of frames within the last five minutes. This is
-//! minimum statistics (R. Martin, Noise power spectral density estimation based on optimal
-//! smoothing and minimum statistics, IEEE Trans. Speech Audio Process. 9(5), 2001), of whole
-//! blocks, so that all bands are of one moment. The background falls at once; it rises only
-//! after five minutes without a block as quiet. It measures levels and recognises no sounds:
-//! a sound that lasts longer than five minutes without a pause becomes background.
+//! The background is the quietest block of frames within the last five minutes. This is minimum
+//! statistics (R. Martin, Noise power spectral density estimation based on optimal smoothing and
+//! minimum statistics, IEEE Trans. Speech Audio Process. 9(5), 2001), applied to whole blocks, so
+//! that all bands come from the same moment. The background falls at once. It rises only after
+//! five minutes without a block that is as quiet. It measures levels and recognises no sounds: a
+//! sound that lasts longer than five minutes without a pause becomes background.
 
 /// Seconds of one block.
 const BLOCK_SECONDS: f64 = 0.64;
-/// Blocks in an epoch, of which the quietest is kept.
+/// The number of blocks in an epoch. The quietest block of each epoch is kept.
 const EPOCH_BLOCKS: usize = 16;
-/// Epochs remembered: five minutes.
+/// The number of epochs kept: five minutes.
 const EPOCHS: usize = 30;
 
 /// The quietest recent block, band by band.
@@ -45,14 +45,14 @@ impl Background {
         }
     }
 
-    /// Forgets all.
+    /// Clears the background.
     pub(super) fn clear(&mut self) {
         (self.frames, self.blocks, self.epochs) = (0, 0, 0);
         self.sums.fill(0.0);
         self.levels.fill(f32::INFINITY);
     }
 
-    /// Takes in a frame.
+    /// Adds a frame.
     pub(super) fn push(&mut self, frame: &[f32]) {
         for (sum, value) in self.sums.iter_mut().zip(frame) {
             *sum += value;

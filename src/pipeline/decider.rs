@@ -6,7 +6,7 @@ use crate::head::Evidence;
 use crate::learner::{Example, Learner};
 use crate::signal::Micros;
 
-/// Events whose memory is kept for later ones.
+/// The most events whose memory is kept for reuse.
 const MOST_SPARE: usize = 64;
 
 /// One decision about one window of signal.
@@ -16,47 +16,47 @@ pub struct WindowDecision {
     pub start: Micros,
     /// Stream time at which it ends.
     pub end: Micros,
-    /// What was decided.
+    /// The decision.
     pub decision: Decision,
-    /// Probabilities behind it, in the learner's class order; none if it was quiet.
+    /// The probabilities of the decision, in the learner's class order; none if it was quiet.
     pub scores: Probabilities,
 }
 
-/// Decides for one learner, a window at a time. An [`Embedder`] steps it.
+/// Makes decisions for one learner, one window at a time. An [`Embedder`] steps it.
 ///
-/// Several deciders may read one embedder: of several learners, or of several windows. A
-/// decider stays with one embedder.
+/// Several deciders may read one embedder, with different learners or different windows. A decider
+/// stays with one embedder.
 ///
-/// While the embedder's gate is shut no decision is made. The first decision that is left out
-/// is an event [`Decision::Quiet`], and none follows until the gate opens.
+/// While the embedder's gate is closed, no decision is made. The first skipped decision becomes an
+/// event [`Decision::Quiet`]; no other event follows until the gate opens.
 pub struct Decider {
     window: Window,
     stage: Box<dyn Decide>,
     prompt: bool,
     place: Place,
-    /// The last event said that it is quiet.
+    /// Whether the last event was quiet.
     asleep: bool,
-    /// Scratch, and what read events leave behind: decisions allocate nothing.
+    /// Scratch, and memory of recycled events: decisions allocate nothing.
     pooled: Vec<f32>,
     example: Example,
     evidence: Evidence,
     spare: Vec<Probabilities>,
 }
 
-/// Where a decider is in its embedder's rows.
+/// The position of a decider in its embedder's rows.
 #[derive(Debug, Clone, Copy, Default)]
 struct Place {
     /// The segment; `None` before the first.
     segment: Option<u64>,
-    /// The first row of the segment that counts, and how many were seen up to now.
+    /// The first row of the segment that counts, and the number of rows seen.
     first: u64,
     seen: u64,
-    /// The next decision is made when so many rows were seen.
+    /// The number of rows at which the next decision is made.
     due: u64,
 }
 
 impl Decider {
-    /// A decider that looks back on `window` and decides by `stage`, such as a
+    /// A decider with the window `window` and the rule `stage`, such as a
     /// [`Threshold`](crate::decision::Threshold).
     pub fn new(window: Window, stage: impl Decide + 'static) -> Self {
         Self {
@@ -72,22 +72,22 @@ impl Decider {
         }
     }
 
-    /// The same decider, which never waits for a solve: decisions may lag a few examples
-    /// behind what was taught ([`Learner::evidence_now_into`]).
+    /// The same decider, but it never waits for a solve: decisions may lack the last few examples
+    /// ([`Learner::evidence_now_into`]).
     #[must_use]
     pub fn prompt(mut self) -> Self {
         self.prompt = true;
         self
     }
 
-    /// Takes back an event that has been read, to use its memory again.
+    /// Takes an event that is no longer needed, to reuse its memory.
     pub fn recycle(&mut self, event: WindowDecision) {
         if self.spare.len() < MOST_SPARE {
             self.spare.push(event.scores);
         }
     }
 
-    /// Begins afresh, unless this is the place in the embedder's rows that was left.
+    /// Starts a new segment, unless the embedder's position is the one that the decider last saw.
     pub(super) fn join(&mut self, embedder: &Embedder) {
         let (segment, seen) = embedder.position();
         if (self.place.segment, self.place.seen) == (Some(segment), seen) {
@@ -104,12 +104,12 @@ impl Decider {
         self.stage.reset();
     }
 
-    /// The first row that the next decision looks at.
+    /// The first row that the next decision uses.
     pub(super) fn first_needed(&self) -> u64 {
         self.place.due - self.window.rows as u64
     }
 
-    /// Takes in that there is one more row, and decides if it is time.
+    /// Counts one more row, and decides if a decision is due.
     pub(super) fn take_row(
         &mut self,
         embedder: &mut Embedder,
@@ -126,7 +126,7 @@ impl Decider {
         self.decide(first, embedder, oldest, learner, events)
     }
 
-    /// The segment ends: decides on its rows if they are too few for a whole window.
+    /// Ends the segment: decides on its rows if they are too few for a whole window.
     pub(super) fn finish(
         &mut self,
         embedder: &mut Embedder,
@@ -141,7 +141,8 @@ impl Decider {
         Ok(())
     }
 
-    /// Decides on the rows from `first` to the latest, if there is anything to decide on.
+    /// Decides on the rows from `first` to the latest. While the gate is closed, only the first
+    /// call adds an event.
     fn decide(
         &mut self,
         first: u64,
@@ -173,7 +174,7 @@ impl Decider {
         Ok(())
     }
 
-    /// The decision on a window's rows, from its start to its end.
+    /// Makes the decision for a window's rows.
     fn conclude(
         &mut self,
         rows: &[f32],
@@ -197,7 +198,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn embedders_and_deciders_go_from_thread_to_thread() {
+    fn embedders_and_deciders_can_move_between_threads() {
         fn is_send<T: Send>() {}
         is_send::<Embedder>();
         is_send::<Decider>();

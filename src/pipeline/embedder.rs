@@ -1,8 +1,8 @@
-//! From samples to embeddings, live, for all who decide on them.
+//! Turns the samples of one source into embeddings, for all deciders that read it.
 //!
-//! One [`Embedder`] a source: front end, backbone and gate run once, however many deciders
-//! read the embeddings. It computes an embedding only if a decider looks at it. It decides
-//! nothing and knows no learner beyond handing it to its decider.
+//! There is one [`Embedder`] a source. Front end, backbone and gate run once, for any number of
+//! deciders. The embedder computes an embedding only if a decider uses it. It makes no decisions,
+//! and only passes each learner to its decider.
 
 use super::decider::{Decider, WindowDecision};
 use super::frame_stream::FrameStream;
@@ -13,10 +13,10 @@ use crate::learner::Learner;
 use crate::model::Card;
 use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 
-/// One who reads an embedder: a decider, the learner that it asks, and where its events go.
+/// A reader of an embedder: a decider, its learner, and the list of its events.
 ///
-/// Three references side by side are a reader. Types that own the three implement this to be
-/// read for without a list of references being made at every step.
+/// A tuple of three references is a reader. A type that owns the three parts can implement this
+/// trait, which avoids a new list of references at every step.
 pub trait Reader {
     /// The three parts.
     fn parts(&mut self) -> (&mut Decider, &mut Learner, &mut Vec<WindowDecision>);
@@ -30,16 +30,16 @@ impl Reader for (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
 
 /// Turns one source's chunks into embeddings, and steps the deciders that read them.
 ///
-/// Learners are handed to every step, so that they can be taught in between: the next
-/// decision already knows.
+/// Learners are passed to every step, so that they can be taught between steps. The next decision
+/// uses what was taught.
 ///
-/// Each decider gets the events that it would get alone, to the bit. It may join at any
-/// chunk, and leave at any; it then begins with the next embedding, as at the start of a
+/// Each decider gets the same events, to the bit, as it would get alone. It may join at any chunk
+/// and leave at any chunk. When it joins, it begins with the next embedding, as at the start of a
 /// segment.
 ///
-/// With a [`Gate`] a decision is made only if the gate was open somewhere in the window that
-/// the decision looks back on. That decision is the same as without the gate, to the bit,
-/// because all embeddings of the window are computed for it.
+/// With a [`Gate`], a decision is made only if the gate was open at some point in the decision's
+/// window. That decision is the same as without the gate, to the bit, because all embeddings of
+/// the window are computed for it.
 ///
 /// ```
 /// use afield::backbone::{Backbone, Mode};
@@ -79,13 +79,13 @@ pub struct Embedder {
     lookback: Lookback,
     gate: Option<Gate>,
     segment: Segment,
-    /// Segments before this one.
+    /// The number of earlier segments.
     segments_before: u64,
     backbone_rate: SampleRate,
     hop_samples: u64,
     receptive_field_samples: u64,
     bands: usize,
-    /// Embeddings of the segment that the readers have been told of.
+    /// The number of embeddings of the segment that were reported to the readers.
     rows_seen: u64,
     /// The latest frame at which the gate was open.
     last_sound: Option<u64>,
@@ -122,16 +122,16 @@ impl Embedder {
         })
     }
 
-    /// The same embedder, which sleeps while `gate` hears nothing but the background.
+    /// The same embedder, which skips work while `gate` is closed.
     #[must_use]
     pub fn gated(mut self, gate: Gate) -> Self {
         self.gate = Some(gate);
         self
     }
 
-    /// Takes the next chunk and appends to each reader's events those that it completes.
+    /// Processes the next chunk, and appends the completed events of each reader.
     ///
-    /// After a gap a new segment begins: no decision looks across it.
+    /// A gap starts a new segment: no decision spans a gap.
     ///
     /// # Errors
     /// [`PipelineError`] if the backbone fails, or if a learner has another contract than
@@ -154,8 +154,8 @@ impl Embedder {
         self.take_frames(readers)
     }
 
-    /// Ends the segment. A decider whose first window is not full yet decides on what there
-    /// is.
+    /// Ends the segment. A decider whose first window is not full yet decides on the available
+    /// rows.
     ///
     /// # Errors
     /// As [`Embedder::step`].
@@ -182,8 +182,8 @@ impl Embedder {
         Ok(())
     }
 
-    /// Takes the fresh frames one by one, so that what the gate says of a row does not depend
-    /// on how the signal was cut into chunks.
+    /// Processes the new frames one by one, so that the gate's result for a row does not depend on
+    /// how the signal was cut into chunks.
     fn take_frames<R: Reader>(&mut self, readers: &mut [R]) -> Result<(), PipelineError> {
         for reader in &mut *readers {
             reader.parts().0.join(self);
@@ -207,7 +207,8 @@ impl Embedder {
     }
 
     fn next_row<R: Reader>(&mut self, readers: &mut [R]) -> Result<(), PipelineError> {
-        // Before any decider moves on: what one of them drops another may look at.
+        // Compute this before any decider advances: another decider may still use a row that one
+        // of them drops.
         let oldest = self.oldest_needed(readers);
         self.rows_seen += 1;
         for reader in readers {
@@ -217,7 +218,8 @@ impl Embedder {
         Ok(())
     }
 
-    /// The oldest row that any reader's next decision looks at; without readers the next one.
+    /// The oldest row that the next decision of any reader uses; the next row if there are no
+    /// readers.
     fn oldest_needed<R: Reader>(&self, readers: &mut [R]) -> u64 {
         let needed = readers
             .iter_mut()
@@ -230,17 +232,17 @@ impl Embedder {
         self.segment.end()
     }
 
-    /// The number of the segment under way, and how many of its rows were seen.
+    /// The number of the current segment, and the number of its rows seen.
     pub(super) fn position(&self) -> (u64, u64) {
         (self.segments_before, self.rows_seen)
     }
 
-    /// The first row from which a decider that joins now can look at all.
+    /// The first row that a decider can use if it joins now.
     pub(super) fn first_row_in_reach(&self) -> u64 {
         self.rows_seen.max(self.lookback.first_row_in_reach())
     }
 
-    /// Whether there was more than background since the window of `row` began.
+    /// Whether the gate was open at any frame since the window of `row` began.
     pub(super) fn sounded_since(&self, row: u64) -> bool {
         let begin = self.lookback.first_frame(row);
         self.gate.is_none() || self.last_sound.is_some_and(|frame| frame >= begin)

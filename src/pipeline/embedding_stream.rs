@@ -1,4 +1,4 @@
-//! From samples at any rate to embeddings.
+//! Turns samples at any rate into embeddings.
 
 use super::PipelineError;
 use super::frame_stream::FrameStream;
@@ -6,13 +6,12 @@ use crate::backbone::{Backbone, Stream};
 use crate::model::Card;
 use crate::signal::{Channel, SOUND, SampleRate};
 
-/// Resamples a signal to the card's rate, makes the card's frames of it and runs them through
-/// the backbone.
+/// Resamples a signal to the card's rate, computes the card's frames and runs them through the
+/// backbone.
 ///
-/// Row `i` of the embeddings covers the resampled samples
-/// `[i * hop, i * hop + receptive field)`, however the signal was cut into
-/// pushes. A signal that ends before it fills one receptive field is lengthened
-/// by the card's padding rule.
+/// Row `i` of the embeddings covers the resampled samples `[i * hop, i * hop + receptive field)`.
+/// This does not depend on how the signal was cut into pushes. A signal that ends before it fills
+/// one receptive field is padded by the card's rule.
 ///
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -66,8 +65,8 @@ impl EmbeddingStream {
         })
     }
 
-    /// Takes samples, row-major `[n, channels]`, and appends each embedding that
-    /// became computable, row-major. Sound is mono in `[-1, 1]`.
+    /// Takes samples, row-major `[n, channels]`, and appends each embedding that they complete,
+    /// row-major. Sound is mono in `[-1, 1]`.
     ///
     /// # Errors
     /// [`PipelineError::Backbone`] if the graph fails.
@@ -81,7 +80,7 @@ impl EmbeddingStream {
         Ok(self.backbone.push(&self.frames, embeddings)?)
     }
 
-    /// Ends the signal: appends the embeddings that are still due and starts afresh.
+    /// Ends the signal: appends the remaining embeddings and starts a new signal.
     ///
     /// # Errors
     /// [`PipelineError::Backbone`] if the graph fails.

@@ -1,26 +1,26 @@
-//! From samples at any rate to a backbone's frames.
+//! Turns samples at any rate into a backbone's frames.
 
 use super::PipelineError;
 use crate::frontend::{FrontendError, LogMelFrontend, Resampler, SensorFrontend};
 use crate::model::{Align, Card, Fill, FrontEnd, LogMel, Padding};
 use crate::signal::{Channel, SampleRate, Unit};
 
-/// Resamples a signal to the card's rate and makes the card's frames of it. A signal that ends
-/// before it fills one receptive field is lengthened by the card's rule.
+/// Resamples a signal to the card's rate and computes the card's frames. A signal that ends before
+/// it fills one receptive field is padded by the card's rule.
 pub(super) struct FrameStream {
     front: Front,
-    /// Numbers in a sample, before and after resampling.
+    /// Values in a sample, before and after resampling.
     channels: usize,
     width: usize,
     padding: Padding,
     hop_samples: usize,
     receptive_field_samples: usize,
-    /// The start of the signal, until it is known to fill a receptive field.
+    /// The start of the signal, until the signal fills a receptive field.
     start: Option<Vec<f32>>,
     resampled: Vec<f32>,
 }
 
-/// From samples to frames.
+/// The resampler and front end, by kind of input.
 #[allow(clippy::large_enum_variant, reason = "each stream has one")]
 enum Front {
     Sound {
@@ -57,7 +57,7 @@ impl FrameStream {
         })
     }
 
-    /// Numbers in a sample that it takes.
+    /// The number of values in an input sample.
     pub(super) fn channels(&self) -> usize {
         self.channels
     }
@@ -73,7 +73,7 @@ impl FrameStream {
         self.advance(frames);
     }
 
-    /// Ends the signal: appends the frames that are still due and starts afresh.
+    /// Ends the signal: appends the remaining frames and starts a new signal.
     pub(super) fn finish(&mut self, frames: &mut Vec<f32>) {
         self.resampled.clear();
         match &mut self.front {
@@ -95,7 +95,7 @@ impl FrameStream {
         self.start = Some(Vec::new());
     }
 
-    /// Passes on the samples that were just resampled.
+    /// Processes the samples that were just resampled.
     fn advance(&mut self, frames: &mut Vec<f32>) {
         match &mut self.start {
             Some(start) => {
@@ -132,17 +132,17 @@ impl Front {
         })
     }
 
-    /// The frames that resampled samples complete.
+    /// Appends the frames that the resampled samples complete.
     fn give(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         match self {
             Self::Sound { frontend, .. } => frontend.push(samples, frames),
-            // They are frames already.
+            // The samples are frames already.
             Self::Sensor(_) => frames.extend_from_slice(samples),
         }
     }
 }
 
-/// `clip`, of `width` numbers a sample, lengthened to `len` samples.
+/// `clip`, of `width` values a sample, padded to `len` samples.
 fn lengthened(clip: &[f32], len: usize, width: usize, padding: &Padding) -> Vec<f32> {
     let samples = clip.len() / width;
     let missing = len.saturating_sub(samples);
@@ -158,7 +158,7 @@ fn lengthened(clip: &[f32], len: usize, width: usize, padding: &Padding) -> Vec<
             long.resize(len * width, 0.0);
             long
         }
-        // Whole repeats on both sides of the clip, cut where they stick out.
+        // Repeat the clip on both sides, and cut it at both ends.
         Fill::Repeat => {
             let phase = samples - before % samples;
             let repeated = clip.iter().cycle().skip(phase * width);

@@ -1,8 +1,8 @@
-//! The gate: no embeddings are computed while there is nothing but background.
+//! The gate: no embeddings are computed while only the background is heard.
 //!
-//! The gate compares the log-mel frames that the backbone would get with the
-//! [background](super::background). It opens if the level is above the background on average,
-//! or far above it in one band. It keeps no sound, allocates nothing and decides nothing.
+//! The gate compares the log-mel frames of the backbone with the [background](super::background).
+//! It opens if the level is above the background on average, or far above it in one band. It keeps
+//! no sound, allocates nothing and makes no decisions.
 
 use super::background::Background;
 use crate::model::{Card, Log, Spectrum};
@@ -10,20 +10,20 @@ use crate::model::{Card, Log, Spectrum};
 /// Seconds over which frames are smoothed, so that a single frame of noise does not open the
 /// gate.
 const SMOOTHING_SECONDS: f64 = 0.04;
-/// A single band must exceed the background by so many margins, because the level of one band
+/// The number of margins by which a single band must exceed the background. The level of one band
 /// of noise varies more than the average of all.
 const BAND_FACTOR: f32 = 4.0;
 
-/// Tells sound from the background of a place, frame by frame.
+/// Separates sound from the background of a place, frame by frame.
 ///
 /// The gate is open if the smoothed level, averaged over all bands, exceeds the background by
 /// more than the margin, or if one band exceeds it by more than four margins. The background
 /// is the quietest 0.64 s of the last five minutes. The gate is also open in the first ten
 /// seconds, when the background is not known.
 ///
-/// Ten minutes of white and of pink noise at any level do not open the gate before the speech
-/// embedding: its bands reached 1.7 dB over the background on average and 7.3 dB singly.
-/// YAMNet's bands are narrower, and one frame in 10,000 opens the gate.
+/// For the speech embedding, ten minutes of white and of pink noise at any level do not open the
+/// gate. Its bands reached 1.7 dB over the background on average, and 7.3 dB singly. YAMNet's
+/// bands are narrower, and one frame in 10,000 opens the gate.
 ///
 /// ```
 /// use afield::model::Card;
@@ -44,14 +44,14 @@ pub struct Gate {
     latest: Vec<f32>,
     smoothed: Vec<f32>,
     decibels_per_unit: f32,
-    /// How far the smoothed frame goes towards each new one.
+    /// The weight of each new frame in the smoothed frame.
     step: f32,
     margin_db: f32,
     started: bool,
 }
 
 impl Gate {
-    /// The default margin, in decibels. Stationary noise hardly ever reaches it.
+    /// The default margin, in decibels. Stationary noise rarely reaches it.
     pub const MARGIN_DB: f32 = 2.0;
 
     /// A gate for the card's backbone, with a margin above 0. If the backbone reads a sensor,
@@ -97,7 +97,7 @@ impl Gate {
         open
     }
 
-    /// Forgets the background.
+    /// Clears the background.
     pub fn reset(&mut self) {
         self.background.clear();
         self.started = false;

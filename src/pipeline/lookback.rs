@@ -1,31 +1,31 @@
-//! A segment's frames, and embeddings that are computed when a decision looks at them.
+//! The frames of a segment, and its embeddings, which are computed when a decision uses them.
 //!
-//! An embedding depends on the frames of its window and on nothing else. So an embedding that
-//! no decision looks at is not computed, and one that is computed late is the same to the bit.
-//! Frames are kept for as long as a later look may need them. A backbone that is far behind
-//! starts afresh at the first frame that is needed.
+//! An embedding depends only on the frames of its window. So an embedding that no decision uses is
+//! not computed, and one that is computed late is the same to the bit. Frames are kept as long as
+//! a later look may need them. A backbone that is far behind restarts at the first frame that is
+//! needed.
 //!
-//! Several readers may share it. Each look says which row is the oldest that any of them still
-//! needs, and nothing from that row on is dropped.
+//! Several readers may share it. Each look names the oldest row that any of them still needs.
+//! Nothing from that row on is dropped.
 
 use super::PipelineError;
 use crate::backbone::Stream;
 use crate::model::Card;
 
-/// The frames of a segment, and the embeddings that were looked at last.
+/// The frames of a segment, and the embeddings of the latest look.
 pub(super) struct Lookback {
     backbone: Stream,
     bands: usize,
     size: usize,
     hop_frames: u64,
     window_frames: u64,
-    /// Frames held, oldest first; frames of the segment before them.
+    /// The frames held, oldest first; the number of frames of the segment before them.
     frames: Vec<f32>,
     frames_before: u64,
-    /// Frames of the segment that the backbone has taken or skipped: the next one that it is
-    /// given is this.
+    /// The number of frames of the segment that the backbone has received or skipped. This is also
+    /// the number of its next frame.
     fed: u64,
-    /// Embeddings held, oldest first; the number of the first.
+    /// The embeddings held, oldest first; the number of the first.
     rows: Vec<f32>,
     first_row: u64,
 }
@@ -51,7 +51,7 @@ impl Lookback {
         self.frames.extend_from_slice(frame);
     }
 
-    /// Frames of the segment so far.
+    /// The number of frames of the segment so far.
     pub(super) fn frames_seen(&self) -> u64 {
         self.frames_before + (self.frames.len() / self.bands) as u64
     }
@@ -61,17 +61,17 @@ impl Lookback {
         row * self.hop_frames
     }
 
-    /// The first row of which all frames are held.
+    /// The first row whose frames are all held.
     pub(super) fn first_row_in_reach(&self) -> u64 {
         self.frames_before.div_ceil(self.hop_frames)
     }
 
-    /// Embeddings that can be looked at.
+    /// The number of embeddings that a look can use.
     pub(super) fn rows_seen(&self) -> u64 {
         self.rows_within(self.window_frames + self.backbone.lag_frames() as u64)
     }
 
-    /// Embeddings that can be looked at when the segment has ended.
+    /// The number of embeddings that a look can use after the segment has ended.
     pub(super) fn rows_at_end(&self) -> u64 {
         self.rows_within(self.window_frames)
     }
@@ -81,9 +81,9 @@ impl Lookback {
         beyond.map_or(0, |beyond| beyond / self.hop_frames + 1)
     }
 
-    /// The embeddings `[first, end)`, computed where they have not been, and those from
-    /// `oldest <= first` on with them. `oldest` is the first row that any reader still needs.
-    /// Neither it nor `end` may fall.
+    /// Returns the embeddings `[first, end)`. Computes missing embeddings, also those from `oldest
+    /// <= first` on. `oldest` is the first row that any reader still needs. From look to look,
+    /// neither `oldest` nor `end` may decrease.
     ///
     /// # Errors
     /// [`PipelineError::Backbone`] if the graph fails.
@@ -119,9 +119,9 @@ impl Lookback {
         Ok(self.rows.get(of(first)..of(end)).unwrap_or_default())
     }
 
-    /// Whether the backbone has to start afresh at `oldest`: the frames that it would take
-    /// next are gone, or computing all rows up to there would cost more. It cannot if it has
-    /// taken a frame of that row which is not held any more.
+    /// Whether the backbone has to restart at `oldest`: its next frames are gone, or it would cost
+    /// more to compute all rows up to there. A restart is not possible if a frame of that row was
+    /// already received and is no longer held.
     fn is_left_behind(&self, oldest: u64) -> bool {
         let next = self.first_row + (self.rows.len() / self.size) as u64;
         let far = oldest > next + self.backbone.restart_rows() as u64;
@@ -129,7 +129,7 @@ impl Lookback {
         (far && held) || self.fed < self.frames_before
     }
 
-    /// Drops all that a look at `oldest` or later does not need.
+    /// Drops all frames that a look at `oldest` or later does not need.
     pub(super) fn forget_before(&mut self, oldest: u64) {
         let needed = if self.is_left_behind(oldest) {
             self.first_frame(oldest)
@@ -137,7 +137,7 @@ impl Lookback {
             self.fed
         };
         let spare = needed.saturating_sub(self.frames_before) as usize * self.bands;
-        // Half of it at least, so that moving the rest stays cheap.
+        // Drop at least half of the frames, so that moving the rest stays cheap.
         if spare * 2 >= self.frames.len() {
             let spare = spare.min(self.frames.len());
             self.frames.drain(..spare);
@@ -145,7 +145,7 @@ impl Lookback {
         }
     }
 
-    /// Ends the segment and starts afresh.
+    /// Ends the segment and starts a new one.
     ///
     /// # Errors
     /// [`PipelineError::Backbone`] if the graph fails.

@@ -1,12 +1,12 @@
-//! Samples in, embeddings or events out: front end, backbone, learner and decision joined.
+//! Turns samples into embeddings or events: joins front end, backbone, learner and decision.
 //!
-//! [`EmbeddingStream`] turns a recording into embeddings. [`Embedder`] does so for a live
-//! source, computes only what is looked at, and steps the [`Decider`]s that read it: one a
-//! learner, any number of them on one pass of front end and backbone. A [`Gate`] tells the
-//! embedder when there is nothing to decide on.
+//! [`EmbeddingStream`] turns a recording into embeddings. [`Embedder`] does so for a live source,
+//! and computes only the embeddings that a decision uses. It steps the [`Decider`]s that read it,
+//! one for each learner; any number of them share one pass of front end and backbone. A [`Gate`]
+//! tells the embedder when only the background is heard.
 //!
-//! Nothing here opens a file, asks a clock or starts a thread, so that the same samples
-//! always give the same events.
+//! Nothing here opens a file, reads a clock or starts a thread. So the same samples always give
+//! the same events.
 
 mod background;
 mod decider;
@@ -28,7 +28,7 @@ use crate::frontend::FrontendError;
 use crate::learner::LearnError;
 use crate::signal::ErrorKind;
 
-/// Why samples could not become embeddings or events.
+/// Why samples could not be turned into embeddings or events.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum PipelineError {
@@ -38,13 +38,13 @@ pub enum PipelineError {
     /// The backbone failed.
     #[error(transparent)]
     Backbone(#[from] BackboneError),
-    /// The learner refused an embedding.
+    /// The learner rejected an embedding.
     #[error(transparent)]
     Learn(#[from] LearnError),
 }
 
 impl PipelineError {
-    /// The sort of this error.
+    /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Frontend(error) => error.kind(),

@@ -1,4 +1,4 @@
-//! How many embeddings one decision, or one piece of a clip, spans.
+//! The number of embeddings in one decision, or in one piece of a clip.
 
 use std::ops::Range;
 use std::time::Duration;
@@ -6,7 +6,7 @@ use std::time::Duration;
 use crate::model::Card;
 use crate::signal::Micros;
 
-/// How much signal one decision looks back on, and how often one is made.
+/// The length of signal that one decision uses, and the interval between decisions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Window {
     /// Embeddings pooled into one decision, 1 or more.
@@ -16,13 +16,13 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window that spans about `seconds` of signal and moves on by about
-    /// `every_seconds`, in whole hops of the card's backbone.
+    /// The window of about `seconds` of signal that advances by about `every_seconds`, in whole
+    /// hops of the card's backbone.
     pub fn spanning(card: &Card, seconds: f64, every_seconds: f64) -> Self {
         let rate = f64::from(card.sample_rate.hz());
         let hop = card.hop_samples() as f64;
         let beyond = seconds * rate - card.receptive_field_samples() as f64;
-        // Bounded, since the embeddings of a window are kept in memory.
+        // The embeddings of a window are kept in memory, so the length is bounded.
         let rows = |samples: f64| (samples / hop).round().clamp(0.0, 100_000.0) as usize;
         Self {
             rows: rows(beyond) + 1,
@@ -30,15 +30,15 @@ impl Window {
         }
     }
 
-    /// The length of signal that a decision looks back on.
+    /// The length of signal that one decision uses.
     pub fn span(self, card: &Card) -> Duration {
         let beyond = (self.rows.max(1) as u64 - 1).saturating_mul(card.hop_samples() as u64);
         let samples = beyond.saturating_add(card.receptive_field_samples() as u64);
         Duration::from_micros(Micros::from_samples(samples, card.sample_rate).0)
     }
 
-    /// The pieces of a clip of `rows` embeddings: each as long as the window, one every
-    /// `every_rows`. Rows left over at the end belong to no piece. A clip that is no longer
+    /// The pieces of a clip of `rows` embeddings. Each is as long as the window, and one begins
+    /// every `every_rows`. Rows left over at the end belong to no piece. A clip that is not longer
     /// than the window is one piece.
     ///
     /// ```

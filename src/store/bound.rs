@@ -5,8 +5,8 @@ use rusqlite::Connection;
 use super::digest::{self, RowDigest};
 use super::error::Fault;
 
-/// Bytes of a write-ahead log at which SQLite copies it into the database, if there is no
-/// limit.
+/// If there is no limit, SQLite copies the write-ahead log into the database when the log reaches
+/// this many bytes.
 const LOG_BYTES: u64 = 1000 * 4096;
 
 pub(super) fn max_disk(db: &Connection) -> Result<Option<u64>, Fault> {
@@ -36,7 +36,7 @@ pub(super) fn set_max_disk(db: &Connection, bytes: Option<u64>) -> Result<(), Fa
     Ok(())
 }
 
-/// Keeps the write-ahead log small beside the limit.
+/// Keeps the write-ahead log small compared with the limit.
 pub(super) fn bound_log(db: &Connection, max_disk: Option<u64>) -> Result<(), Fault> {
     let page: i64 = db.pragma_query_value(None, "page_size", |row| row.get(0))?;
     let page = u64::try_from(page).unwrap_or(4096).max(512);

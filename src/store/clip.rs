@@ -1,13 +1,13 @@
-//! Clips as the log keeps them, and which of them are meant.
+//! Clips as the log stores them, and filters that select clips.
 
 use serde::{Deserialize, Serialize};
 
 use crate::signal::{ClipId, ClipIdPrefix, Group, Label, Micros};
 
-/// One labelled clip: an example, and where it came from.
+/// One labelled clip: an example, and its source.
 ///
-/// A bundle holds clips in this order of fields (postcard): a change here is a change of
-/// the bundle's format.
+/// A bundle holds clips in this order of fields (postcard). A change of the order changes the
+/// bundle format.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TaughtClip {
@@ -34,17 +34,16 @@ pub struct ClipFilter {
     pub label: Option<Label>,
     /// Clips whose identity begins with these digits.
     pub clip: Option<ClipIdPrefix>,
-    /// Clips from this source: its very name, a folder above it, or a pattern with `*`
-    /// and `?`.
+    /// Clips from this source: its exact name, a folder above it, or a pattern with `*` and `?`.
     pub source: Option<String>,
     /// Clips of this group.
     pub group: Option<Group>,
-    /// Clips taught then or later, in milliseconds of Unix time.
+    /// Clips taught at this time or later, in milliseconds of Unix time.
     pub since_unix_ms: Option<i64>,
 }
 
 impl ClipFilter {
-    /// The class that is selected as a whole; `None` where any other condition is given.
+    /// The class, if the filter selects one whole class; `None` if any other condition is given.
     pub fn whole_class(&self) -> Option<&Label> {
         let Self {
             label,

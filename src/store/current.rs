@@ -1,4 +1,4 @@
-//! What is in effect on a lineage: the clips and checkpoints that were not removed again.
+//! The state in effect on a lineage: the clips and checkpoints that were not removed again.
 
 use rusqlite::{Connection, named_params};
 
@@ -16,7 +16,7 @@ const LAST_OF_CLIPS: &str = "
     WHERE e.clip_sha256 IS NOT NULL
     GROUP BY e.clip_sha256";
 
-/// The clip with this hash as it was last taught, unless it was unlearned since.
+/// The clip with this hash as it was last taught; `None` if it was unlearned after that.
 pub(super) fn clip(
     db: &Connection,
     lineage: &Lineage,
@@ -81,12 +81,12 @@ pub(super) fn clips(
     Ok(clips)
 }
 
-/// The checkpoints in effect, in the order in which they were merged in.
+/// The checkpoints in effect, in the order in which they were merged.
 pub(super) fn checkpoints(
     db: &Connection,
     lineage: &Lineage,
 ) -> Result<Vec<Stored<Checkpoint>>, Fault> {
-    // The index of clips begins with all entries that are of no clip.
+    // The index of clips begins with all entries that have no clip.
     let mut statement = db.prepare_cached(&format!(
         "SELECT {COLUMNS} FROM entries WHERE clip_sha256 IS NULL ORDER BY id"
     ))?;

@@ -1,18 +1,19 @@
-//! Digests of rows: the first 16 bytes of the sha256 of the table's name and all columns,
-//! the row's number included, each part after its length.
+//! Digests of rows: the first 16 bytes of a sha256 over the table's name and all columns, with the
+//! row's number. The length of each part precedes the part.
 //!
-//! A digest finds damage, not malice: whoever can write the file can write a digest.
+//! A digest detects damage. It does not detect tampering: a program that can write the file can
+//! also write a digest.
 
 use sha2::{Digest, Sha256};
 
 /// Bytes of a digest.
 pub(super) const LEN: usize = 16;
 
-/// A digest being taken.
+/// A digest under construction.
 pub(super) struct RowDigest(Sha256);
 
 impl RowDigest {
-    /// Of a row of `table`.
+    /// Starts the digest of a row of `table`.
     pub(super) fn of(table: &str) -> Self {
         Self(Sha256::new()).bytes(table.as_bytes())
     }
@@ -31,7 +32,7 @@ impl RowDigest {
         self.bytes(&number.to_le_bytes())
     }
 
-    /// Nothing is another thing than an empty text.
+    /// NULL and an empty text have different digests.
     pub(super) fn maybe(self, text: Option<&str>) -> Self {
         match text {
             Some(text) => self.number(1).text(text),

@@ -1,9 +1,9 @@
 //! Entries of the log: every kind, its fields, and its row.
 //!
-//! This is the only place that knows how an entry lies in the table `entries`. A new kind
-//! is a variant of [`Entry`], its name in [`Entry::kind`], and an arm each of `encode` and
-//! `decode`: columns hold what queries search, `payload` holds the rest in an encoding of
-//! the kind's own. What an entry means to a learner is `control`'s business.
+//! This is the only module that knows how an entry is laid out in the table `entries`. A new kind
+//! is a variant of [`Entry`], its name in [`Entry::kind`], and an arm each in `encode` and
+//! `decode`. Columns hold what queries search; `payload` holds the rest in an encoding of the
+//! kind. The engine defines what an entry does to a learner.
 
 use std::borrow::Cow;
 
@@ -16,8 +16,8 @@ use super::error::Fault;
 use super::replica::{ReplicaId, Stamp};
 use crate::signal::{ClipId, Group, Label, Micros};
 
-/// The number of an entry in this learner's log, from 1 on in the order of storing, without
-/// gaps; 0 stands for "before the first".
+/// The number of an entry in this learner's log. Numbers start at 1, follow the order of storing
+/// and have no gaps; 0 stands for "before the first".
 pub type EntryId = i64;
 
 /// One entry of the log.
@@ -25,16 +25,16 @@ pub type EntryId = i64;
 pub enum Entry {
     /// A clip was learned.
     Learn(TaughtClip),
-    /// A clip that had been learned was unlearned.
+    /// A learned clip was unlearned.
     Unlearn(TaughtClip),
-    /// A state without examples was merged in.
+    /// A state without examples was merged.
     Absorb(Checkpoint),
-    /// The checkpoint that this entry merged in was removed.
+    /// The checkpoint that this entry merged was removed.
     Release(EntryId),
 }
 
 impl Entry {
-    /// The name of its kind in the log.
+    /// The name of the kind in the log.
     pub(super) fn kind(&self) -> &'static str {
         match self {
             Self::Learn(_) => "learn",
@@ -44,7 +44,7 @@ impl Entry {
         }
     }
 
-    /// The clip that it is of.
+    /// The clip of the entry, if it has one.
     pub(crate) fn clip(&self) -> Option<&TaughtClip> {
         match self {
             Self::Learn(clip) | Self::Unlearn(clip) => Some(clip),
@@ -53,19 +53,19 @@ impl Entry {
     }
 }
 
-/// Something as it is stored: with its number and where it was written first.
+/// A stored value, with its number in the log and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stored<T> {
-    /// Its number in this learner's log.
+    /// The number in this learner's log.
     pub id: EntryId,
-    /// Where it was written first.
+    /// The replica that first wrote it, and its sequence number there.
     pub stamp: Stamp,
-    /// What it is.
+    /// The value.
     pub value: T,
 }
 
 impl<T> Stored<T> {
-    /// The same to be appended to a log, with the stamp it has.
+    /// The same value as a new entry that keeps its stamp.
     pub(crate) fn again(self, to: impl FnOnce(T) -> Entry) -> NewEntry {
         NewEntry {
             stamp: Some(self.stamp),
@@ -77,7 +77,7 @@ impl<T> Stored<T> {
 /// An entry to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewEntry {
-    /// Where it was written first; `None` for here and now.
+    /// Where it was first written; `None` if it is first written here.
     pub stamp: Option<Stamp>,
     /// The entry.
     pub entry: Entry,
@@ -90,7 +90,7 @@ impl From<Entry> for NewEntry {
 }
 
 impl NewEntry {
-    /// Stores it as number `id` in the log of `replica`.
+    /// Stores the entry as number `id` in the log of `replica`.
     pub(super) fn insert(
         &self,
         db: &Connection,
@@ -119,7 +119,7 @@ pub(super) fn insert(
 pub(super) const COLUMNS: &str = "id, replica, sequence, kind, label, clip_sha256, clip_micros, \
                                   source, clip_group, taught_unix_ms, payload, digest";
 
-/// The entry of a row of [`COLUMNS`], or what is wrong with it.
+/// Reads the entry of a row of [`COLUMNS`], or fails if the row is damaged.
 pub(super) fn read(row: &Row<'_>) -> Result<Stored<Entry>, Fault> {
     let columns = Columns::of(row)?;
     let found: [u8; digest::LEN] = row.get(11)?;
@@ -142,7 +142,7 @@ pub(super) fn without_checksum(id: EntryId) -> Fault {
     Fault::wrong(format!("entry {id} of the log does not have its checksum"))
 }
 
-/// A row of the table, except for its digest.
+/// A row of the table without its digest.
 #[derive(Debug, PartialEq)]
 pub(super) struct Columns<'a> {
     pub(super) id: EntryId,
@@ -322,12 +322,12 @@ impl<'a> Columns<'a> {
     }
 }
 
-/// SQLite's integers have a sign.
+/// SQLite's integers are signed.
 fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }
 
-/// Features lie in the file as little-endian pairs of bytes.
+/// The file stores features as little-endian pairs of bytes.
 fn features_to_bytes(features: &[i16]) -> Vec<u8> {
     features.iter().flat_map(|x| x.to_le_bytes()).collect()
 }
@@ -421,7 +421,7 @@ mod tests {
 
     #[test]
     fn digests_of_rows_are_pinned() {
-        // What lies in files: a change here is a change of format.
+        // Files store these digests: a change here is a change of format.
         let hex = |bytes: [u8; 16]| bytes.map(|byte| format!("{byte:02x}")).concat();
         let entries = all_kinds();
         let digests = (1..).zip(&entries).map(|(id, entry)| {

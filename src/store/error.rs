@@ -1,4 +1,4 @@
-//! What can go wrong with durable state.
+//! Errors of durable state.
 
 use std::fmt;
 use std::io;
@@ -8,12 +8,12 @@ use super::RevisionId;
 use super::lock::Owner;
 use crate::signal::ErrorKind;
 
-/// Why a learner's folder cannot be made, opened, read or written. What was stored before
-/// stays as it was.
+/// Why a learner's folder cannot be created, opened, read or written. What was stored before stays
+/// unchanged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
-    /// The folder cannot be made, or a file in it cannot be read or written.
+    /// The folder cannot be created, or a file in it cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
         /// The folder or file.
@@ -26,24 +26,24 @@ pub enum StoreError {
     Database {
         /// The file.
         path: PathBuf,
-        /// The sort of failure.
+        /// The kind of failure.
         failure: DatabaseFailure,
         /// SQLite's message.
         what: String,
     },
-    /// The folder holds a learner already.
+    /// The folder already contains a learner.
     #[error("{} holds a learner already", path.display())]
     Exists {
         /// Its database.
         path: PathBuf,
     },
-    /// The folder holds no learner.
+    /// The folder contains no learner.
     #[error("no learner in {}", dir.display())]
     NoLearner {
         /// The folder.
         dir: PathBuf,
     },
-    /// The database is another program's, or its making was interrupted.
+    /// The database belongs to another program, or its creation was interrupted.
     #[error("{} holds no learner's tables", path.display())]
     Foreign {
         /// The file.
@@ -54,33 +54,33 @@ pub enum StoreError {
     Version {
         /// The file.
         path: PathBuf,
-        /// Format found.
+        /// The format found.
         found: i64,
-        /// Latest format known.
+        /// The latest known format.
         known: i64,
     },
-    /// Another session has changed the learner since the caller looked.
+    /// Another session has changed the learner since the caller last read it.
     #[error("revision {latest} has been stored since {known}")]
     Behind {
-        /// Latest revision the caller knew.
+        /// The latest revision that the caller knew.
         known: RevisionId,
-        /// Latest revision stored.
+        /// The latest revision stored.
         latest: RevisionId,
     },
-    /// Another process is writing, and went on for longer than a writer waits.
+    /// Another process is writing, and took longer than a writer waits.
     #[error("{} is being written to by {owner}", path.display())]
     Locked {
-        /// The lock's file.
+        /// The file of the lock.
         path: PathBuf,
-        /// The process that holds it.
+        /// The process that holds the lock.
         owner: Owner,
     },
-    /// What is read is not what was stored.
+    /// The data read differs from the data stored.
     #[error("{} is damaged: {what}", path.display())]
     Damaged {
         /// The file.
         path: PathBuf,
-        /// The first thing found wrong.
+        /// The first fault found.
         what: String,
     },
     /// Fewer revisions are stored than were acknowledged.
@@ -90,10 +90,10 @@ pub enum StoreError {
         path: PathBuf,
         /// The last revision that was acknowledged.
         acknowledged: RevisionId,
-        /// The last one there is.
+        /// The last revision that is stored.
         found: RevisionId,
     },
-    /// An earlier write failed in a way that leaves open what the disk holds.
+    /// An earlier write failed, and the content of the disk is unknown.
     #[error("nothing is written to {} any more: {why}", path.display())]
     Poisoned {
         /// The file.
@@ -101,19 +101,19 @@ pub enum StoreError {
         /// The failure.
         why: String,
     },
-    /// There is no such revision, or compaction has removed its examples.
+    /// The revision does not exist, or compaction has removed its examples.
     #[error("no revision {asked} to go to: {first} to {latest} are known")]
     NoRevision {
-        /// The revision that was asked for.
+        /// The requested revision.
         asked: RevisionId,
-        /// The first that can be gone to.
+        /// The first revision that a rollback can return to.
         first: RevisionId,
-        /// The latest.
+        /// The latest revision.
         latest: RevisionId,
     },
 }
 
-/// Why SQLite failed, where the file is not damaged.
+/// Why SQLite failed, if the file is not damaged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DatabaseFailure {
@@ -132,7 +132,7 @@ pub enum DatabaseFailure {
 }
 
 impl StoreError {
-    /// The sort of error.
+    /// The kind of error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Database {
@@ -149,7 +149,7 @@ impl StoreError {
     }
 }
 
-/// Whether this failure leaves open what the disk holds.
+/// Whether this failure leaves the content of the disk unknown.
 pub(super) fn is_poison(error: &rusqlite::Error) -> bool {
     use rusqlite::ErrorCode::{DatabaseCorrupt, NotADatabase, SystemIoFailure};
     matches!(
@@ -163,7 +163,7 @@ pub(super) fn is_poison(error: &rusqlite::Error) -> bool {
 pub(super) enum Fault {
     /// SQLite failed.
     Sql(rusqlite::Error),
-    /// What was read is not what was stored.
+    /// The data read differs from the data stored.
     Wrong(String),
 }
 
@@ -172,7 +172,7 @@ impl Fault {
         Self::Wrong(what.into())
     }
 
-    /// The error of the file at `path`.
+    /// Converts the fault to the error of the file at `path`.
     pub(super) fn at(self, path: &Path) -> StoreError {
         let path = path.to_owned();
         match self {
@@ -192,8 +192,8 @@ impl Fault {
     }
 }
 
-/// The sort of a failure of SQLite; `None` for damage: bad pages, or a column of another
-/// type than it was stored with.
+/// The kind of a SQLite failure; `None` for damage: bad pages, or a column whose type differs from
+/// the stored type.
 fn failure(error: &rusqlite::Error) -> Option<DatabaseFailure> {
     use rusqlite::ErrorCode;
     match error.sqlite_error_code() {

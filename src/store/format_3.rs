@@ -1,9 +1,9 @@
 //! From format 2 to format 3: digests, revisions and bases (checkpoints).
 //!
-//! Operations keep their order and content. They are numbered anew where numbers are
-//! missing. Operations that were stored together become one revision, as far as that can
-//! be told: a correction's two operations, and all that was forgotten at the same time.
-//! Snapshots are dropped; the log rebuilds them.
+//! Operations keep their order and content. If numbers are missing, operations are renumbered
+//! without gaps. Operations that were stored together become one revision, as far as this can
+//! be determined: the two operations of a correction, and all clips that were forgotten at the
+//! same time. Snapshots are dropped; the log rebuilds them.
 
 use rusqlite::{Connection, Row};
 
@@ -99,7 +99,7 @@ pub(super) fn migrate(db: &Connection) -> Result<(), Fault> {
         };
         rows.next()?.map(read).transpose()?
     };
-    // None where the tables are being laid for the first time.
+    // `None` if the tables are being created for the first time.
     if let Some(identity) = identity {
         schema::insert_identity(db, &identity)?;
         take_over(db, identity.created_unix_ms)?;
@@ -159,7 +159,7 @@ const LEARN: &str = "learn";
 
 fn of_format_2(row: &Row<'_>) -> Result<Operation, Fault> {
     let (kind, mut features): (String, Vec<u8>) = (row.get(0)?, row.get(2)?);
-    // Half a feature is none.
+    // Drop an odd last byte: a feature has two bytes.
     features.truncate(features.len() / 2 * 2);
     Ok(Operation {
         kind: if kind == LEARN {

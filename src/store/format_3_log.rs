@@ -1,7 +1,7 @@
-//! The log as formats 1 to 3 kept it: tables `operations` and `bases`, with one numbering.
+//! The log of formats 1 to 3: tables `operations` and `bases`, with one numbering.
 //!
-//! Only migrations and the inspection of damaged learners read it; nothing writes it but
-//! the migration to format 3. It never changes.
+//! Only migrations and the inspection of damaged learners read it. Only the migration to format 3
+//! writes it. It never changes.
 
 use std::borrow::Cow;
 
@@ -25,7 +25,7 @@ pub(super) struct Operation {
     pub(super) group: Option<String>,
 }
 
-/// A row of `bases`: a checkpoint, or the removal of one.
+/// A row of `bases`: a checkpoint, or the removal of a checkpoint.
 #[derive(Debug, Clone, PartialEq)]
 struct Base {
     label: Option<String>,
@@ -34,7 +34,7 @@ struct Base {
     releases: Option<EntryId>,
 }
 
-/// A row of either table with its number, and whether its digest holds.
+/// A row of either table, with its number and whether its digest is correct.
 pub(super) struct OldRow {
     pub(super) id: EntryId,
     pub(super) is_intact: bool,
@@ -101,7 +101,7 @@ impl Operation {
             .finish()
     }
 
-    /// Stores it as format 3 did, for a migration that goes on to the next format.
+    /// Stores the row as format 3 did, for a migration that continues to the next format.
     pub(super) fn insert(&self, db: &Connection, id: EntryId) -> rusqlite::Result<()> {
         let mut statement = db.prepare_cached(
             "INSERT INTO operations
@@ -141,7 +141,7 @@ impl Base {
 }
 
 impl OldRow {
-    /// The row of table `entries` that it becomes, as written first by `replica`.
+    /// The row of table `entries` that replaces this row, with `replica` as its first writer.
     pub(super) fn columns(&self, replica: ReplicaId) -> Columns<'_> {
         let empty = Columns {
             id: self.id,
@@ -188,7 +188,7 @@ impl OldRow {
         }
     }
 
-    /// The entry that it becomes, if it is intact.
+    /// The entry that replaces this row, if the row is intact.
     pub(super) fn entry(&self, replica: ReplicaId) -> Result<Stored<Entry>, Fault> {
         if self.is_intact {
             self.columns(replica).decode()

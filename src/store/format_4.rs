@@ -1,10 +1,10 @@
 //! From format 3 to format 4: one table of entries, each with a replica and a sequence
 //! number.
 //!
-//! Every row of `operations` and `bases` becomes a row of `entries` under its number. The
-//! learner's own replica has written it, as its number says. A row without its checksum is
-//! carried over without one: opening a learner neither hides damage nor fails for damage
-//! that nobody asked for.
+//! Every row of `operations` and `bases` becomes a row of `entries` with the same number. The
+//! learner's own replica is its writer, and the number is its sequence number. A row without a
+//! correct checksum is copied without a checksum: opening a learner does not hide damage, and does
+//! not fail because of damage in a row that is not used.
 
 use rusqlite::Connection;
 
@@ -38,7 +38,7 @@ const AFTER: &str = "
 
 pub(super) fn migrate(db: &Connection) -> Result<(), Fault> {
     db.execute_batch(BEFORE)?;
-    // None where the tables are being laid for the first time.
+    // `None` if the tables are being created for the first time.
     if let Some(replica) = replica(db)? {
         let sql = format!("SELECT {OPERATIONS} FROM operations ORDER BY id");
         let mut operations = db.prepare(&sql)?;
@@ -65,7 +65,7 @@ fn carry_over(db: &Connection, row: &OldRow, replica: ReplicaId) -> Result<(), F
     Ok(columns.insert(db, digest)?)
 }
 
-/// Who has written the log, as the identity of any format says.
+/// The replica that wrote the log, computed from the identity row of any format.
 pub(super) fn replica(db: &Connection) -> Result<Option<ReplicaId>, Fault> {
     let mut statement =
         db.prepare("SELECT contract_digest, settings, created_unix_ms FROM identity")?;

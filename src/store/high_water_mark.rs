@@ -1,10 +1,10 @@
 //! The high-water mark: the last acknowledged revision, in a file beside the database.
 //!
-//! SQLite silently ends a write-ahead log at the first frame with a wrong checksum: that
-//! is what a power cut leaves of a write that was not acknowledged. A flipped bit in an
-//! acknowledged write looks the same. So the store writes the number of each acknowledged
-//! revision here, after it is durable and without a sync. The mark may lag behind after a
-//! power cut and never runs ahead, so a database that ends before it has lost something.
+//! SQLite silently ends a write-ahead log at the first frame with a wrong checksum. A power cut
+//! during an unacknowledged write leaves such a frame. A flipped bit in an acknowledged write
+//! leaves the same. So the store writes the number of each acknowledged revision to this file,
+//! after the revision is durable and without a sync. The mark may be too low after a power cut and
+//! is never too high. So a database that ends before the mark has lost data.
 //!
 //! `"afieldwt" | revision i64 | first 16 bytes of the sha256 of both`,
 //! little-endian.
@@ -21,14 +21,14 @@ const FILE_NAME: &str = "learner.witness";
 const MAGIC: &[u8; 8] = b"afieldwt";
 const LEN: usize = 32;
 
-/// What the file says.
+/// The content of the file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum HighWaterMark {
     /// This revision was acknowledged.
     Acknowledged(RevisionId),
-    /// There is no such file.
+    /// The file does not exist.
     Absent,
-    /// The file does not have its checksum: a power cut cut it off, or it is damaged.
+    /// The checksum of the file is wrong: a power cut truncated it, or it is damaged.
     Unreadable,
 }
 
@@ -49,8 +49,8 @@ pub(super) fn read(dir: &Path) -> HighWaterMark {
     }
 }
 
-/// Notes that `revision` is durable. If the file cannot be written, the store works on
-/// without this second opinion.
+/// Records that `revision` is durable. If the file cannot be written, the store continues without
+/// this check.
 pub(super) fn note(dir: &Path, revision: RevisionId) {
     let file = (OpenOptions::new().write(true))
         .create(true)

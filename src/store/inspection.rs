@@ -1,9 +1,9 @@
-//! Inspection: reads everything that a learner's folder holds, row by row, and tells what
-//! of it can be trusted.
+//! Inspection: reads everything in a learner's folder, row by row, and reports which data is
+//! intact.
 //!
-//! It writes nothing, and does not stop at the first fault: what cannot be read in one way
-//! is tried in another, so that a repair gets all that is left. The log of format 3 is read
-//! where it lies; a database of an older format is migrated in memory first.
+//! It writes nothing, and does not stop at the first fault. If one way of reading fails, it tries
+//! another, so that a repair gets all remaining data. It reads the log of format 3 in place; it
+//! migrates a database of an older format in memory first.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -19,25 +19,25 @@ use super::{
     connect_existing, entry, format_3_log, revision, schema, snapshot, write_volume,
 };
 
-/// Rows that are asked for one by one where a table cannot be read through.
+/// The most rows that are read one by one if a table cannot be scanned.
 const MOST_ROWS: i64 = 10_000_000;
 
-/// Something in a learner's folder that is not as it was stored.
+/// A fault in a learner's folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Damage {
-    /// SQLite cannot read a page or a row, or a row does not have its checksum.
+    /// SQLite cannot read a page or a row, or the checksum of a row is wrong.
     Unreadable {
         /// What cannot be read, and why.
         what: String,
     },
-    /// The file with the high-water mark does not have its checksum.
+    /// The checksum of the file with the high-water mark is wrong.
     HighWaterMark,
     /// A database of an older format cannot be migrated.
     Migration {
         /// Its format.
         from: i64,
-        /// Why not.
+        /// The reason.
         reason: String,
     },
     /// The header names a format that does not exist.
@@ -45,36 +45,36 @@ pub enum Damage {
         /// The format.
         found: i64,
     },
-    /// The header is not that of a learner's database.
+    /// The header is not the header of a learner's database.
     Header,
-    /// The tables are not those of the format.
+    /// The tables differ from the tables of the format.
     Tables,
     /// Revisions after this one are missing.
     RevisionsAfter {
-        /// The last one before the gap.
+        /// The last revision before the gap.
         id: RevisionId,
     },
-    /// The entries of a revision do not follow those of the one before.
+    /// The first entry of a revision does not follow the last entry of the revision before it.
     RevisionOutOfOrder {
         /// The revision.
         id: RevisionId,
     },
     /// The first revisions are missing.
     FirstRevisions,
-    /// There is no revision.
+    /// There are no revisions.
     NoRevision,
     /// Acknowledged revisions cannot be read.
     Revisions {
-        /// The first of them.
+        /// The first of these revisions.
         first: RevisionId,
-        /// The last of them.
+        /// The last of these revisions.
         last: RevisionId,
     },
     /// Entries of the log are missing or damaged.
     Entries {
-        /// The first of them.
+        /// The first of these entries.
         first: EntryId,
-        /// The last of them.
+        /// The last of these entries.
         last: EntryId,
     },
     /// No revision names this entry of the log.
@@ -130,40 +130,39 @@ impl From<Fault> for Damage {
     }
 }
 
-/// What lies in a learner's folder.
+/// The content of a learner's folder.
 #[derive(Debug, Default)]
 pub(crate) struct Inspection {
-    /// Everything that is not as it was stored.
+    /// All faults.
     pub(crate) damage: Vec<Damage>,
     /// The learner's identity, if it is intact.
     pub(crate) identity: Option<Identity>,
     /// All intact entries of the log.
     pub(crate) entries: BTreeMap<EntryId, Stored<Entry>>,
-    /// Entries that revisions name and that are missing or damaged.
+    /// Entries that revisions name but that are missing or damaged.
     pub(crate) missing: Vec<EntryId>,
     /// All intact revisions.
     pub(crate) revisions: Vec<Revision>,
-    /// Whether every revision there must be is intact.
+    /// Whether all expected revisions are intact.
     pub(crate) history_is_whole: bool,
-    /// The entries in effect at the latest intact revision, where that can be told.
+    /// The entries in effect at the latest intact revision, if they can be determined.
     pub(crate) lineage: Option<Lineage>,
-    /// Intact snapshots and the entries that they were taken after.
+    /// Intact snapshots, with the entry after which each was taken.
     pub(crate) snapshots: Vec<(EntryId, Vec<u8>)>,
-    /// The last revision that was acknowledged, as far as known.
+    /// The last acknowledged revision, if known.
     pub(crate) acknowledged: RevisionId,
     /// The limit of disk use.
     pub(crate) max_disk: Option<u64>,
 }
 
-/// The format whose log is read where it lies, besides the current one.
+/// The format whose log is read in place, besides the current one.
 const FORMAT_3: i64 = 3;
 
 impl Inspection {
-    /// Looks at the learner in `dir`.
+    /// Inspects the learner in `dir`.
     ///
     /// # Errors
-    /// [`StoreError::NoLearner`] when there is no file; anything else that is wrong is
-    /// [`Self::damage`].
+    /// [`StoreError::NoLearner`] when there is no file; all other faults are in [`Self::damage`].
     pub(crate) fn of(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         if !path.is_file() {
@@ -204,8 +203,8 @@ impl Inspection {
             (Err(fault), _) | (_, Err(fault)) => found.fault(fault),
             _ => found.damage.push(Damage::Header),
         }
-        // One moment of the file, whoever writes meanwhile; where even that fails, what
-        // follows says why.
+        // Reads one state of the file, even if another process writes. If this fails, the later
+        // reads report why.
         let view = db.unchecked_transaction();
         found.look_at_pages(&db, format);
         found.look_at_rows(&db, format);
@@ -218,7 +217,7 @@ impl Inspection {
         self.damage.push(fault.into());
     }
 
-    /// What SQLite itself can say.
+    /// Runs SQLite's own checks.
     fn look_at_pages(&mut self, db: &Connection, format: i64) {
         let check = || -> Result<Vec<String>, Fault> {
             let mut statement = db.prepare("PRAGMA integrity_check(20)")?;
@@ -284,7 +283,7 @@ impl Inspection {
 
     fn look_at_the_log_of_format_3(&mut self, db: &Connection) {
         use format_3_log::{BASES, OPERATIONS, read_base, read_operation};
-        // Without an identity nothing can be made of the entries, whoever wrote them.
+        // Entries cannot be read without an identity, because their writer is unknown.
         let replica = self.identity.as_ref().map(Identity::replica);
         let (operations, damage) = rows(db, "operations", OPERATIONS, read_operation);
         self.damage.extend(damage);
@@ -304,7 +303,7 @@ impl Inspection {
         }
     }
 
-    /// Whether what there is fits together.
+    /// Whether revisions and entries are consistent.
     fn look_at_order(&mut self) {
         let mut damage = Vec::new();
         for pair in self.revisions.windows(2) {
@@ -354,7 +353,7 @@ impl Inspection {
     }
 }
 
-/// All rows of a table that `read` accepts, and what is wrong with the others.
+/// All rows of a table that `read` accepts, and the faults of the others.
 fn rows<T>(
     db: &Connection,
     table: &str,
@@ -379,7 +378,7 @@ fn rows<T>(
     sound.clear();
     let what = format!("table {table}: {broken}");
     damage.push(Damage::Unreadable { what });
-    // A page in the middle cannot be read: each row has a way of its own.
+    // A page in the middle cannot be read: read each row by its number.
     let last = db.query_row(&format!("SELECT max(id) FROM {table}"), [], |row| {
         row.get(0)
     });
@@ -397,14 +396,14 @@ fn rows<T>(
     (sound, damage)
 }
 
-/// Ascending numbers as runs of consecutive ones: first and last of each.
+/// Splits ascending numbers into runs of consecutive numbers; returns the first and last of each.
 pub(crate) fn spans(numbers: &[i64]) -> Vec<(i64, i64)> {
     let runs = numbers.chunk_by(|a, b| a + 1 == *b);
     runs.filter_map(|run| Some((*run.first()?, *run.last()?)))
         .collect()
 }
 
-/// A copy in memory of an older learner's database, taken to our format there.
+/// A copy in memory of an older learner's database, migrated to the current format.
 fn upgraded(db: &Connection, path: &Path) -> Result<Connection, StoreError> {
     let copied = || -> Result<Connection, Fault> {
         let mut copy = Connection::open_in_memory()?;

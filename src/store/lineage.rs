@@ -1,20 +1,19 @@
 //! The lineage of a revision: the entries of the log that are in effect at it.
 //!
-//! A rollback removes no entry. It names the earlier revision that the next revisions
-//! build on, so a lineage is a few ranges of the log. The entry before a given entry is
-//! the same in every lineage; so the state after an entry does not depend on the lineage
-//! it is read on.
+//! A rollback removes no entry. It names the earlier revision on which the next revisions build,
+//! so a lineage is a few ranges of the log. In every lineage that contains an entry, the same
+//! entries precede it. So the state after an entry does not depend on the lineage.
 
 use super::EntryId;
 
-/// Ranges of the log, first and last entry each, ascending and apart.
+/// Ranges of the log, each with its first and last entry, ascending and not adjacent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Lineage {
     ranges: Vec<(EntryId, EntryId)>,
 }
 
 impl Lineage {
-    /// The lineage of ranges given from the last to the first; empty ranges are left out.
+    /// The lineage of ranges that are given from the last to the first. Empty ranges are left out.
     pub(super) fn from_last(backwards: &[(EntryId, EntryId)]) -> Self {
         let mut ranges: Vec<(EntryId, EntryId)> = Vec::new();
         for &(first, last) in backwards.iter().rev().filter(|(first, last)| first <= last) {
@@ -41,7 +40,7 @@ impl Lineage {
         self.ranges.is_empty()
     }
 
-    /// The last entry, 0 when there is none.
+    /// The last entry; 0 when there is none.
     pub fn last(&self) -> EntryId {
         self.ranges.last().map_or(0, |&(_, last)| last)
     }
@@ -53,7 +52,7 @@ impl Lineage {
             .filter(|(first, last)| first <= last)
     }
 
-    /// The ranges as SQL reads them: `[[first,last],…]`.
+    /// The ranges as JSON for SQL: `[[first,last],…]`.
     pub(super) fn to_json(&self) -> String {
         let pairs: Vec<String> = (self.ranges.iter())
             .map(|(first, last)| format!("[{first},{last}]"))
@@ -67,7 +66,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ranges_that_touch_become_one() {
+    fn adjacent_ranges_are_joined() {
         let lineage = Lineage::from_last(&[(11, 15), (8, 7), (4, 5), (1, 3)]);
         assert_eq!(lineage.to_json(), "[[1,5],[11,15]]");
         assert_eq!((lineage.len(), lineage.last()), (10, 15));

@@ -1,8 +1,8 @@
-//! The writer's lock: one writer at a time, and its name for those who wait.
+//! The writer's lock: one writer at a time, and a name for the processes that wait.
 //!
-//! The lock is the operating system's, on a file of its own, so the lock of a process that
-//! has died is free. The file's content only names the owner for others who wait. Readers
-//! never touch it.
+//! The operating system holds the lock, on a file of its own. So the lock is free after its owner
+//! dies. The file's content only names the owner for processes that wait. Readers never use the
+//! lock.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -15,24 +15,24 @@ use super::StoreError;
 
 /// The file inside a learner's folder.
 const FILE_NAME: &str = "learner.lock";
-/// How long a writer waits for another one before it gives up. One write takes
-/// milliseconds, on a slow card a second; what takes longer holds on to it.
+/// How long a writer waits for another one before it fails. One write takes milliseconds, and a
+/// second on a slow card. A longer write means that another process keeps the lock.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// Between two tries.
+/// The time between two attempts.
 const PAUSE: Duration = Duration::from_millis(2);
-/// More than this of a lock file is not ours.
+/// The longest content of a lock file that is read.
 const MAX_BYTES: u64 = 4096;
 
 /// The process that is writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
-    /// Its process.
+    /// The process id.
     pub pid: u32,
-    /// Its host's name.
+    /// The host name.
     pub host: String,
-    /// Its command.
+    /// The command.
     pub command: String,
-    /// Since when, in milliseconds of Unix time.
+    /// When it took the lock, in milliseconds of Unix time.
     pub since_unix_ms: u128,
 }
 
@@ -98,20 +98,20 @@ impl fmt::Display for Owner {
     }
 }
 
-/// Keeps all other writers of a learner out for as long as it lives: for work of several
-/// steps. [`Store::hold`](super::Store::hold) makes one.
+/// Keeps all other writers of a learner out until it is dropped, for work of several steps.
+/// [`Store::hold`](super::Store::hold) makes one.
 #[derive(Debug)]
 #[must_use = "other writers are let in again when it is dropped"]
 pub struct Hold {
     pub(super) _lock: Arc<WriterLock>,
 }
 
-/// The right to write, until it is dropped.
+/// The right to write. Dropping it releases the lock.
 #[derive(Debug)]
 pub(crate) struct WriterLock(File);
 
 impl WriterLock {
-    /// Waits for the lock of the learner in `dir`, but not for long.
+    /// Waits a limited time for the lock of the learner in `dir`.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Io`].
@@ -147,7 +147,7 @@ impl WriterLock {
             .and_then(|()| file.set_len(text.len() as u64));
         match written {
             Ok(()) => Ok(Self(file)),
-            // On a full disk the lock is as good without a name.
+            // On a full disk the lock works without a name.
             Err(error) if error.kind() == std::io::ErrorKind::StorageFull => Ok(Self(file)),
             Err(source) => Err(io(source)),
         }
@@ -156,12 +156,12 @@ impl WriterLock {
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
-        // Closing the file would do it, too.
+        // Closing the file would release the lock as well.
         let _ = self.0.unlock();
     }
 }
 
-/// Whoever holds the lock, as far as it said so.
+/// The owner of the lock, as far as the file names it.
 fn owner(file: &mut File) -> Owner {
     let mut text = String::new();
     let read = (file.seek(SeekFrom::Start(0)))
@@ -176,7 +176,7 @@ fn owner(file: &mut File) -> Owner {
         })
 }
 
-/// For the age of a lock, which is only shown to people.
+/// The time for the age of a lock, which is only shown to people.
 fn now_unix_ms() -> u128 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.unwrap_or_default().as_millis()
@@ -187,7 +187,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn second_writer_is_told_who_the_first_one_is() {
+    fn second_writer_learns_the_owner_of_the_lock() {
         let dir = tempfile::tempdir().unwrap();
         let held = WriterLock::take(dir.path(), Some("merge kitchen hall")).unwrap();
         let error = WriterLock::take(dir.path(), None).unwrap_err().to_string();

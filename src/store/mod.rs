@@ -1,12 +1,12 @@
-//! Durable state: what was taught, in order, in one SQLite database.
+//! Durable state: the learned examples, in order, in one SQLite database.
 //!
-//! The log of entries is the truth. A snapshot is only a faster way to the state that
-//! replaying the log gives, to the last bit. A change is durable when [`Store::append`]
-//! returns: write-ahead logging, `synchronous = FULL`. docs/DURABILITY.md lists the
-//! promises, their assumptions and their tests.
+//! The log of entries is authoritative. A snapshot only shortens the replay of the log and gives
+//! the same state to the last bit. A change is durable when [`Store::append`] returns: write-ahead
+//! logging, `synchronous = FULL`. docs/DURABILITY.md lists the promises, their assumptions and
+//! their tests.
 //!
-//! The store knows rows and bytes, not what an entry means to a learner; that is
-//! `control`'s business. `schema.rs` documents the tables, `entry.rs` the entries.
+//! The store handles rows and bytes. The engine defines what an entry does to a learner.
+//! `schema.rs` documents the tables, `entry.rs` the entries.
 
 mod bound;
 mod checkpoint;
@@ -59,11 +59,11 @@ pub use writing::Change;
 
 /// The file inside a learner's folder.
 const FILE_NAME: &str = "learner.sqlite";
-/// How long SQLite waits for another process's commit; writers have waited for
-/// their lock before.
+/// How long SQLite waits for another process's commit. Writers have already waited for the
+/// writer's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What a learner is, as fixed when it was made.
+/// The identity of a learner, fixed when it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Identity {
     /// The contract as JSON.
@@ -72,10 +72,10 @@ pub struct Identity {
     pub contract_digest: String,
     /// Head, rehearsal and seed as JSON.
     pub settings: String,
-    /// Backbone card as TOML, so that the learner can be read without the
-    /// cache it was made with.
+    /// Backbone card as TOML, so that the learner can be read without the cache with which it was
+    /// created.
     pub card: String,
-    /// Unix time of making, in milliseconds.
+    /// Unix time of creation, in milliseconds.
     pub created_unix_ms: i64,
 }
 
@@ -88,8 +88,8 @@ impl Identity {
 
 /// An open learner's folder.
 ///
-/// Several may be open at once, in any number of processes. One at a time writes; readers
-/// never wait for it.
+/// Any number of processes may open the same folder. One process writes at a time; readers never
+/// wait for it.
 pub struct Store {
     db: Connection,
     dir: PathBuf,
@@ -97,19 +97,19 @@ pub struct Store {
     identity: Identity,
     /// Set while a [`Hold`] of this store lives.
     held: Weak<WriterLock>,
-    /// The reason why nothing may be written any more.
+    /// Why the store refuses further writes, if it does.
     poison: Option<String>,
     meter: Meter,
 }
 
 impl Store {
-    /// Makes the folder `dir` a learner's whose log begins with `entries`, all or nothing,
-    /// and opens it.
+    /// Creates a learner in the folder `dir` with a log that begins with `entries`, all or
+    /// nothing, and opens it.
     ///
     /// # Errors
-    /// [`StoreError::Exists`] when it is one already, [`StoreError::Io`] or
-    /// [`StoreError::Database`] when it cannot be written; it is no learner's
-    /// then, and can be tried again.
+    /// [`StoreError::Exists`] when the folder already contains a learner; [`StoreError::Io`] or
+    /// [`StoreError::Database`] when it cannot be written. The folder then contains no learner,
+    /// and the call can be repeated.
     pub fn create(
         dir: &Path,
         identity: Identity,
@@ -147,8 +147,8 @@ impl Store {
         dir.join(FILE_NAME).is_file()
     }
 
-    /// Opens the learner in `dir`; one that an older Afield wrote is taken to
-    /// this one's format, losing nothing.
+    /// Opens the learner in `dir`. A learner of an older Afield is migrated to the current format
+    /// without loss.
     ///
     /// # Errors
     /// [`StoreError::NoLearner`] when there is none, [`StoreError::Version`]
@@ -162,7 +162,7 @@ impl Store {
                 dir: dir.to_owned(),
             });
         }
-        // Before the database, which can only be ahead of it then.
+        // Read the mark before the database: then the database can only be newer than the mark.
         let mark = high_water_mark::read(dir);
         let at = |fault: Fault| fault.at(&path);
         let mut db = connect_existing(&path)?;
@@ -170,11 +170,12 @@ impl Store {
             let _lock = WriterLock::take(dir, None)?;
             make_durable(&db).map_err(|error| at(error.into()))?;
             schema::upgrade(&mut db, &path)?;
-            // As far as no reader is in the way, the log need not hold a second copy.
+            // Copy the log into the database, as far as readers allow, so that the log holds no
+            // second copy.
             let _ = db.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(()));
         }
         make_durable(&db).map_err(|error| at(error.into()))?;
-        // One moment of the file, whoever writes meanwhile.
+        // Reads one state of the file, even if another process writes.
         let view = db
             .unchecked_transaction()
             .map_err(|error| at(error.into()))?;
@@ -202,8 +203,8 @@ impl Store {
         })
     }
 
-    /// Calls `read` on one state of the file: no other process's write comes in between.
-    /// Nothing can be written within.
+    /// Calls `read` on one state of the file: writes of other processes are not visible. `read`
+    /// cannot write.
     ///
     /// # Errors
     /// [`StoreError::Database`] when the view cannot be taken, and what `read` returns.
@@ -216,7 +217,7 @@ impl Store {
         read(self)
     }
 
-    /// What the learner is.
+    /// The identity of the learner.
     pub fn identity(&self) -> &Identity {
         &self.identity
     }
@@ -246,7 +247,7 @@ impl Store {
         }
     }
 
-    /// All revisions that can be gone to, in order.
+    /// All revisions that a rollback can return to, in order.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
@@ -262,11 +263,11 @@ impl Store {
         revision::lineage(&self.db, revision).map_err(|fault| self.fault(fault))
     }
 
-    /// Hands every entry of the lineage later than `after` to `take`, in order.
+    /// Passes every entry of the lineage later than `after` to `take`, in order.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] at the first entry that is missing or does not have its
-    /// checksum, [`StoreError::Database`], or the first error of `take`.
+    /// [`StoreError::Damaged`] at the first entry that is missing or has a wrong checksum,
+    /// [`StoreError::Database`], or the first error of `take`.
     pub fn replay<E: From<StoreError>>(
         &self,
         lineage: &Lineage,
@@ -303,10 +304,10 @@ impl Store {
         Ok(())
     }
 
-    /// The checkpoint that the entry `absorbed` merged in.
+    /// The checkpoint that the entry `absorbed` merged.
     ///
     /// # Errors
-    /// [`StoreError::Damaged`] when it is none; [`StoreError::Database`].
+    /// [`StoreError::Damaged`] when the entry is not a checkpoint; [`StoreError::Database`].
     pub fn checkpoint(&self, absorbed: EntryId) -> Result<Checkpoint, StoreError> {
         let entry = entry::get(&self.db, absorbed).map_err(|fault| self.fault(fault))?;
         match entry.map(|entry| entry.value) {
@@ -328,7 +329,7 @@ impl Store {
         current::checkpoints(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// The clip with this hash as it is in effect, if it is.
+    /// The clip with this hash, if it is in effect.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
@@ -364,7 +365,7 @@ impl Store {
         current::median_clip(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// The latest intact snapshot of the lineage: the entry that it was taken after, and its
+    /// The latest intact snapshot of the lineage: the entry after which it was taken, and its
     /// bytes.
     ///
     /// # Errors
@@ -373,7 +374,7 @@ impl Store {
         snapshot::latest(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
-    /// The limit of disk use in bytes, where there is one.
+    /// The limit of disk use in bytes, if there is one.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
@@ -381,7 +382,7 @@ impl Store {
         bound::max_disk(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// Bytes of the database that hold something.
+    /// Bytes of the database that are in use.
     ///
     /// # Errors
     /// [`StoreError::Database`].
@@ -389,8 +390,7 @@ impl Store {
         bound::used_bytes(&self.db).map_err(|fault| self.fault(fault))
     }
 
-    /// Bytes written, by day, for the latest days; without days on which nothing was
-    /// written.
+    /// Bytes written on each of the latest days. Days without writes are left out.
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
@@ -409,7 +409,8 @@ impl Store {
     }
 }
 
-/// An entry beyond the last revision's belongs to a revision that is missing.
+/// Fails if the log has an entry after the last one of the latest revision: its revision is
+/// missing.
 fn check_end(db: &Connection, latest: &Revision) -> Result<(), Fault> {
     let last: EntryId = db.query_row("SELECT coalesce(max(id), 0) FROM entries", [], |row| {
         row.get(0)
@@ -427,15 +428,15 @@ fn connect(path: &Path, flags: OpenFlags) -> Result<Connection, StoreError> {
         let flags = flags | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags)?;
         db.busy_timeout(BUSY_TIMEOUT)?;
-        // Only whoever wrote copies the log into the database at closing: to
-        // read changes nothing, not even evidence of damage.
+        // Only a connection that wrote copies the log into the database at closing. So reading
+        // changes nothing, and evidence of damage remains.
         db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
         Ok(db)
     };
     open().map_err(|error| Fault::from(error).at(path))
 }
 
-/// The database at `path`; where its disk has become read-only, as it is.
+/// Opens the database at `path`. If its disk has become read-only, opens it without changes.
 fn connect_existing(path: &Path) -> Result<Connection, StoreError> {
     let db = connect(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
     let probe = db.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()));
@@ -444,7 +445,7 @@ fn connect_existing(path: &Path) -> Result<Connection, StoreError> {
     if !unwritable || write_volume::log_bytes(path) > 0 {
         return Ok(db);
     }
-    // No shared memory can be made beside it, and none is needed: nobody writes.
+    // SQLite cannot create shared memory beside it, and does not need it: nobody writes.
     let mut name = String::from("file:");
     for c in path.to_string_lossy().chars() {
         match c {
@@ -456,17 +457,17 @@ fn connect_existing(path: &Path) -> Result<Connection, StoreError> {
     connect(Path::new(&(name + "?immutable=1")), flags)
 }
 
-/// Sets how writes reach the disk. This alone writes to the file, so it comes
-/// after the file is known to be ours.
+/// Sets how writes reach the disk. This setting writes to the file, so it comes after the check
+/// that the file is a learner's.
 fn make_durable(db: &Connection) -> rusqlite::Result<()> {
     if !db.is_readonly("main")? {
         db.pragma_update(None, "journal_mode", "WAL")?;
     }
     db.pragma_update(None, "synchronous", "FULL")?;
     db.pragma_update(None, "foreign_keys", "ON")?;
-    // The log's file shrinks when it is begun anew: its growth is what is written.
+    // Truncate the log's file when the log restarts: its growth counts as write volume.
     db.pragma_update(None, "journal_size_limit", 0)?;
-    // Damage is to be met, not worked around.
+    // Report damage; do not work around it.
     db.pragma_update(None, "cell_size_check", "ON")?;
     db.pragma_update(None, "trusted_schema", "OFF")
 }

@@ -1,4 +1,4 @@
-//! Rebuilding: a new database from what is left of a damaged one.
+//! Rebuilding: a new database from the intact data of a damaged one.
 
 use std::path::{Path, PathBuf};
 
@@ -15,19 +15,19 @@ use super::{
 pub(crate) struct Rebuild<'a> {
     /// The learner's identity.
     pub(crate) identity: &'a Identity,
-    /// Its log: numbers and entries.
+    /// The log: numbers and entries.
     pub(crate) entries: Vec<(EntryId, NewEntry)>,
-    /// Its history.
+    /// The revisions.
     pub(crate) revisions: Vec<Revision>,
     /// The limit of disk use.
     pub(crate) max_disk: Option<u64>,
 }
 
 impl Rebuild<'_> {
-    /// Puts it in the place of the database in `dir`, all or nothing.
+    /// Replaces the database in `dir` by this content, all or nothing.
     ///
     /// # Errors
-    /// [`StoreError::Io`], [`StoreError::Database`]; the old database is still there then.
+    /// [`StoreError::Io`], [`StoreError::Database`]; the old database then remains.
     pub(crate) fn put_in_place(&self, dir: &Path) -> Result<(), StoreError> {
         let path = dir.join(FILE_NAME);
         let fresh = dir.join("learner.rebuilt");
@@ -45,7 +45,7 @@ impl Rebuild<'_> {
         std::fs::File::open(&fresh)
             .and_then(|file| file.sync_all())
             .map_err(io)?;
-        // The old log must not be taken for the new database's.
+        // SQLite must not apply the old log to the new database.
         for suffix in ["-wal", "-shm"] {
             let mut name = path.clone().into_os_string();
             name.push(suffix);

@@ -1,18 +1,19 @@
-//! Replicas: which learner wrote an entry first, and as its how-manieth.
+//! Replicas: which learner first wrote an entry, and its sequence number there.
 //!
-//! The pair stays with an entry when it is merged into another learner, so that logs of
-//! several learners can be compared. Nothing is decided by it yet.
+//! The pair stays with an entry when it is merged into another learner, so that logs of several
+//! learners can be compared. No decision uses it yet.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-/// The identity of one learner's folder: the first 16 bytes of a sha256 over contract,
-/// settings and time of making.
+/// The identity of one learner's folder: the first 16 bytes of a sha256 over contract, settings
+/// and time of creation.
 ///
-/// It is the same for as long as the folder lives. A copy of the folder has the same one;
-/// so have two learners that were made alike in the same millisecond.
+/// It stays the same as long as the folder exists. A copy of the folder has the same identity. So
+/// have two learners that were created with the same contract and settings in the same
+/// millisecond.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct ReplicaId([u8; 16]);
@@ -23,8 +24,8 @@ impl ReplicaId {
         Self(bytes)
     }
 
-    /// The identity of a learner by its contract's sha256 in hex, its settings as JSON and
-    /// the time of its making in milliseconds of Unix time.
+    /// The identity of a learner from its contract's sha256 in hex, its settings as JSON and the
+    /// time of its creation in milliseconds of Unix time.
     pub(crate) fn of(contract_digest: &str, settings: &str, created_unix_ms: i64) -> Self {
         let mut hash = Sha256::new_with_prefix("afield learner\n");
         hash.update(contract_digest);
@@ -52,12 +53,12 @@ impl fmt::Debug for ReplicaId {
     }
 }
 
-/// Where an entry was written first.
+/// The replica that first wrote an entry, and the sequence number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Stamp {
     /// The learner that wrote it.
     pub replica: ReplicaId,
-    /// Its number in that learner's log, from 1 on.
+    /// The sequence number in that learner's log, from 1 on.
     pub sequence: i64,
 }
 
@@ -67,7 +68,7 @@ mod tests {
 
     #[test]
     fn replica_id_is_pinned() {
-        // Bundles and logs name it: a change here is a change of both formats.
+        // Bundles and logs contain this id: a change here is a change of both formats.
         let id = ReplicaId::of("00ff", "{}", 5);
         assert_eq!(id.to_string(), "275689a9c20e61b74e2a98692ef04802");
         assert_ne!(id, ReplicaId::of("00ff", "{}", 6));

@@ -1,10 +1,9 @@
 //! Revisions: every change of a learner, with its reason.
 //!
-//! A change appends entries to the log. A rollback appends no entry and names the
-//! revision that the next ones build on. A compaction begins the log anew. Each revision
-//! names the latest rollback or compaction up to itself (its epoch), so the lineage of a
-//! revision follows from a few steps from epoch to epoch. It does not depend on the rows
-//! in between being there.
+//! A change appends entries to the log. A rollback appends no entry and names the revision on
+//! which the next ones build. A compaction starts a new log. Each revision names its epoch: the
+//! latest rollback or compaction up to and including itself. So a few steps from epoch to epoch
+//! give the lineage of a revision, even if rows in between are missing.
 
 use rusqlite::{Connection, Row, named_params};
 
@@ -13,37 +12,37 @@ use super::error::Fault;
 use super::lineage::Lineage;
 use super::{EntryId, digest};
 
-/// The number of a revision, from 1 (the making of the learner) on.
+/// The number of a revision, starting at 1 for the creation of the learner.
 pub type RevisionId = i64;
 
 /// What a revision did.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RevisionKind {
-    /// Appended to the log.
+    /// Entries were appended to the log.
     Change,
-    /// Went back to the revision with this number.
+    /// The learner returned to the revision with this number.
     Rollback(RevisionId),
-    /// Put examples into checkpoints and began the log anew.
+    /// Examples were compacted into checkpoints and a new log was started.
     Compaction,
 }
 
 /// One change of a learner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Revision {
-    /// Its number.
+    /// The number.
     pub id: RevisionId,
-    /// What it did.
+    /// The kind of change.
     pub kind: RevisionKind,
-    /// When, in milliseconds of Unix time.
+    /// The time, in milliseconds of Unix time.
     pub at_unix_ms: i64,
-    /// Why, in words.
+    /// The reason, in words.
     pub reason: String,
-    /// The first revision of the command that it is part of.
+    /// The first revision of the command to which it belongs.
     pub command: RevisionId,
-    /// Its first entry of the log.
+    /// The first entry of the log that it added.
     pub first: EntryId,
-    /// The last entry of the log when it was stored; before `first` where it has
-    /// none.
+    /// The last entry of the log when the revision was stored; smaller than `first` if the
+    /// revision has no entries.
     pub last: EntryId,
     /// See [`Self::epoch`].
     pub(super) epoch: RevisionId,
@@ -56,7 +55,7 @@ pub struct Reason {
     pub text: String,
     /// The time in milliseconds of Unix time.
     pub at_unix_ms: i64,
-    /// The first revision of the command that this change belongs to; `None` for a
+    /// The first revision of the command to which this change belongs; `None` if the change is a
     /// command of its own.
     pub command: Option<RevisionId>,
 }
@@ -76,7 +75,7 @@ pub(super) const COLUMNS: &str =
     "id, kind, at_unix_ms, reason, command, first, last, target, turn, digest";
 
 impl Revision {
-    /// The one after `before` (where there is one) that appends `entries`.
+    /// The revision after `before` (if there is one) that appends `entries`.
     pub fn next(before: Option<&Self>, kind: RevisionKind, reason: &Reason, entries: i64) -> Self {
         let (id, last) = before.map_or((1, 0), |before| (before.id + 1, before.last));
         Self {
@@ -94,8 +93,8 @@ impl Revision {
         }
     }
 
-    /// The latest rollback or compaction up to itself, 0 where there was none. While it
-    /// stays the same, the lineage only grows.
+    /// The latest rollback or compaction up to and including this revision; 0 if there was none.
+    /// While the epoch stays the same, the lineage only grows.
     pub fn epoch(&self) -> RevisionId {
         self.epoch
     }
@@ -166,7 +165,7 @@ pub(super) fn get(db: &Connection, id: RevisionId) -> Result<Option<Revision>, F
     rows.next()?.map(read).transpose()
 }
 
-/// All of them, in order.
+/// All revisions, in order.
 pub(super) fn all(db: &Connection) -> Result<Vec<Revision>, Fault> {
     let mut statement =
         db.prepare_cached(&format!("SELECT {COLUMNS} FROM revisions ORDER BY id"))?;
@@ -179,7 +178,7 @@ pub(super) fn lineage(db: &Connection, revision: &Revision) -> Result<Lineage, F
     lineage_of(revision, |id| get(db, id))
 }
 
-/// As [`lineage`], by another way to look up revisions.
+/// As [`lineage`], with a function that looks up revisions.
 pub(super) fn lineage_of(
     revision: &Revision,
     get: impl Fn(RevisionId) -> Result<Option<Revision>, Fault>,

@@ -9,12 +9,11 @@
 //! | `bounds` | the limit of disk use, where there is one |
 //! | `wear` | bytes written on a day |
 //!
-//! Every row has a digest of all its columns (`digest.rs`). Entries are numbered without
-//! gaps, and a revision names its first and last entry, so a missing row is noticed as well
-//! as a wrong one.
+//! Every row has a digest of all its columns (`digest.rs`). Entries are numbered without gaps, and
+//! a revision names its first and last entry. So missing rows are detected as well as wrong ones.
 //!
-//! `user_version` is the format; 0 is a file in which `init` was cut off. A change of
-//! format is a new item of [`MIGRATIONS`], never an edit of an old one.
+//! `user_version` is the format; 0 is a file in which `init` was interrupted. A change of format
+//! is a new item of [`MIGRATIONS`], never an edit of an old one.
 
 use std::path::Path;
 
@@ -26,17 +25,17 @@ use super::error::Fault;
 use super::revision::{self, Reason, Revision, RevisionKind};
 use super::{Identity, StoreError, format_3, format_4};
 
-/// "AFLD": tells our files from other SQLite databases.
+/// "AFLD": distinguishes a learner's files from other SQLite databases.
 pub(super) const APPLICATION_ID: i64 = 0x4146_4C44;
 
-/// How one format becomes the next.
+/// How a database moves from one format to the next.
 enum Migration {
     Sql(&'static str),
-    /// For what SQL cannot say.
+    /// For steps that SQL cannot express.
     Code(fn(&Connection) -> Result<(), Fault>),
 }
 
-/// Entry `i` takes format `i` to `i + 1`.
+/// Item `i` migrates format `i` to `i + 1`.
 const MIGRATIONS: &[Migration] = &[
     Migration::Sql(
         "
@@ -73,7 +72,7 @@ const MIGRATIONS: &[Migration] = &[
 
 pub(super) const FORMAT: i64 = MIGRATIONS.len() as i64;
 
-/// Refuses a file that holds anything already, without writing to it.
+/// Rejects a file that is not empty, without writing to it.
 pub(super) fn refuse_taken(db: &Connection, path: &Path) -> Result<(), StoreError> {
     let at = |fault: Fault| fault.at(path);
     if format(db).map_err(at)? == 0 && tables(db).map_err(at)? == 0 {
@@ -86,7 +85,7 @@ pub(super) fn refuse_taken(db: &Connection, path: &Path) -> Result<(), StoreErro
     })
 }
 
-/// Lays the tables, the identity and the first entries, all or nothing.
+/// Creates the tables, the identity and the first entries, all or nothing.
 pub(super) fn create(
     db: &mut Connection,
     path: &Path,
@@ -98,7 +97,7 @@ pub(super) fn create(
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| at(error.into()))?;
-    // Again, now that no other process can come in between.
+    // Check again: now no other process can write in between.
     refuse_taken(&transaction, path)?;
     let lay = || -> Result<(), Fault> {
         lay_tables(&transaction)?;
@@ -116,12 +115,12 @@ pub(super) fn create(
     transaction.commit().map_err(|error| at(error.into()))
 }
 
-/// The tables of our format, empty.
+/// Creates the empty tables of the current format.
 pub(super) fn lay_tables(db: &Connection) -> Result<(), Fault> {
     lay_tables_of(db, FORMAT)
 }
 
-/// The tables of a format, empty.
+/// Creates the empty tables of a format.
 pub(super) fn lay_tables_of(db: &Connection, format: i64) -> Result<(), Fault> {
     let format = usize::try_from(format).unwrap_or(0);
     let migrations = MIGRATIONS.iter().take(format);
@@ -130,13 +129,13 @@ pub(super) fn lay_tables_of(db: &Connection, format: i64) -> Result<(), Fault> {
         .try_for_each(|migration| migration.run(db))
 }
 
-/// Takes a learner's file of an older format to ours, all or nothing.
+/// Migrates a learner's file of an older format to the current one, all or nothing.
 pub(super) fn upgrade(db: &mut Connection, path: &Path) -> Result<(), StoreError> {
     let at = |fault: Fault| fault.at(path);
     let transaction = db
         .transaction_with_behavior(TransactionBehavior::Immediate)
         .map_err(|error| at(error.into()))?;
-    // Again: another process may have done some of it while this one waited.
+    // Check again: another process may have migrated the file while this one waited.
     let found = format(&transaction).map_err(at)?;
     let done = usize::try_from(found).unwrap_or(0);
     for migration in MIGRATIONS.iter().skip(done) {
@@ -159,7 +158,7 @@ impl Migration {
     }
 }
 
-/// The format of a file that is a learner's, where we know it.
+/// The format of a learner's file, if it is known.
 pub(super) fn known_format(db: &Connection, path: &Path) -> Result<i64, StoreError> {
     let at = |fault: Fault| fault.at(path);
     let found = format(db).map_err(at)?;
@@ -178,7 +177,7 @@ pub(super) fn known_format(db: &Connection, path: &Path) -> Result<i64, StoreErr
     Ok(found)
 }
 
-/// The identity of a learner of our format.
+/// The identity of a learner of the current format.
 pub(super) fn identity(db: &Connection) -> Result<Identity, Fault> {
     let row = db
         .query_row(
@@ -229,7 +228,7 @@ fn identity_digest(identity: &Identity) -> [u8; digest::LEN] {
         .finish()
 }
 
-/// What the tables are, as SQLite keeps it, in one order.
+/// The tables as SQLite describes them, in a fixed order.
 pub(super) fn description(db: &Connection) -> Result<Vec<(String, String)>, Fault> {
     let mut statement =
         db.prepare("SELECT type || ' ' || name, coalesce(sql, '') FROM sqlite_schema ORDER BY 1")?;

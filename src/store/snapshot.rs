@@ -1,6 +1,6 @@
-//! Snapshots: saved states, so that opening a learner replays only the entries after one.
+//! Snapshots: saved states, so that opening a learner replays only the entries after a snapshot.
 //!
-//! The column `operation` holds the number of the entry that a snapshot was taken after.
+//! The column `operation` holds the number of the entry after which a snapshot was taken.
 
 use rusqlite::Connection;
 
@@ -9,10 +9,10 @@ use super::digest::{self, RowDigest};
 use super::error::Fault;
 use super::lineage::Lineage;
 
-/// How many snapshots are kept: the latest, and one to fall back on.
+/// The number of snapshots kept: the latest, and one in case the latest is damaged.
 const KEPT: i64 = 2;
 
-/// The latest snapshot of the lineage whose checksum holds. Damaged ones are skipped: the
+/// The latest snapshot of the lineage with a correct checksum. Damaged snapshots are skipped: the
 /// log can rebuild them.
 pub(super) fn latest(
     db: &Connection,
@@ -28,7 +28,7 @@ pub(super) fn latest(
     Ok(None)
 }
 
-/// The entries that snapshots were taken after, latest first.
+/// The entries after which snapshots were taken, latest first.
 pub(super) fn entries(db: &Connection) -> Result<Vec<EntryId>, Fault> {
     let mut statement =
         db.prepare_cached("SELECT operation FROM snapshots ORDER BY operation DESC")?;

@@ -1,11 +1,11 @@
-//! The write volume: how many bytes the store has written, by day. Flash cards endure a
+//! The write volume: how many bytes the store has written on each day. Flash cards endure a
 //! limited volume.
 //!
-//! The store counts what it appends to the write-ahead log, by the growth of its file, and
-//! counts it once more when SQLite copies the log into the database. Pages that several
-//! commits changed are copied once, so the sum is an upper bound. The count is saved now
-//! and then and at closing; a process that is killed loses the count of its last commits.
-//! The table is called `wear`.
+//! The store counts the bytes that it appends to the write-ahead log, by the growth of its file.
+//! It counts them once more when SQLite copies the log into the database. SQLite copies pages that
+//! several commits changed only once, so the sum is an upper bound. The count is saved after some
+//! commits and at closing; a process that is killed loses the count of its last commits. The table
+//! is called `wear`.
 
 use std::path::Path;
 
@@ -16,7 +16,7 @@ use super::error::Fault;
 
 /// Milliseconds in a day.
 const DAY_MS: i64 = 86_400_000;
-/// Days of which a count is kept.
+/// The number of days for which a count is kept.
 const DAYS_KEPT: i64 = 400;
 
 /// Bytes written on one day.
@@ -28,7 +28,7 @@ pub struct WriteVolume {
     pub bytes: u64,
 }
 
-/// What has been written since it was last noted.
+/// The bytes written since the count was last saved.
 #[derive(Debug, Default)]
 pub(super) struct Meter {
     pending: u64,
@@ -36,23 +36,22 @@ pub(super) struct Meter {
     at_unix_ms: i64,
 }
 
-/// Commits after which what is pending is noted.
+/// The number of commits after which the pending count is saved.
 const COMMITS_BETWEEN_NOTES: u32 = 64;
 
 impl Meter {
-    /// Takes in a commit during which the log's file went from `before` to
-    /// `after` bytes.
+    /// Counts a commit during which the log's file changed from `before` to `after` bytes.
     pub(super) fn commit(&mut self, before: u64, after: u64, at_unix_ms: i64) {
         self.pending += match after.checked_sub(before) {
             Some(grown) => grown,
-            // All of it was copied to the database, and a new one begun.
+            // SQLite copied all of the log to the database and restarted it.
             None => before + after,
         };
         self.commits += 1;
         self.at_unix_ms = at_unix_ms;
     }
 
-    /// Takes in that the log was copied into the database.
+    /// Counts a copy of the log into the database.
     pub(super) fn copied(&mut self, bytes: u64) {
         self.pending += bytes;
     }
@@ -65,7 +64,7 @@ impl Meter {
         self.pending == 0
     }
 
-    /// Notes what is pending. It need not be durable.
+    /// Saves the pending count. It need not be durable.
     pub(super) fn note(&mut self, db: &Connection) -> Result<(), Fault> {
         let day = self.at_unix_ms.div_euclid(DAY_MS);
         let before = all(db)?.into_iter().find(|volume| volume.day == day);
@@ -83,7 +82,7 @@ impl Meter {
     }
 }
 
-/// Bytes of each day on which something was written, by day.
+/// Bytes of each day with writes, by day.
 pub(super) fn all(db: &Connection) -> Result<Vec<WriteVolume>, Fault> {
     let mut statement = db.prepare_cached("SELECT day, bytes, digest FROM wear ORDER BY day")?;
     let rows = statement.query_and_then([], |row| {

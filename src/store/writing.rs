@@ -1,6 +1,6 @@
-//! Writing: every write is one transaction under the writer's lock, durable before the
-//! call returns. After a failure that leaves open what the disk holds, the store refuses
-//! to write.
+//! Writing: every write is one transaction under the writer's lock, and is durable before the call
+//! returns. After a failure that leaves the content of the disk unknown, the store refuses to
+//! write.
 
 use std::sync::Arc;
 
@@ -24,14 +24,14 @@ pub struct Change {
 }
 
 impl Store {
-    /// Appends changes, each of them a revision, all or none, durably. `after` is
-    /// the latest revision the caller knows. Returns the latest one then.
+    /// Appends changes durably, all or none; each becomes a revision. `after` is the latest
+    /// revision that the caller knows. Returns the new latest revision.
     ///
     /// # Errors
-    /// [`StoreError::Behind`] when others have changed the learner since, so that
-    /// the caller can take that in first; [`StoreError::Locked`],
-    /// [`StoreError::Poisoned`] and [`StoreError::Database`] when nothing was
-    /// stored or, after a failure of the disk, nobody knows.
+    /// [`StoreError::Behind`] when other sessions have changed the learner since `after`; the
+    /// caller must catch up first. [`StoreError::Locked`], [`StoreError::Poisoned`] and
+    /// [`StoreError::Database`] when nothing was stored; after a failure of the disk it is unknown
+    /// whether something was stored.
     pub fn append(
         &mut self,
         after: RevisionId,
@@ -54,8 +54,7 @@ impl Store {
         })
     }
 
-    /// Goes back to the lineage of revision `target`, durably; `after` as in
-    /// [`Self::append`].
+    /// Returns to the lineage of revision `target`, durably; `after` as in [`Self::append`].
     ///
     /// # Errors
     /// As [`Self::append`], and [`StoreError::NoRevision`].
@@ -74,7 +73,7 @@ impl Store {
         })
     }
 
-    /// Begins the log anew with `entries`; no earlier revision can be gone to afterwards.
+    /// Starts a new log with `entries`; no rollback can return to an earlier revision afterwards.
     /// Keeps `state` as the snapshot after them.
     ///
     /// # Errors
@@ -105,8 +104,8 @@ impl Store {
         Ok(compacted)
     }
 
-    /// Keeps `state` as the snapshot after entry `at`, and the one before it in
-    /// case this one gets damaged.
+    /// Keeps `state` as the snapshot after entry `at`. Also keeps the snapshot before it, in case
+    /// this one is damaged.
     ///
     /// # Errors
     /// As [`Self::append`].
@@ -123,7 +122,7 @@ impl Store {
         Ok(())
     }
 
-    /// Sets or lifts the limit of disk use.
+    /// Sets or removes the limit of disk use.
     ///
     /// # Errors
     /// As [`Self::append`].
@@ -135,8 +134,8 @@ impl Store {
         Ok(())
     }
 
-    /// Keeps all other writers out for as long as the returned value lives. Others that
-    /// wait are told `purpose`.
+    /// Keeps all other writers out as long as the returned value lives. Writers that wait see
+    /// `purpose`.
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Io`].
@@ -149,8 +148,8 @@ impl Store {
         Ok(Hold { _lock: lock })
     }
 
-    /// One transaction under the lock: `work` gets the latest revision and
-    /// returns the latest one then.
+    /// Runs one transaction under the lock: `work` gets the latest revision and returns the new
+    /// latest one.
     fn write(
         &mut self,
         after: Option<RevisionId>,
@@ -237,7 +236,7 @@ impl Store {
 impl Drop for Store {
     fn drop(&mut self) {
         if self.poison.is_none() && !self.meter.is_idle() {
-            // What was acknowledged is durable without it.
+            // Acknowledged data is durable without this.
             let _ = self.end_writing();
         }
     }
