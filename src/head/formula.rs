@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_head_predicts_what_its_formula_says() {
+    fn predictions_of_every_head_match_its_formula() {
         for kind in HeadKind::variants() {
             let mut head = kind.build(&STEPS, 3);
             assert_eq!(head.formula(), None, "{kind}: nothing learned yet");

@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn lwf_asks_for_the_old_odds_among_old_classes_only() {
+    fn lwf_keeps_the_old_odds_among_old_classes_only() {
         let mut anchor = Anchor::new(Some(Regulariser::Lwf {
             strength: 1.0,
             temperature: 2.0,

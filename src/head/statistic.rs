@@ -385,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn unmerging_what_was_never_merged_is_refused() {
+    fn unmerging_a_never_merged_statistic_is_refused() {
         let mut ours = Statistic::new(2, Moments::Full);
         ours.add(&[5, 6], 0).unwrap();
         ours.add(&[7, 8], 1).unwrap();

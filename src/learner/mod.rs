@@ -183,18 +183,17 @@ impl Learner {
         Ok(())
     }
 
-    /// Unlearns one example. A class left without examples is removed, and those
-    /// taught after it move up: the state is as though it had never been taught.
+    /// Unlearns one example. A class without examples is removed, and the classes taught after it
+    /// move up: the state is as if the example had never been taught.
     ///
-    /// Exact to the bit for the exact heads. `linear` and `mlp` drop the example
-    /// from the rehearsal memory and refit on the rest: no trace of the example remains, but
-    /// the result differs from training without it. `knn` drops it from the memory, which is
-    /// all that it keeps.
+    /// The result is exact to the bit for the exact heads. `linear` and `mlp` remove the example
+    /// from the rehearsal memory and refit on the rest. No trace of the example remains, but the
+    /// result differs from training without it. `knn` removes it from the memory, where it keeps
+    /// all its data.
     ///
     /// # Errors
-    /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and
-    /// [`LearnError::Head`] where the example provably was not learned or the
-    /// head has no way back.
+    /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and [`LearnError::Head`] if the
+    /// example was provably not learned or the head cannot unlearn.
     pub fn unlearn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
         self.check_width(example)?;
         let class = self.class(label).ok_or_else(|| LearnError::UnknownLabel {
