@@ -15,7 +15,6 @@ use super::{DeferredHead, Evidence, Formula, Head, HeadError, HeadKind, MemoryHe
 /// times on the memory. With 200 remembered examples of 10 classes it takes 0.1 s at 96 features,
 /// 0.3 s at 1,024 and 0.7 to 1.1 s at 2,048, on one x86-64 core. The state contains the states of
 /// all candidates.
-/// x86-64 core. Its state is theirs.
 #[derive(Debug)]
 pub(crate) struct Auto {
     steps: Vec<f32>,

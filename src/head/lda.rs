@@ -93,7 +93,7 @@ pub(crate) struct Solved {
     offsets: Vec<f32>,
     /// The inverse covariance times each offset, `[classes, width]`.
     directions: Vec<f32>,
-    /// Set if the discriminant is out of date; then the rows above answer.
+    /// Set if the discriminant is out of date. Predictions then use this.
     followed: Option<Followed>,
 }
 

@@ -6,7 +6,6 @@
 //! after class with the default memory and with a small one (100 and 30 examples), all mixed, and
 //! class after class with the largest class ten times the smallest. A single figure below is that
 //! mean. Differences below 0.002 are noise.
-//! 0.002 apart is noise.
 
 use super::HeadKind;
 use super::regulariser::Regulariser;
