@@ -1,11 +1,11 @@
-//! From single samples to blocks that fill a frame.
+//! Collects single samples into blocks that fill a frame.
 
 use heapless::Vec;
 
 use crate::queue::Sample;
 use crate::stream::{MAX_VALUES, Samples};
 
-/// Gathers consecutive samples of `C` channels.
+/// Collects consecutive samples of `C` channels.
 #[derive(Debug, Clone)]
 pub struct Blocks<const C: usize> {
     epoch: u16,
@@ -15,11 +15,11 @@ pub struct Blocks<const C: usize> {
 }
 
 impl<const C: usize> Blocks<C> {
-    /// Samples that fit into one block.
+    /// Maximum number of samples in a block.
     pub const MOST: usize = MAX_VALUES / C;
 
-    /// Blocks of `size` samples, `1..=`[`Self::MOST`]; more give a lower
-    /// overhead, fewer a lower latency.
+    /// Creates blocks of `size` samples, `1..=`[`Self::MOST`]. Larger blocks have less overhead,
+    /// smaller ones less latency.
     pub const fn new(size: usize) -> Self {
         let size = if size == 0 { 1 } else { size };
         Self {
@@ -30,15 +30,15 @@ impl<const C: usize> Blocks<C> {
         }
     }
 
-    /// Forgets what has been gathered and begins an epoch.
+    /// Discards the collected samples and begins an epoch.
     pub fn begin(&mut self, epoch: u16) {
         self.epoch = epoch;
         self.first = None;
         self.values.clear();
     }
 
-    /// Takes a sample; the block that it completes, or that ends before it because
-    /// a sample between is missing.
+    /// Adds a sample. Returns the block that this sample completes, or the block before it if
+    /// samples are missing in between.
     pub fn push(&mut self, sample: Sample<C>) -> Option<Samples> {
         let gathered = self.values.len() / C;
         let follows = (self.first).is_none_or(|(n, _)| sample.number == n + gathered as u64);
@@ -51,7 +51,7 @@ impl<const C: usize> Blocks<C> {
         }
     }
 
-    /// What has been gathered.
+    /// Returns the collected samples.
     pub fn flush(&mut self) -> Option<Samples> {
         let (first, time_us) = self.first.take()?;
         let values = core::mem::take(&mut self.values);
@@ -70,7 +70,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_are_full_or_end_at_a_hole() {
+    fn blocks_are_full_or_end_at_a_gap() {
         let mut blocks = Blocks::<2>::new(3);
         blocks.begin(7);
         let mut out = std::vec::Vec::new();

@@ -1,12 +1,12 @@
-//! Consistent overhead byte stuffing (Cheshire & Baker 1999), a byte at a time.
+//! Consistent overhead byte stuffing (Cheshire & Baker 1999), one byte at a time.
 //!
-//! Bytes other than 0 only, at most one more per 254: so that 0 can mean the
-//! end of a frame, and any listener finds the next frame at the next 0.
+//! The stuffed bytes contain no 0 and are longer by at most one byte per 254. A 0 therefore marks
+//! the end of a frame, and a receiver finds the next frame after the next 0.
 
-/// The longest run of bytes that one code byte announces.
+/// The longest run of bytes after one code byte.
 const RUN: u8 = 254;
 
-/// The most bytes that `body` bytes take, with the 0 that ends them.
+/// Maximum stuffed length of `body` bytes, including the final 0.
 pub(crate) const fn max_encoded(body: usize) -> usize {
     body + body / RUN as usize + 2
 }
@@ -29,9 +29,9 @@ impl<'a> Stuffer<'a> {
         }
     }
 
-    /// `None` when the buffer is full.
+    /// Returns `None` if the buffer is full.
     pub(crate) fn push(&mut self, byte: u8) -> Option<()> {
-        // A full run is closed only when more follows: the last needs no code.
+        // A full run is closed only if more bytes follow: the last run needs no further code.
         if self.code > RUN {
             self.close()?;
         }
@@ -44,7 +44,7 @@ impl<'a> Stuffer<'a> {
         Some(())
     }
 
-    /// Ends the frame and returns its length; `None` when the buffer is full.
+    /// Ends the frame and returns its length, or `None` if the buffer is full.
     pub(crate) fn finish(mut self) -> Option<usize> {
         self.close()?;
         *self.out.get_mut(self.code_at)? = 0;
@@ -60,12 +60,12 @@ impl<'a> Stuffer<'a> {
     }
 }
 
-/// Turns stuffed bytes back; knows nothing of what they mean.
+/// Restores stuffed bytes without interpreting them.
 #[derive(Debug, Clone)]
 pub(crate) struct Unstuffer {
-    /// Bytes of the present run still to come.
+    /// Number of missing bytes of the current run.
     missing: u8,
-    /// Whether a 0 stands between the present run and a next one.
+    /// Whether a 0 comes between the current run and the next one.
     zero_follows: bool,
 }
 
@@ -77,7 +77,7 @@ impl Unstuffer {
         }
     }
 
-    /// The body byte that a byte other than 0 yields, if any.
+    /// Takes a byte other than 0. Returns the body byte that it yields, if any.
     pub(crate) fn push(&mut self, byte: u8) -> Option<u8> {
         if let Some(left) = self.missing.checked_sub(1) {
             self.missing = left;
@@ -89,7 +89,7 @@ impl Unstuffer {
         zero
     }
 
-    /// At the end of a frame: how many bytes it lacks.
+    /// Ends a frame. Returns the number of missing bytes.
     pub(crate) fn finish(self) -> u8 {
         self.missing
     }
@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_stuffed_comes_back() {
+    fn unstuffing_restores_the_stuffed_bytes() {
         for length in [0, 1, 253, 254, 255, 508, 509, 1000] {
             for modulus in [1, 2, 254, 255, 256] {
                 let body: Vec<u8> = (0..length).map(|i| (i % modulus) as u8).collect();

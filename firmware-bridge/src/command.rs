@@ -1,4 +1,4 @@
-//! What a host asks of a device, and the answer.
+//! Commands from a host to a device, and their acknowledgements.
 
 use heapless::String;
 use serde::{Deserialize, Serialize};
@@ -6,12 +6,12 @@ use serde::{Deserialize, Serialize};
 use crate::frame::Kind;
 use crate::payload::Payload;
 
-/// A command under a number, which its repetitions keep.
+/// A numbered command. Repetitions keep the number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Request {
-    /// The number; the host counts, from 65,535 on to 0.
+    /// The number. The host counts up; 0 follows 65,535.
     pub id: u16,
-    /// What to do.
+    /// The command.
     pub command: Command,
 }
 
@@ -19,43 +19,42 @@ impl Payload for Request {
     const KIND: Kind = Kind::Command;
 }
 
-/// What a device can be asked to do.
+/// The commands of a device.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Command {
-    /// Send a [`StreamInfo`](crate::StreamInfo), and forget the number of the
-    /// last request: a new host may be counting.
+    /// Send a [`StreamInfo`](crate::StreamInfo), and forget the number of the last request,
+    /// because a new host may start its own count.
     Identify,
     /// Begin an epoch of samples.
     Start,
     /// Send no more samples.
     Stop,
-    /// Sample that often from the next start on.
+    /// Use this sampling rate from the next start on.
     SetRate {
         /// In thousandths of a hertz.
         rate_mhz: u32,
     },
-    /// Show what the host concluded.
+    /// Show the host's decision.
     Show {
-        /// The decision, or a label that a person is asked to confirm.
+        /// The decided label, or a label that a person is asked to confirm.
         label: String<64>,
-        /// How probable it is, in percent, `0..=100`.
+        /// Its probability in percent, `0..=100`.
         percent: u8,
     },
     /// Send a [`Status`](crate::Status).
     ReportStatus,
-    /// Teach the head on the device: what moves right now is of that class.
+    /// Teach the head on the device: the current movement belongs to this class.
     Learn {
-        /// A class it knows, or the number of classes for a new one.
+        /// A known class, or the number of classes for a new one.
         class: u8,
     },
-    /// Send what the head on the device has learned, as
-    /// [`State`](crate::State).
+    /// Send the learned statistic of the head on the device, as [`State`](crate::State).
     Export,
 }
 
 impl Command {
-    /// The command to show `label`, cut to what fits, and a probability in percent.
+    /// The command to show `label`, truncated to fit, and a probability in percent.
     pub fn show(label: &str, percent: u8) -> Self {
         let mut cut = String::new();
         for letter in label.chars() {
@@ -70,12 +69,12 @@ impl Command {
     }
 }
 
-/// That a request came in, and what became of it.
+/// The acknowledgement of a request, with its outcome.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Acknowledge {
     /// The request's number.
     pub id: u16,
-    /// What became of it.
+    /// The outcome.
     pub outcome: Outcome,
 }
 
@@ -83,13 +82,13 @@ impl Payload for Acknowledge {
     const KIND: Kind = Kind::Acknowledge;
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub enum Outcome {
-    /// It was carried out.
+    /// The device carried out the command.
     Done,
-    /// The device cannot do it with this value.
+    /// The device cannot carry out the command with this value.
     Refused,
     /// The device does not know this command.
     Unsupported,

@@ -1,7 +1,8 @@
-//! CRC-32C (Castagnoli; CRC-32/ISCSI, RFC 3720): reflected polynomial
-//! 0x82F63B78, starts as and is finally inverted by all ones.
+//! CRC-32C (Castagnoli; CRC-32/ISCSI, RFC 3720): reflected polynomial 0x82F63B78, with initial
+//! value and final XOR of all ones.
 //!
-//! A nibble at a time: 64 bytes of table suit a small flash better than 1 KiB.
+//! It processes one nibble at a time: a table of 64 bytes suits a small flash better than one of 1
+//! KiB.
 
 const TABLE: [u32; 16] = {
     let mut table = [0; 16];
@@ -19,7 +20,7 @@ const TABLE: [u32; 16] = {
     table
 };
 
-/// A checksum in the making.
+/// A checksum in progress.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Crc(u32);
 
@@ -31,7 +32,7 @@ impl Crc {
     pub(crate) fn push(&mut self, byte: u8) {
         self.0 ^= u32::from(byte);
         for _ in 0..2 {
-            // 4 bits: always within the table.
+            // The index has 4 bits, so it is always within the table.
             self.0 = (self.0 >> 4) ^ TABLE[(self.0 & 0xF) as usize];
         }
     }
@@ -46,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_check_value_is_the_catalogues() {
+    fn the_check_value_matches_the_catalogue() {
         let mut crc = Crc::new();
         b"123456789".iter().for_each(|&byte| crc.push(byte));
         assert_eq!(crc.value(), 0xE306_9283);

@@ -1,7 +1,7 @@
-//! Bytes in, frames out, back in step after any garbage at the next 0.
+//! Decodes bytes into frames. After damaged bytes it resynchronises at the next 0.
 //!
-//! The decoder unstuffs and sums while bytes come in, so the end of a frame
-//! costs no pass over it. Gaps in the sequence are for the caller to judge.
+//! The decoder unstuffs and computes the CRC as bytes arrive, so the end of a frame needs no
+//! second pass. The caller handles gaps in the sequence numbers.
 
 use core::{fmt, mem};
 
@@ -15,14 +15,15 @@ use crate::frame::{Frame, HEADER, Kind, TRAILER, VERSION};
 #[derive(Debug, Clone)]
 pub struct Decoder<const N: usize> {
     unstuffer: Unstuffer,
-    /// Whether any byte has come since the last 0.
+    /// Whether any byte has arrived since the last 0.
     begun: bool,
     /// Body bytes since the last 0.
     body: usize,
     crc: Crc,
     header: [u8; HEADER],
     payload: Vec<u8, N>,
-    /// The latest bytes, oldest lowest: at the end of a frame, its CRC.
+    /// The last four bytes, the oldest in the lowest place. At the end of a frame they are its
+    /// CRC.
     tail: u32,
 }
 
@@ -33,7 +34,7 @@ impl<const N: usize> Default for Decoder<N> {
 }
 
 impl<const N: usize> Decoder<N> {
-    /// A decoder that has seen nothing.
+    /// A decoder in its initial state.
     pub const fn new() -> Self {
         Self {
             unstuffer: Unstuffer::new(),
@@ -46,8 +47,8 @@ impl<const N: usize> Decoder<N> {
         }
     }
 
-    /// Takes one byte; a 0 that ends something yields a frame, or why what it
-    /// ended is none. Any number of further 0s yields nothing.
+    /// Takes one byte. A 0 after other bytes yields a frame, or the error in those bytes. Further
+    /// 0s yield nothing.
     pub fn push(&mut self, byte: u8) -> Option<Result<Frame<N>, DecodeError>> {
         if byte != 0 {
             self.begun = true;
@@ -60,9 +61,9 @@ impl<const N: usize> Decoder<N> {
         ended.begun.then(|| ended.finish())
     }
 
-    /// Takes bytes off the front of `bytes` up to the end of a frame, and yields
-    /// it, or why it is none; what remains is for the next call. `None` when all
-    /// bytes are taken and no frame has ended.
+    /// Takes bytes from the front of `bytes` up to the end of a frame. Yields the frame, or the
+    /// error in its bytes; the rest of `bytes` is for the next call. Returns `None` if all bytes
+    /// are taken and no frame has ended.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Result<Frame<N>, DecodeError>> {
         while let Some((&byte, rest)) = bytes.split_first() {
             *bytes = rest;
@@ -74,14 +75,14 @@ impl<const N: usize> Decoder<N> {
     }
 
     fn take(&mut self, byte: u8) {
-        // A byte belongs to the CRC until as many have come after it.
+        // A byte may belong to the CRC until four more bytes have arrived.
         let [settled, ..] = self.tail.to_le_bytes();
         self.tail = self.tail >> 8 | u32::from(byte) << 24;
         if let Some(at) = self.body.checked_sub(TRAILER) {
             self.crc.push(settled);
             match self.header.get_mut(at) {
                 Some(place) => *place = settled,
-                // Beyond N bytes nothing is kept; `finish` sees it by `body`.
+                // Bytes beyond N are dropped; `finish` detects this from `body`.
                 None => {
                     let _ = self.payload.push(settled);
                 }
@@ -119,40 +120,40 @@ impl<const N: usize> Decoder<N> {
     }
 }
 
-/// Why the bytes before a 0 are no frame.
+/// The reason why the bytes before a 0 are not a valid frame.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DecodeError {
-    /// The last run announces bytes that did not come.
+    /// The last run announces bytes that did not arrive.
     Truncated {
-        /// How many.
+        /// Number of missing bytes.
         missing: u8,
     },
-    /// Less than a header and a CRC.
+    /// The bytes are shorter than a header and a CRC.
     TooShort {
         /// Bytes after unstuffing.
         bytes: usize,
     },
-    /// More than this decoder's frames hold.
+    /// The bytes are longer than a frame of this decoder.
     TooLong {
-        /// The most bytes, after unstuffing.
+        /// Maximum number of bytes after unstuffing.
         limit: usize,
     },
-    /// The bytes are not those that were sent.
+    /// The bytes were damaged in transit.
     Crc {
-        /// CRC of what came.
+        /// CRC of the received bytes.
         computed: u32,
-        /// The CRC that came with it.
+        /// The received CRC.
         received: u32,
     },
-    /// An intact frame of a version that this crate does not know.
+    /// An intact frame of an unknown version.
     Version {
-        /// That version.
+        /// The version.
         version: u8,
     },
-    /// An intact frame of a kind that this crate does not know.
+    /// An intact frame of an unknown kind.
     Kind {
-        /// That kind.
+        /// The kind.
         kind: u8,
     },
 }

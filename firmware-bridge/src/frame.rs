@@ -1,7 +1,7 @@
-//! The frame and how it is written.
+//! The frame and its encoding.
 //!
-//! Reading is [`crate::Decoder`]'s: it alone makes frames out of bytes, and
-//! only when their CRC held.
+//! [`crate::Decoder`] does the decoding. It alone creates frames from bytes, and only if their CRC
+//! is correct.
 
 use core::fmt;
 
@@ -10,7 +10,7 @@ use heapless::Vec;
 use crate::cobs::{self, Stuffer};
 use crate::crc::Crc;
 
-/// The version of the layout, first byte of every frame.
+/// The version of the layout. It is the first byte of every frame.
 pub const VERSION: u8 = 1;
 
 /// Bytes before the payload: version, kind, sequence, time.
@@ -21,18 +21,18 @@ pub(crate) const TRAILER: usize = 4;
 /// One message with up to `N` bytes of payload.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame<const N: usize> {
-    /// What the payload is.
+    /// The kind of the payload.
     pub kind: Kind,
-    /// Counts the sender's frames, from 65,535 on to 0: a jump is a loss.
+    /// Counts the sender's frames; 0 follows 65,535. A jump means lost frames.
     pub sequence: u16,
     /// The sender's clock, in microseconds since it started.
     pub time_us: u64,
-    /// Bytes whose meaning the kind decides.
+    /// The payload. The kind defines its meaning.
     pub payload: Vec<u8, N>,
 }
 
 impl<const N: usize> Frame<N> {
-    /// The most bytes that a frame takes on the wire, its final 0 included.
+    /// Maximum length of an encoded frame, including its final 0.
     pub const MAX_ENCODED: usize = cobs::max_encoded(HEADER + N + TRAILER);
 
     /// A frame that carries `payload`.
@@ -57,12 +57,11 @@ impl<const N: usize> Frame<N> {
         })
     }
 
-    /// Writes the frame to the start of `out`, its final 0 included, and
-    /// returns how many bytes that took: at most [`Self::MAX_ENCODED`].
+    /// Writes the frame, including its final 0, to the start of `out`. Returns the number of bytes
+    /// written, at most [`Self::MAX_ENCODED`].
     ///
     /// # Errors
-    /// [`EncodeError::Buffer`] when `out` is too short; what is in it then is
-    /// no frame.
+    /// [`EncodeError::Buffer`] if `out` is too short. `out` then contains no valid frame.
     pub fn encode(&self, out: &mut [u8]) -> Result<usize, EncodeError> {
         let too_short = EncodeError::Buffer {
             actual: out.len(),
@@ -91,25 +90,25 @@ impl<const N: usize> Frame<N> {
     }
 }
 
-/// What a frame's payload is.
+/// The kind of a frame's payload.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Kind {
-    /// Device to host: what the samples that follow are.
+    /// Device to host: a description of the sample stream.
     StreamInfo = 1,
     /// Device to host: samples.
     Samples = 2,
-    /// Host to device: do something.
+    /// Host to device: a command.
     Command = 3,
-    /// Device to host: a command came in. The first bytes after a reset are
-    /// easily lost, so a host repeats a command until then.
+    /// Device to host: the acknowledgement of a command. The first bytes after a reset are easily
+    /// lost, so a host repeats a command until it is acknowledged.
     Acknowledge = 4,
-    /// Device to host: how it fares.
+    /// Device to host: its status.
     Status = 5,
-    /// Device to host: what its own head made of a window.
+    /// Device to host: the result of its own head for a window.
     Window = 6,
-    /// Device to host: a piece of what its own head has learned.
+    /// Device to host: a piece of the learned statistic of its own head.
     State = 7,
 }
 
@@ -128,22 +127,22 @@ impl Kind {
     }
 }
 
-/// Why a frame could not be made or written.
+/// The reason why a frame could not be created or written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum EncodeError {
     /// The payload is too long for the frame.
     Payload {
-        /// The most bytes that it holds.
+        /// Maximum length of the payload.
         limit: usize,
-        /// Bytes of payload.
+        /// Length of the payload.
         actual: usize,
     },
     /// The buffer is too short for the frame.
     Buffer {
-        /// Its length.
+        /// Length of the buffer.
         actual: usize,
-        /// A length that suffices for every frame.
+        /// A length that is enough for every frame.
         enough: usize,
     },
 }

@@ -1,17 +1,17 @@
-//! Frames between a microcontroller and Afield, over a serial line that loses,
-//! repeats and garbles bytes.
+//! Frames between a microcontroller and Afield, over a serial line that may lose, repeat or damage
+//! bytes.
 //!
-//! A [`Frame`] is a kind, a sequence number, the sender's time and a payload.
-//! [`Sender`] writes payloads as COBS blocks that end in 0x00; a [`Receiver`] is
-//! fed bytes as they come, yields each frame whose CRC held, and counts the rest.
-//! Payloads are postcard: what a stream is ([`StreamInfo`]), blocks of it
-//! ([`Samples`]), a [`Request`] and its answer. `WIRE.md` gives every byte.
+//! A [`Frame`] has a kind, a sequence number, the sender's time and a payload. [`Sender`] writes
+//! payloads as COBS blocks that end in 0x00. A [`Receiver`] takes bytes as they arrive, yields
+//! each frame with a correct CRC, and counts everything else. Payloads are encoded with postcard:
+//! the description of a stream ([`StreamInfo`]), blocks of samples ([`Samples`]), a [`Request`]
+//! and its answer. `WIRE.md` specifies every byte.
 //!
-//! For the device: a [`SampleQueue`] between the interrupt that samples and the
-//! loop that sends, [`Blocks`], [`Answers`]. For the host: [`Requests`].
+//! For the device there are a [`SampleQueue`] between the interrupt that samples and the loop that
+//! sends, [`Blocks`], and [`Answers`]. For the host there is [`Requests`].
 //!
-//! No std, no allocation. This crate opens no port, reads no clock and repeats
-//! no lost samples.
+//! No std, no allocation. This crate opens no port, reads no clock and does not resend lost
+//! samples.
 //!
 //! ```
 //! use firmware_bridge::{Acknowledge, MAX_PAYLOAD, Outcome, Receiver, Sender};

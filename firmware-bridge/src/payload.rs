@@ -1,8 +1,8 @@
-//! What stands between a frame's header and its CRC: postcard of the type that
-//! the frame's kind names.
+//! The payload between a frame's header and its CRC: the postcard encoding of the type for the
+//! frame's kind.
 //!
-//! Reading checks what the types alone cannot (a rate of 0, a block whose values
-//! do not divide by its channels), so that a payload that exists makes sense.
+//! Reading also checks what the types cannot express (a rate of 0, a block whose values do not
+//! divide by its channels). Every payload that is read is therefore valid.
 
 use core::fmt;
 
@@ -12,35 +12,35 @@ use serde::de::DeserializeOwned;
 
 use crate::frame::{EncodeError, Frame, Kind};
 
-/// The most bytes of payload that a frame from the device has.
+/// Maximum payload of a frame from the device, in bytes.
 pub const MAX_PAYLOAD: usize = 512;
 
-/// The most bytes of payload that a frame from the host has.
+/// Maximum payload of a frame from the host, in bytes.
 pub const MAX_REQUEST: usize = 96;
 
-/// A type that travels in frames of one kind.
+/// A type that is sent in frames of one kind.
 pub trait Payload: Serialize + DeserializeOwned {
-    /// That kind.
+    /// The kind of these frames.
     const KIND: Kind;
 
-    /// Whether the values make sense together.
+    /// Whether the values are consistent.
     fn is_valid(&self) -> bool {
         true
     }
 }
 
 impl<const N: usize> Frame<N> {
-    /// A frame around `payload`.
+    /// Creates a frame around `payload`.
     ///
     /// # Errors
-    /// [`EncodeError::Payload`] when it takes more than `N` bytes.
+    /// [`EncodeError::Payload`] if it is longer than `N` bytes.
     pub fn carrying<P: Payload>(
         sequence: u16,
         time_us: u64,
         payload: &P,
     ) -> Result<Self, EncodeError> {
         let mut bytes = Vec::<u8, N>::new();
-        // The whole room, to be written into and then cut.
+        // Uses the whole capacity; it is truncated after writing.
         let _ = bytes.resize(N, 0);
         let written = match postcard::to_slice(payload, &mut bytes) {
             Ok(written) => written.len(),
@@ -60,7 +60,7 @@ impl<const N: usize> Frame<N> {
         })
     }
 
-    /// What the frame carries.
+    /// Reads the payload.
     ///
     /// # Errors
     /// [`PayloadError`] for a frame of another kind, and for bytes that no sender
@@ -81,18 +81,18 @@ impl<const N: usize> Frame<N> {
     }
 }
 
-/// Why an intact frame does not hold what is asked of it.
+/// The reason why an intact frame has no payload of the requested type.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PayloadError {
     /// The frame is of another kind.
     Kind {
-        /// The kind asked for.
+        /// The requested kind.
         expected: Kind,
-        /// The frame's.
+        /// The kind of the frame.
         actual: Kind,
     },
-    /// The bytes are none that this version writes.
+    /// This version does not write such bytes.
     Malformed {
         /// The frame's kind.
         kind: Kind,

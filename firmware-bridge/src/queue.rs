@@ -1,9 +1,7 @@
-//! From the interrupt that samples to the loop that sends, without blocking
-//! either.
+//! A queue from the interrupt that samples to the loop that sends. It blocks neither.
 //!
-//! The producer counts every sample it is given; one that finds no room leaves a
-//! hole in the numbers, which is how the consumer and, at the other end of the
-//! line, the host know.
+//! The producer numbers every sample. If there is no room for a sample, its number is missing.
+//! This gap informs the consumer and the host.
 
 use heapless::spsc;
 
@@ -18,7 +16,7 @@ pub struct Sample<const C: usize> {
     pub values: [i16; C],
 }
 
-/// Room for `N - 1` samples of `C` channels.
+/// A queue for `N - 1` samples of `C` channels.
 #[derive(Debug)]
 pub struct SampleQueue<const C: usize, const N: usize> {
     queue: spsc::Queue<Sample<C>, N>,
@@ -38,7 +36,7 @@ impl<const C: usize, const N: usize> SampleQueue<C, N> {
         }
     }
 
-    /// The end for the interrupt and the end for the loop.
+    /// Splits the queue into the end for the interrupt and the end for the loop.
     pub fn split(&mut self) -> (SampleProducer<'_, C>, SampleConsumer<'_, C>) {
         let (producer, consumer) = self.queue.split();
         (
@@ -53,14 +51,14 @@ impl<const C: usize, const N: usize> SampleQueue<C, N> {
     }
 }
 
-/// The end that the interrupt puts samples in at.
+/// The end where the interrupt adds samples.
 pub struct SampleProducer<'a, const C: usize> {
     producer: spsc::Producer<'a, Sample<C>>,
     next: u64,
 }
 
 impl<const C: usize> SampleProducer<'_, C> {
-    /// Numbers a sample and puts it in; `false` where there was no room.
+    /// Numbers and adds a sample. Returns `false` if there was no room.
     pub fn push(&mut self, time_us: u64, values: [i16; C]) -> bool {
         let number = self.next;
         self.next += 1;
@@ -72,13 +70,13 @@ impl<const C: usize> SampleProducer<'_, C> {
         self.producer.enqueue(sample).is_ok()
     }
 
-    /// Samples numbered so far.
+    /// Number of samples numbered so far.
     pub fn taken(&self) -> u64 {
         self.next
     }
 }
 
-/// The end that the loop takes samples out at.
+/// The end where the loop removes samples.
 pub struct SampleConsumer<'a, const C: usize> {
     consumer: spsc::Consumer<'a, Sample<C>>,
     next: u64,
@@ -87,7 +85,7 @@ pub struct SampleConsumer<'a, const C: usize> {
 }
 
 impl<const C: usize> SampleConsumer<'_, C> {
-    /// The oldest sample.
+    /// Removes and returns the oldest sample.
     pub fn pop(&mut self) -> Option<Sample<C>> {
         self.most = self.most.max(self.consumer.len());
         let sample = self.consumer.dequeue()?;
@@ -96,12 +94,12 @@ impl<const C: usize> SampleConsumer<'_, C> {
         Some(sample)
     }
 
-    /// Samples for which there was no room, up to the latest one taken out.
+    /// Number of samples dropped because the queue was full, up to the latest one removed.
     pub fn dropped(&self) -> u64 {
         self.dropped
     }
 
-    /// The most samples that were seen waiting.
+    /// The maximum observed number of waiting samples.
     pub fn most(&self) -> usize {
         self.most
     }
@@ -112,7 +110,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_finds_no_room_leaves_a_hole_that_is_counted() {
+    fn samples_dropped_by_a_full_queue_leave_a_counted_gap() {
         let mut queue = SampleQueue::<1, 4>::new();
         let (mut producer, mut consumer) = queue.split();
         for i in 0..5 {

@@ -1,9 +1,9 @@
-//! Bytes in, each frame once, and an account of what did not arrive.
+//! Yields each received frame once, and counts what was lost or damaged.
 
 use crate::decoder::{DecodeError, Decoder};
 use crate::frame::Frame;
 
-/// A [`Decoder`] that counts, and drops what came twice.
+/// A [`Decoder`] that counts frames and drops repeated ones.
 #[derive(Debug, Clone, Default)]
 pub struct Receiver<const N: usize> {
     decoder: Decoder<N>,
@@ -12,29 +12,28 @@ pub struct Receiver<const N: usize> {
     counts: Counts,
 }
 
-/// What a receiver has seen.
+/// The counters of a receiver.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Bytes.
+    /// Received bytes.
     pub bytes: u64,
-    /// Intact frames, handed out.
+    /// Intact frames that were returned.
     pub frames: u64,
-    /// Frames that the numbers of others prove to have been sent, less those
-    /// that arrived.
+    /// Lost frames, computed from gaps in the sequence numbers.
     pub lost: u64,
-    /// Intact frames that had come before, dropped.
+    /// Intact frames that had arrived before and were dropped.
     pub repeated: u64,
-    /// Times that the sender began anew: its clock went back.
+    /// Restarts of the sender: its clock went back.
     pub restarts: u64,
-    /// Stretches between two 0s that were no frame: cut short, too long, or with
-    /// a wrong CRC.
+    /// Byte runs between two 0s that were not a valid frame: truncated, too long, or with a wrong
+    /// CRC.
     pub damaged: u64,
     /// Intact frames of another version or of an unknown kind.
     pub foreign: u64,
 }
 
 impl<const N: usize> Receiver<N> {
-    /// A receiver that has seen nothing.
+    /// A receiver in its initial state.
     pub const fn new() -> Self {
         Self {
             decoder: Decoder::new(),
@@ -51,7 +50,7 @@ impl<const N: usize> Receiver<N> {
         }
     }
 
-    /// What was seen so far.
+    /// The counts so far.
     pub fn counts(&self) -> Counts {
         self.counts
     }
@@ -73,7 +72,7 @@ impl<const N: usize> Receiver<N> {
         }
     }
 
-    /// Takes bytes off the front of `bytes`, as [`Decoder::next`] does.
+    /// Takes bytes from the front of `bytes`, as [`Decoder::next`] does.
     pub fn next(&mut self, bytes: &mut &[u8]) -> Option<Result<Frame<N>, DecodeError>> {
         while let Some((&byte, rest)) = bytes.split_first() {
             *bytes = rest;

@@ -1,8 +1,7 @@
-//! A command until it is answered: repeated by the host, carried out once by
-//! the device.
+//! A request that the host repeats until it is answered, and that the device carries out once.
 //!
-//! The first bytes after a reset are easily lost, and so may be the answer. The
-//! clock is an argument; nothing here waits.
+//! The first bytes after a reset are easily lost, and the answer may be lost, too. The clock is an
+//! argument; nothing here waits.
 
 use crate::command::{Acknowledge, Command, Outcome, Request};
 
@@ -27,7 +26,7 @@ impl Requests {
     /// The longest wait for an answer, in microseconds.
     pub const LONGEST_WAIT_US: u64 = 1_600_000;
 
-    /// No request yet.
+    /// Starts without a request.
     pub const fn new() -> Self {
         Self {
             next_id: 0,
@@ -35,10 +34,10 @@ impl Requests {
         }
     }
 
-    /// Puts a command up for sending at the next [`Self::poll`].
+    /// Queues a command to be sent at the next [`Self::poll`].
     ///
     /// # Errors
-    /// The command, while another is not answered yet.
+    /// Returns the command if another one is still unanswered.
     pub fn ask(&mut self, command: Command) -> Result<(), Command> {
         if self.open.is_some() {
             return Err(command);
@@ -55,7 +54,7 @@ impl Requests {
         Ok(())
     }
 
-    /// The request to send now, if it is time.
+    /// The request to send now, if one is due.
     pub fn poll(&mut self, now_us: u64) -> Option<&Request> {
         let open = self.open.as_mut().filter(|open| now_us >= open.due_us)?;
         let wait = Self::FIRST_WAIT_US << open.attempts.min(8);
@@ -64,40 +63,40 @@ impl Requests {
         Some(&open.request)
     }
 
-    /// Takes an answer: the command that it ends, and how. Answers to anything
-    /// but the open request are none.
+    /// Takes an answer. Returns the command that it ends, and the outcome. Answers to other
+    /// requests are ignored.
     pub fn answered(&mut self, answer: &Acknowledge) -> Option<(Command, Outcome)> {
         let open = self.open.take_if(|open| open.request.id == answer.id)?;
         Some((open.request.command, answer.outcome))
     }
 
-    /// The open request's command and how often it has been sent.
+    /// The command of the open request, and how often it has been sent.
     pub fn open(&self) -> Option<(&Command, u32)> {
         let open = self.open.as_ref()?;
         Some((&open.request.command, open.attempts))
     }
 
-    /// Gives the open request up.
+    /// Abandons the open request.
     pub fn abandon(&mut self) {
         self.open = None;
     }
 }
 
-/// The device's side: knows what it has carried out.
+/// The device's side: remembers the last request that it carried out.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Answers {
     latest: Option<Acknowledge>,
 }
 
 impl Answers {
-    /// Nothing carried out yet.
+    /// Starts without a carried-out request.
     pub const fn new() -> Self {
         Self { latest: None }
     }
 
-    /// What to answer: at once where the request is the latest one repeated,
-    /// otherwise after `carry_out` has done what it asks.
-    /// [`Command::Identify`] is always carried out.
+    /// Returns the answer to a request. If the request repeats the latest one, the earlier answer
+    /// is returned at once; otherwise `carry_out` runs first. [`Command::Identify`] is always
+    /// carried out.
     pub fn answer(
         &mut self,
         request: &Request,
@@ -115,9 +114,8 @@ impl Answers {
         }
     }
 
-    /// The answer to a frame of kind command whose payload could not be read:
-    /// its number stands first, and a later version of this protocol may know
-    /// more commands.
+    /// The answer to a command frame whose payload could not be read. The request's number comes
+    /// first in the payload. A later version of this protocol may have more commands.
     pub fn unsupported(payload: &[u8]) -> Option<Acknowledge> {
         let (id, _) = postcard::take_from_bytes::<u16>(payload).ok()?;
         let outcome = Outcome::Unsupported;
@@ -130,7 +128,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_request_is_repeated_ever_more_slowly_until_its_answer_comes() {
+    fn a_request_is_repeated_with_growing_delays_until_it_is_answered() {
         let mut requests = Requests::new();
         requests.ask(Command::Start).unwrap();
         assert_eq!(requests.ask(Command::Stop), Err(Command::Stop));
@@ -170,7 +168,7 @@ mod tests {
         assert_eq!(ask(4, &Command::Start), 1);
         assert_eq!(ask(4, &Command::Start), 1);
         assert_eq!(ask(5, &Command::Stop), 2);
-        // A new host counts from 0 again and begins by identifying.
+        // A new host counts from 0 again and first sends `Identify`.
         assert_eq!(ask(5, &Command::Identify), 3);
         assert_eq!(ask(5, &Command::Identify), 4);
         assert_eq!(ask(6, &Command::Start), 5);

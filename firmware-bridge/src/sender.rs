@@ -1,9 +1,9 @@
-//! Payloads out: numbered, framed, stuffed.
+//! Sends payloads: numbers, frames and stuffs them.
 
 use crate::frame::{EncodeError, Frame};
 use crate::payload::Payload;
 
-/// Numbers the frames of one side of a line. `N` is the most bytes of payload.
+/// Numbers the frames of one side of a line. `N` is the maximum payload length.
 #[derive(Debug, Clone, Default)]
 pub struct Sender<const N: usize> {
     sequence: u16,
@@ -21,12 +21,12 @@ impl<const N: usize> Sender<N> {
         }
     }
 
-    /// Writes the next frame to the start of `out` and returns its length, at
-    /// most [`Frame::MAX_ENCODED`]. A time before that of the frame before becomes
-    /// that one's: a clock that goes back means a sender that has started anew.
+    /// Writes the next frame to the start of `out` and returns its length, at most
+    /// [`Frame::MAX_ENCODED`]. If the time is earlier than that of the previous frame, the
+    /// previous time is used, because a clock that goes back means a restart of the sender.
     ///
     /// # Errors
-    /// [`EncodeError`]; the number is not used up then.
+    /// [`EncodeError`]; the number is then not used up.
     pub fn write<P: Payload>(
         &mut self,
         time_us: u64,
@@ -42,7 +42,7 @@ impl<const N: usize> Sender<N> {
         Ok(length)
     }
 
-    /// Frames written so far.
+    /// Number of frames written so far.
     pub fn sent(&self) -> u32 {
         self.sent
     }

@@ -1,4 +1,4 @@
-//! A stream of samples: what it is, and a block of it.
+//! A stream of samples: its description, and blocks of samples.
 
 use heapless::{String, Vec};
 use serde::{Deserialize, Serialize};
@@ -6,26 +6,26 @@ use serde::{Deserialize, Serialize};
 use crate::frame::Kind;
 use crate::payload::Payload;
 
-/// The most channels of a stream.
+/// Maximum number of channels of a stream.
 pub const MAX_CHANNELS: usize = 16;
 
-/// The most values of a block: channels times samples.
+/// Maximum number of values in a block: channels times samples.
 pub const MAX_VALUES: usize = 160;
 
 /// The highest rate of a stream, in thousandths of a hertz.
 pub const MAX_RATE_MHZ: u32 = 100_000_000;
 
-/// Who samples what.
+/// The device and its channels.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct StreamInfo {
-    /// Tells devices apart: a serial number, padded with zeros.
+    /// Identifies the device: a serial number, padded with zeros.
     pub device: [u8; 16],
-    /// What a person calls the device.
+    /// The device's name for people.
     pub name: String<32>,
     /// Samples per second and channel, in thousandths of a hertz,
     /// `1..=`[`MAX_RATE_MHZ`]; by the device's clock.
     pub rate_mhz: u32,
-    /// The channels, in the order in which a sample has them.
+    /// The channels, in the order of the values in a sample.
     pub channels: Vec<Channel, MAX_CHANNELS>,
 }
 
@@ -36,7 +36,7 @@ pub struct Channel {
     pub name: String<12>,
     /// The unit of `scale`, as UCUM writes it: `m/s2`, `rad/s`, `uT`, `Pa`.
     pub unit: String<8>,
-    /// What one count is worth, finite and not 0.
+    /// The value of one count, finite and not 0.
     pub scale: f32,
 }
 
@@ -53,22 +53,22 @@ impl Payload for StreamInfo {
 /// Consecutive samples.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Samples {
-    /// Counts the starts of the stream: samples of two epochs do not join.
+    /// Counts the starts of the stream. Samples of different epochs are not contiguous.
     pub epoch: u16,
-    /// The first sample's number, counted since the device started, those
-    /// included that the device took and had to drop: a jump is a gap.
+    /// The number of the first sample since the device started. The device also counts samples
+    /// that it took and dropped, so a jump is a gap.
     pub first: u64,
-    /// When the first sample was taken, by the device's clock, in microseconds;
-    /// the others follow at the stream's rate.
+    /// Time of the first sample, by the device's clock, in microseconds; the others follow at the
+    /// stream's rate.
     pub time_us: u64,
-    /// Values of a sample, `1..=`[`MAX_CHANNELS`].
+    /// Number of values in a sample, `1..=`[`MAX_CHANNELS`].
     pub channels: u8,
-    /// Counts, sample by sample; at least one sample.
+    /// The values, sample by sample; at least one sample.
     pub values: Vec<i16, MAX_VALUES>,
 }
 
 impl Samples {
-    /// How many samples there are.
+    /// Number of samples.
     pub fn count(&self) -> usize {
         self.values.len() / usize::from(self.channels).max(1)
     }

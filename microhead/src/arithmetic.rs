@@ -1,11 +1,10 @@
-//! The arithmetic of the exact heads, the same to the bit on every machine.
+//! The arithmetic of the exact heads. Its results are the same to the bit on every machine.
 //!
-//! Sums are taken in one order, nothing is fused, and no function is left to the
-//! platform's mathematical library, which may round as it likes.
+//! Sums have a fixed order, no operations are fused, and no function of the platform's
+//! mathematical library is used, because its rounding may differ.
 
-/// Turns logits into probabilities whose bits do not depend on the order of the
-/// classes: the denominator is summed in fixed point (40 fractional bits, exact
-/// for up to 2^23 classes).
+/// Turns logits into probabilities whose bits do not depend on the order of the classes. The
+/// denominator is summed in fixed point (40 fractional bits, exact for up to 2^23 classes).
 pub fn softmax(logits: &mut [f32]) {
     const ONE: f64 = (1_u64 << 40) as f64;
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
@@ -18,7 +17,7 @@ pub fn softmax(logits: &mut [f32]) {
 
 const LANES: usize = 16;
 
-/// A dot product in fixed lanes: the compiler vectorises it, and the order of
+/// A dot product with a fixed number of lanes. The compiler vectorises it, and the order of
 /// summation is the same on every run.
 pub fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
     let mut lanes = [0.0; LANES];
@@ -37,14 +36,14 @@ pub fn dot_fixed(w: &[f32], x: &[i16]) -> f32 {
     lanes.iter().sum::<f32>() + tail
 }
 
-/// `G += SIGN x x^T` on the lower triangle, packed by columns: `d (d + 1) / 2`
-/// numbers for the `d` of `x`.
+/// `G += SIGN x x^T` on the lower triangle, packed by columns: `d (d + 1) / 2` numbers for the `d`
+/// features of `x`.
 pub fn add_outer<const SIGN: i32>(mut packed: &mut [i64], mut x: &[i16]) {
     while let Some((&first, below)) = x.split_first() {
         let Some((column, rest)) = packed.split_at_mut_checked(x.len()) else {
             return;
         };
-        // Embeddings after a ReLU are sparse; a zero leaves its column alone.
+        // Embeddings after a ReLU are sparse. A zero does not change its column.
         if first != 0 {
             let factor = SIGN * i32::from(first);
             for (g, &x) in column.iter_mut().zip(x) {
@@ -55,12 +54,11 @@ pub fn add_outer<const SIGN: i32>(mut packed: &mut [i64], mut x: &[i16]) {
     }
 }
 
-/// How strongly a difference of scores speaks, in nats.
+/// The factor that converts a difference of scores to nats.
 ///
-/// Bayes' rule would take 1, but a covariance estimated from few examples makes
-/// it absurdly certain. Here classes that lie apart by their mean squared
-/// distance (`spread` sums it over the classes) are told apart by [`EVIDENCE`]
-/// nats, and no sharper than `sharpest`.
+/// Bayes' rule would use 1, but a covariance estimated from few examples makes the result far too
+/// certain. With this factor, classes at their mean squared distance (`spread` is its sum over the
+/// classes) differ by [`EVIDENCE`] nats. The factor is at most `sharpest`.
 pub fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
     let wanted = EVIDENCE * (classes as f64 - 1.0) / spread;
     match wanted.is_finite() && wanted > 0.0 {
@@ -69,18 +67,18 @@ pub fn sharpness(spread: f64, classes: usize, sharpest: f64) -> f64 {
     }
 }
 
-/// Chosen by log loss on held-out folds of ESC-10 (YAMNet) and speakers of FSDD
-/// (speech embedding). With 10 classes and 1 to 200 examples of each the best
-/// value lay in 7..=17 for `ncm` and `lda`; with 2 to 5 classes in 5..=60, where
-/// 10 costs up to 0.07 nats. A rule of thumb, no calibration.
+/// The difference in nats for [`sharpness`]. It was chosen by log loss on held-out folds of ESC-10
+/// (YAMNet) and speakers of FSDD (speech embedding). With 10 classes and 1 to 200 examples of
+/// each, the best value was in 7..=17 for `ncm` and `lda`. With 2 to 5 classes it was in 5..=60,
+/// where 10 costs up to 0.07 nats. It is a rule of thumb, not a calibration.
 pub const EVIDENCE: f64 = 10.0;
 
-/// Half of what the squared Mahalanobis distance to the mean of `examples` exceeds
-/// that to the true mean by, on average: a mean scatters by its class's covariance
-/// over `examples`, so `features / examples` (Moran & Murphy 1979, *A Closer Look at
-/// Two Alternative Methods of Statistical Discrimination*).
+/// Half of the mean difference between the squared Mahalanobis distance to the mean of `examples`
+/// and that to the true mean. A mean scatters by its class's covariance over `examples`, so the
+/// mean difference is `features / examples` (Moran & Murphy 1979, *A Closer Look at Two
+/// Alternative Methods of Statistical Discrimination*).
 ///
-/// Without it a class of few examples seems farther away than it is, and is named
+/// Without this correction, a class of few examples seems farther away than it is and is predicted
 /// too seldom.
 pub fn half_excess(features: usize, examples: u64) -> f64 {
     features as f64 / (2.0 * examples as f64)
@@ -98,8 +96,8 @@ pub fn oas_intensity(p: f64, n: f64, trace: f64, squares: f64) -> f64 {
     )
 }
 
-/// A shrinkage intensity: the quotient within `[0, 1]`, and 1 where there is none,
-/// as with one feature, or a covariance that is the target already.
+/// A shrinkage intensity: the quotient, clamped to `[0, 1]`. It is 1 if the quotient is undefined,
+/// as with one feature or with a covariance that equals the target.
 pub fn bounded_ratio(numerator: f64, denominator: f64) -> f64 {
     match denominator > 0.0 {
         true => (numerator / denominator).clamp(0.0, 1.0),
@@ -123,7 +121,7 @@ mod tests {
     }
 
     #[test]
-    fn softmax_is_right_and_blind_to_class_order() {
+    fn softmax_is_right_and_independent_of_class_order() {
         let mut p = [1.0, 3.0, -2.0, 0.5];
         let sum: f64 = p.iter().map(|&l| f64::from(l).exp()).sum();
         let expected = p.map(|l| (f64::from(l).exp() / sum) as f32);

@@ -1,4 +1,4 @@
-//! What both heads predict with: one linear function a class.
+//! The prediction function of both heads: one linear function a class.
 
 use crate::arithmetic::dot_fixed;
 
@@ -20,7 +20,7 @@ impl<const D: usize, const K: usize> Discriminant<D, K> {
         }
     }
 
-    /// One a class; those beyond the classes there are lie infinitely low.
+    /// The score of each class. Unused classes score minus infinity.
     pub(crate) fn scores(&self, x: &[i16; D]) -> [f32; K] {
         let mut scores = [f32::NEG_INFINITY; K];
         let rows = self.weights.iter().zip(&self.biases).take(self.classes);

@@ -5,16 +5,17 @@ use crate::discriminant::Discriminant;
 use crate::means::ClassMeans;
 use crate::statistic::{Statistic, triangle};
 
-/// Linear discriminant analysis with one covariance for all classes, shrunk towards
-/// its mean variance by the oracle-approximating intensity, distances less their
-/// [`half_excess`](crate::arithmetic::half_excess), and equal priors: the host's
-/// default, solved from a statistic with whole second moments.
+/// Linear discriminant analysis with one covariance for all classes, solved from a statistic with
+/// full second moments. The covariance is shrunk towards its mean variance by the
+/// oracle-approximating intensity. Distances are reduced by their
+/// [`half_excess`](crate::arithmetic::half_excess), and priors are equal. These are the host's
+/// defaults.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Lda<const D: usize, const K: usize>(Discriminant<D, K>);
 
 impl<const D: usize, const K: usize> Lda<D, K> {
-    /// The head that follows from `statistic`; one unit of feature `i` is worth
-    /// `steps[i]`. About `D^3 / 6` multiplications in double precision.
+    /// Solves the head from `statistic`. One unit of feature `i` is worth `steps[i]`. Takes about
+    /// `D^3 / 6` multiplications in double precision.
     pub fn solve<const M: usize>(statistic: &Statistic<D, K, M>, steps: &[f32; D]) -> Self {
         const {
             assert!(
@@ -26,9 +27,9 @@ impl<const D: usize, const K: usize> Lda<D, K> {
         let mut matrix = within_scatter(&means);
         let variance = shrink(&mut matrix, &means);
         let mut directions = means.offsets;
-        // A covariance shrunk by any amount is positive definite; should rounding
-        // still break the factorisation, the target of the shrinkage, and so
-        // nearest class mean, stands in.
+        // A covariance that is shrunk by any amount is positive definite. If rounding still breaks
+        // the factorisation, the shrinkage target replaces the covariance; the result is nearest
+        // class mean.
         let factorised = factorise::<D>(&mut matrix);
         for direction in &mut directions[..statistic.classes] {
             match factorised {
@@ -39,15 +40,15 @@ impl<const D: usize, const K: usize> Lda<D, K> {
         Self(means.discriminant(&directions, D, 1.0))
     }
 
-    /// Of each class in nats, up to a common amount; minus infinity for those
-    /// beyond the classes there are. Their
-    /// [`softmax`](crate::arithmetic::softmax) are the probabilities.
+    /// The score of each class in nats, up to a common constant. Unused classes score minus
+    /// infinity. The [`softmax`](crate::arithmetic::softmax) of the scores gives the
+    /// probabilities.
     pub fn scores(&self, x: &[i16; D]) -> [f32; K] {
         self.0.scores(x)
     }
 }
 
-/// Where column `j` of a triangle of `width` begins, packed by columns.
+/// The start of column `j` in a triangle of `width`, packed by columns.
 const fn column(width: usize, j: usize) -> usize {
     j * width - j * j.saturating_sub(1) / 2
 }
@@ -74,8 +75,8 @@ fn within_scatter<const D: usize, const K: usize, const M: usize>(
     scatter
 }
 
-/// The shrunk covariance in place of the scatter; the mean variance that it is
-/// shrunk towards.
+/// Replaces the scatter by the shrunk covariance. Returns the mean variance of the shrinkage
+/// target.
 fn shrink<const D: usize, const K: usize, const M: usize>(
     matrix: &mut [f64; M],
     means: &ClassMeans<'_, D, K, M>,
@@ -96,7 +97,7 @@ fn shrink<const D: usize, const K: usize, const M: usize>(
         }
     }
     let intensity = oas_intensity(p, freedom, trace, squares);
-    // Nothing is known better than its rounding to the grid.
+    // Rounding to the grid adds at least this variance.
     let rounding: f64 = means.steps.iter().map(|step| step * step / 12.0).sum();
     let variance = trace.max(rounding) / p;
     let kept = (1.0 - intensity) / freedom;
@@ -107,8 +108,8 @@ fn shrink<const D: usize, const K: usize, const M: usize>(
     variance
 }
 
-/// Overwrites a triangle, packed by columns, with its Cholesky factor; whether it is
-/// positive definite.
+/// Overwrites a triangle, packed by columns, with its Cholesky factor. Returns whether the matrix
+/// is positive definite.
 fn factorise<const D: usize>(matrix: &mut [f64]) -> bool {
     for j in 0..D {
         let start = column(D, j);

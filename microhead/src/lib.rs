@@ -1,13 +1,12 @@
 //! Nearest class mean and linear discriminant analysis in fixed memory.
 //!
-//! What `afield::head` does for any number of features and classes, for a number
-//! known when the program is compiled: no std, no allocation, no unsafe code. The
-//! [`Statistic`] is made of the same integers as the host's, to the bit, whichever
-//! side has seen the examples; either loads what the other saved. [`Ncm`] scores to
-//! the bit as the host's. [`Lda`] solves without the host's SIMD library and so with
-//! other rounding; but its bits are the same on every processor.
+//! This crate does what `afield::head` does, for numbers of features and classes that are known at
+//! compile time: no std, no allocation, no unsafe code. The integers of a [`Statistic`] are the
+//! same to the bit as the host's for the same examples. Each side loads what the other saved. The
+//! scores of [`Ncm`] equal the host's to the bit. [`Lda`] solves without the host's SIMD library,
+//! so its rounding differs; its bits are the same on every processor.
 //!
-//! [`arithmetic`] is what the host's heads are made of, too.
+//! The host's heads use [`arithmetic`], too.
 //!
 //! ```
 //! use microhead::{Lda, Statistic, triangle};

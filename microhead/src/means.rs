@@ -1,15 +1,15 @@
-//! From class means to a discriminant: what `ncm` and `lda` share.
+//! Computes a discriminant from class means; shared by `ncm` and `lda`.
 
 use crate::arithmetic::{half_excess, sharpness};
 use crate::discriminant::Discriminant;
 use crate::statistic::Statistic;
 
-/// The class means around their centre, in real units, in the canonical order of
-/// the statistic: floating-point sums over them are the same to the bit whatever the
-/// order of teaching.
+/// The class means relative to their centre, in real units. They are in the canonical order of the
+/// statistic, so floating-point sums over them are the same to the bit for every order of
+/// teaching.
 pub(crate) struct ClassMeans<'a, const D: usize, const K: usize, const M: usize> {
     pub(crate) statistic: &'a Statistic<D, K, M>,
-    /// What one unit of each feature is worth.
+    /// The real value of one unit of each feature.
     pub(crate) steps: [f64; D],
     /// Class of each row.
     pub(crate) order: [usize; K],
@@ -50,9 +50,9 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
         }
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, distances less the
-    /// [`half_excess`] of `uncertain` features, times a [`sharpness`] of at most
-    /// `sharpest`.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2)`. It subtracts the
+    /// [`half_excess`] of `uncertain` features from the distances and multiplies by a
+    /// [`sharpness`] of at most `sharpest`.
     pub(crate) fn discriminant(
         &self,
         directions: &[[f64; D]; K],
@@ -68,8 +68,7 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
         let mut discriminant = Discriminant::new(classes);
         let mut row = 0;
         for (k, &class) in self.order[..classes].iter().enumerate() {
-            // Equal classes share a row: which of two equals comes first is
-            // accidental.
+            // Equal classes share a row, because the order of two equal classes is arbitrary.
             if !(k > 0 && self.statistic.same(self.order[k - 1], class)) {
                 row = k;
             }

@@ -1,11 +1,11 @@
-//! The statistic as bytes, in the format of `afield::head`. Little-endian, without a
-//! checksum of its own: whoever embeds it brings one.
+//! The statistic as bytes, in the format of `afield::head`. The format is little-endian and has no
+//! checksum: the format that contains it must add one.
 //!
 //! `classes u32 | K x n u64 | K x d x S i64 | bytes per moment u8 | moments`
 
 use crate::statistic::{Refusal, Statistic};
 
-/// The bytes of a statistic, one after the other: a device need not hold them all.
+/// The bytes of a statistic, produced one at a time, so that a device need not store all of them.
 #[derive(Debug)]
 pub struct SavedBytes<'a, const D: usize, const K: usize, const M: usize> {
     statistic: &'a Statistic<D, K, M>,
@@ -23,11 +23,11 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         }
     }
 
-    /// The statistic that either side saved.
+    /// Loads a statistic that this crate or the host saved.
     ///
     /// # Errors
-    /// [`Refusal::Damaged`] for bytes that no statistic of this layout saves. What
-    /// loads cannot overflow later.
+    /// [`Refusal::Damaged`] for bytes that no statistic of this layout saves. A loaded statistic
+    /// cannot overflow later.
     pub fn load(mut bytes: &[u8]) -> Result<Self, Refusal> {
         let mut statistic = Self::new();
         statistic.classes = u32::from_le_bytes(take(&mut bytes)?) as usize;
@@ -72,7 +72,7 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
 }
 
 impl<const D: usize, const K: usize, const M: usize> SavedBytes<'_, D, K, M> {
-    /// Bytes in all.
+    /// Total number of bytes.
     pub fn total(&self) -> usize {
         5 + 8 * self.statistic.classes * (1 + D) + M * self.moment_bytes
     }
@@ -108,7 +108,7 @@ impl<const D: usize, const K: usize, const M: usize> Iterator for SavedBytes<'_,
     }
 }
 
-/// Bytes that the largest of these numbers needs, 1 to 8, its sign included.
+/// Number of bytes that the largest of these numbers needs, 1 to 8, with its sign.
 fn moment_bytes(moments: &[i64]) -> usize {
     let bits = |&moment: &i64| 65 - (moment ^ (moment >> 63)).leading_zeros();
     moments.iter().map(bits).max().unwrap_or(1).div_ceil(8) as usize

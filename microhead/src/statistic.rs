@@ -1,10 +1,10 @@
-//! Counts, sums and second moments of everything learned, in integers.
+//! Counts, sums and second moments of all learned examples, in integers.
 
 use core::fmt;
 
 use crate::arithmetic::add_outer;
 
-/// Numbers of a lower triangle of `width` rows.
+/// Number of elements in a lower triangle of `width` rows.
 pub const fn triangle(width: usize) -> usize {
     width * (width + 1) / 2
 }
@@ -12,10 +12,10 @@ pub const fn triangle(width: usize) -> usize {
 /// The exact statistic of `D` features and up to `K` classes: `n_k`, `S_k = sum x`
 /// per class and `G = sum x x^T` over all examples.
 ///
-/// `M` is [`triangle`]`(D)` for the lower triangle of `G`, which [`Lda`](crate::Lda)
-/// needs, or `D` for its diagonal, which is enough for [`Ncm`](crate::Ncm). Integer
-/// addition commutes: the statistic is the same to the bit for every order of
-/// examples, and [`Self::remove`] is exactly the inverse of [`Self::add`].
+/// `M` is [`triangle`]`(D)` for the lower triangle of `G`, which [`Lda`](crate::Lda) needs, or `D`
+/// for its diagonal, which is enough for [`Ncm`](crate::Ncm). Integer addition commutes, so the
+/// statistic is the same to the bit for every order of examples. [`Self::remove`] is the exact
+/// inverse of [`Self::add`].
 ///
 /// No sum can overflow: with at most [`Self::MAX_EXAMPLES`]` = 2^32` examples
 /// `|S| <= 2^47` and `|G| <= 2^62`.
@@ -34,15 +34,15 @@ impl<const D: usize, const K: usize, const M: usize> Default for Statistic<D, K,
 }
 
 impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
-    /// The number of examples for which the absence of overflow is proven.
+    /// The maximum number of examples for which no overflow is proven.
     pub const MAX_EXAMPLES: u64 = 1 << 32;
 
-    /// Whether `G` is kept whole.
+    /// Whether the whole triangle of `G` is stored.
     pub(crate) const FULL: bool = M == triangle(D);
 
     const LAYOUT: () = assert!(D > 0 && K > 0 && (M == triangle(D) || M == D));
 
-    /// The statistic of no examples.
+    /// An empty statistic.
     pub const fn new() -> Self {
         #[allow(clippy::let_unit_value)]
         let () = Self::LAYOUT;
@@ -54,17 +54,17 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         }
     }
 
-    /// `n_k` of the classes there are, all at least 1.
+    /// `n_k` of the used classes, all at least 1.
     pub fn counts(&self) -> &[u64] {
         &self.counts[..self.classes]
     }
 
-    /// Examples of all classes.
+    /// Number of examples of all classes.
     pub fn total(&self) -> u64 {
         self.counts().iter().sum()
     }
 
-    /// `S_k` of the classes there are.
+    /// `S_k` of the used classes.
     pub fn sums(&self) -> &[[i64; D]] {
         &self.sums[..self.classes]
     }
@@ -74,10 +74,10 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         &self.second
     }
 
-    /// Adds one example. `class` equal to the number of classes starts a new one.
+    /// Adds one example. If `class` equals the number of classes, it starts a new class.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing has changed then.
+    /// [`Refusal`]; the statistic is then unchanged.
     pub fn add(&mut self, x: &[i16; D], class: usize) -> Result<(), Refusal> {
         if class > self.classes || class >= K {
             return Err(Refusal::Class);
@@ -91,11 +91,10 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         Ok(())
     }
 
-    /// Takes one example back. A class left empty is removed, and those after it
-    /// move down by one.
+    /// Removes one example. An empty class is removed, and the classes after it move down by one.
     ///
     /// # Errors
-    /// [`Refusal`]; nothing has changed then.
+    /// [`Refusal`]; the statistic is then unchanged.
     pub fn remove(&mut self, x: &[i16; D], class: usize) -> Result<(), Refusal> {
         if class >= self.classes {
             return Err(Refusal::Class);
@@ -129,8 +128,8 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         })
     }
 
-    /// The classes in an order that depends on what was learned, not on when: by
-    /// count, then by sums. The first [`Self::counts`]`.len()` places count.
+    /// The classes in an order that depends only on what was learned: by count, then by sums. Only
+    /// the first [`Self::counts`]`.len()` entries are valid.
     pub(crate) fn canonical_order(&self) -> [usize; K] {
         let mut order = core::array::from_fn(|class| class);
         let key = |class: usize| (self.counts[class], &self.sums[class]);
@@ -158,17 +157,18 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
     }
 }
 
-/// Why a statistic does not take an example, or bytes.
+/// The reason why an example or bytes are rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// There is no such class, and it is not the next one, or there is no room.
+    /// The class index is neither a used class nor the next one, or there is no room for a new
+    /// class.
     Class,
-    /// As many examples as can be summed exactly have been learned.
+    /// The maximum number of examples has been learned; beyond it, sums may overflow.
     Full,
     /// The sums prove that the example was never added.
     NeverLearned,
-    /// The bytes are none that a statistic of this layout saves.
+    /// No statistic of this layout saves these bytes.
     Damaged,
 }
 

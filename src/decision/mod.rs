@@ -1,8 +1,8 @@
-//! From evidence to decisions: a stage with state, stepped once a window.
+//! Turns evidence into decisions. A stage has state and is stepped once a window.
 //!
-//! The first stage is a [`Threshold`]: the most probable class, if it is probable enough.
-//! Calibration, unknown classes, smoothing over windows, drift and questions for labels
-//! belong here. This room does no I/O and reads no clock: time comes with each window.
+//! The first stage is a [`Threshold`]: it returns the most probable class, if it is probable
+//! enough. Calibration, unknown classes, smoothing over windows, drift and requests for labels
+//! belong here. This module does no I/O and reads no clock: each window carries its time.
 
 mod probabilities;
 mod threshold;
@@ -15,7 +15,7 @@ use crate::signal::{Label, Micros};
 pub use probabilities::Probabilities;
 pub use threshold::Threshold;
 
-/// What the runtime concludes about one window of a signal.
+/// The decision about one window of a signal.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Decision {
     /// One of the taught classes.
@@ -27,11 +27,11 @@ pub enum Decision {
     },
     /// No class has been taught, or none is probable enough.
     Abstain,
-    /// There was nothing but background in the window, so the learner was not asked.
+    /// The window contained only background, so the learner was not called.
     Quiet,
 }
 
-/// One window of a signal, as a stage sees it.
+/// One window of a signal, as input of a stage.
 #[derive(Debug, Clone, Copy)]
 #[non_exhaustive]
 pub struct WindowEvidence<'a> {
@@ -41,7 +41,7 @@ pub struct WindowEvidence<'a> {
     pub end: Micros,
     /// The classes, in the order of the evidence.
     pub classes: &'a [Label],
-    /// What the head knows about the window.
+    /// The head's evidence for the window.
     pub evidence: &'a Evidence,
 }
 
@@ -57,15 +57,15 @@ impl<'a> WindowEvidence<'a> {
     }
 }
 
-/// A stage that decides on one window after the other.
+/// A stage that decides on one window after another.
 ///
 /// A stage may remember earlier windows. Once its buffers have grown, a step allocates
 /// nothing.
 pub trait Decide: fmt::Debug + Send {
-    /// Decides on the next window, and overwrites `probabilities` with those that the
-    /// decision rests on, in the order of the window's classes.
+    /// Decides on the next window. Overwrites `probabilities` with those behind the decision, in
+    /// the order of the window's classes.
     fn step(&mut self, window: &WindowEvidence<'_>, probabilities: &mut Probabilities) -> Decision;
 
-    /// Forgets earlier windows: the next one follows a gap, or starts a stream.
+    /// Forgets earlier windows. Called when the next window follows a gap or starts a stream.
     fn reset(&mut self);
 }

@@ -1,17 +1,15 @@
-//! Probabilities, made from the evidence of a head.
+//! Probabilities, computed from the evidence of a head.
 
 use crate::head::Evidence;
 
 /// Probabilities over the known classes, in the learner's class order.
 ///
-/// Each lies in `[0, 1]`; they sum to 1, or there are none because no class
-/// has been taught.
+/// Each lies in `[0, 1]`, and they sum to 1. The list is empty if no class has been taught.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Probabilities(pub Vec<f32>);
 
 impl Probabilities {
-    /// The probabilities that evidence gives: the softmax of log scores, or the shares of
-    /// votes.
+    /// Computes probabilities from evidence: the softmax of log scores, or the shares of votes.
     pub fn of(evidence: &Evidence) -> Self {
         let mut probabilities = Self::default();
         probabilities.set(evidence);
@@ -23,8 +21,8 @@ impl Probabilities {
         evidence.shares_into(&mut self.0);
     }
 
-    /// Index and probability of the most probable class; ties go to the class
-    /// that was taught first. `None` if there is no class.
+    /// Index and probability of the most probable class. On a tie, the class that was taught first
+    /// wins. `None` if there is no class.
     ///
     /// ```
     /// use afield::decision::Probabilities;

@@ -1,4 +1,4 @@
-//! The most probable class, if it is probable enough.
+//! Decides for the most probable class if it is probable enough.
 
 use super::{Decide, Decision, Probabilities, WindowEvidence};
 
@@ -30,8 +30,7 @@ pub struct Threshold {
 }
 
 impl Threshold {
-    /// A threshold; `min_confidence` outside `[0, 1]` is brought inside, and
-    /// NaN is 1.
+    /// Creates a threshold. `min_confidence` is clamped to `[0, 1]`; NaN becomes 1.
     pub fn new(min_confidence: f32) -> Self {
         let min_confidence = if min_confidence.is_nan() {
             1.0
@@ -57,7 +56,7 @@ impl Decide for Threshold {
         }
     }
 
-    /// Does nothing: a threshold remembers no window.
+    /// Does nothing, because a threshold stores no windows.
     fn reset(&mut self) {}
 }
 

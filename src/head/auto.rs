@@ -1,4 +1,4 @@
-//! `auto`: five heads learn, and the one that is most accurate on the memory answers.
+//! `auto`: five heads learn, and the most accurate one on the rehearsal memory answers.
 
 use super::knn::Knn;
 use super::recipe::Recipe;
@@ -7,31 +7,31 @@ use super::statistic_state::damaged;
 use super::trained::Trained;
 use super::{DeferredHead, Evidence, Formula, Head, HeadError, HeadKind, MemoryHead, Replay};
 
-/// All [`Selection`] candidates side by side. Each learns everything; which of
-/// them answers is compared on the rehearsal memory when 20 examples have been
-/// learned, and whenever half as many again have come. Until then `lda` does.
+/// Runs all [`Selection`] candidates side by side. Every candidate learns every example. The heads
+/// are first compared on the rehearsal memory after 20 examples, and then each time the number of
+/// examples has grown by half. `lda` answers until the first comparison.
 ///
-/// Learning costs what all of them cost together, and a comparison what it costs
-/// to train each three times on the memory: with 200 remembered examples of 10
-/// classes 0.1 s at 96 features, 0.3 s at 1,024 and 0.7 to 1.1 s at 2,048, on one
-/// x86-64 core. Its state is theirs.
+/// Learning costs as much as all candidates together. A comparison trains every candidate three
+/// times on the memory. With 200 remembered examples of 10 classes it takes 0.1 s at 96 features,
+/// 0.3 s at 1,024 and 0.7 to 1.1 s at 2,048, on one x86-64 core. The state contains the states of
+/// all candidates.
 #[derive(Debug)]
 pub(crate) struct Auto {
     steps: Vec<f32>,
     seed: u64,
-    /// `lda`, `ridge`, `ncm`: those that unlearn to the bit.
+    /// `lda`, `ridge`, `ncm`: these unlearn to the bit.
     exact: [Box<dyn Head>; 3],
     linear: Trained,
     knn: Knn,
     selection: Selection,
-    /// Examples learned when the next comparison is due.
+    /// Number of learned examples at which the next comparison is due.
     next: u64,
 }
 
 const EXACT: [HeadKind; 3] = [HeadKind::LDA, HeadKind::RIDGE, HeadKind::NCM];
 
 impl Auto {
-    /// Examples learned when the first comparison is due.
+    /// Number of learned examples at which the first comparison is due.
     const FIRST: u64 = 20;
 
     pub(super) fn new(steps: &[f32], seed: u64) -> Self {
@@ -72,8 +72,8 @@ impl Auto {
         self.counts().iter().sum()
     }
 
-    /// Applies `change` to all exact heads or to none: if one of them refuses, `back` undoes
-    /// what was done before.
+    /// Applies `change` to all exact heads or to none: if one of them fails, `back` undoes the
+    /// changes already made.
     fn all_exact(
         &mut self,
         change: impl Fn(&mut dyn Head) -> Result<(), HeadError>,
@@ -130,7 +130,7 @@ impl Auto {
     }
 
     fn selection_json(&self) -> Vec<u8> {
-        // Names and numbers: writing them as JSON cannot fail.
+        // Contains only names and numbers, so writing JSON cannot fail.
         serde_json::to_vec(&self.selection).unwrap_or_default()
     }
 }
@@ -183,8 +183,8 @@ impl Head for Auto {
         8 + 8 + self.selection_json().len() + heads.sum::<usize>()
     }
 
-    /// The chosen head. It ignores a solution for a head that was chosen before, which is of
-    /// another version.
+    /// Returns the chosen head. This head ignores a solution for a previously chosen head, because
+    /// the versions differ.
     fn deferred(&mut self) -> Option<&mut dyn DeferredHead> {
         self.chosen().deferred()
     }
@@ -205,7 +205,7 @@ impl MemoryHead for Auto {
     }
 
     fn unlearn_with(&mut self, x: &[i16], class: usize, kept: Replay<'_>) -> Result<(), HeadError> {
-        // First what may be refused although the example was learned.
+        // Check this first: it can fail even if the example was learned.
         self.linear.can_refit(class, kept)?;
         self.all_exact(
             |head| head.unlearn_one(x, class),
@@ -213,7 +213,7 @@ impl MemoryHead for Auto {
         )?;
         self.linear.unlearn_with(x, class, kept)?;
         self.knn.unlearn_with(x, class, kept)?;
-        // The example had a part in it.
+        // The last comparison used this example.
         self.selection.forget();
         Ok(())
     }
@@ -239,7 +239,7 @@ fn chunk<const N: usize>(rest: &mut &[u8]) -> Result<[u8; N], HeadError> {
     Ok(*taken)
 }
 
-/// Bytes that come after their length.
+/// Takes bytes that follow their length.
 fn sized<'a>(rest: &mut &'a [u8]) -> Result<&'a [u8], HeadError> {
     let len = u64::from_le_bytes(chunk(rest)?);
     let taken = usize::try_from(len)

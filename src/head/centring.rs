@@ -1,14 +1,14 @@
-//! Inputs of gradient descent: centred, and of length about 1.
+//! Centres the inputs of gradient descent and scales them to a length of about 1.
 
 use super::Statistic;
 
-/// `z = (x - mean) gain`, with one gain for all components, so that a typical
-/// example has length 1 whatever its width and a learning rate means the same
-/// for every backbone. Mean and gain come from exact sums over all examples.
+/// `z = (x - mean) gain`, with one gain for all components. A typical example then has length 1 at
+/// every width, so a learning rate means the same for every backbone. Mean and gain come from
+/// exact sums over all examples.
 ///
-/// One gain, because components that hardly vary are mostly noise: dividing
-/// each by its own deviation cost 1 to 4 points on ESC-10 (YAMNet) and gained
-/// nothing on FSDD (speech embedding).
+/// There is one gain because components with little variation are mostly noise. Dividing each
+/// component by its own deviation cost 1 to 4 points on ESC-10 (YAMNet) and gained nothing on FSDD
+/// (speech embedding).
 #[derive(Debug, Clone, Default)]
 pub(super) struct Centring {
     means: Vec<f32>,
@@ -18,7 +18,7 @@ pub(super) struct Centring {
 }
 
 impl Centring {
-    /// Follows the statistic. One unit of feature `i` is worth `steps[i]`.
+    /// Updates mean and gain from the statistic. One unit of feature `i` is worth `steps[i]`.
     pub(super) fn update(&mut self, statistic: &Statistic, steps: &[f32]) {
         let n = statistic.total().max(1) as f64;
         self.totals.clear();
@@ -34,7 +34,7 @@ impl Centring {
         for ((&total, square), &step) in sums.zip(steps) {
             let mean = total as f64 / n;
             self.means.push(mean as f32);
-            // No component is known better than its rounding to the grid.
+            // The rounding to the grid sets a lower bound on the variance of each component.
             let variance = (square as f64 / n - mean * mean).max(1.0 / 12.0);
             squares += variance * f64::from(step) * f64::from(step);
         }
@@ -52,8 +52,8 @@ impl Centring {
         }
     }
 
-    /// Appends the weights that act on raw features as `weights` act on centred
-    /// ones; returns the bias that goes with them.
+    /// Converts `weights` for centred features to weights for raw features and appends them.
+    /// Returns the matching bias.
     pub(super) fn fold_into(&self, weights: &[f32], bias: f32, out: &mut Vec<f32>) -> f32 {
         let mut folded = f64::from(bias);
         for ((w, mean), gain) in weights.iter().zip(&self.means).zip(&self.gains) {

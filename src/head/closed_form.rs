@@ -1,7 +1,7 @@
-//! A head that is a function of an exact [`Statistic`]: learning adds to sums,
-//! solving is deferred, and between two solves the last one is kept in step.
+//! A head that is a function of an exact [`Statistic`]. Learning adds to sums, and solving is
+//! deferred. Between two solves, the last solution is updated approximately.
 //!
-//! `ncm`, `lda` and `ridge` differ in their [`Method`] alone.
+//! `ncm`, `lda` and `ridge` differ only in their [`Method`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -11,31 +11,31 @@ use super::deferred::{Job, Solution, Version};
 use super::statistic_state::damaged;
 use super::{DeferredHead, Evidence, ExactHead, Formula, Head, HeadError, Moments, Statistic};
 
-/// From a statistic to a classifier.
+/// Computes a classifier from a statistic.
 pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
-    /// What predictions are made from.
+    /// The result of a solve. Predictions use it.
     type Solved: fmt::Debug + Send + Sync + 'static;
 
-    /// What the statistic keeps.
+    /// Which second moments the statistic keeps.
     const MOMENTS: Moments;
 
-    /// Whether a solve takes so long that answers should not wait for it.
+    /// Whether a solve takes so long that predictions should not wait for it.
     const DEFERRED: bool;
 
-    /// Features of an example.
+    /// Number of features of an example.
     fn inputs(&self) -> usize;
 
-    /// Features of an example as the statistic sees it.
+    /// Number of features of an example in the statistic.
     fn width(&self) -> usize {
         self.inputs()
     }
 
-    /// What `then` makes of an example as the statistic sees it.
+    /// Calls `then` with the features of an example as the statistic stores them.
     fn seen<R>(&self, x: &[i16], then: impl FnOnce(&[i16]) -> R) -> R {
         then(x)
     }
 
-    /// The exact solve, of at least one class.
+    /// Solves exactly; there is at least one class.
     fn solve(&self, statistic: &Statistic) -> Self::Solved;
 
     /// Overwrites `scores` with the log score of each class.
@@ -53,12 +53,12 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     ) {
     }
 
-    /// What [`Self::scores_into`] computes of an exact solve, from the features of
-    /// an example as it came.
+    /// The function that [`Self::scores_into`] computes from an exact solve and the raw features
+    /// of an example.
     fn formula(&self, solved: &Self::Solved) -> Formula;
 
-    /// Brings an older solve up to date with changes it has not seen, as well as it
-    /// can without factorising; `statistic` has seen these and all later ones.
+    /// Updates an older solve with later changes, as well as possible without a factorisation.
+    /// `statistic` already includes these and all later changes.
     fn follow<'a>(
         &self,
         solved: &mut Self::Solved,
@@ -78,26 +78,26 @@ pub(crate) struct Change {
     pub(super) sign: f32,
 }
 
-/// A head in closed form.
+/// A head computed in closed form.
 #[derive(Debug)]
 pub(crate) struct ClosedForm<M: Method> {
     method: M,
     state: State<M>,
 }
 
-/// A statistic, and what was solved last.
+/// A statistic and its latest solutions.
 #[derive(Debug)]
 struct State<M: Method> {
     statistic: Statistic,
     version: Version,
-    /// Exact for the statistic as it is.
+    /// The exact solution for the current statistic.
     exact: OnceLock<M::Solved>,
-    /// Exact for an earlier one, and kept in step since.
+    /// The exact solution for an earlier statistic, updated since.
     behind: Option<Behind<M>>,
-    /// A later solve than that. It includes a few changes with every answer, because
-    /// including all of them at once would delay one answer.
+    /// A later solution than `behind`. Each prediction adds a few changes to it, because adding
+    /// all of them at once would delay one prediction.
     next: Option<Behind<M>>,
-    /// The latest changes, as far back as a base or a job may need.
+    /// The latest changes, as far back as `behind` or a job may need.
     changes: VecDeque<Change>,
     job_given: bool,
 }
@@ -105,14 +105,14 @@ struct State<M: Method> {
 #[derive(Debug)]
 struct Behind<M: Method> {
     solved: M::Solved,
-    /// What the solve has seen.
+    /// The version that was solved.
     solved_at: Version,
-    /// What it has been brought up to.
+    /// The number of changes included so far.
     followed_to: u64,
 }
 
 impl<M: Method> ClosedForm<M> {
-    /// A head without classes.
+    /// Creates a head without classes.
     pub(super) fn of(method: M) -> Self {
         let statistic = Statistic::new(method.width(), M::MOMENTS);
         Self {
@@ -121,7 +121,7 @@ impl<M: Method> ClosedForm<M> {
         }
     }
 
-    /// The head that [`Head::save_into`] wrote.
+    /// Loads the head that [`Head::save_into`] wrote.
     pub(super) fn loaded(method: M, mut bytes: &[u8]) -> Result<Self, HeadError> {
         let statistic = Statistic::take(method.width(), M::MOMENTS, &mut bytes)?;
         if !bytes.is_empty() {
@@ -133,13 +133,13 @@ impl<M: Method> ClosedForm<M> {
         })
     }
 
-    /// What it does with a statistic.
+    /// The method of this head.
     #[cfg(test)]
     pub(super) fn method(&self) -> &M {
         &self.method
     }
 
-    /// Its method, and the exact solve.
+    /// The method, and the exact solution.
     #[cfg(test)]
     pub(super) fn parts(&self) -> (&M, &M::Solved) {
         (&self.method, self.state.solved(&self.method))
@@ -245,7 +245,7 @@ impl<M: Method> DeferredHead for ClosedForm<M> {
 }
 
 impl<M: Method> Behind<M> {
-    /// Includes at most `most` of the changes up to `now` that it has not seen.
+    /// Includes at most `most` of the missing changes up to `now`.
     fn follow(
         &mut self,
         method: &M,
@@ -266,12 +266,11 @@ impl<M: Method> Behind<M> {
 }
 
 impl<M: Method> State<M> {
-    /// Changes that a later solve includes with every answer: more than one, or it would
+    /// Changes that each prediction adds to the later solution. With only one, the solution would
     /// never catch up with a stream that teaches as often as it predicts.
     const CATCH_UP: usize = 3;
 
-    /// Changes that an earlier solve is kept in step with before an exact one is
-    /// due.
+    /// Number of changes after which an updated solution must be replaced by an exact one.
     const MAX_LAG: u64 = 256;
 
     fn new(statistic: Statistic) -> Self {
@@ -309,7 +308,8 @@ impl<M: Method> State<M> {
         }
     }
 
-    /// Fills started evidence by one solve, of this statistic or an earlier one in step.
+    /// Fills `evidence` from one solution, for this statistic or an earlier one updated since.
+    /// Counts are already set.
     fn evidence_by(&self, method: &M, solved: &M::Solved, x: &[i16], evidence: &mut Evidence) {
         method.scores_into(solved, x, evidence.log_scores());
         if let Some((distances, scratch)) = evidence.distances() {
@@ -391,7 +391,7 @@ impl<M: Method> State<M> {
         }
     }
 
-    /// Notes a change that leaves the other classes where they are.
+    /// Records a change that does not renumber other classes.
     fn changed(&mut self, x: &[i16], class: usize, sign: f32) {
         if let Some(solved) = self.exact.take()
             && M::DEFERRED
@@ -423,7 +423,7 @@ impl<M: Method> State<M> {
         });
     }
 
-    /// Notes a change after which no earlier solve can be used.
+    /// Records a change that makes all earlier solutions unusable.
     fn invalidate(&mut self) {
         self.version.epoch += 1;
         self.version.changes += 1;

@@ -1,4 +1,4 @@
-//! The pooled within-class covariance, shrunk, from the statistic alone.
+//! The shrunk pooled within-class covariance, computed from the statistic alone.
 
 use faer::dyn_stack::{MemBuffer, MemStack};
 use faer::linalg::cholesky::llt::factor::{cholesky_in_place, cholesky_in_place_scratch};
@@ -50,8 +50,8 @@ pub(super) fn second_moments(statistic: &Statistic, steps: &[f64]) -> Mat<f64> {
     moments
 }
 
-/// The shrunk covariance of a scatter, lower triangles both, and the mean
-/// variance that it is shrunk towards.
+/// Returns the shrunk covariance of a scatter (both lower triangles), and the mean variance of the
+/// shrinkage target.
 pub(super) fn shrunk(
     mut scatter: Mat<f64>,
     statistic: &Statistic,
@@ -68,8 +68,8 @@ pub(super) fn shrunk(
         squares += variance * variance + 2.0 * below.map(|value| value * value).sum::<f64>();
     }
     let intensity = shrinkage.intensity(p, freedom, trace, squares);
-    // Nothing is known better than its rounding to the grid: with one example a
-    // class, or only duplicates, this alone is left.
+    // Rounding to the grid adds at least this variance. With one example a class, or only
+    // duplicates, it is the only variance.
     let rounding: f64 = means.steps().iter().map(|step| step * step / 12.0).sum();
     let variance = trace.max(rounding) / p;
     let kept = (1.0 - intensity) / freedom;
@@ -81,8 +81,8 @@ pub(super) fn shrunk(
     (scatter, variance)
 }
 
-/// Overwrites the lower triangle with its Cholesky factor; whether it is
-/// positive definite.
+/// Overwrites the lower triangle with its Cholesky factor. Returns whether the matrix is positive
+/// definite.
 pub(super) fn factorise(matrix: &mut Mat<f64>) -> bool {
     let scratch = cholesky_in_place_scratch::<f64>(matrix.nrows(), Par::Seq, Default::default());
     cholesky_in_place(

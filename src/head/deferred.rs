@@ -1,25 +1,25 @@
-//! Solves on another thread: the job that a head gives out, and its solution.
+//! Solves on another thread: the job that a head hands out, and its solution.
 //!
-//! Heads start no threads. The caller takes a [`Job`], runs it on a thread of its own, and
-//! returns the [`Solution`].
+//! Heads start no threads. The caller takes a [`Job`], runs it on its own thread, and returns the
+//! [`Solution`].
 
 use std::any::Any;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-/// Which changes a state has seen.
+/// Identifies the changes that a state includes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Version {
-    /// Which head: a solution may be given to another head than the one that asked.
+    /// The head: a caller may pass a solution to a head that did not hand out its job.
     head: u64,
-    /// Counts changes that make earlier solutions useless: classes that moved.
+    /// Counts changes that make earlier solutions unusable, such as renumbered classes.
     pub(super) epoch: u64,
-    /// Counts examples learned and unlearned.
+    /// Counts learned and unlearned examples.
     pub(super) changes: u64,
 }
 
 impl Version {
-    /// The version of a head that has seen nothing.
+    /// The version of a new head.
     pub(super) fn first() -> Self {
         static HEADS: AtomicU64 = AtomicU64::new(0);
         Self {
@@ -29,7 +29,7 @@ impl Version {
         }
     }
 
-    /// Whether it is of the same head, and no class has moved in between.
+    /// Whether both versions are of the same head and no class was renumbered in between.
     pub(super) fn comparable(self, other: Self) -> bool {
         (self.head, self.epoch) == (other.head, other.epoch)
     }
@@ -54,7 +54,7 @@ impl Job {
         }
     }
 
-    /// Solves; takes as long as the next exact answer would otherwise wait.
+    /// Solves. Takes as long as the next exact prediction would otherwise wait.
     pub fn run(self) -> Solution {
         Solution {
             version: self.version,
@@ -63,14 +63,14 @@ impl Job {
     }
 }
 
-/// The result of a [`Job`], for the head that gave it.
+/// The result of a [`Job`], to be returned to the head that handed it out.
 pub struct Solution {
     pub(super) version: Version,
     solved: Solved,
 }
 
 impl Solution {
-    /// What was solved, where it is of this type.
+    /// The solution, if it has this type.
     pub(super) fn downcast<T: 'static>(self) -> Option<T> {
         self.solved.downcast().ok().map(|solved| *solved)
     }

@@ -18,7 +18,7 @@ impl Discriminant {
         Self { weights, biases }
     }
 
-    /// The same, for others to compute with.
+    /// Copies the discriminant as a [`Layer`].
     pub(super) fn layer(&self) -> Layer {
         Layer {
             weights: self.weights.clone(),
@@ -26,14 +26,14 @@ impl Discriminant {
         }
     }
 
-    /// Makes place for that many classes at least, the new ones scoring 0.
+    /// Grows to at least `classes` classes. New classes score 0.
     pub(super) fn grow(&mut self, classes: usize, width: usize) {
         let classes = classes.max(self.biases.len());
         self.weights.resize(classes * width, 0.0);
         self.biases.resize(classes, 0.0);
     }
 
-    /// The weights, class by class.
+    /// The weights, one row a class.
     pub(super) fn rows_mut(&mut self, width: usize) -> impl Iterator<Item = &mut [f32]> {
         self.weights.chunks_exact_mut(width)
     }
@@ -64,8 +64,8 @@ impl Discriminant {
 
 const LANES: usize = 16;
 
-/// As [`dot_fixed`], in fixed lanes, for two real vectors.
-// Inlined into what is compiled for several levels of vector instructions.
+/// As [`dot_fixed`], with a fixed number of lanes, for two real vectors.
+// Inlined into functions that are compiled for several vector instruction sets.
 #[inline(always)]
 pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];

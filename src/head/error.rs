@@ -1,14 +1,14 @@
 use super::HeadKind;
 use crate::signal::ErrorKind;
 
-/// What can go wrong in a head. The head has not changed then.
+/// An error of a head. The head is unchanged after an error.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum HeadError {
     /// No head has this name.
     #[error("no head is called {name:?}; expected one of {}", HeadKind::names())]
     UnknownHead {
-        /// The name asked for.
+        /// The requested name.
         name: String,
     },
     /// The head has no such option.
@@ -16,14 +16,14 @@ pub enum HeadError {
     HeadOption {
         /// The head's name.
         head: String,
-        /// The option asked for.
+        /// The requested option.
         option: String,
-        /// What is wrong with it.
+        /// The fault.
         fault: &'static str,
-        /// What would be right.
+        /// The valid options.
         valid: String,
     },
-    /// An example has another length than the head was made for.
+    /// The example has a different number of features than the head expects.
     #[error("example of {actual} features, expected {expected}")]
     Width {
         /// Features the head expects.
@@ -31,7 +31,7 @@ pub enum HeadError {
         /// Features the example has.
         actual: usize,
     },
-    /// The class index is neither known nor the next new one.
+    /// The class index is neither an existing class nor the next new one.
     #[error("class {class} does not exist, there are {classes}")]
     Class {
         /// The index.
@@ -39,13 +39,14 @@ pub enum HeadError {
         /// Classes the head knows.
         classes: usize,
     },
-    /// The head has learned as many examples as its integers are proven for.
+    /// The head has learned the maximum number of examples. Beyond it, its integer sums could
+    /// overflow.
     #[error("a head learns at most {limit} examples")]
     Full {
         /// The limit.
         limit: u64,
     },
-    /// The example cannot be among those learned for the class.
+    /// The example was provably never learned for this class.
     #[error("this example was never learned for this class")]
     NeverLearned,
     /// This head cannot unlearn.
@@ -53,13 +54,13 @@ pub enum HeadError {
     CannotUnlearn {
         /// The head.
         head: HeadKind,
-        /// What is missing.
+        /// The reason.
         why: &'static str,
     },
-    /// The head is not exact: what it learned is no sum that could be added to another.
+    /// The head is not exact: its state is not a sum, so it cannot be merged.
     #[error("only exact heads can be merged: `ncm`, `lda` and `ridge`")]
     CannotMerge,
-    /// Saved bytes are not what this version writes.
+    /// This version does not write such bytes.
     #[error("damaged head state: {what}")]
     Damaged {
         /// The first thing found wrong.
@@ -68,7 +69,7 @@ pub enum HeadError {
 }
 
 impl HeadError {
-    /// The sort of this error.
+    /// The category of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownHead { .. } | Self::HeadOption { .. } | Self::Class { .. } => {

@@ -1,16 +1,16 @@
-//! What a head knows about one example: scores, distances and counts, not probabilities.
+//! The result of a head for one example: scores, distances and counts, not probabilities.
 //!
-//! `decision` makes probabilities and decisions from it. The buffers are reused: once they
-//! have grown, filling them allocates nothing.
+//! `decision` computes probabilities and decisions from it. The buffers are reused: once they have
+//! grown, filling them allocates nothing.
 
 use microhead::arithmetic::softmax;
 
-/// What the scores of a head mean.
+/// The meaning of a head's scores.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ScoreKind {
-    /// Natural logarithms of unnormalised probabilities, so that only their differences
-    /// mean something: all heads but `knn`.
+    /// Natural logarithms of unnormalised probabilities, so only their differences have a meaning.
+    /// All heads but `knn` return these.
     #[default]
     Log,
     /// Weighted votes, each above 0: unnormalised probabilities (`knn`).
@@ -48,8 +48,9 @@ pub struct Evidence {
 }
 
 impl Evidence {
-    /// Evidence that asks for squared distances, too. `lda` spends a triangular solve on
-    /// them, quadratic in the features; [`Evidence::default`] leaves them out.
+    /// Creates evidence that also requests squared distances. For them, `lda` computes a
+    /// triangular solve that is quadratic in the features. [`Evidence::default`] omits the
+    /// distances.
     pub fn with_distances() -> Self {
         Self {
             wants_distances: true,
@@ -57,12 +58,12 @@ impl Evidence {
         }
     }
 
-    /// What the scores mean.
+    /// The meaning of the scores.
     pub fn kind(&self) -> ScoreKind {
         self.kind
     }
 
-    /// The score of each class; none before anything was learned.
+    /// The score of each class. Empty before anything was learned.
     pub fn scores(&self) -> &[f32] {
         &self.scores
     }
@@ -74,17 +75,17 @@ impl Evidence {
 
     /// The squared distance from the example to the mean of each class, at least 0.
     ///
-    /// Euclidean in the units of the embedding for `ncm`; Mahalanobis, under the shrunk
-    /// covariance within classes, for `lda`. The mean of `n` examples lies farther away
-    /// than the true mean, by `features / n` on average for `lda`; nothing is subtracted
-    /// for this. `None` for other heads and options, before anything was learned, and
-    /// unless made by [`Self::with_distances`].
+    /// The distance is Euclidean, in the units of the embedding, for `ncm`. It is Mahalanobis,
+    /// under the shrunk covariance within classes, for `lda`. The mean of `n` examples lies
+    /// farther away than the true mean, by `features / n` on average for `lda`; this bias is not
+    /// subtracted. Returns `None` for other heads and options, before anything was learned, and
+    /// unless [`Self::with_distances`] made this evidence.
     pub fn squared_distances(&self) -> Option<&[f32]> {
         let measured = !self.squared_distances.is_empty();
         measured.then_some(&self.squared_distances)
     }
 
-    /// Empties it and sets the counts.
+    /// Clears the evidence and sets the counts.
     pub(super) fn start(&mut self, counts: &[u64]) {
         self.kind = ScoreKind::Log;
         self.scores.clear();
@@ -93,26 +94,27 @@ impl Evidence {
         self.squared_distances.clear();
     }
 
-    /// Where a head puts its log scores.
+    /// The buffer for log scores.
     pub(super) fn log_scores(&mut self) -> &mut Vec<f32> {
         self.kind = ScoreKind::Log;
         &mut self.scores
     }
 
-    /// Where a head puts its votes, and a scratch buffer.
+    /// The buffer for votes, and a scratch buffer.
     pub(super) fn votes(&mut self) -> (&mut Vec<f32>, &mut Vec<f32>) {
         self.kind = ScoreKind::Votes;
         (&mut self.scores, &mut self.scratch)
     }
 
-    /// Where a head puts squared distances, and a scratch buffer; `None` unless asked for.
+    /// The buffer for squared distances, and a scratch buffer. `None` if distances were not
+    /// requested.
     pub(super) fn distances(&mut self) -> Option<(&mut Vec<f32>, &mut Vec<f32>)> {
         let wanted = self.wants_distances;
         wanted.then_some((&mut self.squared_distances, &mut self.scratch))
     }
 
-    /// Overwrites `shares` with the scores as shares of 1: probabilities by what the head
-    /// believes, before `decision` knows better.
+    /// Overwrites `shares` with the scores as shares of 1: the head's own probabilities, before
+    /// `decision` adjusts them.
     pub(crate) fn shares_into(&self, shares: &mut Vec<f32>) {
         shares.clear();
         shares.extend_from_slice(&self.scores);

@@ -1,4 +1,4 @@
-//! A packed triangular factor, kept to answer between two solves.
+//! A packed triangular factor for predictions between two solves.
 
 use faer::MatRef;
 use pulp::{Arch, Simd, WithSimd};
@@ -8,8 +8,8 @@ use super::discriminant::dot;
 /// The Cholesky factor `L` of a positive definite matrix `A = L L^T`, rounded to
 /// `f32` and packed by columns.
 ///
-/// Good for about six digits, which is plenty for what is replaced by an exact
-/// solve soon; half the bytes of the statistic it came from.
+/// The precision is about six digits. That is enough, because an exact solve replaces the factor
+/// soon. It needs half the bytes of the statistic it was computed from.
 #[derive(Debug, Clone)]
 pub(super) struct Factor {
     width: usize,
@@ -18,7 +18,7 @@ pub(super) struct Factor {
 }
 
 impl Factor {
-    /// The factor in the lower triangle of `l`.
+    /// Packs the lower triangle of `l`.
     pub(super) fn pack(l: MatRef<'_, f64>) -> Self {
         let width = l.ncols();
         let mut packed = Vec::with_capacity(width * (width + 1) / 2);
@@ -28,7 +28,7 @@ impl Factor {
         Self { width, packed }
     }
 
-    /// The factor of `scale` times the identity squared.
+    /// The factor of a matrix `scale^2 I`.
     pub(super) fn diagonal(width: usize, scale: f64) -> Self {
         let mut packed = vec![0.0; width * (width + 1) / 2];
         let mut at = 0;
@@ -39,9 +39,8 @@ impl Factor {
         Self { width, packed }
     }
 
-    /// Overwrites each row `x` of `[rows, width]` with `A^-1 x`: `width^2`
-    /// multiplications a row. The factor is read twice for eight rows as for one,
-    /// and reading it is what takes long.
+    /// Overwrites each row `x` of `[rows, width]` with `A^-1 x`: `width^2` multiplications a row.
+    /// Reading the factor dominates the time. Eight rows together read it twice, as one row does.
     pub(super) fn solve_in_place(&self, rows: &mut [f32]) {
         for rows in rows.chunks_mut(8 * self.width) {
             Arch::new().dispatch(Solve { factor: self, rows });
@@ -98,7 +97,7 @@ mod tests {
         let l = Mat::from_fn(width, width, |i, j| match i {
             _ if i == j => 2.0 + j as f64 / 9.0,
             _ if i > j => ((i * 31 + j * 17) % 13) as f64 / 13.0 - 0.5,
-            // What a factorisation leaves above the diagonal is no part of it.
+            // Entries above the diagonal are undefined after a factorisation.
             _ => f64::NAN,
         });
         let factor = Factor::pack(l.as_ref());

@@ -1,13 +1,13 @@
 //! The function that a head computes, as plain numbers, for export to ONNX.
 //!
-//! A formula describes the head at one moment. It learns nothing and is not saved, and heads
-//! do not predict by it.
+//! A formula describes the head at one moment. It does not learn and is not saved. Heads do not
+//! use it for predictions.
 
-/// From fixed-point features to shares of 1 of the classes, in their order: what the scores
-/// of a head make without anything added by `decision`.
+/// The function from fixed-point features to shares of 1, one a class, in class order. It gives
+/// the head's scores as shares, without any adjustment by `decision`.
 ///
-/// Features `x` count units; where real numbers are needed, one unit of feature
-/// `i` is worth `steps[i]`.
+/// Features `x` are counted in units. In real numbers, one unit of feature `i` is worth
+/// `steps[i]`.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) enum Formula {
     /// `softmax(W x + b)`
@@ -16,7 +16,7 @@ pub(crate) enum Formula {
     Cosine {
         /// `W` and `b`.
         layer: Layer,
-        /// What one unit of each feature is worth.
+        /// The real value of one unit of each feature.
         steps: Vec<f32>,
     },
     /// `softmax(V max(0, W x + b) + c)`
@@ -27,21 +27,21 @@ pub(crate) enum Formula {
         output: Layer,
     },
     /// `softmax(W h + b)`, or `softmax(W [x, h] + b)`, of rectified random features
-    /// `h = clamp(floor((S (x 2^aligned) + 2^shift / 2) / 2^shift), 0, 32767)`,
-    /// the half being 0 where the shift is.
+    /// `h = clamp(floor((S (x 2^aligned) + 2^shift / 2) / 2^shift), 0, 32767)`. If `shift` is 0,
+    /// the term `2^shift / 2` is 0.
     Projected {
         /// `S`, row-major `[features of x, random features]`, each 1 or -1.
         signs: Vec<i8>,
-        /// Bits by which each feature of `x` is shifted.
+        /// Number of bits by which each feature of `x` is shifted left.
         aligned: Vec<u8>,
-        /// Bits dropped from a sum.
+        /// Number of low bits dropped from each sum.
         shift: u32,
-        /// Whether `x` stands before `h`.
+        /// Whether `x` comes before `h` in the input of the layer.
         direct: bool,
         /// `W` and `b`.
         layer: Layer,
     },
-    /// A vote of the nearest rows.
+    /// A vote among the nearest rows.
     Neighbours(Neighbours),
 }
 
@@ -54,27 +54,27 @@ pub(crate) struct Layer {
     pub(crate) biases: Vec<f32>,
 }
 
-/// Let `u` be `steps x - centre` at length 1 (or 0), and `s_r` its dot product
-/// with row `r`. Of the `k` rows of the largest `s_r`, the first of equals first,
-/// each gives `exp((s_r - max s) / temperature)` to its class; every class has
-/// `floor` beforehand. Probabilities are what a class has, over what all have.
+/// Let `u` be `steps x - centre` scaled to length 1 (or 0), and `s_r` its dot product with row
+/// `r`. The `k` rows with the largest `s_r` vote; of equal ones, the first. Each adds
+/// `exp((s_r - max s) / temperature)` to its class. Every class starts with `floor`. The
+/// probability of a class is its sum divided by the sum of all classes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Neighbours {
-    /// How many rows vote.
+    /// Number of rows that vote.
     pub(crate) k: usize,
-    /// What one unit of each feature is worth.
+    /// The real value of one unit of each feature.
     pub(crate) steps: Vec<f32>,
-    /// Where directions are taken from.
+    /// The origin of the directions.
     pub(crate) centre: Vec<f32>,
     /// Row-major `[n, width]`, each of length 1 or 0.
     pub(crate) rows: Vec<f32>,
     /// The class of each row.
     pub(crate) classes: Vec<usize>,
-    /// How many classes there are.
+    /// Number of classes.
     pub(crate) known: usize,
-    /// How much less similar a row is that counts e times less.
+    /// The decrease in similarity that divides the weight of a vote by e.
     pub(crate) temperature: f32,
-    /// What every class has beforehand.
+    /// The initial value of every class.
     pub(crate) floor: f32,
 }
 
@@ -112,7 +112,7 @@ mod tests {
         x.iter().map(|x| x * x).sum::<f64>().sqrt()
     }
 
-    /// A formula as its documentation says it.
+    /// Evaluates a formula as its documentation defines it.
     fn value(formula: &Formula, x: &[i16]) -> Vec<f64> {
         let x: Vec<f64> = x.iter().map(|&x| x.into()).collect();
         let real = |steps: &[f32]| -> Vec<f64> {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn every_head_predicts_what_its_formula_says() {
+    fn predictions_of_every_head_match_its_formula() {
         for kind in HeadKind::variants() {
             let mut head = kind.build(&STEPS, 3);
             assert_eq!(head.formula(), None, "{kind}: nothing learned yet");

@@ -1,4 +1,4 @@
-//! The heads by name and options.
+//! Heads by name and options.
 
 use std::fmt;
 use std::num::{NonZeroU8, NonZeroU16};
@@ -17,8 +17,8 @@ use super::trained::Trained;
 use super::training::Training;
 use super::{Distance, Head, HeadError, LdaOptions, Priors, Shrinkage};
 
-/// Which head learns, and with which options. As text `NAME[:OPTION[+OPTION…]]`,
-/// without the options that are the defaults.
+/// The kind of a head, and its options. The text form is `NAME[:OPTION[+OPTION…]]`; default
+/// options are omitted.
 ///
 /// ```
 /// use afield::head::HeadKind;
@@ -36,25 +36,25 @@ pub enum HeadKind {
     Ncm(Distance),
     /// Linear discriminant analysis from an exact statistic.
     Lda(LdaOptions),
-    /// Ridge regression on so many random features, from an exact statistic; at
-    /// most 4,096 of them.
+    /// Ridge regression on this number of random features (at most 4,096), from an exact
+    /// statistic.
     Ridge(NonZeroU16),
     /// A softmax classifier trained on the new example and on rehearsal.
     Linear(Training),
     /// The same with one hidden layer.
     Mlp(Training),
-    /// So many cosine nearest neighbours in the rehearsal memory.
+    /// This number of cosine nearest neighbours in the rehearsal memory.
     Knn(NonZeroU8),
-    /// Whichever of several does best on held-out rehearsal.
+    /// Several heads; the most accurate one on held-out rehearsal examples answers.
     Auto,
     /// A softmax classifier trained on the new example alone: the baseline that
     /// forgets.
     Finetune,
-    /// The same under elastic weight consolidation.
+    /// As [`Self::Finetune`], with elastic weight consolidation.
     Ewc,
-    /// The same, distilled from what it was before the last new class.
+    /// As [`Self::Finetune`], distilled from the network before the last new class.
     Lwf,
-    /// The same, pulled towards its weights before the last new class.
+    /// As [`Self::Finetune`], with weights pulled towards those before the last new class.
     L2sp,
 }
 
@@ -62,7 +62,7 @@ const DISTANCES: [Distance; 2] = [Distance::Euclidean, Distance::Cosine];
 const SHRINKAGES: [Shrinkage; 2] = [Shrinkage::Oas, Shrinkage::LedoitWolf];
 const PRIORS: [Priors; 2] = [Priors::Equal, Priors::Empirical];
 
-/// The texts of the above, in their order; the first is the default.
+/// The texts of the options above, in their order. The first is the default.
 const DISTANCE_TEXTS: [&str; 2] = ["euclidean", "cosine"];
 const SHRINKAGE_TEXTS: [&str; 2] = ["oas", "ledoit-wolf"];
 const PRIORS_TEXTS: [&str; 2] = ["equal", "empirical"];
@@ -70,7 +70,7 @@ const PRIORS_TEXTS: [&str; 2] = ["equal", "empirical"];
 impl HeadKind {
     /// Nearest class mean with its default options.
     pub const NCM: Self = Self::Ncm(Distance::Euclidean);
-    /// Linear discriminant analysis with its default options: what learns unless said otherwise.
+    /// Linear discriminant analysis with its default options: the default head.
     pub const LDA: Self = Self::Lda(LdaOptions {
         shrinkage: Shrinkage::Oas,
         priors: Priors::Equal,
@@ -79,7 +79,7 @@ impl HeadKind {
     pub const RIDGE: Self = Self::Ridge(Ridge::DEFAULT_WIDTH);
     /// Softmax regression with its default options.
     pub const LINEAR: Self = Self::Linear(Training::LINEAR);
-    /// The same with a hidden layer, with its default options.
+    /// A network with a hidden layer, with its default options.
     pub const MLP: Self = Self::Mlp(Training::MLP);
     /// Nearest neighbours with their default options.
     pub const KNN: Self = Self::Knn(Knn::NEIGHBOURS);
@@ -99,7 +99,7 @@ impl HeadKind {
         Self::L2sp,
     ];
 
-    /// Every head and every option at least once, for tests of claims about all heads.
+    /// Every head and every option at least once, for tests that cover all heads.
     #[cfg(test)]
     pub(super) fn variants() -> impl Iterator<Item = Self> {
         include_str!("../../tests/fixtures/heads.txt")
@@ -124,7 +124,7 @@ impl HeadKind {
         }
     }
 
-    /// What it is and which options it takes, in one line.
+    /// A description of the head and its options, in one line.
     pub fn summary(self) -> &'static str {
         match self {
             Self::Ncm(_) => "nearest class mean; euclidean|cosine",
@@ -151,14 +151,14 @@ impl HeadKind {
         Self::ALL.map(Self::name).join(", ")
     }
 
-    /// Whether the state is a sum over the examples, so that it does not depend
-    /// on their order and unlearning restores it to the bit.
+    /// Whether the state is a sum over the examples. Such a state does not depend on their order,
+    /// and unlearning restores it to the bit.
     pub fn is_exact(self) -> bool {
         matches!(self, Self::Ncm(_) | Self::Lda(_) | Self::Ridge(_))
     }
 
-    /// Whether it is a baseline, there to show forgetting: it sees no example
-    /// again and cannot unlearn.
+    /// Whether the head is a baseline that demonstrates forgetting: it sees no example again and
+    /// cannot unlearn.
     pub fn is_baseline(self) -> bool {
         matches!(self, Self::Finetune | Self::Ewc | Self::Lwf | Self::L2sp)
     }
@@ -168,14 +168,14 @@ impl HeadKind {
         self.replay_rows() > 0 || self.reads_memory()
     }
 
-    /// Whether [`MemoryHead::set_memory`](super::MemoryHead::set_memory) is to be called
-    /// after every change of the memory.
+    /// Whether [`MemoryHead::set_memory`](super::MemoryHead::set_memory) must be called after
+    /// every change of the memory.
     pub(crate) fn reads_memory(self) -> bool {
         matches!(self, Self::Knn(_) | Self::Auto)
     }
 
-    /// Rehearsal rows this head wants beside each new example; 0 for heads that
-    /// are not trained on any.
+    /// Number of rehearsal rows that this head needs with each new example; 0 for heads without
+    /// replay.
     pub(crate) fn replay_rows(self) -> usize {
         match self {
             Self::Linear(_) | Self::Mlp(_) | Self::Auto => Trained::REPLAY_ROWS,
@@ -183,8 +183,8 @@ impl HeadKind {
         }
     }
 
-    /// An empty head for examples of `steps.len()` features, where one unit of
-    /// feature `i` is worth `steps[i]`. Everything random follows from `seed`.
+    /// Creates an empty head for examples of `steps.len()` features. One unit of feature `i` is
+    /// worth `steps[i]`. All random numbers derive from `seed`.
     pub(crate) fn build(self, steps: &[f32], seed: u64) -> Box<dyn Head> {
         match self {
             Self::Ncm(distance) => Box::new(Ncm::new(steps, distance)),
@@ -201,7 +201,7 @@ impl HeadKind {
         }
     }
 
-    /// The head that [`Head::save_into`] wrote, with the seed it was built with.
+    /// Loads the head that [`Head::save_into`] wrote, with the seed it was built with.
     ///
     /// # Errors
     /// [`HeadError::Damaged`] for bytes that no head of this kind and width
@@ -374,7 +374,7 @@ mod tests {
 
         #[test]
         fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
-            // Without a checksum before them a head may accept bytes.
+            // There is no checksum here, so a head may accept random bytes.
             for head in HeadKind::variants() {
                 let _ = head.load(&[1.0; 4], 0, &bytes);
             }

@@ -7,12 +7,12 @@ use super::discriminant::dot;
 use super::statistic_state::{damaged, take, take_many};
 use super::{Evidence, Formula, Head, HeadError, MemoryHead, Neighbours, Replay, Statistic};
 
-/// Cosine k-nearest neighbours over what the rehearsal memory holds: a majority
-/// weighted by similarity (Dudani 1976, with exponential weights).
+/// Cosine k-nearest neighbours in the rehearsal memory. The vote is weighted by similarity (Dudani
+/// 1976, with exponential weights).
 ///
-/// It has nothing to train. Its own state is the counts; the rows come from the
-/// memory by [`MemoryHead::set_memory`] after every change. A class of which the memory
-/// holds no row keeps a small floor of probability, as does every other.
+/// This head is not trained. Its own state is the counts. It receives the rows of the memory by
+/// [`MemoryHead::set_memory`] after every change. Every class has a small minimum probability,
+/// even if the memory holds no row of it.
 #[derive(Debug)]
 pub(crate) struct Knn {
     k: NonZeroU8,
@@ -23,32 +23,32 @@ pub(crate) struct Knn {
     solved: OnceLock<Neighbourhood>,
 }
 
-/// The memory as it is searched.
+/// The copy of the memory that is searched.
 #[derive(Debug)]
 struct Neighbourhood {
     /// Mean of the classes' means, in real units.
     centre: Vec<f32>,
-    /// `[n, width]`, around the centre, of length 1 (or 0).
+    /// `[n, width]`, relative to the centre, of length 1 (or 0).
     rows: Vec<f32>,
 }
 
 impl Knn {
-    /// Neighbours asked by default. Chosen with the temperature as the settings
-    /// of the trained heads were (see `recipe.rs`): at 0.05, any of 1 to 50
-    /// neighbours gives a mean accuracy of 0.941 to 0.943, and 10 the lower log
-    /// loss than fewer (0.22 nats; 0.26 for 3).
+    /// The default number of neighbours. It was chosen together with the temperature, as the
+    /// settings of the trained heads were (see `recipe.rs`). At 0.05, any of 1 to 50 neighbours
+    /// gives a mean accuracy of 0.941 to 0.943. 10 neighbours give a lower log loss than fewer
+    /// (0.22 nats; 0.26 for 3).
     pub(crate) const NEIGHBOURS: NonZeroU8 = NonZeroU8::new(10).unwrap();
 
-    /// By how much less similar a neighbour must be to count e times less: 0.943
-    /// at 0.05, 0.942 at 0.02, 0.939 at 0.1, 0.919 at 0.3. Angles are taken around
-    /// the centre of the classes; around zero it is 0.01 less.
+    /// The decrease in similarity that divides the weight of a neighbour by e. The accuracy is
+    /// 0.943 at 0.05, 0.942 at 0.02, 0.939 at 0.1 and 0.919 at 0.3. Angles are measured around the
+    /// centre of the classes; around zero the accuracy is 0.01 lower.
     const TEMPERATURE: f32 = 0.05;
 
-    /// What every class has before any neighbour votes; the nearest votes 1.
+    /// The initial value of every class; the vote of the nearest neighbour is 1.
     const FLOOR: f32 = 0.01;
 
-    /// A head without classes that asks `k` neighbours; one unit of feature `i`
-    /// is worth `steps[i]`.
+    /// Creates a head without classes that uses `k` neighbours. One unit of feature `i` is worth
+    /// `steps[i]`.
     pub(crate) fn new(k: NonZeroU8, steps: &[f32]) -> Self {
         Self {
             k,
@@ -60,7 +60,7 @@ impl Knn {
         }
     }
 
-    /// The head that [`Head::save_into`] wrote, without rows until
+    /// Loads the head that [`Head::save_into`] wrote. It has no rows until
     /// [`MemoryHead::set_memory`].
     ///
     /// # Errors
@@ -136,7 +136,7 @@ impl Head for Knn {
         let width = self.steps.len();
         let (votes, scratch) = evidence.votes();
         votes.resize(self.counts.len(), Self::FLOOR);
-        // The probe, and behind it its similarity to each row.
+        // The query, followed by its similarity to each row.
         scratch.clear();
         scratch.extend(x.iter().zip(&self.steps).map(|(&x, s)| f32::from(x) * s));
         direct(scratch, centre);
@@ -146,7 +146,7 @@ impl Head for Knn {
         }
         let similarities = &mut scratch[width..];
         let nearest = |similarities: &[f32]| {
-            // The first of equals.
+            // The first of equal similarities.
             let numbered = similarities.iter().copied().enumerate().rev();
             numbered.max_by(|(_, a), (_, b)| a.total_cmp(b))
         };
@@ -228,7 +228,7 @@ impl MemoryHead for Knn {
     }
 }
 
-/// The mean of the class means, so that a class held more often weighs no more.
+/// The mean of the class means. A class with more examples has no more weight than another.
 fn centre(rows: &[f32], of: &[usize], classes: usize, width: usize) -> Vec<f32> {
     let mut held = vec![0_u32; classes];
     for &class in of {
@@ -247,7 +247,7 @@ fn centre(rows: &[f32], of: &[usize], classes: usize, width: usize) -> Vec<f32> 
     centre
 }
 
-/// Makes `row` a direction from `centre`: of length 1, or 0 at the centre.
+/// Replaces `row` by its direction from `centre`: of length 1, or 0 at the centre.
 fn direct(row: &mut [f32], centre: &[f32]) {
     for (x, centre) in row.iter_mut().zip(centre) {
         *x -= centre;
@@ -291,7 +291,7 @@ mod tests {
     #[test]
     fn the_nearest_direction_wins_in_real_units() {
         let mut head = knn(1, &[1, 1]);
-        // Seen from their middle: along x, and along y with twice the numbers.
+        // Relative to the centre: one along x, and one along y with twice the length.
         set_memory(
             &mut head,
             &[[100, 0], [-100, 0], [0, 200], [0, -200]],
@@ -319,7 +319,7 @@ mod tests {
         set_memory(&mut head, &[[100, 0], [0, 100]], &[0, 1]);
         let p = probabilities(&head, [100, 1]);
         assert!(p[2] > 0.0 && p[2] < 0.02, "{p:?}");
-        // At the very centre no direction is nearer than another.
+        // At the centre, all directions are equally near.
         set_memory(&mut head, &[[8, 8]], &[1]);
         let p = probabilities(&head, [8, 8]);
         assert!(p.iter().all(|p| p.is_finite()) && p[1] > 0.9, "{p:?}");

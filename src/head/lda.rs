@@ -16,37 +16,36 @@ use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
 /// Linear discriminant analysis with one covariance for all classes, solved from
 /// an exact [`Statistic`].
 ///
-/// The pooled within-class covariance is shrunk towards its mean variance times
-/// the identity, by default by the oracle-approximating intensity (Chen et al.
-/// 2010). Held out, 2 folds of ESC-10 (YAMNet, mean+max, square root) and 3
-/// speakers of FSDD (speech embedding), that gives 0.969 and 0.865; its own
-/// diagonal as the target 0.938 and 0.866, and 0.748 against 0.945 with two
-/// examples a class, since many components of a ReLU network have not varied by
-/// then.
+/// The pooled within-class covariance is shrunk towards its mean variance times the identity, by
+/// default with the oracle-approximating intensity (Chen et al. 2010). Held out, 2 folds of ESC-10
+/// (YAMNet, mean+max, square root) and 3 speakers of FSDD (speech embedding), that gives 0.969 and
+/// 0.865. With the covariance's own diagonal as the target it gives 0.938 and 0.866. With two
+/// examples a class that target gives 0.748 against 0.945, because many components of a ReLU
+/// network have not varied by then.
 ///
-/// Since the mean of `n` examples is uncertain, squared distances to it exceed those
-/// to the true mean by `d / n` on average, which is taken off (Moran & Murphy 1979,
-/// *A Closer Look at Two Alternative Methods of Statistical Discrimination*): without,
-/// classes of few examples would be named too seldom. Classes of equally many answer
-/// as plain LDA does.
+/// The mean of `n` examples is uncertain. Squared distances to it therefore exceed those to the
+/// true mean by `d / n` on average. This bias is subtracted (Moran & Murphy 1979, *A Closer Look
+/// at Two Alternative Methods of Statistical Discrimination*). Without the subtraction, classes of
+/// few examples would be predicted too seldom. If all classes have the same number of examples,
+/// the answers equal those of plain LDA.
 ///
 /// Streaming LDA as published (Hayes & Kanan 2020) depends on the order of
 /// examples; this does not.
 ///
-/// Between two solves the class means stay exact and the covariance waits: see
-/// [`DeferredHead::evidence_now_into`](super::DeferredHead::evidence_now_into).
+/// Between two solves, the class means stay exact and the covariance is that of the last solve:
+/// see [`DeferredHead::evidence_now_into`](super::DeferredHead::evidence_now_into).
 pub(crate) type Lda = ClosedForm<SharedCovariance>;
 
-/// What a user may choose about the head `lda`.
+/// The options of the head `lda`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct LdaOptions {
     /// How the covariance is shrunk.
     pub shrinkage: Shrinkage,
-    /// How probable each class is before an example is seen.
+    /// The prior probability of each class.
     pub priors: Priors,
 }
 
-/// How probable each class is beforehand.
+/// How the prior probabilities are set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Priors {
     /// All equal, whatever their counts.
@@ -57,12 +56,12 @@ pub enum Priors {
 }
 
 impl Lda {
-    /// A head without classes; one unit of feature `i` is worth `steps[i]`.
+    /// Creates a head without classes. One unit of feature `i` is worth `steps[i]`.
     pub(crate) fn new(steps: &[f32], options: LdaOptions) -> Self {
         Self::of(SharedCovariance::new(steps, options))
     }
 
-    /// The head that [`Head::save_into`](super::Head::save_into) wrote.
+    /// Loads the head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
@@ -82,19 +81,19 @@ pub(crate) struct SharedCovariance {
     options: LdaOptions,
 }
 
-/// A solve, and what keeps it in step until the next.
+/// A solution, and the data that update it until the next solve.
 #[derive(Debug)]
 pub(crate) struct Solved {
     discriminant: Discriminant,
-    /// Of the shrunk covariance.
+    /// Factor of the shrunk covariance.
     factor: Factor,
-    /// The point that offsets are counted from; any does, this one is central.
+    /// The origin of the offsets. Any point works; this one is central.
     centre: Vec<f64>,
-    /// Class means less the centre, `[classes, width]`.
+    /// Class means minus the centre, `[classes, width]`.
     offsets: Vec<f32>,
-    /// The covariance solved for the offsets, `[classes, width]`.
+    /// The inverse covariance times each offset, `[classes, width]`.
     directions: Vec<f32>,
-    /// Set once the discriminant has fallen behind: then the rows above answer.
+    /// Set if the discriminant is out of date. Predictions then use this.
     followed: Option<Followed>,
 }
 
@@ -123,8 +122,7 @@ impl SharedCovariance {
         statistic.counts().iter().map(log_prior).collect()
     }
 
-    /// The weights and the bias of a class of `n` examples from its offset and
-    /// direction.
+    /// Computes the weights and the bias of a class of `n` examples from its offset and direction.
     fn row(&self, solved: &Solved, class: usize, n: u64, weights: &mut [f32]) -> f32 {
         let at = class * self.steps.len()..(class + 1) * self.steps.len();
         let (offset, direction) = (&solved.offsets[at.clone()], &solved.directions[at]);
@@ -153,9 +151,9 @@ impl Method for SharedCovariance {
         let scatter = within_scatter(statistic, &means);
         let (mut covariance, variance) = shrunk(scatter, statistic, &means, self.options.shrinkage);
         let mut directions = means.offsets.clone();
-        // A covariance shrunk by any amount is positive definite; should rounding
-        // still break the factorisation, the target of the shrinkage, and so
-        // nearest class mean, stands in.
+        // A covariance that is shrunk by any amount is positive definite. If rounding still breaks
+        // the factorisation, the shrinkage target replaces the covariance; the result is nearest
+        // class mean.
         let factor = if factorise(&mut covariance) {
             let mut rhs =
                 MatMut::from_column_major_slice_mut(&mut directions, width, means.order.len());
@@ -188,8 +186,8 @@ impl Method for SharedCovariance {
         }
     }
 
-    /// `|x|^2 - 2 x . offset_k + |offset_k|^2`, each product taken under the inverse of the
-    /// covariance and `x` counted from the centre.
+    /// `|x|^2 - 2 x . offset_k + |offset_k|^2`. Each product is taken under the inverse of the
+    /// covariance, and `x` is relative to the centre.
     fn distances_into(
         &self,
         solved: &Solved,
@@ -225,8 +223,7 @@ impl Method for SharedCovariance {
         Formula::Linear(solved.discriminant.layer())
     }
 
-    /// The classes that changed get their exact means under the covariance of the
-    /// last solve.
+    /// Gives the changed classes their exact means, under the covariance of the last solve.
     fn follow<'a>(
         &self,
         solved: &mut Solved,
@@ -276,7 +273,7 @@ impl Method for SharedCovariance {
     }
 }
 
-/// The sharpness of classes whose offsets are counted from any point.
+/// The sharpness of classes whose offsets have any common origin.
 fn spread_sharpness(offsets: &[f32], directions: &[f32], width: usize) -> f32 {
     let classes = offsets.len() / width;
     let mean = |rows: &[f32]| -> Vec<f32> {
@@ -299,7 +296,7 @@ mod tests {
     use crate::head::testing::probabilities;
     use crate::head::{DeferredHead, Evidence, Head};
 
-    /// Class `c` has `5 + c` examples of width 21; 30 and up repeat class 0.
+    /// Class `c` has `5 + c` examples of width 21; classes from 30 repeat class 0.
     fn statistic(order: &[usize]) -> Statistic {
         let mut statistic = Statistic::new(21, Moments::Full);
         for (index, &class) in order.iter().enumerate() {
@@ -366,7 +363,7 @@ mod tests {
 
     #[test]
     fn empirical_priors_favour_the_larger_class_and_equal_priors_do_not() {
-        // Mirror images around zero, the first class nine times as often.
+        // Mirror images around zero; the first class has nine times as many examples.
         let odds = |priors| {
             let options = LdaOptions {
                 priors,
@@ -388,7 +385,7 @@ mod tests {
         assert!((lean - 9_f64.ln()).abs() < 1e-3, "{lean}");
     }
 
-    /// Of twenty features, all as probable to be below as above 0.
+    /// Twenty features; each is equally likely to be below or above 0.
     fn noise(seed: usize) -> [i16; 20] {
         std::array::from_fn(|j| {
             let mut mixed = (seed * 20 + j + 1) as u64;
@@ -403,7 +400,7 @@ mod tests {
     fn a_class_of_one_example_is_named_as_often_as_it_occurs() {
         let (mut named, mut asked) = ([0, 0], 0);
         for draw in 0..100 {
-            // Between the means lie about two deviations.
+            // The means lie about two deviations apart.
             let example = |class: usize, i: usize| {
                 let mut x = noise(i + 1000 * draw);
                 x[0] += class as i16 * 9500;
@@ -447,7 +444,7 @@ mod tests {
         assert!(apart.fold(0.0, f32::max) < 0.1, "{oas:?} {ledoit_wolf:?}");
     }
 
-    /// The squared distances from `x`, from scratch: by the shrunk covariance itself.
+    /// Computes the squared distances from `x` directly from the shrunk covariance.
     fn expected_distances(statistic: &Statistic, steps: &[f32], x: &[i16]) -> Vec<f64> {
         use faer::linalg::solvers::Solve;
         let width = steps.len();
@@ -487,7 +484,7 @@ mod tests {
             }
         };
         check(&mut lda, expected_distances(&learned, &steps, &x));
-        // Between two solves the mean that moved is followed, under the old covariance.
+        // Between two solves, the distances use the new mean and the old covariance.
         lda.learn_one(&x, 2).unwrap();
         let n = learned.counts()[2] as f64;
         let mut expected = expected_distances(&learned, &steps, &x);

@@ -1,13 +1,12 @@
-//! Cross-entropy and its derivative, over all classes or over some.
+//! Cross-entropy and its derivative, over all or some classes.
 
 use super::Replay;
 
-/// The classes of the latest examples taught: those among which a new example
-/// competes under ER-ACE (Caccia et al. 2022).
+/// The classes of the latest examples taught. Under ER-ACE (Caccia et al. 2022) a new example
+/// competes among these classes only.
 ///
-/// There the set is the classes of the incoming batch. An example that comes
-/// alone would compete with nothing but itself, and its gradient would vanish;
-/// so the batch is taken to be the last examples that came.
+/// In the paper, the set is the classes of the incoming batch. A single example would compete only
+/// with itself, and its gradient would vanish. So the batch here is the latest examples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Recent {
     limit: usize,
@@ -16,7 +15,7 @@ pub(super) struct Recent {
 }
 
 impl Recent {
-    /// Remembers at most `limit` examples; 0 for losses that do not ask.
+    /// Remembers at most `limit` examples; 0 for losses that do not need them.
     pub(super) fn new(limit: usize) -> Self {
         Self {
             limit,
@@ -44,27 +43,27 @@ impl Recent {
     }
 }
 
-/// The rows of one gradient step, and what their classes were.
+/// The rows of one gradient step, and their classes.
 #[derive(Debug, Default)]
 pub(super) struct Batch {
     /// `[n, width]`, centred.
     pub(super) rows: Vec<f32>,
     pub(super) classes: Vec<usize>,
-    /// Whether the first row is the example being taught.
+    /// Whether the first row is the new example.
     pub(super) incoming: bool,
-    /// Added to the logits, one a class: what is known of the frequencies.
+    /// Added to the logits, one a class, to account for class frequencies.
     pub(super) offsets: Vec<f32>,
 }
 
 impl Batch {
-    /// Empties the batch but for the memory it holds.
+    /// Clears the batch and keeps its allocations.
     pub(super) fn clear(&mut self) {
         self.rows.clear();
         self.classes.clear();
         self.incoming = false;
     }
 
-    /// The classes of an incoming example and of the rows shown with it.
+    /// Sets the classes of a new example and of its replayed rows.
     pub(super) fn set_classes(&mut self, class: usize, replay: Replay<'_>) {
         self.classes.clear();
         self.classes.push(class);
@@ -72,9 +71,8 @@ impl Batch {
         self.incoming = true;
     }
 
-    /// Sets the offsets to `strength` times the logarithm of each class's share
-    /// of `counts` (logit adjustment, Menon et al. 2021); to none for a strength
-    /// of 0.
+    /// Sets the offsets to `strength` times the logarithm of each class's share of `counts` (logit
+    /// adjustment, Menon et al. 2021). A strength of 0 sets no offsets.
     pub(super) fn adjust(&mut self, counts: &[u64], strength: f32) {
         self.offsets.clear();
         if strength != 0.0 {
@@ -114,8 +112,8 @@ impl Batch {
     }
 }
 
-/// Softmax at a temperature, in the order of the classes: for training, where
-/// the order of teaching matters anyway.
+/// Softmax at a temperature, summed in class order. It is for training only, where the order of
+/// teaching matters anyway.
 pub(super) fn normalise(logits: &mut [f32], temperature: f32) {
     let top = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
     let mut total = 0.0;
@@ -148,7 +146,7 @@ mod tests {
         }
         let mut logits = [0.0, 0.0, 5.0, 0.0, 0.0, 0.0];
         batch(&[1, 2], true).derive(&mut logits, &recent);
-        // Class 2 came too long ago to be pushed down by the first row.
+        // Class 2 is no longer recent, so the first row does not push it down.
         assert_eq!(logits[..3], [0.25, -0.25, 0.0]);
         let third = 1.0 / 6.0;
         for (error, expected) in logits[3..].iter().zip([third, third, third - 0.5]) {
@@ -169,7 +167,7 @@ mod tests {
     fn adjusted_logits_leave_no_gradient_when_they_equal_the_frequencies() {
         let mut batch = batch(&[0, 0, 0, 1], false);
         batch.adjust(&[3, 1], 1.0);
-        // Equal logits: all that is left to learn is the prior, and it is known.
+        // With equal logits only the prior is left to learn, and it is already known.
         let mut logits = [0.0; 8];
         batch.derive(&mut logits, &Recent::new(0));
         let sum: f32 = logits.chunks(2).map(|row| row[0]).sum();

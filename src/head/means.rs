@@ -1,18 +1,17 @@
-//! From class means to a discriminant: what `ncm` and `lda` share.
+//! Computes a discriminant from class means; shared by `ncm` and `lda`.
 
 pub(super) use microhead::arithmetic::{half_excess, sharpness};
 
 use super::Statistic;
 use super::discriminant::Discriminant;
 
-/// The class means around their centre, in real units.
+/// The class means relative to their centre, in real units.
 ///
-/// Classes stand in the canonical order of the statistic, so that every
-/// floating-point sum over them is the same to the bit whatever the order of
-/// teaching.
+/// Classes are in the canonical order of the statistic. Every floating-point sum over them is
+/// therefore the same to the bit for every order of teaching.
 pub(super) struct ClassMeans<'a> {
     statistic: &'a Statistic,
-    /// What one unit of each feature is worth.
+    /// The real value of one unit of each feature.
     steps: Vec<f64>,
     /// Class of each row.
     pub(super) order: Vec<usize>,
@@ -55,7 +54,7 @@ impl<'a> ClassMeans<'a> {
         &self.steps
     }
 
-    /// Rows in the order of the classes instead of the canonical one, rounded.
+    /// Rounds the rows and puts them in class order instead of canonical order.
     pub(super) fn in_taught_order(&self, rows: &[f64]) -> Vec<f32> {
         let width = self.steps.len();
         let mut out = vec![0.0; rows.len()];
@@ -68,9 +67,9 @@ impl<'a> ClassMeans<'a> {
         out
     }
 
-    /// The discriminant `directions_k . (x - centre - offset_k / 2)`, distances less the
-    /// [`half_excess`] of `uncertain` features, times a [`sharpness`] of at most
-    /// `sharpest`, plus the logarithm of the prior.
+    /// The discriminant `directions_k . (x - centre - offset_k / 2)`. It subtracts the
+    /// [`half_excess`] of `uncertain` features from the distances, multiplies by a [`sharpness`]
+    /// of at most `sharpest`, and adds the logarithm of the prior.
     pub(super) fn discriminant(
         &self,
         directions: &[f64],
@@ -90,8 +89,8 @@ impl<'a> ClassMeans<'a> {
         let mut biases = vec![0.0; classes];
         let mut row = 0;
         for (k, &class) in self.order.iter().enumerate() {
-            // Equal classes share a row: a solver may round its columns
-            // differently, and which of two equals comes first is accidental.
+            // Equal classes share a row: a solver may round its columns differently, and the order
+            // of two equal classes is arbitrary.
             if !(k > 0 && self.statistic.same(self.order[k - 1], class)) {
                 row = k;
             }

@@ -1,5 +1,5 @@
-//! Heads in fixed memory against heads of any size: the same bits where they are promised, the same
-//! answers elsewhere.
+//! Compares heads in fixed memory with heads of any size: the same bits where this is promised,
+//! the same answers elsewhere.
 
 use microhead::{Statistic, triangle};
 use proptest::prelude::*;
@@ -15,7 +15,7 @@ const STEPS: [f32; D] = [0.01, 0.5, 1.0, 0.003, 0.25, 0.125];
 
 type Micro = Statistic<D, K, M>;
 
-/// Classes that lie apart, with noise about them; or anything at all.
+/// Generates separated classes with noise, or arbitrary examples.
 fn examples() -> impl Strategy<Value = Vec<([i16; D], usize)>> {
     let centred = (0..K, prop::array::uniform6(-2_000..2_000_i16)).prop_map(|(class, noise)| {
         let centre = |j: usize| ((class * 7 + j * 3) % 5) as i16 * 4_000 - 8_000;
@@ -28,7 +28,8 @@ fn examples() -> impl Strategy<Value = Vec<([i16; D], usize)>> {
     ]
 }
 
-/// Both statistics of the same examples; a class that would leave a hole is the next.
+/// Builds both statistics from the same examples. A class index that would leave a gap becomes the
+/// next class.
 fn both(examples: &[([i16; D], usize)]) -> (Micro, Host) {
     let (mut micro, mut host) = (Micro::new(), Host::new(D, Moments::Full));
     for (x, class) in examples {

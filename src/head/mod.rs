@@ -1,12 +1,12 @@
-//! What learns: from fixed-point features and a class index to [`Evidence`].
+//! Heads learn: they turn fixed-point features and a class index into [`Evidence`].
 //!
-//! `ncm`, `lda` and `ridge` keep one exact `Statistic` and derive everything from it: the
-//! order of teaching, a crash or a merge changes no bit, and a new class moves no old one.
-//! `linear` and `mlp` are trained by gradient descent on each example and on rehearsal rows;
-//! `knn` searches these rows; `auto` runs five heads and answers with the best. The baseline
-//! `finetune` trains without rehearsal; `ewc`, `lwf` and `l2sp` add regularisation alone.
+//! `ncm`, `lda` and `ridge` keep one exact `Statistic` and compute everything from it. The order
+//! of teaching, a crash or a merge changes no bit, and a new class changes no old class. `linear`
+//! and `mlp` are trained by gradient descent on each example and on rehearsal rows. `knn` searches
+//! these rows. `auto` runs five heads and answers with the best one. The baseline `finetune`
+//! trains without rehearsal; `ewc`, `lwf` and `l2sp` add only regularisation.
 //!
-//! Heads know no labels and no pooling, and make no probabilities: see `decision`.
+//! Heads do not handle labels or pooling and do not compute probabilities: see `decision`.
 
 mod auto;
 mod centring;
@@ -61,7 +61,7 @@ pub use shrinkage::Shrinkage;
 pub(crate) use statistic::{Moments, Statistic};
 pub use training::{Loss, Optimiser, Training};
 
-/// What every head does: learn one example at a time, and give evidence.
+/// The interface of every head: learn one example at a time, and return evidence.
 ///
 /// Classes are `0..counts().len()`, in the order in which they were first
 /// learned. When the last example of a class is unlearned, the class is removed and
@@ -70,38 +70,38 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     /// Examples learned of each class, all at least 1.
     fn counts(&self) -> &[u64];
 
-    /// Learns one example. `class` equal to the number of classes starts a new one.
-    /// A memory head learns it as though its memory were empty.
+    /// Learns one example. If `class` equals the number of classes, it starts a new class. A
+    /// memory head learns the example as if its memory were empty.
     ///
     /// # Errors
     /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::Full`].
     fn learn_one(&mut self, features: &[i16], class: usize) -> Result<(), HeadError>;
 
-    /// Unlearns one example. A memory head unlearns it as though its memory were empty.
+    /// Unlearns one example. A memory head unlearns it as if its memory were empty.
     ///
     /// # Errors
     /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::NeverLearned`],
     /// [`HeadError::CannotUnlearn`].
     fn unlearn_one(&mut self, features: &[i16], class: usize) -> Result<(), HeadError>;
 
-    /// Overwrites `evidence` with what is known about one example.
+    /// Overwrites `evidence` with the evidence for one example.
     ///
     /// # Errors
     /// [`HeadError::Width`].
     fn evidence_into(&self, features: &[i16], evidence: &mut Evidence) -> Result<(), HeadError>;
 
-    /// Does now the work that the next [`Self::evidence_into`] would otherwise start with.
+    /// Does the work now that the next [`Self::evidence_into`] would otherwise do first.
     fn solve(&self);
 
-    /// What [`Self::evidence_into`] computes at this moment; `None` before anything was
-    /// learned. May have to solve.
+    /// The current function of [`Self::evidence_into`]; `None` before anything was learned. May
+    /// have to solve.
     #[cfg_attr(
         not(feature = "tract"),
         allow(dead_code, reason = "for `export` alone")
     )]
     fn formula(&self) -> Option<Formula>;
 
-    /// Which head answers and why, for a head that is several.
+    /// For a head that consists of several, the head that answers and the reason.
     fn selection(&self) -> Option<&Selection> {
         None
     }
@@ -112,57 +112,58 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     /// Bytes that [`Self::save_into`] appends.
     fn saved_bytes(&self) -> usize;
 
-    /// The same head as an exact one, if it is.
+    /// This head as an exact head, if it is one.
     fn exact(&self) -> Option<&dyn ExactHead> {
         None
     }
 
-    /// As [`Self::exact`], to be changed.
+    /// As [`Self::exact`], mutable.
     fn exact_mut(&mut self) -> Option<&mut dyn ExactHead> {
         None
     }
 
-    /// The head whose solves can wait, if it is such a head or answers by one.
+    /// The head with deferred solves, if this is one or answers by one.
     fn deferred(&mut self) -> Option<&mut dyn DeferredHead> {
         None
     }
 
-    /// The same head as one that reads a rehearsal memory, if it does.
+    /// This head as a head that reads a rehearsal memory, if it is one.
     fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
         None
     }
 }
 
-/// What an exact head adds: it is a function of sums, which can be merged and subtracted.
+/// Extra methods of an exact head. Its state is a function of sums, which can be merged and
+/// subtracted.
 pub(crate) trait ExactHead: Head {
     /// The sums.
     fn statistic(&self) -> &Statistic;
 
-    /// Learns all that another head of this kind has learned. `classes[i]` is
-    /// what its class `i` is called here; those beyond the last are new.
+    /// Learns everything that another head of this kind has learned. `classes[i]` is the index
+    /// here of the other head's class `i`. Indices beyond the last class here are new classes.
     ///
     /// # Errors
     /// Those of [`Statistic::merge`].
     fn merge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError>;
 
-    /// Unlearns what [`Self::merge`] learned. Classes left empty are removed, and
-    /// those after them move down.
+    /// Unlearns what [`Self::merge`] learned. Empty classes are removed, and the classes after
+    /// them move down.
     ///
     /// # Errors
     /// Those of [`Statistic::unmerge`].
     fn unmerge(&mut self, other: &Statistic, classes: &[usize]) -> Result<(), HeadError>;
 }
 
-/// What a head adds whose solves take so long that answers should not wait for them.
+/// Extra methods of a head whose solves take so long that predictions should not wait for them.
 pub(crate) trait DeferredHead: Head {
-    /// As [`Head::evidence_into`], without waiting for a factorisation as long as
-    /// an earlier one is available. Returns how many of the latest examples are
-    /// included only approximately; 0 means exact.
+    /// As [`Head::evidence_into`], but does not wait for a factorisation if an earlier one is
+    /// available. Returns how many of the latest examples are included only approximately; 0 means
+    /// exact.
     ///
-    /// `lda` answers with the exact class means under the covariance of the last
-    /// solve, `ridge` with the penalty of the last solve and the recursive
-    /// least-squares update of its weights. After 256 such examples without
-    /// [`Self::adopt`], or after a class was removed, it solves exactly first.
+    /// `lda` answers with the exact class means under the covariance of the last solve. `ridge`
+    /// answers with the penalty of the last solve and a recursive least-squares update of its
+    /// weights. After 256 such examples without [`Self::adopt`], or after a class was removed, the
+    /// head solves exactly first.
     ///
     /// # Errors
     /// [`HeadError::Width`].
@@ -172,18 +173,18 @@ pub(crate) trait DeferredHead: Head {
         evidence: &mut Evidence,
     ) -> Result<u64, HeadError>;
 
-    /// The work of [`Head::solve`], to be done elsewhere; `None` if none is due.
+    /// The work of [`Head::solve`], for another thread; `None` if none is due.
     fn job(&mut self) -> Option<Job>;
 
-    /// Takes the result of a [`Job`] of this head. One that is out of date is used by
+    /// Takes the result of a [`Job`] of this head. An outdated result is used by
     /// [`Self::evidence_now_into`] at most.
     fn adopt(&mut self, solution: Solution);
 }
 
-/// What a head adds that reads a rehearsal memory.
+/// Extra methods of a head that reads a rehearsal memory.
 pub(crate) trait MemoryHead: Head {
-    /// Learns one example together with `replay`: as many earlier examples as
-    /// [`HeadKind::replay_rows`] asks for, or fewer.
+    /// Learns one example together with `replay`: earlier examples, at most as many as
+    /// [`HeadKind::replay_rows`] asks for.
     ///
     /// # Errors
     /// As [`Head::learn_one`].
@@ -194,7 +195,7 @@ pub(crate) trait MemoryHead: Head {
         replay: Replay<'_>,
     ) -> Result<(), HeadError>;
 
-    /// Unlearns one example. `kept` holds everything that is still in the memory.
+    /// Unlearns one example. `kept` holds everything that remains in the memory.
     ///
     /// # Errors
     /// As [`Head::unlearn_one`].
@@ -205,20 +206,19 @@ pub(crate) trait MemoryHead: Head {
         kept: Replay<'_>,
     ) -> Result<(), HeadError>;
 
-    /// Replaces the head's copy of the memory by `kept`, everything that is in it. Called
-    /// after every example learned and after loading, for heads that
-    /// [`HeadKind::reads_memory`] names.
+    /// Replaces the head's copy of the memory by `kept`, the whole content of the memory. For
+    /// heads with [`HeadKind::reads_memory`], it is called after every learned example and after
+    /// loading.
     fn set_memory(&mut self, _kept: Replay<'_>) {}
 }
 
-/// Earlier examples, shown again.
+/// Earlier examples for replay.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Replay<'a> {
     /// Row-major features, `[classes.len(), width]`.
     pub(crate) features: &'a [i16],
     /// The class of each row.
     pub(crate) classes: &'a [usize],
-    /// Where each row comes from (a speaker, a place), 0 if unknown; empty if nothing is
-    /// known of any row.
+    /// The group of each row (a speaker, a place), 0 if unknown. Empty if no group is known.
     pub(crate) groups: &'a [u64],
 }

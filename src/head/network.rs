@@ -1,8 +1,8 @@
-//! A network of one or two layers that grows an output a class.
+//! A network of one or two layers that grows by one output for each new class.
 //!
-//! All parameters lie in one row, so that optimisers and regularisers need not
-//! know what they are: first the hidden units, if any, then one unit a class,
-//! each unit its weights and then its bias.
+//! All parameters are in one row, so optimisers and regularisers need not know their meaning. The
+//! hidden units, if any, come first, then one unit a class. Each unit has its weights and then its
+//! bias.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -33,15 +33,15 @@ impl Shape {
         }
     }
 
-    /// Parameters of a network of so many classes, where there are so many.
+    /// Number of parameters for this number of classes; `None` if it overflows.
     pub(super) fn len(self, classes: usize) -> Option<usize> {
         let outputs = classes.checked_mul(self.fan_in() + 1)?;
         outputs.checked_add(self.hidden_len())
     }
 
-    /// Parameters of a network without classes: hidden units drawn uniformly
-    /// from `±sqrt(6)`. He et al. (2015) ask for a variance of 2 over the squared
-    /// length of a row, which is about 1 here, not the number of inputs.
+    /// The parameters of a network without classes. Hidden units are drawn uniformly from
+    /// `±sqrt(6)`. He et al. (2015) ask for a variance of 2 divided by the squared length of a
+    /// row. This length is about 1 here, so the variance does not depend on the number of inputs.
     pub(super) fn start(self, seed: u64) -> Vec<f32> {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let bound = 6.0_f64.sqrt();
@@ -57,13 +57,12 @@ impl Shape {
         parameters
     }
 
-    /// Adds outputs up to so many classes. A new one starts at zero and leaves
-    /// the others alone.
+    /// Adds outputs up to `classes`. New outputs start at zero; existing ones do not change.
     pub(super) fn grow(self, parameters: &mut Vec<f32>, classes: usize) {
         parameters.resize(self.hidden_len() + classes * (self.fan_in() + 1), 0.0);
     }
 
-    /// Overwrites `pass` with what the network makes of `rows`, `[n, inputs]`.
+    /// Overwrites `pass` with the outputs of the network for `rows`, `[n, inputs]`.
     pub(super) fn forward(self, parameters: &[f32], rows: &[f32], pass: &mut Pass) {
         let (first, output) = parameters.split_at(self.hidden_len());
         let Pass { hidden, logits, .. } = pass;
@@ -81,8 +80,8 @@ impl Shape {
         }
     }
 
-    /// Overwrites `gradient`, given in `pass.logits` the derivatives of the loss
-    /// by the logits of the last [`Self::forward`] over the same rows.
+    /// Overwrites `gradient`. `pass.logits` must hold the derivatives of the loss by the logits of
+    /// the last [`Self::forward`] over the same rows.
     pub(super) fn backward(
         self,
         parameters: &[f32],
@@ -117,7 +116,7 @@ impl Shape {
         accumulate(to_first, &pass.hidden_errors, rows, self.inputs);
     }
 
-    /// The same function of features that are not centred.
+    /// The same function, for features that are not centred.
     pub(super) fn fold(self, parameters: &[f32], centring: &Centring) -> Folded {
         let (first, output) = parameters.split_at(self.hidden_len());
         let on_inputs = if self.hidden > 0 { first } else { output };
@@ -144,11 +143,11 @@ pub(super) struct Pass {
     pub(super) logits: Vec<f32>,
 }
 
-/// A network as it predicts.
+/// A network in the form used for predictions.
 #[derive(Debug)]
 pub(super) struct Folded {
     first: Discriminant,
-    /// Output units, where the first layer is a hidden one.
+    /// Output units, if the first layer is a hidden one.
     output: Option<Vec<f32>>,
 }
 
@@ -157,7 +156,7 @@ impl Folded {
     pub(super) fn scores_into(&self, x: &[i16], scores: &mut Vec<f32>) {
         self.first.apply_into(x, scores);
         if let Some(output) = &self.output {
-            // The hidden units lie before the outputs until these are known.
+            // The buffer holds the hidden units before the outputs until the outputs are known.
             let hidden = scores.len();
             for sum in scores.iter_mut() {
                 *sum = sum.max(0.0);
@@ -188,7 +187,7 @@ impl Folded {
     }
 }
 
-/// What each unit, weights and then bias, makes of one input.
+/// The output of each unit (weights, then bias) for one input.
 fn layer(units: &[f32], input: &[f32]) -> impl Iterator<Item = f32> {
     let units = units.chunks_exact(input.len() + 1);
     units
@@ -202,7 +201,7 @@ fn accumulate(gradient: &mut [f32], errors: &[f32], inputs: &[f32], fan_in: usiz
     for (u, gradient) in gradient.chunks_exact_mut(fan_in + 1).enumerate() {
         let rows = inputs.chunks_exact(fan_in).zip(errors.chunks_exact(units));
         for (input, errors) in rows {
-            // A rectified unit that is off passes nothing on.
+            // A rectified unit that is off passes no gradient.
             if errors[u] != 0.0 {
                 add_scaled(&mut gradient[..fan_in], errors[u], input);
                 gradient[fan_in] += errors[u];

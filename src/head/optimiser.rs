@@ -1,4 +1,4 @@
-//! From gradients to steps.
+//! Turns gradients into steps.
 
 use super::network::Shape;
 use super::training::Optimiser;
@@ -8,24 +8,23 @@ const FIRST_DECAY: f32 = 0.9;
 const SECOND_DECAY: f32 = 0.999;
 const EPSILON: f32 = 1e-8;
 
-/// The largest gradient, by Euclidean norm, that is followed in full; longer ones
-/// are shortened to it (Pascanu et al. 2013).
+/// The largest Euclidean norm of a gradient. Longer gradients are scaled down to it (Pascanu et
+/// al. 2013).
 ///
-/// Inputs have length about 1, so a gradient of softmax regression is seldom
-/// longer than 1.4: this acts on outliers, and keeps any bytes that are taught
-/// from driving a weight to infinity.
+/// Inputs have length about 1, so a gradient of softmax regression is seldom longer than 1.4. The
+/// limit therefore affects only outliers, and no input can drive a weight to infinity.
 const LONGEST: f32 = 4.0;
 
-/// An optimiser with what it remembers from step to step.
+/// An optimiser with its state between steps.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Descent {
     optimiser: Optimiser,
-    /// Running mean of the gradient, and of its square: one each a parameter
-    /// under Adam, none under gradient descent.
+    /// Running means of the gradient and of its square. Each has one value a parameter under Adam,
+    /// and none under gradient descent.
     pub(super) first: Vec<f32>,
     pub(super) second: Vec<f32>,
-    /// Steps that the hidden layer, then each output, has taken: a new class
-    /// corrects its moments by its own age.
+    /// Number of steps of the hidden layer, then of each output. The moments of a new class are
+    /// corrected by its own age.
     pub(super) ages: Vec<u32>,
 }
 
@@ -39,12 +38,12 @@ impl Descent {
         }
     }
 
-    /// Whether there is anything to remember.
+    /// Whether the optimiser has state.
     pub(super) fn remembers(&self) -> bool {
         self.optimiser == Optimiser::Adam
     }
 
-    /// Makes room for the parameters of so many classes.
+    /// Grows the state to the parameters of `classes` classes.
     pub(super) fn grow(&mut self, parameters: usize, classes: usize) {
         if self.remembers() {
             self.first.resize(parameters, 0.0);
@@ -53,7 +52,7 @@ impl Descent {
         }
     }
 
-    /// One step against `gradient`, which may be shortened in place.
+    /// One step against `gradient`, which it may scale down in place.
     pub(super) fn step(
         &mut self,
         shape: Shape,
@@ -98,8 +97,8 @@ impl Descent {
         }
     }
 
-    /// Whether gradients can have left these moments: `m^2 <= 53 v` follows from
-    /// the decay rates (Cauchy-Schwarz), up to rounding.
+    /// Whether gradients can have produced these moments. `m^2 <= 53 v` follows from the decay
+    /// rates (Cauchy-Schwarz), up to rounding.
     pub(super) fn is_possible(&self) -> bool {
         let pair = |(&m, &v): (&f32, &f32)| {
             let (m, v) = (f64::from(m), f64::from(v));
@@ -123,7 +122,7 @@ mod tests {
         let mut descent = Descent::new(Optimiser::Adam);
         descent.grow(2, 1);
         let mut parameters = [1.0, -1.0];
-        // The first step is the rate along the sign, whatever the size.
+        // The first step has the size of the rate and the sign of the gradient.
         descent.step(SHAPE, &mut parameters, &mut [1e-3, -2.0], 0.1);
         assert!((parameters[0] - 0.9).abs() < 1e-5, "{parameters:?}");
         assert!((parameters[1] + 0.9).abs() < 1e-5, "{parameters:?}");

@@ -6,8 +6,8 @@ use std::ops::RangeInclusive;
 
 use super::HeadError;
 
-/// The options behind a head's name. Each is an alternative of one group, such
-/// as `sgd` and `adam`, and each group is chosen from at most once.
+/// The options after a head's name. Each option belongs to a group of alternatives, such as `sgd`
+/// and `adam`. At most one option of each group may be given.
 #[derive(Debug)]
 pub(super) struct Options<'a> {
     head: &'a str,
@@ -15,7 +15,7 @@ pub(super) struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    /// The name in `text`, and the options behind it.
+    /// Splits `text` into the name and its options.
     pub(super) fn split(text: &'a str) -> (&'a str, Self) {
         let (head, listed) = match text.split_once(':') {
             Some((head, listed)) => (head, Some(listed)),
@@ -24,18 +24,18 @@ impl<'a> Options<'a> {
         (head, Self { head, listed })
     }
 
-    /// For a head that has no options.
+    /// Checks that there are no options, for a head that takes none.
     ///
     /// # Errors
-    /// [`HeadError::HeadOption`] where there are any.
+    /// [`HeadError::HeadOption`] if there are any.
     pub(super) fn none(&self) -> Result<(), HeadError> {
         self.choose([]).map(|[]| ())
     }
 
-    /// The position in each group of the alternative that was named, if any.
+    /// The position of the named alternative in each group, if one was named.
     ///
     /// # Errors
-    /// [`HeadError::HeadOption`] for an option of no group, and for two of one.
+    /// [`HeadError::HeadOption`] for an unknown option, and for two options of one group.
     pub(super) fn choose<const N: usize>(
         &self,
         groups: [&[&str]; N],
@@ -67,7 +67,7 @@ impl<'a> Options<'a> {
         Ok(chosen)
     }
 
-    /// For a head whose one option is a whole number within `range`.
+    /// Reads the option of a head whose only option is a whole number within `range`.
     ///
     /// # Errors
     /// [`HeadError::HeadOption`] for anything else.
@@ -75,8 +75,8 @@ impl<'a> Options<'a> {
         let Some(listed) = self.listed else {
             return Ok(None);
         };
-        // `parse` alone would take a sign and leading zeros, and one head would
-        // have many texts.
+        // `parse` alone would accept a sign and leading zeros, so one head would have several
+        // texts.
         let plain = |n: &u32| range.contains(n) && n.to_string() == listed;
         match listed.parse().ok().filter(plain) {
             Some(n) => Ok(Some(n)),

@@ -1,4 +1,4 @@
-//! A random projection of integers that loses no bit.
+//! An exact random projection of integers.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
@@ -8,12 +8,11 @@ use super::{Formula, Layer};
 /// `max(0, H D x)` over 16-bit integers: random signs `D`, a Walsh-Hadamard
 /// transform `H`, a random choice of its rows, and a rectifier.
 ///
-/// The features of RanPAC (McDonnell et al. 2023) with the structured projection
-/// of Ailon & Chazelle 2009 instead of a dense Gaussian one: `width log d`
-/// additions instead of `width d` multiplications, no matrix to keep, and
-/// integers throughout, so that the result is the same on every machine. Where
-/// more features are wanted than a transform has rows, there are several with
-/// signs of their own.
+/// These are the features of RanPAC (McDonnell et al. 2023), with the structured projection of
+/// Ailon & Chazelle 2009 instead of a dense Gaussian one. It needs `width log d` additions instead
+/// of `width d` multiplications, and no stored matrix. It uses only integers, so the result is the
+/// same on every machine. If more features are wanted than a transform has rows, several
+/// transforms with different signs are used.
 #[derive(Debug, Clone)]
 pub(super) struct Projection {
     inputs: usize,
@@ -21,21 +20,21 @@ pub(super) struct Projection {
     block: usize,
     /// Bits by which each input is shifted to a common unit.
     aligned: Vec<u8>,
-    /// Whether an input is negated, `[blocks, inputs]`.
+    /// Whether each input is negated, `[blocks, inputs]`.
     negated: Vec<bool>,
-    /// For every feature the row of the concatenated transforms.
+    /// The row of the concatenated transforms for each feature.
     rows: Vec<u32>,
     /// Bits dropped from a transformed value.
     shift: u32,
 }
 
-/// The widest gap between the scales of two inputs that is kept apart: 2^24,
-/// beyond which the smaller one is below the other's resolution anyway.
+/// The largest scale ratio between two inputs that is kept: 2^24. Beyond it, the smaller input is
+/// below the resolution of the other.
 const MAX_ALIGNMENT: u32 = 24;
 
 impl Projection {
-    /// A projection to `width` features, drawn by `seed`; one unit of input `i`
-    /// is worth `steps[i]`, all powers of two.
+    /// Creates a projection to `width` features, with random numbers from `seed`. One unit of
+    /// input `i` is worth `steps[i]`; all are powers of two.
     pub(super) fn new(steps: &[f32], width: usize, seed: u64) -> Self {
         let inputs = steps.len();
         let block = inputs.next_power_of_two();
@@ -44,8 +43,8 @@ impl Projection {
             .iter()
             .map(|step| ((step / finest).log2().round() as u32).min(MAX_ALIGNMENT) as u8)
             .collect();
-        // A vector of random full-scale inputs has about this length, and every
-        // transformed value its order of magnitude.
+        // A vector of random full-scale inputs has about this length, and every transformed value
+        // has this order of magnitude.
         let squares: f64 = aligned.iter().map(|&a| 4_f64.powi(a.into())).sum();
         let shift = (0..48).find(|&s| 4_f64.powi(s) >= squares).unwrap_or(48) as u32;
         let mut random = ChaCha8Rng::seed_from_u64(seed);
@@ -77,9 +76,8 @@ impl Projection {
         self.inputs
     }
 
-    /// What one unit of each input is worth in units of a feature, had the
-    /// transform the length of its inputs: random features then have the scale of
-    /// the inputs that they mix.
+    /// The value of one unit of each input in units of a feature, if the transform had the length
+    /// of its inputs. Random features then have the scale of the inputs that they mix.
     pub(super) fn worths(&self) -> impl Iterator<Item = f64> {
         let length = (self.inputs as f64).sqrt();
         let unit = length / (self.shift as f64).exp2();
@@ -111,9 +109,9 @@ impl Projection {
         out.extend(self.rows.iter().map(feature));
     }
 
-    /// This, with its inputs before it where `direct`, and then `layer`, with the
-    /// transforms written out: element `(i, r)` of a
-    /// Walsh-Hadamard matrix is -1 to the number of bits that `i` and `r` share.
+    /// The formula of this projection, with its inputs before the features if `direct`, followed
+    /// by `layer`. The transforms are written as matrices: element `(i, r)` of a Walsh-Hadamard
+    /// matrix is -1 to the power of the number of bits that `i` and `r` share.
     pub(super) fn formula(&self, direct: bool, layer: Layer) -> Formula {
         let mut signs = Vec::with_capacity(self.inputs * self.rows.len());
         for i in 0..self.inputs {
@@ -138,7 +136,7 @@ impl Projection {
     const LARGEST: i16 = i16::MAX;
 }
 
-/// The unnormalised Walsh-Hadamard transform of a power of two of values.
+/// The unnormalised Walsh-Hadamard transform. The number of values is a power of two.
 fn hadamard(values: &mut [i64]) {
     let mut half = 1;
     while half < values.len() {
@@ -182,7 +180,7 @@ mod tests {
         assert_eq!(out, again);
         Projection::new(&[0.5; 100], 300, 8).apply_into(&x, &mut scratch, &mut again);
         assert_ne!(out, again);
-        // The rows of one transform are taken at most once each.
+        // Each row of a transform is used at most once.
         let mut rows = projection.rows.clone();
         rows.sort_unstable();
         rows.dedup();
@@ -191,7 +189,7 @@ mod tests {
 
     #[test]
     fn inputs_of_different_scales_are_shifted_to_one_unit() {
-        // The same real vector, once on one grid, once on two.
+        // The same real vector on one grid and on two grids.
         let even = Projection::new(&[0.25; 8], 16, 3);
         let uneven = Projection::new(&[0.25, 0.25, 0.25, 0.25, 1.0, 1.0, 1.0, 1.0], 16, 3);
         let (mut a, mut b, mut scratch) = (Vec::new(), Vec::new(), Vec::new());

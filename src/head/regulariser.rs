@@ -1,25 +1,24 @@
-//! Regularisers against forgetting, which store no examples: they pull towards earlier
-//! weights, or towards earlier outputs.
+//! Regularisers against forgetting that store no examples: they pull the network towards earlier
+//! weights or earlier outputs.
 //!
-//! Each anchors at the last task border. Tasks are not announced, so a border is the first
-//! example of a new class: exact if classes come one after the other, else at most one
-//! class late.
+//! Each regulariser sets its anchor at the last task border. Tasks are not announced, so a border
+//! is the first example of a new class. This is exact if classes come one after the other.
+//! Otherwise it is at most one class late.
 
 use super::loss::normalise;
 use super::network::{Pass, Shape};
 
-/// What is held on to, and how strongly.
+/// The kind of regulariser and its strength.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) enum Regulariser {
     /// Elastic weight consolidation (Kirkpatrick et al. 2017) in its online form
     /// (Schwarz et al. 2018): one anchor, and one diagonal Fisher information
     /// that decays by `decay` at every border.
     Ewc { strength: f32, decay: f32 },
-    /// Learning without forgetting (Li & Hoiem 2016): on the new example the old
-    /// classes keep the odds that the anchored network gives them, both softened
-    /// by `temperature`.
+    /// Learning without forgetting (Li & Hoiem 2016). On the new example, the old classes keep the
+    /// odds that the anchored network gives them. Both networks are softened by `temperature`.
     Lwf { strength: f32, temperature: f32 },
-    /// L2-SP (Li et al. 2018): the anchored weights pull evenly.
+    /// L2-SP (Li et al. 2018): pulls all weights equally towards the anchored weights.
     L2sp { strength: f32 },
 }
 
@@ -29,9 +28,10 @@ pub(super) struct Anchor {
     regulariser: Option<Regulariser>,
     /// Empty before the first border.
     pub(super) parameters: Vec<f32>,
-    /// Of the tasks before the border; one a parameter under `ewc`, else none.
+    /// Fisher information of the tasks before the border: one value a parameter under `ewc`, else
+    /// empty.
     pub(super) fisher: Vec<f32>,
-    /// Sum over the examples since the border; grows with the network.
+    /// Sum over the examples since the border. It grows with the network.
     pub(super) gathered: Vec<f32>,
     pub(super) examples: u64,
     teacher: Pass,
@@ -46,17 +46,17 @@ impl Anchor {
         }
     }
 
-    /// Whether there is anything to remember.
+    /// Whether the regulariser has state.
     pub(super) fn remembers(&self) -> bool {
         self.regulariser.is_some()
     }
 
-    /// Whether a Fisher information belongs to it.
+    /// Whether the regulariser uses Fisher information.
     pub(super) fn gathers(&self) -> bool {
         matches!(self.regulariser, Some(Regulariser::Ewc { .. }))
     }
 
-    /// A task ends with these parameters.
+    /// Ends a task with these parameters.
     pub(super) fn border(&mut self, parameters: &[f32]) {
         if !self.remembers() {
             return;
@@ -74,16 +74,16 @@ impl Anchor {
         }
     }
 
-    /// Makes room for so many parameters.
+    /// Grows the state to this number of parameters.
     pub(super) fn grow(&mut self, parameters: usize) {
         if self.gathers() {
             self.gathered.resize(parameters, 0.0);
         }
     }
 
-    /// Adds the information of one example about each weight of a softmax regression:
-    /// the expectation of its squared derivative under the network's own
-    /// probabilities, `p_k (1 - p_k) x_j^2`.
+    /// Adds the information that one example gives about each weight of a softmax regression. This
+    /// is the expected squared derivative under the network's own probabilities,
+    /// `p_k (1 - p_k) x_j^2`.
     pub(super) fn gather(&mut self, row: &[f32], probabilities: &[f32]) {
         let units = self.gathered.chunks_exact_mut(row.len() + 1);
         for (unit, p) in units.zip(probabilities) {
@@ -95,7 +95,7 @@ impl Anchor {
         self.examples += 1;
     }
 
-    /// Adds to `errors` what distillation on `row` asks of its `logits`.
+    /// Adds the derivatives of the distillation loss on `row`, given its `logits`, to `errors`.
     pub(super) fn distil(&mut self, shape: Shape, row: &[f32], logits: &[f32], errors: &mut [f32]) {
         let Some(Regulariser::Lwf {
             strength,
@@ -115,13 +115,13 @@ impl Anchor {
         normalise(&mut self.softened, temperature);
         let pairs = self.softened.iter().zip(&*taught);
         for (error, (now, then)) in errors.iter_mut().zip(pairs) {
-            // The loss carries the temperature squared, its derivative once.
+            // The loss contains the squared temperature, its derivative the temperature once.
             *error += strength * temperature * (now - then);
         }
     }
 
-    /// One step of `strength / 2 * sum F (w - anchor)^2` at this rate: the exact
-    /// (proximal) step, which no strength makes overshoot.
+    /// One step of `strength / 2 * sum F (w - anchor)^2` at this rate. The exact (proximal) step
+    /// does not overshoot at any strength.
     pub(super) fn pull(&self, parameters: &mut [f32], rate: f32) {
         let pairs = parameters.iter_mut().zip(&self.parameters);
         match self.regulariser {
@@ -181,7 +181,7 @@ mod tests {
     }
 
     #[test]
-    fn lwf_asks_for_the_old_odds_among_old_classes_only() {
+    fn lwf_keeps_the_old_odds_among_old_classes_only() {
         let mut anchor = Anchor::new(Some(Regulariser::Lwf {
             strength: 1.0,
             temperature: 2.0,
@@ -194,7 +194,7 @@ mod tests {
         assert!((errors[0] - expected).abs() < 1e-6, "{errors:?}");
         assert!((errors[0] + errors[1]).abs() < 1e-6);
         assert_eq!(errors[2], 0.0);
-        // What already agrees is left alone.
+        // Outputs that already agree cause no error.
         let mut errors = [0.0; 3];
         anchor.distil(SHAPE, &[1.0, 0.0], &[1.0, -1.0, 9.0], &mut errors);
         assert!(errors.iter().all(|e| e.abs() < 1e-6), "{errors:?}");

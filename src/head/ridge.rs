@@ -20,25 +20,24 @@ use super::{Formula, HeadError, Moments, Statistic};
 /// McDonnell et al. 2023; analytic class-incremental learning, Zhuang et al.
 /// 2022), solved from an exact [`Statistic`] of the projected examples.
 ///
-/// The projection is integer arithmetic, so the statistic is as exact as that of
-/// `lda`: no order, merge or crash changes a bit.
+/// The projection uses integer arithmetic, so the statistic is as exact as that of `lda`: no
+/// order, merge or crash changes a bit.
 ///
-/// Embeddings of at most 1,024 features (`MAX_DIRECT`) are regressed on as well,
-/// beside the random ones (the direct links of Pao, Park & Sobajic 1994): what is
-/// linear in them is not left to chance. Longer ones would make the sums too large
-/// for what they bring.
+/// Embeddings of at most 1,024 features (`MAX_DIRECT`) also enter the regression directly, beside
+/// the random features (the direct links of Pao, Park & Sobajic 1994). The linear part of the
+/// solution then does not depend on random features. For longer embeddings the larger sums would
+/// cost more than the direct links gain.
 ///
-/// The penalty is ten times the one that minimises the generalised cross-validation
-/// score (Golub, Heath & Wahba 1979), which is a function of the statistic alone;
-/// choosing on held-out rehearsal examples would make the classifier depend on
-/// which these are, and so on the order of teaching. The score speaks of more
-/// examples like those seen; ten times more caution is for speakers, subjects and
-/// sites that were not. Held out in turn, with 3 projections in `f64`, it brings
-/// 0.9 points on smartwatch exercises and nothing lost on FSDD.
+/// The penalty is ten times the one that minimises the generalised cross-validation score (Golub,
+/// Heath & Wahba 1979). This score is a function of the statistic alone. A choice on held-out
+/// rehearsal examples would depend on which examples these are, and so on the order of teaching.
+/// The score estimates the error on more examples like those seen. The factor of ten accounts for
+/// unseen speakers, subjects and sites. Held out in turn, with 3 projections in `f64`, it gains
+/// 0.9 points on smartwatch exercises and loses nothing on FSDD.
 ///
-/// Without direct links, 3 projections each, a width of 500 gave 0.981 (ESC-10) and
-/// 0.950 (FSDD), of 1,000 0.982 and 0.950, of 1,500 0.983 and 0.949. So 512 is the
-/// default, which also learns a quarter as expensively as 1,000.
+/// Without direct links, with 3 projections each, a width of 500 gave 0.981 (ESC-10) and 0.950
+/// (FSDD), of 1,000 0.982 and 0.950, of 1,500 0.983 and 0.949. So 512 is the default. Learning at
+/// this width costs a quarter of that at 1,000.
 pub(crate) type Ridge = ClosedForm<RandomFeatures>;
 
 #[derive(Debug, Default)]
@@ -48,25 +47,25 @@ struct Scratch {
 }
 
 thread_local! {
-    /// Room for one projected example: predicting is pure, and allocates nothing.
+    /// Scratch for one projected example, so that predictions need no `mut` and allocate nothing.
     static SCRATCH: RefCell<Scratch> = RefCell::default();
 }
 
 impl Ridge {
-    /// Random features unless said otherwise.
+    /// The default number of random features.
     pub(crate) const DEFAULT_WIDTH: NonZeroU16 = NonZeroU16::new(512).unwrap();
-    /// The most random features: a solve is cubic in them.
+    /// The maximum number of random features; a solve is cubic in this number.
     pub(crate) const MAX_WIDTH: NonZeroU16 = NonZeroU16::new(4096).unwrap();
-    /// The longest embedding that is regressed on beside its random features.
+    /// The longest embedding that enters the regression directly.
     pub(crate) const MAX_DIRECT: usize = 1024;
 
-    /// A head without classes on `width` random features, at most
-    /// [`Ridge::MAX_WIDTH`]; one unit of feature `i` is worth `steps[i]`.
+    /// Creates a head without classes on `width` random features, at most [`Ridge::MAX_WIDTH`].
+    /// One unit of feature `i` is worth `steps[i]`.
     pub(crate) fn new(steps: &[f32], width: NonZeroU16) -> Self {
         Self::of(RandomFeatures::new(steps, width))
     }
 
-    /// The head that [`Head::save_into`](super::Head::save_into) wrote.
+    /// Loads the head that [`Head::save_into`](super::Head::save_into) wrote.
     ///
     /// # Errors
     /// [`HeadError::Damaged`]
@@ -79,15 +78,15 @@ impl Ridge {
 #[derive(Debug, Clone)]
 pub(crate) struct RandomFeatures {
     projection: Projection,
-    /// What the inputs are worth beside random features; none where only these
-    /// are regressed on.
+    /// The value of one unit of each direct input in units of a random feature. Empty if only
+    /// random features are used.
     direct: Vec<f64>,
     width: usize,
 }
 
 impl RandomFeatures {
-    /// The projection belongs to the method, not to a learner's seed: only
-    /// learners with the same one can be merged.
+    /// The projection belongs to the method, not to a learner's seed. Only learners with the same
+    /// projection can be merged.
     const PROJECTION_SEED: u64 = 0x41_46_49_45_4c_44;
 
     fn new(steps: &[f32], width: NonZeroU16) -> Self {
@@ -104,15 +103,14 @@ impl RandomFeatures {
         }
     }
 
-    /// What one unit of each feature is worth, where a random one is worth `step`.
+    /// The value of one unit of each feature, if a random feature is worth `step`.
     fn steps(&self, step: f64) -> Vec<f64> {
         let direct = self.direct.iter().map(|worth| worth * step);
         let random = std::iter::repeat_n(step, self.width - self.direct.len());
         direct.chain(random).collect()
     }
 
-    /// The normal equations of a statistic, its features scaled to a mean square
-    /// of 1.
+    /// The normal equations of a statistic. Features are scaled to a mean square of 1.
     fn normal(&self, statistic: &Statistic) -> Normal {
         let squares: f64 = (statistic.squares().zip(self.steps(1.0)))
             .map(|(square, worth)| square as f64 * worth * worth)
@@ -137,26 +135,25 @@ impl RandomFeatures {
     }
 }
 
-/// Features are counted in units of their root mean square.
+/// A solution. Features are in units of their root mean square.
 #[derive(Debug)]
 pub(crate) struct Solved {
-    /// What one unit of each feature is worth.
+    /// The value of one unit of each feature.
     steps: Vec<f64>,
-    /// Of `G + penalty I`.
+    /// Factor of `G + penalty I`.
     factor: Factor,
     /// `(G + penalty I)^-1 S_k`, times [`SHARPNESS`] and the step.
     discriminant: Discriminant,
-    /// `(P_j h_j, 1 + h_j P_j h_j)` of each change since the solve, where `P_j` is
-    /// the inverse before it.
+    /// `(P_j h_j, 1 + h_j P_j h_j)` and the sign of each change since the solve. `P_j` is the
+    /// inverse before the change.
     gains: Vec<(Vec<f32>, f32, f32)>,
 }
 
-/// How many nats a difference of 1 between two regressions is worth; chosen by log
-/// loss on held-out folds of ESC-10 and speakers of FSDD, where 10 to 14 were the
-/// best of 3 to 30.
+/// The value, in nats, of a difference of 1 between two regressions. It was chosen by log loss on
+/// held-out folds of ESC-10 and speakers of FSDD; 10 to 14 were the best of 3 to 30.
 const SHARPNESS: f32 = 12.0;
 
-/// Penalties tried, times the mean square of a feature summed over the examples.
+/// Candidate penalties, in units of the mean square of a feature summed over the examples.
 const PENALTIES: [f64; 7] = [1e-4, 1e-3, 1e-2, 1e-1, 1.0, 10.0, 100.0];
 
 impl Method for RandomFeatures {
@@ -197,8 +194,8 @@ impl Method for RandomFeatures {
         } = self.normal(statistic);
         let (weights, factor) = match Fit::best(&moments, &sums, statistic.total() as f64) {
             Some(fit) => (fit.weights, Factor::pack(fit.factor.as_ref())),
-            // Not even the strongest penalty was positive definite: no numbers
-            // do that, and if rounding did, nearest sum stands in.
+            // Not even the strongest penalty gave a positive definite matrix. Only rounding could
+            // cause this. Then the head scores by the class sums.
             None => (sums, Factor::diagonal(width, 1.0)),
         };
         let mut taught = vec![0.0; weights.len()];
@@ -231,8 +228,8 @@ impl Method for RandomFeatures {
         (self.projection).formula(direct, solved.discriminant.layer())
     }
 
-    /// One step of recursive least squares a change: exact for the penalty of the
-    /// last solve.
+    /// One recursive least-squares step for each change. It is exact for the penalty of the last
+    /// solve.
     fn follow<'a>(
         &self,
         solved: &mut Solved,
@@ -254,8 +251,8 @@ impl Method for RandomFeatures {
 }
 
 impl Solved {
-    /// Takes in one change, `h` as regressed on; `gain` is what the factor makes
-    /// of it.
+    /// Includes one change. `h` is its scaled feature vector, and `gain` is the solution of the
+    /// factor for `h`.
     fn step(&mut self, change: &Change, h: &[f32], mut gain: Vec<f32>) {
         self.discriminant.grow(change.class + 1, h.len());
         for (earlier, denominator, sign) in &self.gains {
@@ -265,7 +262,7 @@ impl Solved {
             }
         }
         let denominator = 1.0 + change.sign * dot(&gain, h);
-        // Taking back what the inverse never held leaves no regression.
+        // Removing an example that the inverse never included leaves no regression.
         if denominator <= f32::EPSILON {
             return;
         }
@@ -281,7 +278,7 @@ impl Solved {
     }
 }
 
-/// `SHARPNESS W h`, for features of which one unit is worth `steps[i]`.
+/// `SHARPNESS W h`. One unit of feature `i` is worth `steps[i]`.
 fn discriminant(mut weights: Vec<f32>, steps: &[f64]) -> Discriminant {
     for weights in weights.chunks_exact_mut(steps.len()) {
         for (weight, step) in weights.iter_mut().zip(steps) {
@@ -292,9 +289,9 @@ fn discriminant(mut weights: Vec<f32>, steps: &[f64]) -> Discriminant {
     Discriminant::new(weights, biases)
 }
 
-/// The normal equations of a statistic, its features scaled.
+/// The normal equations of a statistic, with scaled features.
 struct Normal {
-    /// What one unit of each feature is worth.
+    /// The value of one unit of each feature.
     steps: Vec<f64>,
     /// The class of each row.
     order: Vec<usize>,
@@ -304,7 +301,7 @@ struct Normal {
     moments: Mat<f64>,
 }
 
-/// A regression under one penalty.
+/// A regression with one penalty.
 struct Fit {
     factor: Mat<f64>,
     /// Row-major `[classes, width]`.
@@ -313,8 +310,8 @@ struct Fit {
 }
 
 impl Fit {
-    /// One decade stronger than the best score, which is looked for downhill from
-    /// the middle: the score has one valley.
+    /// A penalty one decade stronger than that of the best score. The search goes downhill from
+    /// the middle, because the score has one minimum.
     fn best(moments: &Mat<f64>, sums: &[f64], n: f64) -> Option<Self> {
         let fit = |at: usize| Self::new(moments, sums, PENALTIES[at] * n);
         let score = |at: usize| fit(at).map_or(f64::INFINITY, |fit| fit.score(sums, n));
@@ -337,7 +334,7 @@ impl Fit {
         fit((at + 1).min(PENALTIES.len() - 1))
     }
 
-    /// `None` where rounding leaves the matrix indefinite.
+    /// `None` if rounding makes the matrix indefinite.
     fn new(moments: &Mat<f64>, sums: &[f64], penalty: f64) -> Option<Self> {
         let width = moments.nrows();
         let mut factor = moments.clone();
@@ -358,7 +355,7 @@ impl Fit {
         })
     }
 
-    /// Generalised cross-validation over `n` examples, smaller is better.
+    /// The generalised cross-validation score over `n` examples; smaller is better.
     fn score(&self, sums: &[f64], n: f64) -> f64 {
         let (width, penalty) = (self.factor.nrows(), self.penalty);
         // With one-hot targets sum y^2 = n, and G w = s - penalty w.
@@ -404,8 +401,8 @@ mod tests {
 
     #[test]
     fn the_score_approximates_the_leave_one_out_error() {
-        // GCV is leave-one-out with each leverage replaced by their mean; where
-        // leverages are nearly equal the two agree.
+        // GCV is the leave-one-out error with each leverage replaced by their mean. If the
+        // leverages are nearly equal, the two agree.
         let ridge = taught(600);
         let statistic = ridge.statistic();
         let width = statistic.width();
@@ -451,7 +448,7 @@ mod tests {
             .unwrap();
         let penalty = 300.0 * PENALTIES[lowest.0 + 1];
         for (i, (x, class)) in examples(340, 12)[300..].iter().enumerate() {
-            // A class that is new after the solve, too.
+            // Also covers a class that is new after the solve.
             let class = if i % 8 == 3 { 3 } else { *class };
             ridge.learn_one(x, class).unwrap();
         }
@@ -460,7 +457,7 @@ mod tests {
         let (mut evidence, mut now) = (Evidence::default(), Vec::new());
         assert_eq!(ridge.evidence_now_into(x, &mut evidence).unwrap(), 41);
         evidence.shares_into(&mut now);
-        // The same statistic, solved under the penalty of the earlier solve.
+        // The same statistic, solved with the penalty of the earlier solve.
         let (statistic, steps) = (ridge.statistic(), before.steps);
         let sums: Vec<f64> = (0..4)
             .flat_map(|class| statistic.sum(class).iter().zip(&steps))
@@ -481,7 +478,7 @@ mod tests {
 
     #[test]
     fn few_random_features_lose_nothing_that_is_linear_in_the_embedding() {
-        // 60 classes, each a direction of its own, in 8 random features.
+        // 60 classes, each with its own direction, in 8 random features.
         let mut ridge = Ridge::new(&[0.001; 60], NonZeroU16::new(8).unwrap());
         let example = |class: usize, i: i16| {
             let noise = |j: usize| (i * 37 + j as i16 * 101) % 300;
@@ -504,7 +501,7 @@ mod tests {
 
     #[test]
     fn inputs_of_different_scales_count_by_their_real_values() {
-        // The second input is the same signal in a unit four times as large.
+        // The second input is the same signal, in a unit four times as large.
         let even = Ridge::new(&[0.5; 8], NonZeroU16::new(4).unwrap());
         let mut steps = [0.5; 8];
         steps[1] = 2.0;

@@ -1,7 +1,7 @@
-//! Which of several heads is most accurate on the rehearsal memory.
+//! Selects the head that is most accurate on the rehearsal memory.
 //!
-//! Cross-validation: parts of the memory are held out in turn, and every candidate learns
-//! the rest afresh. If groups are known, whole groups are held out, because a speaker in
+//! This is cross-validation: parts of the memory are held out in turn, and every candidate learns
+//! the rest from scratch. If groups are known, whole groups are held out, because a speaker in
 //! both parts would favour a head that learns speakers.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -15,39 +15,38 @@ use super::recipe::Recipe;
 use super::trained::Trained;
 use super::{Evidence, Head, HeadKind, Replay};
 
-/// Which head answers, and why.
+/// The head that answers, and the reason.
 ///
-/// As text, one sentence.
+/// Its text form is one sentence.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Selection {
     /// The head that answers.
     pub head: HeadKind,
-    /// Examples learned when it was chosen; 0 where it always was.
+    /// Examples learned when it was chosen; 0 if it is the initial head.
     pub since: u64,
     /// Examples learned at the last comparison; 0 before the first.
     pub compared_at: u64,
-    /// Remembered examples that every candidate was asked about.
+    /// Remembered examples in the comparison.
     pub rows: u64,
-    /// Known groups that were held out, 0 where examples were.
+    /// Number of known groups that were held out; 0 if single examples were held out.
     pub groups: u64,
-    /// How many of them each candidate got right; empty before the first
-    /// comparison.
+    /// Number of correct rows of each candidate. Empty before the first comparison.
     pub scores: Vec<Score>,
 }
 
-/// How one candidate did.
+/// The result of one candidate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Score {
     /// The candidate.
     pub head: HeadKind,
-    /// Rows that it got right.
+    /// Rows that it classified correctly.
     pub correct: u64,
 }
 
-/// The heads that are compared, the most accurate on data that was looked at
-/// first: ties go to the earlier.
+/// The candidates, in order of accuracy on the data that was measured first. On a tie, the earlier
+/// candidate wins.
 pub(super) const CANDIDATES: [HeadKind; 5] = [
     HeadKind::LDA,
     HeadKind::RIDGE,
@@ -57,19 +56,18 @@ pub(super) const CANDIDATES: [HeadKind; 5] = [
 ];
 
 impl Selection {
-    /// Parts that are held out in turn, at most. Each costs every candidate one
-    /// training, which is what a comparison costs.
+    /// Maximum number of held-out parts. Each part costs one training of every candidate.
     const PARTS: usize = 3;
-    /// Rows looked at, at most.
+    /// Maximum number of rows in a comparison.
     const MOST_ROWS: usize = 300;
-    /// Rows asked about without which nothing is concluded.
+    /// Minimum number of rows for a conclusion.
     const FEWEST_ROWS: usize = 20;
-    /// Standard errors by which another head must be ahead. With one, four
-    /// challengers and ten comparisons a stream took heads that were luckier, not
-    /// better, on FSDD and seglearn (the second rule tried; there was no third).
+    /// Number of standard errors by which another head must be ahead. With one standard error,
+    /// four challengers and ten comparisons a stream selected heads that were lucky, not better,
+    /// on FSDD and seglearn. This is the second rule tried; there was no third.
     const STANDARD_ERRORS: f64 = 2.0;
 
-    /// Before the first comparison.
+    /// The selection before the first comparison.
     pub(super) fn start() -> Self {
         Self {
             head: CANDIDATES[0],
@@ -81,9 +79,8 @@ impl Selection {
         }
     }
 
-    /// Compares the candidates on `kept` after `examples` examples, and takes
-    /// another one than before where that is better by more than two standard
-    /// errors of the difference between the two.
+    /// Compares the candidates on `kept` after `examples` examples. Selects another head only if
+    /// it is better by more than two standard errors of the difference between the two.
     pub(super) fn compare(&mut self, steps: &[f32], seed: u64, kept: Replay<'_>, examples: u64) {
         let parts = Parts::of(kept, seed ^ examples);
         let mut right: Vec<[bool; CANDIDATES.len()]> = Vec::new();
@@ -116,13 +113,13 @@ impl Selection {
             .collect();
     }
 
-    /// Forgets the last comparison, which no longer describes what is learned.
+    /// Discards the last comparison, because it no longer describes the learned examples.
     pub(super) fn forget(&mut self) {
         self.scores.clear();
         (self.rows, self.groups, self.compared_at) = (0, 0, 0);
     }
 
-    /// Whether these are values that [`Self::compare`] leaves.
+    /// Whether [`Self::compare`] can have produced these values.
     pub(super) fn is_sound(&self) -> bool {
         let heads = self.scores.iter().map(|score| score.head);
         CANDIDATES.contains(&self.head)
@@ -131,8 +128,8 @@ impl Selection {
     }
 }
 
-/// Whether `one` is ahead of `other` by more than two standard errors of the
-/// paired difference (McNemar 1947: only rows on which they differ count).
+/// Whether `one` is ahead of `other` by more than two standard errors of the paired difference
+/// (McNemar 1947: only rows on which they differ count).
 fn ahead(right: &[[bool; CANDIDATES.len()]], one: usize, other: usize) -> bool {
     let count = |a: usize, b: usize| right.iter().filter(|row| row[a] && !row[b]).count() as u64;
     let (won, lost) = (count(one, other), count(other, one));
@@ -156,19 +153,20 @@ impl Parts {
     fn of(kept: Replay<'_>, seed: u64) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(seed);
         let mut rows = balanced_draw(kept.classes, Selection::MOST_ROWS, &mut random);
-        // A row that is there twice would be held out and taught at once.
+        // A duplicate row could be in the training part and the held-out part.
         let width = kept.features.len() / kept.classes.len().max(1);
         let mut seen = BTreeSet::new();
         rows.retain(|&row| seen.insert(&kept.features[row * width..(row + 1) * width]));
         let group = |row: usize| kept.groups.get(row).copied().unwrap_or(0);
-        // By size, the largest first; those of no known group are one more.
+        // The groups by size, the largest first. Rows without a known group form one more group.
         let mut sizes: BTreeMap<u64, usize> = BTreeMap::new();
         for &row in &rows {
             *sizes.entry(group(row)).or_default() += 1;
         }
         let known = sizes.keys().filter(|&&group| group != 0).count();
         if known < 2 {
-            // Class by class in turn: every part has its share of each.
+            // Distributes each class over the parts in turn, so that every part has its share of
+            // each class.
             let mut next = 0;
             let mut by_class: Vec<usize> = rows;
             by_class.sort_by_key(|&row| kept.classes[row]);
@@ -203,8 +201,8 @@ impl Parts {
         }
     }
 
-    /// Teaches every candidate all but `part` and asks it about `part`. Classes
-    /// that are only there are left out: no candidate can know them.
+    /// Trains every candidate on all parts but `part` and tests it on `part`. Classes that occur
+    /// only in `part` are left out, because no candidate can know them.
     fn ask(
         &self,
         part: usize,
@@ -239,7 +237,7 @@ impl Parts {
             let mut answers = [false; CANDIDATES.len()];
             for (answer, head) in answers.iter_mut().zip(&heads) {
                 if head.evidence_into(features(row), &mut evidence).is_ok() {
-                    // By shares, as `decision` names a class: rounding makes ties.
+                    // Compares shares, as `decision` does: rounding creates ties.
                     evidence.shares_into(&mut shares);
                     *answer = argmax(&shares) == Some(truth);
                 }
@@ -249,7 +247,7 @@ impl Parts {
     }
 }
 
-/// A candidate that knows `training`.
+/// Returns a candidate that has learned `training`.
 fn trained(kind: HeadKind, steps: &[f32], seed: u64, training: Replay<'_>) -> Box<dyn Head> {
     if kind == HeadKind::LINEAR {
         let mut linear = Trained::new(Recipe::of(kind), steps, seed);
@@ -259,7 +257,7 @@ fn trained(kind: HeadKind, steps: &[f32], seed: u64, training: Replay<'_>) -> Bo
     let mut head = kind.build(steps, seed);
     let rows = training.features.chunks_exact(steps.len().max(1));
     for (row, &class) in rows.zip(training.classes) {
-        // Classes are numbered in the order in which they come.
+        // Classes are numbered in order of first occurrence.
         let learned = head.learn_one(row, class);
         debug_assert!(learned.is_ok());
     }
@@ -275,11 +273,11 @@ fn argmax(values: &[f32]) -> Option<usize> {
     best.map(|(index, _)| index)
 }
 
-/// At most `most` rows, as many of each class as can be, in random order.
+/// Draws at most `most` rows in random order, with equal numbers of each class where possible.
 fn balanced_draw(classes: &[usize], most: usize, random: &mut ChaCha8Rng) -> Vec<usize> {
     let mut rows: Vec<usize> = (0..classes.len()).collect();
     for end in (1..rows.len()).rev() {
-        // The bias of a remainder is below 2^-32 for any memory there is.
+        // The bias of the remainder is below 2^-32 for every possible memory.
         rows.swap(end, (random.next_u64() % (end as u64 + 1)) as usize);
     }
     let mut taken: BTreeMap<usize, usize> = BTreeMap::new();
@@ -290,7 +288,7 @@ fn balanced_draw(classes: &[usize], most: usize, random: &mut ChaCha8Rng) -> Vec
             (*turn, row)
         })
         .collect();
-    // The first of every class, then the second of every class, and so on.
+    // Sorts the first row of every class before the second of every class, and so on.
     turns.sort_by_key(|&(turn, _)| turn);
     turns.truncate(most);
     turns.into_iter().map(|(_, row)| row).collect()
@@ -333,7 +331,7 @@ impl fmt::Display for Selection {
 mod tests {
     use super::*;
 
-    /// `n` rows: candidate 0 right on the first `a`, candidate 1 on the last `b`.
+    /// `n` rows: candidate 0 is right on the first `a`, candidate 1 on the last `b`.
     fn answers(n: usize, a: usize, b: usize) -> Vec<[bool; CANDIDATES.len()]> {
         let row = |i: usize| [i < a, i >= n - b, false, false, false];
         (0..n).map(row).collect()
@@ -346,7 +344,7 @@ mod tests {
         // 30 differ, 12 more won: 144 > 4 * 28.6.
         assert!(ahead(&answers(100, 79, 91), 1, 0));
         assert!(!ahead(&answers(100, 79, 91), 0, 1));
-        // A few rows are no reason, whatever they say.
+        // A few rows never suffice.
         assert!(!ahead(&answers(50, 49, 50), 1, 0));
         assert!(!ahead(&answers(50, 47, 50), 1, 0));
         assert!(ahead(&answers(50, 46, 50), 1, 0));
@@ -393,7 +391,7 @@ mod tests {
                 assert!(groups[row] != groups[other] || part == its);
             }
         }
-        // Without groups, every part has as many of each class.
+        // Without groups, every part has equally many rows of each class.
         let parts = Parts::of(kept(&[]), 4);
         assert_eq!(parts.groups, 0);
         for part in 0..3 {

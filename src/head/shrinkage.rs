@@ -1,4 +1,4 @@
-//! How far to pull a covariance towards its target, from the data alone.
+//! Shrinkage intensity of a covariance, from the data alone.
 
 use microhead::arithmetic::{bounded_ratio, oas_intensity};
 
@@ -10,11 +10,10 @@ pub enum Shrinkage {
     /// Algorithms for MMSE Covariance Estimation*, eq. 23.
     #[default]
     Oas,
-    /// Rao-Blackwellised Ledoit-Wolf, eq. 17 of the same paper: the conditional
-    /// expectation of Ledoit & Wolf's (2004) intensity given the covariance, for
-    /// Gaussian examples. The original needs fourth moments of every example,
-    /// which no sum that can be merged and subtracted holds; this one needs the
-    /// statistic alone.
+    /// Rao-Blackwellised Ledoit-Wolf, eq. 17 of the same paper: the conditional expectation of
+    /// Ledoit & Wolf's (2004) intensity given the covariance, for Gaussian examples. The original
+    /// needs fourth moments of every example. Sums that can be merged and subtracted do not
+    /// contain these. This rule needs only the statistic.
     LedoitWolf,
 }
 

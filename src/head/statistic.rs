@@ -1,10 +1,10 @@
-//! The one exact statistic that closed-form heads are derived from.
+//! The exact statistic of the closed-form heads.
 
 use pulp::{Arch, Simd, WithSimd};
 
 use super::HeadError;
 
-/// Counts, sums and second moments of everything learned, in integers.
+/// Counts, sums and second moments of all learned examples, in integers.
 ///
 /// For `K` classes of `d` features: `n_k`, `S_k = sum x` per class, and
 /// optionally `G = sum x x^T` over all examples. Integer addition commutes, so
@@ -44,10 +44,10 @@ impl Moments {
 }
 
 impl Statistic {
-    /// The number of examples for which the absence of overflow is proven.
+    /// The maximum number of examples for which no overflow is proven.
     pub(crate) const MAX_EXAMPLES: u64 = 1 << 32;
 
-    /// The statistic of no examples.
+    /// An empty statistic.
     pub(crate) fn new(width: usize, moments: Moments) -> Self {
         Self {
             width,
@@ -58,7 +58,7 @@ impl Statistic {
         }
     }
 
-    /// Features of an example.
+    /// Number of features of an example.
     pub(crate) fn width(&self) -> usize {
         self.width
     }
@@ -68,7 +68,7 @@ impl Statistic {
         &self.counts
     }
 
-    /// Examples of all classes.
+    /// Number of examples of all classes.
     pub(crate) fn total(&self) -> u64 {
         self.counts.iter().sum()
     }
@@ -78,7 +78,7 @@ impl Statistic {
         &self.sums[class * self.width..(class + 1) * self.width]
     }
 
-    /// The second moments, as [`Moments`] lays them out.
+    /// The second moments, in the layout of [`Moments`].
     pub(crate) fn second(&self) -> &[i64] {
         &self.second
     }
@@ -94,11 +94,11 @@ impl Statistic {
         })
     }
 
-    /// Adds one example. `class` equal to the number of classes starts a new one.
+    /// Adds one example. If `class` equals the number of classes, it starts a new class.
     ///
     /// # Errors
-    /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::Full`]; nothing
-    /// has changed then.
+    /// [`HeadError::Width`], [`HeadError::Class`], [`HeadError::Full`]; the statistic is then
+    /// unchanged.
     pub(crate) fn add(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_width(x)?;
         let classes = self.counts.len();
@@ -118,12 +118,11 @@ impl Statistic {
         Ok(())
     }
 
-    /// Removes one example. A class left empty is removed.
+    /// Removes one example. An empty class is removed.
     ///
     /// # Errors
-    /// [`HeadError::Width`], [`HeadError::Class`], and
-    /// [`HeadError::NeverLearned`] where the sums prove that the example was
-    /// never added; nothing has changed then.
+    /// [`HeadError::Width`], [`HeadError::Class`], and [`HeadError::NeverLearned`] if the sums
+    /// prove that the example was never added; the statistic is then unchanged.
     pub(crate) fn remove(&mut self, x: &[i16], class: usize) -> Result<(), HeadError> {
         self.check_removable(x, class)?;
         self.accumulate::<-1>(x, class);
@@ -136,14 +135,13 @@ impl Statistic {
         Ok(())
     }
 
-    /// Adds everything that another statistic of the same layout has seen.
-    /// `classes[i]` is what its class `i` is called here; the number of classes
-    /// and those after it are new, in order.
+    /// Adds all examples of another statistic of the same layout. `classes[i]` is the index here
+    /// of the other statistic's class `i`. Indices from the number of classes on are new classes,
+    /// in order.
     ///
     /// # Errors
-    /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names one twice,
-    /// leaves a gap or has another length, [`HeadError::Full`]; nothing has
-    /// changed then.
+    /// [`HeadError::Width`], [`HeadError::Class`] if `classes` names a class twice, leaves a gap
+    /// or has another length, [`HeadError::Full`]; the statistic is then unchanged.
     pub(crate) fn merge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
         let mut known = self.counts.len();
         if other.width != self.width || other.moments != self.moments {
@@ -183,13 +181,13 @@ impl Statistic {
         Ok(())
     }
 
-    /// Removes everything that another statistic of the same layout has seen:
-    /// the inverse of [`Self::merge`]. Classes left empty are removed.
+    /// Removes all examples of another statistic of the same layout: the inverse of
+    /// [`Self::merge`]. Empty classes are removed.
     ///
     /// # Errors
-    /// [`HeadError::Width`], [`HeadError::Class`] where `classes` names none of
-    /// ours, and [`HeadError::NeverLearned`] where the sums prove that not all of
-    /// it was ever added; nothing has changed then.
+    /// [`HeadError::Width`], [`HeadError::Class`] if `classes` names an unknown class, and
+    /// [`HeadError::NeverLearned`] if the sums prove that some example was never added; the
+    /// statistic is then unchanged.
     pub(crate) fn unmerge(&mut self, other: &Self, classes: &[usize]) -> Result<(), HeadError> {
         if other.width != self.width || other.moments != self.moments {
             return Err(HeadError::Width {
@@ -234,7 +232,7 @@ impl Statistic {
         Ok(())
     }
 
-    /// The errors of [`Self::remove`], without the removal.
+    /// Checks for the errors of [`Self::remove`] without removing anything.
     ///
     /// # Errors
     /// As [`Self::remove`].
@@ -257,10 +255,9 @@ impl Statistic {
         }
     }
 
-    /// The classes in an order that depends on what was learned, not on when:
-    /// by count, then by sums. Floating-point sums over classes taken in this
-    /// order are the same to the bit for every order of teaching, because
-    /// classes that compare equal contribute equally.
+    /// The classes in an order that depends only on what was learned: by count, then by sums.
+    /// Floating-point sums over classes in this order are the same to the bit for every order of
+    /// teaching, because classes that compare equal contribute equally.
     pub(crate) fn canonical_order(&self) -> Vec<usize> {
         let mut order: Vec<usize> = (0..self.counts.len()).collect();
         let key = |class: usize| (self.counts[class], self.sum(class));
@@ -302,8 +299,8 @@ impl Statistic {
     }
 }
 
-/// `G += SIGN x x^T` on the lower triangle, packed by columns: compiled for each
-/// level of vector instructions, of which the program picks one when it runs.
+/// `G += SIGN x x^T` on the lower triangle, packed by columns. It is compiled for several vector
+/// instruction sets; the program selects one at run time.
 struct AddOuter<'a, const SIGN: i32> {
     packed: &'a mut [i64],
     x: &'a [i16],
@@ -317,7 +314,7 @@ impl<const SIGN: i32> WithSimd for AddOuter<'_, SIGN> {
         let Self { mut packed, mut x } = self;
         while let Some((&first, below)) = x.split_first() {
             let (column, rest) = packed.split_at_mut(x.len());
-            // Embeddings after a ReLU are sparse; a zero leaves its column alone.
+            // Embeddings after a ReLU are sparse. A zero does not change its column.
             if first != 0 {
                 let factor = SIGN * i32::from(first);
                 for (g, &x) in column.iter_mut().zip(x) {
@@ -346,7 +343,7 @@ mod tests {
 
     #[test]
     fn no_sum_overflows_at_the_largest_count() {
-        // As though the extreme example had been added 2^32 - 1 times.
+        // A state as if the extreme example had been added 2^32 - 1 times.
         let n = Statistic::MAX_EXAMPLES - 1;
         let mut statistic = Statistic {
             width: 2,
@@ -388,7 +385,7 @@ mod tests {
     }
 
     #[test]
-    fn unmerging_what_was_never_merged_is_refused() {
+    fn unmerging_a_never_merged_statistic_is_refused() {
         let mut ours = Statistic::new(2, Moments::Full);
         ours.add(&[5, 6], 0).unwrap();
         ours.add(&[7, 8], 1).unwrap();
@@ -444,7 +441,7 @@ mod tests {
             };
             let (mut merged, theirs) = (of(&ours), of(&theirs));
             let before = merged.clone();
-            // Their first class is our first, the others are new.
+            // Their first class is the first class here; the others are new.
             let known = merged.counts().len();
             let to: Vec<usize> = (0..theirs.counts().len())
                 .map(|class| if class == 0 { 0 } else { known + class - 1 })

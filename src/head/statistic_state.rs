@@ -1,10 +1,10 @@
-//! The statistic as bytes. Little-endian, without a checksum of its own:
-//! the learner's state has one.
+//! The statistic as bytes. The format is little-endian and has no checksum of its own: the
+//! learner's state has one.
 //!
 //! `classes u32 | K x n u64 | K x d x S i64 | bytes per moment u8 | moments`
 //!
-//! Second moments take most of the room and seldom need 64 bits, so they are
-//! written with as many bytes each as the largest needs.
+//! Second moments take most of the space and seldom need 64 bits. Each is written with as many
+//! bytes as the largest one needs.
 
 use super::{HeadError, Moments, Statistic};
 
@@ -15,8 +15,7 @@ impl Statistic {
         self.save_in_order(&order, out);
     }
 
-    /// As [`Self::save_into`], with the classes in the given order, which names
-    /// each of them once.
+    /// As [`Self::save_into`], with the classes in the given order. `order` names each class once.
     pub(crate) fn save_in_order(&self, order: &[usize], out: &mut Vec<u8>) {
         out.extend_from_slice(&(self.counts.len() as u32).to_le_bytes());
         for &class in order {
@@ -33,18 +32,17 @@ impl Statistic {
         }
     }
 
-    /// Bytes that [`Self::save_into`] appends.
+    /// Number of bytes that [`Self::save_into`] appends.
     pub(crate) fn saved_bytes(&self) -> usize {
         5 + 8 * (self.counts.len() + self.sums.len())
             + self.second.len() * moment_bytes(&self.second)
     }
 
-    /// Takes a statistic that [`Self::save_into`] wrote from the front of
-    /// `bytes`.
+    /// Reads a statistic that [`Self::save_into`] wrote from the front of `bytes`.
     ///
     /// # Errors
-    /// [`HeadError::Damaged`] for bytes that no statistic of this width writes.
-    /// What loads cannot overflow later: every sum lies within its bound.
+    /// [`HeadError::Damaged`] for bytes that no statistic of this width writes. A loaded statistic
+    /// cannot overflow later: every sum is within its bound.
     pub(crate) fn take(
         width: usize,
         moments: Moments,

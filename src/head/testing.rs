@@ -1,4 +1,4 @@
-//! Shared by the tests of this room.
+//! Helpers for the tests of this module.
 
 use super::{Evidence, Head};
 

@@ -16,10 +16,10 @@ use super::{Evidence, Formula, Head, HeadError, MemoryHead, Moments, Replay, Sta
 /// Softmax regression or a network with one hidden layer, trained by gradient
 /// descent: `linear`, `mlp`, and the baselines `finetune`, `ewc`, `lwf`, `l2sp`.
 ///
-/// Inputs are centred and scaled by exact sums over everything learned. Each new
-/// example is mixed with the replayed rows, if any, into one batch. A new class
-/// starts as an output of zeros and leaves the others alone. Everything is f32,
-/// summed in a fixed order: the same seed and stream give the same bytes.
+/// Inputs are centred and scaled by exact sums over everything learned. Each new example forms one
+/// batch with the replayed rows, if any. A new class starts with an output of zeros and does not
+/// change other classes. All arithmetic is f32, summed in a fixed order: the same seed and stream
+/// give the same bytes.
 #[derive(Debug)]
 pub(crate) struct Trained {
     pub(super) recipe: Recipe,
@@ -34,7 +34,7 @@ pub(crate) struct Trained {
     solved: OnceLock<Folded>,
     batch: Batch,
     pass: Pass,
-    /// Of one row before the loss is derived, and of all parameters.
+    /// Logits of one row before the loss is derived, and derivatives of all parameters.
     logits: Vec<f32>,
     gradient: Vec<f32>,
 }
@@ -43,10 +43,10 @@ impl Trained {
     /// Rehearsal rows in every batch.
     pub(crate) const REPLAY_ROWS: usize = 31;
 
-    /// Steps by which unlearning refits, each on as many rows as in learning.
-    /// Measured as in `recipe.rs`, what is refitted is as good as what was learned
-    /// (`linear` 0.937 after 0.935, `mlp` 0.928 after 0.926), in 25 ms at 96
-    /// features and 350 ms at 2048.
+    /// Number of refitting steps after unlearning. Each uses as many rows as a learning step.
+    /// Measured as in `recipe.rs`, a refitted head is as accurate as the learned one (`linear`
+    /// 0.937 after 0.935, `mlp` 0.928 after 0.926). Refitting takes 25 ms at 96 features and 350
+    /// ms at 2048.
     const REFIT_STEPS: usize = 400;
 
     pub(super) fn new(recipe: Recipe, steps: &[f32], seed: u64) -> Self {
@@ -107,7 +107,7 @@ impl Trained {
         self.anchor.pull(&mut self.parameters, rate);
     }
 
-    /// Whether an example of `class` can be unlearned with what is left.
+    /// Checks whether an example of `class` can be unlearned with the remaining rows.
     ///
     /// # Errors
     /// [`HeadError::CannotUnlearn`].
@@ -117,7 +117,7 @@ impl Trained {
             let why = "it has nothing to refit from";
             return Err(HeadError::CannotUnlearn { head, why });
         }
-        // A class without a single row to refit from would be lost silently.
+        // A class without any row to refit from would be lost silently.
         let emptied = usize::from(self.counts().get(class) == Some(&1));
         let left = self.counts().len() - emptied;
         if !(0..left).all(|class| kept.classes.contains(&class)) {
@@ -127,8 +127,8 @@ impl Trained {
         Ok(())
     }
 
-    /// Learns `rows` all at once, as though something had been unlearned and
-    /// these were left. Classes are numbered in the order in which they come.
+    /// Learns all `rows` at once, as after unlearning. Classes are numbered in order of first
+    /// occurrence.
     pub(super) fn fit(&mut self, rows: Replay<'_>) {
         let width = self.statistic.width().max(1);
         for (row, &class) in rows.features.chunks_exact(width).zip(rows.classes) {
@@ -139,8 +139,8 @@ impl Trained {
         self.refit(rows);
     }
 
-    /// Starts afresh and trains on `kept` alone, in batches drawn like those of
-    /// the rehearsal memory: a class uniformly, then a row of it.
+    /// Restarts and trains on `kept` alone. Batches are drawn like those of the rehearsal memory:
+    /// first a class uniformly, then one of its rows.
     fn refit(&mut self, kept: Replay<'_>) {
         let shape = self.shape();
         self.parameters = shape.start(self.seed);
@@ -160,7 +160,7 @@ impl Trained {
         of_class.retain(|members| !members.is_empty());
         let mut random = ChaCha8Rng::seed_from_u64(self.seed);
         random.set_stream(1);
-        // The bias of a remainder is below 2^-32 for any memory there is.
+        // The bias of the remainder is below 2^-32 for every possible memory.
         let mut below = |n: usize| (random.next_u64() % n.max(1) as u64) as usize;
         self.batch
             .adjust(self.statistic.counts(), self.recipe.adjustment);
@@ -290,7 +290,7 @@ mod tests {
         let mut head = Trained::new(Recipe::of(kind), &[0.01; WIDTH], 3);
         let (features, classes) = kept();
         for &(class, i) in rows {
-            // All that is known by then.
+            // The rows of the classes known so far.
             let known = classes.iter().take_while(|&&c| c < head.counts().len());
             let known = known.count();
             let replay = Replay {
@@ -338,7 +338,7 @@ mod tests {
             let mut head = Trained::new(Recipe::of(kind), &[1e-3, 1.0, 1e3], 1);
             let far = [[0, 0, 0], [i16::MIN; 3], [i16::MAX; 3], [i16::MAX, 0, -1]];
             for i in 0..400 {
-                // Long a constant, then as far off as can be, with wrong labels.
+                // A long constant, then the most extreme values with wrong labels.
                 let x = if i < 300 { [1, 1, 1] } else { far[i % 4] };
                 let class = (i % 7) % (head.counts().len() + 1).min(3);
                 head.learn_one(&x, class).unwrap();

@@ -1,25 +1,25 @@
-//! A trained head as bytes. Little-endian, without a checksum of its own.
+//! A trained head as bytes. The format is little-endian and has no checksum of its own.
 //!
-//! `statistic | parameters f32` and then, each only where the head has it:
+//! The state starts with `statistic | parameters f32`. These parts follow if the head has them:
 //! Adam's moments (`first f32 | second f32 | 1 + K ages u32`), ER-ACE's window
-//! (`n u32 | n classes u32`), and the anchor (`classes u32 | parameters f32`,
-//! with `fisher f32 | gathered f32 | examples u64` for `ewc`).
+//! (`n u32 | n classes u32`), and the anchor (`classes u32 | parameters f32`, with
+//! `fisher f32 | gathered f32 | examples u64` for `ewc`).
 
 use super::recipe::Recipe;
 use super::statistic_state::{damaged, take, take_many};
 use super::trained::Trained;
 use super::{HeadError, Moments, Statistic};
 
-/// The largest weight that loads. Training stays far below; from here no sum
-/// over inputs, which rounding to the grid bounds too, reaches infinity.
+/// The largest weight that loads. Training stays far below it. Up to this weight, no sum over
+/// inputs reaches infinity, because rounding to the grid also bounds the inputs.
 const LARGEST: f32 = 1e9;
 
-/// The largest Fisher information that loads: an input is at most 2e5 deviations
-/// away, so this is beyond all the examples a head may learn.
+/// The largest Fisher information that loads. An input is at most 2e5 deviations away, so the
+/// maximum number of examples stays below it.
 const MOST_INFORMATION: f32 = 1e22;
 
 impl Trained {
-    /// The head that [`super::Head::save_into`] wrote.
+    /// Loads the head that [`super::Head::save_into`] wrote.
     pub(super) fn load(
         recipe: Recipe,
         steps: &[f32],
@@ -55,7 +55,7 @@ impl Trained {
             if anchored >= classes.max(1) {
                 return Err(damaged("an anchor of unknown classes"));
             }
-            // Before the first border there is none, not even a hidden layer.
+            // There is no anchored network before the first border, not even a hidden layer.
             let n = if anchored == 0 { 0 } else { len(anchored)? };
             head.anchor.parameters = take_reals(bytes, n, LARGEST)?;
             if head.anchor.gathers() {
@@ -129,7 +129,7 @@ impl Trained {
 
 fn take_reals(bytes: &mut &[u8], n: usize, largest: f32) -> Result<Vec<f32>, HeadError> {
     let values = take_many(bytes, n, f32::from_le_bytes)?;
-    // Written so that a value that is no number is refused, too.
+    // This form also rejects NaN.
     match values.iter().all(|value| value.abs() <= largest) {
         true => Ok(values),
         false => Err(damaged("a weight out of range")),

@@ -5,7 +5,7 @@ use super::options::Options;
 
 /// Optimiser, loss and adjustment of a trained head.
 ///
-/// As text, the choices that differ from the head's defaults, joined by `+`:
+/// The text form contains the choices that differ from the head's defaults, joined by `+`:
 ///
 /// ```
 /// use afield::head::{HeadKind, Loss, Optimiser, Training};
@@ -17,10 +17,9 @@ use super::options::Options;
 pub struct Training {
     /// How gradients become steps.
     pub optimiser: Optimiser,
-    /// What the gradients are of.
+    /// The loss function.
     pub loss: Loss,
-    /// Whether logits are adjusted by the classes' frequencies while training
-    /// (Menon et al. 2021): `balanced`.
+    /// Whether training adjusts logits by the class frequencies (Menon et al. 2021): `balanced`.
     pub balanced: bool,
 }
 
@@ -35,16 +34,16 @@ pub enum Optimiser {
     Adam,
 }
 
-/// What is descended.
+/// The loss function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Loss {
     /// Cross-entropy in which the new example and the replayed rows weigh alike
     /// (experience replay; Rolnick et al. 2019, Chaudhry et al. 2019): `replay`.
     Replay,
-    /// The same, but the new example competes only with the classes that came
-    /// in lately, so that it pushes no class down that is not there to push back
-    /// (ER-ACE; Caccia et al. 2022): `er-ace`.
+    /// As [`Self::Replay`], but the new example competes only with recently taught classes. It
+    /// does not push down classes that have no recent examples (ER-ACE; Caccia et al. 2022):
+    /// `er-ace`.
     ErAce,
 }
 
@@ -52,7 +51,7 @@ const OPTIMISERS: [Optimiser; 2] = [Optimiser::Sgd, Optimiser::Adam];
 const LOSSES: [Loss; 2] = [Loss::Replay, Loss::ErAce];
 const BALANCED: [bool; 2] = [false, true];
 
-/// The texts of the above, in their order.
+/// The texts of the options above, in their order.
 const TEXTS: [&[&str]; 3] = [
     &["sgd", "adam"],
     &["replay", "er-ace"],
@@ -74,7 +73,7 @@ impl Training {
         balanced: false,
     };
 
-    /// The defaults with `options` in place of what they name.
+    /// Applies `options` to the defaults.
     pub(super) fn parse(options: &Options<'_>, defaults: Self) -> Result<Self, HeadError> {
         let [optimiser, loss, balanced] = options.choose(TEXTS)?;
         Ok(Self {
@@ -84,7 +83,7 @@ impl Training {
         })
     }
 
-    /// The options that make this of the defaults.
+    /// The options that turn the defaults into this value.
     pub(super) fn options(self, defaults: Self) -> Vec<&'static str> {
         let differing = [
             (self.optimiser != defaults.optimiser).then_some(self.optimiser as usize),

@@ -1,8 +1,8 @@
-//! What makes two learners' states comparable.
+//! The contract: the condition under which the states of two learners can be combined.
 //!
-//! A contract is an ordered list: a backbone's embeddings, the pooling of a clip, any number
-//! of [`Stage`]s, and the fixed point. New kinds of stages change no contract that has none
-//! of them; `contract_json` has the form in which contracts are written.
+//! A contract is an ordered list: a backbone's embeddings, the pooling of a clip, any number of
+//! [`Stage`]s, and the fixed point. A new kind of stage does not change contracts that do not use
+//! it. `contract_json` defines the written form of contracts.
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -11,10 +11,10 @@ use super::{
     EmbeddingSpace, FixedPoint, LearnError, Nuisance, Pool, Stage, Standardisation, Transform,
 };
 
-/// Everything that an example went through before it became integers.
+/// All processing steps between a clip's embeddings and its integers.
 ///
-/// Sums over examples may be added, subtracted or compared only if their contracts are equal.
-/// A saved learner carries its contract and refuses another.
+/// Sums over examples may be added, subtracted or compared only if their contracts are equal. A
+/// saved learner contains its contract and loads only with an equal one.
 ///
 /// ```
 /// use afield::learner::{Contract, EmbeddingSpace, Pool, Transform};
@@ -37,23 +37,23 @@ pub struct Contract {
     pub backbone_sha256: String,
     /// Canonical description of the front end that feeds it.
     pub frontend: String,
-    /// Numbers in the embedding of one window.
+    /// Length of the embedding of one window.
     pub embedding_size: usize,
-    /// What summarises the embeddings of a clip.
+    /// How the embeddings of a clip are pooled.
     pub pool: Pool,
-    /// What the pooled vector goes through, in this order.
+    /// The stages applied to the pooled vector, in this order.
     pub(super) stages: Vec<Stage>,
-    /// The integers it ends as; as wide as the pooled vector.
+    /// The integer format of the features; it has the width of the pooled vector.
     pub(super) fixed_point: FixedPoint,
 }
 
 impl Contract {
-    /// The contract of clips that are pooled and then transformed. The fixed-point scale
-    /// follows from the largest magnitude in the space, taken through the transform.
+    /// The contract of clips that are pooled and then transformed. The fixed-point scale is
+    /// computed from the largest magnitude of the embeddings after the transform.
     ///
     /// # Errors
-    /// [`LearnError::Scale`] if no scale suits these numbers, [`LearnError::Contract`] for
-    /// [`Transform::Standardise`]: see [`Self::standardised`].
+    /// [`LearnError::Scale`] if no scale fits these numbers, [`LearnError::Contract`] for
+    /// [`Transform::Standardise`]: use [`Self::standardised`].
     pub fn new(
         space: EmbeddingSpace,
         pool: Pool,
@@ -68,9 +68,9 @@ impl Contract {
         Self::of_stages(space, pool, stages)
     }
 
-    /// The contract of clips that are pooled and then go through `stages`, in this order.
-    /// The fixed-point scale follows from the largest magnitude in the space, taken through
-    /// the stages.
+    /// The contract of clips that are pooled and then go through `stages`, in this order. The
+    /// fixed-point scale is computed from the largest magnitude of the embeddings after the
+    /// stages.
     ///
     /// ```
     /// use afield::learner::{Contract, EmbeddingSpace, Pool, Stage};
@@ -83,8 +83,8 @@ impl Contract {
     /// ```
     ///
     /// # Errors
-    /// [`LearnError::Scale`] if no scale suits these numbers, [`LearnError::Contract`] if a
-    /// stage has another width than the pooled vector.
+    /// [`LearnError::Scale`] if no scale fits these numbers, [`LearnError::Contract`] if the width
+    /// of a stage differs from that of the pooled vector.
     pub fn of_stages(
         space: EmbeddingSpace,
         pool: Pool,
@@ -105,7 +105,7 @@ impl Contract {
         Ok(contract)
     }
 
-    /// This contract with `nuisance` damped after its other stages.
+    /// This contract with damping of `nuisance` after its other stages.
     ///
     /// # Errors
     /// [`LearnError::Contract`] if the directions have another width.
@@ -115,8 +115,8 @@ impl Contract {
         Ok(self)
     }
 
-    /// This contract with [`Stage::Standardise`] in place of its stages, on a scale of 16
-    /// deviations to either side.
+    /// This contract with [`Stage::Standardise`] in place of its stages. The scale covers 16
+    /// deviations on each side.
     ///
     /// ```
     /// use afield::learner::{Contract, EmbeddingSpace, Pool, Standardisation, Transform};
@@ -153,9 +153,9 @@ impl Contract {
         Ok(contract)
     }
 
-    /// Overwrites `features` with those of a clip, before they become integers: the
-    /// embeddings `windows`, row-major `[n, embedding_size]` with `n >= 1`, pooled and taken
-    /// through the stages.
+    /// Overwrites `features` with the features of a clip before they become integers. It pools the
+    /// embeddings `windows`, row-major `[n, embedding_size]` with `n >= 1`, and applies the
+    /// stages.
     ///
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
@@ -171,18 +171,18 @@ impl Contract {
         Ok(())
     }
 
-    /// What the pooled vector goes through, in this order.
+    /// The stages applied to the pooled vector, in this order.
     pub fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
-    /// The integers that features end as.
+    /// The integer format of the features.
     pub fn fixed_point(&self) -> &FixedPoint {
         &self.fixed_point
     }
 
-    /// The names of the stages that transform the pooled vector, damping aside: a
-    /// [`Transform`]'s, if it is one.
+    /// The names of the stages that transform the pooled vector, except damping. This is the name
+    /// of a [`Transform`] if the stages form one.
     pub fn transform_name(&self) -> String {
         let transforms = self
             .stages
@@ -251,7 +251,7 @@ pub(super) fn sha256(text: &str) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Strings, numbers and lists of them: writing these as JSON cannot fail.
+/// Contains only strings, numbers and lists of them, so writing JSON cannot fail.
 pub(super) fn json(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_default()
 }
@@ -373,7 +373,7 @@ mod tests {
 
     #[test]
     fn json_and_digest_are_pinned() {
-        // Saved states name it: a change here is a change of format.
+        // Saved states contain this digest: a change here is a change of format.
         let contract = contract(64.0, Pool::MeanMax, Transform::SignedSqrt);
         assert_eq!(
             contract.to_json(),

@@ -1,4 +1,4 @@
-//! How two contracts differ, for people.
+//! The difference between two contracts, as text for people.
 
 use std::fmt;
 
@@ -33,7 +33,7 @@ impl Contract {
     /// The first field in which `theirs` differs.
     pub fn difference(&self, theirs: &Self) -> Option<ContractDifference> {
         let (ours, theirs) = (self.fields(), theirs.fields());
-        // The same names in the same order, or stages beside a transform.
+        // Compares fields of the same names in the same order, or stages with a transform.
         let differs = (ours.into_iter().zip(theirs)).find(|(ours, theirs)| ours != theirs);
         differs.map(|((field, ours), (other_field, theirs))| {
             if field == other_field {
@@ -51,7 +51,7 @@ impl Contract {
         })
     }
 
-    /// Each field's name, as written, and its value, for people.
+    /// Each field's written name, and its value as text for people.
     fn fields(&self) -> Vec<(&'static str, String)> {
         let mut fields = vec![
             ("backbone", self.backbone.clone()),
@@ -82,7 +82,7 @@ impl Contract {
     }
 }
 
-/// Thousands of numbers, told apart by their sha256.
+/// Identifies thousands of numbers by their sha256.
 fn digest_of(numbers: Option<&impl Serialize>) -> String {
     numbers.map_or_else(
         || "none".to_owned(),

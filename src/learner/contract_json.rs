@@ -1,19 +1,20 @@
-//! Contracts as JSON, in which states, stores and bundles hold them.
+//! Contracts as JSON, the form used in states, stores and bundles.
 //!
-//! A contract's digest is that of its JSON, so each contract has one form, for ever:
+//! A contract's digest is the digest of its JSON. Each contract therefore has exactly one form,
+//! which must never change:
 //!
-//! - at most one transform, and then at most one nuisance: the fields `transform`,
-//!   `standardisation` and `nuisance`, as they were before there were other lists of stages;
+//! - at most one transform, followed by at most one nuisance: the fields `transform`,
+//!   `standardisation` and `nuisance`, the original format;
 //! - any other list of stages: the field `stages`, in order, in place of these three.
 //!
-//! Both forms are read, whichever list they hold.
+//! Both forms can be read for every list.
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::contract::unstandardised;
 use super::{Contract, FixedPoint, LearnError, Nuisance, Pool, Stage, Standardisation, Transform};
 
-/// Stages that a transform's name describes, with what it goes by, and what is damped.
+/// Stages that equal a named transform with its numbers, followed by at most one nuisance.
 pub(super) struct Plain<'a> {
     pub(super) transform: Transform,
     pub(super) standardisation: Option<&'a Standardisation>,
@@ -21,7 +22,7 @@ pub(super) struct Plain<'a> {
 }
 
 impl Contract {
-    /// The stages as a transform and a nuisance, if they are no more than that.
+    /// The stages as a transform and a nuisance, if they have this form.
     pub(super) fn as_transform(&self) -> Option<Plain<'_>> {
         let (nuisance, before) = match self.stages.as_slice() {
             [before @ .., Stage::Nuisance(nuisance)] => (Some(nuisance), before),
@@ -42,7 +43,7 @@ impl Contract {
     }
 }
 
-/// What is written, fields in this order.
+/// The fields to write, in this order.
 #[derive(Serialize)]
 #[serde(rename_all = "kebab-case")]
 struct Written<'a> {
@@ -81,7 +82,7 @@ impl Serialize for Contract {
     }
 }
 
-/// What is read.
+/// The fields to read.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 struct Read {

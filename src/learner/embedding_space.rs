@@ -1,6 +1,6 @@
-//! Where a contract begins: the embeddings of a backbone.
+//! The embeddings of a backbone, the input of a contract.
 
-/// The embeddings that examples are made from: whose they are, and what they look like.
+/// Describes the embeddings that examples are made from: their backbone, length and range.
 ///
 /// ```
 /// use afield::learner::{Contract, EmbeddingSpace, Pool, Transform};
@@ -19,8 +19,8 @@ pub struct EmbeddingSpace {
 }
 
 impl EmbeddingSpace {
-    /// The embeddings of the backbone of this name: `size` numbers each, of magnitudes up to
-    /// `max_abs`. Larger ones are clamped.
+    /// The embeddings of the named backbone: `size` numbers each, with magnitudes up to `max_abs`.
+    /// Larger numbers are clamped.
     pub fn new(backbone: impl Into<String>, size: usize, max_abs: f32) -> Self {
         Self {
             backbone: backbone.into(),

@@ -3,21 +3,21 @@ use crate::head::HeadError;
 use crate::rehearsal::RehearsalError;
 use crate::signal::{ErrorKind, Label};
 
-/// What can go wrong in a learner. The learner has not changed then.
+/// An error of a learner. The learner is unchanged after an error.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum LearnError {
     /// A pooling or a transform of this name does not exist.
     #[error("no {what} is called {name:?}; expected one of {known}")]
     UnknownName {
-        /// What was asked for.
+        /// The kind of name.
         what: &'static str,
-        /// The name asked for.
+        /// The requested name.
         name: String,
-        /// The names there are.
+        /// The valid names.
         known: String,
     },
-    /// The values are not a whole number, at least 1, of windows.
+    /// The number of values is not a positive multiple of the window size.
     #[error("{values} values are not one or more windows of {size}")]
     Windows {
         /// Values given.
@@ -28,33 +28,33 @@ pub enum LearnError {
     /// A value is NaN or infinite.
     #[error("value {index} of the embedding is not finite")]
     NotFinite {
-        /// Where it is.
+        /// The position of the value.
         index: usize,
     },
-    /// An example has another length than the contract says.
+    /// The number of features differs from that of the contract.
     #[error("example of {actual} features, expected {expected}")]
     Width {
-        /// Features by the contract.
+        /// Features in the contract.
         expected: usize,
-        /// Features the example has.
+        /// Features of the example.
         actual: usize,
     },
     /// No fixed-point scale can be made.
     #[error("no fixed-point scale for {what}")]
     Scale {
-        /// What it was asked for.
+        /// The numbers for which it was requested.
         what: String,
     },
-    /// Means and deviations cannot be taken.
+    /// Means and deviations cannot be computed.
     #[error("no means and deviations from {what}")]
     Calibration {
-        /// What they were to be taken from.
+        /// The invalid input.
         what: String,
     },
-    /// The parts of a contract do not fit together.
+    /// The parts of a contract are inconsistent.
     #[error("contract does not hold: {what}")]
     Contract {
-        /// The contradiction.
+        /// The inconsistency.
         what: String,
     },
     /// The label was never taught.
@@ -63,26 +63,26 @@ pub enum LearnError {
         /// The label.
         label: Label,
     },
-    /// The head refused.
+    /// An error of the head.
     #[error(transparent)]
     Head(#[from] HeadError),
-    /// The rehearsal memory refused.
+    /// An error of the rehearsal memory.
     #[error(transparent)]
     Rehearsal(#[from] RehearsalError),
-    /// The saved learner saw its examples through something else.
+    /// The learner was saved with another contract.
     #[error("saved under another contract: {0}")]
     OtherContract(Box<ContractDifference>),
-    /// The saved learner was made with another setting.
+    /// The learner was saved with another setting.
     #[error("saved with {field} {saved}, not {asked}")]
     OtherSettings {
         /// The setting.
         field: &'static str,
         /// Its value in the saved state.
         saved: String,
-        /// The value asked for.
+        /// The requested value.
         asked: String,
     },
-    /// The bytes are no learner that this version reads.
+    /// The bytes are not a learner of a supported version.
     #[error("no learner: {what}")]
     Damaged {
         /// The first thing found wrong.
@@ -91,7 +91,7 @@ pub enum LearnError {
 }
 
 impl LearnError {
-    /// The sort of this error.
+    /// The category of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::UnknownName { .. }

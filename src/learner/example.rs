@@ -1,8 +1,8 @@
-//! One example: a clip, pooled, transformed, in integers.
+//! One example: the pooled and transformed embeddings of a clip, as integers.
 
-/// The fixed-point features of one clip, under some contract.
+/// The fixed-point features of one clip under a contract.
 ///
-/// This is all that a learner keeps of a recording.
+/// A learner keeps nothing else of a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
 pub struct Example {
     pub(super) features: Vec<i16>,
@@ -10,8 +10,7 @@ pub struct Example {
 }
 
 impl Example {
-    /// An example as it comes back from disk. Learners check its width when
-    /// they use it.
+    /// Creates an example from stored features. Learners check its width when they use it.
     pub fn from_fixed(features: Vec<i16>) -> Self {
         Self {
             features,
@@ -24,9 +23,8 @@ impl Example {
         &self.features
     }
 
-    /// Components that lay beyond the fixed-point scale and were clamped when
-    /// this was encoded. Many of them mean that the contract's scale does not
-    /// suit the backbone.
+    /// Number of components that exceeded the fixed-point scale and were clamped during encoding.
+    /// A large number means that the contract's scale does not fit the backbone.
     pub fn saturated(&self) -> usize {
         self.saturated
     }

@@ -19,7 +19,7 @@ use super::LearnError;
 #[serde(try_from = "Record", into = "Record")]
 pub struct FixedPoint {
     width: usize,
-    /// One exponent for all components, or one each where they differ.
+    /// One exponent for all components, or one for each component if they differ.
     exponents: Vec<i8>,
 }
 
@@ -31,13 +31,13 @@ struct Record {
 }
 
 impl FixedPoint {
-    /// The widest vector, in components.
+    /// The maximum width of a vector, in components.
     pub const MAX_WIDTH: usize = 1 << 16;
 
     const EXPONENTS: std::ops::RangeInclusive<i8> = -100..=100;
 
-    /// The finest scale at which `width` components of magnitude up to
-    /// `max_abs > 0` fit. The bound itself may be off by one step.
+    /// The finest scale that fits `width` components of magnitudes up to `max_abs > 0`. The value
+    /// `max_abs` itself may be off by one step.
     ///
     /// # Errors
     /// [`LearnError::Scale`]
@@ -45,7 +45,7 @@ impl FixedPoint {
         Self::new(width, vec![Self::exponent(max_abs)?])
     }
 
-    /// As [`Self::uniform`], for a magnitude per component.
+    /// As [`Self::uniform`], with one magnitude for each component.
     ///
     /// # Errors
     /// [`LearnError::Scale`]
@@ -60,7 +60,7 @@ impl FixedPoint {
                 what: format!("a largest magnitude of {max_abs}"),
             });
         }
-        // Searched, not computed by a logarithm, whose rounding is the library's.
+        // This is a search, because the rounding of a logarithm depends on the library.
         let fits = |&e: &i8| f64::from(max_abs) * 2_f64.powi(e.into()) <= 32768.0;
         let found = Self::EXPONENTS.rev().find(fits);
         found.ok_or_else(|| LearnError::Scale {
@@ -79,14 +79,14 @@ impl FixedPoint {
         if let Some(e) = exponents.iter().find(|e| !Self::EXPONENTS.contains(e)) {
             return error(format!("an exponent of {e}"));
         }
-        // One form for one meaning: contracts are compared and digested.
+        // Equal scales need one form, because contracts are compared and digested.
         if exponents.windows(2).all(|pair| pair[0] == pair[1]) {
             exponents.truncate(1);
         }
         Ok(Self { width, exponents })
     }
 
-    /// Components of a vector.
+    /// Number of components of a vector.
     pub fn width(&self) -> usize {
         self.width
     }
@@ -96,8 +96,8 @@ impl FixedPoint {
         self.exponents().map(|e| 2_f32.powi(-e)).collect()
     }
 
-    /// Overwrites `out` with the integers of `x`; returns how many components
-    /// lay beyond the scale and were clamped.
+    /// Overwrites `out` with the integers of `x`. Returns the number of components that exceeded
+    /// the scale and were clamped.
     ///
     /// # Errors
     /// [`LearnError::Width`], [`LearnError::NotFinite`].

@@ -1,9 +1,9 @@
-//! The learner: labels and embeddings in, evidence and probabilities out.
+//! The learner takes labels and embeddings and returns evidence and probabilities.
 //!
-//! It turns a clip's embeddings into integers (pooling, transform, fixed point: the
-//! [`Contract`]), and holds the table of classes, one head, and the rehearsal memory if
-//! the head needs one. It chooses which remembered examples the head is shown again. It
-//! does no signal processing, keeps no time, and makes no decisions: see `decision`.
+//! It turns a clip's embeddings into integers (pooling, transform, fixed point: the [`Contract`]).
+//! It holds the table of classes, one head, and the rehearsal memory if the head needs one. It
+//! chooses the remembered examples for replay. It does no signal processing, uses no clock, and
+//! makes no decisions: see `decision`.
 
 mod contract;
 mod contract_difference;
@@ -65,16 +65,17 @@ pub struct Learner {
     classes: Vec<Label>,
     head: Box<dyn Head>,
     rehearsal: Option<Rehearsal>,
-    /// Scratch for replayed rows, kept to spare allocations.
+    /// Scratch for replayed rows; it saves allocations.
     replay: Rows,
 }
 
 thread_local! {
-    /// Room for the evidence of one example: predicting is pure, and allocates nothing.
+    /// Scratch for the evidence of one example, so that predictions need no `mut` and allocate
+    /// nothing.
     static EVIDENCE: RefCell<Evidence> = RefCell::default();
 }
 
-/// Rows of the memory, as heads take them.
+/// Converts rows of the memory to the form that heads take.
 fn replayed(rows: &Rows) -> Replay<'_> {
     Replay {
         features: &rows.features,
@@ -84,14 +85,14 @@ fn replayed(rows: &Rows) -> Replay<'_> {
 }
 
 impl Learner {
-    /// A learner that has been taught nothing.
+    /// Creates a learner without classes.
     ///
     /// The rehearsal memory is kept only for heads that read it. Exact heads need none, and an
     /// example that is not stored cannot leak or remain after it is unlearned.
     ///
     /// # Errors
-    /// [`LearnError::Contract`] where the contract contradicts itself,
-    /// [`LearnError::Rehearsal`] where the capacity does not hold one example.
+    /// [`LearnError::Contract`] if the contract is inconsistent, [`LearnError::Rehearsal`] if the
+    /// capacity is too small for one example.
     pub fn new(contract: Contract, settings: Settings) -> Result<Self, LearnError> {
         contract.check()?;
         let head = (settings.head).build(&contract.fixed_point().steps(), settings.seed);
@@ -112,8 +113,8 @@ impl Learner {
         })
     }
 
-    /// The example of a clip whose windows have these embeddings, row-major
-    /// `[n, embedding_size]` with `n >= 1`.
+    /// Encodes a clip whose windows have these embeddings, row-major `[n, embedding_size]` with
+    /// `n >= 1`.
     ///
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
@@ -123,11 +124,11 @@ impl Learner {
         Ok(example)
     }
 
-    /// As [`Self::encode`], into an example that is there; `pooled` is scratch.
-    /// Nothing is allocated once both have grown.
+    /// As [`Self::encode`], into an existing example; `pooled` is scratch. It allocates nothing
+    /// once both have grown.
     ///
     /// # Errors
-    /// As [`Self::encode`]; the example is of no use then.
+    /// As [`Self::encode`]; the content of the example is then unspecified.
     pub fn encode_into(
         &self,
         windows: &[f32],
@@ -144,13 +145,13 @@ impl Learner {
     /// Learns one example of unknown origin. A new label becomes the last class.
     ///
     /// # Errors
-    /// [`LearnError::Width`], or [`LearnError::Head`] when the head is full.
+    /// [`LearnError::Width`], or [`LearnError::Head`] if the head is full.
     pub fn learn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
         self.learn_from(example, label, Origin::default())
     }
 
-    /// Learns one example, as [`Self::learn_one`], and remembers where it came
-    /// from as long as the rehearsal memory keeps it.
+    /// As [`Self::learn_one`], and stores the origin of the example as long as the rehearsal
+    /// memory keeps the example.
     ///
     /// # Errors
     /// As [`Self::learn_one`].
@@ -182,25 +183,24 @@ impl Learner {
         Ok(())
     }
 
-    /// Unlearns one example. A class left without examples is removed, and those
-    /// taught after it move up: the state is as though it had never been taught.
+    /// Unlearns one example. A class without examples is removed, and the classes taught after it
+    /// move up: the state is as if the example had never been taught.
     ///
-    /// Exact to the bit for the exact heads. `linear` and `mlp` drop the example
-    /// from the rehearsal memory and refit on the rest: no trace of the example remains, but
-    /// the result differs from training without it. `knn` drops it from the memory, which is
-    /// all that it keeps.
+    /// The result is exact to the bit for the exact heads. `linear` and `mlp` remove the example
+    /// from the rehearsal memory and refit on the rest. No trace of the example remains, but the
+    /// result differs from training without it. `knn` removes it from the memory, where it keeps
+    /// all its data.
     ///
     /// # Errors
-    /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and
-    /// [`LearnError::Head`] where the example provably was not learned or the
-    /// head has no way back.
+    /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and [`LearnError::Head`] if the
+    /// example was provably not learned or the head cannot unlearn.
     pub fn unlearn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
         self.check_width(example)?;
         let class = self.class(label).ok_or_else(|| LearnError::UnknownLabel {
             label: label.clone(),
         })?;
         let features = example.features();
-        // The head may refuse, so the memory changes for good only after it.
+        // The head may return an error, so the new memory is stored only after it succeeds.
         let mut rehearsal = self.rehearsal.clone();
         self.replay.clear();
         if let Some(rehearsal) = &mut rehearsal {
@@ -224,7 +224,7 @@ impl Learner {
         Ok(())
     }
 
-    /// Hands the memory to a head that reads it.
+    /// Passes the memory to a head that reads it.
     fn show_memory(&mut self) {
         if let (true, Some(rehearsal)) = (self.settings.head.reads_memory(), &self.rehearsal)
             && let Some(head) = self.head.memory()
@@ -235,9 +235,9 @@ impl Learner {
         }
     }
 
-    /// Overwrites `evidence` with what the head knows about `example`, one value for each of
-    /// [`Self::classes`]. Changes nothing that is saved; the first call after learning may
-    /// have to [`Self::solve`]. Allocates nothing once `evidence` has grown.
+    /// Overwrites `evidence` with the head's evidence for `example`, one value for each of
+    /// [`Self::classes`]. The saved state does not change. The first call after learning may have
+    /// to [`Self::solve`]. Allocates nothing once `evidence` has grown.
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -250,14 +250,13 @@ impl Learner {
         Ok(self.head.evidence_into(example.features(), evidence)?)
     }
 
-    /// As [`Self::evidence_into`], without waiting for a solve as long as an earlier
-    /// one is available. Returns how many of the latest examples are included only
-    /// approximately; 0 means exact.
+    /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.
+    /// Returns how many of the latest examples are included only approximately; 0 means exact.
     ///
-    /// `lda` then answers with the exact class means under the covariance of the last
-    /// solve, `ridge` with the penalty of the last solve and the recursive
-    /// least-squares update of its weights. After 256 such examples without
-    /// [`Self::adopt`], or after a class was removed, it solves exactly first.
+    /// In this case `lda` answers with the exact class means under the covariance of the last
+    /// solve. `ridge` answers with the penalty of the last solve and a recursive least-squares
+    /// update of its weights. After 256 such examples without [`Self::adopt`], or after a class
+    /// was removed, the head solves exactly first.
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -275,9 +274,8 @@ impl Learner {
         Ok(0)
     }
 
-    /// Probabilities over [`Self::classes`]; none before anything was taught.
-    /// Changes nothing that is saved; the first call after learning may have to
-    /// [`Self::solve`].
+    /// Returns probabilities over [`Self::classes`], or none before anything was taught. The saved
+    /// state does not change. The first call after learning may have to [`Self::solve`].
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -303,10 +301,9 @@ impl Learner {
         })
     }
 
-    /// As [`Self::predict_one`], without waiting for a solve as long as an earlier
-    /// one is available. Returns, beside the probabilities, how many of the latest examples
-    /// are included only approximately, 0 for an exact answer: see
-    /// [`Self::evidence_now_into`].
+    /// As [`Self::predict_one`], but does not wait for a solve if an earlier one is available.
+    /// Also returns how many of the latest examples are included only approximately; 0 means
+    /// exact. See [`Self::evidence_now_into`].
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -317,28 +314,27 @@ impl Learner {
         })
     }
 
-    /// The solve that is due, to be run on another thread; `None` if none is due.
+    /// The pending solve, to be run on another thread; `None` if none is due.
     pub fn job(&mut self) -> Option<Job> {
         self.head.deferred()?.job()
     }
 
-    /// Takes the result of a [`Job`] of this learner; harmless if much was
-    /// learned meanwhile.
+    /// Takes the result of a [`Job`] of this learner. An outdated result does no harm.
     pub fn adopt(&mut self, solution: Solution) {
         if let Some(head) = self.head.deferred() {
             head.adopt(solution);
         }
     }
 
-    /// Learns everything that `other` has learned, as though it had been taught
-    /// here: for exact heads only, and then to the bit.
+    /// Learns everything that `other` has learned, as if it had been taught here. Only exact heads
+    /// support this; their result is exact to the bit.
     ///
-    /// An example that both were taught counts twice; sums cannot show it.
+    /// An example that was taught to both learners counts twice. The sums cannot reveal this.
     ///
     /// # Errors
-    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] name what
-    /// differs; [`LearnError::Head`] where the head cannot be merged or would be
-    /// too full. Nothing has changed then.
+    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] name the difference.
+    /// [`LearnError::Head`] is returned if the head cannot be merged or would be too full. The
+    /// learner is then unchanged.
     pub fn merge(&mut self, other: &Self) -> Result<(), LearnError> {
         let statistic = self.mergeable(other)?;
         let mut classes = self.classes.clone();
@@ -356,13 +352,12 @@ impl Learner {
         Ok(())
     }
 
-    /// Unlearns everything that `other` has learned, the inverse of
-    /// [`Self::merge`]; a class left without examples is removed.
+    /// Unlearns everything that `other` has learned: the inverse of [`Self::merge`]. A class
+    /// without examples is removed.
     ///
     /// # Errors
-    /// As [`Self::merge`], [`LearnError::UnknownLabel`], and
-    /// [`LearnError::Head`] where the sums prove that not all of it was ever
-    /// learned here. Nothing has changed then.
+    /// As [`Self::merge`], [`LearnError::UnknownLabel`], and [`LearnError::Head`] if the sums
+    /// prove that some example was never learned here. The learner is then unchanged.
     pub fn unmerge(&mut self, other: &Self) -> Result<(), LearnError> {
         let statistic = self.mergeable(other)?;
         let unknown = |label: &Label| LearnError::UnknownLabel {
@@ -382,7 +377,7 @@ impl Learner {
         Ok(())
     }
 
-    /// The sums of a learner that can be merged with this one.
+    /// The statistic of `other`, if it can be merged with this learner.
     fn mergeable<'a>(&self, other: &'a Self) -> Result<&'a Statistic, LearnError> {
         if let Some(difference) = self.contract.difference(&other.contract) {
             return Err(LearnError::OtherContract(Box::new(difference)));
@@ -398,40 +393,40 @@ impl Learner {
         Ok(exact.statistic())
     }
 
-    /// Does now the work that the next prediction would otherwise start with;
-    /// nothing where none is due.
+    /// Does the work now that the next prediction would otherwise do first. Does nothing if no
+    /// solve is due.
     pub fn solve(&self) {
         self.head.solve();
     }
 
-    /// The classes, in the order in which they were first taught; in a loaded
-    /// learner with an exact head, by label.
+    /// The classes, in the order in which they were first taught. After loading, a learner with an
+    /// exact head has them sorted by label.
     pub fn classes(&self) -> &[Label] {
         &self.classes
     }
 
-    /// Examples learned of each class, all at least 1.
+    /// Number of learned examples of each class, all at least 1.
     pub fn counts(&self) -> &[u64] {
         self.head.counts()
     }
 
-    /// Examples learned of all classes.
+    /// Number of learned examples of all classes.
     pub fn examples(&self) -> u64 {
         self.counts().iter().sum()
     }
 
-    /// What examples go through.
+    /// The contract of this learner's examples.
     pub fn contract(&self) -> &Contract {
         &self.contract
     }
 
-    /// What this learner was made with.
+    /// The settings of this learner.
     pub fn settings(&self) -> &Settings {
         &self.settings
     }
 
-    /// What [`Self::predict_one`] computes of the features of an example, over
-    /// [`Self::classes`]; `None` before anything was taught.
+    /// The function from the features of an example to the result of [`Self::predict_one`], over
+    /// [`Self::classes`]. `None` before anything was taught.
     #[cfg_attr(
         not(feature = "tract"),
         allow(dead_code, reason = "for `export` alone")
@@ -440,13 +435,12 @@ impl Learner {
         self.head.formula()
     }
 
-    /// Which head answers and why, where the head is `auto`.
+    /// If the head is `auto`: the head that answers, and the reason.
     pub fn selection(&self) -> Option<&Selection> {
         self.head.selection()
     }
 
-    /// The rehearsal memory, where the head needs one and the settings give it
-    /// room.
+    /// The rehearsal memory, if the head needs one and its capacity is not `none`.
     pub fn rehearsal(&self) -> Option<&Rehearsal> {
         self.rehearsal.as_ref()
     }

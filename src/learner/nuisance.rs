@@ -1,7 +1,7 @@
 //! Nuisance: directions in which embeddings vary within every class.
 //!
-//! A few examples of a class do not show what varies within it. The data that a backbone was
-//! trained on does, so the backbone's card may name such directions.
+//! A few examples of a class do not show the variation within it. The data that a backbone was
+//! trained on does, so the backbone's card may list such directions.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,9 +10,9 @@ use crate::signal::{MOST_DIRECTIONS, direction_length, is_direction};
 
 /// Directions that are damped: `x - sum_i v_i (v_i . x)`.
 ///
-/// A direction of length 1 is projected away (nuisance attribute projection: Solomonoff,
-/// Campbell & Boardman 2005). Along a shorter one, `1 - |v|^2` of the extent is left.
-/// Directions are expected to be orthogonal.
+/// A direction of length 1 is removed completely (nuisance attribute projection: Solomonoff,
+/// Campbell & Boardman 2005). A shorter direction `v` leaves `1 - |v|^2` of the component along
+/// it. Directions are expected to be orthogonal.
 ///
 /// ```
 /// use afield::learner::Nuisance;
@@ -26,14 +26,14 @@ use crate::signal::{MOST_DIRECTIONS, direction_length, is_direction};
 #[serde(try_from = "Vec<Vec<f64>>", into = "Vec<Vec<f64>>")]
 pub struct Nuisance(Vec<Vec<f32>>);
 
-/// No number in one is NaN.
+/// No number in it is NaN.
 impl Eq for Nuisance {}
 
 impl Nuisance {
-    /// The most directions.
+    /// The maximum number of directions.
     pub const MOST: usize = MOST_DIRECTIONS;
 
-    /// Directions of one width.
+    /// Creates a nuisance from directions of one width.
     ///
     /// # Errors
     /// [`LearnError::Contract`] for no direction or too many, for several widths, for lengths
@@ -59,7 +59,7 @@ impl Nuisance {
         Ok(Self(directions))
     }
 
-    /// Components.
+    /// Number of components.
     pub fn width(&self) -> usize {
         self.0.first().map_or(0, Vec::len)
     }
@@ -69,7 +69,8 @@ impl Nuisance {
         &self.0
     }
 
-    /// Damps in place. Sums in `f64`, in order: the same to the bit on every machine.
+    /// Damps in place. Sums are taken in `f64`, in order, so the result is the same to the bit on
+    /// every machine.
     pub fn apply(&self, x: &mut [f32]) {
         let dot = |v: &Vec<f32>| -> f64 {
             let products = v
@@ -78,7 +79,7 @@ impl Nuisance {
                 .map(|(&v, &x)| f64::from(v) * f64::from(x));
             products.sum()
         };
-        // Nothing is allocated where decisions are made.
+        // A fixed array, because decisions must not allocate.
         let mut extents = [0.0; Self::MOST];
         for (extent, v) in extents.iter_mut().zip(&self.0) {
             *extent = dot(v);
@@ -88,7 +89,7 @@ impl Nuisance {
             let damped = components.fold(f64::from(*x), |x, (v, extent)| {
                 x - v.get(i).map_or(0.0, |&v| f64::from(v) * extent)
             });
-            // Beyond every scale, but still a number.
+            // Larger than every scale, but finite.
             *x = damped.clamp(f64::from(-f32::MAX), f64::from(f32::MAX)) as f32;
         }
     }
@@ -102,8 +103,8 @@ impl TryFrom<Vec<Vec<f64>>> for Nuisance {
     }
 }
 
-/// As `f64`, in which the decimals of every `f32` are read back to the bit even by a reader that
-/// errs in the last place.
+/// Written as `f64`: every `f32` is then read back to the bit, even by a parser with an error in
+/// the last place.
 impl From<Nuisance> for Vec<Vec<f64>> {
     fn from(nuisance: Nuisance) -> Self {
         let double = |v: Vec<f32>| v.into_iter().map(f64::from).collect();

@@ -1,4 +1,4 @@
-//! From the embeddings of a clip to one vector.
+//! Pools the embeddings of a clip into one vector.
 
 use std::fmt;
 use std::str::FromStr;
@@ -11,7 +11,7 @@ impl Pool {
     /// `[n, size]` with `n >= 1`. Sums are taken in `f64`, in window order.
     ///
     /// # Errors
-    /// [`LearnError::Windows`] when there is no window or a broken one,
+    /// [`LearnError::Windows`] if there is no window or an incomplete one,
     /// [`LearnError::NotFinite`].
     pub fn pool_into(
         self,

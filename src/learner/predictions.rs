@@ -1,6 +1,6 @@
-//! The predictions and saved bytes of every head, pinned to the bit on one seeded stream.
+//! Pins the predictions and saved bytes of every head to the bit, on one seeded stream.
 //!
-//! A change that is meant to leave behaviour alone must leave these hashes alone.
+//! A change without an effect on behaviour must not change these hashes.
 
 use std::fmt::Write;
 
@@ -13,10 +13,10 @@ use crate::signal::Label;
 
 const WIDTH: usize = 21;
 
-/// Every head and every option, with the hash of what [`history`] observes.
+/// Every head and every option, with the hash of the observations of [`history`].
 ///
-/// Heads that are solved by a factorisation (`true`) round differently on processors with
-/// other vector instructions; their hashes were taken with AVX-512.
+/// Heads that are solved by a factorisation (`true`) round differently on processors with other
+/// vector instructions. Their hashes were taken with AVX-512.
 const PINNED: [(&str, bool, &str); 24] = [
     ("ncm", false, "bce092d8357b2878"),
     ("ncm:cosine", false, "e2c6319be712faa4"),
@@ -65,7 +65,7 @@ fn label(class: usize) -> Label {
     Label::new(format!("class {class}")).unwrap()
 }
 
-/// The class of the `i`th example of the stream; class 3 comes late.
+/// The class of the `i`th example of the stream; class 3 starts late.
 fn class_of(i: usize) -> usize {
     if i >= 30 && i.is_multiple_of(4) {
         3
@@ -95,7 +95,7 @@ fn observe(seen: &mut Sha256, learner: &Learner) {
     }
 }
 
-/// As [`observe`], through `predict_now`; adds how far each answer lags, too.
+/// As [`observe`], through `predict_now`; also adds the lag of each answer.
 fn observe_now(seen: &mut Sha256, learner: &mut Learner) {
     for i in 0..4 {
         let probe = example(learner, i % 4, 2000 + i);
@@ -113,8 +113,8 @@ fn teach(learner: &mut Learner, i: usize) {
     learner.learn_one(&example, &label(class)).unwrap();
 }
 
-/// Teaches, predicts, solves elsewhere, saves, loads, unlearns and merges, and hashes
-/// every probability, lag and saved byte on the way.
+/// Teaches, predicts, solves with a job, saves, loads, unlearns and merges. Hashes every
+/// probability, lag and saved byte on the way.
 fn history(head: HeadKind) -> String {
     let mut seen = Sha256::new();
     let mut learner = learner(head);
@@ -170,7 +170,7 @@ fn history(head: HeadKind) -> String {
         })
 }
 
-/// The standard `exp` and the factorisation may round otherwise elsewhere.
+/// The standard `exp` and the factorisation may round differently on other machines.
 fn is_reference(solved: bool) -> bool {
     #[cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
     return !solved || std::arch::is_x86_feature_detected!("avx512f");

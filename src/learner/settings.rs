@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::head::HeadKind;
 use crate::rehearsal::{Capacity, Plan};
 
-/// Which head, how much rehearsal, and the seed of everything random.
+/// The head, the rehearsal memory, and the seed of all random numbers.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
 pub struct Settings {

@@ -1,18 +1,19 @@
-//! The steps of a contract behind pooling.
+//! The steps of a contract after pooling.
 
 use serde::{Deserialize, Serialize};
 
 use super::{Nuisance, Standardisation};
 
-/// One step that a pooled vector goes through, in place.
+/// One step that changes a pooled vector in place.
 ///
-/// Only correctly rounded operations in a fixed order: the result is the same to the bit on
-/// every machine. A new step is a new variant: contracts without it keep their bytes.
+/// It uses only correctly rounded operations in a fixed order, so the result is the same to the
+/// bit on every machine. A new kind of step is a new variant, and contracts without it keep their
+/// bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum Stage {
-    /// Division by the Euclidean length; a vector of zeros stays one.
+    /// Division by the Euclidean length. A zero vector stays zero.
     L2,
     /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010.
     SignedSqrt,
@@ -55,7 +56,7 @@ impl Stage {
         }
     }
 
-    /// The largest magnitude after the stage, given the largest before it.
+    /// The largest magnitude after the stage, for a given largest magnitude before it.
     pub(super) fn max_abs(&self, max_abs: f32) -> f32 {
         match self {
             Self::L2 => 1.0,
@@ -65,7 +66,8 @@ impl Stage {
         }
     }
 
-    /// What it has numbers of, and for how many features; `None` if it suits any number.
+    /// The kind of the stage's own values and the number of features they cover; `None` if the
+    /// stage fits every width.
     pub(super) fn numbers(&self) -> Option<(&'static str, usize)> {
         match self {
             Self::L2 | Self::SignedSqrt => None,

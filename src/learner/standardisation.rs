@@ -1,8 +1,8 @@
 //! Means and deviations of the components of pooled vectors.
 //!
-//! They are taken once, from calibration clips, and are part of a contract. If they followed
-//! the signal, sums over examples of different days could not be compared. This module does
-//! not follow a drift.
+//! They are computed once, from calibration clips, and are part of a contract. If they followed
+//! the signal, sums over examples of different days could not be compared. This module therefore
+//! does not adapt to drift.
 
 use serde::{Deserialize, Serialize};
 
@@ -28,11 +28,11 @@ pub struct Standardisation {
     deviations: Vec<f32>,
 }
 
-/// No number in one is NaN.
+/// No number in it is NaN.
 impl Eq for Standardisation {}
 
-/// As `f64`, in which the decimals of every `f32` are read back to the bit even
-/// by a reader that errs in the last place.
+/// Written as `f64`: every `f32` is then read back to the bit, even by a parser with an error in
+/// the last place.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Record {
@@ -43,21 +43,20 @@ struct Record {
 impl Standardisation {
     /// The largest magnitude that is kept, in deviations.
     ///
-    /// Of `n` numbers none is further than `sqrt(n - 1)` deviations from their
-    /// mean (Samuelson 1968), so that up to 257 calibration clips lie inside
-    /// whatever their distribution is, and beyond that at most one number in 256
-    /// outside (Chebyshev). The step is then 1/2048 of a deviation, far below
-    /// what two recordings of one thing differ by.
+    /// Of `n` numbers, none is further than `sqrt(n - 1)` deviations from their mean (Samuelson
+    /// 1968). So all values of up to 257 calibration clips lie inside, for every distribution.
+    /// With more clips at most one number in 256 lies outside (Chebyshev). The step is then 1/2048
+    /// of a deviation, far below the difference between two recordings of the same thing.
     pub const MAX_ABS: f32 = 16.0;
 
-    /// The least deviation, as a share of the root mean square of all of them. Without a
-    /// floor, a component that hardly moved in calibration would outweigh all others at its
+    /// The minimum deviation, as a share of the root mean square of all deviations. Without a
+    /// minimum, a component that hardly moved in calibration would outweigh all others at its
     /// first real movement.
     ///
-    /// Mean cross-validated accuracy of ncm, lda, ridge and linear on the training
-    /// sides of ESC-10 (YAMNet, folds 1 and 2 held out): .913 with a share of
-    /// 0.01, .938 with 0.1, .943 with 0.3, .947 with 1, which would leave most
-    /// components as they are. Spoken digits are not affected.
+    /// Mean cross-validated accuracy of ncm, lda, ridge and linear on the training sides of ESC-10
+    /// (YAMNet, folds 1 and 2 held out): .913 with a share of 0.01, .938 with 0.1, .943 with 0.3,
+    /// .947 with 1. A share of 1 would leave the relative scale of most components unchanged.
+    /// Spoken digits are not affected.
     const FLOOR: f64 = 0.3;
 
     /// Means and population deviations of `rows`, at least two vectors of one

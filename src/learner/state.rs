@@ -2,8 +2,8 @@
 //!
 //! `"afield-learner" | version u16 | contract | settings | classes u32 |
 //! per class: label | head | rehearsal | sha256 of all before`, little-endian.
-//! Contract and settings are JSON; these, labels, head and rehearsal each come
-//! after their length, a u64. The rehearsal is empty where none is kept.
+//! Contract and settings are JSON. Contract, settings, labels, head and rehearsal each follow
+//! their length, a u64. The rehearsal is empty if none is kept.
 
 use sha2::{Digest, Sha256};
 
@@ -16,9 +16,9 @@ const VERSION: u16 = 2;
 const CHECKSUM_BYTES: usize = 32;
 
 impl Learner {
-    /// The whole state: [`Self::state_bytes`] bytes. Learners that were taught
-    /// the same in the same order save the same bytes; with an exact head, in any
-    /// order, by any detour of unlearning, and merged from any parts.
+    /// The whole state: [`Self::state_bytes`] bytes. Learners that were taught the same examples
+    /// in the same order save the same bytes. With an exact head the bytes are the same for every
+    /// order, after any unlearning, and after merging any parts.
     pub fn save(&self) -> Vec<u8> {
         let mut out = Vec::with_capacity(self.state_bytes());
         out.extend_from_slice(MAGIC);
@@ -50,7 +50,7 @@ impl Learner {
         out
     }
 
-    /// Bytes that [`Self::save`] returns.
+    /// Number of bytes that [`Self::save`] returns.
     pub fn state_bytes(&self) -> usize {
         let labels = self.classes.iter().map(|label| 8 + label.as_str().len());
         let text = 8 + self.contract.to_json().len() + 8 + self.settings_json().len();
@@ -58,12 +58,12 @@ impl Learner {
         MAGIC.len() + 2 + text + 4 + labels.sum::<usize>() + parts + CHECKSUM_BYTES
     }
 
-    /// The learner that [`Self::save`] wrote.
+    /// Loads the learner that [`Self::save`] wrote.
     ///
     /// # Errors
     /// [`LearnError::Damaged`] for anything but the bytes of a learner,
-    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] where it
-    /// was made with others, and what [`Self::new`] refuses.
+    /// [`LearnError::OtherContract`] and [`LearnError::OtherSettings`] if it was saved with
+    /// others, and the errors of [`Self::new`].
     pub fn load(contract: Contract, settings: Settings, bytes: &[u8]) -> Result<Self, LearnError> {
         let mut rest = checked(bytes)?;
         let saved: Contract = json(take(&mut rest)?, "contract")?;
@@ -112,7 +112,7 @@ impl Learner {
         Ok(learner)
     }
 
-    /// Three plain fields: writing them as JSON cannot fail.
+    /// Contains only three plain fields, so writing JSON cannot fail.
     fn settings_json(&self) -> String {
         serde_json::to_string(&self.settings).unwrap_or_default()
     }
@@ -122,7 +122,7 @@ impl Learner {
     }
 }
 
-/// The bytes between the version and the checksum, which is right.
+/// The bytes between the version and the checksum, after the checksum was verified.
 fn checked(bytes: &[u8]) -> Result<&[u8], LearnError> {
     let (body, checksum) = bytes
         .split_last_chunk::<CHECKSUM_BYTES>()

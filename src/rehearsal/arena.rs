@@ -1,8 +1,8 @@
-//! The rows themselves: encoded features and origins, side by side.
+//! Storage of the rows: encoded features and their origins.
 
 use super::{Origin, Storage};
 
-/// Rows of one width and storage, numbered from 0.
+/// Rows of one width and one storage, numbered from 0.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Arena {
     storage: Storage,
@@ -29,7 +29,7 @@ impl Arena {
         self.origins.len()
     }
 
-    /// Bytes of all rows, without their origins.
+    /// The bytes of all rows, without their origins.
     pub(super) fn bytes(&self) -> &[u8] {
         &self.bytes
     }
@@ -52,14 +52,14 @@ impl Arena {
         self.storage.decode_into(self.row(row), out);
     }
 
-    /// Overwrites `out` with the bytes that these features would be.
+    /// Overwrites `out` with the encoded features.
     pub(super) fn encode_into(&self, features: &[i16], out: &mut Vec<u8>) {
         out.resize(self.row_bytes, 0);
         self.storage.encode(features, out);
     }
 
-    /// Appends a row. Grows by doubling, yet never beyond `limit` rows, which is
-    /// the promise.
+    /// Appends a row. The allocation doubles as needed but never exceeds `limit` rows, so the
+    /// memory limit holds.
     pub(super) fn push(&mut self, features: &[i16], origin: Origin, limit: usize) -> u32 {
         let row = self.len();
         if self.bytes.len() + self.row_bytes > self.bytes.capacity() {
@@ -80,7 +80,7 @@ impl Arena {
         self.origins[row as usize] = origin;
     }
 
-    /// Removes a row; the last one takes its number.
+    /// Removes a row. The last row gets its number.
     pub(super) fn swap_remove(&mut self, row: u32) {
         let (row, last) = (row as usize, self.len() - 1);
         let start = last * self.row_bytes;
@@ -89,26 +89,26 @@ impl Arena {
         self.origins.swap_remove(row);
     }
 
-    /// Removes a row; those after it move down by one.
+    /// Removes a row. The rows after it move down by one.
     pub(super) fn remove(&mut self, row: u32) {
         let start = row as usize * self.row_bytes;
         self.bytes.drain(start..start + self.row_bytes);
         self.origins.remove(row as usize);
     }
 
-    /// Gives row `first` the number 0, the one after it 1, and so on around.
+    /// Renumbers the rows in a circle: row `first` becomes 0, the next one 1, and so on.
     pub(super) fn rotate_left(&mut self, first: u32) {
         self.bytes.rotate_left(first as usize * self.row_bytes);
         self.origins.rotate_left(first as usize);
     }
 
-    /// Gives back room beyond `limit` rows.
+    /// Frees the allocation beyond `limit` rows.
     pub(super) fn shrink_to(&mut self, limit: usize) {
         self.bytes.shrink_to(limit.saturating_mul(self.row_bytes));
         self.origins.shrink_to(limit);
     }
 
-    /// Rows as they were saved, where every one is what [`Storage`] writes.
+    /// Restores saved rows. Returns whether [`Storage`] can have written every row.
     pub(super) fn restore(&mut self, bytes: &[u8], origins: Vec<Origin>) -> bool {
         let mut values = Vec::new();
         let mut again = vec![0; self.row_bytes];
@@ -125,7 +125,7 @@ impl Arena {
         self.bytes.len() == self.origins.len() * self.row_bytes
     }
 
-    /// Bytes that are allocated, origins among them.
+    /// Number of allocated bytes, including origins.
     #[cfg(test)]
     pub(super) fn allocated(&self) -> usize {
         self.bytes.capacity() + self.origins.capacity() * Origin::BYTES

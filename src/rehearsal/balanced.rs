@@ -5,14 +5,13 @@ use rand_chacha::ChaCha8Rng;
 use super::chance::below;
 use super::held::{Held, Shown};
 
-/// Class-balancing reservoir sampling (Chrysakis & Moens 2020, *Online
-/// Continual Learning from Imbalanced Data*): while there is room every example
-/// is kept; then an example of a class that was never the largest replaces a
-/// random one of the largest class, and a class that was is sampled like
-/// Vitter's reservoir (1985).
+/// Class-balancing reservoir sampling (Chrysakis & Moens 2020, *Online Continual Learning from
+/// Imbalanced Data*). Until the memory is full, every example is kept. After that, an example of a
+/// class that was never the largest replaces a random one of the largest class. A class that was
+/// once the largest is sampled like Vitter's reservoir (1985).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Balanced {
-    /// Whether each class has been (one of) the largest while the memory was
+    /// Whether each class has been a largest class, possibly one of several, while the memory was
     /// full.
     pub(super) full: Vec<bool>,
 }

@@ -1,4 +1,4 @@
-//! How much the rehearsal memory may hold.
+//! The size limit of the rehearsal memory.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,8 +7,8 @@ use super::RehearsalError;
 
 /// The limit of a rehearsal memory.
 ///
-/// Written `none`, `200` (examples) or `512KiB` (bytes; `B`, `kB`, `MB`, `GB`
-/// count in thousands, `KiB`, `MiB`, `GiB` in 1024s).
+/// The text form is `none`, `200` (examples) or `512KiB` (bytes). `B`, `kB`, `MB` and `GB` count
+/// in thousands, `KiB`, `MiB` and `GiB` in 1024s.
 ///
 /// ```
 /// use afield::rehearsal::Capacity;
@@ -24,7 +24,7 @@ pub enum Capacity {
     None,
     /// At most this many examples; at least 1.
     Examples(usize),
-    /// At most this many bytes of examples and of what choosing them needs.
+    /// At most this many bytes of examples and of the data needed to choose them.
     Bytes(usize),
 }
 
@@ -58,7 +58,7 @@ impl FromStr for Capacity {
             .iter()
             .find_map(|&(name, size)| Some((text.strip_suffix(name)?, size)));
         let (digits, size) = unit.unwrap_or((text, 1));
-        // `parse` alone would take a leading plus sign.
+        // `parse` alone would accept a leading plus sign.
         if !digits.bytes().all(|b| b.is_ascii_digit()) {
             return Err(error());
         }

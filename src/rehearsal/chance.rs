@@ -1,10 +1,10 @@
-//! Random numbers of the memory: one ChaCha8 stream per event, so that the whole
-//! state of chance is a counter.
+//! Random numbers of the memory. Each event has its own ChaCha8 stream, so the whole random state
+//! is a counter.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The random stream of what was shown as number `shown`.
+/// The random stream of the example with number `shown`.
 pub(super) fn of_insert(seed: u64, shown: u64) -> ChaCha8Rng {
     stream(seed, shown.wrapping_mul(2))
 }

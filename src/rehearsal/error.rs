@@ -1,34 +1,34 @@
 use crate::signal::ErrorKind;
 
-/// What can go wrong in the rehearsal memory.
+/// An error of the rehearsal memory.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum RehearsalError {
-    /// The text is no plan.
+    /// The text is not a valid plan.
     #[error(
         "{text:?} is no rehearsal memory; expected `none` or POLICY:SIZE[:STORAGE] with reservoir, balanced, herding or recent, a number of examples or a size, and int8, i16 or f32: `balanced:200`, `herding:512KiB:int8`"
     )]
     Plan {
-        /// The offending text.
+        /// The invalid text.
         text: String,
     },
-    /// The limit does not hold a single example.
+    /// The limit is too small for a single example.
     #[error("rehearsal of {limit} B cannot hold one example of {example} B")]
     TooSmall {
         /// The limit, in bytes.
         limit: usize,
-        /// What one example needs, in bytes.
+        /// The size of one example, in bytes.
         example: usize,
     },
-    /// An example has another length than the memory was made for.
+    /// The example has a different number of features than the memory expects.
     #[error("example of {actual} features, expected {expected}")]
     Width {
-        /// Features an example has here.
+        /// Features that the memory expects.
         expected: usize,
-        /// Features it came with.
+        /// Features of the example.
         actual: usize,
     },
-    /// Saved bytes are not what this version writes.
+    /// This version does not write such bytes.
     #[error("damaged rehearsal state: {what}")]
     Damaged {
         /// The first thing found wrong.
@@ -37,7 +37,7 @@ pub enum RehearsalError {
 }
 
 impl RehearsalError {
-    /// The sort of this error.
+    /// The category of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Plan { .. } => ErrorKind::InvalidInput,

@@ -1,9 +1,9 @@
-//! What is held, by class. Every policy works on this.
+//! The stored examples by class. Every policy works on this.
 
 use super::arena::Arena;
 use super::{Origin, Storage};
 
-/// Rows, and which class each belongs to.
+/// Rows, and the class of each row.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Held {
     pub(super) arena: Arena,
@@ -13,13 +13,13 @@ pub(super) struct Held {
 /// The rows of one class.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct ClassRows {
-    /// Examples of this class shown so far, less those removed again.
+    /// Examples shown of this class, minus the removed ones.
     pub(super) seen: u64,
     /// Its rows in the arena, in no particular order.
     pub(super) rows: Vec<u32>,
 }
 
-/// One example on its way in.
+/// A new example.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Shown<'a> {
     pub(super) features: &'a [i16],
@@ -39,12 +39,12 @@ impl Held {
         self.arena.len()
     }
 
-    /// Examples shown of all classes, less those removed again.
+    /// Examples shown of all classes, minus the removed ones.
     pub(super) fn seen(&self) -> u64 {
         self.classes.iter().map(|class| class.seen).sum()
     }
 
-    /// Rows of the class that has most.
+    /// Number of rows of the largest class.
     pub(super) fn most(&self) -> usize {
         self.classes.iter().map(|c| c.rows.len()).max().unwrap_or(0)
     }
@@ -73,7 +73,7 @@ impl Held {
         self.classes[shown.class].rows.push(row);
     }
 
-    /// Puts an example into the row of another.
+    /// Stores an example in place of an existing row.
     pub(super) fn replace(&mut self, class: usize, slot: usize, shown: Shown<'_>) {
         let row = match class == shown.class {
             true => self.classes[class].rows[slot],
@@ -86,7 +86,7 @@ impl Held {
         self.arena.write(row, shown.features, shown.origin);
     }
 
-    /// Lets a row go; the last row of the arena moves into its place.
+    /// Frees a row. The last row of the arena moves into its place.
     pub(super) fn free(&mut self, class: usize, slot: usize) {
         let freed = self.classes[class].rows.swap_remove(slot);
         let last = self.arena.len() as u32 - 1;
@@ -100,8 +100,7 @@ impl Held {
         }
     }
 
-    /// Lets a row go and numbers the rest from row `oldest` on, in the order of
-    /// the ring.
+    /// Frees a row and renumbers the others from row `oldest` on, in ring order.
     pub(super) fn free_in_order(&mut self, class: usize, slot: usize, oldest: u32) {
         let len = self.arena.len() as u32;
         let place = |row: u32| (row + len - oldest) % len;

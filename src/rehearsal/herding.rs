@@ -1,32 +1,32 @@
-//! The examples whose mean is the class's mean.
+//! Keeps the examples whose mean is nearest to the mean of their class.
 
 use rand_chacha::ChaCha8Rng;
 
 use super::balanced::Balanced;
 use super::held::{ClassRows, Held, Shown};
 
-/// Herding (iCaRL, Rebuffi et al. 2017) one example at a time: where iCaRL
-/// chooses from all examples of a class, which a stream does not have, this
-/// drops, of those held and the new one, the example without which the mean
-/// of the rest lies nearest to the mean of everything shown.
+/// Herding (iCaRL, Rebuffi et al. 2017), one example at a time. iCaRL chooses from all examples of
+/// a class, which a stream does not have. This policy considers the stored examples and the new
+/// one. It drops the example without which the mean of the rest is nearest to the mean of all
+/// examples shown.
 ///
-/// That mean comes from sums in `i64`: exact, whatever the order, and removing
-/// an example is subtraction. Comparing distances is floating point in a fixed
-/// order; ties go to the first. No randomness.
+/// The mean comes from sums in `i64`. They are exact for every order, and removing an example is a
+/// subtraction. Distances are compared in floating point in a fixed order; on a tie the first one
+/// wins. There is no randomness.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Herding {
-    /// Sum of the features of everything shown, less what was removed again:
-    /// `[classes, width]`. `None` once the limit had no room for it.
+    /// Sum of the features of all examples shown, minus the removed ones: `[classes, width]`.
+    /// `None` after the limit had no room for it.
     pub(super) sums: Option<Vec<i64>>,
-    /// Takes over when there are no sums.
+    /// Replaces herding if there are no sums.
     pub(super) balanced: Balanced,
     scratch: Scratch,
 }
 
-/// Kept to spare allocations; no part of the state.
+/// Scratch that saves allocations; not part of the state.
 #[derive(Debug, Clone, Default)]
 struct Scratch {
-    /// The new example as it would be stored.
+    /// The new example in its stored form.
     stored: Vec<u8>,
     row: Vec<i16>,
     excess: Vec<f64>,
@@ -75,8 +75,8 @@ impl Herding {
         }
     }
 
-    /// Makes room where the memory holds more than `limit`, because a new class
-    /// brought its sum.
+    /// Frees rows if the memory holds more than `limit`, because the sum of a new class needs
+    /// space.
     pub(super) fn shrink(&mut self, held: &mut Held, limit: usize, width: usize) {
         while held.len() > limit {
             let class = largest(held);
@@ -101,8 +101,8 @@ impl Herding {
         }
         self.balanced.mark_full(held);
         let (own, width) = (held.classes[shown.class].rows.len(), shown.features.len());
-        // A class one short of the largest has its share already: taking from
-        // another would only pass the odd row around.
+        // A class with one row less than the largest already has its share. Taking a row from
+        // another class would only move the odd row between them.
         if own == 0 || own + 1 < held.most() {
             let class = largest(held);
             let slot = self.spared(held, class, None, width);
@@ -115,12 +115,11 @@ impl Herding {
         }
     }
 
-    /// Which row of a class can best be spared, the new one being the last.
+    /// The row of a class to drop. The new row is the last candidate.
     ///
-    /// With `t` the sum of the `m + 1` candidates and `mean` the class's, what
-    /// is left without `x` has the squared distance `|(t - x) / m - mean|^2`.
-    /// Times `m^2` and without what is the same for all, that is
-    /// `|x|^2 - 2 x (t - m mean)`.
+    /// Let `t` be the sum of the `m + 1` candidates and `mean` the mean of the class. Without `x`,
+    /// the squared distance of the rest is `|(t - x) / m - mean|^2`. Multiplied by `m^2` and
+    /// without terms that are the same for all candidates, it is `|x|^2 - 2 x (t - m mean)`.
     fn spared(&mut self, held: &Held, class: usize, new: Option<&[i16]>, width: usize) -> usize {
         let mut scratch = std::mem::take(&mut self.scratch);
         let Scratch {
@@ -133,12 +132,12 @@ impl Herding {
         }
         let ClassRows { seen, rows } = &held.classes[class];
         let candidates = rows.len() + usize::from(new.is_some());
-        // Read twice rather than kept: a class may be the whole memory.
+        // Rows are read twice, not kept, because a class may fill the whole memory.
         let read = |slot: usize, row: &mut Vec<i16>| {
             row.clear();
             match rows.get(slot) {
                 Some(&at) => held.arena.read_into(at, row),
-                // As it would be read again.
+                // The row as it would be read later.
                 None => held.arena.storage().decode_into(stored, row),
             }
         };
@@ -168,7 +167,7 @@ impl Herding {
     }
 }
 
-/// `|x|^2 - 2 x excess`, in four sums that the processor can work on at once.
+/// `|x|^2 - 2 x excess`, in four sums that the processor can compute in parallel.
 fn cost(x: &[i16], excess: &[f64]) -> f64 {
     let term = |x: i16, excess: f64| f64::from(x) * (f64::from(x) - 2.0 * excess);
     let mut sums = [0.0; 4];
@@ -185,7 +184,7 @@ fn cost(x: &[i16], excess: &[f64]) -> f64 {
     (sums[0] + sums[1]) + (sums[2] + sums[3]) + tail
 }
 
-/// What `seen` features can add up to.
+/// The largest possible sum of `seen` features.
 pub(super) fn sum_bound(seen: u64) -> u64 {
     seen.saturating_mul(1 << 15)
 }
@@ -238,7 +237,7 @@ mod tests {
     fn herding_is_balanced_to_one_row_in_any_order() {
         let mut memory = of(Policy::Herding, 31, 0);
         for i in 0..5000_usize {
-            // Class 0 comes half of the time, class 6 seldom.
+            // Class 0 is half of the examples; class 6 is rare.
             let class = (i.wrapping_mul(0x9e37_79b9) >> 7).leading_zeros() as usize % 7;
             memory
                 .insert(&[(i * 37 % 997) as i16], class, at(1))
@@ -255,7 +254,7 @@ mod tests {
         );
     }
 
-    /// Skewed, correlated features, as embeddings are after a rectifier.
+    /// Skewed, correlated features, like embeddings after a rectifier.
     fn skewed(class: usize, i: usize) -> Vec<i16> {
         let noise = |j: usize| {
             // SplitMix64.
@@ -286,7 +285,7 @@ mod tests {
             }
             memory
         };
-        // By hand, so that it is not the policy's own word.
+        // Computed here, independently of the policy.
         let distance = |memory: &Rehearsal, class: usize| {
             let mean = |rows: &mut dyn Iterator<Item = Vec<i16>>| {
                 let (mut sums, mut n) = ([0.0; 32], 0.0);
@@ -333,7 +332,7 @@ mod tests {
             }
             herds.push(memory.statistics().herds.unwrap());
         }
-        // 6 x 80 B are less than half of 1000, 7 x 80 B are not.
+        // 6 x 80 B are less than half of 1000; 7 x 80 B are not.
         assert_eq!(herds, [true, true, true, true, true, true, false, false]);
         assert_eq!((memory.len(), memory.sums_bytes()), (1000 / 32, 0));
         // The sums were dropped; later classes use their room.

@@ -1,4 +1,4 @@
-//! The memory: examples are inserted, and rows are drawn for replay.
+//! The memory: it stores inserted examples and draws rows for replay.
 
 use super::balanced::Balanced;
 use super::chance::{below, of_draw, of_insert};
@@ -8,12 +8,11 @@ use super::recent::Recent;
 use super::reservoir::Reservoir;
 use super::{Capacity, Draws, Origin, Plan, Policy, RehearsalError, Rows};
 
-/// A bounded memory of the examples it was shown.
+/// A bounded memory of the examples shown to it.
 ///
-/// Which examples stay is the [`Policy`]'s; how they are stored, the
-/// [`Storage`](super::Storage)'s. The result depends on the plan, on the seed,
-/// on what was shown, in order, and on nothing else; randomness is a ChaCha8
-/// stream per event, so its whole state is a counter.
+/// The [`Policy`] decides which examples stay, and the [`Storage`](super::Storage) how they are
+/// stored. The result depends only on the plan, the seed and the shown examples in their order.
+/// Each event has its own ChaCha8 stream, so the whole random state is a counter.
 ///
 /// ```
 /// use afield::rehearsal::{Capacity, Origin, Rehearsal};
@@ -30,13 +29,13 @@ pub struct Rehearsal {
     plan: Plan,
     pub(super) width: usize,
     seed: u64,
-    /// Examples shown so far; numbers the random streams.
+    /// Examples shown so far. Also numbers the random streams.
     pub(super) shown: u64,
     pub(super) held: Held,
     pub(super) keeper: Keeper,
 }
 
-/// What a policy remembers beside the rows.
+/// The state of a policy beside the rows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Keeper {
     Reservoir(Reservoir),
@@ -49,8 +48,8 @@ impl Rehearsal {
     /// An empty memory for examples of `width` features.
     ///
     /// # Errors
-    /// [`RehearsalError::TooSmall`] when the capacity does not hold one example,
-    /// [`RehearsalError::Width`] when `width` is 0.
+    /// [`RehearsalError::TooSmall`] if the capacity is too small for one example,
+    /// [`RehearsalError::Width`] if `width` is 0.
     pub fn new(plan: impl Into<Plan>, width: usize, seed: u64) -> Result<Self, RehearsalError> {
         let plan = plan.into();
         if width == 0 {
@@ -82,23 +81,23 @@ impl Rehearsal {
         })
     }
 
-    /// What it was made with.
+    /// The plan of this memory.
     pub(crate) fn plan(&self) -> Plan {
         self.plan
     }
 
-    /// Examples held.
+    /// Number of stored examples.
     pub fn len(&self) -> usize {
         self.held.len()
     }
 
-    /// Whether nothing is held.
+    /// Whether no example is stored.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Examples it holds at most. Under a limit in bytes a herding memory holds
-    /// fewer with every class, whose sums count as well.
+    /// Maximum number of stored examples. Under a limit in bytes, this number falls with every new
+    /// class of a herding memory, because the sums of the classes count as well.
     pub(crate) fn capacity(&self) -> usize {
         let rows = match self.plan.capacity {
             Capacity::None => 0,
@@ -110,29 +109,29 @@ impl Rehearsal {
         rows.min(u32::MAX as usize)
     }
 
-    /// Bytes of what is held: rows, the list of them, their origins, and the
-    /// sums of a herding memory. A few words a class are not counted.
+    /// Bytes in use: rows, their index, their origins, and the sums of a herding memory. A few
+    /// words a class are not counted.
     pub(crate) fn bytes(&self) -> usize {
         self.len() * self.plan.example_bytes(self.width) + self.sums_bytes()
     }
 
-    /// Classes it has met.
+    /// Number of classes shown so far.
     pub(crate) fn classes(&self) -> usize {
         self.held.classes.len()
     }
 
-    /// Examples held of one class; 0 for a class it has not met.
+    /// Number of stored examples of one class; 0 for an unknown class.
     pub(crate) fn held(&self, class: usize) -> usize {
         let class = self.held.classes.get(class);
         class.map_or(0, |class| class.rows.len())
     }
 
-    /// Examples of one class it was shown, less those removed again.
+    /// Examples shown of one class, minus the removed ones.
     pub(crate) fn seen(&self, class: usize) -> u64 {
         self.held.classes.get(class).map_or(0, |class| class.seen)
     }
 
-    /// The examples held of one class, each read anew.
+    /// The stored examples of one class. Each is decoded as it is read.
     pub fn examples(&self, class: usize) -> impl Iterator<Item = Vec<i16>> {
         let rows = self.held.classes.get(class).map_or(&[][..], |c| &c.rows);
         rows.iter().map(|&row| {
@@ -142,10 +141,10 @@ impl Rehearsal {
         })
     }
 
-    /// Shows one example; the memory decides what to keep.
+    /// Shows one example. The policy decides whether it is stored and which one it replaces.
     ///
     /// # Errors
-    /// [`RehearsalError::Width`]; nothing has changed then.
+    /// [`RehearsalError::Width`]; the memory is then unchanged.
     pub fn insert(
         &mut self,
         features: &[i16],
@@ -179,13 +178,13 @@ impl Rehearsal {
         Ok(())
     }
 
-    /// Removes one example that is stored like `features` and counts it as never
-    /// shown. Returns whether it was held. The caller vouches that it was shown;
-    /// what provably was not, because everything shown is held or because the
-    /// sums would not add up, changes nothing.
+    /// Removes one example whose stored form equals that of `features`, and counts it as never
+    /// shown. Returns whether it was stored. The caller must ensure that it was shown. Nothing
+    /// changes if it provably was not: if everything shown is stored, or if the sums would become
+    /// impossible.
     ///
     /// # Errors
-    /// [`RehearsalError::Width`]; nothing has changed then.
+    /// [`RehearsalError::Width`]; the memory is then unchanged.
     pub(crate) fn remove(
         &mut self,
         features: &[i16],
@@ -218,7 +217,7 @@ impl Rehearsal {
         Ok(slot.is_some())
     }
 
-    /// Forgets a class; classes after it move down by one.
+    /// Removes a class. The classes after it move down by one.
     pub(crate) fn remove_class(&mut self, class: usize) {
         if class >= self.classes() {
             return;
@@ -241,9 +240,8 @@ impl Rehearsal {
         }
     }
 
-    /// Appends `n` rows, drawn with replacement as [`Policy::draws`] says.
-    /// Appends nothing when nothing is held. Pure: the same `draw` number gives
-    /// the same rows.
+    /// Appends `n` rows, drawn with replacement as [`Policy::draws`] says. Appends nothing if the
+    /// memory is empty. The function is pure: the same `draw` number gives the same rows.
     pub(crate) fn draw_into(&self, n: usize, draw: u64, rows: &mut Rows) {
         let classes = &self.held.classes;
         let holding = classes.iter().filter(|c| !c.rows.is_empty()).count();
@@ -270,7 +268,7 @@ impl Rehearsal {
         }
     }
 
-    /// Appends everything held, class by class.
+    /// Appends all stored rows, class by class.
     pub(crate) fn all_into(&self, rows: &mut Rows) {
         for (index, class) in self.held.classes.iter().enumerate() {
             for &row in &class.rows {
@@ -295,7 +293,7 @@ impl Rehearsal {
         }
     }
 
-    /// Whether sums of that many classes leave enough of the limit to rows.
+    /// Whether the sums of `classes` classes leave enough of the limit to rows.
     pub(super) fn has_room_for_sums(&self, classes: usize) -> bool {
         let Capacity::Bytes(limit) = self.plan.capacity else {
             return true;
@@ -305,7 +303,7 @@ impl Rehearsal {
         sums <= limit / 2 && rows >= classes
     }
 
-    /// Makes place for a class, and for those before it.
+    /// Adds a class, and any missing classes before it.
     fn meet(&mut self, class: usize) {
         let classes = class + 1;
         if classes <= self.classes() {
@@ -335,7 +333,7 @@ impl Rehearsal {
         }
     }
 
-    /// Whether what is left without this example can have been shown.
+    /// Whether the remaining examples are possible after this example is removed.
     fn may_have_seen(&self, features: &[i16], class: usize) -> bool {
         let Keeper::Herding(herding) = &self.keeper else {
             return true;

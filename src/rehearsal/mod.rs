@@ -1,9 +1,9 @@
-//! A bounded memory of past examples, for heads that must see them again.
+//! A bounded memory of past examples, for heads that need to see them again.
 //!
-//! Gradient descent forgets classes that it no longer sees; mixing a few stored examples
-//! into every step prevents most of it. This room keeps fixed-point feature vectors under a
-//! hard limit, chooses which to drop, and draws batches. It knows class indices, not labels
-//! or heads; it computes no accuracy and reads no clock.
+//! Gradient descent forgets classes that it no longer sees. A few stored examples in every step
+//! prevent most of this. This module stores fixed-point feature vectors under a hard limit,
+//! chooses which to drop, and draws batches. It uses class indices, not labels or heads. It
+//! computes no accuracy and reads no clock.
 
 mod arena;
 mod balanced;

@@ -1,4 +1,4 @@
-//! What a user chooses about the rehearsal memory.
+//! The settings of the rehearsal memory.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 use super::{Capacity, Origin, Policy, RehearsalError, Storage};
 
-/// Which examples are kept, how many, and in what precision.
+/// Which examples are kept, how many, and at what precision.
 ///
-/// Written `none` or `POLICY:SIZE[:STORAGE]`: `balanced:512KiB`,
-/// `herding:200:int8`. Without a storage it is [`Storage::I16`]. A plan of
-/// [`Capacity::None`] is `none`, whatever its other fields say.
+/// The text form is `none` or `POLICY:SIZE[:STORAGE]`: `balanced:512KiB`, `herding:200:int8`. The
+/// default storage is [`Storage::I16`]. A plan of [`Capacity::None`] is `none`, whatever its other
+/// fields are.
 ///
 /// ```
 /// use afield::rehearsal::{Capacity, Plan, Policy, Storage};
@@ -27,26 +27,25 @@ use super::{Capacity, Origin, Policy, RehearsalError, Storage};
 pub struct Plan {
     /// Which examples are kept.
     pub policy: Policy,
-    /// How many at most.
+    /// The maximum size.
     pub capacity: Capacity,
-    /// In what precision.
+    /// The precision.
     pub storage: Storage,
 }
 
-/// A place in the list of a class.
+/// Size of one index entry of a class.
 pub(super) const ROW_NUMBER_BYTES: usize = size_of::<u32>();
 
 impl Plan {
-    /// What one example of `width` features occupies, in bytes: its features
-    /// with their scale, its place in the list of its class, and its
-    /// [`Origin`].
+    /// Bytes of one example of `width` features: its features with their scale, its index entry,
+    /// and its [`Origin`].
     pub(crate) fn example_bytes(&self, width: usize) -> usize {
         (self.storage.row_bytes(width)).saturating_add(ROW_NUMBER_BYTES + Origin::BYTES)
     }
 }
 
 impl From<Capacity> for Plan {
-    /// A balanced memory of this capacity that keeps examples as they are.
+    /// A balanced memory of this capacity that stores examples exactly.
     fn from(capacity: Capacity) -> Self {
         Self {
             capacity,
@@ -114,7 +113,7 @@ mod tests {
     #[test]
     fn plans_are_read_as_users_write_them() {
         let parse = |text: &str| text.parse::<Plan>();
-        // As written before policies and storages could be chosen.
+        // The text form from before policies and storages existed.
         assert_eq!(parse("none"), Ok(Capacity::None.into()));
         assert_eq!(parse("balanced:200"), Ok(Capacity::Examples(200).into()));
         assert_eq!(parse("balanced:1MiB"), Ok(Capacity::Bytes(1 << 20).into()));

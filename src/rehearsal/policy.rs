@@ -4,26 +4,23 @@ use std::fmt;
 
 use serde::Serialize;
 
-/// How a memory that is full chooses what to keep.
+/// How a full memory chooses the examples to keep.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Policy {
-    /// A uniform random sample of everything shown (algorithm R, Vitter 1985);
-    /// it stays uniform when examples are removed (random pairing, Gemulla,
-    /// Lehner & Haas 2006).
+    /// A uniform random sample of everything shown (algorithm R, Vitter 1985). It stays uniform
+    /// when examples are removed (random pairing, Gemulla, Lehner & Haas 2006).
     Reservoir,
-    /// A random sample of each class, all classes holding as many where they
-    /// can (class-balancing reservoir sampling, Chrysakis & Moens 2020); the
-    /// default.
+    /// A random sample of each class, with equal class sizes where possible (class-balancing
+    /// reservoir sampling, Chrysakis & Moens 2020). This is the default.
     #[default]
     Balanced,
-    /// Of each class, equal shares, the examples whose mean is nearest to the
-    /// mean of all that were shown: an online form of the herding of iCaRL
-    /// (Rebuffi et al. 2017). It keeps the sum of each class, 8 bytes a
-    /// feature, which counts towards a limit in bytes. Where the sums would
-    /// take more than half of the limit, or leave less than one row a class,
-    /// they are dropped for good and the memory continues as [`Self::Balanced`].
+    /// An equal share of each class: the examples whose mean is nearest to the mean of all
+    /// examples shown. This is an online form of the herding of iCaRL (Rebuffi et al. 2017). It
+    /// stores the sum of each class, 8 bytes a feature, which counts towards a limit in bytes. If
+    /// the sums would take more than half of the limit, or leave less than one row a class, they
+    /// are dropped for good. The memory then continues as [`Self::Balanced`].
     Herding,
     /// The latest examples, whatever their class.
     Recent,
@@ -33,7 +30,7 @@ impl Policy {
     /// Every policy.
     pub const ALL: [Self; 4] = [Self::Reservoir, Self::Balanced, Self::Herding, Self::Recent];
 
-    /// The name, as on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Reservoir => "reservoir",
@@ -43,7 +40,7 @@ impl Policy {
         }
     }
 
-    /// How rows are drawn for replay: as the policy keeps them.
+    /// How rows are drawn for replay: in the same proportions as the policy keeps them.
     pub(crate) fn draws(self) -> Draws {
         match self {
             Self::Balanced | Self::Herding => Draws::ClassBalanced,

@@ -2,10 +2,10 @@
 
 use super::held::{Held, Shown};
 
-/// A ring: the arena's rows in the order of their coming, from `oldest` around.
+/// A ring: the arena's rows in order of arrival, from `oldest` around.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Recent {
-    /// The row that goes next; 0 while the ring is not full.
+    /// The row to be replaced next; 0 while the ring is not full.
     pub(super) oldest: u32,
 }
 
@@ -43,7 +43,7 @@ mod tests {
             let mut memory = of(Policy::Recent, limit, 0);
             let mut model: VecDeque<(i16, usize)> = VecDeque::new();
             for (i, &(class, action)) in steps.iter().enumerate() {
-                // Some of those removed were dropped long ago.
+                // Some of the removed examples were dropped long ago.
                 let removed = (i / 2) as i16;
                 match action {
                     0 => {

@@ -5,16 +5,15 @@ use rand_chacha::ChaCha8Rng;
 use super::chance::below;
 use super::held::{Held, Shown};
 
-/// Algorithm R (Vitter 1985, *Random Sampling with a Reservoir*) with random
-/// pairing (Gemulla, Lehner & Haas 2006, *A Dip in the Reservoir*): an example
-/// that comes after a removal takes the place of the removed one, in the memory
-/// or outside it. Without it the sample would lean towards what came after
-/// removals.
+/// Algorithm R (Vitter 1985, *Random Sampling with a Reservoir*) with random pairing (Gemulla,
+/// Lehner & Haas 2006, *A Dip in the Reservoir*). An example after a removal takes the place of
+/// the removed one, in the memory or outside it. Otherwise the sample would contain too many
+/// examples from after removals.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Reservoir {
-    /// Removed examples that were held and that no later example has replaced.
+    /// Removed examples that were stored and that no later example has replaced.
     pub(super) removed_held: u64,
-    /// The same of examples that were not held.
+    /// As `removed_held`, for examples that were not stored.
     pub(super) removed_other: u64,
 }
 
@@ -41,7 +40,7 @@ impl Reservoir {
         }
     }
 
-    /// Whether this is how a memory comes to hold `len` of `seen` examples.
+    /// Whether a memory under this policy can hold `len` of `seen` examples.
     pub(super) fn explains(&self, len: usize, seen: u64, limit: usize) -> bool {
         let removed = self.removed_held.checked_add(self.removed_other);
         let ever = removed.and_then(|removed| seen.checked_add(removed));
@@ -55,8 +54,8 @@ mod tests {
     use crate::rehearsal::tests::{at, of};
     use crate::rehearsal::{Policy, Rehearsal};
 
-    /// How often each of `items` is held over many seeds is within five standard
-    /// deviations of the same for all.
+    /// Checks that each of `items` is stored equally often over many seeds, within five standard
+    /// deviations.
     fn assert_uniform(items: std::ops::Range<i16>, life: impl Fn(u64) -> Rehearsal) {
         const SEEDS: u64 = 4000;
         let mut held = vec![0_u32; items.end as usize];

@@ -1,8 +1,8 @@
 //! Rows read from the memory.
 
-/// Examples side by side, for one batch or all that is held.
+/// Rows for one batch, or all stored rows.
 ///
-/// Kept from call to call, it is allocated once.
+/// A buffer that is reused between calls allocates only once.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Rows {
     /// Row-major features, `[len, width]`.
@@ -14,7 +14,7 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    /// Empties it, and keeps its room.
+    /// Clears the rows and keeps the allocation.
     pub(crate) fn clear(&mut self) {
         self.features.clear();
         self.classes.clear();

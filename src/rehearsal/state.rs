@@ -1,9 +1,9 @@
-//! The rehearsal memory as bytes. Little-endian, without a checksum of its own:
-//! the learner's state has one.
+//! The rehearsal memory as bytes. The format is little-endian and has no checksum of its own: the
+//! learner's state has one.
 //!
 //! `shown u64 | rows u32 | classes u32 | per class: seen u64, held u32,
-//! held x row u32 | rows x (group u64, time i64) | rows x row | policy`, a row
-//! as the storage has it, and of the policy:
+//! held x row u32 | rows x (group u64, time i64) | rows x row | policy`.
+//! A row is in the format of the storage. The policy has this state:
 //!
 //! | policy | its own state |
 //! |---|---|
@@ -18,7 +18,7 @@ use super::herding::sum_bound;
 use super::memory::Keeper;
 use super::{Capacity, Origin, Plan, Rehearsal, RehearsalError};
 
-/// More examples than anyone shows, few enough that sums of them fit an `i64`.
+/// More examples than any memory is shown, and few enough that their sums fit an `i64`.
 const MAX_COUNT: u64 = 1 << 47;
 
 impl Rehearsal {
@@ -53,7 +53,7 @@ impl Rehearsal {
         }
     }
 
-    /// Bytes that [`Self::save_into`] appends.
+    /// Number of bytes that [`Self::save_into`] appends.
     pub(crate) fn saved_bytes(&self) -> usize {
         let classes = self.classes();
         let policy = match &self.keeper {
@@ -66,12 +66,11 @@ impl Rehearsal {
         16 + 12 * classes + rows + policy
     }
 
-    /// The memory that [`Self::save_into`] wrote, under the same arguments as
-    /// [`Self::new`].
+    /// Loads the memory that [`Self::save_into`] wrote, with the same arguments as [`Self::new`].
     ///
     /// # Errors
-    /// [`RehearsalError::Damaged`] for bytes that no memory of this plan and
-    /// width writes, and what [`Self::new`] refuses.
+    /// [`RehearsalError::Damaged`] for bytes that no memory of this plan and width writes, and the
+    /// errors of [`Self::new`].
     pub(crate) fn load(
         plan: impl Into<Plan>,
         width: usize,
@@ -83,7 +82,7 @@ impl Rehearsal {
         memory.shown = take_count(rest)?;
         let rows = u32::from_le_bytes(take(rest)?) as usize;
         let classes = u32::from_le_bytes(take(rest)?) as usize;
-        // Bounds what the counts may allocate by what is there.
+        // The available bytes limit the allocation.
         if rows > rest.len() / Origin::BYTES || classes > rest.len() / 12 {
             return Err(damaged("cut short"));
         }

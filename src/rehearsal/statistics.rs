@@ -1,4 +1,4 @@
-//! What is in a memory, in numbers.
+//! Statistics of a memory.
 
 use serde::Serialize;
 
@@ -6,28 +6,28 @@ use super::memory::Keeper;
 use super::plan::ROW_NUMBER_BYTES;
 use super::{Capacity, Draws, Origin, Plan, Policy, Rehearsal, Storage};
 
-/// A memory in numbers, for people and for programs.
+/// Statistics of a memory, for people and for programs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Statistics {
-    /// What the memory was made with, as it is written.
+    /// The plan of the memory, in its text form.
     pub plan: Plan,
     /// Which examples are kept.
     pub policy: Policy,
-    /// In what precision.
+    /// The precision.
     pub storage: Storage,
     /// How rows are drawn for replay.
     pub draws: Draws,
-    /// Examples held.
+    /// Number of stored examples.
     pub examples: usize,
-    /// Examples it holds at most, as things stand.
+    /// Maximum number of stored examples, in the current state.
     pub capacity: usize,
-    /// Examples shown, those among them that were removed again.
+    /// Examples shown, including those that were removed.
     pub shown: u64,
-    /// Whether a herding memory still has its sums; `None` for other policies.
+    /// Whether a herding memory still stores its sums; `None` for other policies.
     pub herds: Option<bool>,
-    /// What the bytes are spent on.
+    /// The bytes in use, by part.
     pub bytes: ByteStatistics,
-    /// The classes, in the order in which they were met.
+    /// The classes, in the order in which they were first shown.
     pub classes: Vec<ClassStatistics>,
 }
 
@@ -38,38 +38,36 @@ pub struct ByteStatistics {
     pub features: usize,
     /// Scales of int8 rows.
     pub scales: usize,
-    /// Places in the lists of the classes.
+    /// Index entries of the classes.
     pub index: usize,
     /// Origins.
     pub origins: usize,
-    /// Sums of the classes, for herding.
+    /// Class sums, for herding.
     pub sums: usize,
-    /// All of them.
+    /// The total.
     pub total: usize,
-    /// The limit, where it is one in bytes.
+    /// The limit, if it is in bytes.
     pub limit: Option<usize>,
 }
 
 /// One class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassStatistics {
-    /// Examples held.
+    /// Number of stored examples.
     pub held: usize,
-    /// Examples shown, less those removed again.
+    /// Examples shown, minus the removed ones.
     pub seen: u64,
-    /// Time of the oldest example held, in milliseconds of Unix time; `None`
-    /// where no time is known.
+    /// Time of the oldest stored example, in milliseconds of Unix time; `None` if no time is
+    /// known.
     pub oldest_unix_ms: Option<i64>,
-    /// Time of the newest.
+    /// Time of the newest stored example.
     pub newest_unix_ms: Option<i64>,
-    /// The groups that the examples held came from, by their numbers; 0 stands
-    /// for unknown.
+    /// The groups of the stored examples, by number; 0 means unknown.
     pub groups: Vec<GroupStatistics>,
-    /// Euclidean distance from the mean of what is held, as it is read, to the
-    /// mean of all that was shown, in fixed-point units; where the policy keeps
-    /// the sums to know it.
+    /// Euclidean distance between the mean of the stored examples, as they are read, and the mean
+    /// of all examples shown, in fixed-point units. `None` if the policy does not store the sums.
     pub mean_distance: Option<f64>,
-    /// Length of the mean of all that was shown, in the same units.
+    /// Length of the mean of all examples shown, in the same units.
     pub mean_length: Option<f64>,
 }
 
@@ -78,12 +76,12 @@ pub struct ClassStatistics {
 pub struct GroupStatistics {
     /// Its number.
     pub group: u64,
-    /// Examples held.
+    /// Number of stored examples.
     pub held: usize,
 }
 
 impl Rehearsal {
-    /// The memory in numbers. Reads everything held.
+    /// Computes the statistics. Reads all stored examples.
     pub fn statistics(&self) -> Statistics {
         let (plan, rows) = (self.plan(), self.len());
         Statistics {
@@ -136,7 +134,7 @@ impl Rehearsal {
         }
     }
 
-    /// From the mean of what is held to the mean of what was shown, and the
+    /// The distance between the mean of the stored examples and the mean of those shown, and the
     /// length of the latter.
     fn distance(&self, class: usize) -> Option<(f64, f64)> {
         let Keeper::Herding(herding) = &self.keeper else {

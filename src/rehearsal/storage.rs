@@ -1,4 +1,4 @@
-//! In what precision a row lies in the memory.
+//! The precision of stored rows.
 
 use std::fmt;
 
@@ -9,18 +9,17 @@ use serde::Serialize;
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
 pub enum Storage {
-    /// One byte a feature and a scale of two bytes a row: the largest magnitude
-    /// of the row, `m`. `q = round(127 x / m)`, ties to even, so symmetric in
-    /// `-127..=127`, and read as `round(q m / 127)`: integers throughout, the
-    /// same on every machine. Off by at most `m / 254`, rounded up; a row
-    /// within `-127..=127` is exact.
+    /// One byte a feature, and a scale of two bytes a row: the largest magnitude of the row, `m`.
+    /// A feature is stored as `q = round(127 x / m)`, ties to even, so symmetric in `-127..=127`.
+    /// It is read as `round(q m / 127)`. All arithmetic is in integers, so it is the same on every
+    /// machine. The error is at most `m / 254`, rounded up. A row within `-127..=127` is exact.
     Int8,
     /// Two bytes a feature, exact; the default.
     #[default]
     I16,
-    /// Four bytes a feature, exact. It holds nothing that [`Self::I16`] does
-    /// not: it is what peers spend on a feature, here so that the cost of
-    /// precision can be measured at equal numbers of bytes.
+    /// Four bytes a feature, exact. It stores no more information than [`Self::I16`]. Other
+    /// systems use this size. It exists so that the cost of precision can be measured at equal
+    /// numbers of bytes.
     F32,
 }
 
@@ -33,7 +32,7 @@ impl Storage {
     /// Every storage.
     pub const ALL: [Self; 3] = [Self::Int8, Self::I16, Self::F32];
 
-    /// The name, as on the command line.
+    /// The name on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Self::Int8 => "int8",
@@ -68,7 +67,7 @@ impl Storage {
         Self::ALL.into_iter().find(|storage| storage.name() == name)
     }
 
-    /// Writes a row over `out`, which is as long as one.
+    /// Writes an encoded row over `out`, which has the length of a row.
     pub(super) fn encode(self, features: &[i16], out: &mut [u8]) {
         match self {
             Self::Int8 => encode_int8(features, out),
@@ -90,9 +89,7 @@ impl Storage {
         match self {
             Self::Int8 => decode_int8(row, out),
             Self::I16 => out.extend(row.as_chunks().0.iter().map(|&x| i16::from_le_bytes(x))),
-            // Saved bytes that are no integer do not survive, so loading finds them.
-            // Saved bytes that are no such integer do not survive, so loading finds
-            // them.
+            // Bytes that are not such an integer change when re-encoded, so loading detects them.
             Self::F32 => {
                 out.extend((row.as_chunks().0.iter()).map(|&x| f32::from_le_bytes(x) as i16));
             }
@@ -127,7 +124,7 @@ fn decode_int8(row: &[u8], out: &mut Vec<i16>) {
     out.extend(steps.iter().map(|&byte| {
         let step = i32::from(i8::from_le_bytes([byte]));
         let x = round_half_even(step * largest, STEPS);
-        // Only beside a -32768 can a positive value come out one too large.
+        // Only in a row with a -32768 can a positive value become one too large.
         x.clamp(i16::MIN.into(), i16::MAX.into()) as i16
     }));
 }

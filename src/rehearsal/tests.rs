@@ -1,4 +1,4 @@
-//! What every policy promises under every storage.
+//! Tests of every policy with every storage.
 
 use proptest::prelude::*;
 use proptest::sample::select;
@@ -45,13 +45,13 @@ pub(super) fn at(group: u64) -> Origin {
 
 const WIDTH: usize = 8;
 
-/// An example that names its class and its group, exact under every storage.
+/// An example that encodes its class and its group, exact in every storage.
 fn named(class: usize, i: usize) -> ([i16; WIDTH], Origin) {
     let value = class * 1000 + i % 1000 + 1;
     ([value as i16; WIDTH], at(value as u64))
 }
 
-/// One step of a memory's life: mostly inserts.
+/// One random change of a memory: mostly inserts.
 fn step(memory: &mut Rehearsal, i: usize, class: usize, action: u8) -> Result<(), TestCaseError> {
     match action {
         0..=1 => {
@@ -79,7 +79,7 @@ fn step(memory: &mut Rehearsal, i: usize, class: usize, action: u8) -> Result<()
     Ok(())
 }
 
-/// Every row is what its class was shown, with its own origin.
+/// Checks that every row was shown for its class, with its own origin.
 fn check(memory: &Rehearsal) -> Result<(), TestCaseError> {
     if let Capacity::Bytes(limit) = memory.plan().capacity {
         prop_assert!(memory.bytes() <= limit, "{} of {limit}", memory.bytes());
@@ -126,7 +126,7 @@ proptest! {
     ) {
         let mut memory = Rehearsal::new(plan, WIDTH, seed).unwrap();
         for (i, &(class, action)) in steps.iter().enumerate() {
-            // Removing a class renames those after it, which `named` cannot.
+            // Removing a class renumbers those after it, which `named` does not support.
             let action = if action == 2 { 3 } else { action };
             step(&mut memory, i, class, action)?;
             check(&memory)?;
@@ -182,7 +182,7 @@ proptest! {
         }
         let load = |bytes: &[u8]| Rehearsal::load(plan, WIDTH, 1, bytes);
         if let Ok(mut loaded) = load(&bytes) {
-            // What loads is a valid memory, whatever it remembers.
+            // Bytes that load form a valid memory, whatever it contains.
             prop_assert_eq!(&saved(&loaded), &bytes);
             for (i, &(class, _)) in steps.iter().enumerate() {
                 loaded.insert(&named(class, i).0, class, at(1)).unwrap();
@@ -269,7 +269,7 @@ fn rows_that_no_storage_writes_are_refused() {
         let mut memory = Rehearsal::new(plan, 2, 0).unwrap();
         memory.insert(&[300, -200], 0, at(1)).unwrap();
         let mut bytes = saved(&memory);
-        // The ring's own four bytes come last.
+        // The four bytes of the ring come last.
         let end = bytes.len() - 4;
         bytes[end - at_end.len()..end].copy_from_slice(at_end);
         Rehearsal::load(plan, 2, 0, &bytes).is_err()
@@ -277,7 +277,7 @@ fn rows_that_no_storage_writes_are_refused() {
     let scale = 300_u16.to_le_bytes();
     assert!(!refused("recent:1:int8", &[scale[0], scale[1], 127, 171]));
     assert!(refused("recent:1:int8", &[scale[0], scale[1], 128, 171]));
-    // No feature of the scale's size.
+    // No feature has the magnitude of the scale.
     assert!(refused("recent:1:int8", &[scale[0], scale[1], 126, 171]));
     assert!(refused("recent:1:int8", &[0, 0, 0, 171]));
     for x in [0.5, f32::NAN, f32::INFINITY, -0.0, 40_000.0] {
