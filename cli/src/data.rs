@@ -71,7 +71,7 @@ pub fn run(args: DataArgs, places: &Places) -> Result<()> {
     }
 }
 
-/// Fetches the corpus where it is not in the cache, and says so.
+/// Fetches the corpus if the cache lacks it, and prints a note.
 pub fn get(corpus: &Corpus, cache: &Cache) -> Result<FetchedCorpus> {
     let bar = ProgressBar::no_length().with_prefix(corpus.name.clone());
     if let Ok(style) = ProgressStyle::with_template("{spinner} {prefix}: {elapsed} {wide_msg}") {

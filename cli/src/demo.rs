@@ -1,9 +1,9 @@
 //! `afield demo`: shows heads that forget and heads that do not, on real recordings.
 //!
-//! It is the run of `afield evaluate --protocol class-incremental`, shown class by class;
-//! it fetches the data and the backbone. `afield demo imu` takes movements instead of
-//! sound, first exercise by exercise, then person by person. stdout has the demo, or with
-//! `--json` the reports alone.
+//! It runs `afield evaluate --protocol class-incremental` and shows the results class by class. It
+//! fetches the data and the backbone. `afield demo imu` uses movements instead of sound: first
+//! exercise by exercise, then person by person. stdout has the demo, or with `--json` only the
+//! reports.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -34,9 +34,9 @@ use super::hints;
 use super::model::{self as models, Places};
 use super::recording::Cut;
 
-/// The page that is written when no other is named.
+/// The page that is written if no other is named.
 const PAGE: &str = "afield-demo.html";
-/// Pause after each class on a terminal: learning is faster than anyone reads.
+/// Pause after each class on a terminal, because learning is faster than reading.
 const PAUSE: Duration = Duration::from_millis(150);
 
 /// See a learner forget, and one that does not, on real recordings
@@ -169,12 +169,12 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
             }
             false => show(&plan, &clips, &runs, &args.head)?,
         };
-        // The page is of the first order.
+        // The page shows the first order.
         let Some(page) = page.take() else { continue };
         match write_page(page, |provenance| html(&report, provenance)) {
             Ok(()) => eprintln!("curves: {}", page.display()),
             Err(error) if args.report.is_some() => return Err(error),
-            // Nobody asked for the page: the demo runs in any folder.
+            // The user did not request this page: the demo runs in any folder.
             Err(error) => eprintln!("note: no page of curves, {error:#}"),
         }
     }
@@ -246,7 +246,7 @@ fn only(mut reports: Vec<Report>) -> Result<Report> {
     reports.pop().context("nothing was run")
 }
 
-/// The clips that the demo is given, or those that it fetches.
+/// The clips that the arguments name, or else the demo's own clips, which are fetched.
 fn read_clips(args: &DemoArgs, demo: Demo, card: &Card, places: &Places) -> Result<ClipList> {
     let corpus = match &args.data {
         Some(folder) if folder.is_dir() => {

@@ -1,4 +1,4 @@
-//! `afield diff`: what two revisions say differently.
+//! `afield diff`: compares the predictions of two revisions.
 
 use std::io::{self, Write};
 

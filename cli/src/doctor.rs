@@ -1,4 +1,4 @@
-//! `afield doctor`: is the learner on the disk the one that was taught?
+//! `afield doctor`: checks that the learner on disk is the one that was taught.
 
 use std::io::{self, Write};
 

@@ -1,12 +1,11 @@
-//! What commands that teach take: when an example is durable, and how much
-//! disk there is.
+//! Options of the commands that teach: when an example is durable, and the limit of disk use.
 
 use std::time::Duration;
 
 use afield::engine::Durability;
 use afield::rehearsal::Capacity;
 
-/// The least limit of disk use: below it SQLite's own pages leave no room.
+/// The lowest limit of disk use. Below it, SQLite's own pages leave no room.
 const LEAST_DISK: usize = 256 << 10;
 
 /// Reads `immediate` or `batched:SECONDS`.

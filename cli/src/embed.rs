@@ -100,7 +100,7 @@ struct LabelledLine<'a> {
     groups: Option<usize>,
     features: usize,
     pool: &'static str,
-    /// The backbone's; the archive holds the rows before it.
+    /// The backbone's transform. The archive holds the rows before the transform.
     transform: String,
 }
 
@@ -112,7 +112,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         return run_labelled(&args, &card, places);
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
-    // A missing folder is an error now, before anything is embedded.
+    // A missing folder is an error now, before any clip is embedded.
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
     let mut clips = Vec::new();
     for path in &args.paths {

@@ -1,4 +1,4 @@
-//! Embedding many clips, with a bar of progress.
+//! Embeds many clips, with a progress bar.
 
 use afield::model::Card;
 use afield::pipeline::Window;
@@ -9,7 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::model::Places;
 
-/// The clips of `list` with their embeddings, cut into pieces where that is asked for.
+/// Embeds the clips of `list`, cut into pieces if `cut` is given.
 pub fn embed_clips(
     list: &ClipList,
     card: &Card,
@@ -24,7 +24,7 @@ pub fn embed_clips(
     Ok(clips?)
 }
 
-/// A bar on stderr, where that is a terminal.
+/// A progress bar on stderr, if stderr is a terminal.
 pub fn progress(len: usize, what: &'static str) -> ProgressBar {
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}, {eta} left]");
     ProgressBar::new(len as u64)

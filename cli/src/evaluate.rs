@@ -1,6 +1,6 @@
 //! `afield evaluate`: teaches a data set to heads in a stream and prints their scores.
 //!
-//! stdout carries the report alone; notes and progress go to stderr.
+//! stdout has only the report. Notes and progress go to stderr.
 
 use std::fs;
 use std::io::{self, Write};
@@ -216,13 +216,13 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     }
     let text = write_report(&args, reports)?;
     match io::stdout().lock().write_all(text.as_bytes()) {
-        // The reader has seen enough, as in `| head -1`.
+        // The reader closed stdout early, as in `| head -1`.
         Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),
     }
 }
 
-/// Writes the page that was asked for, and gives the text for stdout.
+/// Writes the requested page, and returns the text for stdout.
 fn write_report(args: &EvaluateArgs, reports: Vec<Report>) -> Result<String> {
     if let [report] = reports.as_slice() {
         if let Some(path) = &args.report {
@@ -243,7 +243,7 @@ fn write_report(args: &EvaluateArgs, reports: Vec<Report>) -> Result<String> {
     }
 }
 
-/// Puts the flag in front of an error where the test side was named by it.
+/// Adds the flag to an error if the flag named the test side.
 fn naming_test_groups<E>(args: &EvaluateArgs) -> impl FnOnce(E) -> anyhow::Error + use<E>
 where
     anyhow::Error: From<E>,
@@ -259,7 +259,7 @@ where
     }
 }
 
-/// Says which clips are held out where nobody chose them.
+/// Prints which clips are held out if the user did not choose them.
 pub(super) fn note_draw(dataset: &Dataset) {
     let Some(seed) = dataset.drawn_by() else {
         return;
@@ -341,7 +341,7 @@ fn transform(text: &str) -> Result<TransformChoice, String> {
     hints::parse(text).map_err(|fault| format!("{fault}, or auto"))
 }
 
-/// Writes the page that `page` makes, given the command that made it.
+/// Writes the page that `page` makes from the command line.
 pub(super) fn write_page(
     path: &Path,
     page: impl FnOnce(&Provenance) -> Result<String, ChartError>,
@@ -358,7 +358,7 @@ pub(super) fn write_page(
     fs::write(path, page).with_context(|| format!("--report {}", path.display()))
 }
 
-/// An argument as a shell would need it.
+/// An argument, quoted for a shell.
 fn quoted(argument: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./,:=+@%".contains(c);
     match !argument.is_empty() && argument.chars().all(plain) {

@@ -108,7 +108,7 @@ fn write_onnx(_: &Session, _: &Path, _: &Places) -> Result<()> {
     )
 }
 
-/// The file whole, or as it was.
+/// Writes the file completely, or leaves it unchanged.
 fn write(path: &Path, bytes: &[u8], flag: &str) -> Result<()> {
     let unwritable = |error: &dyn Display| unwritable(flag, path, error);
     let mut file = temporary(path).map_err(|e| unwritable(&e))?;

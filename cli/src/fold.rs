@@ -1,4 +1,4 @@
-//! `afield fold`: old examples into the statistic.
+//! `afield fold`: compacts old examples into the statistic.
 
 use anyhow::{Context, Result, bail};
 use clap::Args;

@@ -1,4 +1,4 @@
-//! `afield forget`: what was taught, taken back.
+//! `afield forget`: unlearns examples.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -155,7 +155,7 @@ pub fn run(args: ForgetArgs, places: &Places) -> Result<()> {
     Ok(engine.close()?)
 }
 
-/// The clip's identity: that of the recording in a file, or its first digits as given.
+/// The clip's id: computed from the recording in a file, or its first digits as given.
 fn digits(clip: &str, sensor: &SensorArgs) -> Result<ClipIdPrefix> {
     if Path::new(clip).is_file() {
         let mut source = open_recording(Path::new(clip), &sensor.format())?;

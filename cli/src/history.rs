@@ -41,9 +41,9 @@ struct Step {
     #[serde(skip_serializing_if = "Option::is_none")]
     target: Option<i64>,
     at_unix_ms: i64,
-    /// Of the first of them.
+    /// Reason of the first revision.
     reason: String,
-    /// Entries of the log.
+    /// Number of log entries.
     entries: i64,
 }
 

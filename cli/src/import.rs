@@ -51,7 +51,8 @@ pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
     let sealed = Sealed::read(&bytes).with_context(named)?;
     let contents = sealed.open(&trusted).with_context(named)?;
     let (revision, made_by) = (contents.revision, contents.program.clone());
-    // First, so that a crash in between lets nothing older in; the same may come again.
+    // Recorded first, so that after a crash an older bundle is still rejected. The same one is
+    // accepted again.
     Imports::of(&keys)
         .accept(sealed.key(), contents.learner, revision)
         .with_context(named)?;

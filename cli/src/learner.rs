@@ -1,4 +1,4 @@
-//! What the commands on a learner share: where it is, and how it is opened.
+//! The shared part of the commands on a learner: its folder, and how it is opened.
 
 use std::path::{Path, PathBuf};
 
@@ -20,7 +20,7 @@ pub struct LearnerPlace {
 }
 
 impl LearnerPlace {
-    /// The learner, open.
+    /// Opens the learner.
     pub fn open(&self, places: &Places) -> Result<Engine> {
         open(&self.learner, places)
     }
@@ -39,7 +39,7 @@ pub struct NamedPlace {
 }
 
 impl NamedPlace {
-    /// Its folder.
+    /// The learner's folder.
     pub fn dir(&self) -> Result<&Path> {
         let named = self.dir.as_deref().or(self.learner.as_deref());
         let Some(dir) = named else {
@@ -54,7 +54,7 @@ fn open(dir: &Path, places: &Places) -> Result<Engine> {
 }
 
 impl Places {
-    /// The same, for the engine.
+    /// The same options, for the engine.
     pub fn engine(&self) -> EngineOptions {
         EngineOptions {
             cache_dir: self.cache_dir.clone(),

@@ -1,4 +1,4 @@
-//! `afield listen`: a stream in, decisions out as they are made.
+//! `afield listen`: reads a stream and prints decisions as they are made.
 
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -128,7 +128,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let live = spec.is_live();
     let opened = engine.listen_with(spec, options);
     let mut listening = opened.map_err(|error| match error {
-        // Other options than the source say themselves which they are.
+        // Errors about other options than the source already name the option.
         Error::Source(SourceError::Option { .. }) | Error::Option(_) => error.into(),
         error => anyhow::Error::new(error).context("--source"),
     })?;
@@ -152,7 +152,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         for event in listening.drain() {
             write_event(&mut out, &event, live, health.as_ref())?;
         }
-        // Readers want each line now.
+        // Readers want each line at once.
         out.flush()?;
         for report in listening.reports() {
             eprintln!("{report}");
@@ -180,7 +180,7 @@ struct DecisionLine<'a> {
     start: f64,
     label: Option<&'a Label>,
     confidence: f32,
-    /// True on the line that begins a quiet stretch, else not there.
+    /// True on the line that begins a quiet period, otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
     quiet: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -188,7 +188,7 @@ struct DecisionLine<'a> {
     /// Of a live source: the event's id, for `afield teach --event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventId>,
-    /// Of a device: samples lost so far, and how late the latest came.
+    /// For a device: samples lost so far, and the latency of the latest ones.
     #[serde(skip_serializing_if = "Option::is_none")]
     lost: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -229,7 +229,7 @@ struct LearnedLine<'a> {
     path: &'a str,
 }
 
-/// Clip by clip: first decide, then learn.
+/// Decides on each clip, then learns it.
 fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
     args.sensor.check(engine.card())?;
     let clips = args

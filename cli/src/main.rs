@@ -1,6 +1,6 @@
-//! `afield`: arguments in, results out, hints.
+//! `afield`: parses the arguments, runs the command, prints results and hints.
 //!
-//! stdout carries data alone; notes, progress and errors go to stderr.
+//! stdout has only data. Notes, progress and errors go to stderr.
 
 #![forbid(unsafe_code)]
 
@@ -47,7 +47,7 @@ use model::Places;
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
-        // The reader of stdout has seen enough, as in `| head -1`.
+        // The reader closed stdout early, as in `| head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", message(&error));
@@ -128,12 +128,12 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
     }
 }
 
-/// An error and its causes, each once, after the flag that it is about; nothing follows a hint.
+/// The flag that the error is about, then the error and its causes, each once. A hint comes last.
 fn message(error: &anyhow::Error) -> String {
     let mut said = String::new();
     for cause in error.chain() {
         let text = cause.to_string();
-        // Most of our messages quote their cause already.
+        // Most messages already contain their cause.
         if !said.contains(&text) {
             let colon = if said.is_empty() { "" } else { ": " };
             said = said + colon + &text;
@@ -153,7 +153,7 @@ fn message(error: &anyhow::Error) -> String {
     }
 }
 
-/// Whether an error is only that nobody reads our output any more.
+/// Whether the error is only that the reader closed stdout.
 fn is_closed_pipe(error: &anyhow::Error) -> bool {
     (error.chain())
         .filter_map(|cause| cause.downcast_ref::<io::Error>())
@@ -165,7 +165,7 @@ mod tests {
     use super::message;
 
     #[test]
-    fn a_cause_that_the_error_tells_is_not_told_again() {
+    fn a_cause_that_the_message_contains_is_not_repeated() {
         let cause = std::io::Error::other("no room");
         let error = anyhow::Error::new(cause).context("cannot write: no room\nhint: make some");
         assert_eq!(message(&error), "cannot write: no room\nhint: make some");

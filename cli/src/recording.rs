@@ -1,5 +1,5 @@
-//! What the commands that read recordings share: of sound or of sensors, as the
-//! backbone reads them.
+//! The shared part of the commands that read recordings: sound or sensor data, as the backbone
+//! reads it.
 
 use std::path::Path;
 
@@ -28,7 +28,7 @@ pub struct SensorArgs {
 }
 
 impl SensorArgs {
-    /// The same, for the library.
+    /// The same options, for the library.
     pub fn options(&self) -> SourceOptions {
         SourceOptions {
             sensor: self.format(),
@@ -36,12 +36,12 @@ impl SensorArgs {
         }
     }
 
-    /// Rejects what has no effect on what the backbone of `card` reads.
+    /// Rejects options that have no effect on the input of the backbone of `card`.
     pub fn check(&self, card: &Card) -> Result<(), SourceError> {
         self.options().check(recorded(card))
     }
 
-    /// The same, for the rooms below.
+    /// The same options, as a sensor format.
     pub fn format(&self) -> SensorFormat {
         SensorFormat {
             rate: self.rate,
@@ -55,7 +55,7 @@ impl SensorArgs {
     }
 }
 
-/// Prints what was wrong with the rows of a recording, if anything.
+/// Prints the faults in the rows of a recording, if any.
 pub fn note(faults: RowFaults, name: &str) {
     if faults != RowFaults::default() {
         eprintln!("note: {name}: {faults}");
@@ -75,7 +75,7 @@ pub struct Cut {
 }
 
 impl Cut {
-    /// The same in whole embeddings of `card`'s backbone.
+    /// The same length and step, in whole embeddings of `card`'s backbone.
     pub fn window(self, card: &Card) -> Window {
         Window::spanning(card, self.seconds, self.every)
     }

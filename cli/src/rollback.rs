@@ -1,4 +1,4 @@
-//! `afield undo` and `afield rollback`: back to how it was.
+//! `afield undo` and `afield rollback`: restore the state of another revision.
 
 use anyhow::{Context, Result};
 use clap::Args;

@@ -1,14 +1,14 @@
-//! A bar of progress over the runs of an evaluation.
+//! A progress bar over the runs of an evaluation.
 
 use afield_lab::evaluate::EvaluationProgress;
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// Progress over all runs; on stderr, and only where that is a terminal.
+/// Progress over all runs, on stderr, if stderr is a terminal.
 pub struct RunBar {
     bar: ProgressBar,
     runs: usize,
     run: usize,
-    /// Examples of the runs before, and of this one.
+    /// Examples of the earlier runs, and of this one.
     before: usize,
     total: usize,
 }
@@ -40,7 +40,7 @@ impl RunBar {
             EvaluationProgress::Learning { head, done, total } => {
                 if self.total != total || done == 1 {
                     self.total = total;
-                    // Runs to come count as long as this one.
+                    // Later runs count as long as this one.
                     let all = self.before + total * (self.runs - self.run);
                     self.bar.set_length(all as u64);
                 }
@@ -62,7 +62,7 @@ impl RunBar {
         }
     }
 
-    /// Takes the bar away after the last run.
+    /// Removes the bar after the last run.
     pub fn finish(self) {
         self.bar.finish_and_clear();
     }

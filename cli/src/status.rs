@@ -1,4 +1,4 @@
-//! `afield status`: what a learner is and knows.
+//! `afield status`: prints what a learner is and which classes it knows.
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -26,10 +26,10 @@ pub struct StatusArgs {
     place: LearnerPlace,
 }
 
-/// Groups that are told by name where nobody asks for all of them.
+/// The most groups that the text output names.
 const GROUPS_SHOWN: usize = 8;
 
-/// Without a sample for so long, a source is worth a word.
+/// A source without a sample for this long is reported.
 const SILENT_US: u64 = 3_000_000;
 
 /// What `--json` prints.
@@ -37,14 +37,14 @@ const SILENT_US: u64 = 3_000_000;
 struct Report {
     #[serde(flatten)]
     status: Status,
-    /// By name; examples of no known group are in none.
+    /// By name. Examples without a known group are in none.
     groups: Vec<GroupStatus>,
-    /// Examples that are in the statistic alone, by class.
+    /// Examples that are only in the statistic, by class.
     folded: Vec<CompactedStatus>,
     /// The limit of disk use.
     max_disk_bytes: Option<u64>,
     written: Written,
-    /// What a running `afield listen` on it hears.
+    /// The state of a running `afield listen` on this learner.
     listening: Option<ListeningState>,
 }
 

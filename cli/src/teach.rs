@@ -1,4 +1,4 @@
-//! `afield teach`: clips in, one example each, stored before we say so.
+//! `afield teach`: learns each clip as one example, and reports success after it is stored.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -101,7 +101,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut clips = Vec::new();
     for path in &args.files {
         for clip in labelled(path, engine.card())? {
-            // Found out now, before any of them is taught.
+            // Errors appear now, before any clip is taught.
             let group = match &pattern {
                 Some(pattern) => Some(captured(pattern, &clip.path)?),
                 None => args.group.clone(),
@@ -110,7 +110,8 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         }
     }
     let last = match args.last {
-        // Now, before the backbone is loaded: it is what was heard when the command came.
+        // Before the backbone is loaded, so that the clip is the audio up to the start of the
+        // command.
         Some(span) => Some(heard_lately(&engine, span)?),
         None => None,
     };
@@ -164,7 +165,7 @@ struct Teaching<'a> {
     tally: Tally,
 }
 
-/// What became of the clips.
+/// The number of clips by result.
 #[derive(Default)]
 struct Tally {
     new: usize,
@@ -203,10 +204,10 @@ impl Teaching<'_> {
     }
 }
 
-/// After so long without a sample, the last seconds deserve a note.
+/// After this time without a sample, a note is printed.
 const OLD: Duration = Duration::from_secs(3);
 
-/// The last `span` that another process is listening to.
+/// The last `span` of audio from another process that listens.
 fn heard_lately(engine: &Engine, span: Duration) -> Result<Recording> {
     let (recording, source, age) = engine.heard_lately(span).context("--last")?;
     if age > OLD {

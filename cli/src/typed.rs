@@ -1,4 +1,5 @@
-//! Labels typed into the terminal that listens: each teaches what was just heard.
+//! Labels that the user types into the terminal of `afield listen`. Each label teaches the latest
+//! audio.
 
 use std::io::{self, BufRead, IsTerminal, Read};
 use std::sync::mpsc::{Receiver, sync_channel};
@@ -14,7 +15,7 @@ use super::message;
 /// Most bytes of a typed line that are read.
 const MOST_TYPED: u64 = 4_096;
 
-/// What is typed, where a terminal is there.
+/// The typed labels, if there is a terminal.
 pub struct Typed {
     lines: Receiver<Vec<u8>>,
     span: Duration,
@@ -32,7 +33,7 @@ impl Typed {
         Some(Self { lines, span })
     }
 
-    /// Teaches what was typed since the last call. Failures are printed, and listening goes on.
+    /// Teaches the labels typed since the last call. Failures are printed, and listening continues.
     pub fn teach(&self, engine: &Engine, listening: &Listening) {
         for line in self.lines.try_iter() {
             let line = line.trim_ascii();
@@ -57,7 +58,7 @@ impl Typed {
     }
 }
 
-/// What is typed, line by line, read by a thread of its own that ends with the program.
+/// The typed lines. A separate thread reads them and ends with the program.
 fn lines() -> Receiver<Vec<u8>> {
     let (sender, typed) = sync_channel(16);
     thread::spawn(move || {
@@ -74,15 +75,15 @@ fn lines() -> Receiver<Vec<u8>> {
     typed
 }
 
-/// Whether the terminal is another job's: reading from it would stop this one.
+/// Whether the terminal belongs to another job: reading from it would stop this process.
 fn in_background() -> bool {
     let stat = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // Behind the program's name in parentheses: state, parent, group, session, terminal, and the
-    // group in the foreground of that.
+    // After the program's name in parentheses: state, parent, group, session, terminal, and the
+    // foreground group of the terminal.
     let behind = stat.rsplit(')').next().unwrap_or_default();
     let mut numbers = behind.split_whitespace().skip(2);
     let (group, foreground) = (numbers.next(), numbers.nth(2));
     let terminal = foreground.and_then(|group| group.parse::<i64>().ok());
-    // Without a terminal to be controlled by, nothing is stopped.
+    // A process without a controlling terminal is not stopped.
     terminal.is_some_and(|group| group > 0) && group != foreground
 }

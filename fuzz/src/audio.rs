@@ -1,4 +1,4 @@
-//! Any bytes as an audio file: decoded to its end, or refused.
+//! Decodes any bytes as an audio file, to its end or to an error.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -10,7 +10,7 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     std::env::temp_dir().join(format!("afield-fuzz-{}.audio", std::process::id()))
 });
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     std::fs::write(&*FILE, bytes).expect("a writable folder for temporary files");
     let Ok(mut file) = AudioFile::open(&*FILE) else {

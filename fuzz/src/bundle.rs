@@ -1,5 +1,5 @@
-//! Any bytes as a bundle; those that do not begin like one as the inside of one that a
-//! trusted key signed, or no mutation would get past the signature.
+//! Reads any bytes as a bundle. Bytes that do not begin like a bundle become the body of a bundle
+//! that a trusted key signed. Otherwise no mutation would get past the signature.
 
 use afield::bundle::{Sealed, SecretKey, seal};
 use afield::engine::unbundle;
@@ -7,7 +7,7 @@ use ed25519_dalek::{Signer, SigningKey};
 
 const SEED: [u8; 32] = [7; 32];
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let key = SecretKey::from_seed(SEED);
     let trusted = [key.public()];

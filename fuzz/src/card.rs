@@ -1,11 +1,11 @@
-//! Any text as a model card: what is accepted can be written and read again, and asks for no
+//! Parses any text as a model card. An accepted card can be written and read again, and needs no
 //! more memory than a front end may have.
 
 use afield::engine::backbone_contract;
 use afield::frontend::LogMelFrontend;
 use afield::model::Card;
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let Ok(text) = str::from_utf8(bytes) else {
         return;

@@ -1,5 +1,5 @@
-//! What the fuzz targets do with one input, one module a target, so that tests of the main build
-//! (`tests/it/fuzzed.rs`) can do the same with the inputs that are kept.
+//! The code of the fuzz targets, one module a target. Tests of the main build
+//! (`tests/it/fuzzed.rs`) run it on the inputs that are kept.
 
 pub mod audio;
 pub mod bundle;

@@ -1,10 +1,10 @@
-//! Any bytes as a manifest (CSV).
+//! Decodes any bytes as a manifest (CSV).
 
 use std::path::Path;
 
 use afield_lab::data::decode_manifest;
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let _ = decode_manifest(bytes, Path::new("m.csv"), Path::new("folder"));
 }

@@ -1,5 +1,5 @@
-//! Any bytes as the graph of a card: refused or run, never a panic that gets out, and no number
-//! of embeddings but the promised one.
+//! Loads any bytes as the graph of a card. The graph is rejected or run. No panic escapes, and the
+//! number of embeddings is the promised one.
 
 use std::path::PathBuf;
 use std::sync::LazyLock;
@@ -14,7 +14,7 @@ static CARD: LazyLock<Card> = LazyLock::new(|| {
 static FILE: LazyLock<PathBuf> =
     LazyLock::new(|| std::env::temp_dir().join(format!("afield-fuzz-{}.onnx", std::process::id())));
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     std::fs::write(&*FILE, bytes).expect("a writable folder for temporary files");
     let Ok(backbone) = Backbone::load(&FILE, &CARD, Mode::Auto) else {

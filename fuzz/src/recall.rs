@@ -1,5 +1,5 @@
-//! Any bytes on the socket of a learner that listens, behind one byte that says from which side:
-//! as a request to it, or as what it answers.
+//! Sends any bytes over the socket of a learner that listens. The first byte selects the side: the
+//! other bytes are a request to the learner, or its answer.
 
 use std::io::{Read, Write};
 use std::net::Shutdown;
@@ -16,7 +16,7 @@ use tempfile::TempDir;
 
 const SOCKET: &str = "listen.sock";
 
-/// A learner's folder in which something was heard, for as long as the program runs.
+/// A learner's folder with retained audio. It exists as long as the program runs.
 static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
     let rate = SampleRate::new(1_000).expect("a rate");
@@ -33,7 +33,7 @@ static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     (folder, lending)
 });
 
-/// A learner's folder in which whoever asks is answered with what is sent here.
+/// A learner's folder whose socket answers each request with the bytes that are sent here.
 static ANSWERS: LazyLock<(TempDir, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
     let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");
@@ -42,14 +42,14 @@ static ANSWERS: LazyLock<(TempDir, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
         for (stream, answer) in listener.incoming().zip(answers) {
             let mut stream = stream.expect("a caller");
             let _ = stream.read(&mut [0; 256]);
-            // Whoever has heard enough hangs up.
+            // The client may close the connection before the end.
             let _ = stream.write_all(&answer);
         }
     });
     (folder, Mutex::new(sender))
 });
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let Some((&side, bytes)) = bytes.split_first() else {
         return;

@@ -1,6 +1,6 @@
-//! Any bytes as a sensor's data, behind one byte that says how they are read: as a table (CSV) or
-//! as JSON lines, with and without a rate and columns. What comes out goes through the front end
-//! of `imu`, where it has the channels for it.
+//! Reads any bytes as sensor data. The first byte selects the format: a table (CSV) or JSON lines,
+//! with and without a rate and columns. The samples go through the front end of `imu` if they have
+//! its channels.
 
 use std::io::Cursor;
 use std::sync::LazyLock;
@@ -15,7 +15,7 @@ static CARD: LazyLock<Card> = LazyLock::new(|| {
     Card::parse(text, "imu.toml").expect("a sound card")
 });
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let Some((&how, text)) = bytes.split_first() else {
         return;

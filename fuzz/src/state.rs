@@ -1,8 +1,9 @@
-//! Any bytes as what a snapshot says after its contract and settings: classes, head, rehearsal.
+//! Loads any bytes as the part of a snapshot after its contract and settings: classes, head,
+//! rehearsal.
 //!
-//! The first byte chooses the head. The way in (magic, version, contract, settings) and the
-//! checksum at the end are put around the rest, or no mutation would get past them; that these
-//! are checked, `tests/` show.
+//! The first byte selects the head. The header (magic, version, contract, settings) and the
+//! checksum at the end are added to the rest. Otherwise no mutation would get past them. `tests/`
+//! covers the checks of header and checksum.
 
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Example, Learner, Pool, Settings, Transform};
@@ -18,7 +19,7 @@ pub fn heads() -> Vec<HeadKind> {
     texts.map(|text| text.parse().expect("a head")).collect()
 }
 
-/// A learner of head number `which` that has been taught nothing.
+/// A learner with head number `which`, before any teaching.
 pub fn learner(which: u8) -> Learner {
     let (contract, settings) = made_with(which);
     Learner::new(contract, settings).expect("a sound contract")
@@ -39,7 +40,7 @@ pub fn around(which: u8, body: &[u8]) -> Vec<u8> {
     state
 }
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let Some((&which, rest)) = bytes.split_first() else {
         return;

@@ -1,4 +1,4 @@
-//! Any bytes as a learner's database: opened, asked and taught, or refused.
+//! Opens any bytes as a learner's database, and queries and teaches it, or rejects them.
 
 use std::fs;
 
@@ -6,7 +6,7 @@ use afield::engine::{ClipEmbeddings, Session};
 use afield::signal::{Label, Micros};
 use afield::store::ClipFilter;
 
-/// One input.
+/// Runs one input.
 pub fn run(bytes: &[u8]) {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
     fs::write(folder.path().join("learner.sqlite"), bytes).expect("a writable folder");

@@ -1,12 +1,11 @@
-//! What a front end or a backbone costs, hop by hop: Afield's side of
+//! Measures the cost of a front end or a backbone, hop by hop. It is Afield's side of
 //! `benches/peers/streaming.py`.
 //!
 //! `hop_costs frontend CARD.toml SAMPLES.npy FRAMES.npy SECONDS` or
 //! `hop_costs backbone CARD.toml MODEL.onnx MODE FRAMES.npy EMBEDDINGS.npy SECONDS`,
 //! with float32 arrays: samples `[n]`, frames `[n, bands]`, embeddings `[n, size]`.
-//! The signal goes through again and again for that long, a hop at a time, as live
-//! sound would. Prints one JSON object: hops of one pass, and the CPU microseconds a
-//! hop of every pass.
+//! The signal is repeated for SECONDS seconds, one hop at a time, as live sound arrives. Prints one
+//! JSON object: the hops of one pass, and the CPU microseconds a hop of every pass.
 
 use std::path::Path;
 use std::time::Instant;
@@ -85,8 +84,7 @@ fn run(card: &Card, backbone: &Backbone, frames: &str, to: &str, seconds: f64) -
     Ok(())
 }
 
-/// CPU microseconds a hop of each pass, for about so many seconds, after one
-/// pass that warms up.
+/// CPU microseconds a hop of each pass, for about `seconds` seconds, after one warm-up pass.
 fn repeat(seconds: f64, hops: usize, mut pass: impl FnMut() -> Result<()>) -> Result<Vec<f64>> {
     pass()?;
     let begun = Instant::now();

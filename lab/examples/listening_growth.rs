@@ -1,10 +1,10 @@
-//! What listening costs as it grows: Afield's side of
+//! Measures how the cost of listening grows. It is Afield's side of
 //! `benches/peers/streaming_growth.py`.
 //!
-//! `listening_growth SPEC.json` runs as many listeners as the spec says, in one process
-//! over one backbone that was loaded once, each with a learner of its own, through
-//! so many hours of sound; a recording is played again and again. Prints one JSON
-//! object: CPU seconds and resident bytes at the start and after each hour.
+//! `listening_growth SPEC.json` runs the listeners of the spec in one process. They share one
+//! backbone that is loaded once, and each has its own learner. They listen to the hours of sound
+//! that the spec gives: a recording is repeated. Prints one JSON object: CPU seconds and resident
+//! bytes at the start and after each hour.
 
 use std::fs::{self, File};
 use std::io::BufReader;
@@ -27,7 +27,7 @@ use serde_json::json;
 struct Spec {
     card: PathBuf,
     model: PathBuf,
-    /// Played again and again; at the card's rate.
+    /// Repeated; has the card's sample rate.
     recording: PathBuf,
     head: String,
     /// As `afield init --rehearsal` has it.
@@ -36,7 +36,7 @@ struct Spec {
     examples_per_class: usize,
     streams: usize,
     hours: f64,
-    /// Seconds that a decision looks back on.
+    /// Seconds of sound that one decision uses.
     window: f64,
     gate: bool,
 }
@@ -95,8 +95,8 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// An embedder, a decider, and a learner of Gaussian classes that lie where the backbone's
-/// embeddings do.
+/// An embedder, a decider, and a learner of Gaussian classes in the range of the backbone's
+/// embeddings.
 fn ear(spec: &Spec, card: &Card, backbone: &Backbone) -> Result<Ear> {
     let size = card.embedding.size;
     let (pool, transform) = (Pool::Mean, Transform::None);
@@ -146,7 +146,7 @@ impl Noise {
     }
 }
 
-/// What the process holds now; 0 where the system does not tell.
+/// Resident bytes of the process now; 0 if the system does not report them.
 fn rss_bytes() -> Result<u64> {
     let Ok(status) = fs::read_to_string("/proc/self/status") else {
         return Ok(0);

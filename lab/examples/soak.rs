@@ -1,11 +1,11 @@
-//! Hours of sound faster than real time, with teaching, forgetting, undoing and
-//! restarts: does anything grow?
+//! Processes hours of sound faster than real time, with teaching, forgetting, undoing and restarts,
+//! to show whether any resource grows.
 //!
-//! `soak CARD.toml MODEL.onnx MINUTES OUTPUT` runs for that long by the clock and
-//! writes OUTPUT.md and OUTPUT.svg: resident memory, open handles and bytes on disk
-//! over hours of sound. Every half minute of sound a clip is taught, now and then a
-//! class is forgotten or a command undone, every ten minutes the learner is closed
-//! and opened again; its disk use is bound to 1 MiB.
+//! `soak CARD.toml MODEL.onnx MINUTES OUTPUT` runs for MINUTES minutes of wall-clock time and
+//! writes OUTPUT.md and OUTPUT.svg: resident memory, open handles and bytes on disk over hours of
+//! sound. It teaches a clip every half minute of sound. Now and then it forgets a class or undoes a
+//! command. Every ten minutes it closes and opens the learner. The learner's disk use is limited to
+//! 1 MiB.
 
 use std::fs;
 use std::path::Path;
@@ -31,7 +31,7 @@ const RATE: u32 = 16_000;
 const MAX_DISK: u64 = 1 << 20;
 const CLASSES: u64 = 6;
 
-/// What was measured after some hours of sound.
+/// The measurements after some hours of sound.
 struct Sample {
     hours: f64,
     resident_mib: f64,
@@ -86,7 +86,7 @@ fn main() -> Result<()> {
     Ok(())
 }
 
-/// Ten minutes of sound through one opening of the learner; returns its seconds.
+/// Processes ten minutes of sound with one opening of the learner. Returns the seconds of sound.
 fn listen(
     dir: &Path,
     card: &Card,
@@ -102,7 +102,7 @@ fn listen(
     let (mut chunk, mut events) = (Chunk::default(), Vec::new());
     let mut heard_samples = 0;
     while sound.read(&mut chunk)? {
-        // A day of a real year for every minute of sound.
+        // One minute of sound counts as one day of wall-clock time.
         let now = (part * 600 + heard_samples / u64::from(RATE)) as i64 * 1_440_000;
         session.step(&mut embedder, &mut decider, &chunk, &mut events)?;
         counts.decisions += events.len() as u64;
@@ -137,7 +137,7 @@ fn label(step: u64) -> Result<Label> {
     Ok(Label::new(format!("class {}", step % CLASSES))?)
 }
 
-/// A new clip of a second, of the class whose turn it is.
+/// Teaches a new clip of one second. The classes take turns.
 fn teach(
     session: &mut Session,
     card: &Card,
@@ -231,10 +231,11 @@ fn report(samples: &[Sample], counts: &Counts, took: f64, output: &str) -> Resul
         .context("a name")?
         .to_string_lossy();
     Ok(format!(
-        "# Soak\n\nWritten by `cargo run --release --example soak` (its head says what it does).\n\n\
+        "# Soak\n\n`cargo run --release -p afield-lab --example soak` writes this page. The \
+         comment at the top of `lab/examples/soak.rs` says what it does.\n\n\
          {:.1} hours of sound in {:.1} minutes: {decisions} decisions, {taught} clips taught, {forgotten} \
-         times a class forgotten, {undone} commands undone, {restarts} restarts of the learner; sound at \
-         the end by `doctor`.\n\n\
+         times a class forgotten, {undone} commands undone, {restarts} restarts of the learner. \
+         `doctor` finds no fault at the end.\n\n\
          | | after {:.1} h | mean of the second quarter | mean of the last | at the end | most |\n\
          |---|---|---|---|---|---|\n{}{}{}\n\
          Disk use is bound to {} KiB. `learner.sqlite-shm`, 32 KiB of shared memory that SQLite\n\

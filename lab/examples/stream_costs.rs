@@ -1,5 +1,4 @@
-//! One head over saved streams, timed call by call: Afield's side of
-//! `benches/peers`.
+//! Teaches saved streams to one head and times each call. It is Afield's side of `benches/peers`.
 //!
 //! `cargo run --release --example stream_costs -- SPEC.json` reads which
 //! embeddings, which head and which streams (of `afield evaluate --save-stream`)
@@ -20,7 +19,7 @@ use afield_lab::evaluate::{Percentiles, contract_for, peak_rss_bytes};
 use anyhow::{Context, Result, bail};
 use serde::{Deserialize, Serialize};
 
-/// Longest time that predicting right after learning is measured for.
+/// Longest time for measuring predictions right after learning.
 const AFTER_LEARN_LIMIT: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
@@ -37,14 +36,14 @@ struct Spec {
 struct Cell {
     name: String,
     seed: u64,
-    /// Embeddings of this cell, where they differ from the others'.
+    /// Embeddings of this cell, if they differ from those of the other cells.
     data: Option<PathBuf>,
     stream: PathBuf,
     /// Counted from 0; the cells of a round are all run or none.
     round: usize,
 }
 
-/// A saved stream; other fields are for other readers.
+/// A saved stream. Other readers use the other fields.
 #[derive(Deserialize)]
 struct Stream {
     classes: Vec<String>,
@@ -119,7 +118,7 @@ fn main() -> Result<()> {
     let mut round = 0;
     for cell in &spec.cells {
         if cell.round != round {
-            // As worker.py: no round is begun that would not end in time.
+            // Like worker.py: no round begins that would not end in time.
             let each =
                 outcome.cells.iter().map(|cell| cell.seconds).sum::<f64>() / cell.round as f64;
             if each * (cell.round + 1) as f64 > spec.run_seconds {
@@ -212,7 +211,7 @@ fn run_cell(
     Ok(())
 }
 
-/// One prediction right after each of a number of further examples.
+/// One prediction right after each of several further examples.
 struct AfterLearning<'a> {
     stream: &'a Stream,
     examples: &'a [Example],
@@ -221,7 +220,7 @@ struct AfterLearning<'a> {
 }
 
 impl AfterLearning<'_> {
-    /// Every example that was taught, again and again, each with a test clip to ask about.
+    /// Every taught example, repeated, each with a test clip to predict.
     fn pairs(&self) -> impl Iterator<Item = (&Example, &Label, &Example)> {
         let taught = (self.stream.tasks.iter())
             .flat_map(|task| task.clips.iter().zip(&task.labels))
@@ -248,8 +247,8 @@ impl AfterLearning<'_> {
         Ok(micros)
     }
 
-    /// The answer at once, with a second thread that solves, as `afield listen` has;
-    /// and by how many examples an answer lagged at most.
+    /// The immediate answer, while a second thread solves, as in `afield listen`. Also returns by
+    /// how many examples an answer lagged at most.
     fn not_waiting(&self, learner: &mut Learner) -> Result<(Vec<f64>, u64)> {
         let (jobs, todo) = channel::<Job>();
         let (done, solutions) = channel();
@@ -284,7 +283,7 @@ impl AfterLearning<'_> {
     }
 }
 
-/// The same clips with `test` on the test side and all others on the other.
+/// The same clips, with `test` on the test side and all others on the training side.
 fn with_test_side(clips: &Clips, test: &[usize]) -> Result<Dataset> {
     let mut marks = vec![false; clips.len()];
     for &clip in test {

@@ -1,4 +1,4 @@
-//! What the demo runs on: a corpus, a backbone, and the orders of the stream.
+//! The settings of the demo: a corpus, a backbone, and the orders of the stream.
 
 use crate::corpus::{Corpus, CorpusClip};
 use crate::data::{ClipList, ListedClip};
@@ -13,8 +13,8 @@ pub struct Demo {
     pub backbone: &'static str,
     /// The orders to teach in, one evaluation each.
     pub protocols: &'static [Protocol],
-    /// Seconds that recordings are cut into, and seconds from one piece to the next;
-    /// `None` for whole recordings.
+    /// Seconds that a piece lasts, and seconds from one piece to the next. `None` keeps recordings
+    /// whole.
     pub cut_seconds: Option<(f64, f64)>,
 }
 
@@ -27,8 +27,8 @@ impl Demo {
         cut_seconds: None,
     };
 
-    /// 7 exercises with a smartwatch: one exercise after another, then one person after
-    /// another. Half of each three-second piece belongs to the next piece, too.
+    /// 7 exercises with a smartwatch: one exercise after another, then one person after another.
+    /// Pieces of three seconds overlap by half.
     pub const IMU: Self = Self {
         corpus: "watch",
         backbone: "imu",
@@ -37,8 +37,8 @@ impl Demo {
     };
 }
 
-/// The clips of a corpus as its card splits them: test groups are marked as test clips,
-/// and groups that are set aside are left out.
+/// The clips of a corpus, split as its card says. Test groups are marked as test clips. Groups that
+/// are set aside are left out.
 pub fn corpus_clips(corpus: &Corpus, clips: Vec<CorpusClip>) -> ClipList {
     let (test, aside) = (&corpus.clips.test_groups, &corpus.clips.set_aside_groups);
     let listed = |clip: CorpusClip| ListedClip {

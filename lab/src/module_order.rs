@@ -138,7 +138,7 @@ fn modules_use_only_modules_above_them() {
     assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
 }
 
-/// Notes modules that a file declares and the table lacks, or the other way round.
+/// Adds a fault for each module that a file declares but the table lacks, and for the reverse.
 fn compare(path: &Path, listed: &[&str], faults: &mut Vec<String>) {
     let text = fs::read_to_string(path).unwrap();
     let declared = |line: &str| {

@@ -6,7 +6,7 @@ use afield::bundle::BundleError;
 use afield::engine::Error;
 use afield::store::{DatabaseFailure, StoreError};
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn StdError + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<Error>() {
         return engine(error);

@@ -1,6 +1,6 @@
 //! Hints for errors of data sets, streams and corpora.
 //!
-//! Errors of evaluations and reports wrap these as their source, or need no hint.
+//! Errors of evaluations and reports have these errors as their source, or need no hint.
 
 use std::error::Error;
 use std::io;
@@ -11,7 +11,7 @@ use afield_lab::data::{
 };
 use afield_lab::streams::StreamError;
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
         return of_data(error);

@@ -9,7 +9,7 @@ use afield::pipeline::PipelineError;
 use afield::rehearsal::RehearsalError;
 use afield_lab::evaluate::EvaluateError;
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
         return of_learner(error);

@@ -1,8 +1,8 @@
 //! Hints: one thing to type or check for each error that a user can act on.
 //!
-//! The library's errors say what went wrong; only here is known that there is a command
-//! line. An error that wraps another one transparently is matched by its own room's file,
-//! which passes the inner error on.
+//! The library's errors say what went wrong. Only this module knows that there is a command line.
+//! If an error wraps another one transparently, the file of the wrapping error's own room matches
+//! it and passes the inner error on.
 
 mod engine;
 mod lab;
@@ -16,7 +16,7 @@ use std::str::FromStr;
 
 use afield::Error as EngineError;
 
-/// The flag that the first error in the chain is about, if it is about one.
+/// The flag that the first error in the chain is about, if any.
 pub fn flag(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(options::flag)
 }
@@ -38,7 +38,7 @@ fn of(error: &(dyn Error + 'static)) -> Option<String> {
         .or_else(|| lab::of(error))
 }
 
-/// Parses the value of an argument; a refusal says its hint, too.
+/// Parses the value of an argument. The error includes its hint.
 pub fn parse<T>(text: &str) -> Result<T, String>
 where
     T: FromStr,

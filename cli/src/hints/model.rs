@@ -10,7 +10,7 @@ use afield::export::ExportError;
 use afield::model::{Checked, ModelError, Origin};
 use afield::pipeline::PipelineError;
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
         Some(EngineError::Model(error)) => return of_model(error),
@@ -87,7 +87,7 @@ pub(super) fn of_model(error: &ModelError) -> Option<String> {
     })
 }
 
-/// What to do about a file in the cache that cannot be read or written.
+/// The hint for a file in the cache that cannot be read or written.
 fn of_io(reason: &io::Error) -> Option<String> {
     let what = match reason.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "free some space",
@@ -102,7 +102,7 @@ fn of_io(reason: &io::Error) -> Option<String> {
 fn how_to_get(name: &str, origin: &Origin) -> String {
     match origin {
         Origin::Pypi { .. } => format!("`afield model get {name}`"),
-        // The program carries another version of it than the card means.
+        // The program carries another version of the model than the card describes.
         Origin::BuiltIn { .. } => format!(
             "use the version of afield that carries it, or `afield model add FILE --card {name}` \
              with its file"

@@ -6,7 +6,7 @@ use afield::Error as EngineError;
 use afield::engine::OptionError;
 use afield::source::SourceError;
 
-/// The flag that gives the option which the error is about, if it is about one.
+/// The flag that sets the option that the error is about, if any.
 pub fn flag(error: &(dyn Error + 'static)) -> Option<&'static str> {
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return match error {
@@ -44,7 +44,7 @@ fn flag_of_source(error: &SourceError) -> Option<&'static str> {
     }
 }
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref::<EngineError>() {
         return match error {

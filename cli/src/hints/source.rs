@@ -1,4 +1,4 @@
-//! Hints for errors of sources, front ends and nouns.
+//! Hints for errors of sources, of front ends and of the `signal` module.
 
 use std::error::Error;
 
@@ -7,7 +7,7 @@ use afield::frontend::FrontendError;
 use afield::pipeline::PipelineError;
 use afield::source::{Recorded, SourceError, StreamProperty};
 
-/// One thing to type or check, where there is one.
+/// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     match error.downcast_ref() {
         Some(EngineError::Source(error)) => return of_source(error),

@@ -1,9 +1,9 @@
 //! The user's own apt downloads one package, and dpkg unpacks it.
 //!
 //! apt knows the user's mirrors, proxy and keys, and verifies what it downloads. Nothing is
-//! installed, no script of the package runs, and nothing is written outside of the given
-//! folder: apt's caches are moved there, and so are its lists of packages where the
-//! system's are missing or out of date. No special rights are needed.
+//! installed, and no script of the package runs. Nothing is written outside the given folder: apt's
+//! caches are redirected to it. So are its package lists, if the system's lists are missing or out
+//! of date. No special rights are needed.
 
 use std::ffi::OsString;
 use std::fs;
@@ -29,7 +29,7 @@ impl Default for Apt {
 }
 
 impl Apt {
-    /// These programs; each run of one gets 5 minutes.
+    /// Uses these programs. Each run of one gets 5 minutes.
     pub fn new(apt_get: impl Into<OsString>, dpkg_deb: impl Into<OsString>) -> Self {
         Self {
             apt_get: apt_get.into(),
@@ -38,7 +38,7 @@ impl Apt {
         }
     }
 
-    /// The same with another time limit, after which a program is stopped.
+    /// Sets the time limit after which a program is stopped.
     pub fn limit(mut self, limit: Duration) -> Self {
         self.limit = limit;
         self
@@ -68,8 +68,8 @@ impl Apt {
         let doing = format!("apt-get download {package}");
         let first = run.apt_get(&["download", package], false, &doing, said)?;
         if !succeeded(&first) {
-            // Its status does not matter: one source of many may not answer. The
-            // download shows whether the lists suffice.
+            // The exit status does not matter: one of many sources may not answer. The download
+            // shows whether the lists suffice.
             let update = run.apt_get(&["update"], true, "apt-get update", said)?;
             let mut second = run.apt_get(&["download", package], true, &doing, said)?;
             second.said = distinct_lines([&first.said, &update.said, &second.said]);
@@ -129,7 +129,7 @@ impl Run<'_> {
                 "-o",
                 "Acquire::Languages=none",
             ])
-            // apt's own user could not write into a folder of ours.
+            // apt's own user cannot write into this folder.
             .args(["-o", "APT::Sandbox::User=root", "-o"])
             .arg(setting("Dir::Cache", "cache"));
         if own_lists {
@@ -183,7 +183,7 @@ fn check(ended: Ended, doing: String) -> Result<(), CorpusError> {
     }
 }
 
-/// The lines of several runs, each once: the cause may stand in the first run alone.
+/// The lines of several runs, each line once. The cause may appear in the first run only.
 fn distinct_lines(talks: [&String; 3]) -> String {
     let mut lines: Vec<&str> = Vec::new();
     for line in talks.into_iter().flat_map(|talk| talk.lines()) {

@@ -16,7 +16,7 @@ use afield::signal::Label;
 pub struct Corpus {
     /// Its name: lower case, digits, dashes.
     pub name: String,
-    /// One line: what the clips are of.
+    /// One line that describes the clips.
     pub task: String,
     /// SPDX licence of the recordings.
     pub licence: String,
@@ -35,7 +35,7 @@ pub enum CorpusOrigin {
     /// A package that apt can download.
     #[serde(rename_all = "kebab-case")]
     Debian {
-        /// The package; any version that carries the same clips will do.
+        /// The package. Any version that contains the same clips works.
         package: String,
         /// The folder in it that holds the clips, without a leading `/`.
         folder: String,
@@ -54,15 +54,15 @@ pub enum CorpusOrigin {
         wheel_sha256: String,
         /// Path of the file inside the wheel.
         member: String,
-        /// Which of Afield's converters makes clips of it: `watch`.
+        /// Name of the converter that turns the file into clips: `watch`.
         converter: String,
-        /// Checksum of all clips, as of a Debian package's.
+        /// Checksum of all clips, computed as for a Debian package.
         sha256: String,
     },
 }
 
 impl CorpusOrigin {
-    /// The package, and whose it is.
+    /// The kind and the name of the package.
     pub fn package(&self) -> String {
         match self {
             CorpusOrigin::Debian { package, .. } => format!("Debian package {package}"),
@@ -94,8 +94,8 @@ impl CorpusOrigin {
 pub struct ClipFiles {
     /// How many clips there are.
     pub count: usize,
-    /// Regular expression that the file names of clips match, and no others;
-    /// it captures `label` and `group`.
+    /// Regular expression that matches the file names of clips and no others. It captures `label`
+    /// and `group`.
     pub pattern: String,
     /// Groups that are held out for testing.
     pub test_groups: Vec<String>,
@@ -105,7 +105,7 @@ pub struct ClipFiles {
 }
 
 impl Corpus {
-    /// The card that `text` describes; `path` is what messages call it.
+    /// Parses the card in `text`. Error messages name it `path`.
     ///
     /// # Errors
     /// [`CorpusError::Card`] for text that is not TOML, for a missing or an unknown key, and
@@ -187,8 +187,8 @@ impl Corpus {
         Ok(card)
     }
 
-    /// The reader of file names, to be made once for many; else why the pattern is not
-    /// valid.
+    /// Compiles the pattern that reads file names. Compile it once for many files. Returns the
+    /// reason if the pattern is not valid.
     fn clip_names(&self) -> Result<ClipNames, String> {
         let pattern = &self.clips.pattern;
         let fault = |reason: String| format!("the pattern {pattern:?} is not valid: {reason}");
@@ -201,7 +201,7 @@ impl Corpus {
         Ok(ClipNames { regex })
     }
 
-    /// As [`Self::clip_names`], with the corpus in the error.
+    /// Like [`Self::clip_names`], but the error names the corpus.
     pub(super) fn named(&self) -> Result<ClipNames, CorpusError> {
         self.clip_names().map_err(|reason| CorpusError::Card {
             card: self.name.clone().into(),
@@ -217,8 +217,8 @@ pub(super) struct ClipNames {
 }
 
 impl ClipNames {
-    /// Label and group of a clip; `None` for a file that is not a clip, and for a label
-    /// that is not valid as the name of a folder.
+    /// Label and group of a clip. `None` if the file is not a clip, or if the label is not a valid
+    /// folder name.
     pub fn read(&self, file_name: &str) -> Option<(Label, String)> {
         let found = self.regex.captures(file_name)?;
         let (label, group) = (found.name("label")?, found.name("group")?);

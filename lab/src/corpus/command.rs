@@ -1,4 +1,4 @@
-//! Running a program to its end or its time limit, and keeping its last lines.
+//! Runs a program to its end or its time limit, and keeps its last lines.
 
 use std::fs::File;
 use std::io::{self, Read};
@@ -11,13 +11,13 @@ use afield::model::program::{last_lines, wait};
 
 /// How a program ended.
 pub(super) struct Ended {
-    /// `None` when it was stopped at its limit.
+    /// `None` if the program was stopped at its time limit.
     pub status: Option<ExitStatus>,
-    /// The last lines that it wrote, on either stream.
+    /// The last lines that the program wrote to stdout or stderr.
     pub said: String,
 }
 
-/// Why a program was not run to its end.
+/// Why a program did not run to its end.
 pub(super) enum Fault {
     /// It could not be started.
     Start(io::Error),
@@ -25,15 +25,14 @@ pub(super) enum Fault {
     Watch(io::Error),
 }
 
-/// Runs `command` for at most `limit`; `said` gets its latest line, ten
-/// times a second.
+/// Runs `command` for at most `limit`. `said` gets the latest line, ten times a second.
 pub(super) fn run(
     command: &mut Command,
     limit: Duration,
     said: &mut dyn FnMut(&str),
 ) -> Result<Ended, Fault> {
-    // A file, not a pipe: a grandchild that keeps a pipe open cannot hang us.
-    // Not in the folder that the program fills, which may have no space left.
+    // A file, not a pipe: a grandchild that keeps a pipe open cannot block this call. The file is
+    // not in the folder that the program fills, because that folder may have no space left.
     let log = NamedTempFile::new().map_err(Fault::Watch)?;
     let appended = || File::options().append(true).open(log.path());
     let (talk, faults) = (

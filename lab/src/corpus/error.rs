@@ -1,4 +1,4 @@
-//! What can go wrong with corpora.
+//! Errors of corpora.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ pub enum CorpusError {
     /// No card has the name.
     #[error("no data are named {name:?}; known are {}", known.join(", "))]
     Unknown {
-        /// The name asked for.
+        /// The requested name.
         name: String,
         /// All names.
         known: Vec<String>,
@@ -39,9 +39,9 @@ pub enum CorpusError {
         name: String,
         /// Which clips.
         what: String,
-        /// Whether they are those in the cache, and not those of a package.
+        /// Whether the clips come from the cache, not from a package.
         in_cache: bool,
-        /// How many there are.
+        /// Number of clips.
         clips: usize,
         /// The card's checksum.
         expected: String,
@@ -55,9 +55,9 @@ pub enum CorpusError {
         name: String,
         /// The program.
         program: String,
-        /// What it is needed for.
+        /// The task that needs it.
         task: FetchTask,
-        /// The system's answer.
+        /// The error of the operating system.
         reason: io::Error,
     },
     /// A program that fetching needs failed.
@@ -65,9 +65,9 @@ pub enum CorpusError {
     Program {
         /// The command.
         doing: String,
-        /// What it was needed for.
+        /// The task that needed it.
         task: FetchTask,
-        /// How it ended.
+        /// How the program ended.
         status: String,
         /// The last lines that it wrote.
         said: String,
@@ -77,7 +77,7 @@ pub enum CorpusError {
     Timeout {
         /// The command.
         doing: String,
-        /// The time it had, in seconds.
+        /// The time limit, in seconds.
         limit_seconds: u64,
     },
     /// pip could not get a package.
@@ -94,17 +94,17 @@ pub enum CorpusError {
     /// A file or folder could not be read or written.
     #[error("cannot {action} {}: {reason}", path.display())]
     Io {
-        /// The verb.
+        /// The failed action, a verb.
         action: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         reason: io::Error,
     },
 }
 
 impl CorpusError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Card { .. } => ErrorKind::InvalidInput,
@@ -128,7 +128,7 @@ impl CorpusError {
     }
 }
 
-/// What a program is run for while a corpus is fetched.
+/// A task for which a program runs during a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FetchTask {
     /// To download and unpack a Debian package.
@@ -144,10 +144,10 @@ pub enum PackageFault {
     /// It lacks the folder of clips.
     #[error(" has no folder {0}")]
     NoFolder(String),
-    /// apt ended well, but did not leave exactly one file of the package.
+    /// apt succeeded, but did not leave exactly one file of the package.
     #[error(": apt-get left {0} files, not 1")]
     Count(usize),
-    /// A wheel is not the one that the card describes.
+    /// A wheel differs from the one that the card describes.
     #[error(": {0}")]
     Wheel(String),
 }

@@ -1,6 +1,6 @@
-//! Fetching a corpus into the cache.
+//! Fetches a corpus into the cache.
 //!
-//! A corpus appears there complete or not at all; after an error the cache is unchanged.
+//! A corpus appears in the cache complete or not at all. After an error the cache is unchanged.
 
 use std::fs;
 use std::path::PathBuf;
@@ -15,21 +15,21 @@ use afield::model::{Cache, Pip};
 /// A corpus that is in the cache.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct FetchedCorpus {
-    /// The folder where it lies, as `<class>/<clip>`.
+    /// The folder of the corpus, with its clips as `<class>/<clip>`.
     pub folder: PathBuf,
     /// Its clips, verified.
     pub clips: Vec<CorpusClip>,
-    /// Whether it was there before.
+    /// Whether the corpus was already in the cache.
     pub was_cached: bool,
 }
 
-/// Puts the corpus into the cache, with apt or pip where it is not there yet. `said` is
-/// called with the latest line of the program that runs.
+/// Puts the corpus into the cache, with apt or pip if the cache lacks it. `said` is called with the
+/// latest line of the program that runs.
 ///
-/// Intact clips in the cache need no network; damaged ones are replaced.
+/// Intact clips in the cache need no network. Damaged clips are replaced.
 ///
 /// # Errors
-/// [`CorpusError`] where a program, the package, the checksum or the disk fails.
+/// [`CorpusError`] if a program, the package, the checksum or the disk fails.
 pub fn fetch(
     corpus: &Corpus,
     cache: &Cache,
@@ -50,12 +50,12 @@ pub fn fetch(
     }
     let parent = folder.parent().unwrap_or(cache.root());
     fs::create_dir_all(parent).map_err(CorpusError::io("create folder", parent))?;
-    // Beside its place, so that the last step is a rename.
+    // The temporary folder is next to the target, so that the last step is a rename.
     let temp = tempfile::Builder::new()
         .prefix(".incoming-")
         .tempdir_in(parent)
         .map_err(CorpusError::io("write in", parent))?;
-    // The programs run in folders of their own and need whole paths.
+    // The programs run in their own folders and need absolute paths.
     let temp_path = fs::canonicalize(temp.path()).map_err(CorpusError::io("read", temp.path()))?;
     let files = match &corpus.origin {
         CorpusOrigin::Debian {
@@ -75,11 +75,11 @@ pub fn fetch(
     let gathered = temp_path.join("clips");
     gather(corpus, &files, &gathered)?;
 
-    // A folder cannot be renamed onto one that holds files. A damaged one goes
-    // with the temporary folder.
+    // A folder cannot be renamed onto one that holds files. A damaged folder is removed with the
+    // temporary folder.
     let _ = fs::rename(&folder, temp_path.join("damaged"));
     if let Err(reason) = fs::rename(&gathered, &folder) {
-        // Another fetch at the same time may have been faster.
+        // A concurrent fetch may have finished first.
         return match clips(corpus, cache) {
             Ok(clips) => Ok(fetched(clips, true)),
             Err(_) => Err(CorpusError::io("write", &folder)(reason)),

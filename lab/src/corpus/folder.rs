@@ -12,7 +12,7 @@ use super::sum::{copy, hex};
 use afield::model::Cache;
 use afield::signal::Label;
 
-/// The folder under the cache's that holds one folder a corpus.
+/// The folder inside the cache that holds one folder for each corpus.
 const FOLDER: &str = "data";
 
 /// One clip of a corpus.
@@ -26,7 +26,7 @@ pub struct CorpusClip {
     pub group: String,
 }
 
-/// The folder of the corpus in the cache, whether it exists or not.
+/// The path of the corpus in the cache. It may not exist.
 pub fn place_of(corpus: &Corpus, cache: &Cache) -> PathBuf {
     cache.root().join(FOLDER).join(&corpus.name)
 }
@@ -36,13 +36,11 @@ pub fn is_cached(corpus: &Corpus, cache: &Cache) -> bool {
     place_of(corpus, cache).is_dir()
 }
 
-/// The clips of a corpus in the cache, sorted by path, after their checksum
-/// was verified.
+/// The clips of a corpus in the cache, sorted by path. Their checksum is verified first.
 ///
 /// # Errors
-/// [`CorpusError::NotFetched`] when it is not there,
-/// [`CorpusError::Checksum`] when it is not what the card says,
-/// [`CorpusError::Io`] when it cannot be read.
+/// [`CorpusError::NotFetched`] if the cache lacks the corpus, [`CorpusError::Checksum`] if the
+/// clips differ from the card, [`CorpusError::Io`] if they cannot be read.
 ///
 /// ```
 /// use afield::model::Cache;
@@ -62,7 +60,7 @@ pub fn clips(corpus: &Corpus, cache: &Cache) -> Result<Vec<CorpusClip>, CorpusEr
     };
     let (mut clips, mut sums) = (Vec::new(), Vec::new());
     for (folder, inner) in labels {
-        // Files beside the folders of classes do not count.
+        // Files next to the class folders do not count.
         let Ok(Some(files)) = entries(&inner) else {
             continue;
         };
@@ -98,7 +96,7 @@ pub(super) fn gather(corpus: &Corpus, from: &Path, to: &Path) -> Result<(), Corp
     fs::create_dir(to).map_err(CorpusError::io("create folder", to))?;
     let mut sums = Vec::new();
     for (file, path) in files {
-        // A link could lead out of the package.
+        // A link could point outside the package.
         let regular = fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.is_file());
         let Some((label, _)) = named.read(&file).filter(|_| regular) else {
             continue;
@@ -149,7 +147,7 @@ fn entries(folder: &Path) -> Result<Option<Vec<(String, PathBuf)>>, CorpusError>
     let mut found = Vec::new();
     for entry in listing {
         let entry = entry.map_err(CorpusError::io("read", folder))?;
-        // A name that is not Unicode is not a clip's.
+        // A name that is not Unicode is not the name of a clip.
         if let Ok(name) = entry.file_name().into_string() {
             found.push((name, entry.path()));
         }

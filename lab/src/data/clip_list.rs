@@ -1,7 +1,7 @@
 //! Lists of clips on disk, from a folder of classes or a manifest.
 //!
-//! A list has the class of each clip, its group, and the side of the split where it is
-//! marked. This module reads no audio.
+//! A list has the class of each clip. It has the group and the side of the split if they are known.
+//! This module reads no audio.
 
 use std::path::PathBuf;
 
@@ -69,8 +69,8 @@ impl ClipList {
     /// Joins the list with the clips' embeddings; see [`Clips::new`] for
     /// `windows` and `offsets`.
     ///
-    /// A clip without a group counts as the group `""` when others have one,
-    /// and as a training clip when others are marked.
+    /// If other clips have groups, a clip without one gets the group `""`. If other clips are
+    /// marked, a clip without a mark is a training clip.
     ///
     /// # Errors
     /// As [`Clips::new`].

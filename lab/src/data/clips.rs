@@ -1,7 +1,7 @@
 //! Embedded clips with their classes and groups.
 //!
-//! A [`Clips`] exists only with parts that fit together and numbers that are finite. It
-//! computes no embeddings and does not split the clips.
+//! The parts of a [`Clips`] always fit together, and its numbers are finite. It computes no
+//! embeddings and does not split the clips.
 
 use afield::learner::Origin;
 use afield::signal::Label;
@@ -9,12 +9,12 @@ use afield::signal::Label;
 use super::error::{DataError, SplitFault};
 use super::names::Names;
 
-/// The largest embedding.
+/// The largest size of an embedding.
 const MAX_SIZE: usize = 1 << 16;
 /// The most classes: the joint upper bound solves for all of them at once.
 const MAX_CLASSES: usize = 4096;
 
-/// Embedded clips: one or more windows each, with class and perhaps group.
+/// Embedded clips. Each has one or more windows, a class and perhaps a group.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Clips {
     size: usize,
@@ -27,17 +27,16 @@ pub struct Clips {
 }
 
 impl Clips {
-    /// Clips of several windows.
+    /// Creates clips of several windows.
     ///
-    /// `windows` is row-major `[rows, size]`; clip `i` owns the rows
-    /// `offsets[i]..offsets[i + 1]`, at least one. `classes` and `groups` name
-    /// every clip, `marked_test` is the split that the data themselves name.
+    /// `windows` is row-major `[rows, size]`. Clip `i` owns the rows `offsets[i]..offsets[i + 1]`,
+    /// at least one. `classes` and `groups` name the class and the group of every clip.
+    /// `marked_test` is the split that the data set marks.
     ///
     /// # Errors
-    /// [`DataError::Lengths`] where the parts disagree,
-    /// [`DataError::NotFinite`], [`DataError::Limit`],
-    /// [`DataError::Class`] for a name that cannot be a label, and
-    /// [`SplitFault::Classes`] for fewer than two.
+    /// [`DataError::Lengths`] if the parts disagree, [`DataError::NotFinite`],
+    /// [`DataError::Limit`], [`DataError::Class`] for a name that cannot be a label, and
+    /// [`SplitFault::Classes`] for fewer than two classes.
     pub fn new(
         size: usize,
         windows: Vec<f32>,
@@ -117,7 +116,7 @@ impl Clips {
         })
     }
 
-    /// Clips of one window each.
+    /// Creates clips of one window each.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -156,12 +155,12 @@ impl Clips {
         )
     }
 
-    /// How many clips.
+    /// Number of clips.
     pub fn len(&self) -> usize {
         self.labels.len()
     }
 
-    /// Always false: a set has clips of two classes at least.
+    /// Always false: a set has clips of at least two classes.
     pub fn is_empty(&self) -> bool {
         self.labels.is_empty()
     }
@@ -171,7 +170,7 @@ impl Clips {
         self.size
     }
 
-    /// The windows of a clip, row-major `[n, size]`; empty beyond the last.
+    /// The windows of a clip, row-major `[n, size]`. Empty if `clip` is beyond the last one.
     pub fn windows(&self, clip: usize) -> &[f32] {
         match (self.offsets.get(clip), self.offsets.get(clip + 1)) {
             (Some(&from), Some(&to)) => self
@@ -190,7 +189,7 @@ impl Clips {
     /// The class of one clip, as a position in [`Self::classes`].
     ///
     /// # Panics
-    /// If there is no such clip.
+    /// If the clip does not exist.
     pub fn label(&self, clip: usize) -> usize {
         self.labels[clip]
     }
@@ -200,13 +199,13 @@ impl Clips {
         &self.classes
     }
 
-    /// The groups (speakers, subjects, sites, recordings), where there are any.
+    /// The groups (speakers, subjects, sites, recordings), if they are known.
     pub fn groups(&self) -> Option<&Names> {
         self.groups.as_ref()
     }
 
-    /// The origin of a clip for learners: its group by a number of its
-    /// own, 0 where groups are unknown, and no time.
+    /// The origin of a clip for learners, without a time. Each group has its own number; 0 means
+    /// that groups are unknown.
     pub fn origin(&self, clip: usize) -> Origin {
         let of = self
             .groups
@@ -218,7 +217,7 @@ impl Clips {
         }
     }
 
-    /// What the data themselves say of the split.
+    /// The split that the data set marks, if any.
     pub fn marked_test(&self) -> Option<&[bool]> {
         self.marked_test.as_deref()
     }

@@ -1,7 +1,7 @@
 //! Embedded clips with a training and a test side.
 //!
-//! A [`Dataset`] exists only with clips on both sides. The clips are shared, not copied, so
-//! that one set of clips can be split in many ways.
+//! A [`Dataset`] has clips on both sides. The clips are shared, not copied, so one set of clips can
+//! be split in many ways.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use super::clips::Clips;
 use super::error::{DataError, SplitFault};
 use super::split::TestSide;
 
-/// Clips with a training and a test side, neither of them empty.
+/// Clips with a training and a test side. Neither side is empty.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Dataset {
     clips: Arc<Clips>,
@@ -63,8 +63,8 @@ impl Dataset {
         })
     }
 
-    /// Splits the clips by `test_groups` where any are named, else as the data mark them,
-    /// else by a draw with `seed`.
+    /// Splits the clips by `test_groups` if it names any. Otherwise the split is the one that the
+    /// data set marks, or, without marks, a draw with `seed`.
     ///
     /// # Errors
     /// As [`Self::new`].
@@ -84,7 +84,7 @@ impl Dataset {
         Self::new(clips, &side)
     }
 
-    /// The seed of the split, where it was drawn.
+    /// The seed of the split, if the split was drawn.
     pub fn drawn_by(&self) -> Option<u64> {
         self.drawn_by
     }

@@ -1,7 +1,7 @@
-//! Embedding many clips: on every core, and each clip once.
+//! Embeds many clips on all cores, each clip once.
 //!
-//! Embeddings are kept in the cache by the content that they were made from, so a second
-//! evaluation of the same clips runs no backbone.
+//! The cache keeps embeddings by the content that they were computed from, so a second evaluation
+//! of the same clips runs no backbone.
 
 use std::fs;
 use std::io;
@@ -20,7 +20,7 @@ use super::clips::Clips;
 use super::embedding_cache::{CacheKey, EmbeddingCache};
 use super::error::DataError;
 
-/// Clips that are embedded before their embeddings are kept: an interrupted run repeats
+/// Number of clips that are embedded before their embeddings are saved. An interrupted run repeats
 /// at most these.
 const BATCH: usize = 256;
 /// The folder of embeddings under the cache's.
@@ -35,10 +35,10 @@ pub enum EmbedError {
     File {
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         reason: io::Error,
     },
-    /// A clip does not lie in a class's folder.
+    /// A clip is not in a class folder.
     #[error("{} is not in the folder of a class", path.display())]
     Unlabelled {
         /// The clip.
@@ -53,13 +53,13 @@ pub enum EmbedError {
     /// The backbone's card allows no contract.
     #[error("{0}")]
     Contract(#[from] LearnError),
-    /// The embeddings could not be kept or do not fit together.
+    /// The embeddings could not be saved, or they do not fit together.
     #[error("{0}")]
     Data(#[from] DataError),
 }
 
 impl EmbedError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::File { reason, .. } if reason.kind() == io::ErrorKind::NotFound => {
@@ -75,12 +75,12 @@ impl EmbedError {
     }
 }
 
-/// The clips under `folder` that the backbone of `card` reads, laid out as
+/// Lists the clips under `folder` that the backbone of `card` reads. The layout is
 /// `folder/<class>/<clip>`.
 ///
 /// # Errors
-/// [`EmbedError::Source`] where the folder cannot be read, [`EmbedError::Unlabelled`] for
-/// a clip outside of a class's folder.
+/// [`EmbedError::Source`] if the folder cannot be read, [`EmbedError::Unlabelled`] for a clip
+/// outside a class folder.
 pub fn list_folder(folder: &Path, card: &Card) -> Result<ClipList, EmbedError> {
     let mut pairs = Vec::new();
     for clip in labelled_recordings(folder, recorded(card))? {
@@ -92,15 +92,15 @@ pub fn list_folder(folder: &Path, card: &Card) -> Result<ClipList, EmbedError> {
     Ok(ClipList::from_pairs(pairs))
 }
 
-/// The clips of `list` with their embeddings, cut into pieces of `cut` where one is
-/// given; each piece is a clip of its own, and a clip shorter than a piece stays whole.
+/// Embeds the clips of `list`. If `cut` is given, each clip is cut into pieces, and each piece
+/// becomes a clip. A clip that is shorter than a piece stays whole.
 ///
-/// `embedded` is called with the number of clips that are embedded and that need to be,
-/// from any thread; clips whose embeddings are in the cache do not count.
+/// `embedded` is called from any thread, with the number of clips that are embedded and the number
+/// that need to be. Clips with embeddings in the cache do not count.
 ///
 /// # Errors
-/// [`EmbedError`] where a clip cannot be read or embedded and where the backbone is not
-/// available; those of [`Clips::new`].
+/// [`EmbedError`] if a clip cannot be read or embedded, and if the backbone is not available; the
+/// errors of [`Clips::new`].
 pub fn embed_clips(
     list: &ClipList,
     card: &Card,
@@ -131,8 +131,8 @@ pub fn embed_clips(
     Ok(pieces.with_embeddings(size, windows, offsets)?)
 }
 
-/// The embeddings of each file, row-major `[windows, embedding size]`, from the cache
-/// where they are in it.
+/// The embeddings of each file, row-major `[windows, embedding size]`, from the cache if it holds
+/// them.
 fn embed_files(
     paths: &[&Path],
     card: &Card,
@@ -143,7 +143,7 @@ fn embed_files(
     let kept = EmbeddingCache::new(&cache.root().join(CACHE_FOLDER));
     let contract = backbone_contract(card, None, None)?;
     let size = card.embedding.size;
-    // A table read in another way is another input of the backbone.
+    // A table that is read with other options is a different input of the backbone.
     let front = match card.sensor() {
         Some(_) => format!("{} {format:?}", contract.frontend),
         None => contract.frontend.clone(),

@@ -1,10 +1,9 @@
-//! Embeddings kept on disk by the content they were made from.
+//! Embeddings on disk, stored by the content that they were computed from.
 //!
-//! An entry is found by the sha256 of everything that decides it: the
-//! backbone's file, the front end's parameters and the clip's own bytes. So an
-//! entry is never stale, only unused, and moving or renaming clips costs
-//! nothing. Entries are checked when read; a damaged one counts as absent.
-//! Nothing is ever evicted here.
+//! The key of an entry is the sha256 of everything that determines it: the backbone's file, the
+//! front end's parameters and the clip's own bytes. So an entry is never stale, and moving or
+//! renaming clips costs nothing. Entries are checked when they are read. A damaged entry counts as
+//! absent. Entries are never evicted.
 
 use std::fmt::Write as _;
 use std::fs;
@@ -20,20 +19,20 @@ use super::error::DataError;
 const MAGIC: &[u8] = b"afield-embeddings\x01";
 const CHECKSUM_BYTES: usize = 32;
 
-/// What decides a clip's embeddings, as one hash.
+/// A hash of everything that determines a clip's embeddings.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct CacheKey(String);
 
 impl CacheKey {
     /// The key of a clip under a backbone.
     ///
-    /// `backbone_sha256` identifies the weights, `frontend` describes
-    /// everything between the clip's bytes and the graph (sample rate, padding
-    /// and hop included), `clip` is the file's content.
+    /// `backbone_sha256` identifies the weights. `frontend` describes everything between the clip's
+    /// bytes and the graph, including sample rate, padding and hop. `clip` is the content of the
+    /// file.
     pub fn new(backbone_sha256: &str, frontend: &str, clip: &[u8]) -> Self {
         let mut hash = Sha256::new();
         for part in [backbone_sha256.as_bytes(), frontend.as_bytes(), clip] {
-            // Lengths first: no two triples hash the same bytes.
+            // Lengths come first, so that no two triples hash the same bytes.
             hash.update((part.len() as u64).to_le_bytes());
             hash.update(part);
         }
@@ -63,15 +62,15 @@ pub struct EmbeddingCache {
 }
 
 impl EmbeddingCache {
-    /// A cache in `folder`, which is made when the first entry is written.
+    /// A cache in `folder`. The folder is created with the first entry.
     pub fn new(folder: &Path) -> Self {
         Self {
             folder: folder.to_owned(),
         }
     }
 
-    /// The embeddings of a clip, row-major `[windows, size]`; `None` when they
-    /// are not there, damaged, or of another size.
+    /// The embeddings of a clip, row-major `[windows, size]`. `None` if they are absent, damaged,
+    /// or of another size.
     pub fn get(&self, key: &CacheKey, size: usize) -> Option<Vec<f32>> {
         let bytes = fs::read(self.path(key)).ok()?;
         let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
@@ -89,8 +88,8 @@ impl EmbeddingCache {
         })
     }
 
-    /// Keeps the embeddings of a clip. A reader at the same time finds the old
-    /// entry or the new one, never half of either.
+    /// Stores the embeddings of a clip. A concurrent reader finds the old entry or the new one,
+    /// never a part of either.
     ///
     /// # Errors
     /// [`DataError::File`].
@@ -115,7 +114,7 @@ impl EmbeddingCache {
         Ok(())
     }
 
-    /// Spread over 256 folders, since some file systems dislike large ones.
+    /// Spreads entries over 256 folders, because some file systems are slow with large folders.
     fn path(&self, key: &CacheKey) -> PathBuf {
         let (start, rest) = key.0.split_at(2);
         self.folder.join(start).join(rest)

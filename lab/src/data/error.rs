@@ -1,4 +1,4 @@
-//! What can go wrong between a data set on disk and its split.
+//! Errors of reading, checking, splitting and writing a data set.
 
 use std::fmt;
 use std::io;
@@ -17,7 +17,7 @@ pub enum DataError {
         action: &'static str,
         /// The file.
         path: PathBuf,
-        /// The system's answer.
+        /// The error of the operating system.
         reason: io::Error,
     },
     /// A file is not an npz archive of embeddings.
@@ -66,12 +66,12 @@ pub enum DataError {
         /// The size found.
         actual: usize,
     },
-    /// Class names are labels, and this one is not valid as a label.
+    /// The name of a class is not valid as a label.
     #[error("class of example {example}: {fault}")]
     Class {
         /// Position of the example, counted from 0.
         example: usize,
-        /// What a label must be.
+        /// The rule that the name breaks.
         fault: SignalError,
     },
     /// An embedding holds NaN or an infinity.
@@ -82,13 +82,13 @@ pub enum DataError {
         /// Its first column that is not finite.
         column: usize,
     },
-    /// The clips cannot be split into a training and a test side as asked.
+    /// The clips cannot be split into a training and a test side as requested.
     #[error("{0}")]
     Split(#[from] SplitFault),
 }
 
 impl DataError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::File { reason, .. } if reason.kind() == io::ErrorKind::NotFound => {
@@ -137,7 +137,7 @@ pub enum ArrayFault {
     /// Its dtype does not fit its role.
     #[error("has dtype '{actual}', expected {expected}")]
     Dtype {
-        /// What it must be.
+        /// The expected type.
         expected: ArrayType,
         /// Its dtype, as NumPy writes it.
         actual: String,
@@ -243,12 +243,12 @@ pub enum SplitFault {
     /// A group that was named for testing does not exist.
     #[error("there is no group '{unknown}'")]
     UnknownGroup {
-        /// The name asked for.
+        /// The requested name.
         unknown: String,
         /// The groups that exist.
         known: Vec<String>,
     },
-    /// The test side was asked for by group, and the clips have no groups.
+    /// The test side was requested by group, but the clips have no groups.
     #[error("the test side needs groups, and the data name none")]
     NoGroups,
     /// Every group holds all training clips of some class.

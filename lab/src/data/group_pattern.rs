@@ -7,8 +7,8 @@ use regex::Regex;
 
 use super::error::{DataError, PatternFault};
 
-/// A pattern whose first capture in a clip's file name is its speaker, subject,
-/// site or recording.
+/// A pattern that finds the group of a clip in its file name. The first capture is the speaker,
+/// subject, site or recording.
 ///
 /// ```
 /// use afield_lab::data::GroupPattern;
@@ -24,7 +24,7 @@ impl GroupPattern {
     /// The group of the clip at `path`.
     ///
     /// # Errors
-    /// [`DataError::GroupPattern`] where its file name does not match.
+    /// [`DataError::GroupPattern`] if its file name does not match.
     pub fn group_of(&self, path: &Path) -> Result<String, DataError> {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
         let group = (self.0.captures(&name)).and_then(|found| Some(found.get(1)?.as_str().into()));

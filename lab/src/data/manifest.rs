@@ -15,11 +15,11 @@ use super::error::{DataError, ManifestFault};
 /// The longest manifest: half a million lines.
 const MAX_BYTES: u64 = 64 << 20;
 
-/// Reads a manifest whose paths are relative to `folder`, or to its own folder
-/// where none is given.
+/// Reads a manifest. Its paths are relative to `folder`, or to the manifest's own folder if
+/// `folder` is `None`.
 ///
 /// # Errors
-/// [`DataError::File`] and, naming the line, [`DataError::Manifest`].
+/// [`DataError::File`], and [`DataError::Manifest`], which names the line.
 pub fn read_manifest(path: &Path, folder: Option<&Path>) -> Result<ClipList, DataError> {
     let mut bytes = Vec::new();
     File::open(path)
@@ -42,7 +42,7 @@ pub fn read_manifest(path: &Path, folder: Option<&Path>) -> Result<ClipList, Dat
     decode_manifest(&bytes, path, folder.unwrap_or(own))
 }
 
-/// As [`read_manifest`], from bytes; messages call it `path`.
+/// Like [`read_manifest`], but from bytes. Error messages name the manifest `path`.
 ///
 /// # Errors
 /// [`DataError::Manifest`].
@@ -115,8 +115,8 @@ pub fn decode_manifest(bytes: &[u8], path: &Path, folder: &Path) -> Result<ClipL
     Ok(list)
 }
 
-/// The line of a record, counted from 1; the reader's own position lies before
-/// the blank lines that it skipped.
+/// The line of a record, counted from 1. The reader's own position is before the blank lines that
+/// it skipped.
 fn line_of(bytes: &[u8], position: Option<&csv::Position>) -> u64 {
     let (start, line) = position.map_or((0, 1), |position| (position.byte(), position.line()));
     let rest = usize::try_from(start)

@@ -1,9 +1,9 @@
 //! Data sets: lists of clips, their embeddings, and which clips are held out for testing.
 //!
-//! Embeddings come from an npz archive, or from the files of a [`ClipList`], which
-//! [`embed_clips`] runs through a backbone. A [`Dataset`] is a set of embedded clips with
-//! a training and a test side. Clips of one group (speaker, subject, site, recording)
-//! stay on one side wherever groups are known.
+//! Embeddings come from an npz archive, or [`embed_clips`] computes them with a backbone from the
+//! files of a [`ClipList`]. A [`Dataset`] is a set of embedded clips with a training and a test
+//! side. Clips of one group (speaker, subject, site, recording) stay on one side if groups are
+//! known.
 //!
 //! This room learns nothing and scores nothing.
 

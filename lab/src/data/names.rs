@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-/// One name an example, each distinct name stored once, in sorted order.
+/// One name for each example. Each distinct name is stored once, in sorted order.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Names {
     names: Vec<String>,
@@ -10,7 +10,7 @@ pub struct Names {
 }
 
 impl Names {
-    /// Names that sort as text.
+    /// Creates names from text, which sort as text.
     pub fn from_text<S: AsRef<str>>(values: &[S]) -> Self {
         let distinct: BTreeSet<&str> = values.iter().map(S::as_ref).collect();
         let index: HashMap<&str, usize> = distinct
@@ -27,7 +27,7 @@ impl Names {
         }
     }
 
-    /// Integers as names, which sort by value.
+    /// Creates names from integers, which sort by value.
     pub fn from_integers(values: &[i64]) -> Self {
         let distinct: BTreeSet<i64> = values.iter().copied().collect();
         let index: HashMap<i64, usize> = distinct

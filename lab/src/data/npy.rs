@@ -113,8 +113,7 @@ impl<'a> Npy<'a> {
         })
     }
 
-    /// A matrix as `(rows, columns, row-major values)`; f64 and integers are
-    /// rounded to f32.
+    /// A matrix as `(rows, columns, row-major values)`. f64 and integers are rounded to f32.
     pub(crate) fn matrix(&self) -> Result<(usize, usize, Vec<f32>), ArrayFault> {
         let [rows, columns] = *self.shape.as_slice() else {
             return Err(self.wrong_shape("[examples, embedding size]"));

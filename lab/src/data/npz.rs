@@ -36,7 +36,7 @@ pub fn read_npz(path: &Path) -> Result<Clips, DataError> {
     decode_npz(BufReader::new(file), path)
 }
 
-/// As [`read_npz`], from any seekable bytes; messages call it `path`.
+/// Like [`read_npz`], but from any seekable bytes. Error messages name the archive `path`.
 ///
 /// # Errors
 /// As [`read_npz`].

@@ -1,7 +1,7 @@
-//! Writing npy arrays and npz archives that [`super::read_npz`] and NumPy read.
+//! Writes npy arrays and npz archives that [`super::read_npz`] and NumPy read.
 //!
-//! Members are stored, not compressed: embeddings hardly shrink. Classes and groups are
-//! written as text. Rows are pooled, not transformed: the reader transforms them.
+//! Members are stored without compression, because embeddings hardly shrink. Classes and groups are
+//! written as text. Rows are pooled but not transformed: the reader applies the transform.
 
 use std::io::{self, Seek, Write};
 
@@ -18,7 +18,7 @@ use super::clips::Clips;
 /// The same clips give the same bytes.
 ///
 /// # Errors
-/// The error of `sink`, and one where the windows of a clip cannot be pooled.
+/// The error of `sink`, and an error if the windows of a clip cannot be pooled.
 ///
 /// ```
 /// use std::{io::Cursor, path::Path};
@@ -120,7 +120,7 @@ fn padded(dict: String) -> Vec<u8> {
     text.resize(length - 1, b' ');
     text.push(b'\n');
     let mut header = b"\x93NUMPY\x01\x00".to_vec();
-    // A dtype and a shape of at most two sizes: far below 65,536.
+    // The text holds a dtype and a shape of at most two sizes: far below 65,536 bytes.
     header.extend((text.len() as u16).to_le_bytes());
     header.extend(text);
     header

@@ -1,4 +1,4 @@
-//! The test side: which clips are held out.
+//! The test side: the clips that are held out.
 //!
 //! Clips of one speaker, subject or recording must not be on both sides, so the automatic
 //! split holds out whole groups where groups are known.
@@ -16,12 +16,12 @@ const HELD_OUT: f64 = 0.3;
 /// How the test side is chosen.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum TestSide {
-    /// As the data mark it: [`Clips::marked_test`].
+    /// The split that the data set marks: [`Clips::marked_test`].
     Marked,
-    /// These groups, whole.
+    /// These groups, as a whole.
     Groups(Vec<String>),
-    /// About 30 % of each class, in whole groups where groups are known;
-    /// the same seed gives the same split.
+    /// About 30 % of each class, in whole groups if groups are known. The same seed gives the same
+    /// split.
     Automatic {
         /// Seed of the draw.
         seed: u64,
@@ -32,10 +32,9 @@ impl TestSide {
     /// For each clip, whether it is a test clip.
     ///
     /// # Errors
-    /// [`SplitFault::EmptySide`] when the data mark nothing;
-    /// [`SplitFault::NoGroups`] and [`SplitFault::UnknownGroup`] for
-    /// groups that do not exist; [`SplitFault::NoGroupSplit`] when holding
-    /// out any group would lose a class.
+    /// [`SplitFault::EmptySide`] if the data set marks nothing; [`SplitFault::NoGroups`] and
+    /// [`SplitFault::UnknownGroup`] for groups that do not exist; [`SplitFault::NoGroupSplit`] if
+    /// holding out any group would remove a class from training.
     pub fn mark(&self, clips: &Clips) -> Result<Vec<bool>, SplitFault> {
         match self {
             TestSide::Marked => clips
@@ -72,8 +71,8 @@ fn mark_groups(clips: &Clips, wanted: &[String]) -> Result<Vec<bool>, SplitFault
     Ok(groups.of().iter().map(|&group| held_out[group]).collect())
 }
 
-/// Takes groups in random order while the classes they hold are, on average,
-/// nearer to [`HELD_OUT`] with the group than without it.
+/// Visits groups in random order. A group is held out if, on average over its clips, the held-out
+/// share of their classes is closer to [`HELD_OUT`] with the group than without it.
 fn draw_groups(
     clips: &Clips,
     group_of: &[usize],

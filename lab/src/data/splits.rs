@@ -7,18 +7,17 @@ use super::dataset::Dataset;
 use super::error::{DataError, SplitFault};
 use super::split::TestSide;
 
-/// The word that holds out every group in turn.
+/// The word that holds out each group in turn.
 const EACH: &str = "each";
 
-/// Every seed with every way to split the clips, seed after seed.
+/// Combines every seed with every way to split the clips, seed after seed.
 ///
-/// `test_groups` names the groups of the test side. The single word `each` holds out every
-/// group in turn, one split a group. Without names, the test side is what the data mark,
+/// `test_groups` names the groups of the test side. The single word `each` holds out every group in
+/// turn, one split for each group. Without names, the test side is the one that the data set marks,
 /// or else a draw by the seed: see [`Dataset::choose`].
 ///
 /// # Errors
-/// Those of [`Dataset::new`]; [`SplitFault::NoGroups`] for `each` where the clips have no
-/// groups.
+/// The errors of [`Dataset::new`]; [`SplitFault::NoGroups`] for `each` if the clips have no groups.
 pub fn splits(
     clips: &Arc<Clips>,
     test_groups: &[String],

@@ -1,7 +1,7 @@
-//! The parts of a contract that come from the clips: the fixed-point scale of embeddings
+//! Computes the parts of a contract that come from the clips: the fixed-point scale of embeddings
 //! without a card, and the means and deviations for standardising.
 //!
-//! They come from the training side, and use no labels.
+//! They come from the training side and use no labels.
 
 use afield::learner::{Contract, EmbeddingSpace, FixedPoint, Pool, Standardisation, Transform};
 
@@ -9,16 +9,15 @@ use super::error::EvaluateError;
 use crate::data::Clips;
 use crate::data::Dataset;
 
-/// A contract for embeddings that come without a backbone's card: the scale of
-/// each feature is twice its largest magnitude among the training clips.
+/// A contract for embeddings without a backbone's card. The scale of each feature is twice its
+/// largest magnitude among the training clips.
 ///
-/// Only the range is taken from the data, before the stream begins, as a
-/// card's `max-abs` would have been; test clips take no part in it.
-/// [`Transform::Standardise`] has its own scale instead: see `standardised`.
+/// Only the range is computed from the data, before the stream begins, as a card's `max-abs` would
+/// be. Test clips are not used. [`Transform::Standardise`] has its own scale: see `standardised`.
 ///
 /// # Errors
-/// [`EvaluateError::Learner`] where no fixed-point scale suits the values, and
-/// those of `standardised`.
+/// [`EvaluateError::Learner`] if no fixed-point scale suits the values, and the errors of
+/// `standardised`.
 pub fn contract_for(
     dataset: &Dataset,
     pool: Pool,
@@ -47,16 +46,16 @@ pub fn contract_for(
     Ok(plain.with_scale(FixedPoint::per_component(&max_abs)?)?)
 }
 
-/// `contract` with [`Transform::Standardise`] in place of its transform, by the
-/// means and deviations of the training clips.
+/// `contract` with [`Transform::Standardise`] in place of its transform. The means and deviations
+/// are those of the training clips.
 ///
 /// # Errors
-/// [`EvaluateError::Learner`] where these are too few or all alike.
+/// [`EvaluateError::Learner`] if the training clips are too few or all alike.
 pub fn standardised(contract: Contract, dataset: &Dataset) -> Result<Contract, EvaluateError> {
     standardised_by(contract, dataset.clips(), dataset.train())
 }
 
-/// As `standardised`, by the clips that are listed.
+/// Like `standardised`, but from the listed clips.
 pub(crate) fn standardised_by(
     contract: Contract,
     clips: &Clips,

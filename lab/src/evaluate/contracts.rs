@@ -1,11 +1,10 @@
-//! The contracts among which an evaluation may choose.
+//! The contracts from which an evaluation may choose.
 
 use afield::learner::Contract;
 
 use super::error::EvaluateError;
 
-/// The contracts under which heads may learn: one for all, several to choose
-/// from, or both.
+/// The contracts that heads may use: one for all heads, several to choose from, or both.
 ///
 /// ```
 /// use afield_lab::evaluate::Contracts;
@@ -24,12 +23,11 @@ pub struct Contracts {
 }
 
 impl Contracts {
-    /// `fixed` for the heads that are named; without it, each of them gets that
-    /// of `tried` which does best on the training side. `tried` and `fixed` are
-    /// what `best` chooses from.
+    /// `fixed` is the contract of the named heads. Without it, each named head gets the contract of
+    /// `tried` that does best on the training side. `best` chooses from both `tried` and `fixed`.
     ///
     /// # Errors
-    /// [`EvaluateError::NoContract`] when there is none at all.
+    /// [`EvaluateError::NoContract`] if both are empty.
     pub fn new(fixed: Option<Contract>, tried: Vec<Contract>) -> Result<Self, EvaluateError> {
         let mut all = tried;
         let fixed = fixed.map(|fixed| {
@@ -50,7 +48,7 @@ impl Contracts {
         &self.all
     }
 
-    /// The one for heads that are named, unless it is to be chosen.
+    /// The contract of the named heads, unless it is to be chosen.
     pub fn fixed(&self) -> Option<&Contract> {
         self.all.get(self.fixed?)
     }

@@ -1,7 +1,7 @@
-//! One head's course through a stream: it is taught task after task, tested after each, and
-//! timed.
+//! One head's course through a stream: it is taught one task after another, tested after each task,
+//! and timed.
 //!
-//! [`super::run`] decides what is taught and tested, so that all heads get the same.
+//! [`super::run`] decides what is taught and tested, so all heads get the same clips.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use super::rows::Row;
 use crate::data::Clips;
 use crate::streams::{ExampleStream, Task};
 
-/// What all courses of a run have in common.
+/// The data that all courses of a run share.
 pub(crate) struct Setting<'a> {
     /// The clips.
     pub clips: &'a Clips,
@@ -28,7 +28,7 @@ pub(crate) struct Setting<'a> {
     pub taught: &'a [Option<usize>],
 }
 
-/// One head on its way.
+/// One head during a stream.
 pub(crate) struct Course<'a> {
     setting: &'a Setting<'a>,
     row: &'a Row,
@@ -38,9 +38,9 @@ pub(crate) struct Course<'a> {
     predict: Vec<f64>,
     solve: Vec<f64>,
     stages: Vec<Stage>,
-    /// Per class, of the latest stage.
+    /// For each class, at the latest stage.
     classes: Vec<Tally>,
-    /// Of each stage of a drifting stream: the drifting class, and the rest.
+    /// For each stage of a drifting stream: the drifting class, and the rest.
     drift: Vec<(Tally, Tally)>,
 }
 
@@ -65,8 +65,8 @@ impl<'a> Course<'a> {
         })
     }
 
-    /// Teaches a task in its order, then solves; `learned` is called after
-    /// each clip, untimed.
+    /// Teaches a task in its order, then solves. `learned` is called after each clip, outside the
+    /// timing.
     pub fn teach(&mut self, task: &Task, learned: &mut dyn FnMut()) -> Result<(), EvaluateError> {
         let classes = self.setting.clips.classes();
         for (&clip, &label) in task.clips.iter().zip(&task.labels) {
@@ -83,7 +83,7 @@ impl<'a> Course<'a> {
         Ok(())
     }
 
-    /// Tests on what the task says and closes the stage.
+    /// Tests on the test clips of the task and closes the stage.
     pub fn test(&mut self, task: &Task) -> Result<TaskAccuracy, EvaluateError> {
         let Setting { stream, clips, .. } = self.setting;
         let mut units = vec![Tally::default(); self.setting.taught.len()];

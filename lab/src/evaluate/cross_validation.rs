@@ -1,9 +1,9 @@
-//! Cross-validation: how well a head would do, from the training side alone.
+//! Cross-validation: estimates how well a head would do, from the training side alone.
 //!
-//! A candidate is taught the stream in its order and under its labels, without the clips of
-//! one fold, and is then tested on that fold. Standardising uses the means and deviations
-//! of the other folds. Folds are whole groups where groups are known. No test clip is read.
-//! Where labels are noisy, the noisy labels count.
+//! A candidate is taught the stream in its order and with its labels, but without the clips of one
+//! fold. It is then tested on that fold. Standardising uses the means and deviations of the other
+//! folds. Folds are whole groups if groups are known. No test clip is read. If labels are noisy,
+//! the noisy labels count.
 
 use afield::head::HeadKind;
 use afield::learner::{LearnError, Learner, Settings};
@@ -24,9 +24,9 @@ pub(crate) struct CrossValidation<'a> {
     dataset: &'a Dataset,
     rehearsal: Plan,
     seed: u64,
-    /// Clips that are tested: those whose labels are true at the end.
+    /// Clips that are tested: those with labels that are true at the end of the stream.
     asked: Vec<(usize, usize)>,
-    /// Of every clip that is taught; out of range for the others.
+    /// The fold of every taught clip; out of range for other clips.
     fold_of: Vec<usize>,
     folds: usize,
 }
@@ -58,8 +58,7 @@ impl<'a> CrossValidation<'a> {
         }
     }
 
-    /// Accuracy over all folds, in `[0, 1]`; out of `fits` where it was found
-    /// before.
+    /// Accuracy over all folds, in `[0, 1]`. A result in `fits` is not computed again.
     pub fn accuracy(
         &self,
         head: HeadKind,
@@ -68,8 +67,8 @@ impl<'a> CrossValidation<'a> {
     ) -> Result<Judged, EvaluateError> {
         let mut lessons = self.lessons();
         if head.is_exact() {
-            // No order and no seed can change an exact head, so that runs which
-            // differ in them alone share its accuracy.
+            // Order and seed cannot change an exact head, so runs that differ only in them share
+            // its accuracy.
             lessons.sort_unstable();
         }
         let mut ingredients = Ingredients::default();
@@ -102,8 +101,8 @@ impl<'a> CrossValidation<'a> {
         Ok(judged)
     }
 
-    /// The encoding without the fold's part in means and deviations; `None` where it is the
-    /// same, or where too few clips are left to standardise.
+    /// The encoding with means and deviations from the other folds only. `None` if they do not
+    /// change it, or if too few clips remain to standardise.
     fn without(&self, fold: usize, encoded: &Encoded) -> Result<Option<Encoded>, EvaluateError> {
         if encoded.contract.standardisation().is_none() {
             return Ok(None);
@@ -118,7 +117,7 @@ impl<'a> CrossValidation<'a> {
         }
     }
 
-    /// Everything that is taught, in order: clip and label.
+    /// All lessons in order: clip and label.
     fn lessons(&self) -> Vec<(usize, usize)> {
         let tasks = self.stream.tasks().iter();
         tasks
@@ -126,7 +125,7 @@ impl<'a> CrossValidation<'a> {
             .collect()
     }
 
-    /// Right answers on one fold by a learner that was taught all others.
+    /// Number of right answers on one fold by a learner that was taught all others.
     fn right(
         &self,
         head: HeadKind,
@@ -176,7 +175,7 @@ mod tests {
 
     #[test]
     fn the_tested_fold_sets_no_means_and_deviations() {
-        // Clip i is the number i; the last four are tested, and of no interest.
+        // Clip i is the number i. The last four clips are test clips, which this test does not use.
         let windows: Vec<f32> = (0..16_u8).map(f32::from).collect();
         let classes = Names::from_integers(&(0..16).map(|i| i % 2).collect::<Vec<_>>());
         let groups = Names::from_integers(&(0..16).map(|i| i / 4).collect::<Vec<_>>());

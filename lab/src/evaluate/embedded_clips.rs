@@ -12,22 +12,22 @@ use super::contracts::Contracts;
 use super::error::EvaluateError;
 use crate::data::{Clips, Dataset};
 
-/// Embedded clips, and the backbone that embedded them where it is known.
+/// Embedded clips, and the backbone that embedded them if it is known.
 #[derive(Debug, Clone)]
 pub struct EmbeddedClips {
     /// The clips.
     pub clips: Arc<Clips>,
-    /// The backbone's card, and the pool where it is not the card's own; `None` where the
-    /// embeddings alone are known.
+    /// The backbone's card, and the pool if it is not the card's own. `None` if only the embeddings
+    /// are known.
     pub backbone: Option<(Card, Option<Pool>)>,
 }
 
 impl EmbeddedClips {
-    /// The contracts for `dataset`, a split of these clips: one under `transform`, unless
-    /// it is to be chosen; and with `choose`, every contract to choose from.
+    /// The contracts for `dataset`, a split of these clips: one with `transform`, unless the
+    /// transform is to be chosen, and, with `choose`, every contract to choose from.
     ///
     /// # Errors
-    /// [`EvaluateError::Learner`] where the training clips allow no contract.
+    /// [`EvaluateError::Learner`] if the training clips allow no contract.
     pub fn contracts(
         &self,
         dataset: &Dataset,
@@ -41,11 +41,12 @@ impl EmbeddedClips {
         };
         let mut tried = Vec::new();
         if choose || fixed.is_none() {
-            // The backbone's own comes first: another one has to be clearly better.
+            // The backbone's own transform comes first: another one must be clearly better.
             tried.push(self.contract(dataset, None)?);
             for transform in Transform::ALL {
                 match self.contract(dataset, Some(transform)) {
-                    // Clips that are all alike can go through any other.
+                    // Clips that are all alike cannot be standardised. All other transforms accept
+                    // them.
                     Err(EvaluateError::Learner(LearnError::Calibration { .. })) => {}
                     contract => {
                         let contract = contract?;
@@ -76,15 +77,15 @@ impl EmbeddedClips {
     }
 }
 
-/// The transform of embeddings, as a user asks for it.
+/// The transform of embeddings that a user requests.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum TransformChoice {
-    /// The backbone's own.
+    /// The backbone's own transform.
     #[default]
     Default,
-    /// This one.
+    /// The given transform.
     Named(Transform),
-    /// The one that does best on the training side.
+    /// The transform that does best on the training side.
     Auto,
 }
 

@@ -13,7 +13,7 @@ pub(crate) struct Encoded {
     pub contract: Contract,
     /// One example a clip.
     pub examples: Vec<Example>,
-    /// What encoding a clip took.
+    /// Time to encode one clip.
     pub encode_us: Percentiles,
 }
 

@@ -1,4 +1,4 @@
-//! What can go wrong in an evaluation.
+//! Errors of an evaluation.
 
 use afield::learner::LearnError;
 use afield::signal::ErrorKind;
@@ -11,7 +11,7 @@ use crate::streams::StreamError;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvaluateError {
-    /// The data set does not suit.
+    /// The data set is not suitable.
     #[error("{0}")]
     Data(#[from] DataError),
     /// The stream cannot be drawn.
@@ -20,16 +20,16 @@ pub enum EvaluateError {
     /// The joint offline fit failed.
     #[error("{0}")]
     Joint(#[from] JointError),
-    /// The learner refused a contract or an example.
+    /// The learner rejected a contract or an example.
     #[error("{0}")]
     Learner(#[from] LearnError),
-    /// There is no contract to learn under.
+    /// No contract is given.
     #[error("no contract says how embeddings become examples")]
     NoContract,
 }
 
 impl EvaluateError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Data(error) => error.kind(),

@@ -4,26 +4,24 @@ use std::f64::consts::{FRAC_PI_2, PI};
 
 use serde::Serialize;
 
-/// How often such an interval holds what it estimates.
+/// Probability that such an interval contains the estimated value.
 const CONFIDENCE: f64 = 0.95;
 
-/// The mean of a number over runs with its 95 % confidence interval after
-/// Student (1908), "The probable error of a mean".
+/// The mean of a number over runs, with its 95 % confidence interval after Student (1908), "The
+/// probable error of a mean".
 ///
-/// Runs are taken as independent draws. Folds of one data set are not quite:
-/// they share most of their training clips, so that the interval is, if
-/// anything, too narrow (Nadeau & Bengio 2003).
+/// The interval assumes independent runs. Folds of one data set are not quite independent: they
+/// share most of their training clips, so the interval may be too narrow (Nadeau & Bengio 2003).
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Estimate {
     /// The mean.
     pub mean: f64,
-    /// Half the interval's width: it reaches from `mean - ci95` to
-    /// `mean + ci95`; `None` for a single run.
+    /// Half the width of the interval from `mean - ci95` to `mean + ci95`. `None` for a single run.
     pub ci95: Option<f64>,
 }
 
 impl Estimate {
-    /// Of one number a run; `None` without runs.
+    /// Estimates from one number for each run. `None` without runs.
     ///
     /// ```
     /// use afield_lab::evaluate::Estimate;
@@ -47,11 +45,11 @@ impl Estimate {
     }
 }
 
-/// The t that a Student variable of `freedom` degrees stays within, on either
-/// side of 0, with probability [`CONFIDENCE`].
+/// The `t` for which a Student variable with `freedom` degrees of freedom is from `-t` to `t` with
+/// probability [`CONFIDENCE`].
 fn student_t(freedom: usize) -> f64 {
     let (mut low, mut high) = (0.0, FRAC_PI_2);
-    // Each step halves the interval: 60 leave it narrower than a rounding.
+    // Each step halves the interval. After 60 steps it is narrower than a rounding error.
     for _ in 0..60 {
         let middle = (low + high) / 2.0;
         match within(middle, freedom) < CONFIDENCE {

@@ -11,7 +11,7 @@ use crate::streams::StreamOrder;
 pub struct Evaluation {
     /// The order of the stream.
     pub order: StreamOrder,
-    /// The heads, each with a learner of its own.
+    /// The heads. Each has its own learner.
     pub heads: Vec<HeadChoice>,
     /// Rehearsal memory of each learner.
     pub rehearsal: Plan,
@@ -19,6 +19,6 @@ pub struct Evaluation {
     pub seed: u64,
     /// How embeddings become examples.
     pub contracts: Contracts,
-    /// Whether to fit the joint upper bound, too.
+    /// Whether to fit the joint upper bound as well.
     pub upper_bound: bool,
 }

@@ -1,6 +1,6 @@
 //! Results that several runs of one split share, so that they are computed once.
 //!
-//! A result is found by the sha256 of everything that decides it, so it equals a new
+//! The key of a result is the sha256 of all its inputs, so a shared result equals a new
 //! computation.
 
 use std::collections::HashMap;
@@ -20,22 +20,22 @@ pub struct Fits {
 }
 
 impl Fits {
-    /// How many joint fits were made.
+    /// Number of joint fits that were computed.
     pub fn joint_fits(&self) -> usize {
         self.upper_bounds.len()
     }
 }
 
-/// sha256 of what decides a result.
+/// sha256 of all inputs of a result.
 pub(crate) type Fingerprint = [u8; 32];
 
-/// A fingerprint in the making.
+/// Builds a fingerprint.
 #[derive(Default)]
 pub(crate) struct Ingredients(Sha256);
 
 impl Ingredients {
     pub fn text(&mut self, text: &str) -> &mut Self {
-        // The length first: no two lists of parts hash the same bytes.
+        // The length comes first, so that no two lists of parts hash the same bytes.
         self.number(text.len());
         self.0.update(text);
         self

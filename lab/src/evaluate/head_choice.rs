@@ -1,11 +1,11 @@
-//! The heads as a user asks for them: by name, or `best`.
+//! The heads that a user can request: by name, or `best`.
 
 use std::fmt;
 use std::str::FromStr;
 
 use afield::head::{Distance, HeadError, HeadKind, LdaOptions, Priors, Shrinkage};
 
-/// A head as a user asks for it.
+/// A head that a user requests.
 ///
 /// ```
 /// use afield_lab::evaluate::HeadChoice;
@@ -16,20 +16,21 @@ use afield::head::{Distance, HeadError, HeadKind, LdaOptions, Priors, Shrinkage}
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum HeadChoice {
-    /// This one.
+    /// The given head.
     Named(HeadKind),
-    /// The first of [`HeadChoice::tried`] under the first transform, or the head
-    /// and transform that cross-validation on the training side puts clearly ahead
-    /// of it: by more than two standard errors from fold to fold.
+    /// The first of [`HeadChoice::tried`] with the first transform, unless cross-validation on the
+    /// training side puts another head and transform clearly ahead: by more than two standard
+    /// errors from fold to fold.
     Best,
 }
 
 impl HeadChoice {
-    /// The heads among which [`HeadChoice::Best`] chooses: the exact ones with
-    /// the options that matter for accuracy, `ridge` first, which did best where
-    /// speakers and recordings were held out (ESC-10, FSDD). Trained ones take no part, because
-    /// cross-validation flatters them: a bounded memory holds a larger share of
-    /// the shorter streams that it teaches.
+    /// The heads from which [`HeadChoice::Best`] chooses: the exact heads, with the options that
+    /// matter for accuracy.
+    ///
+    /// `ridge` comes first: it did best when speakers and recordings were held out (ESC-10, FSDD).
+    /// Trained heads are not candidates, because cross-validation overestimates them: a bounded
+    /// memory holds a larger share of the shorter streams that cross-validation teaches.
     pub fn tried() -> Vec<HeadKind> {
         let options = [
             HeadKind::Ncm(Distance::Cosine),

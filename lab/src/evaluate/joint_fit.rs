@@ -1,9 +1,8 @@
-//! The joint upper bound of a run, fitted to the clips and labels that the stream taught, as
+//! The joint upper bound of a run. It is fitted to the clips and labels that the stream taught, as
 //! far as they are true at the end.
 //!
-//! It learns the same integers as the heads, times their step. A clip that was taught under
-//! several labels counts under the most frequent one. A class that drifted has its new
-//! clips alone.
+//! It learns the same integers as the heads, times their step. A clip that was taught with several
+//! labels counts with the most frequent one. A class that drifted has only its new clips.
 
 use std::time::Instant;
 
@@ -16,7 +15,7 @@ use crate::data::Dataset;
 use crate::joint::{FOLD_SEED, Joint, Penalty};
 use crate::streams::ExampleStream;
 
-/// What a joint fit learns and is tested on.
+/// The training and test data of a joint fit.
 pub(crate) struct JointFit<'a> {
     pub dataset: &'a Dataset,
     pub stream: &'a ExampleStream,
@@ -24,7 +23,7 @@ pub(crate) struct JointFit<'a> {
     pub encoded: &'a [&'a Encoded],
 }
 
-/// What is the same whichever encoding is learned.
+/// The parts that do not depend on the encoding.
 struct Classes {
     labels: Vec<usize>,
     groups: Option<Vec<usize>>,
@@ -42,14 +41,14 @@ impl Classes {
     }
 }
 
-/// One encoding's rows.
+/// The rows of one encoding.
 struct Rows {
     train: Vec<Vec<f32>>,
     test: Vec<Vec<f32>>,
 }
 
 impl JointFit<'_> {
-    /// The fit, out of `fits` where it was made before.
+    /// The joint fit. A fit in `fits` is not computed again.
     pub fn upper_bound(&self, fits: &mut Fits) -> Result<UpperBoundFit, EvaluateError> {
         let lessons = self.stream.valid_clips();
         let tested = self.stream.tasks().last().map(|task| &task.tested[..]);

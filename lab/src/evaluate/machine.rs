@@ -28,8 +28,8 @@ impl Machine {
     }
 }
 
-/// Peak memory of this process, in bytes; `None` where the system does not report it
-/// (anywhere but Linux).
+/// Peak memory of this process, in bytes. `None` if the system does not report it (every system
+/// except Linux).
 pub fn peak_rss_bytes() -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let kibibytes = field(&status, "VmHWM")?;

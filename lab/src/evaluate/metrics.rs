@@ -11,7 +11,7 @@ use std::time::Instant;
 
 use serde::Serialize;
 
-/// What was counted after one stage of the stream.
+/// The counts after one stage of the stream.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Stage {
     /// Per unit: test examples predicted right, and predicted at all.
@@ -57,28 +57,27 @@ impl Stage {
     }
 }
 
-/// A head's accuracy over a stream, each in `[0, 1]` or, for differences,
-/// `[-1, 1]`.
+/// A head's accuracy over a stream. Accuracies are in `[0, 1]`, differences in `[-1, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Continual {
     /// Accuracy on the test examples after the last stage.
     pub final_accuracy: f64,
-    /// Mean over the stages of the accuracy after each.
+    /// Mean of the accuracies after each stage.
     pub average_incremental_accuracy: f64,
-    /// Mean over the units taught before the last stage of the best earlier
-    /// accuracy minus the final one; below 0 where the end is the best.
+    /// Mean, over the units taught before the last stage, of the best earlier accuracy minus the
+    /// final one. A unit whose final accuracy is its best counts below 0.
     pub forgetting: f64,
-    /// Mean over the same units of the final accuracy minus the one right
-    /// after the stage that taught them.
+    /// Mean, over the same units, of the final accuracy minus the accuracy right after the stage
+    /// that taught the unit.
     pub backward_transfer: f64,
 }
 
 impl Continual {
     /// Metrics of a stream.
     ///
-    /// `taught[k]` is the stage, counted from 0, that first taught unit `k`,
-    /// or `None` when none did; such units count in the accuracies only.
-    /// A stream of one stage has nothing to forget: both differences are 0.
+    /// `taught[k]` is the stage, counted from 0, that first taught unit `k`, or `None` if no stage
+    /// did. Units with `None` count in the accuracies only. A stream of one stage has nothing to
+    /// forget: both differences are 0.
     pub(crate) fn of(stages: &[Stage], taught: &[Option<usize>]) -> Self {
         let last = stages.len().saturating_sub(1);
         let at = |stage: usize, unit: usize| {
@@ -117,21 +116,21 @@ impl Continual {
 /// Accuracy on a class whose meaning changes, and on all others, each in `[0, 1]`.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct DriftAccuracy {
-    /// On the drifting class as it was, right before the change.
+    /// On the drifting class with its old meaning, right before the change.
     pub drifted_before: f64,
-    /// On the drifting class as it is by then, at the end.
+    /// On the drifting class with its new meaning, at the end.
     pub drifted: f64,
     /// On all other classes, at the end.
     pub rest: f64,
-    /// On the drifting class as it is at the time, after each task.
+    /// On the drifting class with its meaning at the time, after each task.
     pub drifted_after: Vec<f64>,
     /// On all other classes, after each task.
     pub rest_after: Vec<f64>,
 }
 
 impl DriftAccuracy {
-    /// From the tallies of each stage, on the drifting class and on the rest;
-    /// `change` is the first stage after the change.
+    /// Computes the accuracies from the tallies of each stage, on the drifting class and on the
+    /// rest. `change` is the first stage after the change.
     pub(crate) fn of(stages: &[(Tally, Tally)], change: usize) -> Self {
         let share = |tally: &Tally| tally.accuracy().unwrap_or(0.0);
         let drifted_after: Vec<f64> = stages.iter().map(|stage| share(&stage.0)).collect();
@@ -150,15 +149,15 @@ impl DriftAccuracy {
 /// Two percentiles of a duration, in microseconds.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize)]
 pub struct Percentiles {
-    /// Half took no longer.
+    /// Half of the samples took no longer.
     pub p50: f64,
-    /// 95 % took no longer.
+    /// 95 % of the samples took no longer.
     pub p95: f64,
 }
 
 impl Percentiles {
-    /// Percentiles by nearest rank (the smallest sample that at least p % of
-    /// the samples do not exceed); sorts the samples, zeros when there are none.
+    /// Percentiles by nearest rank: the smallest sample that at least p % of the samples do not
+    /// exceed. Sorts the samples. Returns zeros without samples.
     ///
     /// ```
     /// use afield_lab::evaluate::Percentiles;
@@ -178,7 +177,7 @@ impl Percentiles {
     }
 }
 
-/// Microseconds, to the nanosecond.
+/// Microseconds since `begin`, to the nanosecond.
 pub(crate) fn microseconds_since(begin: Instant) -> f64 {
     begin.elapsed().as_nanos() as f64 / 1e3
 }
@@ -199,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn metrics_equal_a_matrix_worked_out_by_hand() {
+    fn metrics_equal_values_computed_by_hand() {
         let stages = stages(&[
             &[Some(8), None, None],
             &[Some(9), Some(7), None],
@@ -242,8 +241,8 @@ mod tests {
     }
 
     #[test]
-    fn stages_before_a_unit_is_taught_are_not_its_best() {
-        // A test group is scored from the start, though nobody taught it yet.
+    fn stages_before_a_unit_is_taught_do_not_count_as_its_best() {
+        // A test group is scored from the start, before it is taught.
         let stages = stages(&[
             &[Some(10), Some(9)],
             &[Some(2), Some(4)],

@@ -1,9 +1,9 @@
-//! Evaluation: heads taught one stream side by side, tested after every task, and
-//! reported beside the joint offline fit.
+//! Evaluation: teaches one stream to several heads side by side, tests them after every task, and
+//! reports them next to the joint offline fit.
 //!
-//! An [`Evaluation`] is one run over one [`Dataset`](crate::data::Dataset) and gives a
-//! [`Report`]. A [`SeriesPlan`] is the same over several seeds or held-out groups; its
-//! reports make a [`Series`]. This room formats nothing.
+//! An [`Evaluation`] is one run over one [`Dataset`](crate::data::Dataset) and gives a [`Report`].
+//! A [`SeriesPlan`] repeats it over several seeds or held-out groups. Its reports make a
+//! [`Series`]. This room formats nothing.
 
 mod calibration;
 mod contracts;

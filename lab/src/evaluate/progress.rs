@@ -1,13 +1,13 @@
-//! What an evaluation reports while it runs.
+//! The progress reports of a running evaluation.
 
 /// A head's accuracy after a task.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct TaskAccuracy {
-    /// Accuracy over all test clips of the stage, in `[0, 1]`: with the
-    /// class-incremental protocol, those of the classes taught so far.
+    /// Accuracy over all test clips of the stage, in `[0, 1]`. With the class-incremental protocol,
+    /// these are the clips of the classes taught so far.
     pub accuracy: f64,
-    /// Accuracy on what the first task taught (its class, or its group), in
-    /// `[0, 1]`; `None` where that is not tested.
+    /// Accuracy on the class or the group that the first task taught, in `[0, 1]`. `None` if it is
+    /// not tested.
     pub on_first_task: Option<f64>,
 }
 
@@ -23,7 +23,7 @@ pub enum EvaluationProgress<'a> {
     },
     /// Examples are being learned.
     Learning {
-        /// The head that learns, as its row is called.
+        /// The name of the row of the head that learns.
         head: &'a str,
         /// Examples learned, over all heads.
         done: usize,
@@ -34,7 +34,7 @@ pub enum EvaluationProgress<'a> {
     Taught {
         /// The task's position, from 0.
         stage: usize,
-        /// How many tasks there are.
+        /// Number of tasks.
         stages: usize,
         /// The class, the group, or the slice's number.
         task: &'a str,

@@ -13,37 +13,36 @@ use crate::joint::{Penalty, UpperBound};
 /// An evaluation of one or more heads over one stream.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Report {
-    /// Accuracy of the joint offline fit on the same embeddings, in `[0, 1]`;
-    /// `None` where it was not asked for.
+    /// Accuracy of the joint offline fit on the same embeddings, in `[0, 1]`. `None` if it was not
+    /// requested.
     pub upper_bound: Option<f64>,
-    /// The heads, in the order asked for.
+    /// The heads, in the requested order.
     pub heads: Vec<HeadReport>,
-    /// Peak memory of the whole process, joint fit included, in bytes; `None` where the
-    /// system does not report it.
+    /// Peak memory of the whole process, joint fit included, in bytes. `None` if the system does
+    /// not report it.
     pub peak_rss_bytes: Option<u64>,
     /// The stream's order.
     pub protocol: String,
     /// Share of the taught labels that were replaced by another class.
     pub label_noise: f64,
-    /// How many times fewer clips the rarest class kept than it has.
+    /// The rarest class keeps this many times fewer clips than it has.
     pub imbalance: f64,
     /// The class whose meaning changed, in a drifting stream.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftReport>,
-    /// Seed of the order, the heads and, where it is drawn, the split.
+    /// Seed of the order, the heads and, if it is drawn, the split.
     pub seed: u64,
     /// Plan of the rehearsal memory.
     pub rehearsal: String,
     /// Embedding size after pooling.
     pub features: usize,
-    /// What embeddings go through before they are learned; `auto` where it was
-    /// chosen for each head.
+    /// The transform of embeddings. `auto` if it was chosen for each head.
     pub transform: String,
     /// Number of classes.
     pub classes: usize,
     /// Distinct training clips.
     pub train: usize,
-    /// Examples taught; more than the clips where clips are repeated.
+    /// Examples taught. More than the clips if clips are repeated.
     pub examples: usize,
     /// Test clips, after the last task.
     pub test: usize,
@@ -55,15 +54,13 @@ pub struct Report {
     pub class_names: Vec<String>,
     /// The joint fit behind the upper bound.
     pub upper_bound_fit: Option<UpperBoundFit>,
-    /// Heads and transforms that were tried on the training side, where there
-    /// was something to choose.
+    /// Heads and transforms that were tried on the training side, if there was a choice.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<Tried>,
-    /// Pooling, transforming and rounding one clip's embeddings, which every
-    /// head shares and `learn_us` leaves out.
+    /// Time to pool, transform and round one clip's embeddings. All heads share it, and `learn_us`
+    /// excludes it.
     pub encode_us: Percentiles,
-    /// Share of the features that lay beyond the fixed-point scale and were
-    /// clamped, in `[0, 1]`.
+    /// Share of the features that were beyond the fixed-point scale and were clamped, in `[0, 1]`.
     pub saturated: f64,
 }
 
@@ -73,22 +70,22 @@ pub struct HeadReport {
     /// The row's name: the head, and what was chosen, as in `lda after l2` or
     /// `best (lda after l2)`.
     pub head: String,
-    /// What was asked for: a head's name, or `best`.
+    /// The request: a head's name, or `best`.
     pub asked: String,
-    /// What embeddings went through before this head learned them.
+    /// The transform of the embeddings that this head learned.
     pub transform: String,
-    /// What the head `auto` chose last, and why.
+    /// The last choice of the head `auto`, and its reason.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub selection: Option<Selection>,
     /// Accuracies, forgetting and transfer.
     #[serde(flatten)]
     pub continual: Continual,
-    /// `learn_one` of one example.
+    /// Time of `learn_one` for one example.
     pub learn_us: Percentiles,
-    /// `predict_one` of one example, solved.
+    /// Time of `predict_one` for one example, after the solve.
     pub predict_us: Percentiles,
-    /// The deferred solve between learning and predicting, one a stage. It is
-    /// part of neither `learn_us` nor `predict_us`.
+    /// Time of the deferred solve between learning and predicting, once a stage. Neither `learn_us`
+    /// nor `predict_us` includes it.
     pub solve_us: Percentiles,
     /// Bytes of the learner's saved state after the stream.
     pub state_bytes: usize,
@@ -103,8 +100,8 @@ pub struct HeadReport {
 }
 
 impl HeadReport {
-    /// What tables show: final and average incremental accuracy, then what
-    /// became of old tasks, or of a drifting class.
+    /// The figures in tables: final and average incremental accuracy, then forgetting and transfer,
+    /// or, in a drifting stream, the accuracies of the drifting class and the rest.
     pub(crate) fn accuracies(&self) -> Vec<f64> {
         let of = &self.continual;
         let mut all = vec![of.final_accuracy, of.average_incremental_accuracy];
@@ -116,18 +113,18 @@ impl HeadReport {
     }
 }
 
-/// Which class changed into which.
+/// The class whose label changed, and the class that it changed into.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct DriftReport {
     /// The class whose label changed its meaning.
     pub class: String,
-    /// The class whose clips it meant from then on.
+    /// The class whose clips the label meant from then on.
     pub becomes: String,
     /// Tasks taught before the change.
     pub after_tasks: usize,
 }
 
-/// A head after a transform, tried on the training side.
+/// A head with a transform, tried on the training side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Tried {
     /// The head.
@@ -138,30 +135,30 @@ pub struct Tried {
     pub cross_validated_accuracy: f64,
 }
 
-/// A transform before the joint fit, tried on the training side.
+/// A transform for the joint fit, tried on the training side.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TriedTransform {
     /// The transform.
     pub transform: String,
-    /// The best penalty after it.
+    /// The best penalty with it.
     #[serde(flatten)]
     pub penalty: Penalty,
 }
 
-/// The joint fit beside the heads.
+/// The joint fit that is reported next to the heads.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UpperBoundFit {
-    /// What was chosen, and how.
+    /// The chosen penalty, and its result.
     #[serde(flatten)]
     pub chosen: UpperBound,
-    /// What embeddings went through before the fit.
+    /// The transform of the embeddings before the fit.
     pub transform: String,
     /// Accuracy on each class; `None` for a class without test clips.
     pub class_accuracy: Vec<Option<f64>>,
-    /// Transforms tried, where there was a choice; the lowest cross-validated
-    /// log loss decided.
+    /// Transforms tried, if there was a choice. The one with the lowest cross-validated log loss
+    /// was chosen.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tried: Vec<TriedTransform>,
-    /// Time that choosing and fitting took, in seconds.
+    /// Time for choosing and fitting, in seconds.
     pub seconds: f64,
 }

@@ -1,5 +1,5 @@
-//! The rows of a report: one for each head that was asked for, with head and transform
-//! chosen on the training side where they were left open.
+//! The rows of a report: one for each requested head. Head and transform are chosen on the training
+//! side if the request leaves them open.
 
 use afield::head::HeadKind;
 
@@ -15,20 +15,20 @@ use super::report::Tried;
 
 /// A row of the report: a head, and the encoding that it learns.
 pub(crate) struct Row {
-    /// What the user asked for.
+    /// The user's request.
     pub asked: String,
-    /// What is shown: the head, and what was chosen.
+    /// The displayed name: the head, and what was chosen.
     pub name: String,
     pub head: HeadKind,
     /// Position among the encodings of the run.
     pub encoded: usize,
 }
 
-/// The rows of a run, and how they were found.
+/// The rows of a run, and the candidates that were tried.
 pub(crate) struct Rows {
     /// In the order of [`Evaluation::heads`].
     pub rows: Vec<Row>,
-    /// Every candidate that was cross-validated, once.
+    /// Every cross-validated candidate, once.
     pub tried: Vec<Tried>,
 }
 
@@ -98,12 +98,12 @@ impl Rows {
     }
 }
 
-/// The first candidate, unless others are clearly ahead of it: then the most accurate
-/// of these, the first of equals.
+/// The first candidate, unless others are clearly ahead of it. In that case, the most accurate of
+/// the others; among equals, the first.
 ///
-/// The largest of many noisy figures is mostly noise. So the candidate that is known to do
-/// well comes first, and stays unless the data contradict it (compare the standard-error
-/// rule of Breiman et al. 1984).
+/// The largest of many noisy figures is mostly noise. So the candidate that is known to do well
+/// comes first, and it stays unless the data contradict it (compare the standard-error rule of
+/// Breiman et al. 1984).
 fn clear_winner<T>(judged: &[(Judged, T)]) -> Option<&T> {
     let (first, others) = judged.split_first()?;
     let clear = others
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn the_first_candidate_wins_unless_another_is_clearly_ahead() {
         let first = (judged(&[0.8, 0.9, 0.7]), "first");
-        // Better by 0.03 in the mean, but only thanks to one fold.
+        // Better by 0.03 in the mean, but only because of one fold.
         let lucky = (judged(&[0.95, 0.85, 0.7]), "lucky");
         let steady = (judged(&[0.82, 0.93, 0.72]), "steady");
         let more = (judged(&[0.84, 0.94, 0.74]), "more");

@@ -1,10 +1,9 @@
-//! One run: a stream is taught to several heads side by side, and they are tested after each
-//! task.
+//! One run: teaches a stream to several heads side by side, and tests them after each task.
 //!
-//! Clips are encoded once under each contract, so every head learns the same integers in
-//! the same order; the joint upper bound is fitted to the same integers times their step.
-//! Durations are wall-clock times of one call. The deferred solve is timed apart from
-//! learning and predicting.
+//! Clips are encoded once with each contract, so every head learns the same integers in the same
+//! order. The joint upper bound is fitted to the same integers times their step. Durations are
+//! wall-clock times of one call. The deferred solve is timed separately from learning and
+//! predicting.
 
 use afield::learner::Settings;
 
@@ -24,15 +23,14 @@ use crate::streams::ExampleStream;
 use crate::streams::Protocol;
 
 impl Evaluation {
-    /// Runs the stream past all heads, task by task, then fits the joint upper
-    /// bound. What `fits` holds of earlier runs is not computed again.
+    /// Teaches the stream to all heads, task by task, then fits the joint upper bound. Results of
+    /// earlier runs in `fits` are not computed again.
     ///
     /// `on_progress` is called between examples, outside all timing.
     ///
     /// # Errors
-    /// Those of [`ExampleStream::draw`] and of
-    /// `Joint::upper_bound`;
-    /// [`EvaluateError::Learner`] where the learner refuses.
+    /// The errors of [`ExampleStream::draw`] and of `Joint::upper_bound`;
+    /// [`EvaluateError::Learner`] if the learner rejects a contract or an example.
     pub fn run(
         &self,
         dataset: &Dataset,
@@ -102,7 +100,7 @@ impl Evaluation {
     }
 }
 
-/// What all heads of a run share.
+/// The data that all heads of a run share.
 struct Run<'a> {
     plan: &'a Evaluation,
     dataset: &'a Dataset,
@@ -166,9 +164,8 @@ impl Run<'_> {
     }
 }
 
-/// The unit of every clip, and the task that first taught each unit: test
-/// groups where the stream goes by groups that are also tested, else
-/// classes, as they are tested.
+/// The unit of every clip, and the task that first taught each unit. Units are test groups if the
+/// stream goes by groups that are also tested. Otherwise units are classes, as they are tested.
 fn units(dataset: &Dataset, stream: &ExampleStream) -> (Vec<usize>, Vec<Option<usize>>) {
     let clips = dataset.clips();
     let first_task = |unit_of: &[usize], units: usize| {

@@ -27,9 +27,9 @@ pub struct SeriesSummary {
     pub runs: usize,
     /// Seeds, ascending, each once.
     pub seeds: Vec<u64>,
-    /// Groups held out, each set once; one empty set where no whole group was.
+    /// Groups held out, each set once. One empty set if no whole group was held out.
     pub folds: Vec<Vec<String>>,
-    /// Accuracy of the joint fit; `None` where it was not asked for.
+    /// Accuracy of the joint fit. `None` if it was not requested.
     pub upper_bound: Option<Estimate>,
     /// The heads, in the order asked for.
     pub heads: Vec<HeadSummary>,
@@ -38,22 +38,22 @@ pub struct SeriesSummary {
 /// One head over all runs.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct HeadSummary {
-    /// What was asked for: a head's name, or `best`.
+    /// The request: a head's name, or `best`.
     pub head: String,
     /// The heads that were chosen for it, and in how many runs.
     pub chosen: BTreeMap<String, usize>,
-    /// See [`Continual`](super::Continual), as the other three.
+    /// See [`Continual`](super::Continual), also for the next three.
     pub final_accuracy: Estimate,
     /// Mean over the stages.
     pub average_incremental_accuracy: Estimate,
-    /// What was lost since the best.
+    /// Accuracy lost since the best stage.
     pub forgetting: Estimate,
-    /// What was gained since it was taught.
+    /// Accuracy gained since the unit was taught.
     pub backward_transfer: Estimate,
     /// The drifting class and the rest, in drifting streams.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub drift: Option<DriftSummary>,
-    /// Median of the runs' percentiles, as all durations here.
+    /// Median of the runs' percentiles, as for all durations here.
     pub learn_us: Percentiles,
     /// `predict_one`, solved.
     pub predict_us: Percentiles,
@@ -63,8 +63,8 @@ pub struct HeadSummary {
     pub state_bytes: usize,
     /// Accuracy after each task that all runs have.
     pub accuracy_after: Vec<Estimate>,
-    /// Mean accuracy on each class over the runs that test it; `None` for a
-    /// class that none does.
+    /// Mean accuracy on each class over the runs that test it. `None` for a class that no run
+    /// tests.
     pub class_accuracy: Vec<Option<f64>>,
 }
 
@@ -85,7 +85,7 @@ pub struct DriftSummary {
 }
 
 impl Series {
-    /// Summarises runs of one plan; `None` without any.
+    /// Summarises runs of one plan. `None` without runs.
     pub fn of(runs: Vec<Report>) -> Option<Self> {
         let heads = runs.first()?.heads.len();
         let seeds: BTreeSet<u64> = runs.iter().map(|run| run.seed).collect();
@@ -161,7 +161,7 @@ impl HeadSummary {
         all
     }
 
-    /// The row's name: what was asked for, or the one head that was chosen in every run.
+    /// The row's name: the request, or the one head that was chosen in every run.
     pub fn name(&self) -> &str {
         match self.chosen.iter().next() {
             Some((only, _)) if self.chosen.len() == 1 => only,
@@ -184,7 +184,7 @@ impl DriftSummary {
     }
 }
 
-/// Stage by stage, as far as the shortest goes.
+/// The estimate of each stage, as far as the shortest run goes.
 fn curve<'a>(runs: impl Iterator<Item = &'a [f64]> + Clone) -> Vec<Estimate> {
     let stages = runs.clone().map(<[f64]>::len).min().unwrap_or(0);
     (0..stages)

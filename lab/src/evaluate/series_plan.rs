@@ -12,24 +12,24 @@ use super::report::Report;
 use crate::data::Dataset;
 use crate::streams::StreamOrder;
 
-/// What every run of a series has in common.
+/// The settings that every run of a series shares.
 #[derive(Debug, Clone)]
 pub struct SeriesPlan {
     /// The order of the stream.
     pub order: StreamOrder,
-    /// The heads; one that is named twice is taught once.
+    /// The heads. A head that is named twice is taught once.
     pub heads: Vec<HeadChoice>,
     /// Rehearsal memory of each learner.
     pub rehearsal: Plan,
     /// The transform of embeddings.
     pub transform: TransformChoice,
-    /// Whether to fit the joint upper bound, too.
+    /// Whether to fit the joint upper bound as well.
     pub upper_bound: bool,
 }
 
 impl SeriesPlan {
-    /// One report a run, one run after another: runs side by side would distort each
-    /// other's durations.
+    /// Runs the evaluations one after another and returns one report a run. Concurrent runs would
+    /// distort each other's durations.
     ///
     /// `runs` are splits of `clips`, each with its seed. `on_progress` is called with the
     /// position of the run, outside all timing.

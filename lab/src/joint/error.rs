@@ -1,4 +1,4 @@
-//! What can go wrong with the joint offline fit.
+//! Errors of the joint offline fit.
 
 use afield::signal::ErrorKind;
 
@@ -11,9 +11,9 @@ pub enum JointError {
     Lengths {
         /// The part.
         what: &'static str,
-        /// How many there should be.
+        /// The expected number.
         expected: usize,
-        /// How many there are.
+        /// The number found.
         actual: usize,
     },
     /// The linear algebra failed.
@@ -25,7 +25,7 @@ pub enum JointError {
 }
 
 impl JointError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::Lengths { .. } => ErrorKind::Mismatch,

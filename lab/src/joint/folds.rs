@@ -6,11 +6,10 @@ use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
 
-/// Folds; fewer where there are fewer groups.
+/// Number of folds; fewer if there are fewer groups.
 const FOLDS: usize = 5;
 
-/// Folds are dealt by a seed of their own, so that the bound of a split is the
-/// same whichever run asks for it.
+/// The seed that deals folds. It is fixed, so that the bound of a split is the same for every run.
 pub(crate) const FOLD_SEED: u64 = 0;
 
 /// The fold of each of a number of examples.
@@ -21,8 +20,8 @@ pub(crate) struct Folds {
 }
 
 impl Folds {
-    /// Whole groups, largest first into the smallest fold; without two groups,
-    /// shuffled by the seed and dealt out class by class.
+    /// Deals whole groups, the largest first, each into the smallest fold. Without two groups,
+    /// examples are shuffled by the seed and dealt class by class.
     pub fn deal(labels: &[usize], groups: Option<&[usize]>, seed: u64) -> Self {
         let groups = groups.unwrap_or_default();
         let mut sizes: HashMap<usize, usize> = HashMap::new();
@@ -61,7 +60,7 @@ impl Folds {
         &self.of
     }
 
-    /// How many folds.
+    /// Number of folds.
     pub fn count(&self) -> usize {
         self.of.iter().max().map_or(0, |last| last + 1)
     }

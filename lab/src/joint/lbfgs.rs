@@ -13,7 +13,7 @@ const MEMORY: usize = 10;
 /// Sufficient decrease and curvature constants of the Wolfe conditions.
 const DECREASE: f64 = 1e-4;
 const CURVATURE: f64 = 0.9;
-/// Bisections before a direction is given up.
+/// Bisections before the search along a direction stops.
 const MAX_BISECTIONS: usize = 40;
 
 /// Where a minimisation ended.
@@ -31,8 +31,8 @@ struct Pair {
     inverse_curvature: f64,
 }
 
-/// Minimises `value_and_gradient` from `x` on, in place, until the largest
-/// component of the gradient is at most `tolerance`.
+/// Minimises `value_and_gradient` in place, starting at `x`, until the largest component of the
+/// gradient is at most `tolerance`.
 ///
 /// `value_and_gradient(x, gradient)` returns the value at `x` and fills the
 /// gradient, of the same length.
@@ -84,8 +84,8 @@ pub(crate) fn minimise(
             };
         }
         let Some(reached) = accepted else {
-            // Rounding hides any further decrease: this is the minimum in f64,
-            // unless the stored curvature misleads.
+            // Rounding hides any further decrease. This is the minimum in f64, unless the stored
+            // curvature misleads.
             if pairs.is_empty() {
                 return Outcome {
                     iterations: iteration,

@@ -14,21 +14,21 @@ use serde::Serialize;
 use super::error::JointError;
 use super::lbfgs::minimise;
 
-/// Largest component of the gradient at which a fit counts as solved: a hundredth
-/// of scikit-learn's, which at a weak penalty stops well short of the minimum.
+/// Largest component of the gradient at which a fit counts as solved. It is a hundredth of
+/// scikit-learn's tolerance, which stops well short of the minimum at a weak penalty.
 const TOLERANCE: f64 = 1e-6;
 const MAX_ITERATIONS: usize = 1000;
-/// Eigenvalues below this share of the largest are rounding.
+/// Eigenvalues below this share of the largest count as rounding errors.
 const RANK_TOLERANCE: f64 = 1e-12;
 
-/// What features are divided by, after their mean is taken off.
+/// The divisor of features, after their mean is subtracted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Scaling {
-    /// Each by its own standard deviation.
+    /// Each feature has its own standard deviation.
     Each,
-    /// All by one: the root mean square of their standard deviations. Features
-    /// of an embedding differ in how much they matter, and their spread shows it.
+    /// All features have the same one: the root mean square of their standard deviations. The
+    /// features of an embedding differ in importance, and their spread shows it.
     Common,
 }
 
@@ -41,7 +41,7 @@ pub(crate) struct Problem {
 }
 
 impl Problem {
-    /// Scales, and rotates where that makes the problem smaller.
+    /// Scales the features, and rotates them if that makes the problem smaller.
     ///
     /// `train` and `test` hold one example of the same size each.
     pub(crate) fn new(
@@ -74,13 +74,13 @@ impl Problem {
         })
     }
 
-    /// A starting point: no weights.
+    /// The starting point: all weights are zero.
     pub(crate) fn zeros(&self) -> Vec<f64> {
         vec![0.0; (self.train.nrows() + 1) * self.classes]
     }
 
-    /// Fits with inverse regularisation strength `c`, from `weights` on; says
-    /// whether it converged.
+    /// Fits with inverse regularisation strength `c`, starting at `weights`. Returns whether the
+    /// fit converged.
     ///
     /// `weights` is column-major `[features, classes]`, then the intercepts.
     pub(crate) fn fit(&self, c: f64, weights: &mut Vec<f64>) -> bool {
@@ -182,7 +182,7 @@ fn moments(rows: &[&[f32]], size: usize) -> (Vec<f64>, Vec<f64>) {
     }
     for (deviation, mean) in deviation.iter_mut().zip(&mean) {
         *deviation = deviation.sqrt();
-        // What a constant feature leaves is the rounding of its mean.
+        // The deviation of a constant feature is only the rounding error of its mean.
         if *deviation <= 1e-10 * mean.abs() || *deviation == 0.0 {
             *deviation = 1.0;
         }

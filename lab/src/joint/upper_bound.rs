@@ -16,7 +16,7 @@ use super::logistic::{Problem, Scaling};
 
 /// Inverse regularisation strengths tried, ascending.
 pub const GRID: [f64; 11] = [1e-3, 3e-3, 1e-2, 3e-2, 1e-1, 3e-1, 1.0, 3.0, 1e1, 3e1, 1e2];
-/// Folds are fitted side by side by at most this many threads.
+/// The most threads that fit folds side by side.
 const THREADS: usize = 2;
 
 /// Training examples of a joint fit.
@@ -37,7 +37,7 @@ pub struct Joint<'a> {
 pub struct UpperBound {
     /// Accuracy on the test side, in `[0, 1]`.
     pub accuracy: f64,
-    /// What was chosen.
+    /// The chosen penalty.
     #[serde(flatten)]
     pub penalty: Penalty,
     /// Predicted class of each test example.
@@ -45,7 +45,7 @@ pub struct UpperBound {
     pub predictions: Vec<usize>,
 }
 
-/// What cross-validation on the training side found best.
+/// The best penalty that cross-validation on the training side found.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Penalty {
     /// The inverse regularisation strength.
@@ -61,13 +61,13 @@ pub struct Penalty {
 }
 
 impl Joint<'_> {
-    /// The penalty and scaling of the lowest cross-validated cross-entropy.
+    /// Finds the penalty and scaling with the lowest cross-validated cross-entropy.
     ///
-    /// The seed shuffles examples into folds where there are no groups.
+    /// The seed shuffles examples into folds if there are no groups.
     ///
     /// # Errors
-    /// [`JointError::Lengths`] when parts disagree, and
-    /// [`JointError::Algebra`] when the linear algebra fails.
+    /// [`JointError::Lengths`] if parts disagree, and [`JointError::Algebra`] if the linear algebra
+    /// fails.
     pub fn penalty(&self, seed: u64) -> Result<Penalty, JointError> {
         self.check(&[])?;
         let folds = Folds::deal(self.labels, self.groups, seed);
@@ -77,8 +77,8 @@ impl Joint<'_> {
         Ok(if better { common } else { each })
     }
 
-    /// Fits on all training examples and predicts `test`, of which `truth` is
-    /// the class of each.
+    /// Fits on all training examples and predicts `test`. `truth` is the class of each test
+    /// example.
     ///
     /// # Errors
     /// As [`Self::penalty`].
@@ -100,7 +100,7 @@ impl Joint<'_> {
         let labels = self.labels.to_vec();
         let problem = Problem::new(self.features, labels, test, self.classes, scaling)?;
         let mut weights = problem.zeros();
-        // The same ascent as in the folds: each strength starts from the last.
+        // The same ascent as in the folds: each strength starts at the previous solution.
         for step in GRID.into_iter().filter(|&step| step <= c) {
             problem.fit(step, &mut weights);
         }
@@ -141,9 +141,9 @@ impl Joint<'_> {
         }
     }
 
-    /// The strength of the lowest cross-validated cross-entropy. Over few groups
-    /// accuracy is too coarse a judge: held out speaker by speaker on FSDD, it
-    /// costs 2.6 points against this.
+    /// The strength with the lowest cross-validated cross-entropy. With few groups, accuracy is too
+    /// coarse: on FSDD with each speaker held out, choosing by accuracy costs 2.6 points compared
+    /// with this.
     fn choose(&self, folds: &Folds, scaling: Scaling) -> Result<Penalty, JointError> {
         let next = AtomicUsize::new(0);
         let work = || {
@@ -167,7 +167,7 @@ impl Joint<'_> {
             }
             all
         });
-        // Sums of cross-entropies must not depend on which thread was faster.
+        // Sums of cross-entropies must not depend on the order in which threads finish.
         results.sort_by_key(|(fold, _)| *fold);
         let mut sums = [(0_usize, 0.0_f64); GRID.len()];
         let mut validated = 0;
@@ -195,7 +195,7 @@ impl Joint<'_> {
         })
     }
 
-    /// Right answers and summed cross-entropy on one fold, for each strength.
+    /// Number of right answers and sum of cross-entropies on one fold, for each strength.
     #[allow(clippy::type_complexity)]
     fn validate(
         &self,

@@ -16,7 +16,7 @@ pub(crate) const INK: RGBColor = RGBColor(0x5A, 0x61, 0x6B);
 pub(crate) const GRID: RGBColor = RGBColor(0xE3, 0xE6, 0xEA);
 /// The upper bound.
 pub(crate) const BOUND: RGBColor = RGBColor(0x3B, 0x3F, 0x46);
-/// How much of a band's colour is seen.
+/// Opacity of a band.
 const BAND: f64 = 0.16;
 /// One colour a head, repeated beyond the last (after Okabe & Ito, who chose
 /// them for colour-blind readers).
@@ -34,13 +34,13 @@ pub(crate) fn series(position: usize) -> RGBColor {
     SERIES[position % SERIES.len()]
 }
 
-/// As plotters writes it into an attribute.
+/// The colour as plotters writes it into an attribute.
 pub(crate) fn hex(RGBColor(r, g, b): RGBColor) -> String {
     format!("#{r:02X}{g:02X}{b:02X}")
 }
 
-/// What is drawn: a line a head, with a band where it may be off, and the upper
-/// bound dashed.
+/// The data of the chart: one line a head, with a confidence band, and the upper bound as a dashed
+/// line.
 pub(crate) struct Curves<'a> {
     /// The stream's order.
     pub protocol: &'a str,

@@ -6,10 +6,10 @@ use crate::evaluate::{HeadReport, Report};
 
 /// Lines of a chart.
 const LINES: usize = 3;
-/// The most cells that a chart is wide.
+/// Largest width of a chart, in cells.
 const CELLS: usize = 64;
 
-/// The charts; `paint` colours what belongs to the head at a position.
+/// Draws the charts. `paint` colours the parts of the head at a position.
 pub fn curves(report: &Report, paint: &dyn Fn(usize, &str) -> String) -> String {
     let name_cells = report.heads.iter().map(|h| h.head.chars().count()).max();
     let name_cells = name_cells.unwrap_or(0);
@@ -69,7 +69,7 @@ fn rows(accuracies: &[f64]) -> [String; LINES] {
     let width = (CELLS / columns.max(1)).clamp(1, 3);
     let mut rows = [const { String::new() }; LINES];
     for column in 0..columns {
-        // The last of the tasks that share the column.
+        // The last of the tasks that share this column.
         let task = (column + 1) * accuracies.len() / columns - 1;
         let share = accuracies.get(task).copied().unwrap_or(0.0);
         let eighths = (share.clamp(0.0, 1.0) * (LINES * 8) as f64).round() as usize;

@@ -1,4 +1,4 @@
-//! What can go wrong while a report is drawn.
+//! Errors of drawing a report.
 
 use afield::signal::ErrorKind;
 
@@ -6,12 +6,12 @@ use afield::signal::ErrorKind;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("the report's chart cannot be drawn: {reason}")]
 pub struct ChartError {
-    /// What the drawing library said.
+    /// The error message of the drawing library.
     pub(crate) reason: String,
 }
 
 impl ChartError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::Unsupported
     }

@@ -32,8 +32,8 @@ pub fn html(report: &Report, provenance: &Provenance) -> Result<String, ChartErr
     Ok(page)
 }
 
-/// The page of several runs: mean curves in the bands of their 95 % confidence
-/// intervals, and every run's final accuracy.
+/// The page of several runs: mean curves with bands of their 95 % confidence intervals, and every
+/// run's final accuracy.
 ///
 /// # Errors
 /// [`ChartError`] where the chart cannot be drawn.
@@ -61,7 +61,7 @@ pub fn series_html(series: &Series, provenance: &Provenance) -> Result<String, C
     Ok(page)
 }
 
-/// The candidates of the choice.
+/// The candidates that were tried.
 fn tried(page: &mut String, report: &Report) {
     if report.tried.is_empty() {
         return;

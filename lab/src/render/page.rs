@@ -13,7 +13,7 @@ use crate::evaluate::HeadSummary;
 use crate::evaluate::Percentiles;
 use crate::evaluate::{HeadReport, Report};
 
-/// What the pages of one run and of several have in common.
+/// The parts that the page of one run and the page of several runs share.
 pub(crate) struct View<'a> {
     /// The only run, or the first.
     pub report: &'a Report,
@@ -22,14 +22,14 @@ pub(crate) struct View<'a> {
     pub heads: Vec<HeadView<'a>>,
     /// Accuracy of the joint fit.
     pub bound: Option<Estimate>,
-    /// Whether there is one run alone.
+    /// Whether there is only one run.
     pub single: bool,
     /// Peak memory, in bytes.
     pub peak: Option<u64>,
 }
 
 impl View<'_> {
-    /// From the top to the chart.
+    /// The page from the top to the chart.
     pub fn begin(&self) -> Result<String, ChartError> {
         let report = self.report;
         let title = format!(

@@ -1,6 +1,6 @@
 //! A share as text.
 
-/// A share in `[0, 1]` in whole percent; 0 and 100 only where it is just that.
+/// A share in `[0, 1]` in whole percent. Only exact shares show as 0 and 100.
 pub(crate) fn percent(share: f64) -> String {
     let whole = (share * 100.0).round();
     let honest = match share {

@@ -1,4 +1,4 @@
-//! Where a report comes from: command, version and machine.
+//! The origin of a report: command, version and machine.
 
 use crate::evaluate::Machine;
 
@@ -9,6 +9,6 @@ pub struct Provenance {
     pub command: String,
     /// Version of the program.
     pub version: String,
-    /// Where it ran.
+    /// The machine of the run.
     pub machine: Machine,
 }

@@ -8,10 +8,10 @@ use crate::evaluate::TaskAccuracy;
 
 /// Cells of a bar.
 const BAR: usize = 5;
-/// Cells of a task's name, at least and at most.
+/// Smallest and largest width of a task's name, in cells.
 const NAME: std::ops::RangeInclusive<usize> = 6..=13;
 
-/// How heads are shown: their names and, where wanted, colours.
+/// How heads are shown: their names and, if wanted, colours.
 #[derive(Debug, Clone)]
 pub struct Scoreboard {
     heads: Vec<HeadKind>,
@@ -20,7 +20,7 @@ pub struct Scoreboard {
 }
 
 impl Scoreboard {
-    /// A board for `heads`, each once; `names` are those of all tasks.
+    /// Creates a board for `heads`, each once. `names` are the names of all tasks.
     pub fn new<'a>(
         heads: &[HeadKind],
         names: impl IntoIterator<Item = &'a str>,
@@ -75,7 +75,7 @@ impl Scoreboard {
         line + "\n"
     }
 
-    /// `text` in the colour of the head at `position`, where colours are wanted.
+    /// `text` in the colour of the head at `position`, if colours are wanted.
     pub fn paint_at(&self, position: usize, text: &str) -> String {
         match self.heads.get(position) {
             Some(&head) => self.paint(head, text),
@@ -99,7 +99,7 @@ impl Scoreboard {
     }
 }
 
-/// Cells of what a head still knows of the first class.
+/// Cells of a head's accuracy on the first class.
 fn answer_cells(head: HeadKind) -> usize {
     head.name().chars().count().max("100 %".len())
 }

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::chart::{self, hex};
 
-/// The style sheet. Attribute selectors win over the chart's own attributes,
-/// so that its colours follow the theme.
+/// The style sheet. Its attribute selectors override the chart's own attributes, so the chart's
+/// colours follow the theme.
 pub(crate) fn style() -> String {
     let light = [
         "#0072B2", "#D55E00", "#00875F", "#B0568A", "#8A6500", "#3A8FC4",

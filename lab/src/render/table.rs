@@ -5,7 +5,7 @@ use crate::evaluate::Percentiles;
 use crate::evaluate::Report;
 use crate::evaluate::Series;
 
-/// Of a stream without drift, and of one with.
+/// Column titles of a stream without drift, and of one with drift.
 const FATE: [&str; 2] = ["forgetting", "transfer"];
 const DRIFT: [&str; 3] = ["before", "drifted", "rest"];
 const COST: [&str; 4] = ["learn us", "predict us", "solve us", "state"];
@@ -166,7 +166,7 @@ fn cost([learn, predict, solve]: [Percentiles; 3], state: usize) -> [String; 4] 
     ]
 }
 
-/// The first column to the left, all others to the right.
+/// Aligns the first column to the left and all others to the right.
 fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut widths = vec![0; columns];
@@ -195,7 +195,7 @@ pub(crate) fn share(value: f64) -> String {
     format!("{:.3}", rounded + 0.0)
 }
 
-/// `0.938 ± .004`; the mean alone where there is no interval.
+/// `0.938 ± .004`; only the mean if there is no interval.
 pub(crate) fn interval(estimate: Estimate) -> String {
     let mean = share(estimate.mean);
     match estimate.ci95.map(share) {

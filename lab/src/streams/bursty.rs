@@ -6,15 +6,15 @@ use rand_chacha::ChaCha8Rng;
 
 /// Mean number of clips in a run.
 const MEAN_RUN: f64 = 8.0;
-/// The most that a clip is repeated in a row.
+/// The most times that a clip occurs in a row.
 const MOST_REPEATS: usize = 5;
 
-/// `clips` in bursts: runs of one class, each clip in one run alone and there
-/// 1 to [`MOST_REPEATS`] times in a row, uniformly.
+/// `clips` in bursts. A burst is a run of one class. Each clip is in one run only, 1 to
+/// [`MOST_REPEATS`] times in a row (uniform).
 ///
-/// The length of a run, in clips, is geometric with mean [`MEAN_RUN`], or what
-/// is left of the class. The next class is drawn by how many clips each has
-/// left, and differs from the last as long as any other class has some.
+/// The length of a run, in clips, is geometric with mean [`MEAN_RUN`], or the rest of the class if
+/// that is shorter. The next class is drawn in proportion to the clips that each class has left. It
+/// differs from the last class as long as any other class has clips left.
 pub(crate) fn bursts(clips: &[usize], labels: &[usize], rng: &mut ChaCha8Rng) -> Vec<usize> {
     let classes = labels.iter().max().map_or(0, |last| last + 1);
     let mut left = vec![Vec::new(); classes];
@@ -41,7 +41,7 @@ pub(crate) fn bursts(clips: &[usize], labels: &[usize], rng: &mut ChaCha8Rng) ->
     order
 }
 
-/// A class other than `except`, by how many clips it has left.
+/// Draws a class other than `except`, in proportion to the clips that it has left.
 fn draw(left: &[Vec<usize>], except: Option<usize>, rng: &mut ChaCha8Rng) -> Option<usize> {
     let open = || {
         (left.iter().enumerate())

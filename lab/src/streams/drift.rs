@@ -11,25 +11,25 @@ use super::error::StreamError;
 use super::task::{SLICES, Task, slices};
 use crate::data::Dataset;
 
-/// Fewest classes of a drifting stream: the one that changes, the one it
-/// becomes, and one to tell it from.
+/// Fewest classes of a drifting stream: the class that changes, the class that it becomes, and
+/// another class to tell it from.
 const FEWEST: usize = 3;
 
-/// Which class changes, into what, and when.
+/// The class that changes, the class that it becomes, and the time of the change.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ClassDrift {
     /// The class whose label changes its meaning.
     pub class: usize,
-    /// The class whose clips it means from then on; it is neither taught nor tested as
-    /// itself.
+    /// The class whose clips the label means from then on. This class is neither taught nor tested
+    /// under its own label.
     pub becomes: usize,
     /// The first task after the change.
     pub task: usize,
 }
 
-/// Draws the pair among classes with clips on both sides, and the tasks: the
-/// clips of the first class in the first half, those of the second in the
-/// second, the others split evenly; both halves shuffled.
+/// Draws the two classes among those with clips on both sides, and the tasks. The first half has
+/// the clips of the first class, the second half has the clips of the second class. The clips of
+/// the others are split evenly. Both halves are shuffled.
 pub(crate) fn draw_drift(
     dataset: &Dataset,
     members: &[usize],

@@ -1,4 +1,4 @@
-//! What can go wrong with a stream of examples.
+//! Errors of a stream of examples.
 
 use afield::signal::ErrorKind;
 
@@ -6,7 +6,7 @@ use afield::signal::ErrorKind;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum StreamError {
-    /// A domain-incremental stream goes by groups, and the clips have none.
+    /// A domain-incremental stream needs groups, but the clips have none.
     #[error("a domain-incremental stream needs groups, and the data name none")]
     NoGroups,
     /// A domain-incremental stream needs more than one training group.
@@ -20,27 +20,27 @@ pub enum StreamError {
         "a drifting stream needs at least {needed} classes with training and test clips, there are {classes}"
     )]
     DriftClasses {
-        /// How many there must be.
+        /// The number that is needed.
         needed: usize,
-        /// How many there are.
+        /// The number found.
         classes: usize,
     },
     /// A share is not a number from 0 to 1.
     #[error("'{text}' is not a share from 0 to 1")]
     Share {
-        /// What was written.
+        /// The given text.
         text: String,
     },
-    /// A ratio of class sizes is not a number from 1 up.
+    /// A ratio of class sizes is not a number of at least 1.
     #[error("'{text}' is not a ratio of the largest to the smallest class")]
     Ratio {
-        /// What was written.
+        /// The given text.
         text: String,
     },
 }
 
 impl StreamError {
-    /// What sort of error it is.
+    /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         ErrorKind::InvalidInput
     }

@@ -1,5 +1,5 @@
-//! The stream: what is taught, in which order, under which labels, and what is tested after
-//! each task.
+//! A stream: the taught clips, their order and labels, and the clips that are tested after each
+//! task.
 //!
 //! Class-incremental and domain-incremental are the protocols of van de Ven, Tuytelaars &
 //! Tolias (2022), "Three types of incremental learning"; iid is their control. Bursty
@@ -70,9 +70,9 @@ impl ExampleStream {
     /// Draws a stream over the training side.
     ///
     /// # Errors
-    /// [`StreamError::NoGroups`] and [`StreamError::OneDomain`] when a
-    /// domain-incremental stream has no or one training group;
-    /// [`StreamError::DriftClasses`] when a drifting one has too few classes.
+    /// [`StreamError::NoGroups`] and [`StreamError::OneDomain`] if a domain-incremental stream has
+    /// no or one training group; [`StreamError::DriftClasses`] if a drifting stream has too few
+    /// classes.
     pub fn draw(dataset: &Dataset, order: StreamOrder, seed: u64) -> Result<Self, StreamError> {
         let clips = dataset.clips();
         let rng = |of: u64| {
@@ -123,12 +123,12 @@ impl ExampleStream {
         Ok(stream)
     }
 
-    /// Its order.
+    /// The order of the stream.
     pub fn order(&self) -> StreamOrder {
         self.order
     }
 
-    /// The seed that it was drawn with.
+    /// The seed of the draw.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -138,8 +138,8 @@ impl ExampleStream {
         &self.tasks
     }
 
-    /// The class of every clip, as it is tested: the clip's own, except for the class whose
-    /// clips another class's label drifts to.
+    /// The class of every clip, as it is tested. This is the clip's own class, unless another
+    /// class's label drifts to that class.
     pub fn truth(&self) -> &[usize] {
         &self.truth
     }
@@ -154,8 +154,8 @@ impl ExampleStream {
         self.tasks.iter().map(|task| task.clips.len()).sum()
     }
 
-    /// Clips taught, each once, ascending, with the label each was taught under
-    /// most often (the first such label, in a tie).
+    /// The taught clips, each once, ascending, with the label under which each was taught most
+    /// often. In a tie, the first such label counts.
     pub fn clips(&self) -> Vec<(usize, usize)> {
         let mut labels: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
         for task in &self.tasks {
@@ -165,7 +165,7 @@ impl ExampleStream {
         }
         let most = |labels: &[usize]| {
             let times = |label: &usize| labels.iter().filter(|other| *other == label).count();
-            // `max_by_key` takes the last of equals.
+            // `max_by_key` returns the last of equal items.
             labels.iter().rev().copied().max_by_key(times)
         };
         (labels.iter())
@@ -173,8 +173,8 @@ impl ExampleStream {
             .collect()
     }
 
-    /// Of [`Self::clips`], those which are true at the end: what an offline fit
-    /// may learn from. A drifted class has its new clips alone.
+    /// The clips of [`Self::clips`] with labels that are true at the end. An offline fit may learn
+    /// only from these. A drifted class has only its new clips.
     pub fn valid_clips(&self) -> Vec<(usize, usize)> {
         let mut clips = self.clips();
         if let Some(drift) = self.drift {
@@ -185,8 +185,9 @@ impl ExampleStream {
         clips
     }
 
-    /// Class-incremental: the classes taught so far, and after the last task
-    /// all. Drift: what the drifting class is at that time. Else all.
+    /// Sets the tested clips of each task. Class-incremental: the classes taught so far, and all
+    /// classes after the last task. Drift: the drifting class with its meaning at that time, and
+    /// the rest. Otherwise: all clips.
     fn set_tested(&mut self, dataset: &Dataset) {
         let last = self.tasks.len().saturating_sub(1);
         let own = dataset.clips().labels();
@@ -225,8 +226,8 @@ fn domains(
     }
 }
 
-/// One task for each name that occurs among `members`, in shuffled order and
-/// shuffled within.
+/// One task for each name that occurs among `members`. The tasks are shuffled, and so are the clips
+/// of each task.
 fn one_task_each(
     members: &[usize],
     names: &[&str],

@@ -8,8 +8,8 @@ use rand_chacha::ChaCha8Rng;
 
 use super::error::StreamError;
 
-/// How many times fewer clips the rarest class keeps than it has; the others
-/// lie between on an exponential (Cui et al. 2019, "Class-Balanced Loss").
+/// The rarest class keeps this many times fewer clips than it has. The other classes are between,
+/// on an exponential (Cui et al. 2019, "Class-Balanced Loss").
 ///
 /// ```
 /// use afield_lab::streams::Imbalance;
@@ -43,9 +43,9 @@ impl Imbalance {
         self.0
     }
 
-    /// Those of `clips` that are kept, in their order. Classes are ranked at
-    /// random; rank `k` of `K` keeps the share `ratio^(-k / (K - 1))` of its
-    /// clips, drawn at random, rounded, and at least one.
+    /// The `clips` that are kept, in their order. Classes are ranked at random. Rank `k` of `K`
+    /// keeps the share `ratio^(-k / (K - 1))` of its clips, rounded, and at least one. These clips
+    /// are drawn at random.
     pub(crate) fn keep(
         self,
         clips: &[usize],

@@ -46,8 +46,8 @@ impl LabelNoise {
         self.0
     }
 
-    /// Replaces the share of `labels`, rounded to whole labels, each by a class
-    /// drawn from all others that `labels` hold, taught by then or not.
+    /// Replaces this share of `labels`, rounded to whole labels. Each replacement is drawn from all
+    /// other classes in `labels`, whether or not they are taught by then.
     pub(crate) fn spoil(self, labels: &mut [&mut usize], rng: &mut ChaCha8Rng) {
         let mut classes: Vec<usize> = labels.iter().map(|label| **label).collect();
         classes.sort_unstable();

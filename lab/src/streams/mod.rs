@@ -1,8 +1,8 @@
-//! Streams of examples: what is taught, in which order, under which labels, and what is
-//! tested when.
+//! Streams of examples: the taught clips, their order and labels, and the clips that each test
+//! uses.
 //!
-//! A stream depends on the data set, the [`StreamOrder`] and the seed alone, so every
-//! head of a run learns the same examples in the same sequence.
+//! A stream depends only on the data set, the [`StreamOrder`] and the seed, so every head of a run
+//! learns the same examples in the same sequence.
 
 mod bursty;
 mod drift;

@@ -12,22 +12,20 @@ use std::str::FromStr;
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Protocol {
-    /// One class after another; each is tested from the moment it is taught.
+    /// One class after another. Each is tested from the moment it is taught.
     ClassIncremental,
-    /// One group (speaker, subject, site) after another, all classes tested
-    /// throughout.
+    /// One group (speaker, subject, site) after another. All classes are tested throughout.
     DomainIncremental,
-    /// Shuffled, cut into ten equal slices; all classes tested throughout.
+    /// Shuffled, cut into ten equal slices. All classes are tested throughout.
     Iid,
-    /// Runs of one class after another, of 8 clips on average (drawn
-    /// geometrically), every clip 1 to 5 times in a row; cut into ten equal
-    /// slices, all classes tested throughout.
+    /// Runs of one class after another, 8 clips long on average (geometric). Every clip occurs 1 to
+    /// 5 times in a row. The stream is cut into ten equal slices, and all classes are tested
+    /// throughout.
     Bursty,
-    /// As [`Protocol::Iid`], but one class becomes another half-way: its label
-    /// is taught, and tested, on its own clips in the first half and on the
-    /// other class's in the second. The other class is never taught as itself.
-    /// The joint upper bound learns what is true at the end: the first class's
-    /// own clips are left out of it.
+    /// Like [`Protocol::Iid`], but one class becomes another half-way. Its label is taught, and
+    /// tested, on its own clips in the first half and on the other class's clips in the second
+    /// half. The other class is never taught under its own label. The joint upper bound learns what
+    /// is true at the end, so it does not use the first class's own clips.
     Drift,
 }
 

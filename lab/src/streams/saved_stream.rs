@@ -8,8 +8,8 @@ use crate::data::Dataset;
 /// Version of the format.
 const VERSION: u32 = 1;
 
-/// A stream as JSON: every clip is the row it has in the data (for an npz, the
-/// row of `X`), every class its position in `classes`.
+/// A stream as JSON. Every clip is its row in the data (for an npz, the row of `X`), and every
+/// class is its position in `classes`.
 ///
 /// ```
 /// use afield_lab::data::{Clips, Dataset, Names, TestSide};
@@ -34,7 +34,7 @@ pub struct SavedStream {
     tasks: Vec<SavedTask>,
     /// Clips taught, each once, ascending.
     train: Vec<usize>,
-    /// The test side, ascending; what is tested when stands in the tasks.
+    /// The test side, ascending. The tasks list the clips that each test uses.
     test: Vec<usize>,
     /// The class of every clip, as it is tested.
     truth: Vec<usize>,

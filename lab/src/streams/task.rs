@@ -1,6 +1,6 @@
 //! A task: the part of a stream that is taught before the next test.
 
-/// Slices that a stream without tasks of its own is cut into, to have a curve.
+/// Number of slices of a stream without its own tasks. Each slice gives one point of a curve.
 pub(crate) const SLICES: usize = 10;
 
 /// A part of the stream after which the learner is tested.
@@ -17,8 +17,8 @@ pub struct Task {
     pub tested: Vec<usize>,
 }
 
-/// `order` in `count` slices that differ by one clip at most; fewer where there
-/// are fewer clips.
+/// Cuts `order` into `count` slices that differ by at most one clip. There are fewer slices if
+/// there are fewer clips.
 pub(crate) fn slices(order: &[usize], count: usize) -> Vec<Task> {
     let count = count.min(order.len());
     let cut = |slice: usize| slice * order.len() / count;
