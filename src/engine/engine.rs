@@ -41,7 +41,7 @@ const MOST_EVENTS: usize = 4_096;
 /// assert_eq!(prediction.best().unwrap().0.as_str(), "fast");
 /// engine.undo()?;
 /// assert_eq!(engine.classes().len(), 1);
-/// # Ok::<(), afield::Error>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Clone)]
 pub struct Engine {

@@ -149,6 +149,12 @@ impl Audio {
         start: Micros,
         end: Micros,
     ) -> Result<Recording, Error> {
+        // An event may begin in the padding of a short clip: then the last second is taken.
+        let start = if start < end {
+            start
+        } else {
+            Micros(end.0.saturating_sub(1_000_000))
+        };
         let excerpt = match self {
             Self::Live(recent) => recent
                 .between(start, end)

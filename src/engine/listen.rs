@@ -41,6 +41,8 @@ pub struct Listening {
     live: bool,
     notes: Vec<String>,
     reports: Vec<String>,
+    /// The health of the device when its last chunk came.
+    health: Option<Health>,
 }
 
 /// A source and the pipeline that reads it.
@@ -89,6 +91,7 @@ impl Listening {
             live,
             notes: Vec::new(),
             reports: Vec::new(),
+            health: None,
             engine,
             options,
         };
@@ -222,6 +225,7 @@ impl Listening {
                 self.notes.push(format!("{}: {faults}", heard.name));
             }
             if let Some(device) = heard.source.live() {
+                self.health = Some(device.health());
                 self.reports.push(device.account());
             }
         }
@@ -256,7 +260,8 @@ impl Listening {
 
     /// The health of the device; `None` if the source is not a device.
     pub fn health(&self) -> Option<Health> {
-        Some(self.device()?.health())
+        let now = self.device().map(LiveSource::health);
+        now.or(self.health)
     }
 
     /// The length of the window of one decision.

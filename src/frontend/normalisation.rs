@@ -11,24 +11,6 @@ use crate::model::Sensor;
 use crate::signal::{Channel, SampleRate};
 
 /// Collects sums over recordings, for each channel.
-///
-/// ```
-/// use afield::frontend::Normalisation;
-/// use afield::model::{Sensor, SensorChannel};
-/// use afield::signal::{Channel, SampleRate, Unit};
-///
-/// let unit = Unit::new("m/s2")?;
-/// let channel = SensorChannel { name: "z".into(), unit, mean: 0.0, deviation: 1.0 };
-/// let card = Sensor { gravity_seconds: None, channels: vec![channel] };
-/// let (hz, source) = (SampleRate::new(100)?, [Channel::parse("z [m/s2]")?]);
-/// let mut normalisation = Normalisation::new(&card);
-/// let mut recording = normalisation.recording(hz, hz, &source)?;
-/// normalisation.push(&mut recording, &[8.0, 12.0, 8.0, 12.0]);
-/// normalisation.finish(recording);
-/// let measured = normalisation.measured().unwrap();
-/// assert_eq!((measured.channels[0].mean, measured.channels[0].deviation), (10.0, 2.0));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct Normalisation {
     /// The card's channels, with a mean of 0 and a deviation of 1.
@@ -116,6 +98,30 @@ mod tests {
     use super::*;
     use crate::model::SensorChannel;
     use crate::signal::Unit;
+
+    #[test]
+    fn measured_are_the_mean_and_the_deviation_in_the_unit_of_the_card() {
+        let unit = Unit::new("m/s2").unwrap();
+        let channel = SensorChannel {
+            name: "z".into(),
+            unit,
+            mean: 0.0,
+            deviation: 1.0,
+        };
+        let card = Sensor {
+            gravity_seconds: None,
+            channels: vec![channel],
+        };
+        let hz = SampleRate::new(100).unwrap();
+        let source = [Channel::parse("z [m/s2]").unwrap()];
+        let mut normalisation = Normalisation::new(&card);
+        let mut recording = normalisation.recording(hz, hz, &source).unwrap();
+        normalisation.push(&mut recording, &[8.0, 12.0, 8.0, 12.0]);
+        normalisation.finish(recording);
+        let measured = normalisation.measured().unwrap();
+        let channel = &measured.channels[0];
+        assert_eq!((channel.mean, channel.deviation), (10.0, 2.0));
+    }
 
     #[test]
     fn a_constant_channel_cannot_be_normalised() {

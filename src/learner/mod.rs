@@ -47,7 +47,7 @@ pub use standardisation::Standardisation;
 /// A classifier that learns one example at a time.
 ///
 /// ```
-/// use afield::learner::{Contract, Learner, Pool, Settings, Transform};
+/// use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
 /// use afield::signal::Label;
 /// let contract = Contract::new(EmbeddingSpace::new("toy", 2, 4.0), Pool::Mean, Transform::None)?;
 /// let mut learner = Learner::new(contract, Settings::default())?;

@@ -45,17 +45,6 @@ impl CacheKey {
 }
 
 /// A folder of embeddings.
-///
-/// ```
-/// use afield_lab::evaluate::{CacheKey, EmbeddingCache};
-/// let folder = tempfile::tempdir()?;
-/// let cache = EmbeddingCache::new(folder.path());
-/// let key = CacheKey::new("00ff", "mel", b"RIFF...");
-/// assert_eq!(cache.get(&key, 2), None);
-/// cache.put(&key, 2, &[1.0, 2.0, 3.0, 4.0])?;
-/// assert_eq!(cache.get(&key, 2), Some(vec![1.0, 2.0, 3.0, 4.0]));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone)]
 pub struct EmbeddingCache {
     folder: PathBuf,
@@ -124,6 +113,16 @@ impl EmbeddingCache {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn embeddings_are_had_back_by_their_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = EmbeddingCache::new(folder.path());
+        let key = CacheKey::new("00ff", "mel", b"RIFF...");
+        assert_eq!(cache.get(&key, 2), None);
+        cache.put(&key, 2, &[1.0, 2.0, 3.0, 4.0]).unwrap();
+        assert_eq!(cache.get(&key, 2), Some(vec![1.0, 2.0, 3.0, 4.0]));
+    }
 
     #[test]
     fn the_key_depends_on_backbone_front_end_and_clip() {
