@@ -99,6 +99,33 @@ fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
     nobody_listens(&sandbox);
 }
 
+#[test]
+fn teaching_an_event_equals_teaching_a_recording_of_it() {
+    let sandbox = Sandbox::taught();
+    let samples = middle(3.0);
+    let (mut listening, stdin) = listen(&sandbox, "", &recording::pcm(&samples));
+    let event = listening.next().unwrap();
+    let id = event["event"].as_str().unwrap().to_owned();
+    let said = sandbox.run(["teach", "middle", "--event", &id]).ok().stderr;
+    assert_eq!(said, "middle: 1 new, 0 corrected, 0 known already\n");
+    let sample = |key: &str| (number(&event, key) * 16_000.0).round() as usize;
+    sandbox.wav(
+        "event.wav",
+        16_000,
+        &samples[sample("start")..sample("time")],
+    );
+    let said = sandbox.run("teach middle event.wav").ok().stderr;
+    assert_eq!(said, "middle: 0 new, 0 corrected, 1 known already\n");
+
+    let unknown = sandbox.run("teach middle --event 1-0").refused();
+    assert!(unknown.contains("event 1-0"), "{unknown}");
+    drop(stdin);
+    while listening.next().is_some() {}
+    listening.end();
+    let late = sandbox.run(["teach", "middle", "--event", &id]).refused();
+    assert!(late.contains("nobody listens"), "{late}");
+}
+
 /// `teach --last` finds no listener.
 fn nobody_listens(sandbox: &Sandbox) {
     let said = sandbox.run("teach low --last 1s").refused();
