@@ -6,16 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::calibration::{calibrated_contract, normalised_card};
-use super::event::Audio;
 use super::{
     ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
-    EngineOptions, Error, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions, Listening,
-    OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
+    EngineOptions, Error, Event, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions,
+    Listening, OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;
 use crate::model::{Cache, Card, Origin};
-use crate::signal::{Label, Micros};
+use crate::signal::Label;
 use crate::source::{Recorded, SourceSpec};
 use crate::store::{ClipFilter, Revision, RevisionId, TaughtClip, WriteVolume};
 
@@ -56,16 +55,7 @@ struct Shared {
     backbone: OnceLock<Backbone>,
     /// Held while the backbone is loaded, so that it is loaded only once.
     loading: Mutex<()>,
-    events: Mutex<VecDeque<Known>>,
-}
-
-/// An event that was returned to the caller.
-struct Known {
-    id: EventId,
-    start: Micros,
-    end: Micros,
-    source: Arc<str>,
-    audio: Audio,
+    events: Mutex<VecDeque<Event>>,
 }
 
 impl Engine {
@@ -255,21 +245,15 @@ impl Engine {
                 reason: "this engine did not hand it out, or too long ago",
             });
         };
-        known.audio.recording(&known.source, known.start, known.end)
+        known.recording()
     }
 
-    pub(super) fn remember(&self, event: &super::Event) {
+    pub(super) fn remember(&self, event: Event) {
         let mut events = lock(&self.shared.events);
         if events.len() == MOST_EVENTS {
             events.pop_front();
         }
-        events.push_back(Known {
-            id: event.id,
-            start: event.start,
-            end: event.end,
-            source: Arc::clone(&event.source),
-            audio: event.audio.clone(),
-        });
+        events.push_back(event);
     }
 
     /// The probabilities of the taught classes for a recording.

@@ -12,30 +12,27 @@ use super::{Error, Recording, RetainedAudio};
 use crate::signal::{Chunk, Label, Micros};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
-/// The number of an event: the start of listening, and a counter.
+/// The id of an event: where its stream comes from, and a counter.
 ///
-/// Written as `HEX-N`, such as `19ac5e1f2b3-17`. The first part is the time at which live
-/// listening began, in milliseconds of Unix time. For files it is 0, so that the same file always
-/// gives the same events.
+/// Written as `HEX-N`, such as `19ac5e1f2b3-17`. For a live source the first part is the time at
+/// which listening began, in milliseconds of Unix time. For files it is a hash of their name and
+/// of the windows, so that the same file always gives the same events, and two files differ.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct EventId {
-    began_unix_ms: u64,
+    origin: u64,
     number: u64,
 }
 
 impl EventId {
-    pub(super) fn new(began_unix_ms: u64, number: u64) -> Self {
-        Self {
-            began_unix_ms,
-            number,
-        }
+    pub(super) fn new(origin: u64, number: u64) -> Self {
+        Self { origin, number }
     }
 }
 
 impl fmt::Display for EventId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}-{}", self.began_unix_ms, self.number)
+        write!(f, "{:x}-{}", self.origin, self.number)
     }
 }
 
@@ -149,12 +146,7 @@ impl Audio {
         start: Micros,
         end: Micros,
     ) -> Result<Recording, Error> {
-        // An event may begin in the padding of a short clip: then the last second is taken.
-        let start = if start < end {
-            start
-        } else {
-            Micros(end.0.saturating_sub(1_000_000))
-        };
+        let start = first_sample(start, end);
         let excerpt = match self {
             Self::Live(recent) => recent
                 .between(start, end)
@@ -171,6 +163,15 @@ impl Audio {
         );
         Ok(Recording::from_source(Box::new(excerpt), name))
     }
+}
+
+/// Where the samples of an event begin. An event may begin in the padding of a short clip, after
+/// its last sample: then the last second is taken.
+pub(super) fn first_sample(start: Micros, end: Micros) -> Micros {
+    if start < end {
+        return start;
+    }
+    Micros(end.0.saturating_sub(1_000_000))
 }
 
 /// The samples of the file at `path` from `start` to `end`.

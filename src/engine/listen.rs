@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use super::event::Audio;
+use sha2::{Digest, Sha256};
+
+use super::event::{Audio, first_sample};
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
 };
-use crate::decision::Decision;
-use crate::decision::Threshold;
+use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
@@ -36,7 +37,8 @@ pub struct Listening {
     chunk: Chunk,
     made: Vec<pipeline::WindowDecision>,
     events: VecDeque<Event>,
-    began_unix_ms: u64,
+    /// The first part of the ids of events.
+    origin: u64,
     number: u64,
     live: bool,
     notes: Vec<String>,
@@ -86,7 +88,7 @@ impl Listening {
             chunk: Chunk::default(),
             made: Vec::new(),
             events: VecDeque::new(),
-            began_unix_ms: 0,
+            origin: 0,
             number: 0,
             live,
             notes: Vec::new(),
@@ -99,15 +101,25 @@ impl Listening {
             // Live sources do not wait for a solve. Files do, and give the same events every time.
             listening.engine.session().solve_in_background();
             let now = listening.engine.now();
-            listening.began_unix_ms = u64::try_from(now).unwrap_or(0);
+            listening.origin = u64::try_from(now).unwrap_or(0);
             let rate = listening.engine.card().sample_rate;
             let source = spec.open_live(kind, rate, &listening.options.source)?;
             listening.hear(source, Arc::from(spec.to_string()))?;
         } else {
+            listening.origin = listening.origin_of_files(&spec);
             let clips = spec.recordings(kind)?;
             listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
         }
         Ok(listening)
+    }
+
+    /// A number that is the same whenever the same files are read with the same windows, and
+    /// differs otherwise: the first eight bytes of a sha256.
+    fn origin_of_files(&self, spec: &SourceSpec) -> u64 {
+        let Window { rows, every_rows } = self.window;
+        let gate = self.options.gate_db;
+        let digest = Sha256::digest(format!("{spec} {rows} {every_rows} {gate:?}"));
+        u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
     }
 
     /// Starts reading `source`.
@@ -310,7 +322,7 @@ impl Listening {
             };
             let since_ms = until.0.saturating_sub(made.end.0) / 1_000;
             let event = Event {
-                id: EventId::new(self.began_unix_ms, self.number),
+                id: EventId::new(self.origin, self.number),
                 start: made.start,
                 end: made.end,
                 at_unix_ms: self.live.then(|| now.saturating_sub_unsigned(since_ms)),
@@ -325,10 +337,10 @@ impl Listening {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
             }
             if let Some(recent) = &heard.recent {
-                recent.note_event(event.id, event.start, event.end);
+                recent.note_event(event.id, first_sample(event.start, event.end), event.end);
             }
             heard.decider.recycle(made);
-            self.engine.remember(&event);
+            self.engine.remember(event.clone());
             self.events.push_back(event);
         }
     }

@@ -56,7 +56,16 @@ fn fifteen_lines_teach_predict_listen_and_correct() {
         .map(|event| event.unwrap())
         .collect();
     let event = events.last().unwrap();
-    assert_eq!(event.id.to_string(), format!("0-{}", events.len() - 1));
+    let number = format!("-{}", events.len() - 1);
+    assert!(event.id.to_string().ends_with(&number), "{}", event.id);
+    let ids = |digit_of: u32| -> Vec<_> {
+        let spec = SourceSpec::file(digit(digit_of, 1));
+        let events = engine.listen(spec).unwrap();
+        events.map(|event| event.unwrap().id).collect()
+    };
+    // The same file has the same ids, another file has others.
+    assert!(ids(3).contains(&event.id));
+    assert!(!ids(6).contains(&event.id));
     assert!(
         event
             .recording()
