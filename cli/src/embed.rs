@@ -8,6 +8,7 @@ use afield::backbone::Mode;
 use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::{self, Card};
+use afield::source::Note;
 use afield_lab::data::{ClipList, list_folder, write_npy, write_npz};
 use anyhow::{Context, Result};
 use clap::Args;
@@ -19,7 +20,7 @@ use super::hints;
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
-use super::recording::{Cut, SensorArgs, labelled};
+use super::recording::{Cut, SensorArgs, labelled, note};
 
 /// Write the embeddings of clips as a NumPy array
 ///
@@ -89,6 +90,8 @@ struct Line<'a> {
     seconds: f64,
     cpu_seconds: f64,
     mode: String,
+    #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+    notes: &'a [Note],
 }
 
 /// The line of output for a labelled archive.
@@ -131,9 +134,13 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
             seconds: clip_rows.duration.as_secs_f64(),
             cpu_seconds: started.elapsed().as_secs_f64(),
             mode: backbone.execution().to_string(),
+            notes: &clip_rows.notes,
+        })?;
+        bar.suspend(|| {
+            note(&clip_rows.notes, &name);
+            writeln!(io::stdout(), "{line}")
         })?;
         rows.extend(clip_rows.windows);
-        bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
         bar.inc(1);
     }
     bar.finish_and_clear();

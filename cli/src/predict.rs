@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use afield::Recording;
 use afield::signal::Label;
+use afield::source::Note;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
@@ -35,6 +36,8 @@ struct Line<'a> {
     label: Option<&'a Label>,
     confidence: Option<f32>,
     scores: serde_json::Value,
+    #[serde(skip_serializing_if = "<[Note]>::is_empty")]
+    notes: &'a [Note],
 }
 
 /// Runs the command.
@@ -52,7 +55,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
             let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
             let embeddings = engine.embed(&mut recording);
             let embeddings = embeddings.with_context(|| name.clone())?;
-            note(recording.faults(), &name);
+            note(&embeddings.notes, &name);
             let prediction = engine.predict_embeddings(&embeddings);
             let prediction = prediction.with_context(|| name.clone())?;
             let best = prediction.best();
@@ -61,6 +64,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                 label: best.map(|(label, _)| label),
                 confidence: best.map(|(_, p)| p),
                 scores: serde_json::to_value(&prediction)?,
+                notes: &embeddings.notes,
             };
             writeln!(out, "{}", serde_json::to_string(&line)?)?;
         }

@@ -8,7 +8,7 @@ use afield::model::Card;
 use afield::pipeline::Window;
 use afield::signal::SampleRate;
 use afield::source::{
-    LabelledClip, RowFaults, SensorFormat, Source, SourceError, SourceOptions, labelled_recordings,
+    LabelledClip, Note, SensorFormat, Source, SourceError, SourceOptions, labelled_recordings,
     open_recording,
 };
 use clap::Args;
@@ -55,10 +55,11 @@ impl SensorArgs {
     }
 }
 
-/// Prints the faults in the rows of a recording, if any.
-pub fn note(faults: RowFaults, name: &str) {
-    if faults != RowFaults::default() {
-        eprintln!("note: {name}: {faults}");
+/// Prints what is odd about a recording, as one line.
+pub fn note(notes: &[Note], name: &str) {
+    if !notes.is_empty() {
+        let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
+        eprintln!("note: {name}: {}", texts.join("; "));
     }
 }
 

@@ -181,7 +181,7 @@ impl Teaching<'_> {
             .engine
             .embed(&mut recording)
             .with_context(|| name.clone())?;
-        bar.suspend(|| note(recording.faults(), &name));
+        bar.suspend(|| note(&embeddings.notes, &name));
         let taught = self.lesson.teach_embeddings(label, &embeddings, &recording);
         for outcome in taught.with_context(|| name.clone())? {
             match outcome {

@@ -51,5 +51,6 @@ fn hear(source: &mut dyn Source) {
     if let Some(front) = &mut front {
         front.finish(&mut frames);
     }
-    let _ = source.faults().to_string();
+    let notes = source.notes();
+    let _ = notes.iter().map(ToString::to_string).collect::<Vec<_>>();
 }

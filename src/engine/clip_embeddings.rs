@@ -7,13 +7,14 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::sample_check::SampleCheck;
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
 use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
-use crate::source::Source;
+use crate::source::{Note, Source};
 
-/// The embeddings of a clip, with its hash and length.
+/// The embeddings of a clip, with its hash and length, and what is odd about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ClipEmbeddings {
     /// Embeddings, row-major `[rows, embedding size]`.
@@ -23,6 +24,8 @@ pub struct ClipEmbeddings {
     pub clip_sha256: [u8; 32],
     /// The clip's length.
     pub duration: Micros,
+    /// What is odd about the recording.
+    pub notes: Vec<Note>,
 }
 
 impl ClipEmbeddings {
@@ -42,6 +45,7 @@ impl ClipEmbeddings {
                 windows: windows.unwrap_or_default().to_vec(),
                 clip_sha256: hash.finalize().into(),
                 duration: Micros(self.duration.0 * rows.len() as u64 / all as u64),
+                notes: Vec::new(),
             }
         };
         window.pieces(all).map(part).collect()
@@ -65,6 +69,7 @@ pub fn embed(
     let mut windows = Vec::new();
     let mut hash = ClipHash::new(rate, source.channels());
     let mut samples = 0;
+    let mut check = SampleCheck::new(card, source.channels());
     let mut segment = Segment::new(rate);
     while source.read(&mut chunk)? {
         if segment.is_gap(chunk.start) {
@@ -78,15 +83,19 @@ pub fn embed(
         samples += count;
         segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
+        check.push(&chunk.samples, stream.resampled());
     }
     stream.finish(&mut windows)?;
     if windows.is_empty() {
         return Err(Error::Silent);
     }
+    let mut notes = source.notes();
+    notes.extend(check.notes());
     Ok(ClipEmbeddings {
         windows,
         clip_sha256: hash.finish(),
         duration: Micros::from_samples(samples, rate),
+        notes,
     })
 }
 
@@ -151,6 +160,7 @@ mod tests {
             windows: (0..20).map(|i| i as f32).collect(),
             clip_sha256: [7; 32],
             duration: Micros(10_000_000),
+            notes: Vec::new(),
         };
         let window = |rows, every_rows| Window { rows, every_rows };
         let parts = clip.cut(2, window(4, 3));

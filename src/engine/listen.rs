@@ -14,7 +14,7 @@ use super::{
 use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::Chunk;
-use crate::source::{Health, LiveSource, RowFaults, Source, SourceSpec};
+use crate::source::{Health, LiveSource, Note, Source, SourceSpec};
 
 /// The shortest time between two reports of losses of a device.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -232,9 +232,10 @@ impl Listening {
 
     fn end(&mut self) {
         if let Some(heard) = self.under_way.take() {
-            let faults = heard.source.faults();
-            if faults != RowFaults::default() {
-                self.notes.push(format!("{}: {faults}", heard.name));
+            let notes = heard.source.notes();
+            if !notes.is_empty() {
+                self.notes
+                    .push(format!("{}: {}", heard.name, joined(&notes)));
             }
             if let Some(device) = heard.source.live() {
                 self.health = Some(device.health());
@@ -385,6 +386,12 @@ impl Heard {
         self.reported_at = Instant::now();
         Some(device.account())
     }
+}
+
+/// Notes in one line.
+fn joined(notes: &[Note]) -> String {
+    let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
+    texts.join("; ")
 }
 
 impl Iterator for Listening {

@@ -29,6 +29,7 @@ mod recall;
 mod recording;
 mod replay;
 mod retained_audio;
+mod sample_check;
 mod session;
 mod solver;
 mod status;

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::Error;
 use crate::signal::{Channel, Group, SOUND, SampleRate};
-use crate::source::{Excerpt, RowFaults, SensorFormat, Source, open_recording};
+use crate::source::{Excerpt, SensorFormat, Source, open_recording};
 
 /// One clip to teach or to predict: a file, or samples in memory.
 ///
@@ -94,11 +94,6 @@ impl Recording {
     /// The group, if it is known.
     pub fn group(&self) -> Option<&Group> {
         self.group.as_ref()
-    }
-
-    /// The faults of the sensor data rows read so far.
-    pub fn faults(&self) -> RowFaults {
-        self.source.faults()
     }
 
     /// The samples.

@@ -80,6 +80,11 @@ impl EmbeddingStream {
         Ok(self.backbone.push(&self.frames, embeddings)?)
     }
 
+    /// The samples of the latest push at the card's rate, as the front end takes them.
+    pub(crate) fn resampled(&self) -> &[f32] {
+        self.signal.resampled()
+    }
+
     /// Ends the signal: appends the remaining embeddings and starts a new signal.
     ///
     /// # Errors

@@ -62,6 +62,11 @@ impl FrameStream {
         self.channels
     }
 
+    /// The samples of the latest push at the card's rate.
+    pub(super) fn resampled(&self) -> &[f32] {
+        &self.resampled
+    }
+
     /// Takes samples, row-major `[n, channels]`, and appends each frame that they
     /// complete. Sound is mono in `[-1, 1]`.
     pub(super) fn push(&mut self, samples: &[f32], frames: &mut Vec<f32>) {

@@ -160,6 +160,12 @@ impl Unit {
     pub const MAX_BYTES: usize = 32;
     /// The unit of audio samples, which span `[-1, 1]`.
     pub const FULL_SCALE: Self = Self(Cow::Borrowed("full scale"));
+    /// Standard gravity.
+    pub(crate) const G: Self = Self(Cow::Borrowed("g"));
+    /// A thousandth of standard gravity.
+    pub(crate) const MILLI_G: Self = Self(Cow::Borrowed("mg"));
+    /// Metres per second squared.
+    pub(crate) const METRES: Self = Self(Cow::Borrowed("m/s2"));
     /// No unit is stated.
     pub const UNSTATED: Self = Self(Cow::Borrowed(""));
 

@@ -12,10 +12,10 @@ use std::io::{BufRead, BufReader, Read};
 
 use serde_json::{Map, Value};
 
-use super::rows::{Row, RowFaults};
+use super::rows::Row;
 use super::sensor_format::SensorFormat;
 use super::sensor_rows::{RowReader, SensorRows};
-use super::{Source, SourceError};
+use super::{Note, Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
 /// The longest line, in bytes.
@@ -85,8 +85,8 @@ impl Source for JsonLines {
         self.0.channels()
     }
 
-    fn faults(&self) -> RowFaults {
-        self.0.faults()
+    fn notes(&self) -> Vec<Note> {
+        self.0.notes()
     }
 
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
@@ -176,7 +176,11 @@ mod tests {
         let text = "{\"a\":1,\"b\":2,\"c\":\"x\"}\nnoise\n{\"a\":3}\n\n[1]\n{\"a\":4,\"b\":5}\n";
         let (lines, chunks) = read(text, &format).unwrap();
         assert_eq!(lines.channels()[0].to_string(), "b [m/s2]");
-        assert_eq!((lines.faults().lost, lines.faults().gaps), (3, 1));
+        let notes: Vec<String> = lines.notes().iter().map(Note::to_string).collect();
+        assert_eq!(
+            notes,
+            ["3 rows skipped: no number for every channel", "1 gap"]
+        );
         assert_eq!(chunks[0].samples, [2.0, 1.0]);
         assert_eq!(
             (chunks[1].samples[1], chunks[1].start),
@@ -189,7 +193,10 @@ mod tests {
         let text =
             "{\"t\":5.0,\"a\":1}\n{\"t\":5.1,\"a\":2}\n{\"t\":5.2,\"a\":3}\n{\"t\":6.0,\"a\":9}\n";
         let (lines, chunks) = read(text, &SensorFormat::default()).unwrap();
-        assert_eq!((lines.rate().hz(), lines.faults().gaps), (10, 1));
+        assert_eq!(
+            (lines.rate().hz(), lines.notes()),
+            (10, vec![Note::Gaps { gaps: 1 }])
+        );
         assert_eq!((chunks.len(), chunks[1].start), (2, Micros(1_000_000)));
     }
 

@@ -22,6 +22,7 @@ mod live;
 #[cfg_attr(not(feature = "mic"), path = "no_microphone.rs")]
 mod microphone;
 mod microphone_info;
+mod note;
 mod pcm;
 mod recording;
 mod rows;
@@ -44,9 +45,9 @@ pub use json_lines::JsonLines;
 pub use live::{Health, LiveSource};
 pub use microphone::{Microphone, microphones};
 pub use microphone_info::MicrophoneInfo;
+pub use note::{Note, SkippedRow};
 pub use pcm::{PcmFormat, PcmReader};
 pub use recording::{Recorded, open_recording};
-pub use rows::RowFaults;
 pub use sensor_format::SensorFormat;
 pub use serial::SerialSource;
 pub use serial_link::LinkStatus;
@@ -67,9 +68,9 @@ pub trait Source: Send {
         &SOUND
     }
 
-    /// Counts of the rows that could not be used so far. The default is none.
-    fn faults(&self) -> RowFaults {
-        RowFaults::default()
+    /// What is odd about the samples read so far. The default is nothing.
+    fn notes(&self) -> Vec<Note> {
+        Vec::new()
     }
 
     /// The same source as a device, if it is one.
@@ -95,8 +96,8 @@ impl<S: Source + ?Sized> Source for Box<S> {
     fn channels(&self) -> &[Channel] {
         (**self).channels()
     }
-    fn faults(&self) -> RowFaults {
-        (**self).faults()
+    fn notes(&self) -> Vec<Note> {
+        (**self).notes()
     }
     fn live(&self) -> Option<&dyn LiveSource> {
         (**self).live()

@@ -5,7 +5,7 @@
 //! a gap, and the grid starts again after it. Rows without a time count as even. A row without a
 //! number for every channel counts as lost. This module reads no files.
 
-use super::SourceError;
+use super::{Note, SkippedRow, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// A distance between two rows of more than this number of periods is a gap.
@@ -40,28 +40,13 @@ impl Row {
 
 /// Counts of rows that could not be used, and of gaps.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct RowFaults {
+pub(super) struct RowFaults {
     /// Rows without a number for every channel.
-    pub lost: u64,
+    pub(super) lost: u64,
     /// Gaps in time.
-    pub gaps: u64,
+    pub(super) gaps: u64,
     /// Rows that were skipped because their time did not increase.
-    pub backwards: u64,
-}
-
-impl std::fmt::Display for RowFaults {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let parts = [
-            (self.lost, "rows skipped: no number for every channel"),
-            (self.backwards, "rows skipped: time did not increase"),
-            (self.gaps, "gaps"),
-        ];
-        let counted = parts.into_iter().filter(|(count, _)| *count > 0);
-        let texts: Vec<String> = counted
-            .map(|(count, what)| format!("{count} {what}"))
-            .collect();
-        f.write_str(&texts.join("; "))
-    }
+    pub(super) backwards: u64,
 }
 
 /// Resamples rows to an even grid.
@@ -99,8 +84,24 @@ impl Grid {
         self.rate
     }
 
-    pub(super) fn faults(&self) -> RowFaults {
-        self.faults
+    /// What is odd about the rows so far.
+    pub(super) fn notes(&self) -> Vec<Note> {
+        let skipped = |rows, why| Note::RowsSkipped {
+            rows,
+            why,
+            first_line: None,
+        };
+        let faults = self.faults;
+        let notes = [
+            (faults.lost, skipped(faults.lost, SkippedRow::NoNumber)),
+            (
+                faults.backwards,
+                skipped(faults.backwards, SkippedRow::OddTime),
+            ),
+            (faults.gaps, Note::Gaps { gaps: faults.gaps }),
+        ];
+        let counted = notes.into_iter().filter(|(count, _)| *count > 0);
+        counted.map(|(_, note)| note).collect()
     }
 
     /// Takes the next row. Returns `false` if the row begins a new segment while `chunk` still has
@@ -230,7 +231,7 @@ mod tests {
             }
         }
         chunks.push(chunk);
-        (chunks, grid.faults())
+        (chunks, grid.faults)
     }
 
     fn timed(time: f64, value: f32) -> Row {
@@ -298,17 +299,6 @@ mod tests {
             (chunks[1].samples[0], chunks[1].start),
             (4.0, Micros(300_000))
         );
-    }
-
-    #[test]
-    fn faults_are_written_without_zero_counts() {
-        let faults = RowFaults {
-            backwards: 150,
-            gaps: 2,
-            ..RowFaults::default()
-        };
-        let expected = "150 rows skipped: time did not increase; 2 gaps";
-        assert_eq!(faults.to_string(), expected);
     }
 
     #[test]

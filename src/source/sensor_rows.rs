@@ -1,8 +1,8 @@
 //! The common part of tables and JSON lines: rows of a sensor are read ahead until the rate is
 //! known, then returned as evenly spaced samples.
 
-use super::rows::{Grid, RATE_ROWS, Row, RowFaults, rate_of};
-use super::{Source, SourceError};
+use super::rows::{Grid, RATE_ROWS, Row, rate_of};
+use super::{Note, Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
 /// The most samples in a chunk.
@@ -84,8 +84,8 @@ impl<R: RowReader> Source for SensorRows<R> {
         &self.channels
     }
 
-    fn faults(&self) -> RowFaults {
-        self.grid.faults()
+    fn notes(&self) -> Vec<Note> {
+        self.grid.notes()
     }
 
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {

@@ -17,10 +17,10 @@ use std::path::Path;
 
 use csv::StringRecord;
 
-use super::rows::{Row, RowFaults};
+use super::rows::Row;
 use super::sensor_format::SensorFormat;
 use super::sensor_rows::{RowReader, SensorRows};
-use super::{Source, SourceError};
+use super::{Note, Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate};
 
 /// The longest line that is searched for a rate, in bytes.
@@ -119,8 +119,8 @@ impl Source for SensorTable {
         self.0.channels()
     }
 
-    fn faults(&self) -> RowFaults {
-        self.0.faults()
+    fn notes(&self) -> Vec<Note> {
+        self.0.notes()
     }
 
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
@@ -232,8 +232,11 @@ mod tests {
     fn rows_without_a_number_count_as_lost_and_leave_a_gap() {
         let text = "# rate: 10\na,b\n1,2\n3,4\nx,5\n,\n6,7,8\n9\n10,11\n";
         let (table, chunks) = read(text, &SensorFormat::default()).unwrap();
-        let faults = table.faults();
-        assert_eq!((faults.lost, faults.gaps), (3, 2));
+        let notes: Vec<String> = table.notes().iter().map(Note::to_string).collect();
+        assert_eq!(
+            notes,
+            ["3 rows skipped: no number for every channel", "2 gaps"]
+        );
         let starts: Vec<Micros> = chunks.iter().map(|c| c.start).collect();
         assert_eq!(starts, [Micros(0), Micros(400_000), Micros(600_000)]);
         assert_eq!(chunks[0].samples, [1.0, 2.0, 3.0, 4.0]);

@@ -188,6 +188,7 @@ fn goes_on(mut session: Session, dir: &Path, seed: u64) {
         windows: vec![0.5; session.learner().contract().embedding_size],
         clip_sha256,
         duration: Micros(1),
+        notes: Vec::new(),
     };
     session.teach(&label, &heard, "test", 0).unwrap();
     let state = session.learner().save();
