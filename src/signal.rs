@@ -7,13 +7,13 @@ mod channel;
 mod clip_id;
 mod direction;
 mod error_kind;
+mod label;
 mod pool;
 mod segment;
 mod transform;
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -23,6 +23,7 @@ pub use channel::{Channel, SOUND, Unit};
 pub use clip_id::{ClipId, ClipIdPrefix};
 pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
+pub use label::Label;
 pub use pool::Pool;
 pub use segment::Segment;
 pub use transform::Transform;
@@ -118,69 +119,6 @@ pub struct Chunk {
     /// The samples, row-major `[samples, channels]`: all channels of one moment are adjacent,
     /// and none is missing. A source reuses this buffer from call to call.
     pub samples: Vec<f32>,
-}
-
-/// The name of a class: 1 to 128 bytes of UTF-8 without control characters and without
-/// surrounding white space. Clones share the text.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
-#[serde(try_from = "String", into = "String")]
-pub struct Label(Arc<str>);
-
-impl Label {
-    /// The longest label, in bytes.
-    pub const MAX_BYTES: usize = 128;
-
-    /// Validates `text` as a label.
-    ///
-    /// # Errors
-    /// [`SignalError::Label`] when the text is empty, longer than
-    /// [`Self::MAX_BYTES`], padded with white space, or holds a control
-    /// character.
-    pub fn new(text: impl Into<String>) -> Result<Self, SignalError> {
-        let text = text.into();
-        match is_name(&text, Self::MAX_BYTES) {
-            true => Ok(Self(text.into())),
-            false => Err(SignalError::Label { text }),
-        }
-    }
-
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl TryFrom<String> for Label {
-    type Error = SignalError;
-    fn try_from(text: String) -> Result<Self, SignalError> {
-        Self::new(text)
-    }
-}
-
-impl TryFrom<&str> for Label {
-    type Error = SignalError;
-    fn try_from(text: &str) -> Result<Self, SignalError> {
-        Self::new(text)
-    }
-}
-
-impl std::str::FromStr for Label {
-    type Err = SignalError;
-    fn from_str(text: &str) -> Result<Self, SignalError> {
-        Self::new(text)
-    }
-}
-
-impl From<Label> for String {
-    fn from(label: Label) -> String {
-        label.as_str().to_owned()
-    }
-}
-
-impl fmt::Display for Label {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
 }
 
 /// The speaker, machine, site or subject of a recording. Recordings of one group resemble each

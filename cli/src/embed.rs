@@ -9,18 +9,19 @@ use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::{self, Card};
 use afield::source::Note;
-use afield_lab::data::{ClipList, list_folder, write_npy, write_npz};
+use afield_lab::data::{ClipList, NpyWriter, list_folder, write_npz};
 use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
 use serde::Serialize;
 
+use super::batch::{Batch, BatchArgs};
 use super::embedding::{embed_clips, progress};
 use super::hints;
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
-use super::recording::{Cut, SensorArgs, labelled, note};
+use super::recording::{Cut, SensorArgs, note};
 
 /// Write the embeddings of clips as a NumPy array
 ///
@@ -77,6 +78,9 @@ pub struct EmbedArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
+    #[command(flatten)]
+    batch: BatchArgs,
+
     /// NumPy file to write
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -117,17 +121,29 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // A missing folder is an error now, before any clip is embedded.
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
-    let mut clips = Vec::new();
-    for path in &args.paths {
-        clips.extend(labelled(path, &card)?);
-    }
-    let bar = progress(clips.len(), "embedded");
-    let mut rows = Vec::new();
-    for clip in &clips {
-        let name = clip.path.display().to_string();
+    let mut batch = Batch::new(args.batch);
+    let paths = batch.paths(&args.paths, &card)?;
+    let bar = progress(paths.len(), "embedded");
+    let mut writer = BufWriter::new(file.as_file());
+    let cannot_write = |e: io::Error| unwritable("--output", &args.output, &e);
+    let mut rows = NpyWriter::new(&mut writer, card.embedding.size).map_err(cannot_write)?;
+    for path in &paths {
+        let name = path.display().to_string();
         let started = ProcessTime::now();
-        let clip_rows = embed(&mut *args.sensor.open(&clip.path)?, &card, &backbone)
-            .with_context(|| name.clone())?;
+        let embedded =
+            (args.sensor.open(path).map_err(anyhow::Error::from)).and_then(|mut source| {
+                embed(&mut *source, &card, &backbone).with_context(|| name.clone())
+            });
+        let clip_rows = match embedded {
+            Ok(clip_rows) => clip_rows,
+            Err(error) => {
+                if let Some(line) = batch.fail_with_line(&name, error)? {
+                    bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
+                }
+                bar.inc(1);
+                continue;
+            }
+        };
         let line = serde_json::to_string(&Line {
             path: &name,
             rows: clip_rows.windows.len() / card.embedding.size,
@@ -140,17 +156,16 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
             note(&clip_rows.notes, &name);
             writeln!(io::stdout(), "{line}")
         })?;
-        rows.extend(clip_rows.windows);
+        rows.write(&clip_rows.windows).map_err(cannot_write)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    let mut writer = BufWriter::new(file.as_file());
-    write_npy(&rows, card.embedding.size, &mut writer)
-        .and_then(|()| writer.flush())
-        .map_err(|e| unwritable("--output", &args.output, &e))?;
+    rows.finish().map_err(cannot_write)?;
     drop(writer);
-    (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
-    Ok(())
+    if batch.has_result() {
+        (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
+    }
+    batch.finish()
 }
 
 /// Embeds folders of classes, pools, and writes an npz archive.

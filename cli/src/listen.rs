@@ -15,7 +15,8 @@ use super::durability::durability;
 use super::hints;
 use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::SensorArgs;
+use super::recording::{SensorArgs, note};
+use super::teach::note_look_alike;
 use super::typed::Typed;
 
 /// Listen to a stream and say what is heard, one JSON line a decision
@@ -256,7 +257,9 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
         let name = clip.path.display().to_string();
         let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
         let embeddings = engine.embed(&mut recording).with_context(|| name.clone())?;
+        note(&embeddings.notes, &name);
         let prediction = engine.predict_embeddings(&embeddings)?;
+        note_look_alike(engine, truth);
         lesson
             .teach_embeddings(truth, &embeddings, &recording)
             .with_context(|| name.clone())?;

@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod batch;
 mod data;
 mod demo;
 mod devices;
@@ -44,6 +45,9 @@ use clap::{Parser, Subcommand};
 
 use model::Places;
 
+/// The exit status if some recordings failed and the rest was done.
+const PARTLY: u8 = 3;
+
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
@@ -51,7 +55,10 @@ fn main() -> ExitCode {
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {}", message(&error));
-            ExitCode::FAILURE
+            match error.downcast_ref::<batch::PartlyFailed>() {
+                Some(failed) if failed.is_partly() => ExitCode::from(PARTLY),
+                _ => ExitCode::FAILURE,
+            }
         }
     }
 }

@@ -1,18 +1,21 @@
 //! `afield predict`: prints the class of each clip.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use afield::Recording;
+use afield::engine::ClipEmbeddings;
 use afield::signal::Label;
 use afield::source::Note;
+use afield::{Engine, Prediction, Recording};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use serde::Serialize;
 
+use super::batch::{Batch, BatchArgs};
+use super::embedding::progress;
 use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::{SensorArgs, labelled, note};
+use super::recording::{SensorArgs, note};
 
 /// Say what clips are: one JSON line a file
 #[derive(Debug, Args)]
@@ -24,6 +27,9 @@ pub struct PredictArgs {
 
     #[command(flatten)]
     sensor: SensorArgs,
+
+    #[command(flatten)]
+    batch: BatchArgs,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -48,26 +54,43 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
     }
     args.sensor.check(engine.card())?;
     engine.backbone()?;
+    let mut batch = Batch::new(args.batch);
+    let paths = batch.paths(&args.files, engine.card())?;
+    let bar = progress(paths.len(), "predicted");
     let mut out = io::stdout().lock();
-    for path in &args.files {
-        for clip in labelled(path, engine.card())? {
-            let name = clip.path.display().to_string();
-            let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
-            let embeddings = engine.embed(&mut recording);
-            let embeddings = embeddings.with_context(|| name.clone())?;
-            note(&embeddings.notes, &name);
-            let prediction = engine.predict_embeddings(&embeddings);
-            let prediction = prediction.with_context(|| name.clone())?;
-            let best = prediction.best();
-            let line = Line {
-                path: &name,
-                label: best.map(|(label, _)| label),
-                confidence: best.map(|(_, p)| p),
-                scores: serde_json::to_value(&prediction)?,
-                notes: &embeddings.notes,
-            };
-            writeln!(out, "{}", serde_json::to_string(&line)?)?;
+    for path in &paths {
+        let name = path.display().to_string();
+        let line = match predicted(&engine, path, &args.sensor) {
+            Ok((embeddings, prediction)) => {
+                bar.suspend(|| note(&embeddings.notes, &name));
+                let best = prediction.best();
+                Some(serde_json::to_string(&Line {
+                    path: &name,
+                    label: best.map(|(label, _)| label),
+                    confidence: best.map(|(_, p)| p),
+                    scores: serde_json::to_value(&prediction)?,
+                    notes: &embeddings.notes,
+                })?)
+            }
+            Err(error) => batch.fail_with_line(&name, error)?,
+        };
+        if let Some(line) = line {
+            bar.suspend(|| writeln!(out, "{line}"))?;
         }
+        bar.inc(1);
     }
-    Ok(())
+    bar.finish_and_clear();
+    batch.finish()
+}
+
+fn predicted(
+    engine: &Engine,
+    path: &Path,
+    sensor: &SensorArgs,
+) -> Result<(ClipEmbeddings, Prediction)> {
+    let name = || path.display().to_string();
+    let mut recording = Recording::open_with(path, &sensor.format())?;
+    let embeddings = engine.embed(&mut recording).with_context(name)?;
+    let prediction = engine.predict_embeddings(&embeddings).with_context(name)?;
+    Ok((embeddings, prediction))
 }

@@ -7,10 +7,7 @@ use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::signal::SampleRate;
-use afield::source::{
-    LabelledClip, Note, SensorFormat, Source, SourceError, SourceOptions, labelled_recordings,
-    open_recording,
-};
+use afield::source::{Note, SensorFormat, Source, SourceError, SourceOptions, open_recording};
 use clap::Args;
 
 /// How recordings of sensors are read.
@@ -61,11 +58,6 @@ pub fn note(notes: &[Note], name: &str) {
         let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
         eprintln!("note: {name}: {}", texts.join("; "));
     }
-}
-
-/// The recordings under `root` that the backbone of `card` can read.
-pub fn labelled(root: &Path, card: &Card) -> Result<Vec<LabelledClip>, SourceError> {
-    labelled_recordings(root, recorded(card))
 }
 
 /// Seconds that recordings are cut into, and seconds from one piece to the next.

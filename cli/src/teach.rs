@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use afield::engine::{Durability, EventId, Lesson, RetainedAudio, TaughtAs};
+use afield::engine::{ClipEmbeddings, Durability, EventId, Lesson, RetainedAudio, TaughtAs};
 use afield::signal::{Group, Label};
 use afield::{Engine, Recording};
 use afield_lab::data::GroupPattern;
@@ -11,11 +11,12 @@ use anyhow::{Context, Result, anyhow};
 use clap::Args;
 use indicatif::ProgressBar;
 
+use super::batch::{Batch, BatchArgs};
 use super::durability::durability;
 use super::embedding::progress;
 use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::{Cut, SensorArgs, labelled, note};
+use super::recording::{Cut, SensorArgs, note};
 
 /// Teach the learner that clips are of a class
 ///
@@ -70,6 +71,9 @@ pub struct TeachArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
+    #[command(flatten)]
+    batch: BatchArgs,
+
     /// Speaker, machine, site or subject that all the clips are of
     #[arg(long, value_name = "NAME", conflicts_with = "group_pattern")]
     group: Option<Group>,
@@ -98,16 +102,20 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         Some(pattern) => Some(pattern.parse().context("--group-pattern")?),
         None => None,
     };
+    let mut batch = Batch::new(args.batch);
     let mut clips = Vec::new();
-    for path in &args.files {
-        for clip in labelled(path, engine.card())? {
-            // Errors appear now, before any clip is taught.
-            let group = match &pattern {
-                Some(pattern) => Some(captured(pattern, &clip.path)?),
-                None => args.group.clone(),
-            };
-            clips.push((clip, group));
-        }
+    for path in batch.paths(&args.files, engine.card())? {
+        let group = match &pattern {
+            Some(pattern) => match captured(pattern, &path) {
+                Ok(group) => Some(group),
+                Err(error) => {
+                    batch.fail(error)?;
+                    continue;
+                }
+            },
+            None => args.group.clone(),
+        };
+        clips.push((path, group));
     }
     let last = match args.last {
         // Before the backbone is loaded, so that the clip is the audio up to the start of the
@@ -120,6 +128,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         None => last,
     };
     engine.backbone()?;
+    note_look_alike(&engine, &args.label);
     if let Some(cut) = args.cut {
         lesson.cut(cut.window(engine.card()));
     }
@@ -131,22 +140,33 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         tally: Tally::default(),
     };
     if let Some(recording) = last {
-        teaching.teach(with_group(recording, args.group.as_ref()))?;
+        let embedded = teaching.embed(with_group(recording, args.group.as_ref()))?;
+        teaching.teach(embedded)?;
     }
-    for (clip, group) in &clips {
-        let recording = Recording::open_with(&clip.path, &args.sensor.format())?;
-        teaching.teach(with_group(recording, group.as_ref()))?;
+    for (path, group) in &clips {
+        let open = || -> Result<Recording> {
+            let recording = Recording::open_with(path, &args.sensor.format())?;
+            Ok(with_group(recording, group.as_ref()))
+        };
+        match teaching.prepare(open) {
+            Ok(Some(embedded)) => teaching.teach(embedded)?,
+            Ok(None) => teaching.skip(),
+            Err(error) => batch.fail(error)?,
+        }
+        teaching.bar.inc(1);
     }
     let Teaching {
         bar, tally, lesson, ..
     } = teaching;
     bar.finish_and_clear();
     lesson.finish()?;
-    eprintln!(
-        "{}: {} new, {} corrected, {} known already",
-        args.label, tally.new, tally.corrected, tally.already
-    );
-    Ok(())
+    if tally.new + tally.corrected + tally.already > 0 {
+        eprintln!(
+            "{}: {} new, {} corrected, {} known already",
+            args.label, tally.new, tally.corrected, tally.already
+        );
+    }
+    batch.finish()
 }
 
 fn with_group(recording: Recording, group: Option<&Group>) -> Recording {
@@ -165,6 +185,9 @@ struct Teaching<'a> {
     tally: Tally,
 }
 
+/// A recording and its embeddings.
+type Embedded = (Recording, ClipEmbeddings);
+
 /// The number of clips by result.
 #[derive(Default)]
 struct Tally {
@@ -174,13 +197,33 @@ struct Tally {
 }
 
 impl Teaching<'_> {
-    fn teach(&mut self, mut recording: Recording) -> Result<()> {
+    /// Embeds the recording that `open` opens; `None` if it is known already. An error concerns
+    /// this recording only.
+    fn prepare(&mut self, open: impl Fn() -> Result<Recording>) -> Result<Option<Embedded>> {
+        let mut recording = open()?;
+        let name = recording.name().to_owned();
+        let known = self.lesson.is_known(self.label, &mut recording);
+        match known.with_context(|| name)? {
+            true => Ok(None),
+            // The check may have read the samples.
+            false => self.embed(open()?).map(Some),
+        }
+    }
+
+    fn embed(&self, mut recording: Recording) -> Result<Embedded> {
+        let embedded = self.engine.embed(&mut recording);
+        let embeddings = embedded.with_context(|| recording.name().to_owned())?;
+        Ok((recording, embeddings))
+    }
+
+    fn skip(&mut self) {
+        self.tally.already += 1;
+    }
+
+    /// Teaches an embedded recording. An error ends the command: it concerns the learner.
+    fn teach(&mut self, (recording, embeddings): Embedded) -> Result<()> {
         let (label, bar, tally) = (self.label, &self.bar, &mut self.tally);
         let name = recording.name().to_owned();
-        let embeddings = self
-            .engine
-            .embed(&mut recording)
-            .with_context(|| name.clone())?;
         bar.suspend(|| note(&embeddings.notes, &name));
         let taught = self.lesson.teach_embeddings(label, &embeddings, &recording);
         for outcome in taught.with_context(|| name.clone())? {
@@ -199,8 +242,16 @@ impl Teaching<'_> {
                 }
             }
         }
-        bar.inc(1);
         Ok(())
+    }
+}
+
+/// Prints that a new class resembles another one, which is often a typing error.
+pub fn note_look_alike(engine: &Engine, label: &Label) {
+    if let Some(other) = engine.look_alike(label) {
+        eprintln!(
+            "note: {label} is a new class; it differs from the class {other} only in case or accents"
+        );
     }
 }
 

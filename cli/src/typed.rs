@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use afield::Engine;
 use afield::engine::{Listening, TaughtAs};
+use afield::signal::Label;
 use anyhow::{Context, Result};
 
 use super::message;
+use super::teach::note_look_alike;
 
 /// Most bytes of a typed line that are read.
 const MOST_TYPED: u64 = 4_096;
@@ -51,7 +53,9 @@ impl Typed {
         let label = std::str::from_utf8(line).context("what was typed is not text")?;
         let recording = listening.recent(self.span)?;
         let clip = recording.name().to_owned();
-        Ok(match engine.teach(label, recording)? {
+        let label = Label::new(label)?;
+        note_look_alike(engine, &label);
+        Ok(match engine.teach(label.clone(), recording)? {
             TaughtAs::Corrected { from } => format!("{clip}: was {from}, is {label}"),
             _ => format!("taught {clip} as {label}"),
         })

@@ -186,6 +186,18 @@ impl Engine {
         self.status().classes
     }
 
+    /// A class that differs from `label` only in case, accents or invisible characters; `None` if
+    /// there is none, or if `label` is a class itself.
+    pub fn look_alike(&self, label: &Label) -> Option<Label> {
+        let session = self.session();
+        let classes = session.learner().classes();
+        if classes.contains(label) {
+            return None;
+        }
+        let mut others = classes.iter().filter(|class| class.looks_like(label));
+        others.next().cloned()
+    }
+
     /// The status of the learner in numbers.
     pub fn status(&self) -> Status {
         self.session().status()

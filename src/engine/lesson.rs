@@ -1,8 +1,11 @@
 //! Several recordings taught as one change.
 
-use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs};
+use std::collections::HashMap;
+
+use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs, clip_sha256};
 use crate::pipeline::Window;
-use crate::signal::Label;
+use crate::signal::{ClipId, Group, Label};
+use crate::store::ClipFilter;
 
 /// A change of several recordings, begun by [`Engine::lesson`].
 ///
@@ -12,7 +15,12 @@ pub struct Lesson {
     engine: Engine,
     command: Command,
     cut: Option<Window>,
+    /// The clips of the class that was asked about last, by the names of their recordings.
+    known: Option<(Label, HashMap<String, Known>)>,
 }
+
+/// An example, as far as it decides whether a recording is the same.
+type Known = (ClipId, Option<Group>);
 
 impl Lesson {
     pub(super) fn begin(engine: Engine, durability: Durability) -> Result<Self, Error> {
@@ -21,12 +29,43 @@ impl Lesson {
             engine,
             command: Command::new(),
             cut: None,
+            known: None,
         })
     }
 
     /// Cuts each later recording into windows; each window becomes an example.
     pub fn cut(&mut self, window: Window) {
         self.cut = Some(window);
+    }
+
+    /// Whether the recording is stored as an example of `label`, with its group if it has one.
+    /// Costs much less than embedding it, and reads the samples only if an example of this class
+    /// came from a recording of the same name. `false` if recordings are cut.
+    ///
+    /// # Errors
+    /// [`Error`] if the recording or the log cannot be read.
+    pub fn is_known(&mut self, label: &Label, recording: &mut Recording) -> Result<bool, Error> {
+        if self.cut.is_some() {
+            return Ok(false);
+        }
+        if self.known.as_ref().is_none_or(|(of, _)| of != label) {
+            let filter = ClipFilter {
+                label: Some(label.clone()),
+                ..ClipFilter::default()
+            };
+            let clips = self.engine.clips(&filter)?.into_iter();
+            let known = clips.map(|clip| (clip.source, (clip.id, clip.group)));
+            self.known = Some((label.clone(), known.collect()));
+        }
+        let known = self.known.as_ref().map(|(_, known)| known);
+        let Some((id, group)) = known.and_then(|known| known.get(recording.name())) else {
+            return Ok(false);
+        };
+        if recording.group().is_some() && recording.group() != group.as_ref() {
+            return Ok(false);
+        }
+        let id = *id;
+        Ok(ClipId::from_bytes(clip_sha256(recording.source())?) == id)
     }
 
     /// Teaches a recording as the class `label`. Returns one outcome for each window of the

@@ -124,11 +124,11 @@ impl SampleCheck {
                     })?;
                 let taken = match stated {
                     Some(stated) => format!("their unit is {stated}"),
-                    None => "they have no unit and count as the backbone's".to_owned(),
+                    None => "they have no unit, so the backbone's is assumed".to_owned(),
                 };
                 Some(Note::OddMagnitude {
                     channels: acceleration.iter().map(|(_, name)| name.clone()).collect(),
-                    what: format!("{found:.1} on average, and {taken}; they may be in {unit}"),
+                    what: format!("{found:.1} on average, but {taken}; they may be in {unit}"),
                 })
             }
         }

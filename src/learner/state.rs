@@ -186,7 +186,7 @@ fn json<T: serde::de::DeserializeOwned>(bytes: &[u8], what: &str) -> Result<T, L
 
 fn label(bytes: &[u8]) -> Result<Label, LearnError> {
     let text = str::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
-    Label::new(text).map_err(|error| damaged(error.to_string()))
+    Label::stored(text.to_owned()).map_err(|error| damaged(error.to_string()))
 }
 
 fn cut_short() -> LearnError {

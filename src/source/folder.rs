@@ -52,34 +52,64 @@ pub fn labelled_recordings(
     kind: Recorded,
 ) -> Result<Vec<LabelledClip>, SourceError> {
     let root = root.as_ref();
-    let metadata = fs::metadata(root).map_err(|error| SourceError::io(root, error))?;
-    if !metadata.is_dir() {
-        return Ok(vec![LabelledClip {
-            path: root.to_owned(),
-            label: None,
-        }]);
+    let mut found = find_recordings(root, kind)?;
+    if let Some(error) = found.unreadable.pop() {
+        return Err(error);
     }
+    let labelled = |path: PathBuf| {
+        let label = label_of(root, &path)?;
+        Ok(LabelledClip { path, label })
+    };
+    found.paths.into_iter().map(labelled).collect()
+}
+
+/// The recordings under a folder, and what else lies there.
+#[derive(Debug, Default)]
+pub struct FoundRecordings {
+    /// The recordings, sorted by path.
+    pub paths: Vec<PathBuf>,
+    /// Files that are not recordings by their names, in order.
+    pub passed_over: Vec<PathBuf>,
+    /// Why folders could not be read, in reverse order of their paths.
+    pub unreadable: Vec<SourceError>,
+}
+
+/// As [`labelled_recordings`], without labels: a folder under `root` that cannot be read is an
+/// entry of the result, and the rest is listed.
+///
+/// # Errors
+/// [`SourceError::Io`] if `root` cannot be read, [`SourceError::Empty`] if there is no recording
+/// and nothing else is wrong, [`SourceError::Limit`] beyond a million clips or 16 levels.
+pub fn find_recordings(
+    root: impl AsRef<Path>,
+    kind: Recorded,
+) -> Result<FoundRecordings, SourceError> {
+    let root = root.as_ref();
+    let metadata = fs::metadata(root).map_err(|error| SourceError::io(root, error))?;
     let mut walk = Walk {
         root,
         kind,
         ancestors: Vec::new(),
-        clips: Vec::new(),
+        found: FoundRecordings::default(),
     };
+    if !metadata.is_dir() {
+        walk.found.paths.push(root.to_owned());
+        return Ok(walk.found);
+    }
     walk.folder(root)?;
-    if walk.clips.is_empty() {
+    let mut found = walk.found;
+    if found.paths.is_empty() && found.unreadable.is_empty() {
         return Err(SourceError::Empty {
             path: root.to_owned(),
             endings: kind.endings(),
         });
     }
-    walk.clips.sort();
-    walk.clips
-        .into_iter()
-        .map(|path| {
-            let label = label_of(root, &path)?;
-            Ok(LabelledClip { path, label })
-        })
-        .collect()
+    found.paths.sort();
+    found.passed_over.sort();
+    found
+        .unreadable
+        .sort_by_key(|error| std::cmp::Reverse(error.to_string()));
+    Ok(found)
 }
 
 struct Walk<'a> {
@@ -87,12 +117,13 @@ struct Walk<'a> {
     kind: Recorded,
     /// Real paths of the folders above, to detect loops.
     ancestors: Vec<PathBuf>,
-    clips: Vec<PathBuf>,
+    found: FoundRecordings,
 }
 
 impl Walk<'_> {
     fn folder(&mut self, folder: &Path) -> Result<(), SourceError> {
-        let real = fs::canonicalize(folder).map_err(|error| SourceError::io(folder, error))?;
+        let io = |error| SourceError::io(folder, error);
+        let real = fs::canonicalize(folder).map_err(io)?;
         if self.ancestors.contains(&real) {
             return Ok(());
         }
@@ -100,8 +131,22 @@ impl Walk<'_> {
             return Err(self.too_large(MAX_DEPTH, "levels of folders"));
         }
         self.ancestors.push(real);
-        for entry in fs::read_dir(folder).map_err(|error| SourceError::io(folder, error))? {
-            let entry = entry.map_err(|error| SourceError::io(folder, error))?;
+        let listed = self.entries(folder);
+        self.ancestors.pop();
+        match listed {
+            // Only the root itself must be readable.
+            Err(error @ SourceError::Io { .. }) if folder != self.root => {
+                self.found.unreadable.push(error);
+                Ok(())
+            }
+            listed => listed,
+        }
+    }
+
+    fn entries(&mut self, folder: &Path) -> Result<(), SourceError> {
+        let io = |error| SourceError::io(folder, error);
+        for entry in fs::read_dir(folder).map_err(io)? {
+            let entry = entry.map_err(io)?;
             if entry.file_name().as_encoded_bytes().starts_with(b".") {
                 continue;
             }
@@ -112,14 +157,17 @@ impl Walk<'_> {
             };
             if metadata.is_dir() {
                 self.folder(&path)?;
-            } else if metadata.is_file() && self.kind.is_by_name(&path) {
-                if self.clips.len() == MAX_CLIPS {
-                    return Err(self.too_large(MAX_CLIPS, "clips"));
+            } else if metadata.is_file() {
+                let list = match self.kind.is_by_name(&path) {
+                    true => &mut self.found.paths,
+                    false => &mut self.found.passed_over,
+                };
+                if list.len() == MAX_CLIPS {
+                    return Err(self.too_large(MAX_CLIPS, "files"));
                 }
-                self.clips.push(path);
+                list.push(path);
             }
         }
-        self.ancestors.pop();
         Ok(())
     }
 

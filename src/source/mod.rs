@@ -40,7 +40,9 @@ pub use device_info::{DeviceChannel, DeviceCounts, DeviceInfo};
 pub use error::{SourceError, StreamProperty};
 pub use excerpt::Excerpt;
 pub use file::AudioFile;
-pub use folder::{LabelledClip, labelled_clips, labelled_recordings};
+pub use folder::{
+    FoundRecordings, LabelledClip, find_recordings, labelled_clips, labelled_recordings,
+};
 pub use json_lines::JsonLines;
 pub use live::{Health, LiveSource};
 pub use microphone::{Microphone, microphones};

@@ -245,7 +245,7 @@ impl<'a> Columns<'a> {
     }
 
     fn label(&self, text: &str) -> Result<Label, Fault> {
-        Label::new(text).map_err(|error| self.wrong(&error.to_string()))
+        Label::stored(text.to_owned()).map_err(|error| self.wrong(&error.to_string()))
     }
 
     fn wrong(&self, what: &str) -> Fault {

@@ -46,6 +46,7 @@ mod microphone;
 mod watchdog;
 
 // The program: commands, their output, and every error with its hint.
+mod batches;
 mod cli_demo;
 mod cli_embed;
 mod cli_evaluate;

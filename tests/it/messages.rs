@@ -317,9 +317,9 @@ fn labels_and_groups_that_are_not_usable() {
     sandbox.wav("tones/x.wav", 16_000, &[100; 8_000]);
     let said = Transcript::of(&sandbox)
         .errors(&[
-            "teach low tones --group-pattern ^([a-z]+)_",
+            "teach low tones/x.wav --group-pattern ^([a-z]+)_",
             "teach low tones --group-pattern anna",
-            "teach low tones --group-pattern ^(z*)",
+            "teach low tones/anna_0.wav --group-pattern ^(z*)",
         ])
         .errors_without_a_hint(&["teach low tones --group-pattern ("])
         .usage_errors(&["teach low tones --group a --group-pattern (a)"]);

@@ -3,7 +3,7 @@
 //! Members are stored without compression, because embeddings hardly shrink. Classes and groups are
 //! written as text. Rows are pooled but not transformed: the reader applies the transform.
 
-use std::io::{self, Seek, Write};
+use std::io::{self, Seek, SeekFrom, Write};
 
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
@@ -62,19 +62,59 @@ pub fn write_npz<W: Write + Seek>(clips: &Clips, pool: Pool, sink: W) -> io::Res
     Ok(())
 }
 
-/// Writes rows of `size` numbers as one npy array, float32 `[rows, size]`.
-///
-/// # Errors
-/// The error of `sink`.
-pub fn write_npy(rows: &[f32], size: usize, mut sink: impl Write) -> io::Result<()> {
-    let n = rows.len() / size.max(1);
-    let dict = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({n}, {size})}}");
-    sink.write_all(&padded(dict))?;
-    for row in rows.chunks(size.max(1)) {
-        let bytes: Vec<u8> = row.iter().flat_map(|x| x.to_le_bytes()).collect();
-        sink.write_all(&bytes)?;
+/// An array of float32 that is written row by row: only the latest rows are in memory.
+pub struct NpyWriter<W> {
+    sink: W,
+    size: usize,
+    rows: usize,
+    bytes: Vec<u8>,
+}
+
+impl<W: Write + Seek> NpyWriter<W> {
+    /// Begins an array of rows of `size` numbers in `sink`, which is at its start.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn new(mut sink: W, size: usize) -> io::Result<Self> {
+        sink.write_all(&rows_header(0, size))?;
+        Ok(Self {
+            sink,
+            size,
+            rows: 0,
+            bytes: Vec::new(),
+        })
     }
-    Ok(())
+
+    /// Appends rows, row-major `[n, size]`.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn write(&mut self, rows: &[f32]) -> io::Result<()> {
+        for row in rows.chunks(self.size.max(1)) {
+            self.bytes.clear();
+            self.bytes.extend(row.iter().flat_map(|x| x.to_le_bytes()));
+            self.sink.write_all(&self.bytes)?;
+            self.rows += 1;
+        }
+        Ok(())
+    }
+
+    /// Writes the number of rows into the header.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn finish(mut self) -> io::Result<()> {
+        self.sink.seek(SeekFrom::Start(0))?;
+        self.sink.write_all(&rows_header(self.rows, self.size))?;
+        self.sink.flush()
+    }
+}
+
+/// The header of an array of rows. Its length is the same for any number of rows up to 10^20.
+fn rows_header(rows: usize, size: usize) -> Vec<u8> {
+    padded(format!(
+        "{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {size})}}"
+    ))
 }
 
 /// A column of text: UTF-32 of one length, padded with zeros.
@@ -159,8 +199,12 @@ mod tests {
 
     #[test]
     fn an_array_of_rows_has_a_header_and_its_numbers() {
-        let mut bytes = Vec::new();
-        write_npy(&[1.0, 2.0, 3.0, 4.0, 5.0, 6.0], 3, &mut bytes).unwrap();
+        let mut file = Cursor::new(Vec::new());
+        let mut array = NpyWriter::new(&mut file, 3).unwrap();
+        array.write(&[1.0, 2.0, 3.0]).unwrap();
+        array.write(&[4.0, 5.0, 6.0]).unwrap();
+        array.finish().unwrap();
+        let bytes = file.into_inner();
         let (header, numbers) = bytes.split_at(128);
         assert!(header.starts_with(b"\x93NUMPY\x01\x00\x76\x00{'descr': '<f4'"));
         assert!(header.ends_with(b" \n"));
