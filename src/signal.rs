@@ -10,6 +10,7 @@ mod error_kind;
 mod label;
 mod pool;
 mod segment;
+mod timestamp;
 mod transform;
 
 use std::fmt;
@@ -26,6 +27,7 @@ pub use error_kind::ErrorKind;
 pub use label::Label;
 pub use pool::Pool;
 pub use segment::Segment;
+pub use timestamp::Timestamp;
 pub use transform::Transform;
 
 /// Samples per second and channel, from 1 to 768,000 Hz.
@@ -236,6 +238,12 @@ pub enum SignalError {
         Unit::MAX_BYTES
     )]
     Unit {
+        /// The rejected text.
+        text: String,
+    },
+    /// The text is not a date with a time of day.
+    #[error("{text:?} is not a time: it needs a date and a time of day, as in 2026-06-01T22:10:00")]
+    Timestamp {
         /// The rejected text.
         text: String,
     },

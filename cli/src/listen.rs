@@ -1,10 +1,11 @@
 //! `afield listen`: reads a stream and prints decisions as they are made.
 
+use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
 
 use afield::engine::{Durability, EventId, ListenOptions, Watchdog};
-use afield::signal::Label;
+use afield::signal::{Label, Micros, Timestamp};
 use afield::source::{Health, PcmFormat, SourceError, SourceOptions};
 use afield::{Engine, Error, Event, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
@@ -15,7 +16,7 @@ use super::durability::durability;
 use super::hints;
 use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::{SensorArgs, note};
+use super::recording::{SensorArgs, StartArgs, note};
 use super::teach::note_look_alike;
 use super::typed::Typed;
 
@@ -106,6 +107,9 @@ pub struct ListenArgs {
     gate: Option<f32>,
 
     #[command(flatten)]
+    start: StartArgs,
+
+    #[command(flatten)]
     place: LearnerPlace,
 }
 
@@ -123,6 +127,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         every_seconds: args.every,
         min_confidence: args.min_confidence,
         gate_db: args.gate,
+        start: args.start.start,
         source: args.source_options(),
     };
     let spec = args.source.clone();
@@ -143,6 +148,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     };
     let started = Instant::now();
     let mut out = io::stdout().lock();
+    let mut end = Micros(0);
     loop {
         for note in listening.notes() {
             eprintln!("note: {note}");
@@ -151,10 +157,11 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         watchdog.alive();
         let health = listening.health();
         for event in listening.drain() {
-            write_event(&mut out, &event, live, health.as_ref())?;
+            end = event.end;
+            write_event(&mut out, &event, live, health.as_ref()).map_err(|e| gone(e, live))?;
         }
         // Readers want each line at once.
-        out.flush()?;
+        out.flush().map_err(|error| gone(error.into(), live))?;
         for report in listening.reports() {
             eprintln!("{report}");
         }
@@ -171,7 +178,38 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     for note in listening.notes() {
         eprintln!("note: {note}");
     }
-    Ok(())
+    let is_over = |most| started.elapsed() >= most;
+    if !live || args.duration.is_some_and(is_over) {
+        return Ok(());
+    }
+    let seconds = end.as_secs_f64();
+    Err(Ended(format!(
+        "{} ended: the last decision was at {seconds:.1} s",
+        args.source
+    ))
+    .into())
+}
+
+/// Listening to a live source ended, and nobody asked for it.
+#[derive(Debug)]
+pub struct Ended(String);
+
+impl std::error::Error for Ended {}
+
+impl fmt::Display for Ended {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The error that `error` is on writing a line: for a live source, a reader that is gone ends
+/// a service.
+fn gone(error: anyhow::Error, live: bool) -> anyhow::Error {
+    let is_closed = super::is_closed_pipe(&error);
+    match live && is_closed {
+        true => Ended("nothing reads the output any more".to_owned()).into(),
+        false => error,
+    }
 }
 
 /// One decision, as a line of output.
@@ -186,6 +224,9 @@ struct DecisionLine<'a> {
     quiet: Option<bool>,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
+    /// Wall-clock time of `time`, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
     /// Of a live source: the event's id, for `afield teach --event`.
     #[serde(skip_serializing_if = "Option::is_none")]
     event: Option<EventId>,
@@ -211,6 +252,7 @@ fn write_event(
         confidence: event.confidence,
         quiet: event.quiet.then_some(true),
         path: (!live).then_some(&*event.source),
+        at: event.at,
         event: live.then_some(event.id),
         lost: health.map(|health| health.lost_samples),
         latency_ms: health.map(|health| health.latency_us as f64 / 1e3),

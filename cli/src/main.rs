@@ -45,12 +45,19 @@ use clap::{Parser, Subcommand};
 
 use model::Places;
 
+/// The exit status if listening to a live source ended by itself. systemd's `Restart=on-failure`
+/// starts it again.
+const ENDED: u8 = 4;
 /// The exit status if some recordings failed and the rest was done.
 const PARTLY: u8 = 3;
 
 fn main() -> ExitCode {
     match run(Arguments::parse()) {
         Ok(()) => ExitCode::SUCCESS,
+        Err(error) if error.is::<listen::Ended>() => {
+            eprintln!("{error}");
+            ExitCode::from(ENDED)
+        }
         // The reader closed stdout early, as in `| head -1`.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,
         Err(error) => {

@@ -3,9 +3,9 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use afield::engine::ClipEmbeddings;
-use afield::signal::Label;
-use afield::source::Note;
+use afield::engine::{ClipEmbeddings, OptionError};
+use afield::signal::{Label, Timestamp};
+use afield::source::{Note, recorded_at};
 use afield::{Engine, Prediction, Recording};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -15,7 +15,7 @@ use super::batch::{Batch, BatchArgs};
 use super::embedding::progress;
 use super::learner::LearnerPlace;
 use super::model::Places;
-use super::recording::{SensorArgs, note};
+use super::recording::{SensorArgs, StartArgs, note};
 
 /// Say what clips are: one JSON line a file
 #[derive(Debug, Args)]
@@ -29,6 +29,9 @@ pub struct PredictArgs {
     sensor: SensorArgs,
 
     #[command(flatten)]
+    start: StartArgs,
+
+    #[command(flatten)]
     batch: BatchArgs,
 
     #[command(flatten)]
@@ -39,6 +42,9 @@ pub struct PredictArgs {
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
+    /// When the recording began, if it is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    at: Option<Timestamp>,
     label: Option<&'a Label>,
     confidence: Option<f32>,
     scores: serde_json::Value,
@@ -56,6 +62,9 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
     engine.backbone()?;
     let mut batch = Batch::new(args.batch);
     let paths = batch.paths(&args.files, engine.card())?;
+    if args.start.start.is_some() && paths.len() != 1 {
+        return Err(OptionError::StartOfSeveral.into());
+    }
     let bar = progress(paths.len(), "predicted");
     let mut out = io::stdout().lock();
     for path in &paths {
@@ -66,6 +75,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                 let best = prediction.best();
                 Some(serde_json::to_string(&Line {
                     path: &name,
+                    at: args.start.start.or_else(|| recorded_at(path)),
                     label: best.map(|(label, _)| label),
                     confidence: best.map(|(_, p)| p),
                     scores: serde_json::to_value(&prediction)?,

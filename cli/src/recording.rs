@@ -6,9 +6,11 @@ use std::path::Path;
 use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
-use afield::signal::SampleRate;
+use afield::signal::{SampleRate, Timestamp};
 use afield::source::{Note, SensorFormat, Source, SourceError, SourceOptions, open_recording};
 use clap::Args;
+
+use super::hints;
 
 /// How recordings of sensors are read.
 #[derive(Debug, Clone, Default, Args)]
@@ -50,6 +52,15 @@ impl SensorArgs {
     pub fn open(&self, path: &Path) -> Result<Box<dyn Source>, SourceError> {
         open_recording(path, &self.format())
     }
+}
+
+/// When a recording began.
+#[derive(Debug, Clone, Copy, Default, Args)]
+pub struct StartArgs {
+    /// When the recording of the file began, such as 2026-06-01T22:10:00 (local time) or
+    /// 2026-06-01T20:10:00Z [default: by its metadata or its name, if they state it]
+    #[arg(long, value_name = "TIME", value_parser = hints::parse::<Timestamp>)]
+    pub start: Option<Timestamp>,
 }
 
 /// Prints what is odd about a recording, as one line.

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{Error, Recording, RetainedAudio};
-use crate::signal::{Chunk, Label, Micros};
+use crate::signal::{Chunk, Label, Micros, Timestamp};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
 /// The id of an event: where its stream comes from, and a counter.
@@ -70,7 +70,7 @@ impl From<EventId> for String {
 /// One decision about one window of a source.
 ///
 /// Serialised as `{"event", "start", "end", "at"?, "label", "confidence", "quiet"?, "source"}`,
-/// times in seconds of the stream, `at` in milliseconds of Unix time.
+/// times in seconds of the stream, `at` as RFC 3339.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -83,9 +83,10 @@ pub struct Event {
     /// Stream time at which the window ends.
     #[serde(serialize_with = "seconds")]
     pub end: Micros,
-    /// Wall-clock time at which the window ended, in milliseconds of Unix time; live sources only.
-    #[serde(rename = "at", skip_serializing_if = "Option::is_none")]
-    pub at_unix_ms: Option<i64>,
+    /// Wall-clock time at which the window ended: by the host's clock for live sources, and by
+    /// [`recorded_at`](crate::source::recorded_at) for files; `None` if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub at: Option<Timestamp>,
     /// The class; `None` if no class is probable enough, or if the event is quiet.
     pub label: Option<Label>,
     /// The probability of the most probable class, in `[0, 1]`; 0 if there is none.

@@ -13,8 +13,8 @@ use super::{
 };
 use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
-use crate::signal::Chunk;
-use crate::source::{Health, LiveSource, Note, Source, SourceSpec};
+use crate::signal::{Chunk, Timestamp};
+use crate::source::{Health, LiveSource, Note, Source, SourceSpec, recorded_at};
 
 /// The shortest time between two reports of losses of a device.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -56,6 +56,10 @@ struct Heard {
     /// The audio buffer of a live source.
     recent: Option<RetainedAudio>,
     audio: Audio,
+    /// When a file's recording began, if it is known.
+    began: Option<Timestamp>,
+    /// The time of the latest event of a live source.
+    latest: Option<Timestamp>,
     _lending: Option<Lending>,
     reported: Health,
     reported_at: Instant,
@@ -77,6 +81,9 @@ impl Listening {
         }
         engine.backbone()?;
         let live = spec.is_live();
+        if live && options.start.is_some() {
+            return Err(OptionError::StartOfSeveral.into());
+        }
         let seconds = match options.window_seconds {
             Some(seconds) => seconds,
             None => engine.session().median_clip_seconds()?.unwrap_or(0.0),
@@ -108,6 +115,9 @@ impl Listening {
         } else {
             listening.origin = listening.origin_of_files(&spec);
             let clips = spec.recordings(kind)?;
+            if listening.options.start.is_some() && clips.len() != 1 {
+                return Err(OptionError::StartOfSeveral.into());
+            }
             listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
         }
         Ok(listening)
@@ -154,6 +164,8 @@ impl Listening {
             decider,
             recent,
             audio,
+            began: None,
+            latest: None,
             _lending: lending,
             reported: Health::default(),
             reported_at: Instant::now(),
@@ -197,6 +209,9 @@ impl Listening {
             let source = crate::source::open_recording(&path, &self.options.source.sensor)?;
             let begun = self.hear(source, Arc::clone(&name));
             begun.map_err(|error| error.of(&name))?;
+            if let Some(heard) = &mut self.under_way {
+                heard.began = self.options.start.or_else(|| recorded_at(&path));
+            }
         }
         let Some(heard) = &mut self.under_way else {
             return Ok(false);
@@ -322,11 +337,21 @@ impl Listening {
                 _ => (None, made.scores.best().map_or(0.0, |(_, p)| p)),
             };
             let since_ms = until.0.saturating_sub(made.end.0) / 1_000;
+            let at = match heard.began {
+                Some(began) => began.after(Duration::from_micros(made.end.0)),
+                None if self.live => {
+                    let at = Timestamp::from_unix_ms(now.saturating_sub_unsigned(since_ms));
+                    // Late samples may come in a burst. Their times do not step back.
+                    heard.latest = at.max(heard.latest);
+                    heard.latest
+                }
+                None => None,
+            };
             let event = Event {
                 id: EventId::new(self.origin, self.number),
                 start: made.start,
                 end: made.end,
-                at_unix_ms: self.live.then(|| now.saturating_sub_unsigned(since_ms)),
+                at,
                 label,
                 confidence,
                 quiet: made.decision == Decision::Quiet,

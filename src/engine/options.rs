@@ -7,7 +7,7 @@ use super::Clock;
 use crate::head::HeadKind;
 use crate::learner::{Pool, Transform};
 use crate::rehearsal::Plan;
-use crate::signal::ErrorKind;
+use crate::signal::{ErrorKind, Timestamp};
 use crate::source::SourceOptions;
 
 /// Options of an engine: the cache of backbones and the clock.
@@ -61,6 +61,8 @@ pub struct ListenOptions {
     pub min_confidence: f32,
     /// Decide only if a sound is this many decibels louder than the background.
     pub gate_db: Option<f32>,
+    /// When the recording of a file began, instead of what the file states.
+    pub start: Option<Timestamp>,
     /// How the source is read.
     pub source: SourceOptions,
 }
@@ -72,6 +74,7 @@ impl Default for ListenOptions {
             every_seconds: 0.5,
             min_confidence: 0.5,
             gate_db: None,
+            start: None,
             source: SourceOptions::default(),
         }
     }
@@ -112,6 +115,11 @@ pub enum OptionError {
     /// Recordings to normalise channels, in which a channel is constant.
     #[error("a channel never changes in the recordings to normalise by")]
     ChannelAtRest,
+    /// A start for anything but one file.
+    #[error(
+        "a start is for one file: several files have several starts, live sources the host's clock"
+    )]
+    StartOfSeveral,
     /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {

@@ -2,6 +2,7 @@
 
 use serde_json::Value;
 
+use crate::harness::listener::ENDED;
 use crate::harness::{Sandbox, recording};
 
 #[test]
@@ -15,19 +16,25 @@ fn a_file_and_the_same_samples_on_stdin_give_the_same_decisions() {
         let stdin = sandbox
             .afield(format!("listen --source stdin --format s16le:{rate}:1"))
             .stdin(recording::pcm(&samples))
-            .run()
-            .ok();
+            .run();
+        assert_eq!(stdin.code, Some(ENDED), "{stdin}");
         file.has_keys(["time", "start", "label", "confidence", "path"]);
-        stdin.has_keys(["time", "start", "label", "confidence", "event"]);
+        stdin.has_keys(["time", "start", "label", "confidence", "at", "event"]);
         let mut events = file.json_lines();
         for event in &mut events {
             let path = event.as_object_mut().unwrap().remove("path");
             assert_eq!(path.unwrap(), "long.wav");
         }
         let mut piped = stdin.json_lines();
+        let mut latest = String::new();
         for event in &mut piped {
             // A stream can be corrected by the number of an event, a file by its path.
-            assert!(event.as_object_mut().unwrap().remove("event").is_some());
+            let event = event.as_object_mut().unwrap();
+            assert!(event.remove("event").is_some());
+            // The host's clock, which does not step back.
+            let at = event.remove("at").unwrap().as_str().unwrap().to_owned();
+            assert!(at >= latest, "{at} {latest}");
+            latest = at;
         }
         assert_eq!(events, piped, "at {rate} Hz");
         decisions_of_low_then_high(&events);
@@ -125,4 +132,30 @@ fn labelled_clips_are_decided_on_first_and_then_learned() {
     assert!(said[8..].iter().all(|line| line["label"] == line["truth"]));
     assert_eq!(said[9]["time"], 5.0);
     assert_eq!(sandbox.status()["examples"], 10);
+}
+
+#[test]
+fn lines_state_the_wall_clock_time_where_it_is_known() {
+    let sandbox = Sandbox::taught();
+    let samples = recording::tone(16_000, 440.0, 2.0, 1);
+    for name in ["20260601T221000+0200", "unknown"] {
+        sandbox.wav(&format!("{name}.wav"), 16_000, &samples);
+    }
+    let first = |line: &str| sandbox.run(line).ok().json_lines()[0].clone();
+    let line = first("listen --source wav:20260601T221000+0200.wav --every 1");
+    let seconds = line["time"].as_f64().unwrap();
+    let expected = format!("2026-06-01T20:10:{seconds:06.3}Z");
+    // A line's time has microseconds.
+    assert_eq!(line["at"].as_str().unwrap()[..20], expected[..20]);
+    assert_eq!(
+        first("predict 20260601T221000+0200.wav")["at"],
+        "2026-06-01T20:10:00.000Z"
+    );
+    assert!(first("predict unknown.wav").get("at").is_none());
+    assert!(first("listen --source wav:unknown.wav").get("at").is_none());
+    let line = first("predict unknown.wav --start 2026-06-01T22:10:00Z");
+    assert_eq!(line["at"], "2026-06-01T22:10:00.000Z");
+    let both = "predict unknown.wav 20260601T221000+0200.wav --start 2026-06-01T22:10:00Z";
+    sandbox.run(both).refused();
+    sandbox.run("predict unknown.wav --start tomorrow").fails(2);
 }

@@ -17,7 +17,7 @@ use afield::source::Source;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::harness::listener::{ListeningProcess, PATIENCE, number, socket, wait_until};
+use crate::harness::listener::{ENDED, ListeningProcess, PATIENCE, number, socket, wait_until};
 use crate::harness::{Sandbox, recording};
 
 /// `afield listen --source stdin` with more arguments, and its standard input, which begins
@@ -94,7 +94,7 @@ fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
     assert_eq!(last["label"], "middle", "{last}");
     assert!(number(&last, "time") > 6.0, "{last}");
     let (status, _) = listening.end();
-    assert!(status.success());
+    assert_eq!(status.code(), Some(ENDED));
     assert!(!socket(sandbox.learner()).exists(), "removed at the end");
     nobody_listens(&sandbox);
 }
@@ -151,7 +151,7 @@ fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     second.read();
     drop(second.child.stdin.take());
     second.wait_for("other processes cannot teach what is heard here");
-    assert!(second.end().0.success());
+    assert_eq!(second.end().0.code(), Some(ENDED));
     assert_eq!(last().unwrap().excerpt.samples().len(), 16_000);
     drop(first);
 }
@@ -188,7 +188,7 @@ fn only_samples_after_a_gap_can_be_taught_and_their_age_is_reported() {
     );
     sandbox.run("status").ok().prints(["anna"]);
     drop(stdin);
-    assert!(listening.end().0.success());
+    assert_eq!(listening.end().0.code(), Some(ENDED));
 }
 
 #[test]
@@ -239,7 +239,14 @@ fn still_listens(mut listening: ListeningProcess, mut stdin: ChildStdin) {
     }
     assert!(until > 2.5, "{until}");
     let (status, said) = listening.end();
-    assert!(status.success() && said.is_empty(), "{said:?}");
+    assert_eq!(status.code(), Some(ENDED));
+    let [ended] = said.as_slice() else {
+        panic!("{said:?}");
+    };
+    assert!(
+        ended.starts_with("stdin ended: the last decision was at "),
+        "{ended}"
+    );
 }
 
 #[test]
@@ -361,4 +368,18 @@ fn malformed_answers_of_a_listener_are_errors() {
     let recalled = recall(dir.path(), Duration::from_secs(1)).unwrap();
     assert_eq!(recalled.excerpt.samples().len(), 100);
     served.join().unwrap();
+}
+
+#[test]
+fn a_listener_whose_reader_is_gone_ends_and_says_so() {
+    let sandbox = Sandbox::taught();
+    let program = sandbox.afield("listen --source stdin");
+    let mut listening = ListeningProcess::start(program.pipe_stdin());
+    drop(listening.child.stdout.take());
+    let mut stdin = listening.child.stdin.take().unwrap();
+    // The program may end before it has read everything.
+    let _ = stdin.write_all(&recording::pcm(&middle(3.0)));
+    let said = listening.wait_for("nothing reads the output any more");
+    assert!(!said.contains("error"), "{said}");
+    assert_eq!(listening.child.wait().unwrap().code(), Some(ENDED));
 }

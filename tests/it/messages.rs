@@ -13,7 +13,7 @@ use ndarray::{Array1, Array2, array};
 use ndarray_npy::{NpzWriter, WritableElement};
 use rusqlite::Connection;
 
-use crate::harness::listener::{ListeningProcess, wait_until};
+use crate::harness::listener::{ENDED, ListeningProcess, wait_until};
 use crate::harness::{Run, Sandbox, folder, models, recording};
 
 /// The command lines that were run, and what the program said to each of them.
@@ -398,7 +398,7 @@ fn a_listener_that_has_not_heard_enough() {
     });
     let said = Transcript::of(&sandbox).errors(&["teach low --last 1s"]);
     drop(listening.child.stdin.take());
-    assert!(listening.end().0.success());
+    assert_eq!(listening.end().0.code(), Some(ENDED));
     assert_messages!("listener_heard_too_little", said);
 }
 

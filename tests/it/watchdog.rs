@@ -8,6 +8,7 @@ use std::os::unix::net::UnixDatagram;
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
+use crate::harness::listener::ENDED;
 use crate::harness::{Sandbox, recording};
 
 fn next(socket: &UnixDatagram, within: Duration) -> Option<String> {
@@ -51,5 +52,5 @@ fn a_listener_sends_signs_of_life_only_while_samples_come() {
     while next(&socket, Duration::from_millis(700)).is_some() {}
     assert_eq!(next(&socket, Duration::from_millis(700)), None);
     drop(stdin);
-    assert!(child.wait().unwrap().success());
+    assert_eq!(child.wait().unwrap().code(), Some(ENDED));
 }

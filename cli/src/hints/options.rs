@@ -29,6 +29,7 @@ fn flag_of_option(error: &OptionError) -> Option<&'static str> {
         OptionError::CalibratedInVain => Some("--calibrate"),
         OptionError::NormalisedSound { .. } | OptionError::ChannelAtRest => Some("--normalise"),
         OptionError::GateOfSensor { .. } => Some("--gate"),
+        OptionError::StartOfSeveral => Some("--start"),
         _ => None,
     }
 }
@@ -74,6 +75,7 @@ fn of_options(error: &OptionError) -> String {
             "give recordings of everything that will be measured".to_owned()
         }
         OptionError::GateOfSensor { .. } => "leave --gate out".to_owned(),
+        OptionError::StartOfSeveral => "name one file, or leave --start out".to_owned(),
         _ => "see `afield init --help`".to_owned(),
     }
 }

@@ -11,6 +11,9 @@ use serde_json::Value;
 
 use super::Program;
 
+/// The exit status of a listener whose live source ended, or whose output nobody reads.
+pub const ENDED: i32 = 4;
+
 /// How long anything may take: machines under load are slow.
 pub const PATIENCE: Duration = Duration::from_secs(120);
 
