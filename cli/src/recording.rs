@@ -7,7 +7,9 @@ use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::signal::{SampleRate, Timestamp};
-use afield::source::{Note, SensorFormat, Source, SourceError, SourceOptions, open_recording};
+use afield::source::{
+    ChannelChoice, Note, SensorFormat, Source, SourceError, SourceOptions, open_recording,
+};
 use clap::Args;
 
 use super::hints;
@@ -24,6 +26,11 @@ pub struct SensorArgs {
     /// 'ax=accX [m/s2],ay=accY [m/s2]' [default: all but the time]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<String>,
+
+    /// Channel of a sound of several channels: mix (the mean), left, right, a number from 1, or
+    /// best (the one with the most power in the first second)
+    #[arg(long, default_value_t = ChannelChoice::Mix, value_name = "CHANNEL", value_parser = hints::parse::<ChannelChoice>)]
+    channel: ChannelChoice,
 }
 
 impl SensorArgs {
@@ -45,6 +52,7 @@ impl SensorArgs {
         SensorFormat {
             rate: self.rate,
             columns: self.columns.clone(),
+            channel: self.channel,
         }
     }
 

@@ -24,6 +24,7 @@ pub fn run(bytes: &[u8]) {
     let format = SensorFormat {
         rate: SampleRate::new(50).ok().filter(|_| how & 2 != 0),
         columns: columns.into_iter().filter(|_| how & 4 != 0).collect(),
+        ..SensorFormat::default()
     };
     let text = Cursor::new(text.to_vec());
     match how & 1 {

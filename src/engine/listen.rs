@@ -14,7 +14,7 @@ use super::{
 use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Timestamp};
-use crate::source::{Health, LiveSource, Note, Source, SourceSpec, recorded_at};
+use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec, recorded_at};
 
 /// The shortest time between two reports of losses of a device.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
@@ -33,6 +33,8 @@ pub struct Listening {
     window: Window,
     /// Recordings that are not yet read, in reverse order.
     recordings: Vec<PathBuf>,
+    /// A live source that is opened by the first step.
+    unopened: Option<SourceSpec>,
     under_way: Option<Heard>,
     chunk: Chunk,
     made: Vec<pipeline::WindowDecision>,
@@ -73,14 +75,14 @@ impl Listening {
     ) -> Result<Self, Error> {
         let kind = engine.recorded();
         options.source.check(kind)?;
-        if options.gate_db.is_some() && kind == crate::source::Recorded::Sensor {
+        if options.gate_db.is_some() && kind == Recorded::Sensor {
             return Err(OptionError::GateOfSensor {
                 backbone: engine.card().name.clone(),
             }
             .into());
         }
         engine.backbone()?;
-        let live = spec.is_live();
+        let (live, is_stdin) = (spec.is_live(), spec.is_stdin());
         if live && options.start.is_some() {
             return Err(OptionError::StartOfSeveral.into());
         }
@@ -91,6 +93,7 @@ impl Listening {
         let mut listening = Self {
             window: Window::spanning(engine.card(), seconds, options.every_seconds),
             recordings: Vec::new(),
+            unopened: None,
             under_way: None,
             chunk: Chunk::default(),
             made: Vec::new(),
@@ -109,9 +112,13 @@ impl Listening {
             listening.engine.session().solve_in_background();
             let now = listening.engine.now();
             listening.origin = u64::try_from(now).unwrap_or(0);
-            let rate = listening.engine.card().sample_rate;
-            let source = spec.open_live(kind, rate, &listening.options.source)?;
-            listening.hear(source, Arc::from(spec.to_string()))?;
+            // The header of a stream of sound comes with its first bytes: a caller need not wait
+            // for them.
+            listening.unopened = Some(spec);
+            let waits = kind == Recorded::Sound && is_stdin;
+            if !waits {
+                listening.open()?;
+            }
         } else {
             listening.origin = listening.origin_of_files(&spec);
             let clips = spec.recordings(kind)?;
@@ -121,6 +128,16 @@ impl Listening {
             listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
         }
         Ok(listening)
+    }
+
+    /// Opens the live source that was asked for.
+    fn open(&mut self) -> Result<(), Error> {
+        let Some(spec) = self.unopened.take() else {
+            return Ok(());
+        };
+        let (kind, rate) = (self.engine.recorded(), self.engine.card().sample_rate);
+        let source = spec.open_live(kind, rate, &self.options.source)?;
+        self.hear(source, Arc::from(spec.to_string()))
     }
 
     /// A number that is the same whenever the same files are read with the same windows, and
@@ -200,6 +217,7 @@ impl Listening {
     }
 
     fn step_or_fail(&mut self) -> Result<bool, Error> {
+        self.open()?;
         if self.under_way.is_none() {
             let Some(path) = self.recordings.pop() else {
                 return Ok(false);

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::{PortName, Recorded, SourceSpec};
+use super::{ChannelChoice, PortName, Recorded, SourceSpec};
 use crate::signal::ErrorKind;
 
 /// Why a source cannot be opened or read.
@@ -75,10 +75,28 @@ pub enum SourceError {
     /// An option has no effect on the source, or the source does not suit the backbone.
     #[error("{}", option_text(option, reason))]
     Option {
-        /// `rate`, `columns` or `source`.
+        /// `rate`, `columns`, `channel` or `source`.
         option: &'static str,
         /// The reason.
         reason: &'static str,
+    },
+    /// The user's `ffmpeg` would decode the file, and is not installed.
+    #[error("{} is {format}, which only ffmpeg decodes, and there is no ffmpeg on the PATH", path.display())]
+    NeedsFfmpeg {
+        /// The file.
+        path: PathBuf,
+        /// The name of the format.
+        format: &'static str,
+    },
+    /// A recording has fewer channels than the chosen one.
+    #[error("{} has {channels} channel{}, and channel {choice} was asked for", path.display(), if *channels == 1 { "" } else { "s" })]
+    NoChannel {
+        /// The file.
+        path: PathBuf,
+        /// The choice.
+        choice: ChannelChoice,
+        /// The number of channels.
+        channels: usize,
     },
     /// The name of a folder cannot be a label.
     #[error("the folder {} cannot name a class: {reason}", path.display())]
@@ -150,6 +168,8 @@ impl SourceError {
             Self::Unrecognised { .. }
             | Self::Syntax { .. }
             | Self::Option { .. }
+            | Self::NoChannel { .. }
+            | Self::NeedsFfmpeg { .. }
             | Self::FolderLabel { .. } => ErrorKind::InvalidInput,
             Self::Device { device, .. } if device.is_microphone() && cfg!(not(feature = "mic")) => {
                 ErrorKind::Unsupported
@@ -187,6 +207,7 @@ fn option_text(option: &str, reason: &str) -> String {
     match option {
         "rate" => format!("a rate has no effect: {reason}"),
         "columns" => format!("columns have no effect: {reason}"),
+        "channel" => format!("a channel cannot be chosen: {reason}"),
         _ => reason.to_owned(),
     }
 }

@@ -1,15 +1,18 @@
 //! Audio files: WAV, AIFF, FLAC, Ogg Vorbis and MP3, decoded by symphonia.
 //!
-//! Only one packet is in memory at a time, so a recording of ten hours needs no more than one of a
-//! second. Channels are mixed by their mean. Encoder delay and padding are trimmed if the format
-//! states them. A corrupt packet is skipped and counted, and its time passes. A truncated file ends
-//! early and says so.
+//! A second of several channels is in memory at a time, to choose between them, and otherwise one
+//! packet, so a recording of ten hours needs no more than one of a second. Encoder delay and
+//! padding are trimmed if the format states them. A corrupt packet is skipped and counted, and its
+//! time passes. A truncated file ends early and says so. Headers of plain samples are repaired
+//! first (`wave`), and tags before MPEG frames skipped (`mpeg`).
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
@@ -19,13 +22,17 @@ use symphonia::core::io::{
 };
 use symphonia::core::meta::MetadataOptions;
 
-use super::{Recorded, Source, SourceError};
+use super::mixing::Mixing;
+use super::spliced::Spliced;
+use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, wave};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// A file counts as damaged after this number of consecutive packets without a sample.
 const MAX_IDLE_PACKETS: u32 = 4096;
 /// The most samples that a skipped packet counts for: FLAC's largest block.
 const MAX_LOST_SAMPLES: u64 = 65_535;
+/// The most frames that are decoded on opening, to choose a channel.
+const MOST_AHEAD: usize = 1 << 20;
 
 /// An audio file, read as a stream.
 ///
@@ -47,8 +54,9 @@ const MAX_LOST_SAMPLES: u64 = 65_535;
 pub struct AudioFile {
     decoding: Decoding,
     rate: SampleRate,
-    /// The first samples, decoded on opening to learn the rate.
-    first: Vec<f32>,
+    mixing: Mixing,
+    /// Packets that were decoded on opening, to learn the rate and to choose a channel.
+    ahead: VecDeque<Packet>,
     ended: bool,
 }
 
@@ -58,39 +66,95 @@ struct Decoding {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
-    interleaved: Vec<f32>,
     /// Stream position in samples: those decoded and those lost.
     position: u64,
+    /// The number of samples that the header states, if it does.
+    stated: Option<u64>,
     skipped_packets: u64,
     truncated: bool,
+    /// What was found on opening.
+    notes: Vec<Note>,
+}
+
+/// The samples of one packet, interleaved.
+#[derive(Debug, Default)]
+struct Packet {
+    /// The position of the first frame in the stream.
+    start: u64,
+    hz: u32,
+    channels: usize,
+    interleaved: Vec<f32>,
 }
 
 impl AudioFile {
     /// Opens the file and decodes its first samples. The contents determine the format; the name
-    /// only breaks ties.
+    /// only breaks ties. Several channels are mixed by their mean.
     ///
     /// # Errors
     /// [`SourceError`] when the file cannot be read, is a folder, is empty, or
     /// holds no audio track that can be decoded.
     pub fn open(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        Self::open_with(path, ChannelChoice::Mix)
+    }
+
+    /// As [`Self::open`], with a choice of the channel.
+    ///
+    /// # Errors
+    /// As [`Self::open`]; [`SourceError::NoChannel`] if the chosen channel is not there.
+    pub fn open_with(path: impl AsRef<Path>, choice: ChannelChoice) -> Result<Self, SourceError> {
         let mut decoding = Decoding::open(path.as_ref())?;
         let declared_hz = decoding.decoder.codec_params().sample_rate;
-        let mut first = Vec::new();
+        let mut first = Packet::default();
         // The rate of the decoded samples is used, because headers can be wrong.
-        let hz = match decoding.next_samples(&mut first) {
-            Ok(decoded) => decoded.or(declared_hz).unwrap_or(0),
+        let is_there = match decoding.next_packet(&mut first) {
             Err(SourceError::Damaged { path, reason, .. }) => {
                 return Err(unrecognised(&path, reason));
             }
-            Err(error) => return Err(error),
+            result => result?,
+        };
+        let hz = if is_there {
+            first.hz
+        } else {
+            declared_hz.unwrap_or(0)
         };
         let rate =
             SampleRate::new(hz).map_err(|error| unrecognised(&decoding.path, error.to_string()))?;
+        let channels = first.channels;
+        let mut ahead = VecDeque::new();
+        if is_there {
+            ahead.push_back(first);
+        }
+        // The first second chooses between several channels.
+        let mut sample = Vec::new();
+        if channels > 1 {
+            let wanted = (hz as usize).min(MOST_AHEAD) * channels;
+            let mut frames = 0;
+            while let Some(packet) = ahead.back()
+                && packet.channels == channels
+                && sample.len() < wanted
+            {
+                frames += packet.interleaved.len();
+                sample.extend_from_slice(&packet.interleaved);
+                let mut next = Packet::default();
+                // An error comes again when the packet is due.
+                if frames >= wanted || !matches!(decoding.next_packet(&mut next), Ok(true)) {
+                    break;
+                }
+                ahead.push_back(next);
+            }
+        }
+        let mixing =
+            Mixing::new(choice, channels, &sample).map_err(|channels| SourceError::NoChannel {
+                path: decoding.path.clone(),
+                choice,
+                channels,
+            })?;
         Ok(Self {
-            ended: first.is_empty(),
+            ended: !is_there,
             decoding,
             rate,
-            first,
+            mixing,
+            ahead,
         })
     }
 
@@ -104,10 +168,9 @@ impl AudioFile {
         self.decoding.skipped_packets
     }
 
-    /// Whether the file is truncated, if its format shows it. An MP3 file that lacks whole frames
-    /// seems complete.
+    /// Whether the file is truncated, as far as was read.
     pub fn is_truncated(&self) -> bool {
-        self.decoding.truncated
+        self.decoding.truncated || self.decoding.notes.contains(&Note::Truncated)
     }
 }
 
@@ -116,31 +179,56 @@ impl Source for AudioFile {
         self.rate
     }
 
+    fn notes(&self) -> Vec<Note> {
+        let mut notes = self.decoding.notes.clone();
+        if self.decoding.truncated && !notes.contains(&Note::Truncated) {
+            notes.push(Note::Truncated);
+        }
+        if self.decoding.skipped_packets > 0 {
+            notes.push(Note::BlocksLost {
+                blocks: self.decoding.skipped_packets,
+            });
+        }
+        notes.extend(self.mixing.notes());
+        notes
+    }
+
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
         if self.ended {
             return Ok(false);
         }
-        if !self.first.is_empty() {
-            chunk.samples.append(&mut self.first);
-        } else {
-            // A damaged file is not read again.
-            self.ended = true;
-            let Some(hz) = self.decoding.next_samples(&mut chunk.samples)? else {
-                return Ok(false);
-            };
-            if hz != self.rate.hz() {
-                chunk.samples.clear();
-                return Err(SourceError::Damaged {
-                    path: self.decoding.path.clone(),
-                    seconds: self.decoding.position as f64 / f64::from(self.rate.hz()),
-                    reason: format!("its sample rate changes from {} to {hz} Hz", self.rate),
-                });
+        let mut packet = match self.ahead.pop_front() {
+            Some(packet) => packet,
+            None => {
+                // A damaged file is not read again.
+                self.ended = true;
+                let mut packet = Packet::default();
+                if !self.decoding.next_packet(&mut packet)? {
+                    return Ok(false);
+                }
+                self.ended = false;
+                packet
             }
-            self.ended = false;
+        };
+        if packet.hz != self.rate.hz() {
+            self.ended = true;
+            return Err(SourceError::Damaged {
+                path: self.decoding.path.clone(),
+                seconds: packet.start as f64 / f64::from(self.rate.hz()),
+                reason: format!(
+                    "its sample rate changes from {} to {} Hz",
+                    self.rate, packet.hz
+                ),
+            });
         }
-        let start = self.decoding.position - chunk.samples.len() as u64;
-        chunk.start = Micros::from_samples(start, self.rate);
+        let Packet {
+            interleaved,
+            channels,
+            ..
+        } = &mut packet;
+        self.mixing.mix(interleaved, *channels, &mut chunk.samples);
+        chunk.start = Micros::from_samples(packet.start, self.rate);
         Ok(true)
     }
 }
@@ -171,7 +259,8 @@ impl Decoding {
                 MetadataOptions::default(),
             )
         };
-        let format = match probe(Box::new(file)) {
+        let Prepared { source, mut notes } = prepared(file, metadata.len()).map_err(io)?;
+        let format = match probe(source) {
             // The AIFF reader first seeks to the data after the sound, which fails in a truncated
             // file. With a source that cannot seek, it reads the sound.
             Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -183,36 +272,53 @@ impl Decoding {
         .map_err(|error| unrecognised(path, error.to_string()))?;
         let (track_id, decoder) =
             decoder_of(&*format).map_err(|reason| unrecognised(path, reason))?;
+        let codec = decoder.codec_params().codec;
+        // MPEG audio has no header that states its length.
+        if codec == CODEC_ID_MP3 {
+            let mut file = File::open(path).map_err(io)?;
+            if mpeg::is_cut(&mut file, metadata.len()).map_err(io)? {
+                notes.push(Note::Truncated);
+            }
+        }
+        let stated = format
+            .tracks()
+            .iter()
+            .find(|track| track.id == track_id)
+            .and_then(|track| track.num_frames);
         Ok(Self {
             path: path.to_owned(),
             format,
             decoder,
             track_id,
-            interleaved: Vec::new(),
             position: 0,
+            stated: stated.filter(|_| codec == CODEC_ID_FLAC),
             skipped_packets: 0,
             truncated: false,
+            notes,
         })
     }
 
-    /// Appends the next packet's samples, mixed to one channel, and returns their rate in Hz.
-    /// `None` at the end.
-    fn next_samples(&mut self, out: &mut Vec<f32>) -> Result<Option<u32>, SourceError> {
+    /// Decodes the next packet that has samples. `false` at the end.
+    fn next_packet(&mut self, out: &mut Packet) -> Result<bool, SourceError> {
         for _ in 0..MAX_IDLE_PACKETS {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
-                Ok(None) => return Ok(None),
+                Ok(None) => {
+                    self.truncated |= self.stated.is_some_and(|all| self.position < all);
+                    return Ok(false);
+                }
                 Err(DecodeError::ResetRequired) => {
                     // A chained stream: another stream follows in the same file.
                     let (track_id, decoder) =
                         decoder_of(&*self.format).map_err(|reason| self.damaged(reason))?;
                     self.track_id = track_id;
                     self.decoder = decoder;
+                    self.stated = None;
                     continue;
                 }
                 Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
                     self.truncated = true;
-                    return Ok(None);
+                    return Ok(false);
                 }
                 Err(DecodeError::IoError(error)) => {
                     return Err(SourceError::io(&self.path, error));
@@ -222,17 +328,25 @@ impl Decoding {
             if packet.track_id != self.track_id {
                 continue;
             }
+            // FLAC numbers its samples. A jump is a block that the demuxer passed over.
+            if self.stated.is_some()
+                && let Ok(at) = u64::try_from(packet.pts.get())
+                && at > self.position
+                && self.stated.is_none_or(|all| at < all)
+            {
+                self.skipped_packets += 1;
+                self.position = at;
+            }
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
-                    let hz = decoded.spec().rate();
-                    let channels = decoded.spec().channels().count();
-                    decoded.copy_to_vec_interleaved(&mut self.interleaved);
-                    let before = out.len();
-                    mix_down(&self.interleaved, channels, out);
-                    let samples = out.len() - before;
-                    self.position += samples as u64;
-                    if samples > 0 {
-                        return Ok(Some(hz));
+                    out.hz = decoded.spec().rate();
+                    out.channels = decoded.spec().channels().count();
+                    decoded.copy_to_vec_interleaved(&mut out.interleaved);
+                    let frames = out.interleaved.len() / out.channels.max(1);
+                    out.start = self.position;
+                    self.position += frames as u64;
+                    if frames > 0 {
+                        return Ok(true);
                     }
                 }
                 Err(
@@ -293,15 +407,58 @@ fn decoder_of(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>),
     Ok((track.id, decoder))
 }
 
-/// Appends the mean of each frame of `channels` interleaved samples.
-fn mix_down(interleaved: &[f32], channels: usize, out: &mut Vec<f32>) {
-    match channels {
-        0 => {}
-        1 => out.extend_from_slice(interleaved),
-        _ => out.extend(
-            interleaved
-                .chunks_exact(channels)
-                .map(|frame| frame.iter().sum::<f32>() / channels as f32),
-        ),
+/// A file as the decoder reads it, and what was wrong with it.
+struct Prepared {
+    source: Box<dyn MediaSource>,
+    notes: Vec<Note>,
+}
+
+/// Corrects the header of a file of `len` bytes, or skips its tags, where that is necessary.
+fn prepared(mut file: File, len: u64) -> std::io::Result<Prepared> {
+    if let Some(repaired) = wave::repaired(file.try_clone()?, len)? {
+        return Ok(Prepared {
+            source: Box::new(repaired.source),
+            notes: repaired.notes,
+        });
     }
+    let start = mpeg::after_tags(&mut file)?;
+    let notes = Vec::new();
+    if (1..len).contains(&start) {
+        return Ok(Prepared {
+            source: Box::new(Spliced::new(Vec::new(), file, start..len)),
+            notes,
+        });
+    }
+    let mut head = Vec::new();
+    file.seek(SeekFrom::Start(0))?;
+    (&mut file).take(FLAC_HEAD).read_to_end(&mut head)?;
+    if with_flac_block_sizes(&mut head) {
+        return Ok(Prepared {
+            source: Box::new(Spliced::new(head, file, FLAC_HEAD..len)),
+            notes,
+        });
+    }
+    file.seek(SeekFrom::Start(0))?;
+    Ok(Prepared {
+        source: Box::new(file),
+        notes,
+    })
+}
+
+/// Bytes of a FLAC file up to its smallest and largest block size.
+const FLAC_HEAD: u64 = 12;
+
+/// Sets a smallest FLAC block size of 0, which some encoders write, to the smallest that is legal.
+fn with_flac_block_sizes(head: &mut [u8]) -> bool {
+    let [b'f', b'L', b'a', b'C', kind, _, _, _, smallest @ .., _, _] = head else {
+        return false;
+    };
+    let [a, b] = smallest else {
+        return false;
+    };
+    let too_small = *kind & 0x7F == 0 && u16::from_be_bytes([*a, *b]) < 16;
+    if too_small {
+        (*a, *b) = (0, 16);
+    }
+    too_small
 }

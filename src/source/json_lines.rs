@@ -172,6 +172,7 @@ mod tests {
         let format = SensorFormat {
             rate: Some(SampleRate::new(10).unwrap()),
             columns: vec!["b [m/s2]".to_owned(), "a".to_owned()],
+            ..SensorFormat::default()
         };
         let text = "{\"a\":1,\"b\":2,\"c\":\"x\"}\nnoise\n{\"a\":3}\n\n[1]\n{\"a\":4,\"b\":5}\n";
         let (lines, chunks) = read(text, &format).unwrap();

@@ -9,11 +9,13 @@
 mod audio_input;
 #[cfg(any(test, feature = "mic"))]
 mod capture;
+mod channel_choice;
 mod clip;
 mod clock_fit;
 mod device_info;
 mod error;
 mod excerpt;
+mod ffmpeg;
 mod file;
 mod folder;
 mod json_lines;
@@ -22,6 +24,8 @@ mod live;
 #[cfg_attr(not(feature = "mic"), path = "no_microphone.rs")]
 mod microphone;
 mod microphone_info;
+mod mixing;
+mod mpeg;
 mod note;
 mod pcm;
 mod recorded_at;
@@ -33,9 +37,13 @@ mod serial;
 mod serial_link;
 mod serial_port;
 mod spec;
+mod spliced;
+mod stream_header;
 mod table;
 mod timeline;
+mod wave;
 
+pub use channel_choice::ChannelChoice;
 pub use clip::{Clip, read_clip};
 pub use device_info::{DeviceChannel, DeviceCounts, DeviceInfo};
 pub use error::{SourceError, StreamProperty};

@@ -8,7 +8,9 @@ use std::fmt;
 use std::io::{ErrorKind, Read};
 use std::str::FromStr;
 
-use super::{Source, SourceError};
+use super::mixing::Mixing;
+use super::stream_header::{self, Beginning};
+use super::{ChannelChoice, Note, Source, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// The most channels accepted.
@@ -35,6 +37,26 @@ pub struct PcmFormat {
 }
 
 impl PcmFormat {
+    /// The format of a WAV file: its tag (1 for integers, 3 for floats), bits of a sample, rate in
+    /// Hz and channels.
+    pub(super) fn of_wave(tag: u16, bits: u16, hz: u32, channels: u16) -> Option<Self> {
+        let encoding = match (tag, bits) {
+            (1, 8) => Encoding::U8,
+            (1, 16) => Encoding::S16Le,
+            (1, 24) => Encoding::S24Le,
+            (1, 32) => Encoding::S32Le,
+            (3, 32) => Encoding::F32Le,
+            _ => return None,
+        };
+        let rate = SampleRate::new(hz).ok()?;
+        let possible = (1..=MAX_CHANNELS).contains(&channels);
+        possible.then_some(Self {
+            rate,
+            channels,
+            encoding,
+        })
+    }
+
     const FORM: &str = "ENCODING:RATE:CHANNELS, as in s16le:16000:1; \
         encodings are u8, s16le, s16be, s24le, s32le and f32le";
 }
@@ -162,6 +184,13 @@ pub struct PcmReader<R> {
     held: usize,
     samples_out: u64,
     ended: bool,
+    choice: ChannelChoice,
+    /// Known from the first samples on.
+    mixing: Option<Mixing>,
+    interleaved: Vec<f32>,
+    /// Bytes of samples that are still to come, if a header stated their number.
+    left: Option<u64>,
+    had_header: bool,
 }
 
 impl<R: Read + Send> PcmReader<R> {
@@ -187,7 +216,42 @@ impl<R: Read + Send> PcmReader<R> {
             held: 0,
             samples_out: 0,
             ended: false,
+            choice: ChannelChoice::Mix,
+            mixing: None,
+            interleaved: Vec::new(),
+            left: None,
+            had_header: false,
         }
+    }
+
+    /// Reads the WAV header at the start of the stream, if there is one: its format is used
+    /// instead of the stated one. Waits for four bytes.
+    ///
+    /// # Errors
+    /// [`SourceError::Io`] for a header that states no plain samples, or that ends early.
+    pub fn read_header(&mut self) -> Result<(), SourceError> {
+        let beginning = stream_header::read(&mut self.reader);
+        match beginning.map_err(|error| SourceError::stream("the stream", error))? {
+            Beginning::Header(format, left) => {
+                self.format = format;
+                self.left = left;
+                self.had_header = true;
+            }
+            Beginning::Samples(bytes) => {
+                if let Some(front) = self.buffer.get_mut(..bytes.len()) {
+                    front.copy_from_slice(&bytes);
+                    self.held = bytes.len();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The same reader with a choice of the channel.
+    #[must_use]
+    pub fn choosing(mut self, choice: ChannelChoice) -> Self {
+        self.choice = choice;
+        self
     }
 
     /// The number of bytes after the last whole frame; 0 before the stream has ended.
@@ -201,6 +265,17 @@ impl<R: Read + Send> Source for PcmReader<R> {
         self.format.rate
     }
 
+    fn notes(&self) -> Vec<Note> {
+        let mut notes = self.mixing.as_ref().map(Mixing::notes).unwrap_or_default();
+        if self.had_header {
+            notes.push(Note::HeaderInStream {
+                rate_hz: self.format.rate.hz(),
+                channels: u32::from(self.format.channels),
+            });
+        }
+        notes
+    }
+
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
         let sample_bytes = self.format.encoding.bytes();
@@ -208,9 +283,17 @@ impl<R: Read + Send> Source for PcmReader<R> {
         let frame_bytes = (sample_bytes * channels).max(1);
         while !self.ended {
             let free = self.buffer.get_mut(self.held..).unwrap_or_default();
+            let most = self.left.map_or(usize::MAX, |left| {
+                usize::try_from(left).unwrap_or(usize::MAX)
+            });
+            let most = most.min(free.len());
+            let free = free.get_mut(..most).unwrap_or_default();
             match self.reader.read(free) {
                 Ok(0) => self.ended = true,
-                Ok(count) => self.held += count.min(free.len()),
+                Ok(count) => {
+                    self.held += count.min(free.len());
+                    self.left = self.left.map(|left| left.saturating_sub(count as u64));
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => continue,
                 Err(error) => {
                     self.ended = true;
@@ -222,16 +305,26 @@ impl<R: Read + Send> Source for PcmReader<R> {
                 continue;
             }
             let encoding = self.format.encoding;
-            let frames = self.buffer.get(..whole).unwrap_or_default();
-            chunk
-                .samples
-                .extend(frames.chunks_exact(frame_bytes).map(|frame| {
-                    let sum: f32 = frame
-                        .chunks_exact(sample_bytes)
-                        .map(|bytes| encoding.sample(bytes))
-                        .sum();
-                    sum / channels as f32
-                }));
+            let bytes = self.buffer.get(..whole).unwrap_or_default();
+            self.interleaved.clear();
+            (self.interleaved).extend(
+                bytes
+                    .chunks_exact(sample_bytes)
+                    .map(|bytes| encoding.sample(bytes)),
+            );
+            let mixing = match &mut self.mixing {
+                Some(mixing) => mixing,
+                none => {
+                    let mixing = Mixing::new(self.choice, channels, &self.interleaved);
+                    let mixing = mixing.map_err(|channels| SourceError::NoChannel {
+                        path: "stdin".into(),
+                        choice: self.choice,
+                        channels,
+                    });
+                    none.insert(mixing?)
+                }
+            };
+            mixing.mix(&mut self.interleaved, channels, &mut chunk.samples);
             self.buffer.copy_within(whole..self.held, 0);
             self.held -= whole;
             chunk.start = Micros::from_samples(self.samples_out, self.format.rate);

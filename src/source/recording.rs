@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use super::{AudioFile, JsonLines, SensorFormat, SensorTable, Source, SourceError};
+use super::ffmpeg::{self, FfmpegFile};
+use super::{AudioFile, ChannelChoice, JsonLines, SensorFormat, SensorTable, Source, SourceError};
 
 /// The kind of a recording: sound, or values of a sensor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +18,11 @@ impl Recorded {
     /// File name extensions of such recordings, in lower case.
     pub(super) fn endings(self) -> &'static [&'static str] {
         match self {
-            Self::Sound => &["wav", "flac", "ogg", "oga", "mp3", "aif", "aiff"],
+            Self::Sound => &[
+                "wav", "wave", "bwf", "rf64", "w64", "flac", "ogg", "oga", "mp3", "mp2", "aif",
+                "aiff", "aifc", "au", "snd", "caf", "m4a", "m4b", "mp4", "aac", "mka", "mkv",
+                "webm", "opus", "wv", "wma", "amr", "3gp", "ape", "tta",
+            ],
             Self::Sensor => &["csv", "jsonl", "ndjson"],
         }
     }
@@ -42,7 +47,7 @@ pub fn open_recording(
 ) -> Result<Box<dyn Source>, SourceError> {
     let path = path.as_ref();
     if !Recorded::Sensor.is_by_name(path) {
-        return Ok(Box::new(AudioFile::open(path)?));
+        return open_sound(path, format.channel);
     }
     let table = path
         .extension()
@@ -53,4 +58,23 @@ pub fn open_recording(
     let file = std::fs::File::open(path).map_err(|error| SourceError::io(path, error))?;
     let lines = JsonLines::new(file, &path.display().to_string(), format)?;
     Ok(Box::new(lines))
+}
+
+/// Opens a file as sound: with the decoders of this program, or else with the user's `ffmpeg`.
+fn open_sound(path: &Path, choice: ChannelChoice) -> Result<Box<dyn Source>, SourceError> {
+    let refused = match AudioFile::open_with(path, choice) {
+        Ok(file) => return Ok(Box::new(file)),
+        Err(refused @ SourceError::Unrecognised { .. }) => refused,
+        Err(error) => return Err(error),
+    };
+    let Some(container) = ffmpeg::container(path) else {
+        return Err(refused);
+    };
+    match FfmpegFile::open(path, container, choice)? {
+        Some(file) => Ok(Box::new(file)),
+        None => Err(SourceError::NeedsFfmpeg {
+            path: path.to_owned(),
+            format: container.name,
+        }),
+    }
 }

@@ -1,5 +1,6 @@
 //! The rate and columns of sensor data, if the data do not state them.
 
+use super::ChannelChoice;
 use crate::signal::{Channel, SampleRate};
 
 /// Names of columns that hold times, in lower case.
@@ -13,6 +14,8 @@ pub struct SensorFormat {
     /// Columns to use as channels, in this order. Each is `COLUMN`, `COLUMN [UNIT]` or
     /// `CHANNEL=COLUMN [UNIT]`. If empty, all columns except the time are used.
     pub columns: Vec<String>,
+    /// The channel of a sound file of several channels.
+    pub channel: ChannelChoice,
 }
 
 /// Where the channels are in a row.

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use super::{
-    JsonLines, LabelledClip, Microphone, PcmFormat, PcmReader, PortName, Recorded, SensorFormat,
-    SerialSource, Source, SourceError, labelled_recordings,
+    ChannelChoice, JsonLines, LabelledClip, Microphone, PcmFormat, PcmReader, PortName, Recorded,
+    SensorFormat, SerialSource, Source, SourceError, labelled_recordings,
 };
 use crate::signal::SampleRate;
 
@@ -51,6 +51,12 @@ impl SourceOptions {
     /// # Errors
     /// [`SourceError::Option`] if a rate or columns are given for sound.
     pub fn check(&self, kind: Recorded) -> Result<(), SourceError> {
+        if kind == Recorded::Sensor && self.sensor.channel != ChannelChoice::Mix {
+            return Err(SourceError::Option {
+                option: "channel",
+                reason: "the backbone takes a sensor, whose channels are columns",
+            });
+        }
         let option = match (self.sensor.rate, self.sensor.columns.as_slice()) {
             (Some(_), _) => "rate",
             (None, [_, ..]) => "columns",
@@ -181,6 +187,11 @@ impl SourceSpec {
                 "source",
                 "a microphone gives sound; the backbone takes a sensor",
             ),
+            (Place::Microphone(_), Recorded::Sound)
+                if options.sensor.channel != ChannelChoice::Mix =>
+            {
+                refuse("channel", "the channels of a microphone are mixed")
+            }
             (Place::Microphone(name), Recorded::Sound) => {
                 Ok(Box::new(Microphone::open(name.as_deref(), rate)?))
             }
@@ -189,7 +200,9 @@ impl SourceSpec {
                 Ok(Box::new(lines))
             }
             (Place::Stdin, Recorded::Sound) => {
-                Ok(Box::new(PcmReader::new(io::stdin(), options.pcm)))
+                let mut pcm = PcmReader::new(io::stdin(), options.pcm);
+                pcm.read_header()?;
+                Ok(Box::new(pcm.choosing(options.sensor.channel)))
             }
             (Place::Sound(_) | Place::Table(_) | Place::Folder(_), _) => {
                 refuse("source", "a file or folder is not a live source")

@@ -40,7 +40,7 @@ fn middle(seconds: f64) -> Vec<i16> {
 #[test]
 fn only_the_owner_may_use_the_socket() {
     let sandbox = Sandbox::taught();
-    let (_listening, _stdin) = listen(&sandbox, "", &[]);
+    let (_listening, _stdin) = listen(&sandbox, "", &[0; 4]);
     let access = fs::metadata(socket(sandbox.learner())).unwrap();
     assert!(access.file_type().is_socket());
     assert_eq!(access.permissions().mode() & 0o777, 0o600);
@@ -49,7 +49,9 @@ fn only_the_owner_may_use_the_socket() {
 #[test]
 fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
     let sandbox = Sandbox::taught();
-    let (mut listening, mut stdin) = listen(&sandbox, "", &[]);
+    let samples = middle(3.0);
+    let bytes = recording::pcm(&samples);
+    let (mut listening, mut stdin) = listen(&sandbox, "", &bytes[..4]);
     let teach = |label: &str, last: &str| sandbox.run(["teach", label, "--last", last]);
     let early = teach("middle", "1s").refused();
     assert!(
@@ -57,8 +59,7 @@ fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
         "{early}"
     );
 
-    let samples = middle(3.0);
-    stdin.write_all(&recording::pcm(&samples)).unwrap();
+    stdin.write_all(&bytes[4..]).unwrap();
     // All of it, once all of it has been read; then the last of it.
     wait_until("three seconds are read", || {
         teach("all", "3s").code == Some(0)
@@ -138,12 +139,13 @@ fn nobody_listens(sandbox: &Sandbox) {
 fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     let sandbox = Sandbox::taught();
     nobody_listens(&sandbox);
-    let (listening, _stdin) = listen(&sandbox, "", &[]);
+    let (listening, _stdin) = listen(&sandbox, "", &[0; 4]);
     drop(listening);
     assert!(socket(sandbox.learner()).exists(), "it was killed");
     nobody_listens(&sandbox);
-    let (first, mut into_first) = listen(&sandbox, "", &[]);
-    into_first.write_all(&recording::pcm(&middle(1.0))).unwrap();
+    let bytes = recording::pcm(&middle(1.0));
+    let (first, mut into_first) = listen(&sandbox, "", &bytes[..4]);
+    into_first.write_all(&bytes[4..]).unwrap();
     let last = || recall(sandbox.learner(), Duration::from_secs(1));
     wait_until("the new one answers", || last().is_ok());
     // A second listener says that `teach --last` does not reach it.

@@ -16,6 +16,7 @@ mod front_door;
 // From samples to embeddings: sources, front ends, backbones, their cards and files.
 mod allocations;
 mod audio_files;
+mod audio_in_the_wild;
 mod backbone;
 mod frontend_golden;
 mod frontend_properties;

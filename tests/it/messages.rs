@@ -6,6 +6,7 @@
 #![cfg(unix)]
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 
 use afield::head::HeadKind;
@@ -393,11 +394,14 @@ fn a_listener_that_has_not_heard_enough() {
     let mut listening =
         ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
     listening.read();
+    // Its first bytes tell whether a header comes.
+    let mut stdin = listening.child.stdin.take().unwrap();
+    stdin.write_all(&[0; 4]).unwrap();
     wait_until("it lends what it hears", || {
         sandbox.path("box/listen.sock").exists()
     });
     let said = Transcript::of(&sandbox).errors(&["teach low --last 1s"]);
-    drop(listening.child.stdin.take());
+    drop(stdin);
     assert_eq!(listening.end().0.code(), Some(ENDED));
     assert_messages!("listener_heard_too_little", said);
 }

@@ -40,6 +40,10 @@ fn flag_of_source(error: &SourceError) -> Option<&'static str> {
         SourceError::Option {
             option: "columns", ..
         } => Some("--columns"),
+        SourceError::Option {
+            option: "channel", ..
+        } => Some("--channel"),
+        SourceError::NoChannel { .. } => Some("--channel"),
         SourceError::Option { .. } => Some("--source"),
         _ => None,
     }

@@ -51,7 +51,8 @@ fn of_source(error: &SourceError) -> Option<String> {
             if std::path::Path::new(what).is_dir() {
                 "name one audio file in it"
             } else {
-                "WAV, AIFF, FLAC, Ogg Vorbis and MP3 are understood, whatever the file's name says"
+                "WAV, AIFF, FLAC, MP3, Ogg Vorbis, AAC and ALAC are understood, whatever the file's name says; \
+             others with ffmpeg on the PATH"
             }
         }
         SourceError::Unrecognised { .. } => {
@@ -72,9 +73,16 @@ fn of_source(error: &SourceError) -> Option<String> {
         SourceError::Option {
             option: "columns", ..
         } => "leave --columns out; `afield ports --probe` tells the channels of a device",
+        SourceError::Option {
+            option: "channel", ..
+        } => "leave --channel out",
         SourceError::Option { .. } => {
             "make a learner on a backbone for sound, or give another --source"
         }
+        SourceError::NeedsFfmpeg { .. } => {
+            "install ffmpeg (on Debian: `apt install ffmpeg`), or convert the file to FLAC or WAV"
+        }
+        SourceError::NoChannel { .. } => "choose another one with --channel, or mix them",
         SourceError::FolderLabel { .. } => "rename it; its name is the label of the clips in it",
         SourceError::Device { device, .. } if !device.is_microphone() => {
             "`afield ports` lists those there are; a port belongs to one program at a time, and \

@@ -1,0 +1,155 @@
+//! MPEG audio: where its frames begin and end in a file with tags, and whether the last is whole.
+//!
+//! A picture in a tag may contain bytes that look like frames. So the tags are skipped by their
+//! sizes, before the decoder looks for a frame.
+
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+
+/// The most tags in a row.
+const MOST_TAGS: usize = 16;
+/// The longest frame: 320 kbit/s at 8 kHz, and padding.
+const LONGEST_FRAME: u64 = 5_761;
+
+/// The offset after all ID3v2 tags at the start of the file.
+pub(super) fn after_tags(file: &mut File) -> io::Result<u64> {
+    let mut at = 0;
+    for _ in 0..MOST_TAGS {
+        let head = read_at(file, at, 10)?;
+        let [b'I', b'D', b'3', version, _, flags, sizes @ ..] = head.as_slice() else {
+            break;
+        };
+        if *version == 0xFF || sizes.len() < 4 || sizes.iter().any(|byte| *byte >= 0x80) {
+            break;
+        }
+        let size = sizes
+            .iter()
+            .fold(0_u64, |size, byte| size << 7 | u64::from(*byte));
+        let footer = if flags & 0x10 != 0 { 10 } else { 0 };
+        at += 10 + size + footer;
+    }
+    Ok(at)
+}
+
+/// The offset of the tags at the end of the file of `len` bytes: ID3v1, APEv2, Lyrics3.
+fn before_tags(file: &mut File, len: u64) -> io::Result<u64> {
+    let mut end = len;
+    for _ in 0..MOST_TAGS {
+        if end >= 128 && read_at(file, end - 128, 3)? == b"TAG" {
+            end -= 128;
+            continue;
+        }
+        if end >= 32 {
+            let footer = read_at(file, end - 32, 32)?;
+            if footer.starts_with(b"APETAGEX")
+                && let Some(size) = footer.get(12..16).and_then(|size| size.first_chunk())
+            {
+                let has_header = footer.get(23).is_some_and(|flags| flags & 0x80 != 0);
+                let size = u64::from(u32::from_le_bytes(*size)) + if has_header { 32 } else { 0 };
+                end = end.saturating_sub(size.max(32));
+                continue;
+            }
+        }
+        if end >= 15 {
+            let footer = read_at(file, end - 15, 15)?;
+            let size = footer
+                .get(..6)
+                .and_then(|size| std::str::from_utf8(size).ok());
+            if footer.ends_with(b"LYRICS200")
+                && let Some(size) = size.and_then(|size| size.parse::<u64>().ok())
+            {
+                end = end.saturating_sub(size + 15);
+                continue;
+            }
+        }
+        break;
+    }
+    Ok(end)
+}
+
+/// Whether the file ends within a frame.
+pub(super) fn is_cut(file: &mut File, len: u64) -> io::Result<bool> {
+    let end = before_tags(file, len)?;
+    let start = end.saturating_sub(4 * LONGEST_FRAME);
+    let bytes = read_at(file, start, end - start)?;
+    // A chain of at least three frames from some place to the end of the bytes.
+    for first in 0..bytes.len() {
+        let (mut at, mut frames) = (first, 0);
+        while let Some(frame) = bytes.get(at..).and_then(frame_length) {
+            frames += 1;
+            at += frame;
+        }
+        if frames >= 3 && at > bytes.len() {
+            return Ok(true);
+        }
+        // What follows the last frame is not a frame: a header that was cut, or other data.
+        if frames >= 3 {
+            let rest = bytes.get(at..).unwrap_or_default();
+            let is_sync = rest.get(1).is_none_or(|second| second & 0xE0 == 0xE0);
+            return Ok(rest.len() < 4 && rest.first() == Some(&0xFF) && is_sync);
+        }
+    }
+    Ok(false)
+}
+
+/// The length in bytes of the frame whose header begins `bytes`. `None` if it is no header.
+fn frame_length(bytes: &[u8]) -> Option<usize> {
+    let &[0xFF, second, third, ..] = bytes.first_chunk::<4>()? else {
+        return None;
+    };
+    if second & 0xE0 != 0xE0 {
+        return None;
+    }
+    let version = second >> 3 & 3;
+    let layer = second >> 1 & 3;
+    let index = usize::from(third >> 4);
+    let base = match third >> 2 & 3 {
+        0 => 44_100,
+        1 => 48_000,
+        2 => 32_000,
+        _ => return None,
+    };
+    let padding = usize::from(third >> 1 & 1);
+    // Version: 0 is MPEG 2.5, 2 is MPEG 2, 3 is MPEG 1. Layer: 1 is III, 2 is II, 3 is I.
+    let (rate, is_first) = match version {
+        3 => (base, true),
+        2 => (base / 2, false),
+        0 => (base / 4, false),
+        _ => return None,
+    };
+    const I: [usize; 15] = [
+        0, 32, 64, 96, 128, 160, 192, 224, 256, 288, 320, 352, 384, 416, 448,
+    ];
+    const II: [usize; 15] = [
+        0, 32, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320, 384,
+    ];
+    const III: [usize; 15] = [
+        0, 32, 40, 48, 56, 64, 80, 96, 112, 128, 160, 192, 224, 256, 320,
+    ];
+    const I_LOW: [usize; 15] = [
+        0, 32, 48, 56, 64, 80, 96, 112, 128, 144, 160, 176, 192, 224, 256,
+    ];
+    const LOW: [usize; 15] = [0, 8, 16, 24, 32, 40, 48, 56, 64, 80, 96, 112, 128, 144, 160];
+    let table = match (layer, is_first) {
+        (3, true) => I,
+        (3, false) => I_LOW,
+        (2, true) => II,
+        (1, true) => III,
+        (1 | 2, false) => LOW,
+        _ => return None,
+    };
+    // Index 0 is a free rate, whose length is not in the header.
+    let bits = table.get(index).copied().filter(|&rate| rate > 0)? * 1_000;
+    Some(match (layer, is_first) {
+        (3, _) => (12 * bits / rate + padding) * 4,
+        (1, false) => 72 * bits / rate + padding,
+        _ => 144 * bits / rate + padding,
+    })
+}
+
+fn read_at(file: &mut File, at: u64, len: u64) -> io::Result<Vec<u8>> {
+    file.seek(SeekFrom::Start(at))?;
+    let mut bytes = Vec::new();
+    file.take(len).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
