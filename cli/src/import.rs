@@ -54,7 +54,7 @@ pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
     // Recorded first, so that after a crash an older bundle is still rejected. The same one is
     // accepted again.
     Imports::of(&keys)
-        .accept(sealed.key(), contents.learner, revision)
+        .accept(sealed.key(), &contents)
         .with_context(named)?;
     let session = unbundle(contents, dir, now_unix_ms()).with_context(named)?;
     let learner = session.learner();

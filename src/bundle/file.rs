@@ -22,26 +22,19 @@ const CONTEXT: &[u8] = b"afield bundle\n";
 /// Signs `contents` and returns the bundle.
 ///
 /// ```
-/// use afield::bundle::{Contents, Sealed, SecretKey, seal};
-/// use afield::store::ReplicaId;
+/// # let folder = tempfile::tempdir()?;
+/// # let dir = folder.path().join("watch");
+/// use afield::bundle::{Sealed, SecretKey, seal};
+/// use afield::engine::{Engine, Session, bundled};
+/// Engine::open_or_create(&dir, "imu")?;
+/// let contents = bundled(&Session::open(&dir)?, true, 0)?;
 /// let key = SecretKey::from_seed([7; 32]);
-/// let contents = Contents {
-///     learner: ReplicaId::from_bytes([1; 16]),
-///     revision: 3,
-///     made_unix_ms: 0,
-///     program: "an example".into(),
-///     card: String::new(),
-///     contract: String::new(),
-///     settings: String::new(),
-///     checkpoints: vec![],
-///     clips: vec![],
-/// };
 /// let mut bundle = seal(&contents, &key)?;
 /// assert_eq!(Sealed::read(&bundle)?.open(&[key.public()])?, contents);
 /// assert!(Sealed::read(&bundle)?.open(&[]).is_err());
 /// *bundle.last_mut().unwrap() ^= 1;
 /// assert!(Sealed::read(&bundle)?.open(&[key.public()]).is_err());
-/// # Ok::<(), afield::bundle::BundleError>(())
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
 /// # Errors

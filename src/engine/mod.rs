@@ -31,6 +31,8 @@ mod replay;
 mod retained_audio;
 mod sample_check;
 mod session;
+#[cfg(test)]
+mod session_tests;
 mod solver;
 mod status;
 mod teaching;

@@ -54,7 +54,7 @@ impl Session {
     /// # Errors
     /// As [`Self::create`]; also when entries have another contract, or merge several checkpoints
     /// of a head that cannot merge.
-    pub fn create_from(
+    pub(super) fn create_from(
         dir: &Path,
         card: Card,
         empty: Learner,
@@ -139,7 +139,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
+    pub(super) fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
         let checkpoints = self.store.checkpoints(&self.memory.lineage)?.into_iter();
         Ok(checkpoints.map(|checkpoint| checkpoint.value).collect())
     }
