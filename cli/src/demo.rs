@@ -74,7 +74,7 @@ pub struct DemoArgs {
     /// Heads to teach, comma-separated; `afield evaluate --help` lists them
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadKind>,
-        default_values_t = [HeadKind::Finetune, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
+        default_values_t = [HeadKind::FINETUNE, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
     )]
     head: Vec<HeadKind>,
 

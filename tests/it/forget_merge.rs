@@ -119,7 +119,7 @@ fn forgetting_gives_the_state_without_the_forgotten_examples() {
 #[test]
 fn a_head_that_cannot_unlearn_refuses_to_forget() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
+    let mut session = create(&dir.path().join("a"), HeadKind::FINETUNE);
     teach(&mut session, 0..9);
     let before = state(&session);
     let selection = ClipFilter {

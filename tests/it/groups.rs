@@ -171,14 +171,14 @@ fn auto_merges_reopens_and_forgets_by_replaying_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let parts = [
-        create(&at("a"), HeadKind::Auto),
-        create(&at("b"), HeadKind::Auto),
+        create(&at("a"), HeadKind::AUTO),
+        create(&at("b"), HeadKind::AUTO),
     ];
     let [mut first, mut second] = parts;
     teach(&mut first, 0..20, by_two);
     teach(&mut second, 20..40, by_two);
     merge(&[first, second], &at("both"), 0).unwrap();
-    let mut alone = create(&at("alone"), HeadKind::Auto);
+    let mut alone = create(&at("alone"), HeadKind::AUTO);
     teach(&mut alone, 0..40, by_two);
     let mut both = Session::open(&at("both")).unwrap();
     assert_eq!(both.learner().save(), alone.learner().save());

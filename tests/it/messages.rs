@@ -186,7 +186,7 @@ fn a_learner_that_cannot_be_made() {
 #[test]
 fn a_change_of_a_learner_that_cannot_be() {
     let sandbox = Sandbox::taught();
-    fresh(&sandbox, "finetune", HeadKind::Finetune);
+    fresh(&sandbox, "finetune", HeadKind::FINETUNE);
     fresh(&sandbox, "linear", HeadKind::LINEAR);
     for name in ["finetune", "linear"] {
         sandbox.run(["teach", "low", "low", "--learner", name]).ok();
