@@ -24,7 +24,7 @@ pub use clip_id::{ClipId, ClipIdPrefix};
 pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
 pub use pool::Pool;
-pub use segment::Segment;
+pub(crate) use segment::Segment;
 pub use transform::Transform;
 
 /// Samples per second and channel, from 1 to 768,000 Hz.

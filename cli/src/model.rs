@@ -356,7 +356,7 @@ fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
             "afield"
         },
         tract_because: backbone.tract_because().map(str::to_owned),
-        output_shape: card.output.shape.clone(),
+        output_shape: card.output_shape().to_vec(),
         load_ms,
         embedding_us: micros[CHECKED_HOPS / 2],
     })

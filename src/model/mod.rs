@@ -21,12 +21,11 @@ mod sensor;
 mod wheel;
 
 pub use cache::Cache;
-pub use card::{
-    Align, Card, EmbeddingSpec, Fill, FrontEnd, Input, Log, LogMel, MelScale, Origin, Output,
-    Padding, Spectrum,
-};
+pub(crate) use card::{Align, Fill, Log, MelScale, Padding, Spectrum};
+pub use card::{Card, EmbeddingSpec, FrontEnd, LogMel, Origin};
 pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;
 pub use registry::{Listing, built_in, find, list};
-pub use sensor::{Sensor, SensorChannel};
+pub use sensor::Sensor;
+pub(crate) use sensor::SensorChannel;

@@ -152,9 +152,9 @@ impl fmt::Display for PcmFormat {
 
 /// Raw PCM as a [`Source`].
 ///
-/// Bytes at the end that do not fill a frame are dropped and counted.
+/// Bytes at the end that do not fill a frame are dropped.
 #[derive(Debug)]
-pub struct PcmReader<R> {
+pub(super) struct PcmReader<R> {
     reader: R,
     format: PcmFormat,
     buffer: Vec<u8>,
@@ -166,20 +166,7 @@ pub struct PcmReader<R> {
 
 impl<R: Read + Send> PcmReader<R> {
     /// Reads PCM in `format` from `reader`.
-    ///
-    /// ```
-    /// use afield::signal::Chunk;
-    /// use afield::source::{PcmReader, Source};
-    /// let bytes: &[u8] = &[0x00, 0x40, 0x00, 0xc0, 0x00];
-    /// let mut pcm = PcmReader::new(bytes, "s16le:16000:1".parse()?);
-    /// let mut chunk = Chunk::default();
-    /// assert!(pcm.read(&mut chunk)?);
-    /// assert_eq!(chunk.samples, [0.5, -0.5]);
-    /// assert!(!pcm.read(&mut chunk)?);
-    /// assert_eq!(pcm.trailing_bytes(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn new(reader: R, format: PcmFormat) -> Self {
+    pub(super) fn new(reader: R, format: PcmFormat) -> Self {
         Self {
             reader,
             format,
@@ -188,11 +175,6 @@ impl<R: Read + Send> PcmReader<R> {
             samples_out: 0,
             ended: false,
         }
-    }
-
-    /// The number of bytes after the last whole frame; 0 before the stream has ended.
-    pub fn trailing_bytes(&self) -> usize {
-        if self.ended { self.held } else { 0 }
     }
 }
 
@@ -305,6 +287,13 @@ mod tests {
             assert_eq!(format.to_string(), format!("{name}:8000:1"));
             assert!(PcmFormat::FORM.contains(name));
         }
+    }
+
+    #[test]
+    fn bytes_after_the_last_whole_frame_are_dropped() {
+        let bytes: &[u8] = &[0x00, 0x40, 0x00, 0xc0, 0x00];
+        let pcm = PcmReader::new(bytes, "s16le:16000:1".parse().unwrap());
+        assert_eq!(samples_of(pcm), [0.5, -0.5]);
     }
 
     #[test]

@@ -4,13 +4,13 @@
 //! taken as if their native samples were at 16 kHz, so no resampler blurs the
 //! comparison.
 
+use crate::harness::recording::Clip;
 use crate::harness::shared_data;
 
 use std::path::{Path, PathBuf};
 
 use afield::frontend::{LogMelFrontend, MelFilterBank};
 use afield::model::Card;
-use afield::source::read_clip;
 use ndarray::Array2;
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ impl Signal {
         }
         let mut whole = Vec::new();
         for file in &self.files {
-            whole.extend(read_clip(shared.join(file), 60.0).unwrap().samples);
+            whole.extend(Clip::read(shared.join(file)).unwrap().samples);
         }
         whole[self.start..self.start + self.samples].to_vec()
     }
