@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use afield::bundle::{self, BundleError, Imports, PublicKey, Sealed};
+use afield::bundle::{self, Imports, KeyError, PublicKey, Sealed};
 use afield::engine::unbundle;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -37,7 +37,7 @@ pub struct ImportArgs {
 
 fn public_key(text: &str) -> Result<PublicKey, String> {
     text.parse()
-        .map_err(|error: BundleError| message(&error.into()))
+        .map_err(|error: KeyError| message(&error.into()))
 }
 
 /// Runs the command.

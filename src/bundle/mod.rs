@@ -13,6 +13,7 @@ mod error;
 mod file;
 mod imports;
 mod key;
+mod key_error;
 mod key_folder;
 
 pub use contents::Contents;
@@ -20,4 +21,5 @@ pub use error::BundleError;
 pub use file::{MAX_BYTES, Sealed, read, seal};
 pub use imports::Imports;
 pub use key::{PublicKey, SecretKey};
+pub use key_error::KeyError;
 pub use key_folder::KeyFolder;
