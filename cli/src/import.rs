@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use afield::bundle::{self, Imports, KeyError, PublicKey, Sealed};
-use afield::engine::unbundle;
+use afield::engine::Session;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -56,7 +56,7 @@ pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
     Imports::of(&keys)
         .accept(sealed.key(), &contents)
         .with_context(named)?;
-    let session = unbundle(contents, dir, now_unix_ms()).with_context(named)?;
+    let session = Session::unbundle(contents, dir, now_unix_ms()).with_context(named)?;
     let learner = session.learner();
     eprintln!(
         "made a learner in {} of {}: revision {revision} by {made_by:?}, {} on {}, {} examples in {} classes",

@@ -18,7 +18,7 @@ mod key_folder;
 
 pub use contents::Contents;
 pub use error::BundleError;
-pub use file::{MAX_BYTES, Sealed, read, seal};
+pub use file::{Sealed, read};
 pub use imports::Imports;
 pub use key::{PublicKey, SecretKey};
 pub use key_error::KeyError;

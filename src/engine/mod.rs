@@ -39,7 +39,6 @@ mod teaching;
 mod watchdog;
 
 pub use batch::Durability;
-pub use bundle::{bundled, unbundle};
 pub use clip_embeddings::{ClipEmbeddings, clip_sha256, embed};
 pub use clock::Clock;
 pub use command::Command;
@@ -53,7 +52,7 @@ pub use event::{Event, EventId};
 pub use history::{Difference, Differences, Undone};
 pub use lesson::Lesson;
 pub use listen::Listening;
-pub use merge::{Merged, merge};
+pub use merge::Merged;
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
 pub use prediction::Prediction;
 pub use recall::{Lending, ListeningState, Recalled, listening, recall};

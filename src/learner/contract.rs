@@ -72,20 +72,10 @@ impl Contract {
     /// fixed-point scale is computed from the largest magnitude of the embeddings after the
     /// stages.
     ///
-    /// ```
-    /// use afield::learner::{Contract, EmbeddingSpace, Pool, Stage};
-    /// let space = EmbeddingSpace::new("toy", 2, 8.0);
-    /// let contract = Contract::of_stages(space, Pool::Mean, vec![Stage::SignedSqrt, Stage::L2])?;
-    /// let mut features = Vec::new();
-    /// contract.features_into(&[9.0, 16.0], &mut features)?;
-    /// assert_eq!(features, [0.6, 0.8]);
-    /// # Ok::<(), afield::learner::LearnError>(())
-    /// ```
-    ///
     /// # Errors
     /// [`LearnError::Scale`] if no scale fits these numbers, [`LearnError::Contract`] if the width
     /// of a stage differs from that of the pooled vector.
-    pub fn of_stages(
+    pub(crate) fn of_stages(
         space: EmbeddingSpace,
         pool: Pool,
         stages: Vec<Stage>,
@@ -172,7 +162,7 @@ impl Contract {
     }
 
     /// The stages applied to the pooled vector, in this order.
-    pub fn stages(&self) -> &[Stage] {
+    pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
@@ -259,6 +249,16 @@ pub(super) fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stages_are_applied_in_their_order() {
+        let space = EmbeddingSpace::new("toy", 2, 8.0);
+        let stages = vec![Stage::SignedSqrt, Stage::L2];
+        let contract = Contract::of_stages(space, Pool::Mean, stages).unwrap();
+        let mut features = Vec::new();
+        contract.features_into(&[9.0, 16.0], &mut features).unwrap();
+        assert_eq!(features, [0.6, 0.8]);
+    }
 
     fn contract(max_abs: f32, pool: Pool, transform: Transform) -> Contract {
         let space = EmbeddingSpace::new("b", 3, max_abs)

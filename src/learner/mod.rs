@@ -41,7 +41,7 @@ pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use nuisance::Nuisance;
 pub use settings::Settings;
-pub use stage::Stage;
+pub(crate) use stage::Stage;
 pub use standardisation::Standardisation;
 
 /// A classifier that learns one example at a time.

@@ -4,8 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use afield::bundle::{SecretKey, seal};
-use afield::engine::{ClipEmbeddings, Command, Session, bundled, diagnose, repair};
+use afield::bundle::SecretKey;
+use afield::engine::{ClipEmbeddings, Command, Session, diagnose, repair};
 use afield::head::HeadKind;
 use afield::learner::Settings;
 use afield::model::Card;
@@ -285,9 +285,9 @@ fn bundles_of_a_learner_are_pinned() {
     let session = Session::open(dir.path()).unwrap();
     let key = SecretKey::from_seed([3; 32]);
     let digest = |with_examples| {
-        let mut contents = bundled(&session, with_examples, 7).unwrap();
+        let mut contents = session.bundled(with_examples, 7).unwrap();
         contents.program = "golden".to_owned();
-        sha256(&seal(&contents, &key).unwrap())
+        sha256(&contents.seal(&key).unwrap())
     };
     assert_eq!(
         digest(true),

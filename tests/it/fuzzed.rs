@@ -25,8 +25,8 @@ mod store;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use afield::bundle::{Sealed, SecretKey, seal};
-use afield::engine::{bundled, unbundle};
+use afield::bundle::{Sealed, SecretKey};
+use afield::engine::Session;
 use afield::learner::{Example, Learner};
 use afield::signal::Label;
 
@@ -155,12 +155,12 @@ fn a_valid_bundle_is_opened() {
             .and_then(|sealed| sealed.open(&trusted))
             .unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let session = unbundle(contents.clone(), folder.path(), 1).unwrap();
+        let session = Session::unbundle(contents.clone(), folder.path(), 1).unwrap();
         assert!(session.learner().examples() > 0, "{}", path.display());
-        let again = bundled(&session, !contents.clips.is_empty(), 1).unwrap();
+        let again = session.bundled(!contents.clips.is_empty(), 1).unwrap();
         assert_eq!(again.clips, contents.clips);
         let copy = tempfile::tempdir().unwrap();
-        unbundle(again, copy.path(), 1).unwrap();
+        Session::unbundle(again, copy.path(), 1).unwrap();
         assert_eq!(log(copy.path()), log(folder.path()), "{}", path.display());
         sound += 1;
     }
@@ -212,8 +212,8 @@ fn write_the_seeds() {
     }
     let key = SecretKey::from_seed([7; 32]);
     for (name, with_examples) in [("examples", true), ("state", false)] {
-        let contents = bundled(&session, with_examples, 1).unwrap();
-        let sealed = seal(&contents, &key).unwrap();
+        let contents = session.bundled(with_examples, 1).unwrap();
+        let sealed = contents.seal(&key).unwrap();
         fs::write(corpus.join("bundle").join(name), &sealed[114..]).unwrap();
         if with_examples {
             fs::write(corpus.join("bundle").join("sealed"), &sealed).unwrap();

@@ -7,9 +7,7 @@ use crate::harness::teaching;
 use std::path::Path;
 use std::time::Duration;
 
-use afield::engine::{
-    Command, Durability, Error, Session, TaughtAs, bundled, diagnose, merge, unbundle,
-};
+use afield::engine::{Command, Durability, Error, Session, TaughtAs, diagnose};
 use afield::head::HeadKind;
 use afield::signal::ClipId;
 use afield::store::{ClipFilter, StoreError};
@@ -250,8 +248,8 @@ fn a_learner_can_start_from_a_state_without_examples() {
         (0..20).for_each(|seed| drop(teach(&mut first, seed as usize % 5, seed)));
         let state = first.learner().save();
         let place = made.path().join("a");
-        let without_examples = bundled(&first, false, 5).unwrap();
-        let mut begun = unbundle(without_examples, &place, 5).unwrap();
+        let without_examples = first.bundled(false, 5).unwrap();
+        let mut begun = Session::unbundle(without_examples, &place, 5).unwrap();
         assert_eq!(begun.clips(&ClipFilter::default()).unwrap(), []);
         assert!(begun.learner().save() == first.learner().save());
         teach(&mut begun, 1, 90);
@@ -267,7 +265,7 @@ fn a_learner_can_start_from_a_state_without_examples() {
         if head.is_exact() {
             let both = made.path().join("both");
             let parts = [again, Session::open(dir.path()).unwrap()];
-            merge(&parts, &both, 11).unwrap();
+            Session::merge(&parts, &both, 11).unwrap();
             assert_eq!(Session::open(&both).unwrap().status().examples, 41);
         }
     }
