@@ -210,7 +210,7 @@ impl Session {
 
     /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and
     /// decisions may not yet include the latest examples.
-    pub fn solve_in_background(&mut self) {
+    pub(crate) fn solve_in_background(&mut self) {
         // The first solve has no earlier result to use.
         self.memory.learner.solve();
         self.solver = Some(Solver::start());
@@ -267,7 +267,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    pub fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
+    pub(crate) fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
         let median = self.store.median_clip(&self.memory.lineage)?;
         Ok(median.map(Micros::as_secs_f64))
     }

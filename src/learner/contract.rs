@@ -105,7 +105,7 @@ impl Contract {
         Ok(self)
     }
 
-    /// This contract with [`Stage::Standardise`] in place of its stages. The scale covers 16
+    /// This contract with standardisation in place of its stages. The scale covers 16
     /// deviations on each side.
     ///
     /// ```
@@ -185,7 +185,7 @@ impl Contract {
         names.join(", ")
     }
 
-    /// The means and deviations of the first [`Stage::Standardise`].
+    /// The means and deviations of the standardisation, if there is one.
     pub fn standardisation(&self) -> Option<&Standardisation> {
         self.stages.iter().find_map(|stage| match stage {
             Stage::Standardise(statistics) => Some(statistics),
@@ -193,7 +193,7 @@ impl Contract {
         })
     }
 
-    /// The directions of the first [`Stage::Nuisance`].
+    /// The directions of the damping, if there is one.
     pub fn nuisance(&self) -> Option<&Nuisance> {
         self.stages.iter().find_map(|stage| match stage {
             Stage::Nuisance(nuisance) => Some(nuisance),

@@ -52,7 +52,7 @@ impl EmbeddingStream {
     /// # Errors
     /// As [`Self::new`]; [`PipelineError::Frontend`] also if the channels are not those that
     /// the backbone reads.
-    pub fn of_channels(
+    pub(crate) fn of_channels(
         card: &Card,
         backbone: &Backbone,
         rate: SampleRate,

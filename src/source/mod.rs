@@ -36,7 +36,7 @@ mod timeline;
 
 pub use device_info::{DeviceChannel, DeviceCounts, DeviceInfo};
 pub use error::{SourceError, StreamProperty};
-pub use excerpt::Excerpt;
+pub(crate) use excerpt::Excerpt;
 pub use file::AudioFile;
 pub use folder::{LabelledClip, labelled_recordings};
 pub(crate) use json_lines::JsonLines;

@@ -1,7 +1,7 @@
 //! Durable state: the learned examples, in order, in one SQLite database.
 //!
 //! The log of entries is authoritative. A snapshot only shortens the replay of the log and gives
-//! the same state to the last bit. A change is durable when [`Store::append`] returns: write-ahead
+//! the same state to the last bit. A change is durable when `Store::append` returns: write-ahead
 //! logging, `synchronous = FULL`. docs/DURABILITY.md lists the promises, their assumptions and
 //! their tests.
 //!
