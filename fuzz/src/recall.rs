@@ -30,8 +30,11 @@ static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     (folder, lending)
 });
 
+/// Sends the next answer of the socket.
+type Answers = Mutex<Sender<Vec<u8>>>;
+
 /// A learner's folder whose socket answers each request with the bytes that are sent here.
-static ANSWERS: LazyLock<(TempDir, Engine, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
+static ANSWERS: LazyLock<(TempDir, Engine, Answers)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
     let engine = Engine::create(folder.path(), "imu").expect("a learner");
     let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");

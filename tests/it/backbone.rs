@@ -552,7 +552,7 @@ fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
     // The model is part of the program, so it is never fetched and this test is never skipped.
     // models/imu/train.py stored ONNX Runtime's embeddings of these frames.
     let cache = afield::model::Cache::at("/nowhere");
-    let card = afield::model::find("imu", &cache).unwrap();
+    let card = cache.find("imu").unwrap();
     let golden: Array2<f32> = ndarray_npy::read_npy(goldens().with_file_name("imu.npy")).unwrap();
     let frames: Vec<f32> = (0..200)
         .flat_map(|t| (0..6).map(move |axis| (t, axis)))

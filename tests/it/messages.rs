@@ -463,7 +463,7 @@ fn models_that_cannot_be_had() {
     sandbox.write("cache/cards/mine.toml", "name = 3\n");
     sandbox.wav("tone.wav", 16_000, &[100; 8_000]);
     sandbox.folder("folder");
-    let damaged = afield::model::built_in()[0].origin.sha256();
+    let damaged = afield::model::Card::built_in()[0].origin.sha256();
     let lines = [
         "model show speach-embeding",
         "model check speech-embedding",
