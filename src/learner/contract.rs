@@ -162,6 +162,7 @@ impl Contract {
     }
 
     /// The stages applied to the pooled vector, in this order.
+    #[cfg(feature = "tract")]
     pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }
