@@ -13,7 +13,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::Threshold;
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
-use afield::model::{Cache, Card, find};
+use afield::model::{Cache, Card};
 use afield::pipeline::{Decider, Embedder, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND};
 use divan::{Bencher, black_box};
@@ -41,7 +41,7 @@ fn loaded(name: &str, mode: &str) -> Option<(Card, Backbone)> {
     let mode: Mode = mode.parse().expect("a mode");
     let loaded = || -> Result<_, Box<dyn std::error::Error>> {
         let cache = Cache::locate(None)?;
-        let card = find(name, &cache)?;
+        let card = cache.find(name)?;
         let backbone = Backbone::from_bytes(&cache.model_bytes(&card)?, &card, mode)?;
         Ok((card, backbone))
     };

@@ -36,7 +36,7 @@
 //! ```
 //!
 //! `imu` is a backbone for movements that is part of the library; `afield model get` or
-//! [`model::fetch`] fetches those for sound, and [`SourceSpec`] names microphones, serial
+//! [`model::Cache::fetch`] fetches those for sound, and [`SourceSpec`] names microphones, serial
 //! lines, pipes and files alike. [`Engine`] has everything that the program `afield` does with
 //! a learner: corrections by event, history, undo, forgetting.
 //!

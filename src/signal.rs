@@ -26,7 +26,7 @@ pub(crate) use direction::{MOST_DIRECTIONS, direction_length, is_direction};
 pub use error_kind::ErrorKind;
 pub use label::Label;
 pub use pool::Pool;
-pub use segment::Segment;
+pub(crate) use segment::Segment;
 pub use timestamp::Timestamp;
 pub use transform::Transform;
 
@@ -37,14 +37,14 @@ pub struct SampleRate(NonZeroU32);
 
 impl SampleRate {
     /// The highest rate accepted from a file or a device, in Hz.
-    pub const MAX_HZ: u32 = 768_000;
+    pub(crate) const MAX_HZ: u32 = 768_000;
     /// The lowest rate, 1 Hz.
     pub const ONE_HZ: Self = Self(NonZeroU32::MIN);
 
     /// A rate in Hz.
     ///
     /// # Errors
-    /// [`SignalError::SampleRate`] for 0 and for rates above [`Self::MAX_HZ`].
+    /// [`SignalError::SampleRate`] for 0 and for rates above 768 kHz.
     ///
     /// ```
     /// use afield::signal::SampleRate;
@@ -116,7 +116,7 @@ impl Micros {
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Chunk {
     /// Stream time of the first sample. If it differs from the end of the previous chunk,
-    /// samples are missing: this is a gap. [`Segment`] implements the rule.
+    /// samples are missing: this is a gap. Two microseconds are allowed for rounding.
     pub start: Micros,
     /// The samples, row-major `[samples, channels]`: all channels of one moment are adjacent,
     /// and none is missing. A source reuses this buffer from call to call.
@@ -208,7 +208,7 @@ fn is_name(text: &str, max_bytes: usize) -> bool {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignalError {
-    /// The sample rate lies outside `1..=`[`SampleRate::MAX_HZ`].
+    /// The sample rate is 0, or above 768 kHz.
     #[error("sample rate of {hz} Hz is outside 1..={} Hz", SampleRate::MAX_HZ)]
     SampleRate {
         /// The rejected rate.

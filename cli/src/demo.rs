@@ -12,7 +12,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use afield::head::HeadKind;
-use afield::model::{self, Card, Origin, Pip};
+use afield::model::{Card, Origin, Pip};
 use afield::pipeline::Window;
 use afield::rehearsal::Plan;
 use afield::source::SensorFormat;
@@ -74,7 +74,7 @@ pub struct DemoArgs {
     /// Heads to teach, comma-separated; `afield evaluate --help` lists them
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadKind>,
-        default_values_t = [HeadKind::Finetune, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
+        default_values_t = [HeadKind::FINETUNE, HeadKind::LINEAR, HeadKind::NCM, HeadKind::LDA]
     )]
     head: Vec<HeadKind>,
 
@@ -124,7 +124,7 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
     let demo = args.what.demo();
     let cache = places.cache()?;
     let name = args.backbone.as_deref().unwrap_or(demo.backbone);
-    let card = model::find(name, &cache).context("--backbone")?;
+    let card = cache.find(name).context("--backbone")?;
     let list = read_clips(&args, demo, &card, places)?;
     if !matches!(card.origin, Origin::BuiltIn { .. }) {
         models::get(&card, &cache, &Pip::new(None)).context("--backbone")?;

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use afield::backbone::Mode;
 use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
-use afield::model::{self, Card};
+use afield::model::Card;
 use afield::source::Note;
 use afield_lab::data::{ClipList, NpyWriter, list_folder, write_npz};
 use anyhow::{Context, Result};
@@ -113,7 +113,7 @@ struct LabelledLine<'a> {
 
 /// Runs the command.
 pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
-    let card = model::find(&args.backbone, &places.cache()?).context("--backbone")?;
+    let card = places.cache()?.find(&args.backbone).context("--backbone")?;
     args.sensor.check(&card)?;
     if args.labelled {
         return run_labelled(&args, &card, places);

@@ -9,7 +9,6 @@ use std::sync::Arc;
 
 use afield::head::HeadKind;
 use afield::learner::Pool;
-use afield::model;
 use afield::rehearsal::Plan;
 use afield_lab::data::{Dataset, list_folder, read_manifest, read_npz, splits};
 use afield_lab::evaluate::{
@@ -317,7 +316,7 @@ fn read_clips(args: &EvaluateArgs, places: &Places) -> Result<EmbeddedClips> {
             "clips need a backbone that embeds them\nhint: give --backbone NAME; `afield model list` shows the names"
         );
     };
-    let card = model::find(name, &places.cache()?).context("--backbone")?;
+    let card = places.cache()?.find(name).context("--backbone")?;
     args.sensor.check(&card)?;
     let mut list = match (&args.manifest, &args.data) {
         (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,

@@ -4,8 +4,8 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use afield::bundle::{KeyFolder, seal};
-use afield::engine::{Session, bundled};
+use afield::bundle::KeyFolder;
+use afield::engine::Session;
 use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::HumanBytes;
@@ -65,8 +65,8 @@ pub fn run(args: ExportArgs, places: &Places) -> Result<()> {
 
 fn write_bundle(args: &ExportArgs, session: &Session, output: &Path) -> Result<()> {
     let key = args.place.folder()?.secret(&args.key).context("--key")?;
-    let contents = bundled(session, args.with_examples, now_unix_ms())?;
-    let bytes = seal(&contents, &key)?;
+    let contents = session.bundled(args.with_examples, now_unix_ms())?;
+    let bytes = contents.seal(&key)?;
     write(output, &bytes, "--output")?;
     let learner = session.learner();
     eprintln!(

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use afield::bundle::{self, BundleError, Imports, PublicKey, Sealed};
-use afield::engine::unbundle;
+use afield::bundle::{self, Imports, KeyError, PublicKey, Sealed};
+use afield::engine::Session;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -37,7 +37,7 @@ pub struct ImportArgs {
 
 fn public_key(text: &str) -> Result<PublicKey, String> {
     text.parse()
-        .map_err(|error: BundleError| message(&error.into()))
+        .map_err(|error: KeyError| message(&error.into()))
 }
 
 /// Runs the command.
@@ -54,9 +54,9 @@ pub fn run(args: ImportArgs, places: &Places) -> Result<()> {
     // Recorded first, so that after a crash an older bundle is still rejected. The same one is
     // accepted again.
     Imports::of(&keys)
-        .accept(sealed.key(), contents.learner, revision)
+        .accept(sealed.key(), &contents)
         .with_context(named)?;
-    let session = unbundle(contents, dir, now_unix_ms()).with_context(named)?;
+    let session = Session::unbundle(contents, dir, now_unix_ms()).with_context(named)?;
     let learner = session.learner();
     eprintln!(
         "made a learner in {} of {}: revision {revision} by {made_by:?}, {} on {}, {} examples in {} classes",

@@ -121,7 +121,7 @@ fn summary(memory: &Statistics) -> Vec<(&'static str, String)> {
         .map_or(String::new(), |n| format!(" of {}", HumanBytes(n as u64)));
     let policy = match memory.herds {
         Some(false) => "herding, now balanced: its class sums outgrew the limit".to_owned(),
-        _ => memory.policy.to_string(),
+        _ => memory.plan.policy().to_owned(),
     };
     let draws = match memory.draws {
         Draws::ClassBalanced => "class by class",

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use afield::engine::{Session, merge};
+use afield::engine::Session;
 use anyhow::{Context, Result};
 use clap::Args;
 
@@ -29,7 +29,7 @@ pub struct MergeArgs {
 pub fn run(args: MergeArgs) -> Result<()> {
     let open = |dir: &PathBuf| Session::open(dir).with_context(|| dir.display().to_string());
     let parts = args.parts.iter().map(open).collect::<Result<Vec<_>>>()?;
-    let merged = merge(&parts, &args.output, now_unix_ms())?;
+    let merged = Session::merge(&parts, &args.output, now_unix_ms())?;
     eprintln!(
         "made {} from {} learners: {} clips, {} of them shared, {} taught differently (the latest label holds)",
         args.output.display(),

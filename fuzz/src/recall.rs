@@ -9,9 +9,9 @@ use std::sync::{LazyLock, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::engine::{Lending, RetainedAudio, listening, recall};
-use afield::signal::{Chunk, Micros, SOUND, SampleRate};
-use afield::source::Excerpt;
+use afield::engine::{Lending, RetainedAudio};
+use afield::signal::{Chunk, Micros};
+use afield::{Engine, Recording};
 use tempfile::TempDir;
 
 const SOCKET: &str = "listen.sock";
@@ -19,11 +19,8 @@ const SOCKET: &str = "listen.sock";
 /// A learner's folder with retained audio. It exists as long as the program runs.
 static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
-    let rate = SampleRate::new(1_000).expect("a rate");
-    let recent = RetainedAudio::of(
-        &Excerpt::new(rate, SOUND.to_vec(), Vec::new()),
-        Instant::now(),
-    );
+    let mut sound = Recording::from_sound(1_000, Vec::new()).expect("a rate");
+    let recent = RetainedAudio::of(sound.source(), Instant::now());
     let chunk = Chunk {
         start: Micros(0),
         samples: vec![0.5; 100],
@@ -33,9 +30,13 @@ static HEARD: LazyLock<(TempDir, Lending)> = LazyLock::new(|| {
     (folder, lending)
 });
 
+/// Sends the next answer of the socket.
+type Answers = Mutex<Sender<Vec<u8>>>;
+
 /// A learner's folder whose socket answers each request with the bytes that are sent here.
-static ANSWERS: LazyLock<(TempDir, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
+static ANSWERS: LazyLock<(TempDir, Engine, Answers)> = LazyLock::new(|| {
     let folder = tempfile::tempdir().expect("a writable folder for temporary files");
+    let engine = Engine::create(folder.path(), "imu").expect("a learner");
     let listener = UnixListener::bind(folder.path().join(SOCKET)).expect("a socket");
     let (sender, answers) = channel::<Vec<u8>>();
     thread::spawn(move || {
@@ -46,7 +47,7 @@ static ANSWERS: LazyLock<(TempDir, Mutex<Sender<Vec<u8>>>)> = LazyLock::new(|| {
             let _ = stream.write_all(&answer);
         }
     });
-    (folder, Mutex::new(sender))
+    (folder, engine, Mutex::new(sender))
 });
 
 /// Runs one input.
@@ -66,14 +67,16 @@ pub fn run(bytes: &[u8]) {
         }
         return;
     }
-    let (folder, answers) = &*ANSWERS;
+    let (_, engine, answers) = &*ANSWERS;
     let answers = answers.lock().expect("one at a time");
     answers.send(bytes.to_vec()).expect("it answers");
     if side & 2 == 0 {
-        if let Ok(recalled) = recall(folder.path(), Duration::from_millis(100)) {
-            assert!(!recalled.excerpt.samples().is_empty());
+        if let Ok((mut recording, _, _)) = engine.heard_lately(Duration::from_millis(100)) {
+            let mut chunk = Chunk::default();
+            assert!(matches!(recording.source().read(&mut chunk), Ok(true)));
+            assert!(!chunk.samples.is_empty());
         }
     } else {
-        let _ = listening(folder.path());
+        let _ = engine.listened_to();
     }
 }

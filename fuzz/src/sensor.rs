@@ -2,17 +2,24 @@
 //! with and without a rate and columns. The samples go through the front end of `imu` if they have
 //! its channels.
 
-use std::io::Cursor;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use afield::frontend::SensorFrontend;
 use afield::model::Card;
 use afield::signal::{Chunk, SampleRate};
-use afield::source::{JsonLines, SensorFormat, SensorTable, Source};
+use afield::source::{SensorFormat, Source, open_recording};
 
 static CARD: LazyLock<Card> = LazyLock::new(|| {
     let text = include_str!("../../models/imu.toml");
     Card::parse(text, "imu.toml").expect("a sound card")
+});
+
+/// A table, and JSON lines.
+static FILES: LazyLock<[PathBuf; 2]> = LazyLock::new(|| {
+    ["csv", "jsonl"].map(|ending| {
+        std::env::temp_dir().join(format!("afield-fuzz-{}.{ending}", std::process::id()))
+    })
 });
 
 /// Runs one input.
@@ -26,10 +33,10 @@ pub fn run(bytes: &[u8]) {
         columns: columns.into_iter().filter(|_| how & 4 != 0).collect(),
         ..SensorFormat::default()
     };
-    let text = Cursor::new(text.to_vec());
-    match how & 1 {
-        0 => SensorTable::new(text, "fuzz", &format).map_or((), |mut source| hear(&mut source)),
-        _ => JsonLines::new(text, "fuzz", &format).map_or((), |mut source| hear(&mut source)),
+    let file = &FILES[usize::from(how & 1)];
+    std::fs::write(file, text).expect("a writable folder for temporary files");
+    if let Ok(mut source) = open_recording(file, &format) {
+        hear(&mut *source);
     }
 }
 

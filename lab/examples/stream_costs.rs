@@ -8,10 +8,10 @@
 use std::fs::{self, File};
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
-use afield::head::{HeadKind, Job};
+use afield::engine::Solver;
+use afield::head::HeadKind;
 use afield::learner::{Example, Learner, Pool, Settings, Transform};
 use afield::signal::Label;
 use afield_lab::data::{Clips, Dataset, Names, TestSide, read_npz};
@@ -250,35 +250,18 @@ impl AfterLearning<'_> {
     /// The immediate answer, while a second thread solves, as in `afield listen`. Also returns by
     /// how many examples an answer lagged at most.
     fn not_waiting(&self, learner: &mut Learner) -> Result<(Vec<f64>, u64)> {
-        let (jobs, todo) = channel::<Job>();
-        let (done, solutions) = channel();
         let (mut micros, mut lag) = (Vec::with_capacity(self.times), 0);
         learner.solve();
-        std::thread::scope(|scope| {
-            scope.spawn(move || {
-                for job in todo {
-                    done.send(job.run()).ok();
-                }
-            });
-            let mut busy = false;
-            for (example, label, asked) in self.pairs() {
-                learner.learn_one(example, label)?;
-                while let Ok(solution) = solutions.try_recv() {
-                    learner.adopt(solution);
-                    busy = false;
-                }
-                if !busy && let Some(job) = learner.job() {
-                    busy = jobs.send(job).is_ok();
-                }
-                let start = Instant::now();
-                let (scores, behind) = learner.predict_now(asked)?;
-                std::hint::black_box(scores.best());
-                micros.push(microseconds_since(start));
-                lag = lag.max(behind);
-            }
-            drop(jobs);
-            anyhow::Ok(())
-        })?;
+        let mut solver = Solver::start();
+        for (example, label, asked) in self.pairs() {
+            learner.learn_one(example, label)?;
+            solver.tend(learner);
+            let start = Instant::now();
+            let (scores, behind) = learner.predict_now(asked)?;
+            std::hint::black_box(scores.best());
+            micros.push(microseconds_since(start));
+            lag = lag.max(behind);
+        }
         Ok((micros, lag))
     }
 }

@@ -139,9 +139,9 @@ impl Backbone {
     ///
     /// ```
     /// use afield::backbone::{Backbone, Mode};
-    /// use afield::model::{Cache, find};
+    /// use afield::model::Cache;
     /// let cache = Cache::at("/nowhere");
-    /// let imu = find("imu", &cache)?;
+    /// let imu = cache.find("imu")?;
     /// let backbone = Backbone::from_bytes(&cache.model_bytes(&imu)?, &imu, Mode::Streaming)?;
     /// assert_eq!(backbone.embedding_size(), imu.embedding.size);
     /// # Ok::<(), Box<dyn std::error::Error>>(())

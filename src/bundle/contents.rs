@@ -11,21 +11,21 @@ use crate::store::{Checkpoint, ReplicaId, TaughtClip};
 #[serde(deny_unknown_fields)]
 pub struct Contents {
     /// Identifies the learner among those whose bundles the same key signs.
-    pub learner: ReplicaId,
+    pub(crate) learner: ReplicaId,
     /// Increases with every change of the learner.
     pub revision: u64,
     /// When the bundle was made, in milliseconds of Unix time.
-    pub made_unix_ms: i64,
+    pub(crate) made_unix_ms: i64,
     /// The program that made it.
     pub program: String,
     /// Backbone card, TOML.
-    pub card: String,
+    pub(crate) card: String,
     /// Contract, JSON.
-    pub contract: String,
+    pub(crate) contract: String,
     /// Head, rehearsal and seed, JSON.
-    pub settings: String,
+    pub(crate) settings: String,
     /// Learned states without their examples.
-    pub checkpoints: Vec<Checkpoint>,
+    pub(crate) checkpoints: Vec<Checkpoint>,
     /// Examples, in the order in which they were taught.
     pub clips: Vec<TaughtClip>,
 }

@@ -1,8 +1,8 @@
-//! What can go wrong with bundles and keys.
+//! What can go wrong with bundles.
 
 use std::path::PathBuf;
 
-use super::PublicKey;
+use super::{KeyError, PublicKey};
 use crate::signal::ErrorKind;
 
 /// Why a bundle cannot be made or used.
@@ -75,44 +75,9 @@ pub enum BundleError {
         /// The latest imported revision.
         known: u64,
     },
-    /// The text is not a public key.
-    #[error("no public key: {text:?}")]
-    Key {
-        /// The text.
-        text: String,
-    },
-    /// The text is not a valid key name.
-    #[error("no name of a key: {name:?}")]
-    KeyName {
-        /// The text.
-        name: String,
-    },
-    /// No secret key has this name.
-    #[error("there is no key {name:?} in {}", folder.display())]
-    NoKey {
-        /// The name.
-        name: String,
-        /// The folder that was searched.
-        folder: PathBuf,
-    },
-    /// A secret key of this name exists already.
-    #[error("there is a key {name:?} already")]
-    KeyExists {
-        /// The name.
-        name: String,
-    },
-    /// Users other than the owner can read the file of a secret key.
-    #[error("{} can be read by others than its owner", path.display())]
-    Exposed {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The file does not hold a valid secret key.
-    #[error("{} holds no secret key", path.display())]
-    DamagedKey {
-        /// The file.
-        path: PathBuf,
-    },
+    /// A key cannot be read, found or made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
     /// The file of imported revisions cannot be parsed.
     #[error("{} is damaged: {reason}", path.display())]
     DamagedImports {
@@ -121,9 +86,6 @@ pub enum BundleError {
         /// What is wrong.
         reason: String,
     },
-    /// No folder is given, and the home directory is unknown.
-    #[error("no folder for keys is known")]
-    NoKeyFolder,
 }
 
 impl BundleError {
@@ -132,20 +94,15 @@ impl BundleError {
         match self {
             Self::Io { .. } => ErrorKind::Io,
             Self::TooLarge { .. } => ErrorKind::Limit,
-            Self::NoBundle { .. } | Self::Key { .. } | Self::KeyName { .. } => {
-                ErrorKind::InvalidInput
-            }
+            Self::Key(error) => error.kind(),
+            Self::NoBundle { .. } => ErrorKind::InvalidInput,
             Self::Version { .. } | Self::Untrusted { .. } | Self::Older { .. } => {
                 ErrorKind::Mismatch
             }
             Self::Forged { .. }
             | Self::Contents { .. }
             | Self::NoLearner { .. }
-            | Self::Exposed { .. }
-            | Self::DamagedKey { .. }
             | Self::DamagedImports { .. } => ErrorKind::Damaged,
-            Self::NoKey { .. } | Self::NoKeyFolder => ErrorKind::NotFound,
-            Self::KeyExists { .. } => ErrorKind::AlreadyExists,
         }
     }
 

@@ -12,60 +12,55 @@ use std::path::Path;
 use super::{BundleError, Contents, PublicKey, SecretKey};
 
 /// The largest bundle, in bytes.
-pub const MAX_BYTES: u64 = 256 << 20;
+const MAX_BYTES: u64 = 256 << 20;
 
 const MAGIC: &[u8; 8] = b"AFBUNDLE";
 const FORMAT: u16 = 1;
 /// Prefix of the signed text, so that a signature of other data is never valid for a bundle.
 const CONTEXT: &[u8] = b"afield bundle\n";
 
-/// Signs `contents` and returns the bundle.
-///
-/// ```
-/// use afield::bundle::{Contents, Sealed, SecretKey, seal};
-/// use afield::store::ReplicaId;
-/// let key = SecretKey::from_seed([7; 32]);
-/// let contents = Contents {
-///     learner: ReplicaId::from_bytes([1; 16]),
-///     revision: 3,
-///     made_unix_ms: 0,
-///     program: "an example".into(),
-///     card: String::new(),
-///     contract: String::new(),
-///     settings: String::new(),
-///     checkpoints: vec![],
-///     clips: vec![],
-/// };
-/// let mut bundle = seal(&contents, &key)?;
-/// assert_eq!(Sealed::read(&bundle)?.open(&[key.public()])?, contents);
-/// assert!(Sealed::read(&bundle)?.open(&[]).is_err());
-/// *bundle.last_mut().unwrap() ^= 1;
-/// assert!(Sealed::read(&bundle)?.open(&[key.public()]).is_err());
-/// # Ok::<(), afield::bundle::BundleError>(())
-/// ```
-///
-/// # Errors
-/// [`BundleError::TooLarge`], and [`BundleError::Contents`] if a part of the contents exceeds
-/// its limit.
-pub fn seal(contents: &Contents, key: &SecretKey) -> Result<Vec<u8>, BundleError> {
-    contents.check()?;
-    let body = postcard::to_stdvec(contents).map_err(|error| BundleError::Contents {
-        reason: error.to_string(),
-    })?;
-    let mut bundle = Vec::with_capacity(body.len() + 256);
-    bundle.extend_from_slice(MAGIC);
-    bundle.extend_from_slice(&FORMAT.to_le_bytes());
-    bundle.extend_from_slice(&(body.len() as u64).to_le_bytes());
-    bundle.extend_from_slice(key.public().as_bytes());
-    let signature = key.sign(&message(&bundle, &body));
-    bundle.extend_from_slice(&signature);
-    bundle.extend_from_slice(&body);
-    match bundle.len() as u64 {
-        bytes if bytes > MAX_BYTES => Err(BundleError::TooLarge {
-            bytes,
-            limit: MAX_BYTES,
-        }),
-        _ => Ok(bundle),
+impl Contents {
+    /// Signs the contents and returns the bundle.
+    ///
+    /// ```
+    /// # let folder = tempfile::tempdir()?;
+    /// # let dir = folder.path().join("watch");
+    /// use afield::bundle::{Sealed, SecretKey};
+    /// use afield::engine::{Engine, Session};
+    /// Engine::open_or_create(&dir, "imu")?;
+    /// let contents = Session::open(&dir)?.bundled(true, 0)?;
+    /// let key = SecretKey::from_seed([7; 32]);
+    /// let mut bundle = contents.seal(&key)?;
+    /// assert_eq!(Sealed::read(&bundle)?.open(&[key.public()])?, contents);
+    /// assert!(Sealed::read(&bundle)?.open(&[]).is_err());
+    /// *bundle.last_mut().unwrap() ^= 1;
+    /// assert!(Sealed::read(&bundle)?.open(&[key.public()]).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// [`BundleError::TooLarge`], and [`BundleError::Contents`] if a part of the contents exceeds
+    /// its limit.
+    pub fn seal(&self, key: &SecretKey) -> Result<Vec<u8>, BundleError> {
+        self.check()?;
+        let body = postcard::to_stdvec(self).map_err(|error| BundleError::Contents {
+            reason: error.to_string(),
+        })?;
+        let mut bundle = Vec::with_capacity(body.len() + 256);
+        bundle.extend_from_slice(MAGIC);
+        bundle.extend_from_slice(&FORMAT.to_le_bytes());
+        bundle.extend_from_slice(&(body.len() as u64).to_le_bytes());
+        bundle.extend_from_slice(key.public().as_bytes());
+        let signature = key.sign(&message(&bundle, &body));
+        bundle.extend_from_slice(&signature);
+        bundle.extend_from_slice(&body);
+        match bundle.len() as u64 {
+            bytes if bytes > MAX_BYTES => Err(BundleError::TooLarge {
+                bytes,
+                limit: MAX_BYTES,
+            }),
+            _ => Ok(bundle),
+        }
     }
 }
 
@@ -207,7 +202,7 @@ mod tests {
 
     #[test]
     fn every_changed_bit_is_detected() {
-        let bundle = seal(&contents(), &key()).unwrap();
+        let bundle = contents().seal(&key()).unwrap();
         let trusted = [key().public()];
         assert_eq!(
             Sealed::read(&bundle).unwrap().open(&trusted).unwrap(),
@@ -223,7 +218,7 @@ mod tests {
 
     #[test]
     fn bundle_cut_short_or_too_long_is_refused() {
-        let bundle = seal(&contents(), &key()).unwrap();
+        let bundle = contents().seal(&key()).unwrap();
         for length in 0..bundle.len() {
             let error = Sealed::read(&bundle[..length]).unwrap_err();
             assert!(matches!(error, BundleError::NoBundle { .. }), "{length}");
@@ -235,7 +230,7 @@ mod tests {
 
     #[test]
     fn untrusted_key_is_named_and_exchanged_key_is_detected() {
-        let bundle = seal(&contents(), &key()).unwrap();
+        let bundle = contents().seal(&key()).unwrap();
         let other = SecretKey::from_seed([4; 32]).public();
         let error = Sealed::read(&bundle).unwrap().open(&[other]).unwrap_err();
         assert!(matches!(error, BundleError::Untrusted { .. }));
@@ -252,7 +247,7 @@ mod tests {
     #[test]
     fn bytes_of_a_bundle_are_pinned() {
         // Existing bundles have these bytes: to change them is to change the format.
-        let bundle = seal(&contents(), &key()).unwrap();
+        let bundle = contents().seal(&key()).unwrap();
         assert_eq!(&bundle[..10], b"AFBUNDLE\x01\x00");
         assert_eq!(bundle[10..18], 111_u64.to_le_bytes());
         assert_eq!(&bundle[18..50], key().public().as_bytes());
@@ -280,7 +275,7 @@ mod tests {
         for change in too_much {
             let mut large = contents();
             change(&mut large, long());
-            let error = seal(&large, &key()).unwrap_err();
+            let error = large.seal(&key()).unwrap_err();
             assert!(error.to_string().contains("at most"), "{error}");
         }
     }

@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
 use std::path::PathBuf;
 
-use super::{BundleError, KeyFolder, PublicKey};
+use super::{BundleError, Contents, KeyFolder, PublicKey};
 use crate::store::ReplicaId;
 
 /// The highest accepted revision by signing key and learner, in a file beside the keys.
@@ -27,19 +27,18 @@ impl Imports {
         }
     }
 
-    /// Records that `revision` of the learner is about to be imported. The record is on disk
-    /// when this returns. The same revision is accepted again, so that a failed import can be
-    /// repeated.
+    /// Records that `contents`, which `key` signed, are about to be imported. The record is on
+    /// disk when this returns. The same revision is accepted again, so that a failed import can
+    /// be repeated.
     ///
     /// # Errors
-    /// [`BundleError::Older`] when a later revision was accepted before,
+    /// [`BundleError::Older`] when a later revision of the learner was accepted before,
     /// [`BundleError::DamagedImports`], [`BundleError::Io`].
-    pub fn accept(
-        &self,
-        key: PublicKey,
-        learner: ReplicaId,
-        revision: u64,
-    ) -> Result<(), BundleError> {
+    pub fn accept(&self, key: PublicKey, contents: &Contents) -> Result<(), BundleError> {
+        self.note(key, contents.learner, contents.revision)
+    }
+
+    fn note(&self, key: PublicKey, learner: ReplicaId, revision: u64) -> Result<(), BundleError> {
         self.folder.make_folder()?;
         // Held until this returns, so that imports do not run at the same time.
         let lock_path = self.path.with_extension("lock");
@@ -99,7 +98,7 @@ mod tests {
         let key = |n| SecretKey::from_seed([n; 32]).public();
         let accept = |n, learner, revision| {
             let learner = ReplicaId::from_bytes([learner; 16]);
-            Imports::of(&keys).accept(key(n), learner, revision)
+            Imports::of(&keys).note(key(n), learner, revision)
         };
         accept(1, 1, 5).unwrap();
         accept(1, 1, 5).unwrap();

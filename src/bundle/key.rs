@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 
-use super::BundleError;
+use super::KeyError;
 
 const PREFIX: &str = "afield-key-";
 
@@ -45,7 +45,7 @@ impl fmt::Debug for SecretKey {
 /// let key = SecretKey::from_seed([1; 32]).public();
 /// assert_eq!(key.to_string().parse::<PublicKey>()?, key);
 /// assert!("afield-key-12".parse::<PublicKey>().is_err());
-/// # Ok::<(), afield::bundle::BundleError>(())
+/// # Ok::<(), afield::bundle::KeyError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PublicKey([u8; 32]);
@@ -77,10 +77,10 @@ impl fmt::Display for PublicKey {
 }
 
 impl FromStr for PublicKey {
-    type Err = BundleError;
-    fn from_str(text: &str) -> Result<Self, BundleError> {
+    type Err = KeyError;
+    fn from_str(text: &str) -> Result<Self, KeyError> {
         let bytes = text.strip_prefix(PREFIX).and_then(from_hex);
-        let bytes = bytes.ok_or_else(|| BundleError::Key {
+        let bytes = bytes.ok_or_else(|| KeyError::Syntax {
             text: text.chars().take(200).collect(),
         });
         bytes.map(Self)

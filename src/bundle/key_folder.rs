@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::key::{from_hex, hex};
-use super::{BundleError, PublicKey, SecretKey};
+use super::{BundleError, KeyError, PublicKey, SecretKey};
 
 /// A folder of keys and of the record of imports. It may not exist yet.
 #[derive(Debug, Clone)]
@@ -26,13 +26,13 @@ impl KeyFolder {
     /// (`XDG_DATA_HOME`, `~/.local/share`).
     ///
     /// # Errors
-    /// [`BundleError::NoKeyFolder`] if no folder is given and the home directory is unknown.
+    /// [`KeyError::NoFolder`] if no folder is given and the home directory is unknown.
     pub fn locate(explicit: Option<&Path>) -> Result<Self, BundleError> {
         use etcetera::BaseStrategy;
         if let Some(root) = explicit {
             return Ok(Self::at(root));
         }
-        let home = etcetera::choose_base_strategy().map_err(|_| BundleError::NoKeyFolder)?;
+        let home = etcetera::choose_base_strategy().map_err(|_| KeyError::NoFolder)?;
         Ok(Self::at(home.data_dir().join("afield").join("keys")))
     }
 
@@ -49,7 +49,7 @@ impl KeyFolder {
     /// Makes the key `name` from a random seed. It is on disk when this returns.
     ///
     /// # Errors
-    /// [`BundleError::KeyExists`], [`BundleError::KeyName`], [`BundleError::Io`].
+    /// [`KeyError::Exists`], [`KeyError::Name`], [`BundleError::Io`].
     pub fn make(&self, name: &str) -> Result<PublicKey, BundleError> {
         let path = self.path(name)?;
         let mut seed = [0; 32];
@@ -65,7 +65,7 @@ impl KeyFolder {
         let mut file = match options.open(&path) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 let name = name.to_owned();
-                return Err(BundleError::KeyExists { name });
+                return Err(KeyError::Exists { name }.into());
             }
             other => other.map_err(BundleError::io("make", &path))?,
         };
@@ -81,16 +81,17 @@ impl KeyFolder {
     /// The secret key `name`.
     ///
     /// # Errors
-    /// [`BundleError::NoKey`], [`BundleError::Exposed`] if other users can read it,
-    /// [`BundleError::DamagedKey`], [`BundleError::Io`].
+    /// [`KeyError::Missing`], [`KeyError::Exposed`] if other users can read it,
+    /// [`KeyError::Damaged`], [`BundleError::Io`].
     pub fn secret(&self, name: &str) -> Result<SecretKey, BundleError> {
         let path = self.path(name)?;
         let file = match File::open(&path) {
             Err(e) if e.kind() == ErrorKind::NotFound => {
-                return Err(BundleError::NoKey {
+                return Err(KeyError::Missing {
                     name: name.to_owned(),
                     folder: self.root.clone(),
-                });
+                }
+                .into());
             }
             other => other.map_err(BundleError::io("read", &path))?,
         };
@@ -99,7 +100,7 @@ impl KeyFolder {
             use std::os::unix::fs::PermissionsExt;
             let metadata = file.metadata().map_err(BundleError::io("read", &path))?;
             if metadata.permissions().mode() & 0o077 != 0 {
-                return Err(BundleError::Exposed { path });
+                return Err(KeyError::Exposed { path }.into());
             }
         }
         let mut text = String::new();
@@ -107,7 +108,7 @@ impl KeyFolder {
         let seed = read
             .ok()
             .and_then(|_| from_hex(text.trim_end().strip_prefix(PREFIX)?));
-        let seed = seed.ok_or(BundleError::DamagedKey { path })?;
+        let seed = seed.ok_or(KeyError::Damaged { path })?;
         Ok(SecretKey::from_seed(seed))
     }
 
@@ -147,7 +148,7 @@ impl KeyFolder {
         let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
         match !name.is_empty() && name.len() <= 64 && name.chars().all(plain) {
             true => Ok(self.root.join(format!("{name}.{SUFFIX}"))),
-            false => Err(BundleError::KeyName { name: name.into() }),
+            false => Err(KeyError::Name { name: name.into() }.into()),
         }
     }
 }
@@ -163,13 +164,13 @@ mod tests {
         assert!(keys.list().unwrap().is_empty());
         assert!(matches!(
             keys.secret("default"),
-            Err(BundleError::NoKey { .. })
+            Err(BundleError::Key(KeyError::Missing { .. }))
         ));
         let made = keys.make("default").unwrap();
         assert_eq!(keys.secret("default").unwrap().public(), made);
         assert!(matches!(
             keys.make("default"),
-            Err(BundleError::KeyExists { .. })
+            Err(BundleError::Key(KeyError::Exists { .. }))
         ));
         let other = keys.make("other").unwrap();
         assert_ne!(other, made);
@@ -179,7 +180,10 @@ mod tests {
         );
         for name in ["", "../x", "A", "a.b", &"a".repeat(65)] {
             assert!(
-                matches!(keys.make(name), Err(BundleError::KeyName { .. })),
+                matches!(
+                    keys.make(name),
+                    Err(BundleError::Key(KeyError::Name { .. }))
+                ),
                 "{name}"
             );
         }
@@ -197,7 +201,10 @@ mod tests {
         assert_eq!((mode(&path), mode(keys.root())), (0o600, 0o700));
         fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
         let refused = keys.secret("default").unwrap_err();
-        assert!(matches!(refused, BundleError::Exposed { .. }), "{refused}");
+        assert!(
+            matches!(refused, BundleError::Key(KeyError::Exposed { .. })),
+            "{refused}"
+        );
     }
 
     #[test]
@@ -216,7 +223,10 @@ mod tests {
         ] {
             fs::write(&path, text).unwrap();
             let refused = keys.secret("default").unwrap_err();
-            assert!(matches!(refused, BundleError::DamagedKey { .. }), "{text}");
+            assert!(
+                matches!(refused, BundleError::Key(KeyError::Damaged { .. })),
+                "{text}"
+            );
         }
     }
 }

@@ -151,7 +151,7 @@ mod tests {
 
     use super::*;
     use crate::backbone::Mode;
-    use crate::model::{Cache, find};
+    use crate::model::Cache;
     use crate::source::{JsonLines, SensorFormat};
 
     #[test]
@@ -177,7 +177,7 @@ mod tests {
     /// Embeddings of two segments together, of the first and of the second.
     fn segments(gap: f64) -> [Vec<f32>; 3] {
         let cache = Cache::at("/nowhere");
-        let card = find("imu", &cache).unwrap();
+        let card = cache.find("imu").unwrap();
         let bytes = cache.model_bytes(&card).unwrap();
         let backbone = Backbone::from_bytes(&bytes, &card, Mode::Auto).unwrap();
         let text = |from: u32, to: u32, gap: f64| {

@@ -41,11 +41,11 @@ fn front_description(card: &Card) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::{Cache, find};
+    use crate::model::Cache;
 
     #[test]
     fn nuisance_is_damped_only_after_the_cards_own_pool_and_transform() {
-        let card = find("imu", &Cache::at("/nowhere")).unwrap();
+        let card = Cache::at("/nowhere").find("imu").unwrap();
         let damped = |pool, transform| {
             let contract = backbone_contract(&card, pool, transform).unwrap();
             contract.nuisance().is_some()

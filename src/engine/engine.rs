@@ -32,7 +32,7 @@ const MOST_EVENTS: usize = 4_096;
 /// # let dir = folder.path().join("box");
 /// # let wave = |x: f32| (0..300).flat_map(|i| [x * i as f32 % 2.0, 0.0, 1.0, x, x, 0.0]).collect();
 /// use afield::{Engine, Recording};
-/// # let channels = || afield::model::find("imu", &afield::model::Cache::at("/nowhere")).map(|card| card.sensor().map(|s| s.stated()).unwrap_or_default());
+/// # let channels = || afield::model::Cache::at("/nowhere").find("imu").map(|card| card.sensor().map(|s| s.stated()).unwrap_or_default());
 /// let engine = Engine::open_or_create(&dir, "imu")?;
 /// engine.teach("slow", Recording::from_channels(50, channels()?, wave(0.1))?)?;
 /// engine.teach("fast", Recording::from_channels(50, channels()?, wave(0.7))?)?;
@@ -104,7 +104,7 @@ impl Engine {
         let dir = dir.as_ref();
         let cache = Cache::locate(options.cache_dir.as_deref())?;
         let card = match &learner.backbone {
-            Some(name) => crate::model::find(name, &cache)?,
+            Some(name) => cache.find(name)?,
             None => default_backbone(&cache)?,
         };
         learner.source.check(recorded(&card))?;
@@ -528,7 +528,7 @@ pub fn recorded(card: &Card) -> Recorded {
 
 /// The backbone in the library. If others have been fetched, the caller has to choose.
 fn default_backbone(cache: &Cache) -> Result<Card, Error> {
-    let cards = crate::model::list(cache)?.cards;
+    let cards = cache.list()?.cards;
     let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });
     let fetched = |card: &&Card| !built_in(card) && cache.place_of(card).is_file();
     let fetched: Vec<&Card> = cards.iter().filter(fetched).collect();

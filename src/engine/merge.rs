@@ -23,74 +23,76 @@ pub struct Merged {
     pub contested: usize,
 }
 
-/// Creates a learner in the folder `into` from the clips of `parts`, in the order of teaching.
-/// Card and settings come from the first part. The latest label of a clip is used. If the latest
-/// entry has no group, the group of the latest entry that names one is used. Checkpoints are
-/// merged unchanged: it is unknown whether another part contains the same clips.
-///
-/// # Errors
-/// [`LearnError::OtherContract`] names the first field in which a part differs from the first one.
-/// Other [`Error`]s occur when a part cannot be read or `into` cannot be created; `into` is then
-/// not a learner. The parts are only read.
-pub fn merge(parts: &[Session], into: &Path, now_unix_ms: i64) -> Result<Merged, Error> {
-    let Some(first) = parts.first() else {
-        return Ok(Merged::default());
-    };
-    let contract = first.learner().contract();
-    for part in parts {
-        if let Some(difference) = contract.difference(part.learner().contract()) {
-            return Err(LearnError::OtherContract(Box::new(difference)).into());
+impl Session {
+    /// Creates a learner in the folder `into` from the clips of `parts`, in the order of teaching.
+    /// Card and settings come from the first part. The latest label of a clip is used. If the latest
+    /// entry has no group, the group of the latest entry that names one is used. Checkpoints are
+    /// merged unchanged: it is unknown whether another part contains the same clips.
+    ///
+    /// # Errors
+    /// [`LearnError::OtherContract`] names the first field in which a part differs from the first one.
+    /// Other [`Error`]s occur when a part cannot be read or `into` cannot be created; `into` is then
+    /// not a learner. The parts are only read.
+    pub fn merge(parts: &[Self], into: &Path, now_unix_ms: i64) -> Result<Merged, Error> {
+        let Some(first) = parts.first() else {
+            return Ok(Merged::default());
+        };
+        let contract = first.learner().contract();
+        for part in parts {
+            if let Some(difference) = contract.difference(part.learner().contract()) {
+                return Err(LearnError::OtherContract(Box::new(difference)).into());
+            }
         }
-    }
-    let mut merged = Merged::default();
-    let mut latest: HashMap<ClipId, Stored<TaughtClip>> = HashMap::new();
-    // For every clip, the latest group and its time.
-    let mut grouped: HashMap<ClipId, (i64, Group)> = HashMap::new();
-    let mut entries: Vec<NewEntry> = Vec::new();
-    for part in parts {
-        let lineage = &part.memory.lineage;
-        let checkpoints = part.store.checkpoints(lineage)?.into_iter();
-        entries.extend(checkpoints.map(|checkpoint| checkpoint.again(Entry::Absorb)));
-        for clip in part.store.clips(lineage, &ClipFilter::default())? {
-            let id = clip.value.id;
-            if let Some(group) = &clip.value.group {
-                let named = (clip.value.taught_unix_ms, group.clone());
-                let known = grouped.entry(id).or_insert_with(|| named.clone());
-                if named > *known {
-                    *known = named;
+        let mut merged = Merged::default();
+        let mut latest: HashMap<ClipId, Stored<TaughtClip>> = HashMap::new();
+        // For every clip, the latest group and its time.
+        let mut grouped: HashMap<ClipId, (i64, Group)> = HashMap::new();
+        let mut entries: Vec<NewEntry> = Vec::new();
+        for part in parts {
+            let lineage = &part.memory.lineage;
+            let checkpoints = part.store.checkpoints(lineage)?.into_iter();
+            entries.extend(checkpoints.map(|checkpoint| checkpoint.again(Entry::Absorb)));
+            for clip in part.store.clips(lineage, &ClipFilter::default())? {
+                let id = clip.value.id;
+                if let Some(group) = &clip.value.group {
+                    let named = (clip.value.taught_unix_ms, group.clone());
+                    let known = grouped.entry(id).or_insert_with(|| named.clone());
+                    if named > *known {
+                        *known = named;
+                    }
+                }
+                let Some(known) = latest.get_mut(&id) else {
+                    latest.insert(id, clip);
+                    continue;
+                };
+                if known.value.label == clip.value.label {
+                    merged.shared += 1;
+                } else {
+                    merged.contested += 1;
+                }
+                // Label, features and group break ties, so that the order of parts does not matter.
+                if rank(&clip.value) > rank(&known.value) {
+                    *known = clip;
                 }
             }
-            let Some(known) = latest.get_mut(&id) else {
-                latest.insert(id, clip);
-                continue;
-            };
-            if known.value.label == clip.value.label {
-                merged.shared += 1;
-            } else {
-                merged.contested += 1;
-            }
-            // Label, features and group break ties, so that the order of parts does not matter.
-            if rank(&clip.value) > rank(&known.value) {
-                *known = clip;
+        }
+        let mut clips: Vec<Stored<TaughtClip>> = latest.into_values().collect();
+        for clip in &mut clips {
+            if clip.value.group.is_none() {
+                let named = grouped.remove(&clip.value.id);
+                clip.value.group = named.map(|(_, group)| group);
             }
         }
+        clips.sort_by_key(|clip| (clip.value.taught_unix_ms, clip.value.id));
+        merged.clips = clips.len();
+        entries.extend(clips.into_iter().map(|clip| clip.again(Entry::Learn)));
+        let empty = Learner::new(contract.clone(), *first.learner().settings())?;
+        let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
+        let card = first.card().clone();
+        let made = Self::create_from(into, card, empty, &entries, &reason)?;
+        made.close()?;
+        Ok(merged)
     }
-    let mut clips: Vec<Stored<TaughtClip>> = latest.into_values().collect();
-    for clip in &mut clips {
-        if clip.value.group.is_none() {
-            let named = grouped.remove(&clip.value.id);
-            clip.value.group = named.map(|(_, group)| group);
-        }
-    }
-    clips.sort_by_key(|clip| (clip.value.taught_unix_ms, clip.value.id));
-    merged.clips = clips.len();
-    entries.extend(clips.into_iter().map(|clip| clip.again(Entry::Learn)));
-    let empty = Learner::new(contract.clone(), *first.learner().settings())?;
-    let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
-    let card = first.card().clone();
-    let made = Session::create_from(into, card, empty, &entries, &reason)?;
-    made.close()?;
-    Ok(merged)
 }
 
 /// The entry with the highest rank is used.

@@ -26,13 +26,13 @@ pub(super) const SOCKET: &str = "listen.sock";
 
 /// Audio from another process.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Recalled {
+pub(super) struct Recalled {
     /// The samples.
-    pub excerpt: Excerpt,
+    pub(super) excerpt: Excerpt,
     /// The name of the source in the process that listens.
-    pub source: String,
+    pub(super) source: String,
     /// The age of the last sample.
-    pub age: Duration,
+    pub(super) age: Duration,
 }
 
 /// The state of a process that listens.
@@ -54,7 +54,7 @@ pub struct ListeningState {
 ///
 /// # Errors
 /// [`Error::Recall`] when the answer is not valid.
-pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
+pub(super) fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
     match socket::listening(dir) {
         Err(Error::NobodyListens { .. }) => Ok(None),
         answer => answer.map(Some),
@@ -66,7 +66,7 @@ pub fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
 /// # Errors
 /// [`Error::NobodyListens`]; [`Error::HeardLess`] when it has less audio without a gap;
 /// [`Error::Recall`] when the answer is not valid.
-pub fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
+pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
     socket::recall(dir, span)
 }
 

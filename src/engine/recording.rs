@@ -64,7 +64,7 @@ impl Recording {
     }
 
     /// All samples of `source` until it ends.
-    pub fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
+    pub(crate) fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
         Self {
             source,
             name: name.into(),

@@ -50,9 +50,9 @@ pub struct Fares {
 
 /// The audio buffer holds less than was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HeardLess {
+pub(super) struct HeardLess {
     /// The available length without a gap.
-    pub heard: Duration,
+    pub(super) heard: Duration,
 }
 
 impl RetainedAudio {
@@ -118,7 +118,7 @@ impl RetainedAudio {
     ///
     /// # Errors
     /// [`HeardLess`] if less arrived since the start or the last gap, or less is retained.
-    pub fn last(&self, span: Duration) -> Result<(Excerpt, Instant), HeardLess> {
+    pub(super) fn last(&self, span: Duration) -> Result<(Excerpt, Instant), HeardLess> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());

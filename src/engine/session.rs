@@ -54,7 +54,7 @@ impl Session {
     /// # Errors
     /// As [`Self::create`]; also when entries have another contract, or merge several checkpoints
     /// of a head that cannot merge.
-    pub fn create_from(
+    pub(super) fn create_from(
         dir: &Path,
         card: Card,
         empty: Learner,
@@ -139,7 +139,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    pub fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
+    pub(super) fn checkpoints(&self) -> Result<Vec<Checkpoint>, Error> {
         let checkpoints = self.store.checkpoints(&self.memory.lineage)?.into_iter();
         Ok(checkpoints.map(|checkpoint| checkpoint.value).collect())
     }
@@ -210,7 +210,7 @@ impl Session {
 
     /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and
     /// decisions may not yet include the latest examples.
-    pub fn solve_in_background(&mut self) {
+    pub(crate) fn solve_in_background(&mut self) {
         // The first solve has no earlier result to use.
         self.memory.learner.solve();
         self.solver = Some(Solver::start());
@@ -267,7 +267,7 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    pub fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
+    pub(crate) fn median_clip_seconds(&self) -> Result<Option<f64>, Error> {
         let median = self.store.median_clip(&self.memory.lineage)?;
         Ok(median.map(Micros::as_secs_f64))
     }

@@ -144,6 +144,18 @@ impl LogMelFrontend {
         self.mel.bands()
     }
 
+    /// Number of bins of the FFT, `fft_size / 2 + 1`.
+    pub fn bins(&self) -> usize {
+        self.mel.bins()
+    }
+
+    /// The triangular filter of mel band `band`: its first bin, and one weight a bin. A band
+    /// narrower than a bin may contain no bin; its filter gives 0, as in librosa and TensorFlow.
+    /// `None` if the band does not exist.
+    pub fn band(&self, band: usize) -> Option<(usize, &[f32])> {
+        self.mel.band(band)
+    }
+
     /// Number of samples between the starts of consecutive frames.
     pub fn hop_samples(&self) -> usize {
         self.hop_samples

@@ -22,18 +22,8 @@ pub(super) const MAX_FFT_SIZE: usize = 65_536;
 ///
 /// A band narrower than a bin may contain no bin. Its output is then 0, as in librosa and
 /// TensorFlow.
-///
-/// ```
-/// use afield::frontend::MelFilterBank;
-/// use afield::model::Card;
-///
-/// let card: Card = toml::from_str(include_str!("../../models/speech-embedding.toml"))?;
-/// let bank = MelFilterBank::new(card.log_mel().unwrap(), card.sample_rate)?;
-/// assert_eq!((bank.bands(), bank.bins()), (32, 257));
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct MelFilterBank {
+pub(super) struct MelFilterBank {
     bins: usize,
     bands: Vec<Band>,
     /// The weights of all bands, concatenated.
@@ -57,7 +47,7 @@ impl MelFilterBank {
     /// [`FrontendError::Size`] for `bands` outside 1..=1024 or `fft_size`
     /// outside 2..=65536; [`FrontendError::BandEdges`] unless
     /// `0 <= low < high <= rate / 2`.
-    pub fn new(spec: &LogMel, rate: SampleRate) -> Result<Self, FrontendError> {
+    pub(super) fn new(spec: &LogMel, rate: SampleRate) -> Result<Self, FrontendError> {
         let &LogMel {
             mel_scale: scale,
             bands,
@@ -133,18 +123,18 @@ impl MelFilterBank {
     }
 
     /// Number of bands.
-    pub fn bands(&self) -> usize {
+    pub(super) fn bands(&self) -> usize {
         self.bands.len()
     }
 
     /// Number of FFT bins, `fft_size / 2 + 1`.
-    pub fn bins(&self) -> usize {
+    pub(super) fn bins(&self) -> usize {
         self.bins
     }
 
     /// The first bin and the weights of band `band`, one weight a bin. `None` if the band does
     /// not exist.
-    pub fn band(&self, band: usize) -> Option<(usize, &[f32])> {
+    pub(super) fn band(&self, band: usize) -> Option<(usize, &[f32])> {
         let Band {
             first_bin,
             first_weight,

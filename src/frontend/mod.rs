@@ -18,7 +18,6 @@ mod resample;
 mod sensor;
 
 pub use log_mel::LogMelFrontend;
-pub use mel::MelFilterBank;
 pub(crate) use normalisation::Normalisation;
 pub use resample::Resampler;
 pub use sensor::SensorFrontend;

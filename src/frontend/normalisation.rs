@@ -12,7 +12,7 @@ use crate::signal::{Channel, SampleRate};
 
 /// Collects sums over recordings, for each channel.
 #[derive(Debug)]
-pub struct Normalisation {
+pub(crate) struct Normalisation {
     /// The card's channels, with a mean of 0 and a deviation of 1.
     plain: Sensor,
     frames: Vec<f32>,
@@ -23,7 +23,7 @@ pub struct Normalisation {
 
 impl Normalisation {
     /// An empty measurement of the channels, units and gravity setting of `card`.
-    pub fn new(card: &Sensor) -> Self {
+    pub(crate) fn new(card: &Sensor) -> Self {
         let mut plain = card.clone();
         for channel in &mut plain.channels {
             (channel.mean, channel.deviation) = (0.0, 1.0);
@@ -41,7 +41,7 @@ impl Normalisation {
     ///
     /// # Errors
     /// As [`SensorFrontend::new`].
-    pub fn recording(
+    pub(crate) fn recording(
         &self,
         to: SampleRate,
         from: SampleRate,
@@ -51,14 +51,14 @@ impl Normalisation {
     }
 
     /// Reads samples of a recording.
-    pub fn push(&mut self, recording: &mut SensorFrontend, samples: &[f32]) {
+    pub(crate) fn push(&mut self, recording: &mut SensorFrontend, samples: &[f32]) {
         let mut frames = std::mem::take(&mut self.frames);
         recording.push(samples, &mut frames);
         self.add(frames);
     }
 
     /// Ends a recording.
-    pub fn finish(&mut self, mut recording: SensorFrontend) {
+    pub(crate) fn finish(&mut self, mut recording: SensorFrontend) {
         let mut frames = std::mem::take(&mut self.frames);
         recording.finish(&mut frames);
         self.add(frames);
@@ -66,7 +66,7 @@ impl Normalisation {
 
     /// The card's front end with the measured means and deviations. `None` if nothing was
     /// measured or a channel is constant.
-    pub fn measured(self) -> Option<Sensor> {
+    pub(crate) fn measured(self) -> Option<Sensor> {
         let mut measured = self.plain;
         let count = self.count as f64;
         for (channel, (sum, squares)) in measured.channels.iter_mut().zip(self.sums) {

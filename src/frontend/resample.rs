@@ -85,7 +85,7 @@ impl Resampler {
     ///
     /// # Errors
     /// As [`Self::new`].
-    pub fn with_block(
+    pub(crate) fn with_block(
         from: SampleRate,
         to: SampleRate,
         samples: usize,
@@ -155,7 +155,7 @@ impl Resampler {
     }
 
     /// The largest number of input samples that are not yet in the output; 0 for equal rates.
-    pub fn latency_samples(&self) -> usize {
+    pub(crate) fn latency_samples(&self) -> usize {
         self.blocks
             .as_ref()
             .map_or(0, |blocks| blocks.input_block + blocks.input_block / 2)

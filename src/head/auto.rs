@@ -1,5 +1,6 @@
 //! `auto`: five heads learn, and the most accurate one on the rehearsal memory answers.
 
+use super::kind::Kind;
 use super::knn::Knn;
 use super::recipe::Recipe;
 use super::selection::{CANDIDATES, Selection};
@@ -47,10 +48,10 @@ impl Auto {
     }
 
     fn head(&self, kind: HeadKind) -> &dyn Head {
-        match kind {
-            HeadKind::Linear(_) => &self.linear,
-            HeadKind::Knn(_) => &self.knn,
-            kind => {
+        match kind.0 {
+            Kind::Linear(_) => &self.linear,
+            Kind::Knn(_) => &self.knn,
+            _ => {
                 let index = EXACT.iter().position(|&exact| exact == kind);
                 &*self.exact[index.unwrap_or(0)]
             }
@@ -58,11 +59,12 @@ impl Auto {
     }
 
     fn chosen(&mut self) -> &mut dyn Head {
-        match self.selection.head {
-            HeadKind::Linear(_) => &mut self.linear,
-            HeadKind::Knn(_) => &mut self.knn,
-            kind => {
-                let index = EXACT.iter().position(|&exact| exact == kind);
+        match self.selection.head.0 {
+            Kind::Linear(_) => &mut self.linear,
+            Kind::Knn(_) => &mut self.knn,
+            _ => {
+                let chosen = self.selection.head;
+                let index = EXACT.iter().position(|&exact| exact == chosen);
                 &mut *self.exact[index.unwrap_or(0)]
             }
         }

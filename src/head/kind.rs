@@ -8,30 +8,36 @@ use serde::{Deserialize, Serialize};
 
 use super::auto::Auto;
 use super::knn::Knn;
-use super::lda::Lda;
-use super::ncm::Ncm;
+use super::lda::{Lda, LdaOptions, Priors};
+use super::ncm::{Distance, Ncm};
 use super::options::Options;
 use super::recipe::Recipe;
 use super::ridge::Ridge;
+use super::shrinkage::Shrinkage;
 use super::trained::Trained;
 use super::training::Training;
-use super::{Distance, Head, HeadError, LdaOptions, Priors, Shrinkage};
+use super::{Head, HeadError};
 
 /// The kind of a head, and its options. The text form is `NAME[:OPTION[+OPTION…]]`; default
-/// options are omitted.
+/// options are omitted. `afield heads` and [`Self::summary`] list the options.
 ///
 /// ```
 /// use afield::head::HeadKind;
 /// assert_eq!("lda".parse(), Ok(HeadKind::LDA));
+/// assert_eq!("linear:sgd".parse(), Ok(HeadKind::LINEAR));
 /// assert_eq!("mlp:balanced".parse::<HeadKind>()?.to_string(), "mlp:balanced");
+/// assert_eq!("lda:ledoit-wolf".parse::<HeadKind>()?.name(), "lda");
 /// assert!("svm".parse::<HeadKind>().is_err());
 /// assert!("linear:fast".parse::<HeadKind>().is_err());
 /// # Ok::<(), afield::head::HeadError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-#[non_exhaustive]
-pub enum HeadKind {
+pub struct HeadKind(pub(super) Kind);
+
+/// The kinds, with their options.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub(super) enum Kind {
     /// Nearest class mean.
     Ncm(Distance),
     /// Linear discriminant analysis from an exact statistic.
@@ -69,20 +75,30 @@ const PRIORS_TEXTS: [&str; 2] = ["equal", "empirical"];
 
 impl HeadKind {
     /// Nearest class mean with its default options.
-    pub const NCM: Self = Self::Ncm(Distance::Euclidean);
+    pub const NCM: Self = Self(Kind::Ncm(Distance::Euclidean));
     /// Linear discriminant analysis with its default options: the default head.
-    pub const LDA: Self = Self::Lda(LdaOptions {
+    pub const LDA: Self = Self(Kind::Lda(LdaOptions {
         shrinkage: Shrinkage::Oas,
         priors: Priors::Equal,
-    });
+    }));
     /// Ridge regression with its default options.
-    pub const RIDGE: Self = Self::Ridge(Ridge::DEFAULT_WIDTH);
+    pub const RIDGE: Self = Self(Kind::Ridge(Ridge::DEFAULT_WIDTH));
     /// Softmax regression with its default options.
-    pub const LINEAR: Self = Self::Linear(Training::LINEAR);
+    pub const LINEAR: Self = Self(Kind::Linear(Training::LINEAR));
     /// A network with a hidden layer, with its default options.
-    pub const MLP: Self = Self::Mlp(Training::MLP);
+    pub const MLP: Self = Self(Kind::Mlp(Training::MLP));
     /// Nearest neighbours with their default options.
-    pub const KNN: Self = Self::Knn(Knn::NEIGHBOURS);
+    pub const KNN: Self = Self(Kind::Knn(Knn::NEIGHBOURS));
+    /// Several heads; the most accurate one on held-out rehearsal examples answers.
+    pub const AUTO: Self = Self(Kind::Auto);
+    /// A softmax classifier trained on the new example alone: the baseline that forgets.
+    pub const FINETUNE: Self = Self(Kind::Finetune);
+    /// As [`Self::FINETUNE`], with elastic weight consolidation.
+    pub const EWC: Self = Self(Kind::Ewc);
+    /// As [`Self::FINETUNE`], distilled from the network before the last new class.
+    pub const LWF: Self = Self(Kind::Lwf);
+    /// As [`Self::FINETUNE`], with weights pulled towards those before the last new class.
+    pub const L2SP: Self = Self(Kind::L2sp);
 
     /// Every head, with its default options.
     pub const ALL: [Self; 11] = [
@@ -92,11 +108,11 @@ impl HeadKind {
         Self::LINEAR,
         Self::MLP,
         Self::KNN,
-        Self::Auto,
-        Self::Finetune,
-        Self::Ewc,
-        Self::Lwf,
-        Self::L2sp,
+        Self::AUTO,
+        Self::FINETUNE,
+        Self::EWC,
+        Self::LWF,
+        Self::L2SP,
     ];
 
     /// Every head and every option at least once, for tests that cover all heads.
@@ -109,41 +125,41 @@ impl HeadKind {
 
     /// The name without options.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Ncm(_) => "ncm",
-            Self::Lda(_) => "lda",
-            Self::Ridge(_) => "ridge",
-            Self::Linear(_) => "linear",
-            Self::Mlp(_) => "mlp",
-            Self::Knn(_) => "knn",
-            Self::Auto => "auto",
-            Self::Finetune => "finetune",
-            Self::Ewc => "ewc",
-            Self::Lwf => "lwf",
-            Self::L2sp => "l2sp",
+        match self.0 {
+            Kind::Ncm(_) => "ncm",
+            Kind::Lda(_) => "lda",
+            Kind::Ridge(_) => "ridge",
+            Kind::Linear(_) => "linear",
+            Kind::Mlp(_) => "mlp",
+            Kind::Knn(_) => "knn",
+            Kind::Auto => "auto",
+            Kind::Finetune => "finetune",
+            Kind::Ewc => "ewc",
+            Kind::Lwf => "lwf",
+            Kind::L2sp => "l2sp",
         }
     }
 
     /// A description of the head and its options, in one line.
     pub fn summary(self) -> &'static str {
-        match self {
-            Self::Ncm(_) => "nearest class mean; euclidean|cosine",
-            Self::Lda(_) => {
+        match self.0 {
+            Kind::Ncm(_) => "nearest class mean; euclidean|cosine",
+            Kind::Lda(_) => {
                 "linear discriminant analysis, shrunk; oas|ledoit-wolf, equal|empirical priors"
             }
-            Self::Ridge(_) => "ridge regression on random features; how many",
-            Self::Linear(_) => {
+            Kind::Ridge(_) => "ridge regression on random features; how many",
+            Kind::Linear(_) => {
                 "softmax regression on rehearsal; sgd|adam, replay|er-ace, unbalanced|balanced"
             }
-            Self::Mlp(_) => "the same with a hidden layer; same options",
-            Self::Knn(_) => "cosine nearest neighbours in the rehearsal memory; how many",
-            Self::Auto => {
+            Kind::Mlp(_) => "the same with a hidden layer; same options",
+            Kind::Knn(_) => "cosine nearest neighbours in the rehearsal memory; how many",
+            Kind::Auto => {
                 "whichever of lda, ridge, linear, ncm, knn does best on held-out rehearsal"
             }
-            Self::Finetune => "baseline: softmax regression without rehearsal; forgets",
-            Self::Ewc => "baseline: finetune with elastic weight consolidation",
-            Self::Lwf => "baseline: finetune with distillation from its past self",
-            Self::L2sp => "baseline: finetune pulled towards its past weights",
+            Kind::Finetune => "baseline: softmax regression without rehearsal; forgets",
+            Kind::Ewc => "baseline: finetune with elastic weight consolidation",
+            Kind::Lwf => "baseline: finetune with distillation from its past self",
+            Kind::L2sp => "baseline: finetune pulled towards its past weights",
         }
     }
 
@@ -154,13 +170,13 @@ impl HeadKind {
     /// Whether the state is a sum over the examples. Such a state does not depend on their order,
     /// and unlearning restores it to the bit.
     pub fn is_exact(self) -> bool {
-        matches!(self, Self::Ncm(_) | Self::Lda(_) | Self::Ridge(_))
+        matches!(self.0, Kind::Ncm(_) | Kind::Lda(_) | Kind::Ridge(_))
     }
 
     /// Whether the head is a baseline that demonstrates forgetting: it sees no example again and
     /// cannot unlearn.
     pub fn is_baseline(self) -> bool {
-        matches!(self, Self::Finetune | Self::Ewc | Self::Lwf | Self::L2sp)
+        matches!(self.0, Kind::Finetune | Kind::Ewc | Kind::Lwf | Kind::L2sp)
     }
 
     /// Whether it needs a rehearsal memory.
@@ -171,14 +187,14 @@ impl HeadKind {
     /// Whether [`MemoryHead::set_memory`](super::MemoryHead::set_memory) must be called after
     /// every change of the memory.
     pub(crate) fn reads_memory(self) -> bool {
-        matches!(self, Self::Knn(_) | Self::Auto)
+        matches!(self.0, Kind::Knn(_) | Kind::Auto)
     }
 
     /// Number of rehearsal rows that this head needs with each new example; 0 for heads without
     /// replay.
     pub(crate) fn replay_rows(self) -> usize {
-        match self {
-            Self::Linear(_) | Self::Mlp(_) | Self::Auto => Trained::REPLAY_ROWS,
+        match self.0 {
+            Kind::Linear(_) | Kind::Mlp(_) | Kind::Auto => Trained::REPLAY_ROWS,
             _ => 0,
         }
     }
@@ -186,18 +202,18 @@ impl HeadKind {
     /// Creates an empty head for examples of `steps.len()` features. One unit of feature `i` is
     /// worth `steps[i]`. All random numbers derive from `seed`.
     pub(crate) fn build(self, steps: &[f32], seed: u64) -> Box<dyn Head> {
-        match self {
-            Self::Ncm(distance) => Box::new(Ncm::new(steps, distance)),
-            Self::Lda(options) => Box::new(Lda::new(steps, options)),
-            Self::Ridge(width) => Box::new(Ridge::new(steps, width)),
-            Self::Knn(k) => Box::new(Knn::new(k, steps)),
-            Self::Auto => Box::new(Auto::new(steps, seed)),
-            Self::Linear(_)
-            | Self::Mlp(_)
-            | Self::Finetune
-            | Self::Ewc
-            | Self::Lwf
-            | Self::L2sp => Box::new(Trained::new(Recipe::of(self), steps, seed)),
+        match self.0 {
+            Kind::Ncm(distance) => Box::new(Ncm::new(steps, distance)),
+            Kind::Lda(options) => Box::new(Lda::new(steps, options)),
+            Kind::Ridge(width) => Box::new(Ridge::new(steps, width)),
+            Kind::Knn(k) => Box::new(Knn::new(k, steps)),
+            Kind::Auto => Box::new(Auto::new(steps, seed)),
+            Kind::Linear(_)
+            | Kind::Mlp(_)
+            | Kind::Finetune
+            | Kind::Ewc
+            | Kind::Lwf
+            | Kind::L2sp => Box::new(Trained::new(Recipe::of(self), steps, seed)),
         }
     }
 
@@ -212,18 +228,18 @@ impl HeadKind {
         seed: u64,
         bytes: &[u8],
     ) -> Result<Box<dyn Head>, HeadError> {
-        Ok(match self {
-            Self::Ncm(distance) => Box::new(Ncm::load(steps, distance, bytes)?),
-            Self::Lda(options) => Box::new(Lda::load(steps, options, bytes)?),
-            Self::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?),
-            Self::Knn(k) => Box::new(Knn::load(k, steps, bytes)?),
-            Self::Auto => Box::new(Auto::load(steps, seed, bytes)?),
-            Self::Linear(_)
-            | Self::Mlp(_)
-            | Self::Finetune
-            | Self::Ewc
-            | Self::Lwf
-            | Self::L2sp => Box::new(Trained::load(Recipe::of(self), steps, seed, bytes)?),
+        Ok(match self.0 {
+            Kind::Ncm(distance) => Box::new(Ncm::load(steps, distance, bytes)?),
+            Kind::Lda(options) => Box::new(Lda::load(steps, options, bytes)?),
+            Kind::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?),
+            Kind::Knn(k) => Box::new(Knn::load(k, steps, bytes)?),
+            Kind::Auto => Box::new(Auto::load(steps, seed, bytes)?),
+            Kind::Linear(_)
+            | Kind::Mlp(_)
+            | Kind::Finetune
+            | Kind::Ewc
+            | Kind::Lwf
+            | Kind::L2sp => Box::new(Trained::load(Recipe::of(self), steps, seed, bytes)?),
         })
     }
 }
@@ -244,53 +260,53 @@ impl FromStr for HeadKind {
             let name = name.to_owned();
             return Err(HeadError::UnknownHead { name });
         };
-        Ok(match head {
-            Self::Ncm(_) => {
+        Ok(Self(match head.0 {
+            Kind::Ncm(_) => {
                 let [distance] = options.choose([&DISTANCE_TEXTS])?;
-                Self::Ncm(DISTANCES[distance.unwrap_or(0)])
+                Kind::Ncm(DISTANCES[distance.unwrap_or(0)])
             }
-            Self::Lda(_) => {
+            Kind::Lda(_) => {
                 let [shrinkage, priors] = options.choose([&SHRINKAGE_TEXTS, &PRIORS_TEXTS])?;
-                Self::Lda(LdaOptions {
+                Kind::Lda(LdaOptions {
                     shrinkage: SHRINKAGES[shrinkage.unwrap_or(0)],
                     priors: PRIORS[priors.unwrap_or(0)],
                 })
             }
-            Self::Ridge(default) => {
+            Kind::Ridge(default) => {
                 let width = options.number(1..=Ridge::MAX_WIDTH.get().into())?;
                 let width = width.and_then(|n| u16::try_from(n).ok().and_then(NonZeroU16::new));
-                Self::Ridge(width.unwrap_or(default))
+                Kind::Ridge(width.unwrap_or(default))
             }
-            Self::Linear(defaults) => Self::Linear(Training::parse(&options, defaults)?),
-            Self::Mlp(defaults) => Self::Mlp(Training::parse(&options, defaults)?),
-            Self::Knn(default) => {
+            Kind::Linear(defaults) => Kind::Linear(Training::parse(&options, defaults)?),
+            Kind::Mlp(defaults) => Kind::Mlp(Training::parse(&options, defaults)?),
+            Kind::Knn(default) => {
                 let k = options.number(1..=u8::MAX.into())?;
                 let k = k.and_then(|k| u8::try_from(k).ok().and_then(NonZeroU8::new));
-                Self::Knn(k.unwrap_or(default))
+                Kind::Knn(k.unwrap_or(default))
             }
             plain => {
                 options.none()?;
                 plain
             }
-        })
+        }))
     }
 }
 
 impl fmt::Display for HeadKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())?;
-        let options = match *self {
-            Self::Ncm(Distance::Cosine) => DISTANCE_TEXTS[1].to_owned(),
-            Self::Lda(LdaOptions { shrinkage, priors }) => {
+        let options = match self.0 {
+            Kind::Ncm(Distance::Cosine) => DISTANCE_TEXTS[1].to_owned(),
+            Kind::Lda(LdaOptions { shrinkage, priors }) => {
                 let shrinkage = (shrinkage != Shrinkage::Oas).then_some(SHRINKAGE_TEXTS[1]);
                 let priors = (priors != Priors::Equal).then_some(PRIORS_TEXTS[1]);
                 let differing: Vec<&str> = shrinkage.into_iter().chain(priors).collect();
                 differing.join("+")
             }
-            Self::Ridge(width) if width != Ridge::DEFAULT_WIDTH => width.to_string(),
-            Self::Linear(training) => training.options(Training::LINEAR).join("+"),
-            Self::Mlp(training) => training.options(Training::MLP).join("+"),
-            Self::Knn(k) if k != Knn::NEIGHBOURS => k.to_string(),
+            Kind::Ridge(width) if width != Ridge::DEFAULT_WIDTH => width.to_string(),
+            Kind::Linear(training) => training.options(Training::LINEAR).join("+"),
+            Kind::Mlp(training) => training.options(Training::MLP).join("+"),
+            Kind::Knn(k) if k != Knn::NEIGHBOURS => k.to_string(),
             _ => return Ok(()),
         };
         match options.is_empty() {

@@ -11,7 +11,8 @@ use super::covariance::{factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
 use super::means::{ClassMeans, half_excess, sharpness};
-use super::{Formula, HeadError, Moments, Shrinkage, Statistic};
+use super::shrinkage::Shrinkage;
+use super::{Formula, HeadError, Moments, Statistic};
 
 /// Linear discriminant analysis with one covariance for all classes, solved from
 /// an exact [`Statistic`].
@@ -38,7 +39,7 @@ pub(crate) type Lda = ClosedForm<SharedCovariance>;
 
 /// The options of the head `lda`.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct LdaOptions {
+pub(super) struct LdaOptions {
     /// How the covariance is shrunk.
     pub shrinkage: Shrinkage,
     /// The prior probability of each class.
@@ -47,7 +48,7 @@ pub struct LdaOptions {
 
 /// How the prior probabilities are set.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Priors {
+pub(super) enum Priors {
     /// All equal, whatever their counts.
     #[default]
     Equal,

@@ -5,8 +5,10 @@ use microhead::{Statistic, triangle};
 use proptest::prelude::*;
 
 use super::lda::Lda;
+use super::lda::LdaOptions;
+use super::ncm::Distance;
 use super::ncm::Ncm;
-use super::{Distance, LdaOptions, Moments, Statistic as Host};
+use super::{Moments, Statistic as Host};
 
 const D: usize = 6;
 const K: usize = 4;

@@ -54,12 +54,8 @@ pub use error::HeadError;
 pub use evidence::{Evidence, ScoreKind};
 pub(crate) use formula::{Formula, Layer, Neighbours};
 pub use kind::HeadKind;
-pub use lda::{LdaOptions, Priors};
-pub use ncm::Distance;
 pub use selection::{Score, Selection};
-pub use shrinkage::Shrinkage;
 pub(crate) use statistic::{Moments, Statistic};
-pub use training::{Loss, Optimiser, Training};
 
 /// The interface of every head: learn one example at a time, and return evidence.
 ///

@@ -14,7 +14,7 @@ pub(crate) type Ncm = ClosedForm<NearestMean>;
 
 /// How the distance to a class mean is measured.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Distance {
+pub(super) enum Distance {
     /// The Euclidean distance to a class mean.
     #[default]
     Euclidean,

@@ -8,6 +8,7 @@
 //! mean. Differences below 0.002 are noise.
 
 use super::HeadKind;
+use super::kind::Kind;
 use super::regulariser::Regulariser;
 use super::training::{Loss, Optimiser, Training};
 
@@ -36,7 +37,7 @@ impl Recipe {
     /// no rate helps: the best result is 0.377 and 0.394, at 0.001. This rate gives 0.196 and
     /// 0.253.
     const FINETUNE: Self = Self {
-        kind: HeadKind::Finetune,
+        kind: HeadKind::FINETUNE,
         optimiser: Optimiser::Sgd,
         hidden: 0,
         rate: 1.0,
@@ -63,12 +64,12 @@ impl Recipe {
     /// The recipe of a trained head. Other heads have no recipe; for them, it returns the
     /// plainest.
     pub(super) fn of(kind: HeadKind) -> Self {
-        match kind {
-            HeadKind::Linear(training) => Self::linear(kind, training),
-            HeadKind::Mlp(training) => Self::mlp(kind, training),
-            HeadKind::Ewc => Self::ewc(),
-            HeadKind::Lwf => Self::lwf(),
-            HeadKind::L2sp => Self::l2sp(),
+        match kind.0 {
+            Kind::Linear(training) => Self::linear(kind, training),
+            Kind::Mlp(training) => Self::mlp(kind, training),
+            Kind::Ewc => Self::ewc(),
+            Kind::Lwf => Self::lwf(),
+            Kind::L2sp => Self::l2sp(),
             _ => Self::FINETUNE,
         }
     }
@@ -133,7 +134,7 @@ impl Recipe {
     /// leaves the probabilities almost flat, so only their ranking is useful.
     fn ewc() -> Self {
         Self {
-            kind: HeadKind::Ewc,
+            kind: HeadKind::EWC,
             rate: 0.003,
             regulariser: Some(Regulariser::Ewc {
                 strength: 1000.0,
@@ -148,7 +149,7 @@ impl Recipe {
     /// old classes. The best result class after class is 0.38 and 0.39 (strength 100).
     fn lwf() -> Self {
         Self {
-            kind: HeadKind::Lwf,
+            kind: HeadKind::LWF,
             rate: 0.001,
             regulariser: Some(Regulariser::Lwf {
                 strength: 10.0,
@@ -163,7 +164,7 @@ impl Recipe {
     /// class after class, but also reduce learning: 0.407 and 0.341 mixed.
     fn l2sp() -> Self {
         Self {
-            kind: HeadKind::L2sp,
+            kind: HeadKind::L2SP,
             rate: 0.001,
             regulariser: Some(Regulariser::L2sp { strength: 0.3 }),
             ..Self::FINETUNE

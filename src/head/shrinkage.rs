@@ -5,7 +5,7 @@ use microhead::arithmetic::{bounded_ratio, oas_intensity};
 /// The rule for the shrinkage intensity of a pooled covariance towards its mean
 /// variance times the identity.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Shrinkage {
+pub(super) enum Shrinkage {
     /// Oracle approximating: Chen, Wiesel, Eldar & Hero 2010, *Shrinkage
     /// Algorithms for MMSE Covariance Estimation*, eq. 23.
     #[default]

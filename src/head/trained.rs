@@ -331,7 +331,7 @@ mod tests {
     #[test]
     fn no_input_drives_a_weight_to_infinity() {
         for kind in HeadKind::variants() {
-            let several = kind == HeadKind::Auto;
+            let several = kind == HeadKind::AUTO;
             if several || !(kind.is_baseline() || kind.replay_rows() > 0) {
                 continue;
             }

@@ -6,15 +6,9 @@ use super::options::Options;
 /// Optimiser, loss and adjustment of a trained head.
 ///
 /// The text form contains the choices that differ from the head's defaults, joined by `+`:
-///
-/// ```
-/// use afield::head::{HeadKind, Loss, Optimiser, Training};
-/// let training = Training { optimiser: Optimiser::Adam, loss: Loss::ErAce, ..Training::LINEAR };
-/// assert_eq!("linear:adam+er-ace".parse(), Ok(HeadKind::Linear(training)));
-/// assert_eq!("linear:sgd".parse(), Ok(HeadKind::LINEAR));
-/// ```
+/// `linear:adam+er-ace`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Training {
+pub(super) struct Training {
     /// How gradients become steps.
     pub optimiser: Optimiser,
     /// The loss function.
@@ -26,7 +20,7 @@ pub struct Training {
 /// How gradients become steps.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Optimiser {
+pub(super) enum Optimiser {
     /// Plain stochastic gradient descent: `sgd`.
     Sgd,
     /// Steps scaled by running moments of the gradient (Kingma & Ba 2015):
@@ -37,7 +31,7 @@ pub enum Optimiser {
 /// The loss function.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 #[non_exhaustive]
-pub enum Loss {
+pub(super) enum Loss {
     /// Cross-entropy in which the new example and the replayed rows weigh alike
     /// (experience replay; Rolnick et al. 2019, Chaudhry et al. 2019): `replay`.
     Replay,
@@ -60,14 +54,14 @@ const TEXTS: [&[&str]; 3] = [
 
 impl Training {
     /// The defaults of `linear`.
-    pub const LINEAR: Self = Self {
+    pub(super) const LINEAR: Self = Self {
         optimiser: Optimiser::Sgd,
         loss: Loss::Replay,
         balanced: false,
     };
 
     /// The defaults of `mlp`.
-    pub const MLP: Self = Self {
+    pub(super) const MLP: Self = Self {
         optimiser: Optimiser::Adam,
         loss: Loss::Replay,
         balanced: false,

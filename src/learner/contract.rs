@@ -72,20 +72,10 @@ impl Contract {
     /// fixed-point scale is computed from the largest magnitude of the embeddings after the
     /// stages.
     ///
-    /// ```
-    /// use afield::learner::{Contract, EmbeddingSpace, Pool, Stage};
-    /// let space = EmbeddingSpace::new("toy", 2, 8.0);
-    /// let contract = Contract::of_stages(space, Pool::Mean, vec![Stage::SignedSqrt, Stage::L2])?;
-    /// let mut features = Vec::new();
-    /// contract.features_into(&[9.0, 16.0], &mut features)?;
-    /// assert_eq!(features, [0.6, 0.8]);
-    /// # Ok::<(), afield::learner::LearnError>(())
-    /// ```
-    ///
     /// # Errors
     /// [`LearnError::Scale`] if no scale fits these numbers, [`LearnError::Contract`] if the width
     /// of a stage differs from that of the pooled vector.
-    pub fn of_stages(
+    pub(crate) fn of_stages(
         space: EmbeddingSpace,
         pool: Pool,
         stages: Vec<Stage>,
@@ -115,7 +105,7 @@ impl Contract {
         Ok(self)
     }
 
-    /// This contract with [`Stage::Standardise`] in place of its stages. The scale covers 16
+    /// This contract with standardisation in place of its stages. The scale covers 16
     /// deviations on each side.
     ///
     /// ```
@@ -172,7 +162,8 @@ impl Contract {
     }
 
     /// The stages applied to the pooled vector, in this order.
-    pub fn stages(&self) -> &[Stage] {
+    #[cfg(feature = "tract")]
+    pub(crate) fn stages(&self) -> &[Stage] {
         &self.stages
     }
 
@@ -195,7 +186,7 @@ impl Contract {
         names.join(", ")
     }
 
-    /// The means and deviations of the first [`Stage::Standardise`].
+    /// The means and deviations of the standardisation, if there is one.
     pub fn standardisation(&self) -> Option<&Standardisation> {
         self.stages.iter().find_map(|stage| match stage {
             Stage::Standardise(statistics) => Some(statistics),
@@ -203,7 +194,7 @@ impl Contract {
         })
     }
 
-    /// The directions of the first [`Stage::Nuisance`].
+    /// The directions of the damping, if there is one.
     pub fn nuisance(&self) -> Option<&Nuisance> {
         self.stages.iter().find_map(|stage| match stage {
             Stage::Nuisance(nuisance) => Some(nuisance),
@@ -259,6 +250,16 @@ pub(super) fn json(value: &impl Serialize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn stages_are_applied_in_their_order() {
+        let space = EmbeddingSpace::new("toy", 2, 8.0);
+        let stages = vec![Stage::SignedSqrt, Stage::L2];
+        let contract = Contract::of_stages(space, Pool::Mean, stages).unwrap();
+        let mut features = Vec::new();
+        contract.features_into(&[9.0, 16.0], &mut features).unwrap();
+        assert_eq!(features, [0.6, 0.8]);
+    }
 
     fn contract(max_abs: f32, pool: Pool, transform: Transform) -> Contract {
         let space = EmbeddingSpace::new("b", 3, max_abs)

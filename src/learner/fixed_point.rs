@@ -32,7 +32,7 @@ struct Record {
 
 impl FixedPoint {
     /// The maximum width of a vector, in components.
-    pub const MAX_WIDTH: usize = 1 << 16;
+    pub(crate) const MAX_WIDTH: usize = 1 << 16;
 
     const EXPONENTS: std::ops::RangeInclusive<i8> = -100..=100;
 

@@ -41,7 +41,7 @@ pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use nuisance::Nuisance;
 pub use settings::Settings;
-pub use stage::Stage;
+pub(crate) use stage::Stage;
 pub use standardisation::Standardisation;
 
 /// A classifier that learns one example at a time.
@@ -289,7 +289,7 @@ impl Learner {
     ///
     /// # Errors
     /// [`LearnError::Width`]
-    pub fn predict_into(
+    pub(crate) fn predict_into(
         &self,
         example: &Example,
         probabilities: &mut Probabilities,
@@ -358,7 +358,7 @@ impl Learner {
     /// # Errors
     /// As [`Self::merge`], [`LearnError::UnknownLabel`], and [`LearnError::Head`] if the sums
     /// prove that some example was never learned here. The learner is then unchanged.
-    pub fn unmerge(&mut self, other: &Self) -> Result<(), LearnError> {
+    pub(crate) fn unmerge(&mut self, other: &Self) -> Result<(), LearnError> {
         let statistic = self.mergeable(other)?;
         let unknown = |label: &Label| LearnError::UnknownLabel {
             label: label.clone(),

@@ -12,7 +12,7 @@ use super::{Nuisance, Standardisation};
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
-pub enum Stage {
+pub(crate) enum Stage {
     /// Division by the Euclidean length. A zero vector stays zero.
     L2,
     /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010.
@@ -25,7 +25,7 @@ pub enum Stage {
 
 impl Stage {
     /// The name, as in a contract's JSON.
-    pub fn name(&self) -> &'static str {
+    pub(crate) fn name(&self) -> &'static str {
         match self {
             Self::L2 => "l2",
             Self::SignedSqrt => "signed-sqrt",
@@ -35,7 +35,7 @@ impl Stage {
     }
 
     /// Changes `x` in place.
-    pub fn apply(&self, x: &mut [f32]) {
+    pub(crate) fn apply(&self, x: &mut [f32]) {
         match self {
             Self::L2 => {
                 let squares: f64 = x.iter().map(|&x| f64::from(x) * f64::from(x)).sum();

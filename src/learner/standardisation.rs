@@ -8,8 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::LearnError;
 
-/// What [`Stage::Standardise`](super::Stage::Standardise) subtracts and
-/// divides by: `(x - mean) / deviation`, component by component.
+/// What [`Contract::standardised`](super::Contract::standardised) subtracts and divides by: `(x - mean) / deviation`, component by component.
 ///
 /// ```
 /// use afield::learner::Standardisation;
@@ -47,7 +46,7 @@ impl Standardisation {
     /// 1968). So all values of up to 257 calibration clips lie inside, for every distribution.
     /// With more clips at most one number in 256 lies outside (Chebyshev). The step is then 1/2048
     /// of a deviation, far below the difference between two recordings of the same thing.
-    pub const MAX_ABS: f32 = 16.0;
+    pub(crate) const MAX_ABS: f32 = 16.0;
 
     /// The minimum deviation, as a share of the root mean square of all deviations. Without a
     /// minimum, a component that hardly moved in calibration would outweigh all others at its

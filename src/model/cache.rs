@@ -45,10 +45,10 @@ impl Cache {
     /// The cache in the folder `root`.
     ///
     /// ```
-    /// use afield::model::{Cache, ModelError, find};
+    /// use afield::model::{Cache, ModelError};
     /// let empty = tempfile::tempdir()?;
     /// let cache = Cache::at(empty.path());
-    /// let card = find("speech-embedding", &cache)?;
+    /// let card = cache.find("speech-embedding")?;
     /// let missing = cache.model_path(&card).unwrap_err();
     /// assert!(matches!(missing, ModelError::NotFetched { .. }));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -85,9 +85,9 @@ impl Cache {
     /// cache.
     ///
     /// ```
-    /// use afield::model::{Cache, find};
+    /// use afield::model::Cache;
     /// let nowhere = Cache::at("/nowhere");
-    /// let imu = find("imu", &nowhere)?;
+    /// let imu = nowhere.find("imu")?;
     /// assert!(!nowhere.model_bytes(&imu)?.is_empty());
     /// # Ok::<(), afield::model::ModelError>(())
     /// ```
@@ -315,7 +315,7 @@ mod tests {
     fn every_load_verifies_the_cached_model() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
-        let mut card = crate::model::built_in()[0].clone();
+        let mut card = crate::model::Card::built_in()[0].clone();
         let Origin::Pypi { sha256, .. } = &mut card.origin else {
             panic!("the first card is from the index")
         };
@@ -341,7 +341,7 @@ mod tests {
     fn a_wrong_model_leaves_no_file_behind() {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
-        let card = &crate::model::built_in()[0];
+        let card = &crate::model::Card::built_in()[0];
         let source = Source {
             what: "test".into(),
             read_error: &|e| ModelError::io("read", Path::new("test"), e),

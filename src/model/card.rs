@@ -32,13 +32,13 @@ pub struct Card {
     /// The source of the model file, with its checksum.
     pub origin: Origin,
     /// The graph's input.
-    pub input: Input,
+    pub(crate) input: Input,
     /// The graph's output.
-    pub output: Output,
+    pub(crate) output: Output,
     /// The embedding: its size, its range, and the pool and transform that suit it.
     pub embedding: EmbeddingSpec,
     /// How a clip shorter than the receptive field is padded.
-    pub padding: Padding,
+    pub(crate) padding: Padding,
     /// The front end that computes its input.
     pub frontend: FrontEnd,
 }
@@ -123,6 +123,16 @@ impl Card {
     /// Number of frames in one input of the graph.
     pub fn window_frames(&self) -> usize {
         self.input.shape_at(self.input.frames_axis)
+    }
+
+    /// Shape of the graph's output for one window.
+    pub fn output_shape(&self) -> &[usize] {
+        &self.output.shape
+    }
+
+    /// Number of embeddings of a clip that is shorter than the receptive field, which is padded.
+    pub fn embeddings_of_short_clip(&self) -> usize {
+        self.padding.windows
     }
 
     /// Length of a frame: the number of mel bands, or of a sensor's channels.
@@ -313,13 +323,13 @@ impl Origin {
 /// The graph's input: frames.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Input {
+pub(crate) struct Input {
     /// Shape, with 1 for the batch axis.
-    pub shape: Vec<usize>,
+    pub(crate) shape: Vec<usize>,
     /// Index of the time axis in `shape`.
-    pub frames_axis: usize,
+    pub(crate) frames_axis: usize,
     /// Index of the axis in `shape` that holds the values of a frame: mel bands, or channels.
-    pub bands_axis: usize,
+    pub(crate) bands_axis: usize,
 }
 
 impl Input {
@@ -331,12 +341,12 @@ impl Input {
 /// The graph's output.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Output {
+pub(crate) struct Output {
     /// Name of the tensor to read; if absent, the graph's first output.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub name: Option<String>,
+    pub(crate) name: Option<String>,
     /// Its shape for one window.
-    pub shape: Vec<usize>,
+    pub(crate) shape: Vec<usize>,
 }
 
 /// The embedding of one window.
@@ -364,20 +374,20 @@ pub struct EmbeddingSpec {
 /// How a clip shorter than the receptive field is padded to it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct Padding {
+pub(crate) struct Padding {
     /// The content of the padding.
-    pub fill: Fill,
+    pub(crate) fill: Fill,
     /// The position of the clip in the padded clip.
-    pub align: Align,
+    pub(crate) align: Align,
     /// Number of embeddings that the padded clip gives, 1 to 64. With 2 or more, the window
     /// slides over the clip as in a live stream.
-    pub windows: usize,
+    pub(crate) windows: usize,
 }
 
 /// The content of padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Fill {
+pub(crate) enum Fill {
     /// Digital silence.
     Zeros,
     /// The clip, repeated.
@@ -387,7 +397,7 @@ pub enum Fill {
 /// The position of a short clip in its padding.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Align {
+pub(crate) enum Align {
     /// Clip first, padding after it.
     Start,
     /// Padding on both sides; the odd sample goes after the clip.
@@ -413,7 +423,7 @@ pub struct LogMel {
     /// Number of samples from the start of one frame to the next.
     pub hop_samples: usize,
     /// Power or magnitude of the FFT bins.
-    pub spectrum: Spectrum,
+    pub(crate) spectrum: Spectrum,
     /// Mel bands.
     pub bands: usize,
     /// Lower edge of the lowest band, in Hz.
@@ -421,11 +431,11 @@ pub struct LogMel {
     /// Upper edge of the highest band, in Hz.
     pub high_hz: f64,
     /// The scale that converts Hz to mel.
-    pub mel_scale: MelScale,
+    pub(crate) mel_scale: MelScale,
     /// Whether each triangle is scaled to unit area in Hz (Slaney).
     pub area_norm: bool,
     /// The logarithm.
-    pub log: Log,
+    pub(crate) log: Log,
     /// The output is `log * gain + shift`.
     pub gain: f32,
     /// See `gain`.
@@ -435,7 +445,7 @@ pub struct LogMel {
 /// The value computed from each FFT bin.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Spectrum {
+pub(crate) enum Spectrum {
     /// `|X|^2`
     Power,
     /// `|X|`
@@ -445,7 +455,7 @@ pub enum Spectrum {
 /// The mel scale, which also determines the shape of the triangles.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum MelScale {
+pub(crate) enum MelScale {
     /// Slaney's Auditory Toolbox: linear below 1 kHz, logarithmic above;
     /// triangles linear in Hz (librosa's default).
     Slaney,
@@ -457,7 +467,7 @@ pub enum MelScale {
 /// The logarithm of a front end.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", deny_unknown_fields, rename_all = "kebab-case")]
-pub enum Log {
+pub(crate) enum Log {
     /// `max(10 log10(max(x, 1e-10)), floor_db)`
     #[serde(rename_all = "kebab-case")]
     Decibel {

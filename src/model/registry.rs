@@ -33,14 +33,16 @@ static BUILT_IN: LazyLock<Vec<Card>> = LazyLock::new(|| {
     SHIPPED.into_iter().map(parse).collect()
 });
 
-/// The cards that ship with Afield.
-///
-/// ```
-/// let names: Vec<&str> = afield::model::built_in().iter().map(|c| c.name.as_str()).collect();
-/// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "imu"]);
-/// ```
-pub fn built_in() -> &'static [Card] {
-    &BUILT_IN
+impl Card {
+    /// The cards that ship with Afield.
+    ///
+    /// ```
+    /// let names: Vec<&str> = afield::model::Card::built_in().iter().map(|c| c.name.as_str()).collect();
+    /// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "imu"]);
+    /// ```
+    pub fn built_in() -> &'static [Self] {
+        &BUILT_IN
+    }
 }
 
 /// All available cards, and the errors of those that could not be read.
@@ -52,46 +54,48 @@ pub struct Listing {
     pub broken: Vec<ModelError>,
 }
 
-/// Lists the shipped cards and those in `cache`.
-///
-/// # Errors
-/// [`ModelError::Io`] when the cache's folder of cards cannot be read.
-pub fn list(cache: &Cache) -> Result<Listing, ModelError> {
-    let mut listing = Listing {
-        cards: built_in().to_vec(),
-        broken: Vec::new(),
-    };
-    for path in cache.card_files()? {
-        match user_card(&path) {
-            Ok(card) => listing.cards.push(card),
-            Err(error) => listing.broken.push(error),
+impl Cache {
+    /// Lists the shipped cards and those in the cache.
+    ///
+    /// # Errors
+    /// [`ModelError::Io`] when the cache's folder of cards cannot be read.
+    pub fn list(&self) -> Result<Listing, ModelError> {
+        let mut listing = Listing {
+            cards: Card::built_in().to_vec(),
+            broken: Vec::new(),
+        };
+        for path in self.card_files()? {
+            match user_card(&path) {
+                Ok(card) => listing.cards.push(card),
+                Err(error) => listing.broken.push(error),
+            }
         }
+        Ok(listing)
     }
-    Ok(listing)
-}
 
-/// The card of the model `name`, shipped or added by the user.
-///
-/// # Errors
-/// [`ModelError::Unknown`] when no card has the name; as [`Card::read`] when the user's card
-/// with that name is not valid.
-pub fn find(name: &str, cache: &Cache) -> Result<Card, ModelError> {
-    if let Some(card) = built_in().iter().find(|card| card.name == name) {
-        return Ok(card.clone());
-    }
-    // The name is compared with existing files, so that a name from outside never becomes part
-    // of a path.
-    for path in cache.card_files()? {
-        if path.file_stem().is_some_and(|stem| stem == name) {
-            return user_card(&path);
+    /// The card of the model `name`, shipped or added by the user.
+    ///
+    /// # Errors
+    /// [`ModelError::Unknown`] when no card has the name; as [`Card::read`] when the user's card
+    /// with that name is not valid.
+    pub fn find(&self, name: &str) -> Result<Card, ModelError> {
+        if let Some(card) = Card::built_in().iter().find(|card| card.name == name) {
+            return Ok(card.clone());
         }
+        // The name is compared with existing files, so that a name from outside never becomes part
+        // of a path.
+        for path in self.card_files()? {
+            if path.file_stem().is_some_and(|stem| stem == name) {
+                return user_card(&path);
+            }
+        }
+        let known: Vec<String> = self.list()?.cards.into_iter().map(|c| c.name).collect();
+        Err(ModelError::Unknown {
+            name: name.to_owned(),
+            nearest: nearest(name, &known),
+            known,
+        })
     }
-    let known: Vec<String> = list(cache)?.cards.into_iter().map(|c| c.name).collect();
-    Err(ModelError::Unknown {
-        name: name.to_owned(),
-        nearest: nearest(name, &known),
-        known,
-    })
 }
 
 fn user_card(path: &Path) -> Result<Card, ModelError> {
@@ -107,7 +111,10 @@ fn user_card(path: &Path) -> Result<Card, ModelError> {
         let key = "origin.kind";
         return Err(ModelError::card_field(path, key, expected, "built-in"));
     }
-    if built_in().iter().any(|shipped| shipped.name == card.name) {
+    if Card::built_in()
+        .iter()
+        .any(|shipped| shipped.name == card.name)
+    {
         return Err(ModelError::NameTaken {
             name: card.name,
             path: path.into(),
@@ -149,7 +156,7 @@ mod tests {
 
     #[test]
     fn every_shipped_card_parses_and_is_named_as_its_file() {
-        for ((path, _), card) in SHIPPED.iter().zip(built_in()) {
+        for ((path, _), card) in SHIPPED.iter().zip(Card::built_in()) {
             assert_eq!(*path, format!("models/{}.toml", card.name));
         }
     }
@@ -164,7 +171,7 @@ mod tests {
 
     #[test]
     fn a_typo_suggests_the_nearest_model() {
-        let known = built_in()
+        let known = Card::built_in()
             .iter()
             .map(|c| c.name.clone())
             .collect::<Vec<_>>();
@@ -186,24 +193,24 @@ mod tests {
         cache.install_card("mine", &good).unwrap();
         cache.install_card("misnamed", &good).unwrap();
         cache.install_card("yamnet", SHIPPED[1].1).unwrap();
-        let listing = list(&cache).unwrap();
+        let listing = cache.list().unwrap();
         assert_eq!(listing.cards.len(), SHIPPED.len() + 1);
         assert_eq!(listing.broken.len(), 3, "{:?}", listing.broken);
-        assert_eq!(find("mine", &cache).unwrap().name, "mine");
+        assert_eq!(cache.find("mine").unwrap().name, "mine");
         assert!(matches!(
-            find("broken", &cache),
+            cache.find("broken"),
             Err(ModelError::Card { key: None, .. })
         ));
         assert!(matches!(
-            find("misnamed", &cache),
+            cache.find("misnamed"),
             Err(ModelError::Card {
                 key: Some("name"),
                 ..
             })
         ));
-        assert_eq!(&find("yamnet", &cache).unwrap(), &built_in()[1]);
+        assert_eq!(&cache.find("yamnet").unwrap(), &Card::built_in()[1]);
         assert!(matches!(
-            find("../cards/mine", &cache),
+            cache.find("../cards/mine"),
             Err(ModelError::Unknown { .. })
         ));
     }

@@ -15,21 +15,21 @@ pub struct Sensor {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub gravity_seconds: Option<f64>,
     /// The channels of a frame, in this order.
-    pub channels: Vec<SensorChannel>,
+    pub(crate) channels: Vec<SensorChannel>,
 }
 
 /// One channel of a [`Sensor`].
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
-pub struct SensorChannel {
+pub(crate) struct SensorChannel {
     /// The name of the channel in a source.
-    pub name: String,
+    pub(crate) name: String,
     /// The unit that the backbone was trained on; sources in other units are converted.
-    pub unit: Unit,
+    pub(crate) unit: Unit,
     /// Subtracted from each value, in `unit`.
-    pub mean: f32,
+    pub(crate) mean: f32,
     /// Divisor after the subtraction, in `unit`.
-    pub deviation: f32,
+    pub(crate) deviation: f32,
 }
 
 impl Sensor {

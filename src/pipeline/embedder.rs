@@ -46,12 +46,12 @@ impl Reader for (&mut Decider, &mut Learner, &mut Vec<WindowDecision>) {
 /// use afield::decision::Threshold;
 /// use afield::engine::backbone_contract;
 /// use afield::learner::{Learner, Settings};
-/// use afield::model::{Cache, find};
+/// use afield::model::Cache;
 /// use afield::pipeline::{Decider, Embedder, Window};
 /// use afield::signal::Chunk;
 ///
 /// let cache = Cache::at("/nowhere");
-/// let card = find("imu", &cache)?;
+/// let card = cache.find("imu")?;
 /// let backbone = Backbone::from_bytes(&cache.model_bytes(&card)?, &card, Mode::Auto)?;
 /// let channels = card.sensor().expect("it reads a sensor").stated();
 /// let mut embedder = Embedder::new(&card, &backbone, card.sample_rate, &channels)?;

@@ -16,12 +16,12 @@ use crate::signal::{Channel, SOUND, SampleRate};
 /// ```no_run
 /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// use afield::backbone::{Backbone, Mode};
-/// use afield::model::{Cache, find};
+/// use afield::model::Cache;
 /// use afield::pipeline::EmbeddingStream;
 /// use afield::signal::SampleRate;
 ///
 /// let cache = Cache::locate(None)?;
-/// let card = find("speech-embedding", &cache)?;
+/// let card = cache.find("speech-embedding")?;
 /// let backbone = Backbone::load(&cache.model_path(&card)?, &card, Mode::Auto)?;
 /// let mut stream = EmbeddingStream::new(&card, &backbone, SampleRate::new(44_100)?)?;
 /// let mut embeddings = Vec::new();
@@ -52,7 +52,7 @@ impl EmbeddingStream {
     /// # Errors
     /// As [`Self::new`]; [`PipelineError::Frontend`] also if the channels are not those that
     /// the backbone reads.
-    pub fn of_channels(
+    pub(crate) fn of_channels(
         card: &Card,
         backbone: &Backbone,
         rate: SampleRate,

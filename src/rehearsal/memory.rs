@@ -10,8 +10,7 @@ use super::{Capacity, Draws, Origin, Plan, Policy, RehearsalError, Rows};
 
 /// A bounded memory of the examples shown to it.
 ///
-/// The [`Policy`] decides which examples stay, and the [`Storage`](super::Storage) how they are
-/// stored. The result depends only on the plan, the seed and the shown examples in their order.
+/// The policy of the [`Plan`] decides which examples stay, and its storage how they are stored. The result depends only on the plan, the seed and the shown examples in their order.
 /// Each event has its own ChaCha8 stream, so the whole random state is a counter.
 ///
 /// ```

@@ -10,33 +10,50 @@ use super::{Capacity, Origin, Policy, RehearsalError, Storage};
 /// Which examples are kept, how many, and at what precision.
 ///
 /// The text form is `none` or `POLICY:SIZE[:STORAGE]`: `balanced:512KiB`, `herding:200:int8`. The
-/// default storage is [`Storage::I16`]. A plan of [`Capacity::None`] is `none`, whatever its other
-/// fields are.
+/// default storage is `i16`.
+///
+/// | policy | keeps |
+/// |---|---|
+/// | `reservoir` | a uniform random sample of all examples |
+/// | `balanced` | a random sample of each class, with equal class sizes where possible |
+/// | `herding` | of each class, the examples whose mean is nearest to the mean of all |
+/// | `recent` | the latest examples, whatever their class |
+///
+/// | storage | bytes a feature | precision |
+/// |---|---|---|
+/// | `int8` | 1, and 2 an example | an error of at most 1/254 of the largest magnitude, rounded up |
+/// | `i16` | 2 | exact |
+/// | `f32` | 4 | exact |
 ///
 /// ```
-/// use afield::rehearsal::{Capacity, Plan, Policy, Storage};
+/// use afield::rehearsal::{Capacity, Plan};
 /// let plan: Plan = "herding:64KiB:int8".parse()?;
-/// assert_eq!(plan.policy, Policy::Herding);
-/// assert_eq!(plan.capacity, Capacity::Bytes(65_536));
-/// assert_eq!(plan.storage, Storage::Int8);
+/// assert_eq!(plan.policy(), "herding");
+/// assert_eq!(plan.to_string(), "herding:64KiB:int8");
 /// assert_eq!(Plan::default().to_string(), "balanced:512KiB");
+/// assert_eq!(Plan::from(Capacity::Examples(40)).to_string(), "balanced:40");
 /// # Ok::<(), afield::rehearsal::RehearsalError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Plan {
     /// Which examples are kept.
-    pub policy: Policy,
+    pub(crate) policy: Policy,
     /// The maximum size.
-    pub capacity: Capacity,
+    pub(crate) capacity: Capacity,
     /// The precision.
-    pub storage: Storage,
+    pub(crate) storage: Storage,
 }
 
 /// Size of one index entry of a class.
 pub(super) const ROW_NUMBER_BYTES: usize = size_of::<u32>();
 
 impl Plan {
+    /// The name of the policy, as in the text form.
+    pub fn policy(&self) -> &'static str {
+        self.policy.name()
+    }
+
     /// Bytes of one example of `width` features: its features with their scale, its index entry,
     /// and its [`Origin`].
     pub(crate) fn example_bytes(&self, width: usize) -> usize {

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Policy {
+pub(crate) enum Policy {
     /// A uniform random sample of everything shown (algorithm R, Vitter 1985). It stays uniform
     /// when examples are removed (random pairing, Gemulla, Lehner & Haas 2006).
     Reservoir,
@@ -28,10 +28,11 @@ pub enum Policy {
 
 impl Policy {
     /// Every policy.
-    pub const ALL: [Self; 4] = [Self::Reservoir, Self::Balanced, Self::Herding, Self::Recent];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Reservoir, Self::Balanced, Self::Herding, Self::Recent];
 
     /// The name on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Reservoir => "reservoir",
             Self::Balanced => "balanced",

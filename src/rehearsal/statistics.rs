@@ -12,9 +12,9 @@ pub struct Statistics {
     /// The plan of the memory, in its text form.
     pub plan: Plan,
     /// Which examples are kept.
-    pub policy: Policy,
+    pub(super) policy: Policy,
     /// The precision.
-    pub storage: Storage,
+    pub(super) storage: Storage,
     /// How rows are drawn for replay.
     pub draws: Draws,
     /// Number of stored examples.

@@ -8,7 +8,7 @@ use serde::Serialize;
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
 #[non_exhaustive]
-pub enum Storage {
+pub(crate) enum Storage {
     /// One byte a feature, and a scale of two bytes a row: the largest magnitude of the row, `m`.
     /// A feature is stored as `q = round(127 x / m)`, ties to even, so symmetric in `-127..=127`.
     /// It is read as `round(q m / 127)`. All arithmetic is in integers, so it is the same on every
@@ -30,10 +30,10 @@ const STEPS: i32 = 127;
 
 impl Storage {
     /// Every storage.
-    pub const ALL: [Self; 3] = [Self::Int8, Self::I16, Self::F32];
+    pub(crate) const ALL: [Self; 3] = [Self::Int8, Self::I16, Self::F32];
 
     /// The name on the command line.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Int8 => "int8",
             Self::I16 => "i16",

@@ -35,7 +35,7 @@ impl Channel {
     /// The longest name, in bytes.
     pub const MAX_BYTES: usize = 64;
     /// The largest number of channels of one stream.
-    pub const MAX_COUNT: usize = 64;
+    pub(crate) const MAX_COUNT: usize = 64;
 
     /// Validates `name` as the name of a channel.
     ///
@@ -159,7 +159,7 @@ impl Unit {
     /// The longest unit, in bytes.
     pub const MAX_BYTES: usize = 32;
     /// The unit of audio samples, which span `[-1, 1]`.
-    pub const FULL_SCALE: Self = Self(Cow::Borrowed("full scale"));
+    pub(crate) const FULL_SCALE: Self = Self(Cow::Borrowed("full scale"));
     /// Standard gravity.
     pub(crate) const G: Self = Self(Cow::Borrowed("g"));
     /// A thousandth of standard gravity.

@@ -20,7 +20,7 @@ use super::{Micros, SampleRate};
 /// # Ok::<(), afield::signal::SignalError>(())
 /// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Segment {
+pub(crate) struct Segment {
     rate: SampleRate,
     start: Micros,
     samples: u64,
@@ -31,7 +31,7 @@ impl Segment {
     const TOLERANCE_US: u64 = 2;
 
     /// An empty segment at the beginning of a stream.
-    pub fn new(rate: SampleRate) -> Self {
+    pub(crate) fn new(rate: SampleRate) -> Self {
         Self {
             rate,
             start: Micros(0),
@@ -40,34 +40,34 @@ impl Segment {
     }
 
     /// Whether there is a gap between this segment and a chunk that starts at `chunk_start`.
-    pub fn is_gap(&self, chunk_start: Micros) -> bool {
+    pub(crate) fn is_gap(&self, chunk_start: Micros) -> bool {
         chunk_start.0.abs_diff(self.end().0) > Self::TOLERANCE_US
     }
 
     /// Starts a new segment at `start`.
-    pub fn restart(&mut self, start: Micros) {
+    pub(crate) fn restart(&mut self, start: Micros) {
         self.start = start;
         self.samples = 0;
     }
 
     /// Adds `samples` samples of all channels to the segment.
-    pub fn advance(&mut self, samples: u64) {
+    pub(crate) fn advance(&mut self, samples: u64) {
         self.samples += samples;
     }
 
     /// Stream time of its first sample.
-    pub fn start(&self) -> Micros {
+    pub(crate) fn start(&self) -> Micros {
         self.start
     }
 
     /// Stream time at which the segment currently ends.
-    pub fn end(&self) -> Micros {
+    pub(crate) fn end(&self) -> Micros {
         let length = Micros::from_samples(self.samples, self.rate);
         Micros(self.start.0.saturating_add(length.0))
     }
 
     /// Whether the segment has no samples.
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.samples == 0
     }
 }

@@ -4,19 +4,8 @@ use super::{Source, SourceError};
 use crate::signal::{Channel, Chunk, Micros, SampleRate};
 
 /// A segment of a signal, without gaps, as a [`Source`].
-///
-/// ```
-/// use afield::signal::{Chunk, SOUND, SampleRate};
-/// use afield::source::{Excerpt, Source};
-/// let mut excerpt = Excerpt::new(SampleRate::new(16_000)?, SOUND.to_vec(), vec![0.5, -0.5]);
-/// let mut chunk = Chunk::default();
-/// assert!(excerpt.read(&mut chunk)?);
-/// assert_eq!(chunk.samples, [0.5, -0.5]);
-/// assert!(!excerpt.read(&mut chunk)?);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug, Clone, PartialEq)]
-pub struct Excerpt {
+pub(crate) struct Excerpt {
     rate: SampleRate,
     channels: Vec<Channel>,
     samples: Vec<f32>,
@@ -26,7 +15,7 @@ pub struct Excerpt {
 impl Excerpt {
     /// Takes samples at `rate`, row-major `[n, channels]`. Values at the end that do not fill a
     /// sample of all channels are dropped. Without channels, all values are dropped.
-    pub fn new(rate: SampleRate, channels: Vec<Channel>, mut samples: Vec<f32>) -> Self {
+    pub(crate) fn new(rate: SampleRate, channels: Vec<Channel>, mut samples: Vec<f32>) -> Self {
         let over = samples.len().checked_rem(channels.len());
         samples.truncate(over.map_or(0, |over| samples.len() - over));
         Self {
@@ -38,7 +27,7 @@ impl Excerpt {
     }
 
     /// The samples that have not been read, row-major `[n, channels]`.
-    pub fn samples(&self) -> &[f32] {
+    pub(crate) fn samples(&self) -> &[f32] {
         &self.samples
     }
 }
@@ -59,5 +48,21 @@ impl Source for Excerpt {
         let begins = !std::mem::replace(&mut self.ended, true);
         chunk.samples.append(&mut self.samples);
         Ok(begins && !chunk.samples.is_empty())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::signal::SOUND;
+
+    #[test]
+    fn all_samples_are_read_at_once() {
+        let rate = SampleRate::new(16_000).unwrap();
+        let mut excerpt = Excerpt::new(rate, SOUND.to_vec(), vec![0.5, -0.5]);
+        let mut chunk = Chunk::default();
+        assert!(excerpt.read(&mut chunk).unwrap());
+        assert_eq!(chunk.samples, [0.5, -0.5]);
+        assert!(!excerpt.read(&mut chunk).unwrap());
     }
 }

@@ -23,14 +23,16 @@ pub struct LabelledClip {
     pub label: Option<Label>,
 }
 
-/// All clips under `root`, sorted by path. If `root` is a file, the list contains only this file.
+/// All recordings of the given kind under `root`, sorted by path. If `root` is a file, the list
+/// contains only this file.
 ///
 /// Hidden files and folders (`.name`) are skipped, as are files without the file name extension of
-/// an audio format. Symbolic links are followed, except for loops.
+/// such a recording. Symbolic links are followed, except for loops.
 ///
 /// ```
 /// # let root = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/goldens");
-/// let clips = afield::source::labelled_clips(root)?;
+/// use afield::source::{Recorded, labelled_recordings};
+/// let clips = labelled_recordings(root, Recorded::Sound)?;
 /// assert!(clips.iter().all(|clip| clip.label.as_ref().unwrap().as_str() == "audio"));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -39,14 +41,6 @@ pub struct LabelledClip {
 /// [`SourceError::Io`] if a folder cannot be read, [`SourceError::FolderLabel`] if the name of
 /// a folder with clips cannot be a label, [`SourceError::Empty`] if there are no clips,
 /// [`SourceError::Limit`] beyond a million clips or 16 levels.
-pub fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, SourceError> {
-    labelled_recordings(root, Recorded::Sound)
-}
-
-/// As [`labelled_clips`], for recordings of the given kind.
-///
-/// # Errors
-/// As [`labelled_clips`].
 pub fn labelled_recordings(
     root: impl AsRef<Path>,
     kind: Recorded,
@@ -212,6 +206,10 @@ mod tests {
             fs::write(path, b"x").unwrap();
         }
         root
+    }
+
+    fn labelled_clips(root: impl AsRef<Path>) -> Result<Vec<LabelledClip>, SourceError> {
+        labelled_recordings(root, Recorded::Sound)
     }
 
     fn listing(root: &Path) -> Vec<(String, Option<String>)> {

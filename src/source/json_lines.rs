@@ -22,20 +22,7 @@ use crate::signal::{Channel, Chunk, SampleRate};
 const MAX_LINE_BYTES: u64 = 1 << 16;
 
 /// JSON lines from a reader.
-///
-/// ```
-/// use afield::signal::{Chunk, SampleRate};
-/// use afield::source::{JsonLines, SensorFormat, Source};
-///
-/// let format = SensorFormat { rate: Some(SampleRate::new(50)?), ..SensorFormat::default() };
-/// let lines = "{\"ax\":0.5,\"ay\":1}\n{\"ax\":0.25,\"ay\":1}\n";
-/// let mut source = JsonLines::new(lines.as_bytes(), "stdin", &format)?;
-/// let mut chunk = Chunk::default();
-/// assert!(source.read(&mut chunk)?);
-/// assert_eq!(chunk.samples, [0.5, 1.0, 0.25, 1.0]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct JsonLines(SensorRows<LineReader>);
+pub(crate) struct JsonLines(SensorRows<LineReader>);
 
 impl JsonLines {
     /// Reads lines from `reader`, which messages call `what`. Waits for the first line. If the
@@ -44,7 +31,7 @@ impl JsonLines {
     /// # Errors
     /// [`SourceError::Unrecognised`] if the first line is not an object with the channels asked
     /// for, or if neither the format nor the times give the rate.
-    pub fn new(
+    pub(crate) fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
@@ -154,6 +141,18 @@ fn object(line: &[u8]) -> Option<Map<String, Value>> {
 mod tests {
     use super::*;
     use crate::signal::Micros;
+
+    #[test]
+    fn lines_become_samples_of_all_channels() {
+        let rate = Some(SampleRate::new(50).unwrap());
+        let format = SensorFormat {
+            rate,
+            ..SensorFormat::default()
+        };
+        let text = "{\"ax\":0.5,\"ay\":1}\n{\"ax\":0.25,\"ay\":1}\n";
+        let (_, chunks) = read(text, &format).unwrap();
+        assert_eq!(chunks[0].samples, [0.5, 1.0, 0.25, 1.0]);
+    }
 
     fn read(
         text: &'static str,

@@ -10,7 +10,6 @@ mod audio_input;
 #[cfg(any(test, feature = "mic"))]
 mod capture;
 mod channel_choice;
-mod clip;
 mod clock_fit;
 mod device_info;
 mod error;
@@ -44,20 +43,19 @@ mod timeline;
 mod wave;
 
 pub use channel_choice::ChannelChoice;
-pub use clip::{Clip, read_clip};
 pub use device_info::{DeviceChannel, DeviceCounts, DeviceInfo};
 pub use error::{SourceError, StreamProperty};
-pub use excerpt::Excerpt;
+pub(crate) use excerpt::Excerpt;
 pub use file::AudioFile;
-pub use folder::{
-    FoundRecordings, LabelledClip, find_recordings, labelled_clips, labelled_recordings,
-};
-pub use json_lines::JsonLines;
+pub use folder::{FoundRecordings, LabelledClip, find_recordings, labelled_recordings};
+pub(crate) use json_lines::JsonLines;
 pub use live::{Health, LiveSource};
-pub use microphone::{Microphone, microphones};
+use microphone::Microphone;
+pub use microphone::microphones;
 pub use microphone_info::MicrophoneInfo;
 pub use note::{Note, SkippedRow};
-pub use pcm::{PcmFormat, PcmReader};
+pub use pcm::PcmFormat;
+use pcm::PcmReader;
 pub use recorded_at::recorded_at;
 pub use recording::{Recorded, open_recording};
 pub use sensor_format::SensorFormat;
@@ -65,7 +63,7 @@ pub use serial::SerialSource;
 pub use serial_link::LinkStatus;
 pub use serial_port::{PortInfo, PortName, ports};
 pub use spec::{SourceOptions, SourceSpec};
-pub use table::SensorTable;
+use table::SensorTable;
 
 use crate::signal::{Channel, Chunk, SOUND, SampleRate};
 

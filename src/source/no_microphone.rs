@@ -6,14 +6,14 @@ use crate::signal::{Chunk, SampleRate};
 
 /// A microphone. It cannot be opened without the feature `mic`.
 #[derive(Debug)]
-pub enum Microphone {}
+pub(super) enum Microphone {}
 
 impl Microphone {
     /// Fails: the program was built without the feature `mic`.
     ///
     /// # Errors
     /// [`SourceError::Device`], always.
-    pub fn open(name: Option<&str>, _wanted: SampleRate) -> Result<Self, SourceError> {
+    pub(super) fn open(name: Option<&str>, _wanted: SampleRate) -> Result<Self, SourceError> {
         Err(missing(name))
     }
 }

@@ -174,9 +174,9 @@ impl fmt::Display for PcmFormat {
 
 /// Raw PCM as a [`Source`].
 ///
-/// Bytes at the end that do not fill a frame are dropped and counted.
+/// Bytes at the end that do not fill a frame are dropped.
 #[derive(Debug)]
-pub struct PcmReader<R> {
+pub(super) struct PcmReader<R> {
     reader: R,
     format: PcmFormat,
     buffer: Vec<u8>,
@@ -195,20 +195,7 @@ pub struct PcmReader<R> {
 
 impl<R: Read + Send> PcmReader<R> {
     /// Reads PCM in `format` from `reader`.
-    ///
-    /// ```
-    /// use afield::signal::Chunk;
-    /// use afield::source::{PcmReader, Source};
-    /// let bytes: &[u8] = &[0x00, 0x40, 0x00, 0xc0, 0x00];
-    /// let mut pcm = PcmReader::new(bytes, "s16le:16000:1".parse()?);
-    /// let mut chunk = Chunk::default();
-    /// assert!(pcm.read(&mut chunk)?);
-    /// assert_eq!(chunk.samples, [0.5, -0.5]);
-    /// assert!(!pcm.read(&mut chunk)?);
-    /// assert_eq!(pcm.trailing_bytes(), 1);
-    /// # Ok::<(), Box<dyn std::error::Error>>(())
-    /// ```
-    pub fn new(reader: R, format: PcmFormat) -> Self {
+    pub(super) fn new(reader: R, format: PcmFormat) -> Self {
         Self {
             reader,
             format,
@@ -229,7 +216,7 @@ impl<R: Read + Send> PcmReader<R> {
     ///
     /// # Errors
     /// [`SourceError::Io`] for a header that states no plain samples, or that ends early.
-    pub fn read_header(&mut self) -> Result<(), SourceError> {
+    pub(super) fn read_header(&mut self) -> Result<(), SourceError> {
         let beginning = stream_header::read(&mut self.reader);
         match beginning.map_err(|error| SourceError::stream("the stream", error))? {
             Beginning::Header(format, left) => {
@@ -249,14 +236,9 @@ impl<R: Read + Send> PcmReader<R> {
 
     /// The same reader with a choice of the channel.
     #[must_use]
-    pub fn choosing(mut self, choice: ChannelChoice) -> Self {
+    pub(super) fn choosing(mut self, choice: ChannelChoice) -> Self {
         self.choice = choice;
         self
-    }
-
-    /// The number of bytes after the last whole frame; 0 before the stream has ended.
-    pub fn trailing_bytes(&self) -> usize {
-        if self.ended { self.held } else { 0 }
     }
 }
 
@@ -398,6 +380,13 @@ mod tests {
             assert_eq!(format.to_string(), format!("{name}:8000:1"));
             assert!(PcmFormat::FORM.contains(name));
         }
+    }
+
+    #[test]
+    fn bytes_after_the_last_whole_frame_are_dropped() {
+        let bytes: &[u8] = &[0x00, 0x40, 0x00, 0xc0, 0x00];
+        let pcm = PcmReader::new(bytes, "s16le:16000:1".parse().unwrap());
+        assert_eq!(samples_of(pcm), [0.5, -0.5]);
     }
 
     #[test]

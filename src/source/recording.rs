@@ -10,7 +10,7 @@ use super::{AudioFile, ChannelChoice, JsonLines, SensorFormat, SensorTable, Sour
 pub enum Recorded {
     /// Sound, in any format of [`AudioFile`].
     Sound,
-    /// Tables ([`SensorTable`]) and JSON lines ([`JsonLines`]).
+    /// Tables (CSV) and JSON lines.
     Sensor,
 }
 
@@ -39,8 +39,8 @@ impl Recorded {
 /// file is read as sound.
 ///
 /// # Errors
-/// [`SourceError`] as for [`AudioFile::open`], [`SensorTable::open`] and
-/// [`JsonLines::new`].
+/// [`SourceError`] as for [`AudioFile::open`]; [`SourceError::Unrecognised`] if the head of a table
+/// or the first line lacks a column asked for, or if neither the format nor the file gives the rate.
 pub fn open_recording(
     path: impl AsRef<Path>,
     format: &SensorFormat,

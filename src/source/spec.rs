@@ -169,7 +169,7 @@ impl SourceSpec {
     /// # Errors
     /// [`SourceError::Option`] for columns of a device, for a microphone if a sensor is expected,
     /// and for a file or folder; otherwise the errors of the source itself.
-    pub fn open_live(
+    pub(crate) fn open_live(
         &self,
         kind: Recorded,
         rate: SampleRate,

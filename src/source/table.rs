@@ -31,28 +31,14 @@ const MAX_COLUMNS: usize = 4096;
 const MAX_LINE_BYTES: usize = 1 << 20;
 
 /// A table of sensor values, read as a stream.
-///
-/// ```
-/// use afield::signal::Chunk;
-/// use afield::source::{SensorFormat, SensorTable, Source};
-///
-/// let text = "t [ms],ax [g],ay [g]\n0,0.5,1\n20,0.5,1\n40,0.25,1\n";
-/// let mut table = SensorTable::new(text.as_bytes(), "demo", &SensorFormat::default())?;
-/// assert_eq!(table.rate().hz(), 50);
-/// assert_eq!(table.channels()[1].to_string(), "ay [g]");
-/// let mut chunk = Chunk::default();
-/// assert!(table.read(&mut chunk)?);
-/// assert_eq!(chunk.samples, [0.5, 1.0, 0.5, 1.0, 0.25, 1.0]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
-pub struct SensorTable(SensorRows<TableReader>);
+pub(super) struct SensorTable(SensorRows<TableReader>);
 
 impl SensorTable {
     /// Opens the table at `path`.
     ///
     /// # Errors
     /// [`SourceError::Io`], and as [`Self::new`].
-    pub fn open(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, SourceError> {
+    pub(super) fn open(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, SourceError> {
         let path = path.as_ref();
         let io = |error| SourceError::io(path, error);
         let file = File::open(path).map_err(io)?;
@@ -68,7 +54,7 @@ impl SensorTable {
     /// # Errors
     /// [`SourceError::Unrecognised`] if the head lacks a column asked for or has too many columns,
     /// or if neither the format nor the table gives the rate.
-    pub fn new(
+    pub(super) fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
@@ -199,6 +185,15 @@ fn stated_rate(comment: &[u8]) -> Option<SampleRate> {
 mod tests {
     use super::*;
     use crate::signal::Micros;
+
+    #[test]
+    fn times_give_the_rate_and_rows_become_samples() {
+        let text = "t [ms],ax [g],ay [g]\n0,0.5,1\n20,0.5,1\n40,0.25,1\n";
+        let (table, chunks) = read(text, &SensorFormat::default()).unwrap();
+        assert_eq!(table.rate().hz(), 50);
+        assert_eq!(table.channels()[1].to_string(), "ay [g]");
+        assert_eq!(chunks[0].samples, [0.5, 1.0, 0.5, 1.0, 0.25, 1.0]);
+    }
 
     fn read(
         text: &'static str,

@@ -12,7 +12,7 @@ use crate::signal::Label;
 /// (postcard).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Checkpoint {
+pub(crate) struct Checkpoint {
     /// The one class that the checkpoint contains; forgetting that class removes it. `None` for a
     /// whole learner, of which no part can be removed.
     pub label: Option<Label>,

@@ -18,11 +18,11 @@ use crate::signal::{ClipId, Group, Label, Micros};
 
 /// The number of an entry in this learner's log. Numbers start at 1, follow the order of storing
 /// and have no gaps; 0 stands for "before the first".
-pub type EntryId = i64;
+pub(crate) type EntryId = i64;
 
 /// One entry of the log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Entry {
+pub(crate) enum Entry {
     /// A clip was learned.
     Learn(TaughtClip),
     /// A learned clip was unlearned.
@@ -55,7 +55,7 @@ impl Entry {
 
 /// A stored value, with its number in the log and its origin.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Stored<T> {
+pub(crate) struct Stored<T> {
     /// The number in this learner's log.
     pub id: EntryId,
     /// The replica that first wrote it, and its sequence number there.
@@ -76,7 +76,7 @@ impl<T> Stored<T> {
 
 /// An entry to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NewEntry {
+pub(crate) struct NewEntry {
     /// Where it was first written; `None` if it is first written here.
     pub stamp: Option<Stamp>,
     /// The entry.

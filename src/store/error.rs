@@ -5,7 +5,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::RevisionId;
-use super::lock::Owner;
 use crate::signal::ErrorKind;
 
 /// Why a learner's folder cannot be created, opened, read or written. What was stored before stays
@@ -72,8 +71,8 @@ pub enum StoreError {
     Locked {
         /// The file of the lock.
         path: PathBuf,
-        /// The process that holds the lock.
-        owner: Owner,
+        /// The process that holds the lock: its command, id and host, and for how long.
+        owner: String,
     },
     /// The data read differs from the data stored.
     #[error("{} is damaged: {what}", path.display())]

@@ -8,7 +8,7 @@ use super::EntryId;
 
 /// Ranges of the log, each with its first and last entry, ascending and not adjacent.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Lineage {
+pub(crate) struct Lineage {
     ranges: Vec<(EntryId, EntryId)>,
 }
 
@@ -26,22 +26,17 @@ impl Lineage {
     }
 
     /// Whether the entry is in effect.
-    pub fn contains(&self, id: EntryId) -> bool {
+    pub(crate) fn contains(&self, id: EntryId) -> bool {
         (self.ranges.iter()).any(|&(first, last)| (first..=last).contains(&id))
     }
 
     /// How many entries are in effect.
-    pub fn len(&self) -> i64 {
+    pub(crate) fn len(&self) -> i64 {
         self.ranges.iter().map(|(a, b)| b - a + 1).sum()
     }
 
-    /// Whether no entry is in effect.
-    pub fn is_empty(&self) -> bool {
-        self.ranges.is_empty()
-    }
-
     /// The last entry; 0 when there is none.
-    pub fn last(&self) -> EntryId {
+    pub(crate) fn last(&self) -> EntryId {
         self.ranges.last().map_or(0, |&(_, last)| last)
     }
 
@@ -72,6 +67,6 @@ mod tests {
         assert_eq!((lineage.len(), lineage.last()), (10, 15));
         assert!(lineage.contains(5) && !lineage.contains(6) && lineage.contains(11));
         assert_eq!(lineage.after(4).collect::<Vec<_>>(), [(5, 5), (11, 15)]);
-        assert!(Lineage::default().is_empty());
+        assert_eq!(Lineage::default().len(), 0);
     }
 }

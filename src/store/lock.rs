@@ -25,7 +25,7 @@ const MAX_BYTES: u64 = 4096;
 
 /// The process that is writing.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Owner {
+pub(super) struct Owner {
     /// The process id.
     pub pid: u32,
     /// The host name.
@@ -102,7 +102,7 @@ impl fmt::Display for Owner {
 /// [`Store::hold`](super::Store::hold) makes one.
 #[derive(Debug)]
 #[must_use = "other writers are let in again when it is dropped"]
-pub struct Hold {
+pub(crate) struct Hold {
     pub(super) _lock: Arc<WriterLock>,
 }
 
@@ -135,7 +135,7 @@ impl WriterLock {
                     std::thread::sleep(PAUSE);
                 }
                 Err(TryLockError::WouldBlock) => {
-                    let owner = owner(&mut file);
+                    let owner = owner(&mut file).to_string();
                     return Err(StoreError::Locked { path, owner });
                 }
             }

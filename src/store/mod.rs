@@ -1,7 +1,7 @@
 //! Durable state: the learned examples, in order, in one SQLite database.
 //!
 //! The log of entries is authoritative. A snapshot only shortens the replay of the log and gives
-//! the same state to the last bit. A change is durable when [`Store::append`] returns: write-ahead
+//! the same state to the last bit. A change is durable when `Store::append` returns: write-ahead
 //! logging, `synchronous = FULL`. docs/DURABILITY.md lists the promises, their assumptions and
 //! their tests.
 //!
@@ -27,6 +27,8 @@ mod replica;
 mod revision;
 mod schema;
 mod snapshot;
+#[cfg(test)]
+mod tests;
 mod write_volume;
 mod writing;
 
@@ -42,20 +44,20 @@ use error::Fault;
 use high_water_mark::HighWaterMark;
 use write_volume::Meter;
 
-pub use checkpoint::Checkpoint;
+pub(crate) use checkpoint::Checkpoint;
 pub use clip::{ClipFilter, TaughtClip};
-pub use entry::{Entry, EntryId, NewEntry, Stored};
+pub(crate) use entry::{Entry, EntryId, NewEntry, Stored};
 pub use error::{DatabaseFailure, StoreError};
 pub use inspection::Damage;
 pub(crate) use inspection::{Inspection, spans};
-pub use lineage::Lineage;
+pub(crate) use lineage::Lineage;
 pub(crate) use lock::WriterLock;
-pub use lock::{Hold, Owner};
 pub(crate) use rebuild::{Rebuild, keep_copy};
-pub use replica::{ReplicaId, Stamp};
-pub use revision::{Reason, Revision, RevisionId, RevisionKind};
+pub(crate) use replica::ReplicaId;
+pub(crate) use revision::Reason;
+pub use revision::{Revision, RevisionId, RevisionKind};
 pub use write_volume::WriteVolume;
-pub use writing::Change;
+pub(crate) use writing::Change;
 
 /// The file inside a learner's folder.
 const FILE_NAME: &str = "learner.sqlite";
@@ -65,7 +67,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The identity of a learner, fixed when it was created.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Identity {
+pub(crate) struct Identity {
     /// The contract as JSON.
     pub contract: String,
     /// sha256 of the contract, lower-case hex.
@@ -81,7 +83,7 @@ pub struct Identity {
 
 impl Identity {
     /// The replica that writes this learner's own entries.
-    pub fn replica(&self) -> ReplicaId {
+    pub(crate) fn replica(&self) -> ReplicaId {
         ReplicaId::of(&self.contract_digest, &self.settings, self.created_unix_ms)
     }
 }
@@ -90,7 +92,7 @@ impl Identity {
 ///
 /// Any number of processes may open the same folder. One process writes at a time; readers never
 /// wait for it.
-pub struct Store {
+pub(crate) struct Store {
     db: Connection,
     dir: PathBuf,
     path: PathBuf,
@@ -110,7 +112,7 @@ impl Store {
     /// [`StoreError::Exists`] when the folder already contains a learner; [`StoreError::Io`] or
     /// [`StoreError::Database`] when it cannot be written. The folder then contains no learner,
     /// and the call can be repeated.
-    pub fn create(
+    pub(crate) fn create(
         dir: &Path,
         identity: Identity,
         entries: &[NewEntry],
@@ -143,7 +145,7 @@ impl Store {
     }
 
     /// Whether there is a learner's database in `dir`.
-    pub fn exists(dir: &Path) -> bool {
+    pub(crate) fn exists(dir: &Path) -> bool {
         dir.join(FILE_NAME).is_file()
     }
 
@@ -155,7 +157,7 @@ impl Store {
     /// when a newer Afield wrote it, [`StoreError::Lost`] when less is stored
     /// than was acknowledged, [`StoreError::Damaged`] or
     /// [`StoreError::Database`] when it is damaged or cannot be read.
-    pub fn open(dir: &Path) -> Result<Self, StoreError> {
+    pub(crate) fn open(dir: &Path) -> Result<Self, StoreError> {
         let path = dir.join(FILE_NAME);
         if !path.is_file() {
             return Err(StoreError::NoLearner {
@@ -208,7 +210,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`] when the view cannot be taken, and what `read` returns.
-    pub fn view<T, E: From<StoreError>>(
+    pub(crate) fn view<T, E: From<StoreError>>(
         &self,
         read: impl FnOnce(&Self) -> Result<T, E>,
     ) -> Result<T, E> {
@@ -218,7 +220,7 @@ impl Store {
     }
 
     /// The identity of the learner.
-    pub fn identity(&self) -> &Identity {
+    pub(crate) fn identity(&self) -> &Identity {
         &self.identity
     }
 
@@ -226,7 +228,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn latest(&self) -> Result<Revision, StoreError> {
+    pub(crate) fn latest(&self) -> Result<Revision, StoreError> {
         revision::latest(&self.db).map_err(|fault| self.fault(fault))
     }
 
@@ -235,7 +237,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::NoRevision`], [`StoreError::Database`],
     /// [`StoreError::Damaged`].
-    pub fn revision(&self, id: RevisionId) -> Result<Revision, StoreError> {
+    pub(crate) fn revision(&self, id: RevisionId) -> Result<Revision, StoreError> {
         let found = revision::get(&self.db, id).map_err(|fault| self.fault(fault))?;
         match found {
             Some(revision) => Ok(revision),
@@ -251,7 +253,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn history(&self) -> Result<Vec<Revision>, StoreError> {
+    pub(crate) fn history(&self) -> Result<Vec<Revision>, StoreError> {
         revision::all(&self.db).map_err(|fault| self.fault(fault))
     }
 
@@ -259,7 +261,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn lineage(&self, revision: &Revision) -> Result<Lineage, StoreError> {
+    pub(crate) fn lineage(&self, revision: &Revision) -> Result<Lineage, StoreError> {
         revision::lineage(&self.db, revision).map_err(|fault| self.fault(fault))
     }
 
@@ -268,7 +270,7 @@ impl Store {
     /// # Errors
     /// [`StoreError::Damaged`] at the first entry that is missing or has a wrong checksum,
     /// [`StoreError::Database`], or the first error of `take`.
-    pub fn replay<E: From<StoreError>>(
+    pub(crate) fn replay<E: From<StoreError>>(
         &self,
         lineage: &Lineage,
         after: EntryId,
@@ -308,7 +310,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Damaged`] when the entry is not a checkpoint; [`StoreError::Database`].
-    pub fn checkpoint(&self, absorbed: EntryId) -> Result<Checkpoint, StoreError> {
+    pub(crate) fn checkpoint(&self, absorbed: EntryId) -> Result<Checkpoint, StoreError> {
         let entry = entry::get(&self.db, absorbed).map_err(|fault| self.fault(fault))?;
         match entry.map(|entry| entry.value) {
             Some(Entry::Absorb(checkpoint)) => Ok(checkpoint),
@@ -325,7 +327,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn checkpoints(&self, lineage: &Lineage) -> Result<Vec<Stored<Checkpoint>>, StoreError> {
+    pub(crate) fn checkpoints(
+        &self,
+        lineage: &Lineage,
+    ) -> Result<Vec<Stored<Checkpoint>>, StoreError> {
         current::checkpoints(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
@@ -333,7 +338,11 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn clip(&self, lineage: &Lineage, id: &ClipId) -> Result<Option<TaughtClip>, StoreError> {
+    pub(crate) fn clip(
+        &self,
+        lineage: &Lineage,
+        id: &ClipId,
+    ) -> Result<Option<TaughtClip>, StoreError> {
         current::clip(&self.db, lineage, id).map_err(|fault| self.fault(fault))
     }
 
@@ -341,7 +350,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn clips(
+    pub(crate) fn clips(
         &self,
         lineage: &Lineage,
         filter: &ClipFilter,
@@ -353,7 +362,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn group_counts(&self, lineage: &Lineage) -> Result<Vec<(Option<Group>, u64)>, StoreError> {
+    pub(crate) fn group_counts(
+        &self,
+        lineage: &Lineage,
+    ) -> Result<Vec<(Option<Group>, u64)>, StoreError> {
         current::group_counts(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
@@ -361,7 +373,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn median_clip(&self, lineage: &Lineage) -> Result<Option<Micros>, StoreError> {
+    pub(crate) fn median_clip(&self, lineage: &Lineage) -> Result<Option<Micros>, StoreError> {
         current::median_clip(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
@@ -370,7 +382,10 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn snapshot(&self, lineage: &Lineage) -> Result<Option<(EntryId, Vec<u8>)>, StoreError> {
+    pub(crate) fn snapshot(
+        &self,
+        lineage: &Lineage,
+    ) -> Result<Option<(EntryId, Vec<u8>)>, StoreError> {
         snapshot::latest(&self.db, lineage).map_err(|fault| self.fault(fault))
     }
 
@@ -378,7 +393,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn max_disk(&self) -> Result<Option<u64>, StoreError> {
+    pub(crate) fn max_disk(&self) -> Result<Option<u64>, StoreError> {
         bound::max_disk(&self.db).map_err(|fault| self.fault(fault))
     }
 
@@ -386,7 +401,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`].
-    pub fn used_bytes(&self) -> Result<u64, StoreError> {
+    pub(crate) fn used_bytes(&self) -> Result<u64, StoreError> {
         bound::used_bytes(&self.db).map_err(|fault| self.fault(fault))
     }
 
@@ -394,12 +409,12 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Database`], [`StoreError::Damaged`].
-    pub fn write_volume(&self) -> Result<Vec<WriteVolume>, StoreError> {
+    pub(crate) fn write_volume(&self) -> Result<Vec<WriteVolume>, StoreError> {
         write_volume::all(&self.db).map_err(|fault| self.fault(fault))
     }
 
     /// Bytes on disk: the database and its write-ahead log.
-    pub fn bytes_on_disk(&self) -> u64 {
+    pub(crate) fn bytes_on_disk(&self) -> u64 {
         let database = std::fs::metadata(&self.path).map_or(0, |m| m.len());
         database + write_volume::log_bytes(&self.path)
     }

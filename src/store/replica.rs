@@ -16,11 +16,11 @@ use sha2::{Digest, Sha256};
 /// millisecond.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
-pub struct ReplicaId([u8; 16]);
+pub(crate) struct ReplicaId([u8; 16]);
 
 impl ReplicaId {
     /// The identity with these 16 bytes.
-    pub const fn from_bytes(bytes: [u8; 16]) -> Self {
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
         Self(bytes)
     }
 
@@ -55,7 +55,7 @@ impl fmt::Debug for ReplicaId {
 
 /// The replica that first wrote an entry, and the sequence number there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Stamp {
+pub(crate) struct Stamp {
     /// The learner that wrote it.
     pub replica: ReplicaId,
     /// The sequence number in that learner's log, from 1 on.

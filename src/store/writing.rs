@@ -16,7 +16,7 @@ use super::{Store, StoreError, bound, high_water_mark, snapshot, write_volume};
 
 /// A change to be appended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Change {
+pub(crate) struct Change {
     /// Its reason and time.
     pub reason: Reason,
     /// The entries that it adds to the log.
@@ -32,7 +32,7 @@ impl Store {
     /// caller must catch up first. [`StoreError::Locked`], [`StoreError::Poisoned`] and
     /// [`StoreError::Database`] when nothing was stored; after a failure of the disk it is unknown
     /// whether something was stored.
-    pub fn append(
+    pub(crate) fn append(
         &mut self,
         after: RevisionId,
         changes: &[Change],
@@ -58,7 +58,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::append`], and [`StoreError::NoRevision`].
-    pub fn roll_back(
+    pub(crate) fn roll_back(
         &mut self,
         after: RevisionId,
         target: RevisionId,
@@ -78,7 +78,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn compact(
+    pub(crate) fn compact(
         &mut self,
         after: RevisionId,
         entries: &[NewEntry],
@@ -109,7 +109,7 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn keep_snapshot(
+    pub(crate) fn keep_snapshot(
         &mut self,
         at: EntryId,
         state: &[u8],
@@ -126,7 +126,11 @@ impl Store {
     ///
     /// # Errors
     /// As [`Self::append`].
-    pub fn set_max_disk(&mut self, bytes: Option<u64>, now_unix_ms: i64) -> Result<(), StoreError> {
+    pub(crate) fn set_max_disk(
+        &mut self,
+        bytes: Option<u64>,
+        now_unix_ms: i64,
+    ) -> Result<(), StoreError> {
         self.write(None, now_unix_ms, |db, latest| {
             bound::set_max_disk(db, bytes)?;
             Ok(latest)
@@ -139,7 +143,7 @@ impl Store {
     ///
     /// # Errors
     /// [`StoreError::Locked`], [`StoreError::Io`].
-    pub fn hold(&mut self, purpose: &str) -> Result<Hold, StoreError> {
+    pub(crate) fn hold(&mut self, purpose: &str) -> Result<Hold, StoreError> {
         if let Some(lock) = self.held.upgrade() {
             return Ok(Hold { _lock: lock });
         }

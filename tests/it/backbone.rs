@@ -2,6 +2,7 @@
 //! files.
 
 use crate::harness::models;
+use crate::harness::recording::Clip;
 use crate::harness::shared_data;
 use crate::harness::synthetic::{Segment, Sound, Synthetic};
 
@@ -13,7 +14,7 @@ use afield::frontend::LogMelFrontend;
 use afield::model::{Card, LogMel};
 use afield::pipeline::EmbeddingStream;
 use afield::signal::{Chunk, SampleRate};
-use afield::source::{Source, read_clip};
+use afield::source::Source;
 use ndarray::Array2;
 use proptest::prelude::*;
 use rand::{RngExt, SeedableRng};
@@ -98,7 +99,7 @@ fn golden_samples(signal: &serde_json::Value, shared: &Path) -> Vec<f32> {
     let mut whole = Vec::new();
     for file in files {
         let path = shared.join(file.as_str().unwrap());
-        whole.extend(read_clip(path, 60.0).unwrap().samples);
+        whole.extend(Clip::read(path).unwrap().samples);
     }
     whole[start..start + samples].to_vec()
 }
@@ -237,7 +238,7 @@ fn streaming_and_windowed_embeddings_of_spoken_words_agree() {
     let mut samples = Vec::new();
     for digit in 0..10 {
         let path = shared.join(format!("fsdd/{digit}/theo_5.wav"));
-        samples.extend(read_clip(path, 60.0).unwrap().samples);
+        samples.extend(Clip::read(path).unwrap().samples);
     }
     let (streaming, windowed) = (
         load(&card, &path, Mode::Streaming),
@@ -294,7 +295,7 @@ fn a_stream_can_be_reused_after_its_end() {
                 (0, _) => assert!(embeddings.is_empty()),
                 (30_000, true) => first = embeddings,
                 (30_000, false) => assert_eq!(bits(&first), bits(&embeddings)),
-                _ => assert_eq!(embeddings.len(), card.padding.windows * 16),
+                _ => assert_eq!(embeddings.len(), card.embeddings_of_short_clip() * 16),
             }
         }
         assert!(!first.is_empty());
@@ -314,7 +315,11 @@ fn a_signal_has_as_many_rows_as_windows_fit_into_it() {
         };
         assert_eq!(rows(0), 0);
         for short in [1, 2, 160, 400, field / 2, field - 1] {
-            assert_eq!(rows(short), card.padding.windows, "{short} samples");
+            assert_eq!(
+                rows(short),
+                card.embeddings_of_short_clip(),
+                "{short} samples"
+            );
         }
         for beyond in [0, 1, hop - 1, hop, hop + 1, 2 * hop, 7 * hop - 1, 20 * hop] {
             assert_eq!(rows(field + beyond), beyond / hop + 1, "{beyond} beyond");
@@ -397,23 +402,33 @@ fn incomplete_frames_are_rejected() {
 
 #[test]
 fn a_card_that_does_not_fit_its_graph_is_an_error_that_names_the_field() {
-    let (right, path) = models::fixture("tiny");
-    let wrong = |change: fn(&mut Card)| {
-        let mut card = right.clone();
-        change(&mut card);
+    const INPUT: &str = "shape = [1, 15, 8, 1]";
+    const OUTPUT: &str = "shape = [1, 1, 1, 16]";
+    const RIGHT: &str = include_str!("../fixtures/tiny.toml");
+    let (_, path) = models::fixture("tiny");
+    let wrong = |changes: &[(&str, &str)]| {
+        let mut text = RIGHT.to_owned();
+        for (from, to) in changes {
+            assert!(text.contains(from), "{from}");
+            text = text.replacen(from, to, 1);
+        }
+        let card = Card::parse(&text, "tiny.toml").unwrap();
         load_error(&card, &path, Mode::Auto).to_string()
     };
     let fits = |text: &str, words: &[&str]| {
         println!("{text}");
         assert!(words.iter().all(|word| text.contains(word)), "{text}");
     };
-    let frames = wrong(|card| card.input.shape = vec![1, 19, 8, 1]);
+    let frames = wrong(&[(INPUT, "shape = [1, 19, 8, 1]")]);
     fits(&frames, &["input shape", "[?, 15, 8, 1]", "[1, 19, 8, 1]"]);
-    let axes = wrong(|card| card.input.shape = vec![1, 15, 8]);
+    let axes = wrong(&[(INPUT, "shape = [1, 15, 8]")]);
     fits(&axes, &["input shape", "[?, 15, 8, 1]"]);
-    let size = wrong(|card| card.output.shape = vec![1, 1, 1, 17]);
+    let size = wrong(&[
+        (OUTPUT, "shape = [1, 1, 1, 17]"),
+        ("size = 16", "size = 17"),
+    ]);
     fits(&size, &["output shape", "[1, 1, 1, 16]", "[1, 1, 1, 17]"]);
-    let output = wrong(|card| card.output.name = Some("logits".to_owned()));
+    let output = wrong(&[(OUTPUT, "name = \"logits\"\nshape = [1, 1, 1, 16]")]);
     fits(&output, &["list of outputs", "logits", "embedding"]);
 }
 
@@ -537,7 +552,7 @@ fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
     // The model is part of the program, so it is never fetched and this test is never skipped.
     // models/imu/train.py stored ONNX Runtime's embeddings of these frames.
     let cache = afield::model::Cache::at("/nowhere");
-    let card = afield::model::find("imu", &cache).unwrap();
+    let card = cache.find("imu").unwrap();
     let golden: Array2<f32> = ndarray_npy::read_npy(goldens().with_file_name("imu.npy")).unwrap();
     let frames: Vec<f32> = (0..200)
         .flat_map(|t| (0..6).map(move |axis| (t, axis)))

@@ -8,12 +8,14 @@ use std::io::{Read, Write};
 use std::net::Shutdown;
 use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
 use std::process::ChildStdin;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use afield::engine::{Error, recall};
-use afield::source::Source;
+use afield::Engine;
+use afield::engine::Error;
+use afield::signal::{Chunk, SampleRate};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -127,11 +129,37 @@ fn teaching_an_event_equals_teaching_a_recording_of_it() {
     assert!(late.contains("nobody listens"), "{late}");
 }
 
+/// The last audio of the process that listens.
+struct Recalled {
+    samples: Vec<f32>,
+    channels: usize,
+    rate: SampleRate,
+    source: String,
+}
+
+fn recall(learner: &Path, span: Duration) -> Result<Recalled, Error> {
+    let (mut recording, source, _) = Engine::open(learner)?.heard_lately(span)?;
+    let heard = recording.source();
+    let (rate, channels) = (heard.rate(), heard.channels().len());
+    let (mut samples, mut chunk) = (Vec::new(), Chunk::default());
+    while heard.read(&mut chunk)? {
+        samples.extend_from_slice(&chunk.samples);
+    }
+    Ok(Recalled {
+        samples,
+        channels,
+        rate,
+        source,
+    })
+}
+
 /// `teach --last` finds no listener.
 fn nobody_listens(sandbox: &Sandbox) {
     let said = sandbox.run("teach low --last 1s").refused();
     assert!(said.contains("nobody listens"), "{said}");
-    let error = recall(sandbox.learner(), Duration::from_secs(1)).unwrap_err();
+    let error = recall(sandbox.learner(), Duration::from_secs(1))
+        .err()
+        .unwrap();
     assert!(matches!(error, Error::NobodyListens { .. }), "{error}");
 }
 
@@ -154,7 +182,7 @@ fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     drop(second.child.stdin.take());
     second.wait_for("other processes cannot teach what is heard here");
     assert_eq!(second.end().0.code(), Some(ENDED));
-    assert_eq!(last().unwrap().excerpt.samples().len(), 16_000);
+    assert_eq!(last().unwrap().samples.len(), 16_000);
     drop(first);
 }
 
@@ -174,11 +202,11 @@ fn only_samples_after_a_gap_can_be_taught_and_their_age_is_reported() {
     // The last rows wait for later ones.
     wait_until("it reads on after the gap", || last(1_500).is_ok());
     let recalled = last(1_500).unwrap();
-    assert_eq!(recalled.excerpt.channels().len(), 6);
-    assert_eq!(recalled.excerpt.rate().hz(), 50);
-    assert_eq!(recalled.excerpt.samples().len(), 75 * 6);
+    assert_eq!(recalled.channels, 6);
+    assert_eq!(recalled.rate.hz(), 50);
+    assert_eq!(recalled.samples.len(), 75 * 6);
     assert_eq!(recalled.source, "stdin");
-    let less = last(2_500).unwrap_err().to_string();
+    let less = last(2_500).err().unwrap().to_string();
     assert!(less.contains("2.50 s were asked for"), "{less}");
     thread::sleep(Duration::from_millis(3_100));
     let status = sandbox.run("status").ok();
@@ -318,7 +346,7 @@ fn slow_clients_delay_others_only_for_a_while() {
     deaf.write_all(b"{\"last_us\":2000000}\n").unwrap();
     let began = Instant::now();
     let answer = recall(sandbox.learner(), Duration::from_secs(2)).unwrap();
-    assert_eq!(answer.excerpt.samples().len(), 32_000);
+    assert_eq!(answer.samples.len(), 32_000);
     println!("answered after {:?}", began.elapsed());
     still_listens(listening, stdin);
 }
@@ -326,6 +354,7 @@ fn slow_clients_delay_others_only_for_a_while() {
 #[test]
 fn malformed_answers_of_a_listener_are_errors() {
     let dir = tempfile::tempdir().unwrap();
+    Engine::create(dir.path(), "imu").unwrap();
     let server = UnixListener::bind(socket(dir.path())).unwrap();
     let heard = |channels: &str, values: &str, bytes: usize| {
         let line = format!(
@@ -362,13 +391,13 @@ fn malformed_answers_of_a_listener_are_errors() {
         }
     });
     for answer in &wrong {
-        let error = recall(dir.path(), Duration::from_secs(1)).unwrap_err();
+        let error = recall(dir.path(), Duration::from_secs(1)).err().unwrap();
         let text = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
         assert!(matches!(error, Error::Recall { .. }), "{text}: {error}");
         assert!(error.to_string().contains("listen.sock"), "{text}: {error}");
     }
     let recalled = recall(dir.path(), Duration::from_secs(1)).unwrap();
-    assert_eq!(recalled.excerpt.samples().len(), 100);
+    assert_eq!(recalled.samples.len(), 100);
     served.join().unwrap();
 }
 

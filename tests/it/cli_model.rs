@@ -57,7 +57,7 @@ fn show_as_json_is_a_card_again() {
         Some(false.into())
     );
     let card: afield::model::Card = serde_json::from_value(value).unwrap();
-    assert_eq!(card, afield::model::built_in()[1]);
+    assert_eq!(card, afield::model::Card::built_in()[1]);
 }
 
 #[test]
@@ -73,7 +73,7 @@ fn check_of_a_missing_model_says_what_to_run() {
 #[test]
 fn check_of_a_damaged_model_fails() {
     let cache = Sandbox::cold();
-    let sha256 = afield::model::built_in()[0].origin.sha256();
+    let sha256 = afield::model::Card::built_in()[0].origin.sha256();
     cache.write(&format!("models/{sha256}.onnx"), "rot");
     insta::assert_snapshot!(afield(cache.root(), "check speech-embedding"));
 }

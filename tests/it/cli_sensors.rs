@@ -152,7 +152,7 @@ fn tables_are_embedded_and_evaluated_in_pieces() {
     let input = r"--backbone imu --cut 3:1.5 --group-pattern ^(\d)-";
     let embed = sandbox.afield("embed data --labelled -o x.npz").args(input);
     let embedded = embed.run().ok().json();
-    let imu = afield::model::built_in()
+    let imu = afield::model::Card::built_in()
         .iter()
         .find(|card| card.name == "imu");
     let features = 3 * imu.unwrap().embedding.size;

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use afield::engine::backbone_contract;
 use afield::learner::{Contract, EmbeddingSpace, Nuisance, Pool, Standardisation, Transform};
-use afield::model::{Cache, find};
+use afield::model::Cache;
 
 /// One line a contract: its digest, a space, its JSON.
 const WRITTEN: &str = include_str!("../fixtures/contracts.txt");
@@ -52,7 +52,7 @@ fn contracts() -> Vec<Contract> {
     }
     let cache = Cache::at("/nowhere");
     for name in ["speech-embedding", "yamnet", "yamnet-256", "imu"] {
-        let card = find(name, &cache).unwrap();
+        let card = cache.find(name).unwrap();
         all.push(backbone_contract(&card, None, None).unwrap());
         let asked = backbone_contract(&card, Some(Pool::Mean), Some(Transform::L2));
         all.push(asked.unwrap());

@@ -64,11 +64,11 @@ fn only_finetune_forgets_earlier_classes() {
         assert_eq!(head.accuracy_after.len(), 4);
         assert_eq!(head.accuracy_after[0], 1.0, "one class is never mistaken");
         let kind: HeadKind = head.head.parse().unwrap();
-        if kind.is_baseline() && kind != HeadKind::Finetune {
+        if kind.is_baseline() && kind != HeadKind::FINETUNE {
             // Somewhere in between.
             continue;
         }
-        let forgets = kind == HeadKind::Finetune;
+        let forgets = kind == HeadKind::FINETUNE;
         assert_eq!(head.continual.final_accuracy < 0.6, forgets, "{head:?}");
         assert_eq!(head.continual.forgetting > 0.5, forgets, "{head:?}");
     }

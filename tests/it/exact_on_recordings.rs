@@ -11,7 +11,7 @@ use afield::engine::{backbone_contract, embed};
 use afield::head::HeadKind;
 use afield::learner::{Contract, Example, Learner, Settings};
 use afield::signal::Label;
-use afield::source::{AudioFile, labelled_clips};
+use afield::source::{AudioFile, Recorded, labelled_recordings};
 
 /// Clips of each class.
 const EACH: usize = 6;
@@ -31,7 +31,7 @@ fn heard(folder: &str, backbone: &str) -> Option<Heard> {
     let encoder = Learner::new(contract.clone(), Settings::default()).unwrap();
     let mut clips = Vec::new();
     let mut taken = BTreeMap::<Label, usize>::new();
-    for clip in labelled_clips(shared.join(folder)).unwrap() {
+    for clip in labelled_recordings(shared.join(folder), Recorded::Sound).unwrap() {
         let label = clip.label.unwrap();
         let of_class = taken.entry(label.clone()).or_default();
         if *of_class < EACH {

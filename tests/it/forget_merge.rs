@@ -3,7 +3,7 @@
 
 use std::process::Command;
 
-use afield::engine::{ClipEmbeddings, Session, backbone_contract, merge};
+use afield::engine::{ClipEmbeddings, Session, backbone_contract};
 use afield::head::HeadKind;
 use afield::learner::{Settings, Transform};
 use afield::signal::{ClipIdPrefix, Label, Micros};
@@ -119,7 +119,7 @@ fn forgetting_gives_the_state_without_the_forgotten_examples() {
 #[test]
 fn a_head_that_cannot_unlearn_refuses_to_forget() {
     let dir = tempfile::tempdir().unwrap();
-    let mut session = create(&dir.path().join("a"), HeadKind::Finetune);
+    let mut session = create(&dir.path().join("a"), HeadKind::FINETUNE);
     teach(&mut session, 0..9);
     let before = state(&session);
     let selection = ClipFilter {
@@ -147,14 +147,14 @@ fn merging_gives_the_state_of_one_learner_taught_everything() {
         teach(&mut parts[0], 0..14);
         teach(&mut parts[1], (10..24).rev());
         teach(&mut parts[2], [29, 25, 27, 26, 28, 24]);
-        let merged = merge(&parts, &at("all"), 0).unwrap();
+        let merged = Session::merge(&parts, &at("all"), 0).unwrap();
         assert_eq!((merged.clips, merged.shared, merged.contested), (30, 4, 0));
         let mut one = create(&at("one"), head);
         teach(&mut one, 0..30);
         let all = Session::open(&at("all")).unwrap();
         assert_eq!(state(&all), state(&one), "{head}");
         parts.reverse();
-        merge(&parts, &at("reversed"), 0).unwrap();
+        Session::merge(&parts, &at("reversed"), 0).unwrap();
         let reversed = Session::open(&at("reversed")).unwrap();
         assert_eq!(state(&reversed), state(&one), "{head}");
     }
@@ -172,7 +172,7 @@ fn the_latest_label_of_a_contested_clip_holds() {
     teach(&mut parts[1], 0..6);
     let door = Label::new("door").unwrap();
     parts[0].teach(&door, &heard(4), "x", 80_000).unwrap();
-    let merged = merge(&parts, &at("all"), 0).unwrap();
+    let merged = Session::merge(&parts, &at("all"), 0).unwrap();
     assert_eq!((merged.clips, merged.shared, merged.contested), (6, 5, 1));
     let all = Session::open(&at("all")).unwrap();
     let door = ClipFilter {

@@ -4,13 +4,13 @@
 //! taken as if their native samples were at 16 kHz, so no resampler blurs the
 //! comparison.
 
+use crate::harness::recording::Clip;
 use crate::harness::shared_data;
 
 use std::path::{Path, PathBuf};
 
-use afield::frontend::{LogMelFrontend, MelFilterBank};
+use afield::frontend::LogMelFrontend;
 use afield::model::Card;
-use afield::source::read_clip;
 use ndarray::Array2;
 use serde::Deserialize;
 
@@ -31,7 +31,7 @@ impl Signal {
         }
         let mut whole = Vec::new();
         for file in &self.files {
-            whole.extend(read_clip(shared.join(file), 60.0).unwrap().samples);
+            whole.extend(Clip::read(shared.join(file)).unwrap().samples);
         }
         whole[self.start..self.start + self.samples].to_vec()
     }
@@ -133,7 +133,7 @@ fn the_mel_bank_equals_the_matrix_of_yamnet() {
     let path = shared.join("models/yamnet_mel_64x257.npy");
     let matrix: Array2<f32> = ndarray_npy::read_npy(path).unwrap();
     let card = card("yamnet");
-    let bank = MelFilterBank::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
+    let bank = LogMelFrontend::new(card.log_mel().unwrap(), card.sample_rate).unwrap();
     assert_eq!((bank.bands(), bank.bins()), matrix.dim());
     let mut ours = Array2::<f32>::zeros(matrix.dim());
     for band in 0..bank.bands() {

@@ -4,7 +4,7 @@
 use std::fs;
 use std::path::Path;
 
-use afield::engine::{ClipEmbeddings, Error, Session, TaughtAs, merge};
+use afield::engine::{ClipEmbeddings, Error, Session, TaughtAs};
 use afield::head::HeadKind;
 use afield::signal::{Group, Label, Micros};
 use afield::store::{ClipFilter, TaughtClip};
@@ -171,14 +171,14 @@ fn auto_merges_reopens_and_forgets_by_replaying_its_log() {
     let dir = tempfile::tempdir().unwrap();
     let at = |name: &str| dir.path().join(name);
     let parts = [
-        create(&at("a"), HeadKind::Auto),
-        create(&at("b"), HeadKind::Auto),
+        create(&at("a"), HeadKind::AUTO),
+        create(&at("b"), HeadKind::AUTO),
     ];
     let [mut first, mut second] = parts;
     teach(&mut first, 0..20, by_two);
     teach(&mut second, 20..40, by_two);
-    merge(&[first, second], &at("both"), 0).unwrap();
-    let mut alone = create(&at("alone"), HeadKind::Auto);
+    Session::merge(&[first, second], &at("both"), 0).unwrap();
+    let mut alone = create(&at("alone"), HeadKind::AUTO);
     teach(&mut alone, 0..40, by_two);
     let mut both = Session::open(&at("both")).unwrap();
     assert_eq!(both.learner().save(), alone.learner().save());
@@ -223,9 +223,9 @@ fn merging_keeps_groups_whatever_the_order_of_the_parts() {
         let label = Label::new(class(seed)).unwrap();
         parts[2].teach(&label, &heard(seed), "late", 90).unwrap();
     }
-    merge(&parts, &at("all"), 0).unwrap();
+    Session::merge(&parts, &at("all"), 0).unwrap();
     parts.reverse();
-    merge(&parts, &at("reversed"), 0).unwrap();
+    Session::merge(&parts, &at("reversed"), 0).unwrap();
     let all = Session::open(&at("all")).unwrap();
     let reversed = Session::open(&at("reversed")).unwrap();
     assert_eq!(groups(&all), [("anna".into(), 6)]);

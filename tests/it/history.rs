@@ -1,4 +1,4 @@
-//! The history of a learner: undo, rollback, compaction, batches, and the lock of its folder.
+//! The history of a learner: undo, rollback, compaction and batches.
 
 use crate::harness::folder;
 use crate::harness::models;
@@ -7,11 +7,10 @@ use crate::harness::teaching;
 use std::path::Path;
 use std::time::Duration;
 
-use afield::engine::{Command, Durability, Error, Session, TaughtAs, diagnose, merge};
+use afield::engine::{Command, Durability, Error, Session, TaughtAs, diagnose};
 use afield::head::HeadKind;
-use afield::learner::Learner;
 use afield::signal::ClipId;
-use afield::store::{Checkpoint, ClipFilter, Entry, Reason, Store, StoreError};
+use afield::store::{ClipFilter, StoreError};
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
@@ -247,19 +246,11 @@ fn a_learner_can_start_from_a_state_without_examples() {
         let (dir, made) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let mut first = create(dir.path(), head);
         (0..20).for_each(|seed| drop(teach(&mut first, seed as usize % 5, seed)));
-        let base = Checkpoint {
-            label: None,
-            examples: 20,
-            state: first.learner().save(),
-        };
-        let empty = || {
-            let (contract, settings) = (first.learner().contract(), first.learner().settings());
-            Learner::new(contract.clone(), *settings).unwrap()
-        };
-        let reason = Reason::new("import", 5);
-        let (card, entries) = (first.card().clone(), [Entry::Absorb(base.clone()).into()]);
+        let state = first.learner().save();
         let place = made.path().join("a");
-        let mut begun = Session::create_from(&place, card, empty(), &entries, &reason).unwrap();
+        let without_examples = first.bundled(false, 5).unwrap();
+        let mut begun = Session::unbundle(without_examples, &place, 5).unwrap();
+        assert_eq!(begun.clips(&ClipFilter::default()).unwrap(), []);
         assert!(begun.learner().save() == first.learner().save());
         teach(&mut begun, 1, 90);
         teach(&mut first, 1, 90);
@@ -270,11 +261,11 @@ fn a_learner_can_start_from_a_state_without_examples() {
         let error = again.forget(&of_class(1), 9).unwrap_err();
         assert!(matches!(error, Error::InCheckpoint { .. }), "{error}");
         again.undo(10).unwrap();
-        assert!(again.learner().save() == base.state);
+        assert!(again.learner().save() == state);
         if head.is_exact() {
             let both = made.path().join("both");
             let parts = [again, Session::open(dir.path()).unwrap()];
-            merge(&parts, &both, 11).unwrap();
+            Session::merge(&parts, &both, 11).unwrap();
             assert_eq!(Session::open(&both).unwrap().status().examples, 41);
         }
     }
@@ -336,39 +327,6 @@ fn batching_reduces_the_write_volume() {
     let batched = bytes(Durability::Batched(Duration::from_secs(60)));
     println!("100 examples: {each} bytes one by one, {batched} in one batch");
     assert!(each > 100 * 4096 && batched < each / 5);
-}
-
-#[test]
-fn a_writer_excludes_other_writers_but_not_readers() {
-    let dir = tempfile::tempdir().unwrap();
-    let mut session = create(dir.path(), HeadKind::NCM);
-    teach(&mut session, 0, 0);
-    let mut store = Store::open(dir.path()).unwrap();
-    let hold = store.hold("merge kitchen hall").unwrap();
-    let error = session
-        .teach(&label(1), &heard(1, 1), "test", 1)
-        .unwrap_err();
-    let text = error.to_string();
-    assert!(
-        matches!(error, Error::Store(StoreError::Locked { .. })),
-        "{text}"
-    );
-    assert!(
-        text.contains("`merge kitchen hall`") && text.contains(" since "),
-        "{text}"
-    );
-    assert!(text.contains(&std::process::id().to_string()), "{text}");
-    let reader = Session::open(dir.path()).unwrap();
-    assert_eq!(reader.status().examples, 1);
-    reader.predict(&heard(0, 3)).unwrap();
-    session.catch_up().unwrap();
-    assert_eq!(
-        session.status().examples,
-        1,
-        "what was refused is not known"
-    );
-    drop(hold);
-    assert_eq!(teach(&mut session, 1, 1), TaughtAs::New);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use afield::backbone::{Backbone, Mode};
 use afield::decision::{Decision, Probabilities, Threshold};
 use afield::frontend::LogMelFrontend;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Pool, Settings, Transform};
-use afield::model::{Card, find};
+use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Gate, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
 
@@ -416,7 +416,7 @@ fn a_decider_joins_and_leaves_at_any_chunk() {
 #[test]
 fn steady_noise_of_any_level_is_background_and_a_louder_one_is_sound() {
     for name in ["speech-embedding", "yamnet", "yamnet-256"] {
-        let card = find(name, &models::cache()).expect("a shipped card");
+        let card = models::cache().find(name).expect("a shipped card");
         for level in [0.3, 0.03, 0.003] {
             let mut gate = Gate::new(&card, Gate::MARGIN_DB);
             let mut frontend =

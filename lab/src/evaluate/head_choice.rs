@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use afield::head::{Distance, HeadError, HeadKind, LdaOptions, Priors, Shrinkage};
+use afield::head::{HeadError, HeadKind};
 
 /// A head that a user requests.
 ///
@@ -24,6 +24,9 @@ pub enum HeadChoice {
     Best,
 }
 
+/// The heads with other options than the defaults that are tried.
+const OPTIONS: [&str; 3] = ["ncm:cosine", "lda:ledoit-wolf", "lda:empirical"];
+
 impl HeadChoice {
     /// The heads from which [`HeadChoice::Best`] chooses: the exact heads, with the options that
     /// matter for accuracy.
@@ -32,17 +35,7 @@ impl HeadChoice {
     /// Trained heads are not candidates, because cross-validation overestimates them: a bounded
     /// memory holds a larger share of the shorter streams that cross-validation teaches.
     pub fn tried() -> Vec<HeadKind> {
-        let options = [
-            HeadKind::Ncm(Distance::Cosine),
-            HeadKind::Lda(LdaOptions {
-                shrinkage: Shrinkage::LedoitWolf,
-                ..LdaOptions::default()
-            }),
-            HeadKind::Lda(LdaOptions {
-                priors: Priors::Empirical,
-                ..LdaOptions::default()
-            }),
-        ];
+        let options = OPTIONS.into_iter().flat_map(str::parse);
         let others =
             (HeadKind::ALL.into_iter()).filter(|&head| head.is_exact() && head != HeadKind::RIDGE);
         let first = [HeadKind::RIDGE].into_iter();
@@ -72,5 +65,19 @@ impl FromStr for HeadChoice {
             "best" => Ok(Self::Best),
             _ => text.parse().map(Self::Named),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn best_tries_the_exact_heads_and_their_options() {
+        let tried = HeadChoice::tried().into_iter();
+        let tried: Vec<String> = tried.map(String::from).collect();
+        assert_eq!(tried.first().map(String::as_str), Some("ridge"));
+        assert_eq!(tried.len(), 3 + OPTIONS.len());
+        assert!(tried.ends_with(&OPTIONS.map(str::to_owned)));
     }
 }

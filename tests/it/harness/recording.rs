@@ -1,8 +1,11 @@
-//! Small recordings for tests that teach and listen: tones in noise, 16-bit WAV.
+//! Small recordings for tests that teach and listen: tones in noise, 16-bit WAV. Reads whole
+//! audio files.
 
 use std::fs;
 use std::path::Path;
 
+use afield::signal::{Chunk, SampleRate};
+use afield::source::{AudioFile, Source, SourceError};
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
@@ -46,4 +49,25 @@ pub fn write_wav_of(path: &Path, rate: u32, channels: u8, samples: &[i16]) {
     wav.extend(len.to_le_bytes());
     wav.extend(data);
     fs::write(path, wav).unwrap();
+}
+
+/// A whole audio file in memory.
+pub struct Clip {
+    pub rate: SampleRate,
+    pub samples: Vec<f32>,
+}
+
+impl Clip {
+    pub fn read(path: impl AsRef<Path>) -> Result<Self, SourceError> {
+        let mut file = AudioFile::open(path)?;
+        let (rate, mut samples, mut chunk) = (file.rate(), Vec::new(), Chunk::default());
+        while file.read(&mut chunk)? {
+            samples.extend_from_slice(&chunk.samples);
+        }
+        Ok(Self { rate, samples })
+    }
+
+    pub fn seconds(&self) -> f64 {
+        self.samples.len() as f64 / f64::from(self.rate.hz())
+    }
 }
