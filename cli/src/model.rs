@@ -90,6 +90,8 @@ enum ModelCommand {
     ///
     /// CARD is a known model, whose checksum the file must have, or a card file
     /// (ending in .toml) for a model of your own; the card is kept, too.
+    /// Weights in a second file of the same folder (FILE.onnx.data) are taken
+    /// into the first, and the card that is kept states the checksum of both.
     /// Prints the path of the model.
     #[command(
         after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
@@ -150,6 +152,13 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
         ModelCommand::Add { file, card } => {
             let added = model::add(&file, &card, &cache, |_| {})?;
             eprintln!("added {}, checksum verified", added.card.name);
+            if !added.taken.is_empty() {
+                eprintln!(
+                    "its weights from {} are in the same file now, and its card in the cache states the \
+                     checksum of the whole",
+                    added.taken.join(", ")
+                );
+            }
             Ok(writeln!(out, "{}", added.path.display())?)
         }
     }

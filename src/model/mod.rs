@@ -3,14 +3,15 @@
 //!
 //! A [`Card`] is parsed and validated. [`find`] and [`list`] search the shipped cards and those
 //! that the user added. [`fetch`] and [`add`] put the file of a card into the [`Cache`]. This
-//! module does not look inside an ONNX graph; `backbone` does. It opens no network connection;
-//! the user's own pip does. Without the feature `fetch` it cannot open wheels.
+//! module does not run an ONNX graph; `backbone` does. It looks inside only to take in weights that
+//! lie in another file. It opens no network connection; the user's own pip does. Without the feature `fetch` it cannot open wheels.
 
 mod cache;
 mod card;
 mod checksum;
 mod embedded;
 mod error;
+mod external;
 mod fetch;
 mod pip;
 pub mod program;
@@ -25,6 +26,7 @@ pub use card::{
     Align, Card, EmbeddingSpec, Fill, FrontEnd, Input, Log, LogMel, MelScale, Origin, Output,
     Padding, Spectrum,
 };
+pub use checksum::of_bytes as sha256;
 pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress, add, fetch};
 pub use pip::Pip;

