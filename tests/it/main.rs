@@ -19,6 +19,7 @@ mod audio_files;
 mod backbone;
 mod frontend_golden;
 mod frontend_properties;
+mod graphs;
 mod model_card;
 mod model_fetch;
 
