@@ -18,6 +18,8 @@ mod channelwise;
 mod dense;
 mod dequantise;
 #[cfg(feature = "tract")]
+mod draft;
+#[cfg(feature = "tract")]
 mod edges;
 mod error;
 #[cfg(test)]
@@ -70,6 +72,8 @@ use crate::model::Card;
 #[cfg(not(feature = "tract"))]
 use messages as pb;
 
+#[cfg(feature = "tract")]
+pub use draft::draft_card;
 pub use error::BackboneError;
 
 use graph::Graph;

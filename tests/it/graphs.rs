@@ -269,6 +269,91 @@ fn a_window_without_a_finite_embedding_is_skipped_counted_and_told() {
     );
 }
 
+#[test]
+fn a_draft_is_a_card_that_loads_after_its_checks() {
+    let sandbox = Sandbox::cold();
+    for name in ["lstm", "functions", "half", "listed-weights"] {
+        let file = fs::read(folder().join(name).with_extension("onnx")).unwrap();
+        fs::write(sandbox.root().join(format!("{name}.onnx")), &file).unwrap();
+        let run = Program::new(format!("model inspect {name}.onnx"))
+            .folder(sandbox.root())
+            .run();
+        assert_eq!(run.code, Some(0), "{}", run.stderr);
+        let card = Card::parse(&run.stdout, "draft").unwrap_or_else(|e| panic!("{e}"));
+        assert_eq!(card.input.shape, [1, WINDOW, BANDS]);
+        assert_eq!((card.input.frames_axis, card.input.bands_axis), (1, 2));
+        assert_eq!(card.output.shape, [1, SIZE]);
+        assert_eq!(card.origin.sha256(), sha256(&file));
+        Backbone::from_bytes(&file, &card, Mode::Auto).unwrap();
+    }
+    let run = Program::new("model inspect fused.onnx")
+        .folder(&folder())
+        .run();
+    assert!(run.stdout.starts_with("# NOTE: ") && run.stdout.contains("FusedGemm"));
+    for name in ["batch", "external", "expected.json"] {
+        let file = match name {
+            "expected.json" => name.to_owned(),
+            name => format!("{name}.onnx"),
+        };
+        let run = Program::new(format!("model inspect {file}"))
+            .folder(&folder())
+            .run();
+        assert_ne!(run.code, Some(0), "{name}");
+        assert!(run.stderr.contains("hint: "), "{}", run.stderr);
+    }
+}
+
+#[test]
+fn a_check_against_a_reference_finds_a_difference() {
+    let sandbox = Sandbox::cold();
+    let file = fs::read(folder().join("gru.onnx")).unwrap();
+    fs::write(sandbox.root().join("gru.onnx"), &file).unwrap();
+    sandbox.write("gru.toml", card_text("gru", &sha256(&file)));
+    sandbox.write("a.csv", table(false));
+    let (code, told) = add(&sandbox, "gru", "./gru.toml");
+    assert_eq!(code, 0, "{told}");
+    let afield = |arguments: &str| {
+        Program::new(arguments)
+            .env("AFIELD_CACHE", sandbox.root())
+            .folder(sandbox.root())
+            .run()
+    };
+    let run = afield("embed a.csv --backbone gru -o a.npy");
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    let check = "model check gru --input a.csv --against a.npy";
+    let run = afield(check);
+    assert_eq!(run.code, Some(0), "{}", run.stderr);
+    assert!(
+        run.stdout.contains("reference  ok, 28 embeddings"),
+        "{}",
+        run.stdout
+    );
+    let run = afield(&format!("{check} --json"));
+    assert!(
+        run.stdout.contains("\"largest-difference\":0.0"),
+        "{}",
+        run.stdout
+    );
+    // The last number of row 27 becomes another one.
+    let mut npy = fs::read(sandbox.root().join("a.npy")).unwrap();
+    let end = npy.len();
+    npy[end - 4..].copy_from_slice(&0.75f32.to_le_bytes());
+    fs::write(sandbox.root().join("a.npy"), npy).unwrap();
+    let run = afield(check);
+    assert_ne!(run.code, Some(0));
+    assert!(run.stderr.contains("row 27, column 3"), "{}", run.stderr);
+    sandbox.write(
+        "a.csv",
+        table(false).lines().take(42).collect::<Vec<_>>().join("\n"),
+    );
+    let run = afield(check);
+    assert!(
+        run.stderr.contains("18 embeddings of 4 numbers"),
+        "{}",
+        run.stderr
+    );
+}
+
 /// Adds the graph `name` with the card `card` to the cache of the sandbox, as `afield model add`.
 fn add(sandbox: &Sandbox, name: &str, card: &str) -> (i32, String) {
     let root = sandbox.root();
