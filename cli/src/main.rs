@@ -32,6 +32,7 @@ mod output;
 mod ports;
 mod predict;
 mod recording;
+mod reference;
 mod rollback;
 mod run_bar;
 mod status;

@@ -3,10 +3,18 @@
 //! Data goes to stdout, notes and progress to stderr.
 
 use std::ffi::OsString;
+#[cfg(feature = "tract")]
+use std::fs::File;
+#[cfg(feature = "tract")]
+use std::io::Read;
 use std::io::{self, Write};
+#[cfg(feature = "tract")]
+use std::path::Path;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "tract")]
+use afield::backbone::BackboneError;
 use afield::backbone::{Backbone, Mode};
 use afield::model::{Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
 use anyhow::Context;
@@ -14,6 +22,8 @@ use clap::{Args, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
+
+use super::reference::ReferenceArgs;
 
 /// Hops that `check` times.
 const CHECKED_HOPS: usize = 51;
@@ -78,18 +88,38 @@ enum ModelCommand {
         json: bool,
     },
     /// Verify a cached model: its checksum, and that its graph fits its card
-    #[command(after_help = "Example:\n  afield model check speech-embedding")]
+    ///
+    /// With --against, also compare its embeddings of a recording, front end
+    /// included, with those of the authors' own code. A card that is almost right
+    /// shows here and nowhere else.
+    #[command(after_help = "Examples:\n  afield model check speech-embedding\n  \
+                            afield model check mine --input a.wav --against a.npy")]
     Check {
         /// Model, as `afield model list` calls it
         name: String,
         /// One JSON object
         #[arg(long)]
         json: bool,
+        #[command(flatten)]
+        reference: ReferenceArgs,
+    },
+    /// Print a draft of the card of an ONNX file
+    ///
+    /// Reads the graph: its input, its outputs, its operators. What a graph does not
+    /// show (sample rate, front end, range) is a guess from known models, in a line
+    /// with CHECK. Correct the draft, then `afield model add`.
+    #[cfg(feature = "tract")]
+    #[command(after_help = "Example:\n  afield model inspect mine.onnx > mine.toml")]
+    Inspect {
+        /// The ONNX file
+        file: PathBuf,
     },
     /// Add a model file that you have to the cache
     ///
     /// CARD is a known model, whose checksum the file must have, or a card file
     /// (ending in .toml) for a model of your own; the card is kept, too.
+    /// Weights in a second file of the same folder (FILE.onnx.data) are taken
+    /// into the first, and the card that is kept states the checksum of both.
     /// Prints the path of the model.
     #[command(
         after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
@@ -144,13 +174,46 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
             Ok(writeln!(out, "{}", fetched.path.display())?)
         }
         ModelCommand::Show { name, json } => show(&cache.find(&name)?, &cache, json, out),
-        ModelCommand::Check { name, json } => check(&cache.find(&name)?, &cache, json, out),
+        ModelCommand::Check {
+            name,
+            json,
+            reference,
+        } => check(&cache.find(&name)?, &cache, json, &reference, out),
+        #[cfg(feature = "tract")]
+        ModelCommand::Inspect { file } => {
+            let bytes = read(&file)?;
+            let card = afield::backbone::draft_card(&bytes, &file, &afield::model::sha256(&bytes))?;
+            Ok(write!(out, "{card}")?)
+        }
         ModelCommand::Add { file, card } => {
             let added = cache.add(&file, &card, |_| {})?;
             eprintln!("added {}, checksum verified", added.card.name);
+            if !added.taken.is_empty() {
+                eprintln!(
+                    "its weights from {} are in the same file now, and its card in the cache states the \
+                     checksum of the whole",
+                    added.taken.join(", ")
+                );
+            }
             Ok(writeln!(out, "{}", added.path.display())?)
         }
     }
+}
+
+/// The bytes of an ONNX file, no more than a backbone may have by a wide margin.
+#[cfg(feature = "tract")]
+fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
+    let failed = |source| BackboneError::Read {
+        path: file.to_owned(),
+        source,
+    };
+    let mut bytes = Vec::new();
+    let opened = File::open(file).map_err(failed)?;
+    opened
+        .take(1 << 30)
+        .read_to_end(&mut bytes)
+        .map_err(failed)?;
+    Ok(bytes)
 }
 
 /// Fetches the model if the cache lacks it, and prints a note.
@@ -296,14 +359,24 @@ struct Shown<'a> {
     cached: bool,
 }
 
-fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
+fn check(
+    card: &Card,
+    cache: &Cache,
+    json: bool,
+    reference: &ReferenceArgs,
+    out: &mut dyn Write,
+) -> anyhow::Result<()> {
     let bytes = cache.model_bytes(card)?;
     if !json {
         writeln!(out, "checksum   ok, {}", card.origin.sha256())?;
     }
     let report = graph_report(card, &bytes).with_context(|| format!("model {}", card.name))?;
     if json {
-        let value = json!({"name": card.name, "checksum": "ok", "graph": report});
+        let compared = reference.compare(card, &bytes)?;
+        let mut value = json!({"name": card.name, "checksum": "ok", "graph": report});
+        if let Some(compared) = compared {
+            value["reference"] = serde_json::to_value(compared)?;
+        }
         return Ok(writeln!(out, "{value}")?);
     }
     writeln!(
@@ -322,6 +395,13 @@ fn check(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow:
         "timing     loaded in {:.0} ms, an embedding takes {:.0} us",
         report.load_ms, report.embedding_us
     )?;
+    if let Some(compared) = reference.compare(card, &bytes)? {
+        writeln!(
+            out,
+            "reference  ok, {} embeddings differ by at most {:.1e} (largest number {:.1e})",
+            compared.rows, compared.largest_difference, compared.largest_magnitude
+        )?;
+    }
     Ok(())
 }
 

@@ -52,6 +52,42 @@ pub enum BackboneError {
         /// What the graph says.
         actual: String,
     },
+    /// The values of a tensor lie in another file, which is not read.
+    #[error("{}: the values of tensor {tensor:?} lie in another file, {location:?}", path.display())]
+    ExternalData {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The other file, as this one calls it.
+        location: String,
+    },
+    /// The graph computes several windows at once.
+    #[error("{} takes {batch} windows at once, not one", path.display())]
+    Batch {
+        /// The file.
+        path: PathBuf,
+        /// Windows in a batch.
+        batch: usize,
+    },
+    /// The runtime cannot execute an operator of the graph.
+    #[error(
+        "{} cannot be run: operator {}{operator} (node {node:?}) {reason}",
+        path.display(),
+        if domain.is_empty() { String::new() } else { format!("{domain}.") }
+    )]
+    Operator {
+        /// The file.
+        path: PathBuf,
+        /// The type of the operator.
+        operator: String,
+        /// Its domain; empty for ONNX's own.
+        domain: String,
+        /// The name of the node, or of its first output.
+        node: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// The graph uses something that the runtime cannot execute.
     #[error("{} cannot be run: {reason}", path.display())]
     Unsupported {
@@ -98,10 +134,12 @@ impl BackboneError {
             Self::Read { .. } => ErrorKind::Io,
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::NotOnnx { .. } => ErrorKind::Damaged,
-            Self::Shape { .. } => ErrorKind::Mismatch,
-            Self::Unsupported { .. } | Self::NotStreamable { .. } | Self::Run { .. } => {
-                ErrorKind::Unsupported
-            }
+            Self::Shape { .. } | Self::Batch { .. } => ErrorKind::Mismatch,
+            Self::ExternalData { .. } => ErrorKind::NotFound,
+            Self::Operator { .. }
+            | Self::Unsupported { .. }
+            | Self::NotStreamable { .. }
+            | Self::Run { .. } => ErrorKind::Unsupported,
             Self::PartialFrame { .. } | Self::UnknownMode { .. } => ErrorKind::InvalidInput,
         }
     }

@@ -1,10 +1,11 @@
 //! Parses an ONNX file and checks it: the sizes are within limits, there is no external data, and
-//! the card's input and output are present.
+//! the card's input and output are present. Local functions are replaced by their nodes, and half
+//! precision by single precision.
 //!
 //! tract does not check its input everywhere: for example, it indexes maps by names from the file.
 //! This module checks these places first.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -12,10 +13,12 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::pb::tensor_proto::DataLocation;
-use super::pb::tensor_shape_proto::dimension;
+use super::pb::tensor_shape_proto::{Dimension, dimension};
 use super::pb::type_proto::Value;
-use super::pb::{GraphProto, ModelProto};
-use super::{BackboneError, dequantise};
+use super::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use super::{BackboneError, dequantise, functions, precision};
+#[cfg(feature = "tract")]
+use super::{edges, operators, tract_parse};
 use crate::model::Card;
 
 /// The largest ONNX file accepted.
@@ -39,6 +42,8 @@ impl Graph {
     pub(super) fn parse(bytes: &[u8], path: &Path, card: &Card) -> Result<Self, BackboneError> {
         let mut proto = checked(bytes, path, card)?;
         if let Some(graph) = proto.graph.as_mut() {
+            #[cfg(feature = "tract")]
+            operators::check(path, graph, &tract_parse::knows)?;
             dequantise::fold(graph);
         }
         Ok(Self {
@@ -66,6 +71,12 @@ impl Graph {
         })
     }
 
+    /// As [`Self::unsupported`], with the operator if the reason names a node.
+    #[cfg(feature = "tract")]
+    pub(super) fn rejected(&self, reason: String) -> BackboneError {
+        operators::rejected(&self.path, self.proto.graph.as_ref(), reason)
+    }
+
     pub(super) fn unsupported(&self, reason: impl std::fmt::Display) -> BackboneError {
         BackboneError::Unsupported {
             path: self.path.clone(),
@@ -76,16 +87,35 @@ impl Graph {
 
 /// The model in the file, without the outputs that the card does not name.
 pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
+    let mut proto = decoded(bytes, path)?;
+    let graph = proto.graph.get_or_insert_default();
+    precision::widen(graph);
+    #[cfg_attr(
+        not(feature = "tract"),
+        expect(unused_variables, reason = "chains compute in single precision only")
+    )]
+    let input = check_input(path, graph, &card.input.shape)?;
+    keep_output(path, graph, card.output.name.as_deref())?;
+    keep_needed(graph);
+    #[cfg(feature = "tract")]
+    edges::convert(graph, &input).map_err(|reason| BackboneError::Unsupported {
+        path: path.to_owned(),
+        reason,
+    })?;
+    Ok(proto)
+}
+
+/// The model in the file within limits, with its functions inlined. It holds a graph.
+pub(super) fn decoded(bytes: &[u8], path: &Path) -> Result<ModelProto, BackboneError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, bytes.len() as u64));
     }
     let mut proto = ModelProto::decode(bytes).map_err(|e| not_onnx(path, format!("{e:#}")))?;
-    let Some(graph) = proto.graph.as_mut() else {
-        return Err(not_onnx(path, "it holds no graph"));
-    };
-    check(path, graph)?;
-    check_input(path, graph, &card.input.shape)?;
-    keep_output(path, graph, card.output.name.as_deref())?;
+    functions::inline(&mut proto, bytes).map_err(|reason| not_onnx(path, reason))?;
+    match &proto.graph {
+        Some(graph) => check(path, graph)?,
+        None => return Err(not_onnx(path, "it holds no graph")),
+    }
     Ok(proto)
 }
 
@@ -124,25 +154,7 @@ fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     check_nodes(path, graph)?;
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     for tensor in &graph.initializer {
-        let name = &tensor.name;
-        if tensor.data_location == Some(DataLocation::External as i32)
-            || !tensor.external_data.is_empty()
-        {
-            return Err(not_onnx(
-                path,
-                format!("tensor {name:?} lies in another file"),
-            ));
-        }
-        let values = tensor.dims.iter().try_fold(1i64, |n, &d| {
-            n.checked_mul(d)
-                .filter(|&n| d >= 0 && n <= MAX_BYTES as i64)
-        });
-        if values.is_none() {
-            return Err(not_onnx(
-                path,
-                format!("tensor {name:?} has the shape {:?}", tensor.dims),
-            ));
-        }
+        check_tensor(path, tensor)?;
     }
     let inputs = graph
         .input
@@ -158,8 +170,32 @@ fn check(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     Ok(())
 }
 
-/// Rejects a transposition that names an axis twice. tract does not check for it, and would never
-/// return.
+/// Rejects a tensor whose values lie in another file, or whose shape no memory holds.
+fn check_tensor(path: &Path, tensor: &TensorProto) -> Result<(), BackboneError> {
+    let name = &tensor.name;
+    if tensor.data_location == Some(DataLocation::External as i32)
+        || !tensor.external_data.is_empty()
+    {
+        let location = tensor.external_data.iter().find(|e| e.key == "location");
+        return Err(BackboneError::ExternalData {
+            path: path.to_owned(),
+            tensor: name.clone(),
+            location: location.map_or_else(String::new, |entry| entry.value.clone()),
+        });
+    }
+    let values = tensor.dims.iter().try_fold(1i64, |n, &d| {
+        n.checked_mul(d)
+            .filter(|&n| d >= 0 && n <= MAX_BYTES as i64)
+    });
+    if values.is_none() {
+        let reason = format!("tensor {name:?} has the shape {:?}", tensor.dims);
+        return Err(not_onnx(path, reason));
+    }
+    Ok(())
+}
+
+/// Checks the tensors in attributes. Rejects a transposition that names an axis twice. tract does not
+/// check for it, and would never return.
 fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
     for node in &graph.node {
         let orders = (node.attribute.iter())
@@ -172,6 +208,14 @@ fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
                 return Err(not_onnx(path, reason));
             }
         }
+        for attribute in &node.attribute {
+            let tensors = attribute.t.iter();
+            #[cfg(feature = "tract")]
+            let tensors = tensors.chain(&attribute.tensors);
+            for tensor in tensors {
+                check_tensor(path, tensor)?;
+            }
+        }
         // Nested graphs. Without tract, no node has any.
         #[cfg(feature = "tract")]
         for inner in node
@@ -179,20 +223,27 @@ fn check_nodes(path: &Path, graph: &GraphProto) -> Result<(), BackboneError> {
             .iter()
             .flat_map(|a| a.g.iter().chain(&a.graphs))
         {
+            for tensor in &inner.initializer {
+                check_tensor(path, tensor)?;
+            }
             check_nodes(path, inner)?;
         }
     }
     Ok(())
 }
 
-/// Compares the sizes that the file declares for its input with the card's. Symbolic and missing
-/// sizes agree with every size.
-fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<(), BackboneError> {
+/// The name of the input, and the sizes that the file declares for it; `None` for an axis without
+/// one. No size at all means that the file declares no shape.
+pub(super) fn declared_input(
+    path: &Path,
+    graph: &GraphProto,
+) -> Result<(String, Vec<Option<usize>>), BackboneError> {
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
     let input = graph
         .input
         .iter()
         .find(|i| !constants.contains(i.name.as_str()));
+    let name = input.map_or_else(String::new, |i| i.name.clone());
     let tensor = match input
         .and_then(|i| i.r#type.as_ref())
         .and_then(|t| t.value.as_ref())
@@ -200,22 +251,35 @@ fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<(), Ba
         Some(Value::TensorType(tensor)) => tensor,
         _ => return Err(not_onnx(path, "its input is no tensor")),
     };
-    let Some(shape) = &tensor.shape else {
-        return Ok(());
+    let dims = tensor.shape.as_ref().map_or(&[][..], |shape| &shape.dim);
+    let size = |dim: &Dimension| match dim.value {
+        Some(dimension::Value::DimValue(size)) => usize::try_from(size).ok().filter(|&s| s > 0),
+        _ => None,
     };
-    let declared: Vec<Option<i64>> = (shape.dim.iter())
-        .map(|dim| match dim.value {
-            Some(dimension::Value::DimValue(size)) => Some(size),
-            _ => None,
-        })
-        .collect();
+    Ok((name, dims.iter().map(size).collect()))
+}
+
+/// Compares the sizes that the file declares for its input with the card's. Symbolic and missing
+/// sizes agree with every size. Returns the name of the input.
+fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<String, BackboneError> {
+    let (name, declared) = declared_input(path, graph)?;
+    if declared.is_empty() {
+        return Ok(name);
+    }
     let fits = declared.len() == card.len()
         && declared
             .iter()
             .zip(card)
-            .all(|(d, &c)| d.is_none_or(|d| d <= 0 || d == c as i64));
+            .all(|(d, &c)| d.is_none_or(|d| d == c));
     if fits {
-        return Ok(());
+        return Ok(name);
+    }
+    if let (Some(&Some(batch)), Some(1)) = (declared.first(), card.first())
+        && declared.len() == card.len()
+        && batch > 1
+    {
+        let path = path.to_owned();
+        return Err(BackboneError::Batch { path, batch });
     }
     let actual: Vec<String> = declared
         .iter()
@@ -259,6 +323,38 @@ fn keep_output(
         }
     }
     Ok(())
+}
+
+/// Removes the nodes that the output does not depend on, so that they need not be supported.
+fn keep_needed(graph: &mut GraphProto) {
+    let makers: HashMap<&str, usize> = (graph.node.iter().enumerate())
+        .flat_map(|(index, node)| node.output.iter().map(move |name| (name.as_str(), index)))
+        .collect();
+    let mut needed = vec![false; graph.node.len()];
+    let mut open: Vec<&str> = graph.output.iter().map(|o| o.name.as_str()).collect();
+    while let Some(name) = open.pop() {
+        let Some(&index) = makers.get(name) else {
+            continue;
+        };
+        if !needed[index] {
+            needed[index] = true;
+            names_read(&graph.node[index], &mut open);
+        }
+    }
+    let mut needed = needed.into_iter();
+    graph.node.retain(|_| needed.next().unwrap_or(true));
+}
+
+/// The names that the node and the graphs nested in it read.
+fn names_read<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
+    names.extend(node.input.iter().map(String::as_str));
+    #[cfg(feature = "tract")]
+    for inner in (node.attribute.iter()).flat_map(|a| a.g.iter().chain(&a.graphs)) {
+        names.extend(inner.output.iter().map(|o| o.name.as_str()));
+        for node in &inner.node {
+            names_read(node, names);
+        }
+    }
 }
 
 fn not_onnx(path: &Path, reason: impl Into<String>) -> BackboneError {

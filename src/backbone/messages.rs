@@ -43,6 +43,8 @@ pub struct NodeProto {
     pub input: Vec<String>,
     #[prost(string, repeated, tag = "2")]
     pub output: Vec<String>,
+    #[prost(string, tag = "3")]
+    pub name: String,
     #[prost(string, tag = "4")]
     pub op_type: String,
     #[prost(string, tag = "7")]
@@ -55,6 +57,8 @@ pub struct NodeProto {
 pub struct AttributeProto {
     #[prost(string, tag = "1")]
     pub name: String,
+    #[prost(string, tag = "21")]
+    pub ref_attr_name: String,
     #[prost(float, tag = "2")]
     pub f: f32,
     #[prost(int64, tag = "3")]
@@ -143,6 +147,8 @@ pub mod type_proto {
 
     #[derive(Clone, PartialEq, Message)]
     pub struct Tensor {
+        #[prost(int32, tag = "1")]
+        pub elem_type: i32,
         #[prost(message, optional, tag = "2")]
         pub shape: Option<super::TensorShapeProto>,
     }

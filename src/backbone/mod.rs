@@ -17,10 +17,15 @@ mod chain_of_tract;
 mod channelwise;
 mod dense;
 mod dequantise;
+#[cfg(feature = "tract")]
+mod draft;
+#[cfg(feature = "tract")]
+mod edges;
 mod error;
 #[cfg(test)]
 #[cfg(feature = "tract")]
 mod file_tests;
+mod functions;
 mod graph;
 mod kernel;
 #[cfg(not(feature = "tract"))]
@@ -29,6 +34,13 @@ mod native;
 mod network;
 #[cfg(feature = "tract")]
 mod on_tract;
+#[cfg(feature = "tract")]
+mod operators;
+mod precision;
+#[cfg(feature = "tract")]
+mod recurrent;
+#[cfg(feature = "tract")]
+mod reverse_sequence;
 mod rows;
 #[cfg(feature = "tract")]
 mod streaming;
@@ -60,6 +72,8 @@ use crate::model::Card;
 #[cfg(not(feature = "tract"))]
 use messages as pb;
 
+#[cfg(feature = "tract")]
+pub use draft::draft_card;
 pub use error::BackboneError;
 
 use graph::Graph;
@@ -161,7 +175,7 @@ impl Backbone {
         // card, and all other executions are compared with it.
         let model = graph.fixed(&layout)?;
         let chain = chain_of_tract::read(&model, &layout);
-        let windowed = windowed::Plan::new(graph, model)?;
+        let windowed = windowed::Plan::new(graph, model, &layout)?;
         let because = match chain {
             Ok(chain) => match Self::native(chain, layout.clone(), mode)? {
                 (plan, why) if windowed.agrees_with(&plan, &layout) => {

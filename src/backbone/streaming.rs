@@ -40,6 +40,11 @@ impl Plan {
             BackboneError::Unsupported { reason, .. } | BackboneError::Run { reason } => {
                 BackboneError::NotStreamable { reason }
             }
+            BackboneError::Operator {
+                operator, reason, ..
+            } => BackboneError::NotStreamable {
+                reason: format!("operator {operator} {reason}"),
+            },
             other => other,
         };
         let (model, frames) = graph.symbolic(layout).map_err(refuse)?;

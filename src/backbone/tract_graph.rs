@@ -5,8 +5,10 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use tract_onnx::prelude::*;
+use tract_onnx::tract_hir::internal::*;
 
 use super::graph::Graph;
+use super::recurrent;
 use super::tract_parse::parse;
 use super::unit_axes::UnitAxisMoves;
 use super::{BackboneError, Layout};
@@ -17,7 +19,9 @@ impl Graph {
         let model = self.guarded(|| {
             let mut model = parse(&self.proto)?.model;
             model.set_input_fact(0, f32::fact(&*layout.input).into())?;
-            model.into_typed()
+            let mut model = model.into_typed()?;
+            recurrent::start_afresh(&mut model);
+            Ok(model)
         })?;
         let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
         let actual = actual.shape.iter().map(|dim| dim.to_string());
@@ -42,7 +46,11 @@ impl Graph {
                 })
                 .collect();
             model.set_input_fact(0, f32::fact(shape).into())?;
-            Ok((model.into_typed()?.into_decluttered()?, frames))
+            let model = model.into_typed()?;
+            if let Some(layer) = recurrent::first_layer(&model) {
+                bail!("its recurrent layer {layer:?} starts afresh in every window");
+            }
+            Ok((model.into_decluttered()?, frames))
         })
     }
 
@@ -52,7 +60,7 @@ impl Graph {
         step: impl FnOnce() -> TractResult<T>,
     ) -> Result<T, BackboneError> {
         match catch_unwind(AssertUnwindSafe(step)) {
-            Ok(result) => result.map_err(|e| self.unsupported(e)),
+            Ok(result) => result.map_err(|e| self.rejected(format!("{e:#}"))),
             Err(_) => Err(self.unsupported("tract panicked on it")),
         }
     }

@@ -1,6 +1,7 @@
 //! Windowed execution by tract: at every hop the whole window goes through the graph.
 //!
-//! This works for any graph. The cost does not depend on how much of the window is new.
+//! This works for any graph. The cost does not depend on how much of the window is new. Recurrent
+//! layers start afresh in each window (`recurrent`).
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,27 +10,54 @@ use tract_onnx::prelude::*;
 
 use super::graph::Graph;
 use super::trial::{compare, noise};
-use super::{BackboneError, Layout, native};
+use super::{BackboneError, Layout, native, recurrent};
 
 /// Windows of noise that the trial compares.
 const TRIAL_WINDOWS: usize = 3;
 
 /// The optimised graph for one window.
-pub(super) struct Plan(Arc<TypedSimplePlan>);
+pub(super) struct Plan {
+    graph: Arc<TypedSimplePlan>,
+    /// Whether a run can depend on earlier ones, so that each window needs a new state.
+    keeps_state: bool,
+}
 
 impl Plan {
-    /// Optimises `model`, which is `graph` with the window as its fixed input shape.
-    pub(super) fn new(graph: &Graph, model: TypedModel) -> Result<Self, BackboneError> {
-        Ok(Self(graph.guarded(|| {
-            model.into_decluttered()?.into_optimized()?.into_runnable()
-        })?))
+    /// Optimises `model`, which is `graph` with the window as its fixed input shape. If tract fails
+    /// to optimise it, but runs it as it is, it is run as it is.
+    pub(super) fn new(
+        graph: &Graph,
+        model: TypedModel,
+        layout: &Layout,
+    ) -> Result<Self, BackboneError> {
+        let plain = model.clone();
+        let optimised = graph.guarded(|| model.into_decluttered()?.into_optimized());
+        let error = match optimised.and_then(|model| Self::of(graph, model)) {
+            Ok(plan) => return Ok(plan),
+            Err(error) => error,
+        };
+        let Ok(plan) = Self::of(graph, plain) else {
+            return Err(error);
+        };
+        let frames = noise(layout.window_frames * layout.bands);
+        let tried = (plan.stream(layout)).and_then(|mut s| s.push(&frames, &mut Vec::new()));
+        tried.map(|()| plan).map_err(|_| error)
+    }
+
+    fn of(graph: &Graph, model: TypedModel) -> Result<Self, BackboneError> {
+        graph.guarded(|| {
+            Ok(Self {
+                keeps_state: recurrent::keeps_state(&model),
+                graph: model.into_runnable()?,
+            })
+        })
     }
 
     pub(super) fn stream(&self, layout: &Layout) -> Result<Stream, BackboneError> {
-        let state = self.0.spawn().map_err(run_error)?;
         Ok(Stream {
             layout: layout.clone(),
-            state,
+            state: self.graph.spawn().map_err(run_error)?,
+            renewed: self.keeps_state.then(|| Arc::clone(&self.graph)),
             pending: Vec::new(),
         })
     }
@@ -54,6 +82,8 @@ impl Plan {
 pub(super) struct Stream {
     layout: Layout,
     state: TypedSimpleState,
+    /// The graph, if each window needs a new state.
+    renewed: Option<Arc<TypedSimplePlan>>,
     /// Frames from the start of the next window, fewer than a window.
     pending: Vec<f32>,
 }
@@ -70,6 +100,9 @@ impl Stream {
         self.pending.extend_from_slice(frames);
         let mut start = 0;
         while let Some(values) = self.pending.get(start..start + window) {
+            if let Some(graph) = &self.renewed {
+                self.state = graph.spawn().map_err(run_error)?;
+            }
             run_into(&mut self.state, &self.layout, values, embeddings)?;
             start += hop;
         }

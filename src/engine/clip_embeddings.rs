@@ -53,10 +53,11 @@ impl ClipEmbeddings {
 }
 
 /// Runs `source` to its end through the backbone. No embedding spans a gap: each segment is
-/// embedded separately.
+/// embedded separately. Embeddings with NaN or infinity are left out, and a note counts them.
 ///
 /// # Errors
-/// [`Error`] if the source or the backbone fails, or if the source has no sample.
+/// [`Error`] if the source or the backbone fails, if the source has no sample, or if no embedding
+/// is finite.
 pub fn embed(
     source: &mut dyn Source,
     card: &Card,
@@ -89,14 +90,37 @@ pub fn embed(
     if windows.is_empty() {
         return Err(Error::Silent);
     }
+    let skipped = keep_finite(&mut windows, card.embedding.size);
+    if windows.is_empty() {
+        return Err(Error::NoFiniteEmbedding { windows: skipped });
+    }
     let mut notes = source.notes();
     notes.extend(check.notes());
+    if skipped > 0 {
+        notes.push(Note::WindowsSkipped { windows: skipped });
+    }
     Ok(ClipEmbeddings {
         windows,
         clip_sha256: hash.finish(),
         duration: Micros::from_samples(samples, rate),
         notes,
     })
+}
+
+/// Removes the rows of `size` numbers that are not all finite, and returns their number.
+fn keep_finite(windows: &mut Vec<f32>, size: usize) -> u64 {
+    if windows.iter().all(|x| x.is_finite()) {
+        return 0;
+    }
+    let before = windows.len();
+    let finite = |row: &&[f32]| row.iter().all(|x| x.is_finite());
+    *windows = windows
+        .chunks_exact(size)
+        .filter(finite)
+        .flatten()
+        .copied()
+        .collect();
+    ((before - windows.len()) / size) as u64
 }
 
 /// The hash that [`embed`] would give the clip. Does not compute embeddings.

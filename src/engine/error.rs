@@ -45,6 +45,12 @@ pub enum Error {
     /// The source ended without a sample.
     #[error("there is no sound in it")]
     Silent,
+    /// The backbone gives NaN or infinity for every window of the source.
+    #[error("the backbone gives NaN or infinity for each of its windows ({windows})")]
+    NoFiniteEmbedding {
+        /// Number of windows.
+        windows: u64,
+    },
     /// No process listens with this learner.
     #[error("nobody listens to {} at the moment", dir.display())]
     NobodyListens {
@@ -144,7 +150,7 @@ impl Error {
             Self::Model(error) => error.kind(),
             Self::Signal(error) => error.kind(),
             Self::Pipeline(error) => error.kind(),
-            Self::Silent => ErrorKind::InvalidInput,
+            Self::Silent | Self::NoFiniteEmbedding { .. } => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
             Self::HeardLess { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {

@@ -65,6 +65,9 @@ struct Heard {
     _lending: Option<Lending>,
     reported: Health,
     reported_at: Instant,
+    /// Windows without a finite embedding that were reported, and the time of the report.
+    skipped: u64,
+    skipped_at: Instant,
 }
 
 impl Listening {
@@ -186,6 +189,8 @@ impl Listening {
             _lending: lending,
             reported: Health::default(),
             reported_at: Instant::now(),
+            skipped: 0,
+            skipped_at: Instant::now(),
         });
         Ok(())
     }
@@ -265,7 +270,11 @@ impl Listening {
 
     fn end(&mut self) {
         if let Some(heard) = self.under_way.take() {
-            let notes = heard.source.notes();
+            let mut notes = heard.source.notes();
+            let windows = heard.embedder.embeddings_skipped();
+            if windows > heard.skipped {
+                notes.push(Note::WindowsSkipped { windows });
+            }
             if !notes.is_empty() {
                 self.notes
                     .push(format!("{}: {}", heard.name, joined(&notes)));
@@ -282,9 +291,14 @@ impl Listening {
         self.events.drain(..)
     }
 
-    /// Warnings since the last call: sensor data rows that were skipped, or that other processes
-    /// cannot request the audio.
+    /// Warnings since the last call: sensor data rows that were skipped, windows for which the
+    /// backbone gives NaN (at most every 10 s), or that other processes cannot request the audio.
     pub fn notes(&mut self) -> Vec<String> {
+        if let Some(heard) = &mut self.under_way
+            && let Some(note) = heard.skipped()
+        {
+            self.notes.push(format!("{}: {note}", heard.name));
+        }
         std::mem::take(&mut self.notes)
     }
 
@@ -414,6 +428,17 @@ impl Heard {
             }
         }
         Ok(true)
+    }
+
+    /// A note of the windows without a finite embedding, if there are new ones.
+    fn skipped(&mut self) -> Option<Note> {
+        let windows = self.embedder.embeddings_skipped();
+        let due = self.skipped == 0 || self.skipped_at.elapsed() >= REPORT_EVERY;
+        if !due || windows == self.skipped {
+            return None;
+        }
+        (self.skipped, self.skipped_at) = (windows, Instant::now());
+        Some(Note::WindowsSkipped { windows })
     }
 
     /// The report of a device that connected, disconnected or lost samples, if there is one.

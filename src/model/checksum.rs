@@ -59,8 +59,8 @@ pub(super) fn copy(
     })
 }
 
-/// The checksum of `bytes`.
-pub(super) fn of_bytes(bytes: &[u8]) -> String {
+/// The sha256 of `bytes`, in lower-case hex, as on a card.
+pub fn of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 

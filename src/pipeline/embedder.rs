@@ -232,6 +232,16 @@ impl Embedder {
         self.segment.end()
     }
 
+    /// The number of embeddings so far with NaN or infinity. Decisions leave them out.
+    pub fn embeddings_skipped(&self) -> u64 {
+        self.lookback.not_finite()
+    }
+
+    /// Numbers in an embedding.
+    pub(super) fn embedding_size(&self) -> usize {
+        self.lookback.size()
+    }
+
     /// The number of the current segment, and the number of its rows seen.
     pub(super) fn position(&self) -> (u64, u64) {
         (self.segments_before, self.rows_seen)

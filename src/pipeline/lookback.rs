@@ -28,6 +28,8 @@ pub(super) struct Lookback {
     /// The embeddings held, oldest first; the number of the first.
     rows: Vec<f32>,
     first_row: u64,
+    /// The number of embeddings so far that were not finite.
+    not_finite: u64,
 }
 
 impl Lookback {
@@ -43,7 +45,18 @@ impl Lookback {
             fed: 0,
             rows: Vec::new(),
             first_row: 0,
+            not_finite: 0,
         }
+    }
+
+    /// Numbers in an embedding.
+    pub(super) fn size(&self) -> usize {
+        self.size
+    }
+
+    /// The number of embeddings so far, over all segments, with NaN or infinity.
+    pub(super) fn not_finite(&self) -> u64 {
+        self.not_finite
     }
 
     /// Takes the next frame of the segment.
@@ -99,6 +112,7 @@ impl Lookback {
             self.first_row = oldest;
             self.fed = self.first_frame(oldest);
         }
+        let known = self.rows.len();
         let lag = self.backbone.lag_frames() as u64;
         let wanted = self.first_frame(end.saturating_sub(1)) + self.window_frames + lag;
         let to = wanted.min(self.frames_seen());
@@ -111,6 +125,9 @@ impl Lookback {
             // The segment has ended within the backbone's last step.
             self.backbone.finish(&mut self.rows)?;
         }
+        let new = self.rows.get(known..).unwrap_or_default();
+        let new = new.chunks_exact(self.size);
+        self.not_finite += new.filter(|row| !is_finite(row)).count() as u64;
         let held = self.rows.len() / self.size;
         let past = (oldest.saturating_sub(self.first_row) as usize).min(held);
         self.rows.drain(..past * self.size);
@@ -156,4 +173,9 @@ impl Lookback {
         (self.frames_before, self.fed, self.first_row) = (0, 0, 0);
         Ok(())
     }
+}
+
+/// Whether all numbers of an embedding are finite.
+pub(super) fn is_finite(row: &[f32]) -> bool {
+    row.iter().all(|x| x.is_finite())
 }

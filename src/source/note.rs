@@ -98,6 +98,11 @@ pub enum Note {
     },
     /// Every sample is zero.
     Silence,
+    /// Windows for which the backbone gives NaN or infinity. They were left out.
+    WindowsSkipped {
+        /// Number of windows.
+        windows: u64,
+    },
     /// Floating-point samples far beyond full scale, such as integers that were not scaled.
     OverFullScale {
         /// The largest magnitude, of which 1 is full scale.
@@ -215,6 +220,11 @@ impl fmt::Display for Note {
                 "the channels are in antiphase; channel {channel} was used instead of their mean"
             ),
             Self::Silence => f.write_str("every sample is zero"),
+            Self::WindowsSkipped { windows } => write!(
+                f,
+                "{windows} {} skipped: the backbone gives NaN or infinity",
+                plural(*windows, "window")
+            ),
             Self::OverFullScale { peak } => write!(
                 f,
                 "samples reach {peak:.0} times full scale; integers may have been stored as floats"

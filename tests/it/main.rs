@@ -20,6 +20,7 @@ mod audio_in_the_wild;
 mod backbone;
 mod frontend_golden;
 mod frontend_properties;
+mod graphs;
 mod model_card;
 mod model_fetch;
 

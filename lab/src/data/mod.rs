@@ -32,7 +32,7 @@ pub use error::{
 pub use group_pattern::GroupPattern;
 pub use manifest::{decode_manifest, read_manifest};
 pub use names::Names;
-pub use npz::{decode_npz, read_npz};
+pub use npz::{decode_npz, read_npy, read_npz};
 pub use npz_writer::{NpyWriter, write_npz};
 pub use split::TestSide;
 pub use splits::splits;

@@ -113,6 +113,15 @@ impl<'a> Npy<'a> {
         })
     }
 
+    /// The same values with the axes after the first joined, if they are stored row by row.
+    pub(crate) fn flattened(mut self) -> Self {
+        if self.shape.len() > 2 && !self.fortran_order {
+            let rest = self.shape.drain(1..).product();
+            self.shape.push(rest);
+        }
+        self
+    }
+
     /// A matrix as `(rows, columns, row-major values)`. f64 and integers are rounded to f32.
     pub(crate) fn matrix(&self) -> Result<(usize, usize, Vec<f32>), ArrayFault> {
         let [rows, columns] = *self.shape.as_slice() else {

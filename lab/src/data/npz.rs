@@ -68,6 +68,25 @@ pub fn decode_npz<R: Read + Seek>(reader: R, path: &Path) -> Result<Clips, DataE
     Clips::of_rows(size, windows, names(classes), groups.map(names), test)
 }
 
+/// A NumPy array as `(rows, numbers in a row, row-major values)`. The axes after the first are one
+/// row.
+///
+/// # Errors
+/// [`DataError::File`] for a file that cannot be read, [`DataError::Npz`] for one that is no array
+/// of numbers.
+pub fn read_npy(path: &Path) -> Result<(usize, usize, Vec<f32>), DataError> {
+    let bytes = std::fs::read(path).map_err(|reason| DataError::File {
+        action: "read",
+        path: path.into(),
+        reason,
+    })?;
+    let matrix = Npy::parse(&bytes).and_then(|npy| npy.flattened().matrix());
+    matrix.map_err(|fault| DataError::Npz {
+        path: path.into(),
+        fault: NpzFault::Array("embeddings", fault),
+    })
+}
+
 fn names(column: Column) -> Names {
     match column {
         Column::Integers(values) => Names::from_integers(&values),
