@@ -16,7 +16,8 @@ use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::Chunk;
 use crate::source::{Health, LiveSource, Note, Source, SourceSpec};
 
-/// The shortest time between two reports of losses of a device.
+/// The shortest time between two reports of losses of a device, and between two notes about a live
+/// source.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The events of a source, begun by [`Engine::listen`].
@@ -59,6 +60,9 @@ struct Heard {
     _lending: Option<Lending>,
     reported: Health,
     reported_at: Instant,
+    /// The notes of the source that were told, and when.
+    noted: Vec<Note>,
+    noted_at: Option<Instant>,
 }
 
 impl Listening {
@@ -157,6 +161,8 @@ impl Listening {
             _lending: lending,
             reported: Health::default(),
             reported_at: Instant::now(),
+            noted: Vec::new(),
+            noted_at: None,
         });
         Ok(())
     }
@@ -233,7 +239,7 @@ impl Listening {
     fn end(&mut self) {
         if let Some(heard) = self.under_way.take() {
             let notes = heard.source.notes();
-            if !notes.is_empty() {
+            if notes != heard.noted {
                 self.notes
                     .push(format!("{}: {}", heard.name, joined(&notes)));
             }
@@ -249,9 +255,15 @@ impl Listening {
         self.events.drain(..)
     }
 
-    /// Warnings since the last call: sensor data rows that were skipped, or that other processes
-    /// cannot request the audio.
+    /// Warnings since the last call: what is odd about a source, at its end or, if it is live, at
+    /// most every 10 s when it changes; or that other processes cannot request the audio.
     pub fn notes(&mut self) -> Vec<String> {
+        if self.live
+            && let Some(heard) = &mut self.under_way
+            && let Some(note) = heard.note()
+        {
+            self.notes.push(note);
+        }
         std::mem::take(&mut self.notes)
     }
 
@@ -371,6 +383,21 @@ impl Heard {
             }
         }
         Ok(true)
+    }
+
+    /// What is odd about the source, if that changed and was not told a short time ago.
+    fn note(&mut self) -> Option<String> {
+        if self.noted_at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
+            return None;
+        }
+        let notes = self.source.notes();
+        if notes == self.noted {
+            return None;
+        }
+        self.noted_at = Some(Instant::now());
+        let text = format!("{}: {}", self.name, joined(&notes));
+        self.noted = notes;
+        Some(text)
     }
 
     /// The report of a device that connected, disconnected or lost samples, if there is one.
