@@ -204,6 +204,16 @@ fn is_name(text: &str, max_bytes: usize) -> bool {
         && !text.chars().any(char::is_control)
 }
 
+/// The beginning of a text, for messages: at most 40 characters, none of them a control character.
+pub(crate) fn excerpt(text: &str) -> String {
+    let printable = |c: char| if c.is_control() { '\u{fffd}' } else { c };
+    let mut start: String = text.chars().take(40).map(printable).collect();
+    if text.chars().nth(40).is_some() {
+        start.push_str("...");
+    }
+    start
+}
+
 /// Why a value of this module is not valid.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -225,7 +235,8 @@ pub enum SignalError {
     },
     /// The text cannot be a channel's name.
     #[error(
-        "{text:?} is not a channel name: it needs 1 to {} bytes without control characters or surrounding spaces",
+        "{:?} is not a channel name: it needs 1 to {} bytes without control characters or surrounding spaces",
+        excerpt(text),
         Channel::MAX_BYTES
     )]
     Channel {
@@ -234,7 +245,8 @@ pub enum SignalError {
     },
     /// The text cannot be a unit.
     #[error(
-        "{text:?} is not a unit: it has at most {} bytes without control characters or surrounding spaces",
+        "{:?} is not a unit: it has at most {} bytes without control characters or surrounding spaces",
+        excerpt(text),
         Unit::MAX_BYTES
     )]
     Unit {

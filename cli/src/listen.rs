@@ -55,7 +55,7 @@ use super::typed::Typed;
 pub struct ListenArgs {
     /// What to listen to: mic or mic:NAME (a microphone, see `afield devices`), wav:FILE
     /// (any audio file), csv:FILE (a table of a sensor, or its JSON lines), stdin (raw
-    /// PCM, or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
+    /// PCM, or a table or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
     /// serial:PATH@BAUD (a device, see `afield ports`)
     #[arg(long, value_name = "SOURCE", value_parser = hints::parse::<SourceSpec>)]
     source: SourceSpec,
@@ -66,6 +66,10 @@ pub struct ListenArgs {
 
     #[command(flatten)]
     sensor: SensorArgs,
+
+    /// The device on the serial line prints lines of text: a table (CSV) or JSON lines
+    #[arg(long)]
+    lines: bool,
 
     /// Learn each clip after deciding on it; its label is the name of its
     /// folder under dir:DIR
@@ -118,6 +122,11 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     if args.duration.is_some() && !args.source.is_device() && !args.learn {
         bail!("--for: only a device sends without end\nhint: give --source mic or serial:PATH");
+    }
+    if args.lines && args.source.port().is_none() {
+        bail!(
+            "--lines: only a device on a serial line can print lines\nhint: give --source serial:PATH, or leave --lines out"
+        );
     }
     if args.learn {
         return learn(&engine, &args);
@@ -325,6 +334,7 @@ impl ListenArgs {
         SourceOptions {
             pcm: self.format,
             sensor: self.sensor.format(),
+            serial_lines: self.lines,
         }
     }
 }

@@ -6,9 +6,10 @@ use std::path::Path;
 use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
-use afield::signal::{SampleRate, Timestamp};
+use afield::signal::Timestamp;
 use afield::source::{
-    ChannelChoice, Note, SensorFormat, Source, SourceError, SourceOptions, open_recording,
+    ChannelChoice, Note, SensorFormat, SensorRate, Source, SourceError, SourceOptions,
+    open_recording,
 };
 use clap::Args;
 
@@ -17,10 +18,10 @@ use super::hints;
 /// How recordings of sensors are read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SensorArgs {
-    /// Samples a second of sensor data [default: what their first line `# rate: 50 Hz`
+    /// Rows a second of sensor data, such as 50 or 12.5 [default: what their first line `# rate: 50 Hz`
     /// or their times say]
-    #[arg(long, value_name = "HZ", value_parser = rate)]
-    rate: Option<SampleRate>,
+    #[arg(long, value_name = "HZ", value_parser = hints::parse::<SensorRate>)]
+    rate: Option<SensorRate>,
 
     /// Columns of sensor data to take as channels, comma-separated, such as
     /// 'ax=accX [m/s2],ay=accY [m/s2]' [default: all but the time]
@@ -106,9 +107,4 @@ impl std::str::FromStr for Cut {
             every: seconds(step)?,
         })
     }
-}
-
-fn rate(text: &str) -> Result<SampleRate, String> {
-    let hz = text.parse().map_err(|_| "expected a whole number of Hz")?;
-    SampleRate::new(hz).map_err(|error| error.to_string())
 }

@@ -7,8 +7,8 @@ use std::sync::LazyLock;
 
 use afield::frontend::SensorFrontend;
 use afield::model::Card;
-use afield::signal::{Chunk, SampleRate};
-use afield::source::{SensorFormat, Source, open_recording};
+use afield::signal::Chunk;
+use afield::source::{SensorFormat, SensorRate, Source, open_recording};
 
 static CARD: LazyLock<Card> = LazyLock::new(|| {
     let text = include_str!("../../models/imu.toml");
@@ -29,7 +29,7 @@ pub fn run(bytes: &[u8]) {
     };
     let columns = ["ax", "ay", "az", "wx", "wy", "wz"].map(str::to_owned);
     let format = SensorFormat {
-        rate: SampleRate::new(50).ok().filter(|_| how & 2 != 0),
+        rate: SensorRate::new(50.0).ok().filter(|_| how & 2 != 0),
         columns: columns.into_iter().filter(|_| how & 4 != 0).collect(),
         ..SensorFormat::default()
     };

@@ -16,7 +16,8 @@ use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Timestamp};
 use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec, recorded_at};
 
-/// The shortest time between two reports of losses of a device.
+/// The shortest time between two reports of losses of a device, and between two notes about a live
+/// source.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
 /// The events of a source, begun by [`Engine::listen`].
@@ -65,9 +66,9 @@ struct Heard {
     _lending: Option<Lending>,
     reported: Health,
     reported_at: Instant,
-    /// Windows without a finite embedding that were reported, and the time of the report.
-    skipped: u64,
-    skipped_at: Instant,
+    /// The notes of the source that were told, and when.
+    noted: Vec<Note>,
+    noted_at: Option<Instant>,
 }
 
 impl Listening {
@@ -189,8 +190,8 @@ impl Listening {
             _lending: lending,
             reported: Health::default(),
             reported_at: Instant::now(),
-            skipped: 0,
-            skipped_at: Instant::now(),
+            noted: Vec::new(),
+            noted_at: None,
         });
         Ok(())
     }
@@ -270,11 +271,8 @@ impl Listening {
 
     fn end(&mut self) {
         if let Some(heard) = self.under_way.take() {
-            let mut notes = heard.source.notes();
-            let windows = heard.embedder.embeddings_skipped();
-            if windows > heard.skipped {
-                notes.push(Note::WindowsSkipped { windows });
-            }
+            let mut notes = heard.source_notes();
+            notes.retain(|note| !heard.noted.contains(note));
             if !notes.is_empty() {
                 self.notes
                     .push(format!("{}: {}", heard.name, joined(&notes)));
@@ -291,13 +289,14 @@ impl Listening {
         self.events.drain(..)
     }
 
-    /// Warnings since the last call: sensor data rows that were skipped, windows for which the
-    /// backbone gives NaN (at most every 10 s), or that other processes cannot request the audio.
+    /// Warnings since the last call: what is odd about a source, at its end or, if it is live, at
+    /// most every 10 s when it changes; or that other processes cannot request the audio.
     pub fn notes(&mut self) -> Vec<String> {
-        if let Some(heard) = &mut self.under_way
-            && let Some(note) = heard.skipped()
+        if self.live
+            && let Some(heard) = &mut self.under_way
+            && let Some(note) = heard.note()
         {
-            self.notes.push(format!("{}: {note}", heard.name));
+            self.notes.push(note);
         }
         std::mem::take(&mut self.notes)
     }
@@ -430,15 +429,29 @@ impl Heard {
         Ok(true)
     }
 
-    /// A note of the windows without a finite embedding, if there are new ones.
-    fn skipped(&mut self) -> Option<Note> {
+    /// What is odd about the source and its windows.
+    fn source_notes(&self) -> Vec<Note> {
+        let mut notes = self.source.notes();
         let windows = self.embedder.embeddings_skipped();
-        let due = self.skipped == 0 || self.skipped_at.elapsed() >= REPORT_EVERY;
-        if !due || windows == self.skipped {
+        if windows > 0 {
+            notes.push(Note::WindowsSkipped { windows });
+        }
+        notes
+    }
+
+    /// What is odd about the source, if that changed and was not told a short time ago.
+    fn note(&mut self) -> Option<String> {
+        if self.noted_at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
             return None;
         }
-        (self.skipped, self.skipped_at) = (windows, Instant::now());
-        Some(Note::WindowsSkipped { windows })
+        let notes = self.source_notes();
+        if notes == self.noted {
+            return None;
+        }
+        self.noted_at = Some(Instant::now());
+        let text = format!("{}: {}", self.name, joined(&notes));
+        self.noted = notes;
+        Some(text)
     }
 
     /// The report of a device that connected, disconnected or lost samples, if there is one.

@@ -4,62 +4,109 @@
 //! {"t":0.00,"ax":0.12,"ay":0.98,"az":0.03,"wx":0.01,"wy":0.0,"wz":-0.02}
 //! ```
 //!
-//! A member called `time` or `t` holds seconds. The channels are those of the first line, or those
-//! that the caller asked for. A line that is not an object, or lacks a channel, counts as lost. For
-//! pipes: samples are returned as soon as they arrive.
+//! A member called `time`, `t`, `timestamp` and the like holds times. The channels are those of the
+//! first object, or those that the caller asked for. Members of arrays and objects inside count as
+//! `acc_0` or `acc_x`. Lines before the first object, such as a boot message, are skipped. A later
+//! line that is not an object, or lacks a channel, counts as lost. For pipes: samples are returned
+//! as soon as they arrive.
 
-use std::io::{BufRead, BufReader, Read};
+#[cfg(test)]
+use std::io::Read;
 
 use serde_json::{Map, Value};
 
-use super::rows::Row;
-use super::sensor_format::SensorFormat;
-use super::sensor_rows::{RowReader, SensorRows};
-use super::{Note, Source, SourceError};
-use crate::signal::{Channel, Chunk, SampleRate};
+use super::fields::is_missing;
+use super::lines::{Line, Lines};
+use super::rows::{Row, Skipped};
+use super::sensor_format::{Cell, SensorFormat};
+use super::sensor_rows::{RowReader, SensorRows, Setup};
+use super::stamp::{StampReader, TimeUnit};
+use super::{Note, SkippedRow, Source, SourceError};
+use crate::signal::{Channel, Chunk, SampleRate, excerpt};
 
-/// The longest line, in bytes.
-const MAX_LINE_BYTES: u64 = 1 << 16;
+/// The most lines among which the first object is looked for.
+const MOST_LINES: usize = 16;
 
 /// JSON lines from a reader.
 pub(crate) struct JsonLines(SensorRows<LineReader>);
 
 impl JsonLines {
-    /// Reads lines from `reader`, which messages call `what`. Waits for the first line. If the
-    /// format states no rate, waits for more lines.
+    /// Reads lines from `reader`, which messages call `what`. Waits for the first object. If the
+    /// lines have times, waits for more lines: they give the rate, or confirm it.
     ///
     /// # Errors
-    /// [`SourceError::Unrecognised`] if the first line is not an object with the channels asked
-    /// for, or if neither the format nor the times give the rate.
+    /// [`SourceError::Unrecognised`] if there is no object with the channels asked for among the
+    /// first lines, if neither the format nor the times give the rate, or if no line can be used.
+    #[cfg(test)]
     pub(crate) fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
-        let fault = |reason: String| SourceError::sensor_data(what, reason);
-        let reader: Box<dyn Read + Send> = Box::new(reader);
-        let mut lines = LineReader {
-            what: what.to_owned(),
-            reader: BufReader::new(reader),
-            members: Vec::new(),
-            time: None,
-            line: Vec::new(),
+        Self::of(Lines::new(reader, what), format)
+    }
+
+    pub(super) fn of(mut lines: Lines, format: &SensorFormat) -> Result<Self, SourceError> {
+        let fault = |lines: &Lines, reason: String| SourceError::sensor_data(lines.what(), reason);
+        let (mut line, mut skipped, mut count) = (Line::default(), Skipped::default(), 0);
+        let first = loop {
+            if !lines.next(&mut line)? {
+                let reason = match count {
+                    0 => "it has no line",
+                    _ => "none of its lines is a JSON object",
+                };
+                return Err(fault(&lines, reason.to_owned()));
+            }
+            if line.is_blank() {
+                continue;
+            }
+            if let Some(object) = object(&line) {
+                break object;
+            }
+            count += 1;
+            let is_array = line.text().is_some_and(|text| text.starts_with('['));
+            if is_array || count == MOST_LINES {
+                let reason = match is_array {
+                    true => "it is a JSON array, not JSON lines with one object a line".to_owned(),
+                    false => format!("none of its first {count} lines is a JSON object"),
+                };
+                return Err(fault(&lines, reason));
+            }
+            skipped.count(SkippedRow::BeforeHead, line.number);
         };
-        if !lines.next_line()? {
-            return Err(fault("it has no line".to_owned()));
-        }
-        let Some(first) = object(&lines.line) else {
-            return Err(fault("its first line is not a JSON object".to_owned()));
-        };
-        let head: Vec<&str> = first.keys().map(String::as_str).collect();
-        let layout = format.layout(&head).map_err(fault)?;
+        lines.is_strict = false;
+        let head: Vec<&str> = first.iter().map(|(name, _)| name.as_str()).collect();
+        let cells: Vec<Cell> = first.iter().map(|(_, value)| cell(value)).collect();
+        let layout = format.layout(&head, &cells);
+        let layout = layout.map_err(|reason| fault(&lines, reason))?;
         let member = |&column: &usize| head.get(column).map(|name| (*name).to_owned());
-        lines.members = layout.columns.iter().filter_map(member).collect();
-        lines.time = (layout.time).and_then(|(column, scale)| Some((member(&column)?, scale)));
-        let first = vec![lines.row()];
-        let has_times = lines.time.is_some();
-        let rows = SensorRows::new(lines, layout.channels, format.rate, first, has_times, what)?;
-        Ok(Self(rows))
+        let time = layout.time;
+        let setup = Setup {
+            what: lines.what().to_owned(),
+            channels: layout.channels,
+            rate: format.rate,
+            has_times: time.is_some(),
+            is_timestamp: time.is_some_and(|time| time.is_timestamp),
+            skipped,
+            notes: match layout.ignored.is_empty() {
+                true => Vec::new(),
+                false => vec![Note::ColumnsIgnored {
+                    columns: layout.ignored,
+                }],
+            },
+        };
+        let members = layout.columns.iter().filter_map(member).collect();
+        let time = time.and_then(|time| Some((member(&time.column)?, time.unit)));
+        lines.give_back([line].into_iter());
+        let reader = LineReader {
+            lines,
+            members,
+            time,
+            stamps: StampReader::default(),
+            line: Line::default(),
+            first_odd: None,
+        };
+        Ok(Self(SensorRows::new(reader, setup)?))
     }
 }
 
@@ -83,68 +130,158 @@ impl Source for JsonLines {
 
 /// Reads lines, and converts their members to rows.
 struct LineReader {
-    what: String,
-    reader: BufReader<Box<dyn Read + Send>>,
+    lines: Lines,
     members: Vec<String>,
-    /// The member with the time, and the number of seconds in its unit.
-    time: Option<(String, f64)>,
-    line: Vec<u8>,
+    /// The member with the time, and its unit if it is stated.
+    time: Option<(String, Option<TimeUnit>)>,
+    stamps: StampReader,
+    line: Line,
+    first_odd: Option<String>,
 }
 
 impl LineReader {
-    /// Reads the next line that is not empty. `false` at the end. A line that is too long is cut,
-    /// so that it is not a valid object.
-    fn next_line(&mut self) -> Result<bool, SourceError> {
-        loop {
-            self.line.clear();
-            let mut piece = (&mut self.reader).take(MAX_LINE_BYTES);
-            let read = piece.read_until(b'\n', &mut self.line);
-            let read = read.map_err(|e| SourceError::sensor_data(&self.what, e.to_string()))?;
-            if read == 0 {
-                return Ok(false);
+    /// The row in the latest line.
+    fn row(&mut self) -> Row {
+        let line = self.line.number;
+        if self.line.is_too_long {
+            return Row::lost(line, SkippedRow::TooLong);
+        }
+        let Some(members) = object(&self.line) else {
+            let text = self.line.text();
+            let why = match text {
+                None => SkippedRow::NotText,
+                Some(_) if !self.line.is_ended => SkippedRow::CutShort,
+                Some(text) => {
+                    self.first_odd.get_or_insert_with(|| excerpt(&text));
+                    SkippedRow::NoNumber
+                }
+            };
+            return Row::lost(line, why);
+        };
+        let member = |name: &str| {
+            let found = members.iter().find(|(member, _)| member == name);
+            found.map(|(_, value)| value)
+        };
+        let time = self.time.as_ref().and_then(|(name, _)| {
+            let value = member(name)?;
+            let time = self
+                .stamps
+                .read(value.as_str().unwrap_or_default(), number(value));
+            if time.is_none() {
+                self.first_odd
+                    .get_or_insert_with(|| excerpt(&value.to_string()));
             }
-            if !self.line.trim_ascii().is_empty() {
-                return Ok(true);
+            time
+        });
+        let mut fault = None;
+        let mut values = Vec::with_capacity(self.members.len());
+        for name in &self.members {
+            let value = member(name);
+            match value.and_then(number).map(|number| number as f32) {
+                Some(number) if number.is_finite() => values.push(number),
+                _ if value.is_none_or(is_empty) => values.push(f32::NAN),
+                _ => {
+                    let text = value.map(Value::to_string).unwrap_or_default();
+                    self.first_odd.get_or_insert_with(|| excerpt(&text));
+                    fault = Some(SkippedRow::NoNumber);
+                    break;
+                }
             }
         }
-    }
-
-    /// The row in the latest line.
-    fn row(&self) -> Row {
-        let object = object(&self.line);
-        let number = |name: &str| object.as_ref()?.get(name)?.as_f64();
-        let time = (self.time.as_ref())
-            .map(|(name, scale)| number(name).map_or(f64::NAN, |time| time * scale));
-        Row::of(time, self.members.iter().map(|name| number(name)))
+        Row {
+            line,
+            time,
+            values,
+            fault,
+        }
     }
 }
 
 impl RowReader for LineReader {
     fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
-        let more = self.next_line()?;
-        Ok(more.then(|| self.row()))
+        while self.lines.next(&mut self.line)? {
+            if !self.line.is_blank() || self.line.is_too_long {
+                return Ok(Some(self.row()));
+            }
+        }
+        Ok(None)
     }
 
     fn is_ready(&self) -> bool {
-        self.reader.buffer().contains(&b'\n')
+        self.lines.is_ready()
+    }
+
+    fn time_unit(&self) -> Option<TimeUnit> {
+        match self.stamps.is_date() {
+            true => Some(TimeUnit::Seconds),
+            false => self.time.as_ref().and_then(|(_, unit)| *unit),
+        }
+    }
+
+    fn first_odd(&self) -> Option<&str> {
+        self.first_odd.as_deref()
     }
 }
 
-fn object(line: &[u8]) -> Option<Map<String, Value>> {
-    match serde_json::from_slice(line).ok()? {
-        Value::Object(object) => Some(object),
-        _ => None,
+/// The members of the object in a line, those of arrays and objects inside among them.
+pub(super) fn object(line: &Line) -> Option<Vec<(String, Value)>> {
+    let text = line.text()?;
+    if !text.starts_with('{') {
+        return None;
+    }
+    let object: Map<String, Value> = serde_json::from_str(&text).ok()?;
+    let mut members = Vec::with_capacity(object.len());
+    for (name, value) in object {
+        flatten(name, value, &mut members);
+    }
+    Some(members)
+}
+
+fn flatten(name: String, value: Value, members: &mut Vec<(String, Value)>) {
+    match value {
+        Value::Array(values) => {
+            for (number, value) in values.into_iter().enumerate() {
+                flatten(format!("{name}_{number}"), value, members);
+            }
+        }
+        Value::Object(values) => {
+            for (inner, value) in values {
+                flatten(format!("{name}_{inner}"), value, members);
+            }
+        }
+        value => members.push((name, value)),
+    }
+}
+
+fn number(value: &Value) -> Option<f64> {
+    match value {
+        Value::String(text) => super::fields::number(text.trim(), ','),
+        value => value.as_f64(),
+    }
+}
+
+fn is_empty(value: &Value) -> bool {
+    value.is_null() || value.as_str().is_some_and(|text| is_missing(text.trim()))
+}
+
+fn cell(value: &Value) -> Cell {
+    match (number(value), value.as_str()) {
+        (Some(number), _) => Cell::Number(number),
+        (None, _) if is_empty(value) => Cell::Empty,
+        (None, Some(text)) if StampReader::default().read(text, None).is_some() => Cell::Date,
+        (None, _) => Cell::Text,
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::SensorRate;
     use super::*;
     use crate::signal::Micros;
 
     #[test]
     fn lines_become_samples_of_all_channels() {
-        let rate = Some(SampleRate::new(50).unwrap());
+        let rate = Some(SensorRate::new(50.0).unwrap());
         let format = SensorFormat {
             rate,
             ..SensorFormat::default()
@@ -169,7 +306,7 @@ mod tests {
     #[test]
     fn unusable_lines_count_as_lost_and_leave_a_gap() {
         let format = SensorFormat {
-            rate: Some(SampleRate::new(10).unwrap()),
+            rate: SensorRate::new(10.0).ok(),
             columns: vec!["b [m/s2]".to_owned(), "a".to_owned()],
             ..SensorFormat::default()
         };
@@ -179,7 +316,10 @@ mod tests {
         let notes: Vec<String> = lines.notes().iter().map(Note::to_string).collect();
         assert_eq!(
             notes,
-            ["3 rows skipped: no number for every channel", "1 gap"]
+            [
+                "3 rows skipped: no number for every channel (first at line 2)",
+                "1 gap"
+            ]
         );
         assert_eq!(chunks[0].samples, [2.0, 1.0]);
         assert_eq!(
@@ -209,5 +349,22 @@ mod tests {
                 "{text:?}: {error}"
             );
         }
+    }
+
+    #[test]
+    fn lines_before_the_first_object_are_skipped_and_arrays_inside_are_channels() {
+        let text = "\u{feff}boot v1.2\r\n{\"t\":0,\n{\"t\":0,\"a\":[1,2],\"s\":\"x\"}\n{\"t\":0.1,\"a\":[3,4]}\n";
+        let (lines, chunks) = read(text, &SensorFormat::default()).unwrap();
+        let names: Vec<&str> = lines.channels().iter().map(Channel::name).collect();
+        assert_eq!(names, ["a_0", "a_1"]);
+        assert_eq!(chunks[0].samples, [1.0, 2.0, 3.0, 4.0]);
+        let skipped = Note::RowsSkipped {
+            rows: 2,
+            why: SkippedRow::BeforeHead,
+            first_line: Some(1),
+        };
+        assert!(lines.notes().contains(&skipped), "{:?}", lines.notes());
+        let error = read("[{\"t\":0}]", &SensorFormat::default()).err().unwrap();
+        assert!(error.to_string().contains("JSON lines"), "{error}");
     }
 }

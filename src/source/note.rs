@@ -47,10 +47,39 @@ pub enum Note {
         /// The rate of the times in Hz.
         measured_hz: f64,
     },
+    /// Rows came at another rate from some row on.
+    RateChanged {
+        /// The rate at first in Hz.
+        from_hz: f64,
+        /// The latest rate in Hz.
+        to_hz: f64,
+    },
     /// Times without a unit were read in the unit that fits.
     TimeUnitGuessed {
-        /// The unit: `s`, `ms`, `us` or `ns`.
+        /// The unit: `s`, `ms`, `us`, `ns`, or `rows` if they count rows.
         unit: &'static str,
+    },
+    /// The stated rate shows that times are in another unit than the stated one.
+    TimeUnitContradicted {
+        /// The stated unit: `s`, `ms`, `us` or `ns`.
+        stated: &'static str,
+        /// The unit in which they were read.
+        used: &'static str,
+    },
+    /// No time could be read. The rows were taken as even, at the stated rate.
+    TimesUnread,
+    /// Channels that have no value in some rows, as those of a slower sensor. The value before was
+    /// held.
+    ValuesHeld {
+        /// The channels.
+        channels: Vec<String>,
+        /// Number of rows.
+        rows: u64,
+    },
+    /// Columns of text, which are no channels.
+    ColumnsIgnored {
+        /// The columns.
+        columns: Vec<String>,
     },
     /// A column's values do not fit its unit or its usual unit.
     OddMagnitude {
@@ -138,6 +167,8 @@ pub enum SkippedRow {
     NoTime,
     /// Its time fits neither the row before nor the row after.
     OddTime,
+    /// It is before the head of the table, or before the first JSON object.
+    BeforeHead,
     /// It repeats the head of the table.
     Head,
     /// It was cut short: the last row of a file without an end of line.
@@ -180,8 +211,30 @@ impl fmt::Display for Note {
                 f,
                 "{stated_hz} Hz is stated, but the times give {measured_hz:.4} Hz, which was used"
             ),
+            Self::RateChanged { from_hz, to_hz } => {
+                write!(
+                    f,
+                    "the rate of the rows changed from {from_hz:.4} Hz to {to_hz:.4} Hz"
+                )
+            }
             Self::TimeUnitGuessed { unit } => {
                 write!(f, "the times have no unit and were read as {unit}")
+            }
+            Self::TimeUnitContradicted { stated, used } => write!(
+                f,
+                "the times are said to be in {stated}, but the rate shows that they are in {used}"
+            ),
+            Self::TimesUnread => {
+                f.write_str("no time can be read; the rows were taken as even, at the stated rate")
+            }
+            Self::ValuesHeld { channels, rows } => write!(
+                f,
+                "{rows} {} without a value of {}; the value before was held",
+                plural(*rows, "row"),
+                channels.join(", ")
+            ),
+            Self::ColumnsIgnored { columns } => {
+                write!(f, "columns of text were not read: {}", columns.join(", "))
             }
             Self::OddMagnitude { channels, what } => write!(f, "{}: {what}", channels.join(", ")),
             Self::Truncated => f.write_str("the file is cut short; the rest was read"),
@@ -252,6 +305,7 @@ impl fmt::Display for SkippedRow {
             Self::NoNumber => "no number for every channel",
             Self::NoTime => "no time that can be read",
             Self::OddTime => "the time fits neither the row before nor the row after",
+            Self::BeforeHead => "text before the first row",
             Self::Head => "the head of the table again",
             Self::CutShort => "the file ends within the row",
             Self::NotText => "not text",

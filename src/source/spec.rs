@@ -5,9 +5,11 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::sensor_text::sensor_text;
+use super::serial_text::SerialText;
 use super::{
-    ChannelChoice, JsonLines, LabelledClip, Microphone, PcmFormat, PcmReader, PortName, Recorded,
-    SensorFormat, SerialSource, Source, SourceError, labelled_recordings,
+    ChannelChoice, LabelledClip, Microphone, PcmFormat, PcmReader, PortName, Recorded,
+    SensorFormat, SensorRate, SerialSource, Source, SourceError, labelled_recordings,
 };
 use crate::signal::SampleRate;
 
@@ -43,6 +45,9 @@ pub struct SourceOptions {
     pub pcm: PcmFormat,
     /// Format of sensor data. Devices on serial lines are also asked for its rate.
     pub sensor: SensorFormat,
+    /// Whether a device on a serial line sends lines of text, a table or JSON lines, instead of
+    /// frames of Afield's protocol.
+    pub serial_lines: bool,
 }
 
 impl SourceOptions {
@@ -169,7 +174,7 @@ impl SourceSpec {
     /// # Errors
     /// [`SourceError::Option`] for columns of a device, for a microphone if a sensor is expected,
     /// and for a file or folder; otherwise the errors of the source itself.
-    pub(crate) fn open_live(
+    pub fn open_live(
         &self,
         kind: Recorded,
         rate: SampleRate,
@@ -177,11 +182,23 @@ impl SourceSpec {
     ) -> Result<Box<dyn Source>, SourceError> {
         let refuse = |option, reason| Err(SourceError::Option { option, reason });
         match (&self.0, kind) {
+            (Place::Serial(_), Recorded::Sound) if options.serial_lines => refuse(
+                "source",
+                "lines of text are values of a sensor; the backbone takes sound",
+            ),
+            (Place::Serial(port), Recorded::Sensor) if options.serial_lines => {
+                let lines = SerialText::open(port)?;
+                sensor_text(lines, &self.to_string(), &options.sensor)
+            }
             (Place::Serial(_), _) if !options.sensor.columns.is_empty() => {
                 refuse("columns", "the device states its own channels")
             }
             (Place::Serial(port), _) => {
-                Ok(Box::new(SerialSource::open(port, options.sensor.rate)?))
+                let rate = options.sensor.rate.map(SensorRate::whole);
+                let Some(rate) = rate.map_or(Some(None), |rate| rate.map(Some)) else {
+                    return refuse("source", "a device samples at a whole number of Hz");
+                };
+                Ok(Box::new(SerialSource::open(port, rate)?))
             }
             (Place::Microphone(_), Recorded::Sensor) => refuse(
                 "source",
@@ -195,10 +212,7 @@ impl SourceSpec {
             (Place::Microphone(name), Recorded::Sound) => {
                 Ok(Box::new(Microphone::open(name.as_deref(), rate)?))
             }
-            (Place::Stdin, Recorded::Sensor) => {
-                let lines = JsonLines::new(io::stdin(), "stdin", &options.sensor)?;
-                Ok(Box::new(lines))
-            }
+            (Place::Stdin, Recorded::Sensor) => sensor_text(io::stdin(), "stdin", &options.sensor),
             (Place::Stdin, Recorded::Sound) => {
                 let mut pcm = PcmReader::new(io::stdin(), options.pcm);
                 pcm.read_header()?;
@@ -339,7 +353,7 @@ mod tests {
     #[test]
     fn rates_and_columns_are_rejected_for_sound() {
         let mut rate = SourceOptions::default();
-        rate.sensor.rate = Some(SampleRate::ONE_HZ);
+        rate.sensor.rate = Some(SampleRate::ONE_HZ.into());
         for (options, name) in [(&rate, "a rate has"), (&columns(&["ax"]), "columns have")] {
             assert!(options.check(Recorded::Sensor).is_ok());
             let error = options.check(Recorded::Sound).unwrap_err();

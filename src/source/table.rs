@@ -6,94 +6,103 @@
 //! 0.00,0.12,0.98,0.03,1.5,-0.2,0.0
 //! ```
 //!
-//! A column called `time` or `t` holds times in its unit: s, ms, us or ns, or seconds if it has
-//! none. Columns that the caller does not ask for may hold anything. The rate comes from the
-//! caller, or from a first line `# rate: N Hz`, or from the times. Rows are streamed: a table of a
-//! month needs no more memory than one of a second.
+//! A column called `time`, `t`, `timestamp` and the like holds times. Columns that the caller does
+//! not ask for may hold anything. Fields are separated by commas, semicolons, tabs or blanks, as
+//! the head and the first row show. The rate comes from the caller, or from a line
+//! `# rate: N Hz` before the head, or from the times. Rows are streamed: a table of a month needs
+//! no more memory than one of a second.
 
 use std::fs::File;
-use std::io::{BufRead, BufReader, Read};
+#[cfg(test)]
+use std::io::Read;
 use std::path::Path;
 
-use csv::StringRecord;
+use super::fields::{Fields, is_missing, number};
+use super::lines::{Line, Lines};
+use super::rows::{Row, Skipped};
+use super::sensor_format::{Cell, SensorFormat};
+use super::sensor_rate::SensorRate;
+use super::sensor_rows::{RowReader, SensorRows, Setup};
+use super::stamp::{StampReader, TimeUnit};
+use super::table_head::TableHead;
+use super::{Note, SkippedRow, Source, SourceError};
+use crate::signal::{Channel, Chunk, SampleRate, excerpt};
 
-use super::rows::Row;
-use super::sensor_format::SensorFormat;
-use super::sensor_rows::{RowReader, SensorRows};
-use super::{Note, Source, SourceError};
-use crate::signal::{Channel, Chunk, SampleRate};
-
-/// The longest line that is searched for a rate, in bytes.
-const MAX_COMMENT_BYTES: usize = 4096;
-/// The most columns.
-const MAX_COLUMNS: usize = 4096;
-/// The longest line, in bytes.
-const MAX_LINE_BYTES: usize = 1 << 20;
+/// The most lines that a field in quotes may span.
+const MOST_QUOTED_LINES: usize = 4;
+/// The number of rows after which the last row is compared with them.
+const ROWS_TO_COMPARE: u64 = 3;
 
 /// A table of sensor values, read as a stream.
 pub(super) struct SensorTable(SensorRows<TableReader>);
 
 impl SensorTable {
-    /// Opens the table at `path`.
-    ///
-    /// # Errors
-    /// [`SourceError::Io`], and as [`Self::new`].
-    pub(super) fn open(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, SourceError> {
-        let path = path.as_ref();
-        let io = |error| SourceError::io(path, error);
-        let file = File::open(path).map_err(io)?;
-        let what = path.display().to_string();
-        if file.metadata().map_err(io)?.is_dir() {
-            return Err(SourceError::sensor_data(&what, "it is a folder"));
-        }
-        Self::new(file, &what, format)
-    }
-
     /// Reads a table from `reader`, which messages call `what`.
     ///
     /// # Errors
     /// [`SourceError::Unrecognised`] if the head lacks a column asked for or has too many columns,
-    /// or if neither the format nor the table gives the rate.
+    /// if neither the format nor the table gives the rate, or if no row can be used.
+    #[cfg(test)]
     pub(super) fn new(
         reader: impl Read + Send + 'static,
         what: &str,
         format: &SensorFormat,
     ) -> Result<Self, SourceError> {
-        let fault = |reason: String| SourceError::sensor_data(what, reason);
-        let mut reader = BufReader::new(reader);
-        let mut comment = Vec::new();
-        let unread = |error: std::io::Error| fault(error.to_string());
-        if reader.fill_buf().map_err(unread)?.first() == Some(&b'#') {
-            let mut line = (&mut reader).take(MAX_COMMENT_BYTES as u64);
-            line.read_until(b'\n', &mut comment).map_err(unread)?;
-        }
-        let reader: Box<dyn Read + Send> = Box::new(Lines { reader, since: 0 });
-        let mut reader = csv::ReaderBuilder::new()
-            .comment(Some(b'#'))
-            .flexible(true)
-            .trim(csv::Trim::All)
-            .from_reader(reader);
-        let head = reader.headers().map_err(|e| fault(e.to_string()))?.clone();
-        if head.len() > MAX_COLUMNS {
-            return Err(fault(format!(
-                "it has {} columns, at most {MAX_COLUMNS} are allowed",
-                head.len()
-            )));
-        }
-        let head: Vec<&str> = head.iter().collect();
-        let layout = format.layout(&head).map_err(fault)?;
-        let reader = TableReader {
-            what: what.to_owned(),
-            reader,
-            columns: layout.columns,
-            time: layout.time,
-            record: StringRecord::new(),
-        };
-        let rate = format.rate.or_else(|| stated_rate(&comment));
-        let has_times = reader.time.is_some();
-        let rows = SensorRows::new(reader, layout.channels, rate, Vec::new(), has_times, what)?;
-        Ok(Self(rows))
+        Self::of(Lines::new(reader, what), format)
     }
+
+    pub(super) fn of(mut lines: Lines, format: &SensorFormat) -> Result<Self, SourceError> {
+        let fault = |lines: &Lines, reason| SourceError::sensor_data(lines.what(), reason);
+        let head = TableHead::read(&mut lines)?;
+        lines.is_strict = false;
+        let layout = head
+            .layout(format)
+            .map_err(|reason| fault(&lines, reason))?;
+        let mut skipped = Skipped::default();
+        for line in &head.before {
+            skipped.count(SkippedRow::BeforeHead, *line);
+        }
+        let mut notes = Vec::new();
+        if !layout.ignored.is_empty() {
+            notes.push(Note::ColumnsIgnored {
+                columns: layout.ignored,
+            });
+        }
+        let setup = Setup {
+            what: lines.what().to_owned(),
+            channels: layout.channels,
+            rate: format.rate.or(head.rate),
+            has_times: layout.time.is_some(),
+            is_timestamp: layout.time.is_some_and(|time| time.is_timestamp),
+            skipped,
+            notes,
+        };
+        let reader = TableReader {
+            lines,
+            separator: head.separator,
+            head: head.names,
+            columns: layout.columns,
+            time: layout.time.map(|time| (time.column, time.unit)),
+            stamps: StampReader::default(),
+            fields: Fields::default(),
+            line: Line::default(),
+            joined: String::new(),
+            before: LastField::default(),
+            first_odd: None,
+        };
+        Ok(Self(SensorRows::new(reader, setup)?))
+    }
+}
+
+/// Opens the file at `path`, which must not be a folder.
+pub(super) fn open_file(path: &Path) -> Result<File, SourceError> {
+    let io = |error| SourceError::io(path, error);
+    let file = File::open(path).map_err(io)?;
+    if file.metadata().map_err(io)?.is_dir() {
+        let what = path.display().to_string();
+        return Err(SourceError::sensor_data(&what, "it is a folder"));
+    }
+    Ok(file)
 }
 
 impl Source for SensorTable {
@@ -114,71 +123,224 @@ impl Source for SensorTable {
     }
 }
 
-/// Reads records, and converts their columns to rows.
+/// Reads lines, and converts their columns to rows.
 struct TableReader {
-    what: String,
-    reader: csv::Reader<Box<dyn Read + Send>>,
+    lines: Lines,
+    separator: char,
+    head: Vec<String>,
     columns: Vec<usize>,
-    /// The column with the time, and the number of seconds in its unit.
-    time: Option<(usize, f64)>,
-    record: StringRecord,
+    /// The column with the time, and its unit if it is stated.
+    time: Option<(usize, Option<TimeUnit>)>,
+    stamps: StampReader,
+    fields: Fields,
+    line: Line,
+    /// The text of a row that spans several lines.
+    joined: String,
+    before: LastField,
+    first_odd: Option<String>,
+}
+
+/// The last fields of the rows so far, with which a row is compared that may be cut short.
+#[derive(Debug, Default)]
+struct LastField {
+    rows: u64,
+    fields: usize,
+    /// The fewest digits after the point.
+    decimals: usize,
+}
+
+impl LastField {
+    fn decimals(field: &str) -> usize {
+        field
+            .split_once(['.', ','])
+            .map_or(0, |(_, rest)| rest.len())
+    }
+
+    fn add(&mut self, fields: usize, last: &str) {
+        let decimals = Self::decimals(last);
+        self.decimals = match self.rows {
+            0 => decimals,
+            _ => self.decimals.min(decimals),
+        };
+        self.rows += 1;
+        self.fields = fields;
+    }
+
+    /// Whether a last row without an end of line seems to be cut.
+    fn is_longer_than(&self, fields: usize, last: &str) -> bool {
+        let is_compared = self.rows >= ROWS_TO_COMPARE;
+        fields < self.fields || is_compared && Self::decimals(last) < self.decimals
+    }
+}
+
+impl TableReader {
+    /// The row in the latest line.
+    fn row(&mut self) -> Result<Row, SourceError> {
+        let number_of_line = self.line.number;
+        let lost = |why| Ok(Row::lost(number_of_line, why));
+        if self.line.is_too_long {
+            return lost(SkippedRow::TooLong);
+        }
+        let Some(text) = self.line.text() else {
+            return lost(SkippedRow::NotText);
+        };
+        self.fields.split(&text, self.separator);
+        if self.fields.is_open {
+            let first = text.into_owned();
+            if !self.join(first)? {
+                return lost(SkippedRow::NoNumber);
+            }
+            let text = std::mem::take(&mut self.joined);
+            self.fields.split(&text, self.separator);
+            let row = self.values(&text, number_of_line);
+            self.joined = text;
+            return Ok(row);
+        }
+        let text = text.into_owned();
+        Ok(self.values(&text, number_of_line))
+    }
+
+    /// Adds lines to `first`, whose last quote is open, until it is closed and the row is complete.
+    /// `false`, and no line is used, if it is not closed soon.
+    fn join(&mut self, first: String) -> Result<bool, SourceError> {
+        let mut used: Vec<Line> = Vec::new();
+        self.joined = first;
+        while used.len() + 1 < MOST_QUOTED_LINES {
+            let mut line = Line::default();
+            if !self.lines.next(&mut line)? {
+                break;
+            }
+            let text = line.text().map(|text| text.into_owned());
+            used.push(line);
+            let Some(text) = text else { break };
+            self.joined.push('\n');
+            self.joined.push_str(&text);
+            let mut fields = Fields::default();
+            fields.split(&self.joined, self.separator);
+            if !fields.is_open {
+                if fields.len() == self.head.len() {
+                    return Ok(true);
+                }
+                break;
+            }
+        }
+        self.lines.give_back(used.into_iter());
+        Ok(false)
+    }
+
+    /// The row in `text`, which was split.
+    fn values(&mut self, text: &str, line: u64) -> Row {
+        if self.is_head(text) {
+            return Row::lost(line, SkippedRow::Head);
+        }
+        let count = self.fields.len();
+        let last = count
+            .checked_sub(1)
+            .and_then(|at| self.fields.get(text, at));
+        let last = last.unwrap_or_default();
+        let is_cut = !self.line.is_ended && self.before.is_longer_than(count, last);
+        let mut fault = is_cut.then_some(SkippedRow::CutShort);
+        let time = self.time.and_then(|(column, _)| {
+            let field = self.fields.get(text, column).unwrap_or_default();
+            let time = self.stamps.read(field, number(field, self.separator));
+            if time.is_none() && !field.is_empty() {
+                self.first_odd.get_or_insert_with(|| excerpt(field));
+            }
+            time
+        });
+        let mut values = Vec::with_capacity(self.columns.len());
+        for &column in &self.columns {
+            let field = self.fields.get(text, column).unwrap_or_default();
+            let value = number(field, self.separator).map(|value| value as f32);
+            match value.filter(|value| value.is_finite()) {
+                Some(value) => values.push(value),
+                None if is_missing(field) => values.push(f32::NAN),
+                None => {
+                    let is_end = !self.line.is_ended;
+                    let why = [SkippedRow::NoNumber, SkippedRow::CutShort];
+                    fault = fault.or(why.get(usize::from(is_end)).copied());
+                    self.first_odd.get_or_insert_with(|| excerpt(field));
+                    break;
+                }
+            }
+        }
+        if fault.is_none() {
+            self.before.add(count, last);
+        }
+        Row {
+            line,
+            time,
+            values,
+            fault,
+        }
+    }
+
+    /// Whether `text`, which was split, is the head.
+    fn is_head(&self, text: &str) -> bool {
+        self.fields.len() == self.head.len()
+            && self.head.iter().any(|name| !name.is_empty())
+            && self
+                .fields
+                .iter(text)
+                .eq(self.head.iter().map(String::as_str))
+    }
 }
 
 impl RowReader for TableReader {
     fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
-        let more = self.reader.read_record(&mut self.record);
-        if !more.map_err(|e| SourceError::sensor_data(&self.what, e.to_string()))? {
-            return Ok(None);
+        while self.lines.next(&mut self.line)? {
+            if !self.line.is_blank() || self.line.is_too_long {
+                return self.row().map(Some);
+            }
         }
-        let number = |column: usize| self.record.get(column)?.parse::<f64>().ok();
-        let time = self.time.map(|(column, scale)| {
-            // A row is lost if its time is missing or not a number.
-            number(column).map_or(f64::NAN, |time| time * scale)
-        });
-        let numbers = self.columns.iter().map(|&column| number(column));
-        Ok(Some(Row::of(time, numbers)))
+        Ok(None)
     }
 
     fn is_ready(&self) -> bool {
-        true
+        self.lines.is_ready()
     }
-}
 
-/// Rejects lines that are so long that they would fill the memory.
-struct Lines<R> {
-    reader: R,
-    /// Bytes since the last end of line.
-    since: usize,
-}
-
-impl<R: Read> Read for Lines<R> {
-    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.reader.read(out)?;
-        for part in out
-            .get(..count)
-            .unwrap_or_default()
-            .split_inclusive(|&b| b == b'\n')
-        {
-            self.since += part.len();
-            if self.since > MAX_LINE_BYTES {
-                let reason = format!("a line is longer than {MAX_LINE_BYTES} bytes");
-                return Err(std::io::Error::other(reason));
-            }
-            if part.last() == Some(&b'\n') {
-                self.since = 0;
-            }
+    fn time_unit(&self) -> Option<TimeUnit> {
+        match self.stamps.is_date() {
+            true => Some(TimeUnit::Seconds),
+            false => self.time.and_then(|(_, unit)| unit),
         }
-        Ok(count)
+    }
+
+    fn first_odd(&self) -> Option<&str> {
+        self.first_odd.as_deref()
     }
 }
 
-/// The rate in a line `# rate: 50 Hz`, or `None` for any other line.
-fn stated_rate(comment: &[u8]) -> Option<SampleRate> {
-    let text = std::str::from_utf8(comment).ok()?.trim();
-    let text = text.strip_prefix('#')?.trim().strip_prefix("rate")?;
-    let text = text.trim_start().strip_prefix([':', '='])?.trim();
-    let hz = text.strip_suffix("Hz").unwrap_or(text).trim();
-    SampleRate::new(hz.parse().ok()?).ok()
+/// The kind of a field, for the layout.
+pub(super) fn cell(field: &str, separator: char) -> Cell {
+    match number(field, separator) {
+        Some(number) => Cell::Number(number),
+        None if is_missing(field) => Cell::Empty,
+        None if StampReader::default().read(field, None).is_some() => Cell::Date,
+        None => Cell::Text,
+    }
+}
+
+/// The rate in a line such as `# rate: 50 Hz`, or `None` for any other line.
+pub(super) fn stated_rate(comment: &str) -> Option<SensorRate> {
+    const NAMES: [&str; 9] = [
+        "rate",
+        "sample rate",
+        "sampling rate",
+        "samplerate",
+        "frequency",
+        "sampling frequency",
+        "sample frequency",
+        "odr",
+        "fs",
+    ];
+    let text = comment.trim().strip_prefix('#')?;
+    let (name, value) = text.split_once([':', '='])?;
+    let name = name.trim_matches(['#', ' ']).to_lowercase();
+    let name = name.replace(['_', '-'], " ");
+    let is_rate = NAMES.contains(&name.as_str());
+    is_rate.then(|| value.parse().ok()).flatten()
 }
 
 #[cfg(test)]
@@ -211,12 +373,13 @@ mod tests {
     fn the_rate_comes_from_the_format_then_the_comment_then_the_times() {
         let of = |text, format: &SensorFormat| read(text, format).unwrap().0.rate().hz();
         let own = SensorFormat {
-            rate: Some(SampleRate::new(7).unwrap()),
+            rate: SensorRate::new(7.0).ok(),
             ..SensorFormat::default()
         };
         let none = SensorFormat::default();
         assert_eq!(of("# rate: 50 Hz\na\n1\n", &own), 7);
         assert_eq!(of("# rate: 50 Hz\na\n1\n", &none), 50);
+        assert_eq!(of("# by me\n# Sampling_rate = 12.5\na\n1\n", &none), 25);
         assert_eq!(of("time,a\n0,1\n0.1,1\n", &none), 10);
         assert_eq!(of("# a word\nt [ms],a\n0,1\n10,1\n", &none), 100);
         let error = read("a\n1\n", &none).err().unwrap().to_string();
@@ -230,7 +393,10 @@ mod tests {
         let notes: Vec<String> = table.notes().iter().map(Note::to_string).collect();
         assert_eq!(
             notes,
-            ["3 rows skipped: no number for every channel", "2 gaps"]
+            [
+                "3 rows skipped: no number for every channel (first at line 5)",
+                "2 gaps"
+            ]
         );
         let starts: Vec<Micros> = chunks.iter().map(|c| c.start).collect();
         assert_eq!(starts, [Micros(0), Micros(400_000), Micros(600_000)]);
@@ -254,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn text_without_usable_columns_is_rejected() {
+    fn text_without_usable_columns_or_rows_is_rejected() {
         let asked = SensorFormat {
             columns: vec!["c".to_owned()],
             ..SensorFormat::default()
@@ -264,9 +430,52 @@ mod tests {
             ("time\n0\n1\n", SensorFormat::default()),
             ("a,a\n1,1\n", SensorFormat::default()),
             ("# rate: 1\na,b\n1,1\n", asked),
+            ("# rate: 1\na,b\n", SensorFormat::default()),
+            ("# rate: 1\na,b\nx,y\n", SensorFormat::default()),
         ] {
             let error = read(text, &format).err().unwrap();
             assert!(matches!(error, SourceError::Unrecognised { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn an_open_quote_costs_one_row_and_a_quoted_line_break_none() {
+        let text = "# rate: 10\na,n\n1,\"x\ny\"\n2,z\n3,\"open\n4,z\n5,z\n6,z\n7,z\n";
+        let format = SensorFormat {
+            columns: vec!["a".to_owned()],
+            ..SensorFormat::default()
+        };
+        let (table, chunks) = read(text, &format).unwrap();
+        let samples: Vec<f32> = chunks.into_iter().flat_map(|chunk| chunk.samples).collect();
+        assert_eq!(samples, [1.0, 2.0, 4.0, 5.0, 6.0, 7.0]);
+        assert_eq!(table.notes().len(), 2, "{:?}", table.notes());
+    }
+
+    #[test]
+    fn a_row_that_is_cut_short_does_not_count() {
+        let of = |end: &'static str| {
+            let text = ["# rate: 10\na,b\n1.00,2.00\n1.00,2.00\n1.00,2.00\n", end].concat();
+            let text = std::io::Cursor::new(text);
+            let mut table = SensorTable::new(text, "x", &SensorFormat::default()).unwrap();
+            let (mut chunk, mut samples) = (Chunk::default(), 0);
+            while table.read(&mut chunk).unwrap() {
+                samples += chunk.samples.len();
+            }
+            (samples / 2, table.notes())
+        };
+        let cut = Note::RowsSkipped {
+            rows: 1,
+            why: SkippedRow::CutShort,
+            first_line: Some(6),
+        };
+        for (end, rows) in [
+            ("1.00,2.0", 3),
+            ("1.00", 3),
+            ("1.00,2.00", 4),
+            ("1.0,2.0\n", 4),
+        ] {
+            let notes = if rows == 3 { vec![cut.clone()] } else { vec![] };
+            assert_eq!(of(end), (rows, notes), "{end:?}");
         }
     }
 }

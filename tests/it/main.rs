@@ -23,6 +23,7 @@ mod frontend_properties;
 mod graphs;
 mod model_card;
 mod model_fetch;
+mod tables_in_the_wild;
 
 // Heads and contracts: what each promises, and exactness to the bit.
 mod contracts;

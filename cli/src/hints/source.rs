@@ -55,11 +55,7 @@ fn of_source(error: &SourceError) -> Option<String> {
              others with ffmpeg on the PATH"
             }
         }
-        SourceError::Unrecognised { .. } => {
-            "a table has a head such as `time [s],ax [g],ay [g]`, JSON lines are objects such as \
-             {\"t\":0,\"ax\":0.1}; --columns names the ones to take; the rate comes from --rate HZ, a \
-             column of times called `time`, or a first line `# rate: 50 Hz`"
-        }
+        SourceError::Unrecognised { reason, .. } => of_sensor_data(reason),
         SourceError::Damaged { .. } => {
             "cut or split the file there, or convert it again from its original to one rate"
         }
@@ -128,6 +124,25 @@ fn of_source(error: &SourceError) -> Option<String> {
         _ => return None,
     };
     Some(hint.to_owned())
+}
+
+/// The hint for sensor data that cannot be read for this reason.
+fn of_sensor_data(reason: &str) -> &'static str {
+    if reason.contains("no time that can be read") {
+        "times are numbers in s, ms, us or ns, or dates such as 2026-06-01T22:10:00.020Z; --rate HZ \
+         takes the rows as even"
+    } else if reason.contains("no number for every channel") {
+        "numbers have a decimal point, or a decimal comma where semicolons or tabs separate them; \
+         --columns names the columns to take"
+    } else if reason.contains("apart") || reason.contains("do not follow") {
+        "state the unit of the times in the head, as in `time [ms]`, or name another column `time`"
+    } else if reason.contains("JSON array") {
+        "write one object a line: `jq -c '.[]' FILE > FILE.jsonl`"
+    } else {
+        "a table has a head such as `time [s],ax [g],ay [g]`, JSON lines are objects such as \
+         {\"t\":0,\"ax\":0.1}; --columns names the ones to take; the rate comes from --rate HZ, a \
+         column of times called `time`, or a first line `# rate: 50 Hz`"
+    }
 }
 
 fn of_frontend(error: &FrontendError) -> Option<String> {
@@ -246,6 +261,22 @@ mod tests {
             ),
             (unrecognised("x", Recorded::Sensor, "no line"), "time [s]"),
             (unrecognised("x", Recorded::Sensor, "no rate"), "--columns"),
+            (
+                unrecognised("x", Recorded::Sensor, "have no time that can be read"),
+                "2026-06-01T",
+            ),
+            (
+                unrecognised("x", Recorded::Sensor, "have no number for every channel"),
+                "decimal comma",
+            ),
+            (
+                unrecognised("x", Recorded::Sensor, "its rows are 20 s apart"),
+                "`time [ms]`",
+            ),
+            (
+                unrecognised("x", Recorded::Sensor, "it is a JSON array"),
+                "jq -c",
+            ),
             (unrecognised("x", Recorded::Sensor, "no rate"), "--rate HZ"),
             (
                 SourceError::Damaged {
