@@ -125,14 +125,9 @@ struct Inliner<'a> {
 impl Inliner<'_> {
     fn list(&mut self, nodes: Vec<NodeProto>, depth: usize) -> Result<Vec<NodeProto>, String> {
         let mut inlined = Vec::with_capacity(nodes.len());
-        for mut node in nodes {
+        for node in nodes {
             #[cfg(feature = "tract")]
-            for attribute in &mut node.attribute {
-                for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
-                    let inner = std::mem::take(&mut graph.node);
-                    graph.node = self.list(inner, depth)?;
-                }
-            }
+            let node = self.within(node, depth)?;
             let key = (domain(&node.domain), node.op_type.as_str());
             match self.by_name.get(&key).map(Vec::as_slice) {
                 None => {
@@ -160,6 +155,18 @@ impl Inliner<'_> {
             }
         }
         Ok(inlined)
+    }
+
+    /// The node with the calls in its nested graphs replaced.
+    #[cfg(feature = "tract")]
+    fn within(&mut self, mut node: NodeProto, depth: usize) -> Result<NodeProto, String> {
+        for attribute in &mut node.attribute {
+            for graph in attribute.g.iter_mut().chain(&mut attribute.graphs) {
+                let inner = std::mem::take(&mut graph.node);
+                graph.node = self.list(inner, depth)?;
+            }
+        }
+        Ok(node)
     }
 
     /// The nodes of `function` with the names and attributes of its `call`.
