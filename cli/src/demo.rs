@@ -39,26 +39,25 @@ const PAGE: &str = "afield-demo.html";
 /// Pause after each class on a terminal, because learning is faster than reading.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// See a learner forget, and one that does not, on real recordings
+/// Show heads that forget and heads that do not, on real recordings
 ///
-/// Fetches a small set of recordings (with your apt or pip) and a backbone (with your
-/// pip) where they are not in the cache, teaches one class after the other to
-/// several heads, and after each class asks for all classes so far, on clips
-/// that were held out. Nothing is installed.
+/// Fetches a small data set (with your apt or pip) and a backbone (with your pip) if the
+/// cache lacks them. Teaches one class after the other to several heads, and tests each on
+/// all classes so far with clips that were held out. Installs nothing.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield demo\n  \
     afield demo imu\n  \
     afield demo --data clips/ --backbone yamnet --group-pattern '^(\\d+)-' --test-groups 3")]
 pub struct DemoArgs {
-    /// What to show on: drums (16 of them, heard through a speech backbone) or imu
-    /// (7 exercises with a smartwatch, on the backbone in the program; once exercise
-    /// after exercise, once person after person)
+    /// Subject: drums (16 of them, on a speech backbone) or imu (7 exercises with a
+    /// smartwatch, on the built-in backbone; first one exercise after the other, then one
+    /// person after the other)
     #[arg(default_value = "drums", value_name = "WHAT")]
     what: Subject,
 
-    /// Data, as `afield data list` calls them, or a folder of clips, one folder
-    /// a class: DIR/<class>/<clip> [default: rock-kit; watch for imu]
+    /// Data set by its name in `afield data list`, or a folder of clips with one folder a
+    /// class: DIR/<class>/<clip> [default: rock-kit; watch for imu]
     #[arg(long, value_name = "NAME|DIR")]
     data: Option<PathBuf>,
 
@@ -66,8 +65,8 @@ pub struct DemoArgs {
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 
-    /// Cut each recording into pieces of so many seconds, each a clip, one every
-    /// STEP seconds [default: whole recordings; 3:1.5 for imu]
+    /// Cut each recording into pieces of this length; each piece is a clip. A piece begins
+    /// every STEP seconds [default: whole recordings; 3:1.5 for imu]
     #[arg(long, value_name = "SECONDS[:STEP]")]
     cut: Option<Cut>,
 
@@ -78,26 +77,25 @@ pub struct DemoArgs {
     )]
     head: Vec<HeadKind>,
 
-    /// Group of a clip in a folder: the first capture of this pattern in its
-    /// file name, such as '^(\d+)-'
+    /// Pattern whose first capture in the file name is the group of a clip, such as
+    /// '^(\d+)-'
     #[arg(long, value_name = "REGEX", requires = "data")]
     group_pattern: Option<String>,
 
-    /// Groups held out for testing, comma-separated [default: the data's own,
-    /// or else about 30 % of the clips, whole groups where known]
+    /// Groups to hold out for testing, comma-separated [default: those of the data, or else
+    /// about 30 % of the clips, whole groups if they are known]
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     test_groups: Vec<String>,
 
-    /// Seed of the order, the learners and the drawn split
+    /// Seed of the order, the learners and the split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Print the report as one JSON object, as `afield evaluate --json` does,
-    /// and nothing else
+    /// Print only the report, as one JSON object like that of `afield evaluate --json`
     #[arg(long)]
     json: bool,
 
-    /// Page with accuracy curves to write [default: afield-demo.html]
+    /// HTML page with accuracy curves to write [default: afield-demo.html]
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 }

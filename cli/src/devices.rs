@@ -7,17 +7,17 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Value, json};
 
-/// List microphones: inputs of sound that `afield listen --source mic` can take
+/// List microphones for `afield listen --source mic`
 ///
-/// Each has a name that --source mic:NAME takes; a part of it, or of the description
-/// behind it, will do. The one with an asterisk is taken where none is named.
+/// --source mic:NAME takes a name of the list, a part of it, or a part of the description
+/// after it. The microphone with an asterisk is the default.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield devices\n  \
     afield devices --json | jq -r .name\n  \
     afield listen --source mic:USB --learner box")]
 pub struct DevicesArgs {
-    /// One JSON object a line
+    /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 }

@@ -11,19 +11,18 @@ use serde_json::json;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Show on which taught clips two revisions of a learner differ
+/// Show the taught clips that two revisions of a learner predict differently
 ///
-/// Both are asked about every clip that one of them was taught and that is not
-/// folded: one JSON line for each clip that they call differently, a summary on
-/// standard error.
+/// Both revisions predict every clip that one of them was taught and that is not compacted.
+/// Each clip with different predictions is one JSON line; a summary goes to standard error.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield diff 16 17 --learner box | jq -r .source")]
 pub struct DiffArgs {
-    /// A revision, as `afield history` numbers it
+    /// Number of the first revision in `afield history`
     #[arg(value_name = "REV")]
     before: i64,
 
-    /// Another one
+    /// Number of the second revision
     #[arg(value_name = "REV")]
     after: i64,
 

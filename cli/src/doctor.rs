@@ -11,23 +11,23 @@ use serde_json::json;
 use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 
-/// Check a learner's folder, and repair what can be repaired
+/// Check the folder of a learner, and repair it
 ///
-/// Checks the pages of the database, the checksum of every row, the order of the
-/// log, the contract, card and backbone, and that every snapshot is, bit by bit,
-/// what replaying the log gives. Exit code 1 when something is wrong.
+/// Checks the pages of the database, the checksum of every row, the order of the log, the
+/// contract, the card and the backbone. Checks that every snapshot equals, to the bit, the
+/// replayed log. Exits with status 1 if anything is wrong.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  afield doctor box\n  afield doctor box --repair")]
 pub struct DoctorArgs {
     #[command(flatten)]
     place: NamedPlace,
 
-    /// Make it sound again; a copy of the files is kept in DIR/damaged-TIME, and
-    /// what cannot be brought back is named
+    /// Repair the learner. A copy of the files is kept in DIR/damaged-TIME, and losses are
+    /// listed
     #[arg(long)]
     repair: bool,
 
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 }

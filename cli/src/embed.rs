@@ -25,28 +25,28 @@ use super::recording::{Cut, SensorArgs, note};
 
 /// Write the embeddings of clips as a NumPy array
 ///
-/// The array is float32 [n, d], the rows of all files one after the other. Row
-/// i of a file covers its resampled samples from i * hop to i * hop + receptive
-/// field; a shorter clip is padded by the card's rule. stdout gets one JSON line
-/// a file: path, rows, seconds of audio, CPU seconds.
+/// The array is float32 [n, d]: the rows of all files, one after the other. Row i of a file
+/// covers its resampled samples from i * hop to i * hop + receptive field. A shorter clip
+/// is padded by the rule of the card. Rows with NaN are left out, and a note gives their
+/// number. stdout has one JSON line a file: path, rows, seconds of audio, CPU seconds.
 ///
-/// With --labelled, clips lie as DIR/<class>/<clip> and the output is an NPZ file
-/// for `afield evaluate --embeddings`: X float32 [clips, d], one pooled row a
-/// clip, y and perhaps group; stdout gets one JSON line.
+/// With --labelled, clips lie as DIR/<class>/<clip>, and the output is an NPZ file for
+/// `afield evaluate --embeddings`: X float32 [clips, d] with one pooled row a clip, y, and
+/// groups if there are any. stdout has one JSON line.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         afield embed clips/ --backbone speech-embedding -o clips.npy\n  \
         afield embed esc10 --labelled --group-pattern '^(\\d+)-' --backbone yamnet -o esc10.npz")]
 pub struct EmbedArgs {
-    /// Recordings, or folders of them
+    /// Recordings, or folders of recordings
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Backbone, as `afield model list` calls it
+    /// Name of the backbone in `afield model list`
     #[arg(long, value_name = "NAME")]
     backbone: String,
 
-    /// How the graph runs: auto, streaming or windowed
+    /// Execution of the graph: auto, streaming or windowed
     #[arg(
         long,
         default_value = "auto",
@@ -56,22 +56,22 @@ pub struct EmbedArgs {
     )]
     mode: Mode,
 
-    /// Write labels and groups, too: one row a clip
+    /// Write labels and groups with one row a clip
     #[arg(long)]
     labelled: bool,
 
-    /// What summarises a clip's windows: mean, mean+max or mean+std+max
-    /// [default: the backbone's]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
+    /// that of the backbone]
     #[arg(long, value_name = "POOL", requires = "labelled")]
     pool: Option<Pool>,
 
-    /// Group of a clip: the first capture of this pattern in its file name,
-    /// such as '^(\d+)-'
+    /// Pattern whose first capture in the file name is the group of a clip, such as
+    /// '^(\d+)-'
     #[arg(long, value_name = "REGEX", requires = "labelled")]
     group_pattern: Option<String>,
 
-    /// Cut each recording into pieces of so many seconds, each a row, one every STEP
-    /// seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of this length; each piece is a row. A piece begins
+    /// every STEP seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]", requires = "labelled")]
     cut: Option<Cut>,
 

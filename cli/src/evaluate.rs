@@ -28,8 +28,8 @@ use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
 
-/// Teach a stream to one or more heads, one example at a time, and score them
-/// beside the joint offline upper bound on the same embeddings.
+/// Teach a stream of clips to one or more heads, one clip at a time, and score them beside
+/// the joint offline upper bound on the same embeddings
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
@@ -40,12 +40,12 @@ use super::run_bar::RunBar;
         afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json")
 )]
 pub struct EvaluateArgs {
-    /// Folder of clips, one folder a class: DIR/<class>/<clip>
+    /// Folder of clips with one folder a class: DIR/<class>/<clip>
     #[arg(long, value_name = "DIR", conflicts_with = "embeddings")]
     data: Option<PathBuf>,
 
-    /// CSV file with the columns path,label and optionally group,split
-    /// (train or test); paths are relative to --data, or else to the file
+    /// CSV file with the columns path,label and optionally group,split (train or test).
+    /// Paths are relative to --data, or else to the file
     #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
     manifest: Option<PathBuf>,
 
@@ -53,51 +53,50 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
 
-    /// Order of the stream. class-incremental: one class after another, tested
-    /// on the classes so far. The others are tested on all test clips.
-    /// domain-incremental: one group after another. iid: shuffled, in ten
-    /// slices. bursty: runs of one class, 8 clips long on average (geometric),
-    /// every clip 1 to 5 times in a row. drift: iid, but one class, drawn by
-    /// the seed, means another class's clips from the middle on; it is tested
-    /// on what it means at the time, and the other class is not taught as
-    /// itself; the joint fit learns what is true at the end
+    /// Order of the stream. class-incremental: one class after another, tested on the
+    /// classes so far. The other orders are tested on all test clips. domain-incremental:
+    /// one group after another. iid: shuffled, in ten parts. bursty: runs of one class with
+    /// 8 clips on average (geometric), each clip 1 to 5 times in a row. drift: iid, but
+    /// from the middle on, one class, chosen by the seed, has the clips of another class;
+    /// it is tested on its current meaning, the other class is not taught as itself, and
+    /// the joint fit learns the final meaning
     #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
     protocol: Protocol,
 
-    /// Replace this share of the taught labels, drawn by the seed, each by
-    /// another class of the stream, taught by then or not; tests keep the truth,
-    /// the joint fit and all choices see the replaced labels
+    /// Share of the taught labels that the seed replaces, each by another class of the
+    /// stream, taught before or not. Tests keep the true labels; the joint fit and all
+    /// choices see the replaced ones
     #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE", value_parser = hints::parse::<LabelNoise>)]
     label_noise: LabelNoise,
 
-    /// Let the number of clips a class fall exponentially, from all of them to
-    /// all/RATIO (at least 1), classes ranked by the seed; test clips stay
+    /// Imbalance of the classes: their numbers of clips fall exponentially from all to
+    /// all/RATIO (at least 1), in an order chosen by the seed. Test clips stay
     #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO", value_parser = hints::parse::<Imbalance>)]
     imbalance: Imbalance,
 
-    /// Heads to teach, listed below, comma-separated, with their options, such as
-    /// ncm,linear:adam; or best, ridge or the exact head and transform that
-    /// cross-validation on the training side puts clearly ahead of it
+    /// Heads to teach, comma-separated, with their options, such as ncm,linear:adam; they
+    /// are listed below. The head best is ridge, or an exact head and transform that is
+    /// clearly better in cross-validation on the training side
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadChoice>,
         default_values_t = HeadKind::ALL.map(HeadChoice::from)
     )]
     head: Vec<HeadChoice>,
 
-    /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
-    /// such as balanced:512KiB or herding:200:int8; policies reservoir,
-    /// balanced, herding, recent; storages int8, i16, f32
+    /// Rehearsal memory for heads that need one: none or POLICY:SIZE[:STORAGE], such as
+    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding, recent.
+    /// Storages: int8, i16, f32
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN", value_parser = hints::parse::<Plan>)]
     rehearsal: Plan,
 
-    /// Groups held out for testing, comma-separated, or each: every group in
-    /// turn, a run for each. Without it the data's own mark is taken, and
-    /// without that about 30 % (whole groups where known)
+    /// Groups to hold out for testing, comma-separated, or each: every group in turn, one
+    /// run for each [default: the marks of the data, or else about 30 %, whole groups if
+    /// they are known]
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     test_groups: Vec<String>,
 
-    /// Group of a clip: the first capture of this pattern in its file name,
-    /// such as '^(\d+)-'
+    /// Pattern whose first capture in the file name is the group of a clip, such as
+    /// '^(\d+)-'
     #[arg(long, value_name = "REGEX", conflicts_with = "embeddings")]
     group_pattern: Option<String>,
 
@@ -105,55 +104,54 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
     backbone: Option<String>,
 
-    /// Cut each recording into pieces of so many seconds, each a clip, one every
-    /// STEP seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of this length; each piece is a clip. A piece begins
+    /// every STEP seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]", conflicts_with = "embeddings")]
     cut: Option<Cut>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// What summarises a clip's windows: mean, mean+max or mean+std+max
-    /// [default: the backbone's]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
+    /// that of the backbone]
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings", value_parser = hints::parse::<Pool>)]
     pool: Option<Pool>,
 
-    /// What embeddings go through: none, l2, signed-sqrt or standardise (by the
-    /// means and deviations of the training side); or auto, for each head the
-    /// default or what cross-validation on the training side puts clearly ahead
-    /// of it (for the joint fit, the one with the lowest log loss)
-    /// [default: the backbone's; none for --embeddings]
+    /// Transform of the embeddings: none, l2, signed-sqrt or standardise (with the means
+    /// and deviations of the training side); or auto: for each head the default, or the one
+    /// that is clearly better in cross-validation on the training side (for the joint fit,
+    /// the one with the lowest log loss) [default: that of the backbone; none for
+    /// --embeddings]
     #[arg(long, value_name = "TRANSFORM", value_parser = transform)]
     transform: Option<TransformChoice>,
 
-    /// Seed of the order, the learners and the drawn split
+    /// Seed of the order, the learners and the split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Runs with as many seeds, from --seed up; with several runs, means over
-    /// them and 95 % confidence intervals are shown
+    /// Number of runs, with the seeds from --seed upward. Several runs are shown as means
+    /// with 95 % confidence intervals
     #[arg(
         long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1000)
     )]
     seeds: u64,
 
-    /// Leave the joint offline fit out; it takes long with many classes
+    /// Skip the joint offline upper bound, which takes long with many classes
     #[arg(long)]
     no_upper_bound: bool,
 
-    /// Also write the stream (tasks, clips by their row in the data, the labels
-    /// taught, what is tested when) as JSON, for teaching it to others; with
-    /// several runs an array of them
+    /// Also write the stream as JSON (tasks, clips by their row in the data, taught labels,
+    /// tests), to teach it to other programs; several runs give an array
     #[arg(long, value_name = "FILE")]
     save_stream: Option<PathBuf>,
 
-    /// Print one JSON object instead of a table; with several runs
+    /// Print one JSON object instead of a table; several runs give
     /// {"runs":[...],"summary":{...}}
     #[arg(long)]
     json: bool,
 
-    /// Also write a page with accuracy curves
+    /// Also write an HTML page with accuracy curves
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 }

@@ -15,11 +15,11 @@ use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 use super::output::{temporary, unwritable};
 
-/// Write a learner into one file, for another machine or another program
+/// Write a learner to one file, for another machine or another program
 ///
-/// With -o it becomes a signed bundle that `afield import` makes a learner of again. With
-/// --onnx it becomes one ONNX graph from log-mel frames to probabilities that ONNX Runtime
-/// runs without Afield; docs/BUNDLES.md and docs/ONNX.md tell what is in them.
+/// With -o, the file is a signed bundle, from which `afield import` makes the learner
+/// again. With --onnx, it is an ONNX graph from log-mel frames to probabilities, which ONNX
+/// Runtime runs without Afield. docs/BUNDLES.md and docs/ONNX.md describe them.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield export --learner birds -o birds.afield --with-examples\n  \
@@ -29,20 +29,20 @@ pub struct ExportArgs {
     #[command(flatten)]
     learner: NamedPlace,
 
-    /// Bundle to write
+    /// File of the bundle
     #[arg(short, long, value_name = "FILE", required_unless_present = "onnx")]
     output: Option<PathBuf>,
 
-    /// Put the taught clips into the bundle, as the integers that were learned and with
-    /// their names: what is imported can then be corrected and forgotten clip by clip
+    /// Include the taught clips, as the learned integers with their names, so that the
+    /// imported learner can be corrected and can unlearn clip by clip
     #[arg(long, requires = "output")]
     with_examples: bool,
 
-    /// Key to sign the bundle with
+    /// Key that signs the bundle
     #[arg(long, value_name = "NAME", default_value = KeyFolder::DEFAULT)]
     key: String,
 
-    /// ONNX file to write
+    /// File of the ONNX graph
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 

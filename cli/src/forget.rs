@@ -16,13 +16,13 @@ use super::learner::{LearnerPlace, now_unix_ms};
 use super::model::Places;
 use super::recording::SensorArgs;
 
-/// Take back what was taught, as if it had never been
+/// Unlearn examples as if they had never been taught
 ///
-/// Clips are selected by everything that is given together. With the heads ncm,
-/// lda and ridge nothing of them remains in what is learned, to the bit; heads
-/// with a rehearsal memory refit from what is left there. The log keeps note of
-/// what was forgotten. Examples that were folded (`afield fold`) go with their
-/// whole class, by --class alone, and not clip by clip.
+/// A clip is unlearned if all given conditions hold for it. With the heads ncm, lda and
+/// ridge, nothing of it remains in the learned state, to the bit. Heads with a rehearsal
+/// memory are fitted again to the rest of it. The log keeps an entry of what was unlearned.
+/// Compacted examples (`afield compact`) can be unlearned only with their whole class, by
+/// --class alone.
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("which").required(true).multiple(true),
@@ -30,31 +30,33 @@ use super::recording::SensorArgs;
                   afield forget --since 2h --dry-run --learner box"
 )]
 pub struct ForgetArgs {
-    /// A whole class
+    /// All clips of this class
     #[arg(long, value_name = "LABEL", group = "which")]
     class: Option<Label>,
 
-    /// One clip: its file (sound, a table, JSON lines), or the first digits (8 or more) of its
-    /// sha256; a file is read as `afield teach` reads it
+    /// One clip: its file, or the first 8 or more digits of its sha256. A file is read as
+    /// `afield teach` reads it
     #[arg(long, value_name = "FILE|SHA256", group = "which")]
     clip: Option<String>,
 
-    /// Clips of a file or folder, as named when it was taught; `*` and `?` match
+    /// Clips of this file or folder, as it was named when it was taught; `*` and `?` are
+    /// wildcards
     #[arg(long, value_name = "PATTERN", group = "which")]
     source: Option<String>,
 
-    /// Clips of a group: a speaker, a machine, a site
+    /// Clips of this group: a speaker, machine, site or subject
     #[arg(long, value_name = "NAME", group = "which")]
     group: Option<Group>,
 
-    /// Clips taught in the last 30min, 2h, 7days, or since 2026-11-24T08:00:00Z
+    /// Clips that were taught within this time, such as 30min, 2h or 7days, or since a
+    /// moment, such as 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", group = "which")]
     since: Option<Since>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Only list what would be forgotten
+    /// List the clips, but unlearn nothing
     #[arg(long)]
     dry_run: bool,
 

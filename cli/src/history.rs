@@ -11,19 +11,18 @@ use serde::Serialize;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// List what was changed, when and why, the latest last
+/// List the changes of a learner with their times and reasons, the latest last
 ///
-/// A command that changed several things is one line, `--all` shows each
-/// revision. `afield undo` takes the latest command back, `afield rollback REV`
-/// goes to any revision, later ones included.
+/// A command that made several changes is one line; --all shows each revision. `afield
+/// undo` reverts the latest command. `afield rollback REV` goes to any revision.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield history --learner box --json | jq -r .reason")]
 pub struct HistoryArgs {
-    /// One line a revision, not a command
+    /// Print one line for each revision instead of each command
     #[arg(long)]
     all: bool,
 
-    /// One JSON object a line
+    /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 

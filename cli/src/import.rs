@@ -12,22 +12,23 @@ use super::learner::{NamedPlace, now_unix_ms};
 use super::message;
 use super::model::Places;
 
-/// Make a learner of a bundle that `afield export` wrote
+/// Create a learner from a bundle of `afield export`
 ///
-/// The signature is verified before anything in the bundle is used: it must be of a key
-/// given with --trust, or of one's own. A bundle that was changed, cut short, or is older
-/// than one of the same learner that was imported before is refused.
+/// The signature is verified before any content is used: its key must be given with
+/// --trust, or be your own. A bundle is rejected if it was changed or truncated, or if a
+/// later revision of the same learner was imported before.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield import birds.afield birds --trust afield-key-9d61…")]
 pub struct ImportArgs {
-    /// Bundle to read
+    /// File of the bundle
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
     #[command(flatten)]
     learner: NamedPlace,
 
-    /// Public key to trust, as `afield key show` prints it where the bundle comes from
+    /// Public key to trust, as `afield key show` prints it on the machine that exported the
+    /// bundle
     #[arg(long, value_name = "KEY", value_parser = public_key)]
     trust: Vec<PublicKey>,
 

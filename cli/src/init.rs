@@ -17,7 +17,7 @@ use super::learner::NamedPlace;
 use super::model::Places;
 use super::recording::SensorArgs;
 
-/// Make a new learner in a folder
+/// Create a learner in a folder
 #[derive(Debug, Args)]
 #[command(after_help = heads::help("Examples:\n  afield init birds --backbone yamnet\n  \
                    afield init birds --backbone yamnet --transform standardise --calibrate clips/"))]
@@ -25,52 +25,51 @@ pub struct InitArgs {
     #[command(flatten)]
     place: NamedPlace,
 
-    /// Backbone to listen through, as `afield model list` calls it [default: imu,
-    /// which is part of the program, while no other has been fetched]
+    /// Backbone of the learner, by its name in `afield model list` [default: imu, which is
+    /// part of the program, if no other backbone is in the cache]
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 
-    /// What learns: a head, listed below, and its options, such as linear:adam
+    /// Head that learns, with its options, such as linear:adam; the heads are listed below
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
     head: HeadKind,
 
-    /// What summarises a clip's windows: mean, mean+max or mean+std+max
-    /// [default: the backbone's]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
+    /// that of the backbone]
     #[arg(long, value_name = "POOL")]
     pool: Option<Pool>,
 
-    /// What embeddings go through: none, l2, signed-sqrt or standardise
-    /// [default: the backbone's]
+    /// Transform of the embeddings: none, l2, signed-sqrt or standardise [default: that of
+    /// the backbone]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<Transform>,
 
-    /// Recordings, or folders of them, whose means and deviations the transform
-    /// standardise takes for good; they need no labels and are not learned
+    /// Recordings, or folders of recordings, that give the means and deviations of the
+    /// transform standardise. They need no labels and are not learned
     #[arg(long, value_name = "FILE", num_args = 1..)]
     calibrate: Vec<PathBuf>,
 
-    /// Recordings, or folders of them, whose means and deviations a sensor's channels
-    /// are divided by for good, in place of those of the backbone's training; for
-    /// sensors quite unlike those it was trained on
+    /// Recordings, or folders of recordings, that give the means and deviations of the
+    /// channels of a sensor, instead of those of the training of the backbone. Use it for
+    /// sensors that differ much from those of the training
     #[arg(long, value_name = "FILE", num_args = 1..)]
     normalise: Vec<PathBuf>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Rehearsal memory of heads that need one: none or POLICY:SIZE[:STORAGE],
-    /// such as balanced:512KiB or herding:200:int8; policies reservoir,
-    /// balanced, herding, recent; storages int8, i16, f32
+    /// Rehearsal memory for heads that need one: none or POLICY:SIZE[:STORAGE], such as
+    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding, recent.
+    /// Storages: int8, i16, f32
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
     rehearsal: Plan,
 
-    /// Fold old examples into the statistic before the learner takes more than
-    /// this on disk, such as 64MiB; for the heads ncm, lda and ridge [default:
-    /// none]
+    /// Limit of the disk use, such as 64MiB: before it is exceeded, old examples are
+    /// compacted into the statistic. For the heads ncm, lda and ridge [default: no limit]
     #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
     max_disk: Option<DiskLimit>,
 
-    /// Seed of everything random
+    /// Seed of all random choices
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 }

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 /// Where the user's keys lie.
 #[derive(Debug, Args)]
 pub struct KeyPlace {
-    /// Folder for keys, and for the memory of imports [default: afield/keys in the user's
-    /// data folder]
+    /// Folder of the keys and of the list of imported bundles [default: afield/keys in the
+    /// data folder of the user]
     #[arg(long, value_name = "DIR", env = "AFIELD_KEYS")]
     keys: Option<PathBuf>,
 }
@@ -23,10 +23,10 @@ impl KeyPlace {
     }
 }
 
-/// Make and show the keys that bundles are signed with
+/// Create and show the keys that sign bundles
 ///
-/// A secret key is a file that only its owner may read (mode 600); it never leaves the
-/// machine by any command. Its public half is what others give to `afield import --trust`.
+/// A secret key is a file that only its owner can read (mode 600). No command sends it
+/// anywhere. Others give its public key to `afield import --trust`.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield key new\n  afield key show")]
 pub struct KeyArgs {
@@ -36,17 +36,17 @@ pub struct KeyArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Make a key and print its public half
+    /// Create a key and print its public key
     New {
-        /// What to call it
+        /// Name of the key
         #[arg(default_value = KeyFolder::DEFAULT)]
         name: String,
         #[command(flatten)]
         place: KeyPlace,
     },
-    /// Print the public half of a key, or of all with their names
+    /// Print the public key of one key, or of all with their names
     Show {
-        /// Its name
+        /// Name of the key
         name: Option<String>,
         #[command(flatten)]
         place: KeyPlace,

@@ -14,7 +14,7 @@ use super::model::Places;
 /// The learner to work on.
 #[derive(Debug, Args)]
 pub struct LearnerPlace {
-    /// The learner's folder, made by `afield init`
+    /// Folder of the learner, made by `afield init`
     #[arg(long, value_name = "DIR", env = "AFIELD_LEARNER")]
     learner: PathBuf,
 }
@@ -29,11 +29,11 @@ impl LearnerPlace {
 /// The learner to make or to check, which older commands name without a flag.
 #[derive(Debug, Args)]
 pub struct NamedPlace {
-    /// The learner's folder; the same as --learner
+    /// Folder of the learner; the same as --learner
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 
-    /// The learner's folder
+    /// Folder of the learner
     #[arg(long, value_name = "DIR", env = "AFIELD_LEARNER")]
     learner: Option<PathBuf>,
 }

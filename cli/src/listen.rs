@@ -20,30 +20,29 @@ use super::recording::{SensorArgs, StartArgs, note};
 use super::teach::note_look_alike;
 use super::typed::Typed;
 
-/// Listen to a stream and say what is heard, one JSON line a decision
+/// Listen to a source and print one JSON line for each decision
 ///
-/// Each line has the time in seconds at which the stretch of sound ended, the
-/// label (null when nothing is probable enough) and the confidence. What
-/// another `afield teach` stores meanwhile counts from the next decision on.
+/// Each line has the time in seconds at which the window of the decision ends, the label
+/// (null if no class is probable enough) and the confidence. The next decision includes
+/// what another `afield teach` stores meanwhile.
 ///
-/// What a live source (mic, stdin, serial) just gave can be taught: by `afield teach
-/// LABEL --last 2s` in another terminal, or, unless the source is stdin, by typing a
-/// label and Enter here, which teaches as much as one decision looks back on.
+/// The latest audio of a live source (mic, stdin, serial) can be taught: with `afield teach
+/// LABEL --last 2s` in another terminal, or by typing a label and Enter here, which teaches
+/// one window. Typing works unless the source is stdin.
 ///
-/// A microphone needs a build with `--features mic`. What was lost and how late samples
-/// come is told of devices on stderr, when something changes, in each line ("lost"
-/// samples, "latency_ms", and "overruns" of the system's buffer), and by `afield status`.
-/// A device on a serial line is asked to sample as often as --rate says.
+/// A microphone needs a build with `--features mic`. For devices, lost samples ("lost"),
+/// latency ("latency_ms") and overruns of the buffer of the system ("overruns") are in each
+/// line, on stderr when they change, and in `afield status`. A device on a serial line is
+/// asked for the rate of --rate.
 ///
-/// With --gate the backbone sleeps while nothing but the background is heard.
-/// One line with "quiet": true then says so, and no other comes until there is
-/// sound; decisions with sound in their window are the same as without. The
-/// background is the quietest moment of the last five minutes, so a sound that
-/// goes on for longer without a pause counts as background. It is known ten
-/// seconds after the start, or a gap; until then all is decided.
+/// With --gate, the backbone does not run while only background is heard. One line with
+/// "quiet": true says so, and none follows until there is a sound. Decisions whose window
+/// contains a sound are the same as without the gate. The background is the quietest moment
+/// of the last five minutes, so a sound that lasts longer without a pause becomes
+/// background. For ten seconds after the start or a gap, every window is decided.
 ///
-/// Under systemd (Type=notify, WatchdogSec=) every stretch of sound is a sign of
-/// life.
+/// Under systemd (Type=notify, WatchdogSec=), every chunk of samples is a sign of life. If
+/// a live source ends, the exit status is 4.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield listen --source mic --learner box\n  \
@@ -53,53 +52,54 @@ use super::typed::Typed;
     afield listen --source dir:labelled/ --learn --learner birds\n  \
     afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
-    /// What to listen to: mic or mic:NAME (a microphone, see `afield devices`), wav:FILE
-    /// (any audio file), csv:FILE (a table of a sensor, or its JSON lines), stdin (raw
-    /// PCM, or a table or JSON lines of a sensor, as the backbone reads), dir:DIR, serial:PATH or
-    /// serial:PATH@BAUD (a device, see `afield ports`)
+    /// Source: mic or mic:NAME (a microphone of `afield devices`), wav:FILE (any audio
+    /// file), csv:FILE (a table or JSON lines of a sensor), stdin (raw PCM or WAV, or a
+    /// table or JSON lines of a sensor), dir:DIR, serial:PATH or serial:PATH@BAUD (a device
+    /// of `afield ports`)
     #[arg(long, value_name = "SOURCE", value_parser = hints::parse::<SourceSpec>)]
     source: SourceSpec,
 
-    /// Raw PCM on stdin: encoding:rate:channels
+    /// Format of raw PCM on stdin: encoding:rate:channels; a WAV header on stdin replaces
+    /// it
     #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT", value_parser = hints::parse::<PcmFormat>)]
     format: PcmFormat,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// The device on the serial line prints lines of text: a table (CSV) or JSON lines
+    /// Read lines of text from the serial port: a table (CSV) or JSON lines
     #[arg(long)]
     lines: bool,
 
-    /// Learn each clip after deciding on it; its label is the name of its
-    /// folder under dir:DIR
+    /// Learn each clip after its decision. Its label is the name of its folder under
+    /// dir:DIR
     #[arg(long)]
     learn: bool,
 
-    /// Seconds of sound that one decision looks back on [default: the median
-    /// length of the taught clips]
+    /// Length in seconds of the window of a decision [default: the median length of the
+    /// taught clips]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     window: Option<f64>,
 
-    /// Seconds between decisions
+    /// Time in seconds from one decision to the next
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
     every: f64,
 
-    /// Stop listening to a device after so long, as in 30s or 2h
+    /// Stop listening to a device after this time, such as 30s or 2h
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 
-    /// Probability, 0 to 1, below which the label is null
+    /// Lowest probability, from 0 to 1, of a decision; below it, the label is null
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
-    /// With --learn, when an example is on the disk: immediate (before its line
-    /// is printed), or batched:SECONDS (together with all of that time)
+    /// With --learn, when an example is written to disk: immediate (before its line is
+    /// printed), or batched:SECONDS (one write for all examples of that time)
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
 
-    /// Decide only where something is louder than the background, by this many
-    /// decibels; without a number by 2
+    /// Decide only if something is louder than the background by this number of decibels
+    /// [default without a number: 2]
     #[arg(
         long,
         value_name = "DB",

@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod batch;
+mod compact;
 mod data;
 mod demo;
 mod devices;
@@ -15,7 +16,6 @@ mod embed;
 mod embedding;
 mod evaluate;
 mod export;
-mod fold;
 mod forget;
 mod heads;
 mod hints;
@@ -71,7 +71,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// A frozen backbone listens, a head learns, nothing is forgotten.
+/// Learning on the device: a frozen backbone embeds, a small head learns, nothing is forgotten.
 ///
 /// Start with `afield demo`. Then: `afield init DIR --backbone NAME`, and with
 /// `--learner DIR`: teach, forget, predict, listen, status.
@@ -94,7 +94,8 @@ enum Command {
     Undo(rollback::UndoArgs),
     Rollback(rollback::RollbackArgs),
     Diff(diff::DiffArgs),
-    Fold(fold::FoldArgs),
+    #[command(visible_alias = "fold")]
+    Compact(compact::CompactArgs),
     Doctor(doctor::DoctorArgs),
     Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
@@ -124,7 +125,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Undo(args) => rollback::undo(args, places),
         Command::Rollback(args) => rollback::rollback(args, places),
         Command::Diff(args) => diff::run(args, places),
-        Command::Fold(args) => fold::run(args, places),
+        Command::Compact(args) => compact::run(args, places),
         Command::Doctor(args) => doctor::run(args, places),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),

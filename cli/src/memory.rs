@@ -16,11 +16,11 @@ use super::model::Places;
 /// Cells of the longest bar.
 const BAR: usize = 20;
 
-/// Show what the learner keeps to rehearse
+/// Show the rehearsal memory of a learner
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield memory --learner box --json | jq .memory.bytes")]
 pub struct MemoryArgs {
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 

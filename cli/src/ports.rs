@@ -9,21 +9,21 @@ use serde_json::{Value, json};
 
 use super::hints;
 
-/// List serial ports; with --probe, ask a device what it is
+/// List serial ports; with --probe, ask a device for its description
 ///
-/// A device that speaks the protocol of firmware-bridge/WIRE.md can be listened
-/// to with `afield listen --source serial:PATH`.
+/// `afield listen --source serial:PATH` listens to a device that speaks the protocol of
+/// firmware-bridge/WIRE.md.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield ports\n  \
     afield ports --probe /dev/ttyACM0\n  \
     afield ports --probe /dev/ttyUSB0@921600 --json | jq .channels")]
 pub struct PortsArgs {
-    /// Ask the device at this port, PATH or PATH@BAUD, what it is
+    /// Port (PATH or PATH@BAUD) whose device is asked for its description
     #[arg(long, value_name = "PORT", value_parser = hints::parse::<PortName>)]
     probe: Option<PortName>,
 
-    /// One JSON object a line
+    /// Print one JSON object a line
     #[arg(long)]
     json: bool,
 }

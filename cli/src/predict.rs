@@ -17,11 +17,11 @@ use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{SensorArgs, StartArgs, note};
 
-/// Say what clips are: one JSON line a file
+/// Predict the class of each clip: one JSON line a file
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield predict new/*.wav --learner box | jq -r .label")]
 pub struct PredictArgs {
-    /// Recordings, or folders of them
+    /// Recordings, or folders of recordings
     #[arg(required = true, value_name = "FILE")]
     files: Vec<PathBuf>,
 

@@ -7,9 +7,9 @@ use super::history::span;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Take back the latest command that changed the learner
+/// Revert the latest command that changed the learner
 ///
-/// Again and again, it goes further back. Nothing is lost: the revisions stay in
+/// Each further `undo` reverts one command more. Nothing is deleted: all revisions stay in
 /// the history, and `afield rollback REV` goes to any of them.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield teach kettle wrong/ && afield undo --learner box")]
@@ -18,15 +18,14 @@ pub struct UndoArgs {
     place: LearnerPlace,
 }
 
-/// Go back to a revision, or forth to a later one
+/// Go to an earlier or later revision
 ///
-/// The learner is then, to the bit, what it was at that revision. The history
-/// goes on from there; what came in between stays in it. Revisions before a fold
-/// cannot be gone back to.
+/// The learner then equals, to the bit, what it was at that revision. A rollback appends a
+/// revision and deletes nothing. It cannot go to revisions before a compaction.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield rollback 17 --learner box")]
 pub struct RollbackArgs {
-    /// The revision, as `afield history` numbers it
+    /// Number of the revision in `afield history`
     #[arg(value_name = "REV")]
     revision: i64,
 

@@ -14,11 +14,11 @@ use super::learner::{LearnerPlace, now_unix_ms};
 use super::message;
 use super::model::Places;
 
-/// Show what a learner is and what it knows
+/// Show the settings, classes, groups, disk use and source of a learner
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield status --learner box --json | jq .classes")]
 pub struct StatusArgs {
-    /// One JSON object
+    /// Print one JSON object
     #[arg(long)]
     json: bool,
 
@@ -201,7 +201,7 @@ fn listening_row(listening: &ListeningState) -> String {
         Some(_) => {}
     }
     if let Some(device) = &listening.device {
-        row += &format!("\n           {}", device.account);
+        row += &format!("\n           {}", device.report);
     }
     row
 }

@@ -18,16 +18,16 @@ use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{Cut, SensorArgs, note};
 
-/// Teach the learner that clips are of a class
+/// Teach the learner clips of a class
 ///
-/// Each clip becomes one example. The command succeeds only when every clip is
-/// stored; what was stored before a failure stays. A clip that was taught as
-/// another class or of another group is corrected, one that was taught as this
-/// class is left alone. A clip keeps its group until it is taught with another.
+/// Each clip becomes one example. The command succeeds only if every clip is stored. If it
+/// fails, the clips that were stored before stay. A clip that was taught as another class
+/// or with another group is corrected. A clip that was taught as this class stays as it is,
+/// and keeps its group.
 ///
-/// With --last the clip is what a running `afield listen` on this learner (of a
-/// microphone, stdin or a serial line) heard last, as the source gave it: what a
-/// recording of the same samples would teach.
+/// With --last, the clip is the latest audio of a running `afield listen` on this learner,
+/// whose source is a microphone, stdin or a serial line. It equals a recording of the same
+/// samples.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield teach kettle kettle-*.wav --learner box\n  \
@@ -37,15 +37,15 @@ use super::recording::{Cut, SensorArgs, note};
     afield teach doorbell --event 19ac5e1f2b3-17 --learner box"
 )]
 pub struct TeachArgs {
-    /// The class; a new one is made by teaching it
+    /// Label of the class; a new label makes a new class
     label: Label,
 
-    /// Recordings, or folders of them
+    /// Recordings, or folders of recordings
     #[arg(required_unless_present_any = ["last", "event"], value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Teach the last so much, as in 2s or 800ms, that `afield listen` is hearing on this
-    /// learner; up to 30s
+    /// Length of the latest audio of `afield listen` to teach, such as 2s or 800ms, up to
+    /// 30s
     #[arg(
         long,
         value_name = "TIME",
@@ -54,8 +54,8 @@ pub struct TeachArgs {
     )]
     last: Option<Duration>,
 
-    /// Teach what an event of a running `afield listen` on this learner heard, by the id in its
-    /// line; up to 30s ago
+    /// Id of the event of `afield listen` whose samples are taught, from its line of
+    /// output; up to 30s ago
     #[arg(
         long,
         value_name = "ID",
@@ -63,8 +63,8 @@ pub struct TeachArgs {
     )]
     event: Option<EventId>,
 
-    /// Cut each recording into pieces of so many seconds, each an example, one every
-    /// STEP seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of this length; each piece is an example. A piece
+    /// begins every STEP seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]")]
     cut: Option<Cut>,
 
@@ -74,18 +74,18 @@ pub struct TeachArgs {
     #[command(flatten)]
     batch: BatchArgs,
 
-    /// Speaker, machine, site or subject that all the clips are of
+    /// Group of all clips: a speaker, machine, site or subject
     #[arg(long, value_name = "NAME", conflicts_with = "group_pattern")]
     group: Option<Group>,
 
-    /// Group of a clip: the first capture of this pattern in its file name,
-    /// such as '^(\d+)-'
+    /// Pattern whose first capture in the file name is the group of a clip, such as
+    /// '^(\d+)-'
     #[arg(long, value_name = "REGEX")]
     group_pattern: Option<String>,
 
-    /// When an example is on the disk: immediate (before the next clip), or
-    /// batched:SECONDS (together with all of that time, which spares a card);
-    /// the command ends when all are
+    /// When an example is written to disk: immediate (before the next clip), or
+    /// batched:SECONDS (one write for all examples of that time, which spares an SD card).
+    /// All are written when the command ends
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
 

@@ -235,7 +235,7 @@ impl Engine {
     ///
     /// # Errors
     /// As [`Self::teach`]; [`Error::NoEvent`] if this engine did not return the event, or returned
-    /// it too long ago; [`Error::HeardLess`] if its samples are no longer kept.
+    /// it too long ago; [`Error::TooLittleAudio`] if its samples are no longer kept.
     pub fn correct<L>(&self, id: EventId, label: L) -> Result<TaughtAs, Error>
     where
         L: TryInto<Label>,
@@ -322,7 +322,7 @@ impl Engine {
     /// source, and the age of the last sample.
     ///
     /// # Errors
-    /// [`Error::NobodyListens`]; [`Error::HeardLess`] if it has less audio without a gap.
+    /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] if it has less audio without a gap.
     pub fn heard_lately(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
         let recalled = super::recall(self.dir(), span)?;
         let name = super::recall::clip_name(span, &recalled.source);
@@ -333,7 +333,7 @@ impl Engine {
     /// The samples of event `id` of another process that listens with this learner.
     ///
     /// # Errors
-    /// [`Error::NobodyListens`]; [`Error::HeardLess`] or [`Error::Recall`] if the samples of the
+    /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] or [`Error::Recall`] if the samples of the
     /// event are no longer kept.
     pub fn heard_event(&self, id: EventId) -> Result<Recording, Error> {
         let recalled = super::recall::recall_event(self.dir(), id)?;

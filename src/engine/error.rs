@@ -61,7 +61,7 @@ pub enum Error {
     #[error(
         "{:.2} s were asked for, and {:.2} s have been heard without a gap", asked.as_secs_f64(), heard.as_secs_f64()
     )]
-    HeardLess {
+    TooLittleAudio {
         /// The requested length.
         asked: Duration,
         /// The available length without a gap.
@@ -153,7 +153,7 @@ impl Error {
             Self::Silent | Self::NoFiniteEmbedding { .. } => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
-            Self::HeardLess { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
+            Self::TooLittleAudio { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
                 ErrorKind::NotFound
             }
             Self::Contended => ErrorKind::Busy,

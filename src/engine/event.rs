@@ -111,7 +111,7 @@ impl Event {
     /// file is read again.
     ///
     /// # Errors
-    /// [`Error::HeardLess`] if the samples are no longer kept, [`Error::Source`] if the file can
+    /// [`Error::TooLittleAudio`] if the samples are no longer kept, [`Error::Source`] if the file can
     /// no longer be read.
     pub fn recording(&self) -> Result<Recording, Error> {
         self.audio.recording(&self.source, self.start, self.end)
@@ -151,7 +151,7 @@ impl Audio {
         let excerpt = match self {
             Self::Live(recent) => recent
                 .between(start, end)
-                .map_err(|less| Error::HeardLess {
+                .map_err(|less| Error::TooLittleAudio {
                     asked: Duration::from_micros(end.0.saturating_sub(start.0)),
                     heard: less.heard,
                 })?,

@@ -279,7 +279,7 @@ impl Listening {
             }
             if let Some(device) = heard.source.live() {
                 self.health = Some(device.health());
-                self.reports.push(device.account());
+                self.reports.push(device.report());
             }
         }
     }
@@ -331,9 +331,9 @@ impl Listening {
     /// The last `span` of the source.
     ///
     /// # Errors
-    /// [`Error::HeardLess`] if less was received without a gap, or is kept.
+    /// [`Error::TooLittleAudio`] if less was received without a gap, or is kept.
     pub fn recent(&self, span: Duration) -> Result<Recording, Error> {
-        let nothing = Error::HeardLess {
+        let nothing = Error::TooLittleAudio {
             asked: span,
             heard: Duration::ZERO,
         };
@@ -344,7 +344,7 @@ impl Listening {
         else {
             return Err(nothing);
         };
-        let last = recent.last(span).map_err(|less| Error::HeardLess {
+        let last = recent.last(span).map_err(|less| Error::TooLittleAudio {
             asked: span,
             heard: less.heard,
         })?;
@@ -465,7 +465,7 @@ impl Heard {
         }
         self.reported = health;
         self.reported_at = Instant::now();
-        Some(device.account())
+        Some(device.report())
     }
 }
 

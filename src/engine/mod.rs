@@ -58,7 +58,7 @@ pub use prediction::Prediction;
 pub use recall::{Lending, ListeningState};
 use recall::{listening, recall};
 pub use recording::Recording;
-pub use retained_audio::{Fares, RetainedAudio};
+pub use retained_audio::{DeviceReport, RetainedAudio};
 pub use session::Session;
 pub use solver::Solver;
 pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::retained_audio::Fares;
+use super::retained_audio::DeviceReport;
 use super::{Error, EventId, RetainedAudio};
 use crate::source::Excerpt;
 
@@ -46,7 +46,7 @@ pub struct ListeningState {
     pub age_us: Option<u64>,
     /// The health of the device, if the source is one.
     #[serde(flatten)]
-    pub device: Option<Fares>,
+    pub device: Option<DeviceReport>,
 }
 
 /// Asks the process that listens with the learner in `dir` for its state; `None` if there is no
@@ -64,7 +64,7 @@ pub(super) fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
 /// Asks the process that listens with the learner in `dir` for its last `span` of audio.
 ///
 /// # Errors
-/// [`Error::NobodyListens`]; [`Error::HeardLess`] when it has less audio without a gap;
+/// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] when it has less audio without a gap;
 /// [`Error::Recall`] when the answer is not valid.
 pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
     socket::recall(dir, span)
@@ -343,7 +343,7 @@ mod socket {
                 age_us,
             } => (rate, channels, values, source, age_us),
             Answer::Less { heard_us } => {
-                return Err(Error::HeardLess {
+                return Err(Error::TooLittleAudio {
                     asked: span,
                     heard: Duration::from_micros(heard_us),
                 });

@@ -34,23 +34,24 @@ struct Held {
     segment: Segment,
     heard_at: Option<Instant>,
     began: Instant,
-    device: Option<Fares>,
+    device: Option<DeviceReport>,
     /// The latest events, with their start and end.
     events: VecDeque<(EventId, Micros, Micros)>,
 }
 
 /// The health of the device of a live source.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Fares {
+pub struct DeviceReport {
     /// The health in numbers.
     pub health: Health,
     /// A report for people.
-    pub account: String,
+    #[serde(rename = "account")]
+    pub report: String,
 }
 
 /// The audio buffer holds less than was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct HeardLess {
+pub(super) struct TooLittleAudio {
     /// The available length without a gap.
     pub(super) heard: Duration,
 }
@@ -101,15 +102,15 @@ impl RetainedAudio {
 
     /// Records the health of the device that provides the samples.
     pub fn note(&self, device: &dyn LiveSource) {
-        let fares = Fares {
+        let report = DeviceReport {
             health: device.health(),
-            account: device.account(),
+            report: device.report(),
         };
-        self.lock().device = Some(fares);
+        self.lock().device = Some(report);
     }
 
     /// The start time, the time of the latest samples, and the health of the device.
-    pub(super) fn state(&self) -> (Instant, Option<Instant>, Option<Fares>) {
+    pub(super) fn state(&self) -> (Instant, Option<Instant>, Option<DeviceReport>) {
         let held = self.lock();
         (held.began, held.heard_at, held.device.clone())
     }
@@ -117,8 +118,8 @@ impl RetainedAudio {
     /// The latest `span` of samples, and the time at which the last of them arrived.
     ///
     /// # Errors
-    /// [`HeardLess`] if less arrived since the start or the last gap, or less is retained.
-    pub(super) fn last(&self, span: Duration) -> Result<(Excerpt, Instant), HeardLess> {
+    /// [`TooLittleAudio`] if less arrived since the start or the last gap, or less is retained.
+    pub(super) fn last(&self, span: Duration) -> Result<(Excerpt, Instant), TooLittleAudio> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());
@@ -136,7 +137,7 @@ impl RetainedAudio {
             _ => {
                 let rows = (held.samples.len() / width) as u64;
                 let heard = Micros::from_samples(rows, held.rate);
-                Err(HeardLess {
+                Err(TooLittleAudio {
                     heard: Duration::from_micros(heard.0),
                 })
             }
@@ -146,9 +147,9 @@ impl RetainedAudio {
     /// The samples from stream time `start` to `end`.
     ///
     /// # Errors
-    /// [`HeardLess`] if some of them came before the last gap, have not arrived, or are no longer
+    /// [`TooLittleAudio`] if some of them came before the last gap, have not arrived, or are no longer
     /// retained.
-    pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, HeardLess> {
+    pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, TooLittleAudio> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());
@@ -162,7 +163,7 @@ impl RetainedAudio {
         });
         let Some((first, last)) = found.filter(|(first, last)| first < last) else {
             let heard = Micros::from_samples(kept as u64, held.rate);
-            return Err(HeardLess {
+            return Err(TooLittleAudio {
                 heard: Duration::from_micros(heard.0),
             });
         };
@@ -185,7 +186,7 @@ impl RetainedAudio {
 
     /// The samples of event `id`, and the time at which the last sample of the buffer arrived;
     /// `None` if the event is unknown.
-    pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), HeardLess>> {
+    pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), TooLittleAudio>> {
         let held = self.lock();
         let (_, start, end) = *held.events.iter().rev().find(|(known, ..)| *known == id)?;
         let heard_at = held.heard_at?;

@@ -21,7 +21,7 @@ pub trait LiveSource: Source {
     fn health(&self) -> Health;
 
     /// All counts of the device, in one line for people.
-    fn account(&self) -> String;
+    fn report(&self) -> String;
 
     /// Shows a decision and its probability in percent on the device, if it has a display.
     fn show(&self, _label: &str, _percent: u8) {}

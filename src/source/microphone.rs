@@ -136,7 +136,7 @@ impl LiveSource for Microphone {
         self.capture.status().health()
     }
 
-    fn account(&self) -> String {
+    fn report(&self) -> String {
         self.capture.status().to_string()
     }
 }

@@ -49,7 +49,7 @@ impl LiveSource for Microphone {
     fn health(&self) -> Health {
         match *self {}
     }
-    fn account(&self) -> String {
+    fn report(&self) -> String {
         match *self {}
     }
 }

@@ -185,7 +185,7 @@ impl LiveSource for SerialSource {
         }
     }
 
-    fn account(&self) -> String {
+    fn report(&self) -> String {
         self.status().to_string()
     }
 

@@ -199,7 +199,7 @@ fn a_change_of_a_learner_that_cannot_be() {
             .run(["teach", label, label, "--learner", "folded"])
             .ok();
     }
-    sandbox.run("fold --keep 2 --learner folded").ok();
+    sandbox.run("compact --keep 2 --learner folded").ok();
     let said = Transcript::of(&sandbox)
         .errors(&[
             "rollback 999",
@@ -211,9 +211,9 @@ fn a_change_of_a_learner_that_cannot_be() {
             "forget --clip missing.wav",
             "forget --class low --learner finetune",
             "forget --source low/0.wav --learner folded",
-            "fold",
-            "fold --keep 1 --learner linear",
-            "fold --max-disk 1MiB --learner linear",
+            "compact",
+            "compact --keep 1 --learner linear",
+            "compact --max-disk 1MiB --learner linear",
             "merge box l2 -o new",
             "merge box nowhere -o new",
             "merge box box -o l2",
@@ -222,8 +222,8 @@ fn a_change_of_a_learner_that_cannot_be() {
             "forget",
             "forget --since yesterday",
             "rollback last",
-            "fold --max-disk much",
-            "fold --max-disk 1KiB",
+            "compact --max-disk much",
+            "compact --max-disk 1KiB",
             "merge box -o new",
         ]);
     assert!(!sandbox.path("new").exists());

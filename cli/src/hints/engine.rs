@@ -46,7 +46,7 @@ fn engine(error: &Error) -> Option<String> {
                 dir.display()
             ));
         }
-        Error::HeardLess { .. } => {
+        Error::TooLittleAudio { .. } => {
             "wait until more was heard, or ask for less; 30 s are kept at most"
         }
         Error::Recall { .. } => {
@@ -58,7 +58,7 @@ fn engine(error: &Error) -> Option<String> {
             "the heads ncm, lda and ridge can do with a statistic of old examples"
         }
         Error::DiskLimit { .. } => {
-            "forget classes that are not needed, or raise the limit with `afield fold --max-disk SIZE`"
+            "forget classes that are not needed, or raise the limit with `afield compact --max-disk SIZE`"
         }
         Error::NothingToUndo { .. } => "`afield history` lists what can be gone back to",
         _ => return None,

@@ -1,4 +1,4 @@
-//! `afield fold`: compacts old examples into the statistic.
+//! `afield compact`: compacts old examples into the statistic.
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -7,24 +7,23 @@ use super::durability::{DiskLimit, disk_limit};
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Bound the disk use: fold old examples into the statistic
+/// Compact old examples into the statistic, to limit the disk use
 ///
-/// No prediction changes, to the bit. Folded examples can be forgotten with
-/// their whole class, no longer clip by clip; a folded clip that is taught again
-/// counts again; revisions before the fold cannot be gone back to. For the heads
-/// ncm, lda and ridge.
+/// No prediction changes, to the bit. Compacted examples can be unlearned only with their
+/// whole class. A compacted clip that is taught again counts twice. A rollback cannot go to
+/// revisions before a compaction. For the heads ncm, lda and ridge.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  afield fold --max-disk 64MiB --learner box\n  \
-                        afield fold --keep 1000 --learner box"
+    after_help = "Examples:\n  afield compact --max-disk 64MiB --learner box\n  \
+                        afield compact --keep 1000 --learner box"
 )]
-pub struct FoldArgs {
-    /// From now on fold old examples before the learner takes more than this on
-    /// disk; none lifts the limit
+pub struct CompactArgs {
+    /// Limit of the disk use, such as 64MiB, or none: before it is exceeded, old examples
+    /// are compacted
     #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
     max_disk: Option<DiskLimit>,
 
-    /// Fold now, all but the latest N examples
+    /// Compact all examples but the latest N now
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 
@@ -33,7 +32,7 @@ pub struct FoldArgs {
 }
 
 /// Runs the command.
-pub fn run(args: FoldArgs, places: &Places) -> Result<()> {
+pub fn run(args: CompactArgs, places: &Places) -> Result<()> {
     if args.max_disk.is_none() && args.keep.is_none() {
         bail!("nothing to do\nhint: give --max-disk SIZE, --keep N or both");
     }
