@@ -6,17 +6,18 @@ use std::path::Path;
 use afield::engine::recorded;
 use afield::model::Card;
 use afield::pipeline::Window;
-use afield::signal::SampleRate;
 use afield::source::{
     Note, SensorFormat, SensorRate, Source, SourceError, SourceOptions, open_recording,
 };
 use clap::Args;
 
+use super::hints;
+
 /// How recordings of sensors are read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SensorArgs {
-    /// Rows a second of sensor data, such as 50 or 12.5 [default: what their first line `# rate: 50 Hz`
-    /// or their times say]
+    /// Rows a second of sensor data, such as 50 or 12.5 [default: what their first line
+    /// `# rate: 50 Hz` or their times say]
     #[arg(long, value_name = "HZ", value_parser = hints::parse::<SensorRate>)]
     rate: Option<SensorRate>,
 

@@ -241,26 +241,6 @@ impl Burst {
         bursts * f64::from(rows) * self.period + self.near
     }
 
-    /// The new rate, if rows have come in another distance for a while: a sensor that saves power.
-    fn changed(&mut self, since: f64) -> Option<f64> {
-        let periods = since / self.period;
-        let is_usual = (0.6..1.5).contains(&periods) || periods > 10.0 || periods <= 0.0;
-        if is_usual || self.burst.is_some() {
-            self.other.1 = 0;
-            return None;
-        }
-        let (distance, rows) = self.other;
-        let is_same = (since / distance - 1.0).abs() < CHANGE_TOLERANCE;
-        self.other = (since, if is_same { rows + 1 } else { 1 });
-        if self.other.1 < CHANGE_ROWS {
-            return None;
-        }
-        self.other.1 = 0;
-        self.period = since;
-        self.hz.1 = Some(1.0 / since);
-        self.hz.1
-    }
-
     fn place(&mut self, time: f64, is_step: bool) -> f64 {
         let Some(before) = self.place else {
             (self.time, self.rows, self.place) = (time, 1, Some(time));
