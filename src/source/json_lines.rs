@@ -286,9 +286,9 @@ fn cell(value: &Value) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SensorRate;
     use super::*;
     use crate::signal::Micros;
+    use crate::source::SensorRate;
 
     fn read(
         text: &'static str,
