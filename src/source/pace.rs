@@ -152,7 +152,7 @@ impl Distances {
             median: if is_burst { mean } else { median },
             range: (*spans.first()?, *spans.last()?),
             count: all.len(),
-            backwards: all.iter().filter(|d| !(**d >= 0.0)).count(),
+            backwards: all.iter().filter(|d| d.is_nan() || **d < 0.0).count(),
             is_burst,
             all,
         })
