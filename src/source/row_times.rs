@@ -327,7 +327,7 @@ mod tests {
                     assert_eq!((places.len(), skipped), (38, 2));
                     continue;
                 }
-                let follows = at == 0 && odd < 1.0 && odd >= -5.0;
+                let follows = at == 0 && (-5.0..1.0).contains(&odd);
                 let expected = if follows { (40, 0) } else { (39, 1) };
                 assert_eq!((places.len(), skipped), expected, "{odd} at {at}");
                 assert_eq!(steps, 0, "{odd} at {at}");
