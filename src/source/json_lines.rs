@@ -275,9 +275,9 @@ fn cell(value: &Value) -> Cell {
 
 #[cfg(test)]
 mod tests {
-    use super::super::SensorRate;
     use super::*;
     use crate::signal::Micros;
+    use crate::source::SensorRate;
 
     #[test]
     fn lines_become_samples_of_all_channels() {

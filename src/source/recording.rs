@@ -73,7 +73,9 @@ fn has_text(path: &Path) -> bool {
     let is_odd = |byte: &u8| *byte < 32 && !byte.is_ascii_whitespace() || *byte == 127;
     let high = start.iter().filter(|byte| **byte > 127).count();
     let is_text = !start.iter().any(is_odd) && high * 4 <= start.len();
-    is_text && start.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+    // An array of JSON may be one long line.
+    let is_json = matches!(start.trim_ascii_start().first(), Some(b'{' | b'['));
+    is_text && (is_json || start.iter().any(|byte| matches!(byte, b'\n' | b'\r')))
 }
 
 /// Opens a file as sound: with the decoders of this program, or else with the user's `ffmpeg`.

@@ -279,8 +279,8 @@ impl Burst {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sensor_rate::SensorRate;
     use super::*;
+    use crate::source::SensorRate;
 
     fn placed(times: &[f64], burst: Option<f64>) -> (Vec<f64>, u64, u64) {
         let pace = Pace {

@@ -233,8 +233,8 @@ impl Grid {
 
 #[cfg(test)]
 mod tests {
-    use super::super::sensor_rate::SensorRate;
     use super::*;
+    use crate::source::SensorRate;
 
     fn chunks(rows: &[PlacedRow], hz: f64) -> (Vec<Chunk>, u64) {
         let mut grid = Grid::new(&Pace::even(SensorRate::new(hz).unwrap()));
