@@ -149,12 +149,14 @@ impl Audio {
     ) -> Result<Recording, Error> {
         let start = first_sample(start, end);
         let excerpt = match self {
-            Self::Live(recent) => recent
-                .between(start, end)
-                .map_err(|less| Error::TooLittleAudio {
-                    asked: Duration::from_micros(end.0.saturating_sub(start.0)),
-                    heard: less.heard,
-                })?,
+            Self::Live(recent) => {
+                recent
+                    .between(start, end)
+                    .map_err(|less| Error::TooLittleAudio {
+                        asked: Duration::from_micros(end.0.saturating_sub(start.0)),
+                        heard: less.heard,
+                    })?
+            }
             Self::File(format) => cut(source, format, start, end)?,
         };
         let name = format!(
