@@ -135,8 +135,10 @@ impl FfmpegFile {
             samples: 0,
             ended: false,
         };
-        if let Err(error) = opened.pcm.read_header() {
-            let reason = opened.why().unwrap_or_else(|| error.to_string());
+        let header = opened.pcm.read_header();
+        if header.is_err() || !opened.pcm.had_header() {
+            let other = header.map_or_else(|error| error.to_string(), |()| "no output".to_owned());
+            let reason = opened.why().unwrap_or(other);
             return Err(SourceError::Unrecognised {
                 what: path.display().to_string(),
                 kind: super::Recorded::Sound,

@@ -429,10 +429,7 @@ fn prepared(mut file: File, len: u64) -> std::io::Result<Prepared> {
             notes,
         });
     }
-    let mut head = Vec::new();
-    file.seek(SeekFrom::Start(0))?;
-    (&mut file).take(FLAC_HEAD).read_to_end(&mut head)?;
-    if with_flac_block_sizes(&mut head) {
+    if let Some(head) = flac_head(&mut file)? {
         return Ok(Prepared {
             source: Box::new(Spliced::new(head, file, FLAC_HEAD..len)),
             notes,
@@ -447,18 +444,41 @@ fn prepared(mut file: File, len: u64) -> std::io::Result<Prepared> {
 
 /// Bytes of a FLAC file up to its smallest and largest block size.
 const FLAC_HEAD: u64 = 12;
+/// The most blocks of metadata of a FLAC file.
+const MOST_BLOCKS: usize = 128;
 
-/// Sets a smallest FLAC block size of 0, which some encoders write, to the smallest that is legal.
-fn with_flac_block_sizes(head: &mut [u8]) -> bool {
-    let [b'f', b'L', b'a', b'C', kind, _, _, _, smallest @ .., _, _] = head else {
-        return false;
-    };
-    let [a, b] = smallest else {
-        return false;
-    };
-    let too_small = *kind & 0x7F == 0 && u16::from_be_bytes([*a, *b]) < 16;
-    if too_small {
-        (*a, *b) = (0, 16);
+/// The head of a FLAC file that states a smallest block size of 0, which some encoders write, with
+/// a size that is legal; `None` for any other file.
+fn flac_head(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
+    let mut head = vec![0; FLAC_HEAD as usize];
+    file.seek(SeekFrom::Start(0))?;
+    match file.read_exact(&mut head) {
+        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
+        read => read?,
     }
-    too_small
+    let [b'f', b'L', b'a', b'C', kind, _, _, _, a, b, largest @ ..] = head.as_mut_slice() else {
+        return Ok(None);
+    };
+    if *kind & 0x7F != 0 || u16::from_be_bytes([*a, *b]) >= 16 {
+        return Ok(None);
+    }
+    // Frames of a fixed size are told from others by the two sizes being the same.
+    let mut at = 4;
+    for _ in 0..MOST_BLOCKS {
+        file.seek(SeekFrom::Start(at))?;
+        let mut next = [0; 4];
+        if file.read_exact(&mut next).is_err() {
+            return Ok(None);
+        }
+        if next[0] == 0xFF {
+            let is_fixed = next[1] & 1 == 0;
+            match largest {
+                [c, d] if is_fixed => (*a, *b) = (*c, *d),
+                _ => (*a, *b) = (0, 16),
+            }
+            return Ok(Some(head));
+        }
+        at += 4 + u64::from(u32::from_be_bytes([0, next[1], next[2], next[3]]));
+    }
+    Ok(None)
 }

@@ -234,6 +234,11 @@ impl<R: Read + Send> PcmReader<R> {
         Ok(())
     }
 
+    /// Whether the stream began with a header.
+    pub(super) fn had_header(&self) -> bool {
+        self.had_header
+    }
+
     /// The same reader with a choice of the channel.
     #[must_use]
     pub(super) fn choosing(mut self, choice: ChannelChoice) -> Self {

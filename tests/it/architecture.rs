@@ -85,6 +85,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/engine/embedding.rs",
             "src/engine/recall.rs",
             "src/engine/solver.rs",
+            "src/source/ffmpeg.rs",
             "src/source/microphone.rs",
             "src/source/serial.rs",
             "src/store/lock.rs",

@@ -116,7 +116,7 @@ fn headers_that_every_player_repairs_are_repaired() {
         body[26..].copy_from_slice(b"\0\0\0\0\x10\0\x80\0\0\xaa\0\x38\x9b\x71");
         body
     };
-    let unknown = |size: usize| riff(-1, &[head.clone(), chunk(b"data", size, &data)]);
+    let unknown = |size: usize| riff(0, &[head.clone(), chunk(b"data", size, &data)]);
     let cases: Vec<(&str, Vec<u8>)> = vec![
         ("plain", plain(&data)),
         (

@@ -251,8 +251,9 @@ fn send(sandbox: &Sandbox, bytes: &[u8]) -> Vec<u8> {
 
 /// A listener that has read two seconds.
 fn after_two_seconds(sandbox: &Sandbox) -> (ListeningProcess, ChildStdin) {
-    let (listening, mut stdin) = listen(sandbox, "", &[]);
-    stdin.write_all(&recording::pcm(&middle(2.0))).unwrap();
+    let bytes = recording::pcm(&middle(2.0));
+    let (listening, mut stdin) = listen(sandbox, "", &bytes[..4]);
+    stdin.write_all(&bytes[4..]).unwrap();
     wait_until("it has read all", || {
         recall(sandbox.learner(), Duration::from_secs(2)).is_ok()
     });
