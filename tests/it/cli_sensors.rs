@@ -3,6 +3,7 @@
 
 use serde_json::Value;
 
+use crate::harness::listener::ENDED;
 use crate::harness::{Sandbox, watch};
 
 /// A movement: a tilt of gravity, and turns about one axis.
@@ -98,7 +99,9 @@ fn json_lines_give_the_same_decisions_as_a_table() {
         })
         .collect();
     let stdin = sandbox.afield(listen).args("stdin --rate 50").stdin(text);
-    let (file, piped) = (file.json_lines(), stdin.run().ok().json_lines());
+    let piped = stdin.run();
+    assert_eq!(piped.code, Some(ENDED), "{piped}");
+    let (file, piped) = (file.json_lines(), piped.json_lines());
     assert!(file.len() >= 8, "{file:?}");
     assert_eq!(file.len(), piped.len());
     for (a, b) in file.iter().zip(&piped) {
