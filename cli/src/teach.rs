@@ -120,11 +120,11 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let last = match args.last {
         // Before the backbone is loaded, so that the clip is the audio up to the start of the
         // command.
-        Some(span) => Some(heard_lately(&engine, span)?),
+        Some(span) => Some(latest_audio(&engine, span)?),
         None => None,
     };
     let last = match args.event {
-        Some(id) => Some(engine.heard_event(id).context("--event")?),
+        Some(id) => Some(engine.event_audio(id).context("--event")?),
         None => last,
     };
     engine.backbone()?;
@@ -259,8 +259,8 @@ pub fn note_look_alike(engine: &Engine, label: &Label) {
 const OLD: Duration = Duration::from_secs(3);
 
 /// The last `span` of audio from another process that listens.
-fn heard_lately(engine: &Engine, span: Duration) -> Result<Recording> {
-    let (recording, source, age) = engine.heard_lately(span).context("--last")?;
+fn latest_audio(engine: &Engine, span: Duration) -> Result<Recording> {
+    let (recording, source, age) = engine.latest_audio(span).context("--last")?;
     if age > OLD {
         let seconds = age.as_secs_f64();
         eprintln!("note: nothing has come from {source} for {seconds:.1} s");

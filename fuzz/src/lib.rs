@@ -2,13 +2,13 @@
 //! (`tests/it/fuzzed.rs`) run it on the inputs that are kept.
 
 pub mod audio;
+#[cfg(unix)]
+pub mod audio_exchange;
 pub mod bundle;
 pub mod card;
 pub mod manifest;
 pub mod npz;
 pub mod onnx;
-#[cfg(unix)]
-pub mod recall;
 pub mod sensor;
 pub mod state;
 pub mod store;

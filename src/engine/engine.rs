@@ -323,29 +323,29 @@ impl Engine {
     ///
     /// # Errors
     /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] if it has less audio without a gap.
-    pub fn heard_lately(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
-        let recalled = super::recall(self.dir(), span)?;
-        let name = super::recall::clip_name(span, &recalled.source);
-        let recording = Recording::from_source(Box::new(recalled.excerpt), name);
-        Ok((recording, recalled.source, recalled.age))
+    pub fn latest_audio(&self, span: Duration) -> Result<(Recording, String, Duration), Error> {
+        let received = super::latest_audio(self.dir(), span)?;
+        let name = super::audio_exchange::clip_name(span, &received.source);
+        let recording = Recording::from_source(Box::new(received.excerpt), name);
+        Ok((recording, received.source, received.age))
     }
 
     /// The samples of event `id` of another process that listens with this learner.
     ///
     /// # Errors
-    /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] or [`Error::Recall`] if the samples of the
-    /// event are no longer kept.
-    pub fn heard_event(&self, id: EventId) -> Result<Recording, Error> {
-        let recalled = super::recall::recall_event(self.dir(), id)?;
-        let name = format!("event {id} of {}", recalled.source);
-        Ok(Recording::from_source(Box::new(recalled.excerpt), name))
+    /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] or [`Error::AudioExchange`] if the
+    /// samples of the event are no longer kept.
+    pub fn event_audio(&self, id: EventId) -> Result<Recording, Error> {
+        let received = super::audio_exchange::event_audio(self.dir(), id)?;
+        let name = format!("event {id} of {}", received.source);
+        Ok(Recording::from_source(Box::new(received.excerpt), name))
     }
 
     /// The listening state of another process that listens with this learner; `None` if there is
     /// none.
     ///
     /// # Errors
-    /// [`Error::Recall`] if it does not answer.
+    /// [`Error::AudioExchange`] if it does not answer.
     pub fn listened_to(&self) -> Result<Option<super::ListeningState>, Error> {
         super::listening(self.dir())
     }

@@ -59,17 +59,17 @@ pub enum Error {
     },
     /// The process that listens has less audio than requested.
     #[error(
-        "{:.2} s were asked for, and {:.2} s have been heard without a gap", asked.as_secs_f64(), heard.as_secs_f64()
+        "{:.2} s were asked for, and {:.2} s have been heard without a gap", requested.as_secs_f64(), available.as_secs_f64()
     )]
     TooLittleAudio {
         /// The requested length.
-        asked: Duration,
+        requested: Duration,
         /// The available length without a gap.
-        heard: Duration,
+        available: Duration,
     },
     /// Two processes cannot exchange audio.
     #[error("{}: {reason}", socket.display())]
-    Recall {
+    AudioExchange {
         /// The socket.
         socket: PathBuf,
         /// The reason.
@@ -152,7 +152,7 @@ impl Error {
             Self::Pipeline(error) => error.kind(),
             Self::Silent | Self::NoFiniteEmbedding { .. } => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
-            Self::NobodyListens { .. } | Self::Recall { .. } => ErrorKind::Unavailable,
+            Self::NobodyListens { .. } | Self::AudioExchange { .. } => ErrorKind::Unavailable,
             Self::TooLittleAudio { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
                 ErrorKind::NotFound
             }

@@ -153,8 +153,8 @@ impl Audio {
                 recent
                     .between(start, end)
                     .map_err(|less| Error::TooLittleAudio {
-                        asked: Duration::from_micros(end.0.saturating_sub(start.0)),
-                        heard: less.heard,
+                        requested: Duration::from_micros(end.0.saturating_sub(start.0)),
+                        available: less.available,
                     })?
             }
             Self::File(format) => cut(source, format, start, end)?,

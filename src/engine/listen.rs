@@ -334,8 +334,8 @@ impl Listening {
     /// [`Error::TooLittleAudio`] if less was received without a gap, or is kept.
     pub fn recent(&self, span: Duration) -> Result<Recording, Error> {
         let nothing = Error::TooLittleAudio {
-            asked: span,
-            heard: Duration::ZERO,
+            requested: span,
+            available: Duration::ZERO,
         };
         let Some((heard, recent)) = self
             .under_way
@@ -345,10 +345,10 @@ impl Listening {
             return Err(nothing);
         };
         let last = recent.last(span).map_err(|less| Error::TooLittleAudio {
-            asked: span,
-            heard: less.heard,
+            requested: span,
+            available: less.available,
         })?;
-        let name = super::recall::clip_name(span, &heard.name);
+        let name = super::audio_exchange::clip_name(span, &heard.name);
         Ok(Recording::from_source(Box::new(last.0), name))
     }
 

@@ -4,6 +4,7 @@
 //! succeeds only after the change is on disk. This module reads sources. Other modules parse
 //! arguments and print results.
 
+mod audio_exchange;
 mod batch;
 mod bundle;
 mod calibration;
@@ -25,7 +26,6 @@ mod memory;
 mod merge;
 mod options;
 mod prediction;
-mod recall;
 mod recording;
 mod replay;
 mod retained_audio;
@@ -38,6 +38,8 @@ mod status;
 mod teaching;
 mod watchdog;
 
+pub use audio_exchange::{Lending, ListeningState};
+use audio_exchange::{latest_audio, listening};
 pub use batch::Durability;
 pub use clip_embeddings::{ClipEmbeddings, clip_sha256, embed};
 pub use clock::Clock;
@@ -55,8 +57,6 @@ pub use listen::Listening;
 pub use merge::Merged;
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
 pub use prediction::Prediction;
-pub use recall::{Lending, ListeningState};
-use recall::{listening, recall};
 pub use recording::Recording;
 pub use retained_audio::{DeviceReport, RetainedAudio};
 pub use session::Session;

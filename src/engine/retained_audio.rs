@@ -51,9 +51,9 @@ pub struct DeviceReport {
 
 /// The audio buffer holds less than was requested.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct TooLittleAudio {
+pub(super) struct TooLittle {
     /// The available length without a gap.
-    pub(super) heard: Duration,
+    pub(super) available: Duration,
 }
 
 impl RetainedAudio {
@@ -118,8 +118,8 @@ impl RetainedAudio {
     /// The latest `span` of samples, and the time at which the last of them arrived.
     ///
     /// # Errors
-    /// [`TooLittleAudio`] if less arrived since the start or the last gap, or less is retained.
-    pub(super) fn last(&self, span: Duration) -> Result<(Excerpt, Instant), TooLittleAudio> {
+    /// [`TooLittle`] if less arrived since the start or the last gap, or less is retained.
+    pub(super) fn last(&self, span: Duration) -> Result<(Excerpt, Instant), TooLittle> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());
@@ -136,9 +136,9 @@ impl RetainedAudio {
             }
             _ => {
                 let rows = (held.samples.len() / width) as u64;
-                let heard = Micros::from_samples(rows, held.rate);
-                Err(TooLittleAudio {
-                    heard: Duration::from_micros(heard.0),
+                let available = Micros::from_samples(rows, held.rate);
+                Err(TooLittle {
+                    available: Duration::from_micros(available.0),
                 })
             }
         }
@@ -147,9 +147,9 @@ impl RetainedAudio {
     /// The samples from stream time `start` to `end`.
     ///
     /// # Errors
-    /// [`TooLittleAudio`] if some of them came before the last gap, have not arrived, or are no longer
+    /// [`TooLittle`] if some of them came before the last gap, have not arrived, or are no longer
     /// retained.
-    pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, TooLittleAudio> {
+    pub(super) fn between(&self, start: Micros, end: Micros) -> Result<Excerpt, TooLittle> {
         let held = self.lock();
         let width = held.channels.len().max(1);
         let hz = u128::from(held.rate.hz());
@@ -162,9 +162,9 @@ impl RetainedAudio {
             Some((last.checked_sub(wanted)?, last))
         });
         let Some((first, last)) = found.filter(|(first, last)| first < last) else {
-            let heard = Micros::from_samples(kept as u64, held.rate);
-            return Err(TooLittleAudio {
-                heard: Duration::from_micros(heard.0),
+            let available = Micros::from_samples(kept as u64, held.rate);
+            return Err(TooLittle {
+                available: Duration::from_micros(available.0),
             });
         };
         let samples = held
@@ -186,7 +186,7 @@ impl RetainedAudio {
 
     /// The samples of event `id`, and the time at which the last sample of the buffer arrived;
     /// `None` if the event is unknown.
-    pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), TooLittleAudio>> {
+    pub(super) fn event(&self, id: EventId) -> Option<Result<(Excerpt, Instant), TooLittle>> {
         let held = self.lock();
         let (_, start, end) = *held.events.iter().rev().find(|(known, ..)| *known == id)?;
         let heard_at = held.heard_at?;
@@ -223,7 +223,7 @@ mod tests {
     fn last(audio: &RetainedAudio, ms: u64) -> Result<Vec<f32>, u128> {
         match audio.last(Duration::from_millis(ms)) {
             Ok((excerpt, _)) => Ok(excerpt.samples().to_vec()),
-            Err(less) => Err(less.heard.as_millis()),
+            Err(less) => Err(less.available.as_millis()),
         }
     }
 

@@ -252,7 +252,7 @@ impl Link {
             }
             Kind::Samples => {
                 let samples = frame.read::<Samples>().ok()?;
-                self.account(&samples, now_us);
+                self.count(&samples, now_us);
                 Some(Heard::Samples(samples))
             }
             Kind::Acknowledge => {
@@ -279,7 +279,7 @@ impl Link {
         }
     }
 
-    fn account(&mut self, samples: &Samples, now_us: u64) {
+    fn count(&mut self, samples: &Samples, now_us: u64) {
         let count = samples.count() as u64;
         self.status.samples += count;
         match self.next {

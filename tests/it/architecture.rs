@@ -83,7 +83,7 @@ const DOORS: &[(&str, &[&str])] = &[
         &[
             "cli/src/",
             "src/engine/embedding.rs",
-            "src/engine/recall.rs",
+            "src/engine/audio_exchange.rs",
             "src/engine/solver.rs",
             "src/source/ffmpeg.rs",
             "src/source/microphone.rs",

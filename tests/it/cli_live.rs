@@ -130,22 +130,22 @@ fn teaching_an_event_equals_teaching_a_recording_of_it() {
 }
 
 /// The last audio of the process that listens.
-struct Recalled {
+struct LatestAudio {
     samples: Vec<f32>,
     channels: usize,
     rate: SampleRate,
     source: String,
 }
 
-fn recall(learner: &Path, span: Duration) -> Result<Recalled, Error> {
-    let (mut recording, source, _) = Engine::open(learner)?.heard_lately(span)?;
+fn latest_audio(learner: &Path, span: Duration) -> Result<LatestAudio, Error> {
+    let (mut recording, source, _) = Engine::open(learner)?.latest_audio(span)?;
     let heard = recording.source();
     let (rate, channels) = (heard.rate(), heard.channels().len());
     let (mut samples, mut chunk) = (Vec::new(), Chunk::default());
     while heard.read(&mut chunk)? {
         samples.extend_from_slice(&chunk.samples);
     }
-    Ok(Recalled {
+    Ok(LatestAudio {
         samples,
         channels,
         rate,
@@ -157,7 +157,7 @@ fn recall(learner: &Path, span: Duration) -> Result<Recalled, Error> {
 fn nobody_listens(sandbox: &Sandbox) {
     let said = sandbox.run("teach low --last 1s").refused();
     assert!(said.contains("nobody listens"), "{said}");
-    let error = recall(sandbox.learner(), Duration::from_secs(1))
+    let error = latest_audio(sandbox.learner(), Duration::from_secs(1))
         .err()
         .unwrap();
     assert!(matches!(error, Error::NobodyListens { .. }), "{error}");
@@ -174,7 +174,7 @@ fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     let bytes = recording::pcm(&middle(1.0));
     let (first, mut into_first) = listen(&sandbox, "", &bytes[..4]);
     into_first.write_all(&bytes[4..]).unwrap();
-    let last = || recall(sandbox.learner(), Duration::from_secs(1));
+    let last = || latest_audio(sandbox.learner(), Duration::from_secs(1));
     wait_until("the new one answers", || last().is_ok());
     // A second listener says that `teach --last` does not reach it.
     let mut second = ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
@@ -198,14 +198,14 @@ fn only_samples_after_a_gap_can_be_taught_and_their_age_is_reported() {
         .map(|i| row(i, f64::from(i) / 50.0 + if i < 100 { 0.0 } else { 3.0 }))
         .collect();
     let (mut listening, stdin) = listen(&sandbox, "--rate 50", rows.as_bytes());
-    let last = |ms| recall(sandbox.learner(), Duration::from_millis(ms));
+    let last = |ms| latest_audio(sandbox.learner(), Duration::from_millis(ms));
     // The last rows wait for later ones.
     wait_until("it reads on after the gap", || last(1_500).is_ok());
-    let recalled = last(1_500).unwrap();
-    assert_eq!(recalled.channels, 6);
-    assert_eq!(recalled.rate.hz(), 50);
-    assert_eq!(recalled.samples.len(), 75 * 6);
-    assert_eq!(recalled.source, "stdin");
+    let latest = last(1_500).unwrap();
+    assert_eq!(latest.channels, 6);
+    assert_eq!(latest.rate.hz(), 50);
+    assert_eq!(latest.samples.len(), 75 * 6);
+    assert_eq!(latest.source, "stdin");
     let less = last(2_500).err().unwrap().to_string();
     assert!(less.contains("2.50 s were asked for"), "{less}");
     thread::sleep(Duration::from_millis(3_100));
@@ -255,7 +255,7 @@ fn after_two_seconds(sandbox: &Sandbox) -> (ListeningProcess, ChildStdin) {
     let (listening, mut stdin) = listen(sandbox, "", &bytes[..4]);
     stdin.write_all(&bytes[4..]).unwrap();
     wait_until("it has read all", || {
-        recall(sandbox.learner(), Duration::from_secs(2)).is_ok()
+        latest_audio(sandbox.learner(), Duration::from_secs(2)).is_ok()
     });
     (listening, stdin)
 }
@@ -346,7 +346,7 @@ fn slow_clients_delay_others_only_for_a_while() {
     let mut deaf = UnixStream::connect(socket(sandbox.learner())).unwrap();
     deaf.write_all(b"{\"last_us\":2000000}\n").unwrap();
     let began = Instant::now();
-    let answer = recall(sandbox.learner(), Duration::from_secs(2)).unwrap();
+    let answer = latest_audio(sandbox.learner(), Duration::from_secs(2)).unwrap();
     assert_eq!(answer.samples.len(), 32_000);
     println!("answered after {:?}", began.elapsed());
     still_listens(listening, stdin);
@@ -392,13 +392,18 @@ fn malformed_answers_of_a_listener_are_errors() {
         }
     });
     for answer in &wrong {
-        let error = recall(dir.path(), Duration::from_secs(1)).err().unwrap();
+        let error = latest_audio(dir.path(), Duration::from_secs(1))
+            .err()
+            .unwrap();
         let text = String::from_utf8_lossy(&answer[..answer.len().min(60)]).into_owned();
-        assert!(matches!(error, Error::Recall { .. }), "{text}: {error}");
+        assert!(
+            matches!(error, Error::AudioExchange { .. }),
+            "{text}: {error}"
+        );
         assert!(error.to_string().contains("listen.sock"), "{text}: {error}");
     }
-    let recalled = recall(dir.path(), Duration::from_secs(1)).unwrap();
-    assert_eq!(recalled.samples.len(), 100);
+    let latest = latest_audio(dir.path(), Duration::from_secs(1)).unwrap();
+    assert_eq!(latest.samples.len(), 100);
     served.join().unwrap();
 }
 

@@ -144,7 +144,7 @@ fn movements_of_an_emulated_board_are_recognised() {
         (0, 0, 0)
     );
     assert_eq!(status.damaged, 0);
-    let device = status.device.expect("it was asked how it fares");
+    let device = status.device.expect("the device reports its health");
     assert_eq!(
         (device.dropped, device.frames_bad, device.bytes_dropped),
         (0, 0, 0)

@@ -2,6 +2,9 @@
 
 #[path = "../../fuzz/src/audio.rs"]
 mod audio;
+#[cfg(unix)]
+#[path = "../../fuzz/src/audio_exchange.rs"]
+mod audio_exchange;
 #[path = "../../fuzz/src/bundle.rs"]
 mod bundle;
 #[path = "../../fuzz/src/card.rs"]
@@ -12,9 +15,6 @@ mod manifest;
 mod npz;
 #[path = "../../fuzz/src/onnx.rs"]
 mod onnx;
-#[cfg(unix)]
-#[path = "../../fuzz/src/recall.rs"]
-mod recall;
 #[path = "../../fuzz/src/sensor.rs"]
 mod sensor;
 #[path = "../../fuzz/src/state.rs"]
@@ -98,7 +98,7 @@ fn graphs_are_run_or_refused() {
 #[cfg(unix)]
 #[test]
 fn requests_and_answers_between_listeners_and_teachers_are_read_or_refused() {
-    run("recall", recall::run);
+    run("audio_exchange", audio_exchange::run);
 }
 
 #[test]

@@ -266,19 +266,19 @@ fn a_slow_program_counts_the_samples_that_it_drops() {
     }
     let (status, said) = listening.end();
     drop(speaker);
-    let account = said.last().unwrap();
-    println!("{account}; {jumps} jumps of time");
+    let report = said.last().unwrap();
+    println!("{report}; {jumps} jumps of time");
     assert!(status.success(), "{said:?}");
     let word = |before: &str| {
-        let rest = account.split(before).nth(1).unwrap();
+        let rest = report.split(before).nth(1).unwrap();
         let number = rest.trim_start().split(' ').next().unwrap();
         number.parse::<f64>().unwrap()
     };
     let (samples, dropped) = (word("connected: "), word("samples, "));
     let last = events.last().unwrap();
-    assert!(dropped > 0.0 && jumps > 0, "{account}");
+    assert!(dropped > 0.0 && jumps > 0, "{report}");
     // All 150 seconds of it where the machine is not busy; more than the queue holds on any.
-    assert!(samples >= 20.0 * HZ as f64, "{account}");
+    assert!(samples >= 20.0 * HZ as f64, "{report}");
     let lost = number(last, "lost");
     assert!(lost > 0.0 && lost <= dropped, "{last}");
     // Nothing was stitched: time counts what was dropped.

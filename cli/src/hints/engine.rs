@@ -49,7 +49,7 @@ fn engine(error: &Error) -> Option<String> {
         Error::TooLittleAudio { .. } => {
             "wait until more was heard, or ask for less; 30 s are kept at most"
         }
-        Error::Recall { .. } => {
+        Error::AudioExchange { .. } => {
             "one `afield listen` a learner is asked, of the same version and user as `afield teach`"
         }
         Error::Contended => "try again when they are done",

@@ -71,7 +71,7 @@ pub fn run(bytes: &[u8]) {
     let answers = answers.lock().expect("one at a time");
     answers.send(bytes.to_vec()).expect("it answers");
     if side & 2 == 0 {
-        if let Ok((mut recording, _, _)) = engine.heard_lately(Duration::from_millis(100)) {
+        if let Ok((mut recording, _, _)) = engine.latest_audio(Duration::from_millis(100)) {
             let mut chunk = Chunk::default();
             assert!(matches!(recording.source().read(&mut chunk), Ok(true)));
             assert!(!chunk.samples.is_empty());

@@ -26,7 +26,7 @@ pub(super) const SOCKET: &str = "listen.sock";
 
 /// Audio from another process.
 #[derive(Debug, Clone, PartialEq)]
-pub(super) struct Recalled {
+pub(super) struct ReceivedAudio {
     /// The samples.
     pub(super) excerpt: Excerpt,
     /// The name of the source in the process that listens.
@@ -53,7 +53,7 @@ pub struct ListeningState {
 /// such process.
 ///
 /// # Errors
-/// [`Error::Recall`] when the answer is not valid.
+/// [`Error::AudioExchange`] when the answer is not valid.
 pub(super) fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
     match socket::listening(dir) {
         Err(Error::NobodyListens { .. }) => Ok(None),
@@ -65,17 +65,18 @@ pub(super) fn listening(dir: &Path) -> Result<Option<ListeningState>, Error> {
 ///
 /// # Errors
 /// [`Error::NobodyListens`]; [`Error::TooLittleAudio`] when it has less audio without a gap;
-/// [`Error::Recall`] when the answer is not valid.
-pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
-    socket::recall(dir, span)
+/// [`Error::AudioExchange`] when the answer is not valid.
+pub(super) fn latest_audio(dir: &Path, span: Duration) -> Result<ReceivedAudio, Error> {
+    socket::latest_audio(dir, span)
 }
 
 /// Asks the process that listens with the learner in `dir` for the samples of its event `id`.
 ///
 /// # Errors
-/// As [`recall`]; also [`Error::Recall`] if the samples of the event are no longer kept.
-pub(super) fn recall_event(dir: &Path, id: EventId) -> Result<Recalled, Error> {
-    socket::recall_event(dir, id)
+/// As [`latest_audio`]; also [`Error::AudioExchange`] if the samples of the event are no longer
+/// kept.
+pub(super) fn event_audio(dir: &Path, id: EventId) -> Result<ReceivedAudio, Error> {
+    socket::event_audio(dir, id)
 }
 
 /// Offers the audio buffer to other processes until it is dropped.
@@ -88,8 +89,8 @@ impl Lending {
     /// Offers `recent`, the audio of `source`, to other processes in the learner's folder `dir`.
     ///
     /// # Errors
-    /// [`Error::Recall`] when the folder does not support sockets, or another process that listens
-    /// with the same learner already offers its audio.
+    /// [`Error::AudioExchange`] when the folder does not support sockets, or another process that
+    /// listens with the same learner already offers its audio.
     pub fn start(dir: &Path, recent: RetainedAudio, source: &str) -> Result<Self, Error> {
         let server = socket::Server::start(&dir.join(SOCKET), recent, source);
         match server {
@@ -105,7 +106,7 @@ pub(super) fn clip_name(span: Duration, source: &str) -> String {
 }
 
 fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> Error {
-    Error::Recall {
+    Error::AudioExchange {
         socket: PathBuf::from(socket),
         reason: reason.to_string(),
     }
@@ -125,7 +126,7 @@ mod socket {
 
     use serde::{Deserialize, Serialize};
 
-    use super::{ListeningState, Recalled, SOCKET, failed};
+    use super::{ListeningState, ReceivedAudio, SOCKET, failed};
     use crate::engine::retained_audio::MOST_VALUES;
     use crate::engine::{Error, EventId, RetainedAudio};
     use crate::signal::{Channel, SampleRate};
@@ -195,7 +196,7 @@ mod socket {
             let stop = Arc::new(AtomicBool::new(false));
             let (stopped, source) = (Arc::clone(&stop), source.to_owned());
             let thread = thread::Builder::new()
-                .name("recall".to_owned())
+                .name("audio-exchange".to_owned())
                 .spawn(move || {
                     for stream in listener.incoming() {
                         if stopped.load(Ordering::Relaxed) {
@@ -267,7 +268,7 @@ mod socket {
             Ok(found) => found,
             Err(less) => {
                 return line.say(&Answer::Less {
-                    heard_us: micros(less.heard),
+                    heard_us: micros(less.available),
                 });
             }
         };
@@ -323,16 +324,16 @@ mod socket {
         failed(&dir.join(SOCKET), &"its answer makes no sense")
     }
 
-    pub(super) fn recall(dir: &Path, span: Duration) -> Result<Recalled, Error> {
+    pub(super) fn latest_audio(dir: &Path, span: Duration) -> Result<ReceivedAudio, Error> {
         receive(dir, &Request::LastUs(micros(span)), span)
     }
 
-    pub(super) fn recall_event(dir: &Path, id: EventId) -> Result<Recalled, Error> {
+    pub(super) fn event_audio(dir: &Path, id: EventId) -> Result<ReceivedAudio, Error> {
         receive(dir, &Request::Event(id), Duration::ZERO)
     }
 
     /// Requests samples with a length of `span`.
-    fn receive(dir: &Path, request: &Request, span: Duration) -> Result<Recalled, Error> {
+    fn receive(dir: &Path, request: &Request, span: Duration) -> Result<ReceivedAudio, Error> {
         let (mut line, answer) = ask(dir, request)?;
         let (rate, channels, values, source, age_us) = match answer {
             Answer::Heard {
@@ -344,8 +345,8 @@ mod socket {
             } => (rate, channels, values, source, age_us),
             Answer::Less { heard_us } => {
                 return Err(Error::TooLittleAudio {
-                    asked: span,
-                    heard: Duration::from_micros(heard_us),
+                    requested: span,
+                    available: Duration::from_micros(heard_us),
                 });
             }
             _ => return Err(senseless(dir)),
@@ -361,7 +362,7 @@ mod socket {
             .map_err(|error| failed(&dir.join(SOCKET), &error))?;
         let value = |bytes: &[u8]| bytes.try_into().map_or(0.0, f32::from_le_bytes);
         let samples = bytes.chunks_exact(4).map(value).collect();
-        Ok(Recalled {
+        Ok(ReceivedAudio {
             excerpt: Excerpt::new(rate, channels, samples),
             source,
             age: Duration::from_micros(age_us),
@@ -443,7 +444,7 @@ mod socket {
     use std::path::Path;
     use std::time::Duration;
 
-    use super::{ListeningState, Recalled};
+    use super::{ListeningState, ReceivedAudio};
     use crate::engine::{Error, EventId, RetainedAudio};
 
     #[derive(Debug)]
@@ -461,13 +462,13 @@ mod socket {
         })
     }
 
-    pub(super) fn recall(dir: &Path, _: Duration) -> Result<Recalled, Error> {
+    pub(super) fn latest_audio(dir: &Path, _: Duration) -> Result<ReceivedAudio, Error> {
         Err(Error::NobodyListens {
             dir: dir.to_owned(),
         })
     }
 
-    pub(super) fn recall_event(dir: &Path, _: EventId) -> Result<Recalled, Error> {
+    pub(super) fn event_audio(dir: &Path, _: EventId) -> Result<ReceivedAudio, Error> {
         Err(Error::NobodyListens {
             dir: dir.to_owned(),
         })
