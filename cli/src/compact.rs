@@ -18,8 +18,8 @@ use super::model::Places;
                         afield compact --keep 1000 --learner box"
 )]
 pub struct CompactArgs {
-    /// Limit of the disk use, such as 64MiB, or none: before it is exceeded, old examples
-    /// are compacted
+    /// From now on fold old examples before the learner takes more than this on
+    /// disk; none lifts the limit
     #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
     max_disk: Option<DiskLimit>,
 
@@ -41,8 +41,8 @@ pub fn run(args: CompactArgs, places: &Places) -> Result<()> {
         engine.set_max_disk(bytes).context("--max-disk")?;
     }
     if let Some(keep) = args.keep {
-        let folded = engine.compact(keep)?;
-        eprintln!("folded {} examples, kept {}", folded.examples, folded.kept);
+        let done = engine.compact(keep)?;
+        eprintln!("compacted {} examples, kept {}", done.examples, done.kept);
     }
     Ok(engine.close()?)
 }

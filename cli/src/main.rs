@@ -94,7 +94,7 @@ enum Command {
     Undo(rollback::UndoArgs),
     Rollback(rollback::RollbackArgs),
     Diff(diff::DiffArgs),
-    #[command(visible_alias = "fold")]
+    #[command(name = "compact", visible_alias = "fold")]
     Compact(compact::CompactArgs),
     Doctor(doctor::DoctorArgs),
     Merge(merge::MergeArgs),

@@ -5,7 +5,7 @@
 //! changes. A class as a whole can still be forgotten. A checkpoint has the size of a statistic,
 //! for any number of examples. So compaction saves space only for classes with more examples than
 //! that. If it saves nothing, the session refuses to learn; it does not forget. The command is
-//! called `fold`.
+//! called `compact`.
 
 use super::error::damaged;
 use super::replay::{absorb, learn};

@@ -111,8 +111,8 @@ impl Event {
     /// file is read again.
     ///
     /// # Errors
-    /// [`Error::TooLittleAudio`] if the samples are no longer kept, [`Error::Source`] if the file can
-    /// no longer be read.
+    /// [`Error::TooLittleAudio`] if the samples are no longer kept, [`Error::Source`] if the file
+    /// can no longer be read.
     pub fn recording(&self) -> Result<Recording, Error> {
         self.audio.recording(&self.source, self.start, self.end)
     }

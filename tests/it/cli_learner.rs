@@ -66,6 +66,13 @@ fn spoken_digits_of_two_people_are_taught_and_recognised() {
 }
 
 #[test]
+fn fold_is_an_alias_of_compact() {
+    let sandbox = Sandbox::taught();
+    let said = sandbox.run("fold --keep 2").ok().stderr;
+    assert_eq!(said, "compacted 6 examples, kept 2\n");
+}
+
+#[test]
 fn status_describes_the_learner_and_its_classes() {
     let sandbox = Sandbox::taught();
     let status = sandbox.status();

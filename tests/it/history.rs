@@ -168,8 +168,8 @@ fn folding_changes_no_bit_and_classes_can_still_be_forgotten() {
         (0..50).for_each(|seed| drop(teach(&mut session, seed as usize % 5, seed)));
         let mut listening = Session::open(dir.path()).unwrap();
         let state = session.learner().save();
-        let folded = session.compact(20, 100).unwrap();
-        assert_eq!((folded.examples, folded.kept), (30, 20));
+        let compacted = session.compact(20, 100).unwrap();
+        assert_eq!((compacted.examples, compacted.kept), (30, 20));
         assert!(session.learner().save() == state);
         listening.catch_up().unwrap();
         assert!(listening.learner().save() == state);

@@ -193,24 +193,24 @@ fn a_change_of_a_learner_that_cannot_be() {
         sandbox.run(["teach", "low", "low", "--learner", name]).ok();
     }
     sandbox.run("init l2 --backbone tiny --transform l2").ok();
-    sandbox.run("init folded --backbone tiny").ok();
+    sandbox.run("init compacted --backbone tiny").ok();
     for label in ["low", "high"] {
         sandbox
-            .run(["teach", label, label, "--learner", "folded"])
+            .run(["teach", label, label, "--learner", "compacted"])
             .ok();
     }
-    sandbox.run("compact --keep 2 --learner folded").ok();
+    sandbox.run("compact --keep 2 --learner compacted").ok();
     let said = Transcript::of(&sandbox)
         .errors(&[
             "rollback 999",
             "diff 1 999",
-            "rollback 2 --learner folded",
+            "rollback 2 --learner compacted",
             "forget --class nobody",
             "forget --group nobody",
             "forget --clip xyz",
             "forget --clip missing.wav",
             "forget --class low --learner finetune",
-            "forget --source low/0.wav --learner folded",
+            "forget --source low/0.wav --learner compacted",
             "compact",
             "compact --keep 1 --learner linear",
             "compact --max-disk 1MiB --learner linear",

@@ -66,13 +66,13 @@ fn record(sandbox: &Sandbox) -> Recorded {
         "teach low low",
         "teach high high",
         // From here on the log is copied into the database every 32 pages.
-        "fold --max-disk 1MiB",
+        "compact --max-disk 1MiB",
         "teach else more",
         "forget --source low/0[0-3]*",
         "undo",
         "teach other more",
         "rollback 150",
-        "fold --keep 60",
+        "compact --keep 60",
         "teach again more --durability batched:0.1",
         "forget --class low",
     ] {

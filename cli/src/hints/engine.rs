@@ -114,7 +114,7 @@ fn store(error: &StoreError) -> String {
             "what was acknowledged before is safe; check the disk, then start again"
         }
         StoreError::NoRevision { .. } => {
-            "`afield history` lists them; what came before a fold cannot be gone back to"
+            "`afield history` lists them; revisions before a compaction are no longer available"
         }
         _ => DOCTOR,
     };
