@@ -22,8 +22,8 @@ const MOST_NAMED: usize = 3;
 /// How a command treats recordings that fail.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct BatchArgs {
-    /// Stop at the first recording that cannot be read. By default, the rest is done, the
-    /// failures are listed at the end, and the exit status is 3
+    /// Stop at the first recording that fails. By default, the other recordings are
+    /// processed, the failures are listed at the end, and the exit status is 3
     #[arg(long)]
     strict: bool,
 }

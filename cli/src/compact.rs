@@ -7,23 +7,24 @@ use super::durability::{DiskLimit, disk_limit};
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Compact old examples into the statistic, to limit the disk use
+/// Compact old examples into the statistic, to limit disk use
 ///
-/// No prediction changes, to the bit. Compacted examples can be unlearned only with their
-/// whole class. A compacted clip that is taught again counts twice. A rollback cannot go to
-/// revisions before a compaction. For the heads ncm, lda and ridge.
+/// No prediction changes, to the bit. Only the heads ncm, lda and ridge can compact.
+///
+/// A compacted example can be unlearned only with its whole class. A compacted clip that
+/// is taught again counts twice. Revisions before a compaction are not available.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield compact --max-disk 64MiB --learner box\n  \
                         afield compact --keep 1000 --learner box"
 )]
 pub struct CompactArgs {
-    /// From now on fold old examples before the learner takes more than this on
-    /// disk; none lifts the limit
+    /// Set the limit of disk use, such as 64MiB, or none. Old examples are compacted
+    /// before it is reached
     #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
     max_disk: Option<DiskLimit>,
 
-    /// Compact all examples but the latest N now
+    /// Compact now: all examples but the latest N
     #[arg(long, value_name = "N")]
     keep: Option<usize>,
 

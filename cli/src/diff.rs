@@ -11,18 +11,18 @@ use serde_json::json;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Show the taught clips that two revisions of a learner predict differently
+/// Compare the predictions of two revisions on the taught clips
 ///
-/// Both revisions predict every clip that one of them was taught and that is not compacted.
-/// Each clip with different predictions is one JSON line; a summary goes to standard error.
+/// Predicts every clip that one of the two revisions was taught, except compacted clips.
+/// Prints one JSON line for each clip whose label differs, and a summary on stderr.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield diff 16 17 --learner box | jq -r .source")]
 pub struct DiffArgs {
-    /// Number of the first revision in `afield history`
+    /// First revision, as numbered by `afield history`
     #[arg(value_name = "REV")]
     before: i64,
 
-    /// Number of the second revision
+    /// Second revision
     #[arg(value_name = "REV")]
     after: i64,
 

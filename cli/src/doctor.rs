@@ -11,19 +11,19 @@ use serde_json::json;
 use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 
-/// Check the folder of a learner, and repair it
+/// Check the folder of a learner, and repair it with --repair
 ///
-/// Checks the pages of the database, the checksum of every row, the order of the log, the
-/// contract, the card and the backbone. Checks that every snapshot equals, to the bit, the
-/// replayed log. Exits with status 1 if anything is wrong.
+/// Checks the database pages, the checksum of every row, the order of the log, the
+/// contract, the card and the backbone. Checks that every snapshot equals, bit by bit,
+/// the replay of the log. Exit code 1 means damage.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  afield doctor box\n  afield doctor box --repair")]
 pub struct DoctorArgs {
     #[command(flatten)]
     place: NamedPlace,
 
-    /// Repair the learner. A copy of the files is kept in DIR/damaged-TIME, and losses are
-    /// listed
+    /// Repair the learner, and list what is lost. A copy of the files is kept in
+    /// DIR/damaged-TIME
     #[arg(long)]
     repair: bool,
 

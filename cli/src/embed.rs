@@ -25,14 +25,16 @@ use super::recording::{Cut, SensorArgs, note};
 
 /// Write the embeddings of clips as a NumPy array
 ///
-/// The array is float32 [n, d]: the rows of all files, one after the other. Row i of a file
-/// covers its resampled samples from i * hop to i * hop + receptive field. A shorter clip
-/// is padded by the rule of the card. Rows with NaN are left out, and a note gives their
-/// number. stdout has one JSON line a file: path, rows, seconds of audio, CPU seconds.
+/// The array is float32 [n, d]; the rows of the files follow one another. Row i of a file
+/// covers its resampled samples from i * hop to i * hop + receptive field. The card says
+/// how a shorter clip is padded.
 ///
-/// With --labelled, clips lie as DIR/<class>/<clip>, and the output is an NPZ file for
-/// `afield evaluate --embeddings`: X float32 [clips, d] with one pooled row a clip, y, and
-/// groups if there are any. stdout has one JSON line.
+/// Rows with NaN are left out, and a note states their number. stdout has one JSON line
+/// per file: path, rows, seconds of audio, CPU seconds.
+///
+/// With --labelled, the clips are in DIR/<class>/<clip>, and the output is an NPZ file
+/// for `afield evaluate --embeddings`. It has X (float32 [clips, d], one pooled row per
+/// clip), y, and group if groups are known. stdout has one JSON line.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
         afield embed clips/ --backbone speech-embedding -o clips.npy\n  \
@@ -42,7 +44,7 @@ pub struct EmbedArgs {
     #[arg(required = true, value_name = "PATH")]
     paths: Vec<PathBuf>,
 
-    /// Name of the backbone in `afield model list`
+    /// Name of the backbone; `afield model list` shows the names
     #[arg(long, value_name = "NAME")]
     backbone: String,
 
@@ -56,22 +58,22 @@ pub struct EmbedArgs {
     )]
     mode: Mode,
 
-    /// Write labels and groups with one row a clip
+    /// Write one pooled row per clip, with its label and group
     #[arg(long)]
     labelled: bool,
 
-    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
-    /// that of the backbone]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
+    /// [default: that of the backbone]
     #[arg(long, value_name = "POOL", requires = "labelled")]
     pool: Option<Pool>,
 
-    /// Pattern whose first capture in the file name is the group of a clip, such as
-    /// '^(\d+)-'
+    /// Regular expression whose first capture in a file name is the group of the clip,
+    /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX", requires = "labelled")]
     group_pattern: Option<String>,
 
-    /// Cut each recording into pieces of this length; each piece is a row. A piece begins
-    /// every STEP seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of SECONDS, one row each, starting every STEP
+    /// seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]", requires = "labelled")]
     cut: Option<Cut>,
 

@@ -28,8 +28,8 @@ use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
 
-/// Teach a stream of clips to one or more heads, one clip at a time, and score them beside
-/// the joint offline upper bound on the same embeddings
+/// Teach a stream of examples to heads, and score them beside the joint offline upper
+/// bound
 #[derive(Debug, Args)]
 #[command(
     group = ArgGroup::new("input").required(true).multiple(true).args(["data", "manifest", "embeddings"]),
@@ -40,12 +40,12 @@ use super::run_bar::RunBar;
         afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json")
 )]
 pub struct EvaluateArgs {
-    /// Folder of clips with one folder a class: DIR/<class>/<clip>
+    /// Folder of clips, one folder per class: DIR/<class>/<clip>
     #[arg(long, value_name = "DIR", conflicts_with = "embeddings")]
     data: Option<PathBuf>,
 
-    /// CSV file with the columns path,label and optionally group,split (train or test).
-    /// Paths are relative to --data, or else to the file
+    /// CSV file with the columns path, label and optionally group and split (train or
+    /// test). Paths are relative to --data, or else to the file
     #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
     manifest: Option<PathBuf>,
 
@@ -53,84 +53,104 @@ pub struct EvaluateArgs {
     #[arg(long, value_name = "FILE")]
     embeddings: Option<PathBuf>,
 
-    /// Order of the stream. class-incremental: one class after another, tested on the
-    /// classes so far. The other orders are tested on all test clips. domain-incremental:
-    /// one group after another. iid: shuffled, in ten parts. bursty: runs of one class with
-    /// 8 clips on average (geometric), each clip 1 to 5 times in a row. drift: iid, but
-    /// from the middle on, one class, chosen by the seed, has the clips of another class;
-    /// it is tested on its current meaning, the other class is not taught as itself, and
-    /// the joint fit learns the final meaning
+    /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift
+    ///
+    /// class-incremental: one class after another, tested on the classes so far. All
+    /// other orders are tested on all test clips.
+    ///
+    /// domain-incremental: one group after another.
+    ///
+    /// iid: shuffled, in ten slices.
+    ///
+    /// bursty: runs of one class, with a mean length of 8 clips (geometric). Each clip
+    /// appears 1 to 5 times in a row.
+    ///
+    /// drift: as iid, but from the middle on, the label of one class means the clips of
+    /// another class. The seed draws both classes; the label is tested on its current
+    /// meaning. The other class is never taught under its own label, and the joint fit
+    /// learns the final meaning.
     #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
     protocol: Protocol,
 
-    /// Share of the taught labels that the seed replaces, each by another class of the
-    /// stream, taught before or not. Tests keep the true labels; the joint fit and all
-    /// choices see the replaced ones
+    /// Share of the taught labels to replace, 0 to 1
+    ///
+    /// The seed draws the clips and their new labels, from all other classes of the
+    /// stream. Tests keep the true labels. The joint fit and all choices see the replaced
+    /// labels.
     #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE", value_parser = hints::parse::<LabelNoise>)]
     label_noise: LabelNoise,
 
-    /// Imbalance of the classes: their numbers of clips fall exponentially from all to
-    /// all/RATIO (at least 1), in an order chosen by the seed. Test clips stay
+    /// Imbalance of the classes: the rarest keeps 1/RATIO of its training clips
+    ///
+    /// The number of clips falls exponentially from class to class, to at least 1. The
+    /// seed ranks the classes. Test clips do not change.
     #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO", value_parser = hints::parse::<Imbalance>)]
     imbalance: Imbalance,
 
-    /// Heads to teach, comma-separated, with their options, such as ncm,linear:adam; they
-    /// are listed below. The head best is ridge, or an exact head and transform that is
-    /// clearly better in cross-validation on the training side
+    /// Heads to teach, listed below, comma-separated, with their options, such as
+    /// ncm,linear:adam
+    ///
+    /// `best` is ridge, or the exact head and transform that cross-validation on the
+    /// training side puts clearly ahead of ridge.
     #[arg(
         long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadChoice>,
         default_values_t = HeadKind::ALL.map(HeadChoice::from)
     )]
     head: Vec<HeadChoice>,
 
-    /// Rehearsal memory for heads that need one: none or POLICY:SIZE[:STORAGE], such as
-    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding, recent.
-    /// Storages: int8, i16, f32
+    /// Rehearsal memory of heads that use one: none or POLICY:SIZE[:STORAGE], such as
+    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding,
+    /// recent. Storages: int8, i16, f32
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN", value_parser = hints::parse::<Plan>)]
     rehearsal: Plan,
 
-    /// Groups to hold out for testing, comma-separated, or each: every group in turn, one
-    /// run for each [default: the marks of the data, or else about 30 %, whole groups if
-    /// they are known]
+    /// Groups held out for testing, comma-separated, or each [default: as marked in the
+    /// data, else about 30 %]
+    ///
+    /// each holds out every group in turn, one run per group. The default of about 30 %
+    /// of the clips takes whole groups if groups are known.
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     test_groups: Vec<String>,
 
-    /// Pattern whose first capture in the file name is the group of a clip, such as
-    /// '^(\d+)-'
+    /// Regular expression whose first capture in a file name is the group of the clip,
+    /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX", conflicts_with = "embeddings")]
     group_pattern: Option<String>,
 
-    /// Backbone that embeds the clips
+    /// Name of the backbone that embeds the clips
     #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
     backbone: Option<String>,
 
-    /// Cut each recording into pieces of this length; each piece is a clip. A piece begins
-    /// every STEP seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of SECONDS, one clip each, starting every STEP
+    /// seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]", conflicts_with = "embeddings")]
     cut: Option<Cut>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
-    /// that of the backbone]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
+    /// [default: that of the backbone]
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings", value_parser = hints::parse::<Pool>)]
     pool: Option<Pool>,
 
-    /// Transform of the embeddings: none, l2, signed-sqrt or standardise (with the means
-    /// and deviations of the training side); or auto: for each head the default, or the one
-    /// that is clearly better in cross-validation on the training side (for the joint fit,
-    /// the one with the lowest log loss) [default: that of the backbone; none for
-    /// --embeddings]
+    /// Transform of the embeddings: none, l2, signed-sqrt, standardise or auto [default:
+    /// that of the backbone; none for --embeddings]
+    ///
+    /// standardise uses the means and deviations of the training side.
+    ///
+    /// auto chooses a transform for each head: the default, or the one that
+    /// cross-validation on the training side puts clearly ahead of it. For the joint fit,
+    /// auto takes the transform with the lowest log loss.
     #[arg(long, value_name = "TRANSFORM", value_parser = transform)]
     transform: Option<TransformChoice>,
 
-    /// Seed of the order, the learners and the split
+    /// Seed of the order, the learners and the drawn split
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 
-    /// Number of runs, with the seeds from --seed upward. Several runs are shown as means
-    /// with 95 % confidence intervals
+    /// Number of seeds, from --seed up, one run each. Several runs give means and 95 %
+    /// confidence intervals
     #[arg(
         long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1000)
@@ -141,17 +161,20 @@ pub struct EvaluateArgs {
     #[arg(long)]
     no_upper_bound: bool,
 
-    /// Also write the stream as JSON (tasks, clips by their row in the data, taught labels,
-    /// tests), to teach it to other programs; several runs give an array
+    /// Write the stream as JSON to this file, for other programs; with several runs, an
+    /// array
+    ///
+    /// The stream has the tasks, the clips by their row in the data, the taught labels,
+    /// and the tests of each task.
     #[arg(long, value_name = "FILE")]
     save_stream: Option<PathBuf>,
 
-    /// Print one JSON object instead of a table; several runs give
+    /// Print one JSON object instead of a table; with several runs
     /// {"runs":[...],"summary":{...}}
     #[arg(long)]
     json: bool,
 
-    /// Also write an HTML page with accuracy curves
+    /// Write a page with accuracy curves to this file
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
 }

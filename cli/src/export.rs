@@ -15,11 +15,11 @@ use super::learner::{NamedPlace, now_unix_ms};
 use super::model::Places;
 use super::output::{temporary, unwritable};
 
-/// Write a learner to one file, for another machine or another program
+/// Write a learner into one file: a signed bundle or an ONNX graph
 ///
-/// With -o, the file is a signed bundle, from which `afield import` makes the learner
-/// again. With --onnx, it is an ONNX graph from log-mel frames to probabilities, which ONNX
-/// Runtime runs without Afield. docs/BUNDLES.md and docs/ONNX.md describe them.
+/// -o writes a signed bundle, from which `afield import` creates the learner again.
+/// --onnx writes one ONNX graph from log-mel frames to probabilities, which ONNX Runtime
+/// runs without Afield. docs/BUNDLES.md and docs/ONNX.md describe both formats.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  afield export --learner birds -o birds.afield --with-examples\n  \
@@ -29,20 +29,20 @@ pub struct ExportArgs {
     #[command(flatten)]
     learner: NamedPlace,
 
-    /// File of the bundle
+    /// Bundle to write
     #[arg(short, long, value_name = "FILE", required_unless_present = "onnx")]
     output: Option<PathBuf>,
 
-    /// Include the taught clips, as the learned integers with their names, so that the
-    /// imported learner can be corrected and can unlearn clip by clip
+    /// Include the examples, as learned integers and with their names. The imported
+    /// learner can then correct and unlearn single clips
     #[arg(long, requires = "output")]
     with_examples: bool,
 
-    /// Key that signs the bundle
+    /// Name of the key that signs the bundle
     #[arg(long, value_name = "NAME", default_value = KeyFolder::DEFAULT)]
     key: String,
 
-    /// File of the ONNX graph
+    /// ONNX file to write
     #[arg(long, value_name = "FILE")]
     onnx: Option<PathBuf>,
 

@@ -16,11 +16,12 @@ use super::learner::{LearnerPlace, now_unix_ms};
 use super::model::Places;
 use super::recording::SensorArgs;
 
-/// Unlearn examples as if they had never been taught
+/// Unlearn examples, as if they had never been taught
 ///
-/// A clip is unlearned if all given conditions hold for it. With the heads ncm, lda and
-/// ridge, nothing of it remains in the learned state, to the bit. Heads with a rehearsal
-/// memory are fitted again to the rest of it. The log keeps an entry of what was unlearned.
+/// Unlearns the clips that match all given options. The heads ncm, lda and ridge unlearn
+/// to the bit; heads with a rehearsal memory refit from its remaining examples. The log
+/// keeps a record of each removal.
+///
 /// Compacted examples (`afield compact`) can be unlearned only with their whole class, by
 /// --class alone.
 #[derive(Debug, Args)]
@@ -30,33 +31,31 @@ use super::recording::SensorArgs;
                   afield forget --since 2h --dry-run --learner box"
 )]
 pub struct ForgetArgs {
-    /// All clips of this class
+    /// Select a whole class
     #[arg(long, value_name = "LABEL", group = "which")]
     class: Option<Label>,
 
-    /// One clip: its file, or the first 8 or more digits of its sha256. A file is read as
-    /// `afield teach` reads it
+    /// Select one clip by its file (audio, table, JSON lines), or by the first digits of
+    /// its sha256, 8 or more. A file is read as `afield teach` reads it
     #[arg(long, value_name = "FILE|SHA256", group = "which")]
     clip: Option<String>,
 
-    /// Clips of this file or folder, as it was named when it was taught; `*` and `?` are
-    /// wildcards
+    /// Select clips by file or folder, as named when taught; `*` and `?` are wildcards
     #[arg(long, value_name = "PATTERN", group = "which")]
     source: Option<String>,
 
-    /// Clips of this group: a speaker, machine, site or subject
+    /// Select the clips of a group: a speaker, machine, site or subject
     #[arg(long, value_name = "NAME", group = "which")]
     group: Option<Group>,
 
-    /// Clips that were taught within this time, such as 30min, 2h or 7days, or since a
-    /// moment, such as 2026-11-24T08:00:00Z
+    /// Select clips taught in the last 30min, 2h or 7days, or since 2026-11-24T08:00:00Z
     #[arg(long, value_name = "TIME", group = "which")]
     since: Option<Since>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// List the clips, but unlearn nothing
+    /// List the selected clips without unlearning them
     #[arg(long)]
     dry_run: bool,
 

@@ -11,18 +11,18 @@ use serde::Serialize;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// List the changes of a learner with their times and reasons, the latest last
+/// List the revisions of a learner, the latest last: what changed, when and why
 ///
-/// A command that made several changes is one line; --all shows each revision. `afield
-/// undo` reverts the latest command. `afield rollback REV` goes to any revision.
+/// Each line is one command; --all shows each of its revisions. `afield undo` reverts the
+/// latest command. `afield rollback REV` restores any revision, later ones included.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield history --learner box --json | jq -r .reason")]
 pub struct HistoryArgs {
-    /// Print one line for each revision instead of each command
+    /// Print one line per revision, not per command
     #[arg(long)]
     all: bool,
 
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 

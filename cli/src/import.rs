@@ -14,21 +14,20 @@ use super::model::Places;
 
 /// Create a learner from a bundle of `afield export`
 ///
-/// The signature is verified before any content is used: its key must be given with
-/// --trust, or be your own. A bundle is rejected if it was changed or truncated, or if a
-/// later revision of the same learner was imported before.
+/// The signature is verified before anything in the bundle is used. Its key must be one
+/// of your own, or one given with --trust. A bundle is rejected if it was changed or cut
+/// short, or if it is older than an imported bundle of the same learner.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield import birds.afield birds --trust afield-key-9d61…")]
 pub struct ImportArgs {
-    /// File of the bundle
+    /// Bundle to read
     #[arg(value_name = "FILE")]
     file: PathBuf,
 
     #[command(flatten)]
     learner: NamedPlace,
 
-    /// Public key to trust, as `afield key show` prints it on the machine that exported the
-    /// bundle
+    /// Public key to trust, as `afield key show` prints it on the exporting machine
     #[arg(long, value_name = "KEY", value_parser = public_key)]
     trust: Vec<PublicKey>,
 

@@ -25,51 +25,51 @@ pub struct InitArgs {
     #[command(flatten)]
     place: NamedPlace,
 
-    /// Backbone of the learner, by its name in `afield model list` [default: imu, which is
+    /// Name of the backbone; `afield model list` shows the names [default: imu, which is
     /// part of the program, if no other backbone is in the cache]
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 
-    /// Head that learns, with its options, such as linear:adam; the heads are listed below
+    /// Head that learns, listed below, with its options, such as linear:adam
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
     head: HeadKind,
 
-    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max [default:
-    /// that of the backbone]
+    /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
+    /// [default: that of the backbone]
     #[arg(long, value_name = "POOL")]
     pool: Option<Pool>,
 
-    /// Transform of the embeddings: none, l2, signed-sqrt or standardise [default: that of
-    /// the backbone]
+    /// Transform of the embeddings: none, l2, signed-sqrt or standardise [default: that
+    /// of the backbone]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<Transform>,
 
-    /// Recordings, or folders of recordings, that give the means and deviations of the
+    /// Recordings, or folders, that permanently set the means and deviations of the
     /// transform standardise. They need no labels and are not learned
     #[arg(long, value_name = "FILE", num_args = 1..)]
     calibrate: Vec<PathBuf>,
 
-    /// Recordings, or folders of recordings, that give the means and deviations of the
-    /// channels of a sensor, instead of those of the training of the backbone. Use it for
-    /// sensors that differ much from those of the training
+    /// Recordings, or folders, that permanently set the means and deviations of the
+    /// sensor channels, in place of those of the backbone. Use this if the sensor differs
+    /// much from the one in the backbone's training
     #[arg(long, value_name = "FILE", num_args = 1..)]
     normalise: Vec<PathBuf>,
 
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Rehearsal memory for heads that need one: none or POLICY:SIZE[:STORAGE], such as
-    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding, recent.
-    /// Storages: int8, i16, f32
+    /// Rehearsal memory of heads that use one: none or POLICY:SIZE[:STORAGE], such as
+    /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding,
+    /// recent. Storages: int8, i16, f32
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN")]
     rehearsal: Plan,
 
-    /// Limit of the disk use, such as 64MiB: before it is exceeded, old examples are
-    /// compacted into the statistic. For the heads ncm, lda and ridge [default: no limit]
+    /// Limit of disk use, such as 64MiB, for the heads ncm, lda and ridge. Old examples
+    /// are compacted before it is reached [default: none]
     #[arg(long, value_name = "SIZE", value_parser = disk_limit)]
     max_disk: Option<DiskLimit>,
 
-    /// Seed of all random choices
+    /// Seed of all random numbers
     #[arg(long, default_value_t = 0, value_name = "N")]
     seed: u64,
 }

@@ -10,8 +10,8 @@ use clap::{Args, Subcommand};
 /// Where the user's keys lie.
 #[derive(Debug, Args)]
 pub struct KeyPlace {
-    /// Folder of the keys and of the list of imported bundles [default: afield/keys in the
-    /// data folder of the user]
+    /// Folder of the keys and of the record of imports [default: afield/keys in the
+    /// user's data folder]
     #[arg(long, value_name = "DIR", env = "AFIELD_KEYS")]
     keys: Option<PathBuf>,
 }
@@ -25,10 +25,10 @@ impl KeyPlace {
 
 /// Create and show the keys that sign bundles
 ///
-/// A secret key is a file that only its owner can read (mode 600). No command sends it
-/// anywhere. Others give its public key to `afield import --trust`.
+/// A secret key is a file that only its owner can read (mode 600). No command prints or
+/// exports it. Others give its public half to `afield import --trust`.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  afield key new\n  afield key show")]
+#[command(after_help = "Examples:\n  afield key new\n  afield key show")]
 pub struct KeyArgs {
     #[command(subcommand)]
     action: Action,
@@ -36,7 +36,7 @@ pub struct KeyArgs {
 
 #[derive(Debug, Subcommand)]
 enum Action {
-    /// Create a key and print its public key
+    /// Create a key and print its public half
     New {
         /// Name of the key
         #[arg(default_value = KeyFolder::DEFAULT)]
@@ -44,9 +44,9 @@ enum Action {
         #[command(flatten)]
         place: KeyPlace,
     },
-    /// Print the public key of one key, or of all with their names
+    /// Print the public half of a key, or of all keys with their names
     Show {
-        /// Name of the key
+        /// Name of the key [default: all keys]
         name: Option<String>,
         #[command(flatten)]
         place: KeyPlace,

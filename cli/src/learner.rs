@@ -29,7 +29,7 @@ impl LearnerPlace {
 /// The learner to make or to check, which older commands name without a flag.
 #[derive(Debug, Args)]
 pub struct NamedPlace {
-    /// Folder of the learner; the same as --learner
+    /// Folder of the learner, same as --learner
     #[arg(value_name = "DIR")]
     dir: Option<PathBuf>,
 

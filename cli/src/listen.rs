@@ -20,29 +20,33 @@ use super::recording::{SensorArgs, StartArgs, note};
 use super::teach::note_look_alike;
 use super::typed::Typed;
 
-/// Listen to a source and print one JSON line for each decision
+/// Listen to a source and print one JSON line per decision
 ///
 /// Each line has the time in seconds at which the window of the decision ends, the label
-/// (null if no class is probable enough) and the confidence. The next decision includes
-/// what another `afield teach` stores meanwhile.
+/// and the confidence. The label is null if no class reaches --min-confidence. An example
+/// that another command teaches counts from the next decision on.
 ///
-/// The latest audio of a live source (mic, stdin, serial) can be taught: with `afield teach
-/// LABEL --last 2s` in another terminal, or by typing a label and Enter here, which teaches
-/// one window. Typing works unless the source is stdin.
+/// The latest audio of a live source (mic, stdin, serial) can be taught by `afield teach
+/// LABEL --last 2s` in another terminal. Except with stdin, you can also type a label and
+/// Enter here to teach the latest window.
 ///
-/// A microphone needs a build with `--features mic`. For devices, lost samples ("lost"),
-/// latency ("latency_ms") and overruns of the buffer of the system ("overruns") are in each
-/// line, on stderr when they change, and in `afield status`. A device on a serial line is
-/// asked for the rate of --rate.
+/// A microphone needs a build with `--features mic`. --rate sets the sampling rate of a
+/// device on a serial line.
 ///
-/// With --gate, the backbone does not run while only background is heard. One line with
-/// "quiet": true says so, and none follows until there is a sound. Decisions whose window
-/// contains a sound are the same as without the gate. The background is the quietest moment
-/// of the last five minutes, so a sound that lasts longer without a pause becomes
-/// background. For ten seconds after the start or a gap, every window is decided.
+/// For devices, each line has lost samples ("lost"), latency ("latency_ms") and overruns
+/// of the system's buffer ("overruns"). Changes appear on stderr. `afield status` shows
+/// all values.
 ///
-/// Under systemd (Type=notify, WatchdogSec=), every chunk of samples is a sign of life. If
-/// a live source ends, the exit status is 4.
+/// With --gate, the backbone pauses while only the background is heard. One line with
+/// "quiet": true appears, then none until a sound occurs. Decisions with sound in their
+/// window are the same as without --gate.
+///
+/// The background is the quietest moment of the last five minutes, so a longer sound
+/// without a pause counts as background. It is known ten seconds after the start or a
+/// gap; until then, the gate is open.
+///
+/// Under systemd (Type=notify, WatchdogSec=), each chunk of samples resets the watchdog.
+/// If a live source ends, the exit status is 4.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield listen --source mic --learner box\n  \
@@ -52,14 +56,17 @@ use super::typed::Typed;
     afield listen --source dir:labelled/ --learn --learner birds\n  \
     afield listen --source serial:/dev/ttyACM0 --learner pump")]
 pub struct ListenArgs {
-    /// Source: mic or mic:NAME (a microphone of `afield devices`), wav:FILE (any audio
-    /// file), csv:FILE (a table or JSON lines of a sensor), stdin (raw PCM or WAV, or a
-    /// table or JSON lines of a sensor), dir:DIR, serial:PATH or serial:PATH@BAUD (a device
-    /// of `afield ports`)
+    /// Source: mic, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH
+    ///
+    /// mic or mic:NAME is a microphone (see `afield devices`), wav:FILE is any audio
+    /// file, and csv:FILE is a sensor table or JSON lines. stdin is raw PCM or WAV, or a
+    /// sensor table or JSON lines, as the backbone requires. dir:DIR is a folder of
+    /// recordings; serial:PATH or serial:PATH@BAUD is a device on a serial line (see
+    /// `afield ports`).
     #[arg(long, value_name = "SOURCE", value_parser = hints::parse::<SourceSpec>)]
     source: SourceSpec,
 
-    /// Format of raw PCM on stdin: encoding:rate:channels; a WAV header on stdin replaces
+    /// Format of raw PCM on stdin: encoding:rate:channels. A WAV header on stdin replaces
     /// it
     #[arg(long, default_value = "s16le:16000:1", value_name = "FORMAT", value_parser = hints::parse::<PcmFormat>)]
     format: PcmFormat,
@@ -67,39 +74,38 @@ pub struct ListenArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Read lines of text from the serial port: a table (CSV) or JSON lines
+    /// Read text from the serial line: a table (CSV) or JSON lines
     #[arg(long)]
     lines: bool,
 
-    /// Learn each clip after its decision. Its label is the name of its folder under
-    /// dir:DIR
+    /// Learn each clip of dir:DIR after its decision; the name of its folder is the label
     #[arg(long)]
     learn: bool,
 
-    /// Length in seconds of the window of a decision [default: the median length of the
+    /// Length of the window of a decision, in seconds [default: the median length of the
     /// taught clips]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     window: Option<f64>,
 
-    /// Time in seconds from one decision to the next
+    /// Time between decisions, in seconds
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
     every: f64,
 
-    /// Stop listening to a device after this time, such as 30s or 2h
+    /// Stop listening to a device after this time, such as 30s or 2h [default: no limit]
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 
-    /// Lowest probability, from 0 to 1, of a decision; below it, the label is null
+    /// Lowest probability, 0 to 1, at which a decision names a label
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
-    /// With --learn, when an example is written to disk: immediate (before its line is
-    /// printed), or batched:SECONDS (one write for all examples of that time)
+    /// With --learn, when an example becomes durable: immediate (before its line is
+    /// printed) or batched:SECONDS (with all others of that time)
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
 
-    /// Decide only if something is louder than the background by this number of decibels
-    /// [default without a number: 2]
+    /// Decide only while a sound exceeds the background by DB decibels; 2 without a
+    /// number
     #[arg(
         long,
         value_name = "DB",

@@ -71,10 +71,11 @@ fn main() -> ExitCode {
     }
 }
 
-/// Learning on the device: a frozen backbone embeds, a small head learns, nothing is forgotten.
+/// Learn classes of sound and movement on the device, without forgetting
 ///
-/// Start with `afield demo`. Then: `afield init DIR --backbone NAME`, and with
-/// `--learner DIR`: teach, forget, predict, listen, status.
+/// Start with `afield demo`. Then create a learner with `afield init DIR --backbone
+/// NAME`. Use it with teach, predict, listen, forget and status, each with `--learner
+/// DIR`.
 #[derive(Debug, Parser)]
 #[command(version, max_term_width = 100)]
 struct Arguments {

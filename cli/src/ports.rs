@@ -9,9 +9,9 @@ use serde_json::{Value, json};
 
 use super::hints;
 
-/// List serial ports; with --probe, ask a device for its description
+/// List serial ports; with --probe, describe a device
 ///
-/// `afield listen --source serial:PATH` listens to a device that speaks the protocol of
+/// `afield listen --source serial:PATH` reads a device that speaks the protocol of
 /// firmware-bridge/WIRE.md.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -19,11 +19,11 @@ use super::hints;
     afield ports --probe /dev/ttyACM0\n  \
     afield ports --probe /dev/ttyUSB0@921600 --json | jq .channels")]
 pub struct PortsArgs {
-    /// Port (PATH or PATH@BAUD) whose device is asked for its description
+    /// Ask the device at PATH or PATH@BAUD for its description
     #[arg(long, value_name = "PORT", value_parser = hints::parse::<PortName>)]
     probe: Option<PortName>,
 
-    /// Print one JSON object a line
+    /// Print one JSON object per line
     #[arg(long)]
     json: bool,
 }

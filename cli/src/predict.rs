@@ -17,7 +17,7 @@ use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{SensorArgs, StartArgs, note};
 
-/// Predict the class of each clip: one JSON line a file
+/// Predict the class of each clip, one JSON line per file
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield predict new/*.wav --learner box | jq -r .label")]
 pub struct PredictArgs {

@@ -18,18 +18,18 @@ use super::hints;
 /// How recordings of sensors are read.
 #[derive(Debug, Clone, Default, Args)]
 pub struct SensorArgs {
-    /// Rate of sensor data in rows a second, such as 50 or 12.5 [default: from a first line
-    /// `# rate: 50 Hz`, or from the times]
+    /// Rate of sensor data in rows per second, such as 50 or 12.5 [default: from the
+    /// first line `# rate: 50 Hz`, or from the times]
     #[arg(long, value_name = "HZ", value_parser = hints::parse::<SensorRate>)]
     rate: Option<SensorRate>,
 
-    /// Columns of sensor data to use as channels, comma-separated, such as 'ax=accX
-    /// [m/s2],ay=accY [m/s2]' [default: all except the time]
+    /// Columns of sensor data to read as channels, comma-separated, such as 'ax=accX
+    /// [m/s2],ay=accY [m/s2]' [default: all but the time]
     #[arg(long, value_name = "COLUMNS", value_delimiter = ',')]
     columns: Vec<String>,
 
-    /// Channel to use of a sound with several: mix (the mean), left, right, a number from
-    /// 1, or best (the one with the most power in the first second)
+    /// Channel of audio to read: mix (the mean), left, right, a number from 1, or best
+    /// (the most power in the first second)
     #[arg(long, default_value_t = ChannelChoice::Mix, value_name = "CHANNEL", value_parser = hints::parse::<ChannelChoice>)]
     channel: ChannelChoice,
 }
@@ -66,8 +66,8 @@ impl SensorArgs {
 /// When a recording began.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub struct StartArgs {
-    /// Time at which the recording of the file began, such as 2026-06-01T22:10:00 (local
-    /// time) or 2026-06-01T20:10:00Z [default: from its metadata or its name]
+    /// Start time of the recording, such as 2026-06-01T22:10:00 (local time) or
+    /// 2026-06-01T20:10:00Z [default: from its metadata or name, if stated]
     #[arg(long, value_name = "TIME", value_parser = hints::parse::<Timestamp>)]
     pub start: Option<Timestamp>,
 }

@@ -16,8 +16,8 @@ use super::recording::SensorArgs;
 /// The reference to compare with.
 #[derive(Debug, Args)]
 pub struct ReferenceArgs {
-    /// Compare the embeddings of --input with this NumPy file: one row a window, as
-    /// the authors' own code gives them
+    /// NumPy file to compare the embeddings of --input with: one row per window, from the
+    /// authors' own code
     #[arg(long, value_name = "NPY", requires = "input")]
     against: Option<PathBuf>,
 
@@ -25,8 +25,7 @@ pub struct ReferenceArgs {
     #[arg(long, value_name = "FILE", requires = "against")]
     input: Option<PathBuf>,
 
-    /// Largest difference that counts as equal, relative to the largest magnitude
-    /// of the reference
+    /// Largest accepted difference, relative to the largest magnitude in --against
     #[arg(
         long,
         value_name = "SHARE",

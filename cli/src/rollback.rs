@@ -7,10 +7,10 @@ use super::history::span;
 use super::learner::LearnerPlace;
 use super::model::Places;
 
-/// Revert the latest command that changed the learner
+/// Undo the latest command that changed the learner
 ///
-/// Each further `undo` reverts one command more. Nothing is deleted: all revisions stay in
-/// the history, and `afield rollback REV` goes to any of them.
+/// Each further call undoes the command before. Undone revisions stay in the history, and
+/// `afield rollback REV` restores any of them.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield teach kettle wrong/ && afield undo --learner box")]
 pub struct UndoArgs {
@@ -18,14 +18,14 @@ pub struct UndoArgs {
     place: LearnerPlace,
 }
 
-/// Go to an earlier or later revision
+/// Restore an earlier or later revision
 ///
-/// The learner then equals, to the bit, what it was at that revision. A rollback appends a
-/// revision and deletes nothing. It cannot go to revisions before a compaction.
+/// The learner equals, to the bit, its state at that revision. A rollback appends a
+/// revision; it deletes nothing. Revisions before a compaction are not available.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield rollback 17 --learner box")]
 pub struct RollbackArgs {
-    /// Number of the revision in `afield history`
+    /// Revision, as numbered by `afield history`
     #[arg(value_name = "REV")]
     revision: i64,
 

@@ -14,7 +14,7 @@ use super::learner::{LearnerPlace, now_unix_ms};
 use super::message;
 use super::model::Places;
 
-/// Show the settings, classes, groups, disk use and source of a learner
+/// Show the settings, classes and disk use of a learner
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  afield status --learner box --json | jq .classes")]
 pub struct StatusArgs {

@@ -18,15 +18,16 @@ use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{Cut, SensorArgs, note};
 
-/// Teach the learner clips of a class
+/// Teach clips as examples of a class
 ///
-/// Each clip becomes one example. The command succeeds only if every clip is stored. If it
-/// fails, the clips that were stored before stay. A clip that was taught as another class
-/// or with another group is corrected. A clip that was taught as this class stays as it is,
-/// and keeps its group.
+/// Each clip becomes one example. Exit code 0 means that all examples are durable; after
+/// a failure, the examples stored before it remain.
 ///
-/// With --last, the clip is the latest audio of a running `afield listen` on this learner,
-/// whose source is a microphone, stdin or a serial line. It equals a recording of the same
+/// A clip with another class or group is corrected. A clip that already has this class is
+/// skipped. A clip keeps its group until it is taught with another.
+///
+/// With --last or --event, the clip is retained audio of a running `afield listen` on
+/// this learner (mic, stdin or serial). The result equals that of a recording of the same
 /// samples.
 #[derive(Debug, Args)]
 #[command(
@@ -37,15 +38,15 @@ use super::recording::{Cut, SensorArgs, note};
     afield teach doorbell --event 19ac5e1f2b3-17 --learner box"
 )]
 pub struct TeachArgs {
-    /// Label of the class; a new label makes a new class
+    /// Label of the class; a new label creates a class
     label: Label,
 
     /// Recordings, or folders of recordings
     #[arg(required_unless_present_any = ["last", "event"], value_name = "FILE")]
     files: Vec<PathBuf>,
 
-    /// Length of the latest audio of `afield listen` to teach, such as 2s or 800ms, up to
-    /// 30s
+    /// Teach the latest audio of a running `afield listen` on this learner, of this
+    /// length, such as 2s or 800ms, up to 30s
     #[arg(
         long,
         value_name = "TIME",
@@ -54,8 +55,8 @@ pub struct TeachArgs {
     )]
     last: Option<Duration>,
 
-    /// Id of the event of `afield listen` whose samples are taught, from its line of
-    /// output; up to 30s ago
+    /// Teach the audio of an event of a running `afield listen` on this learner, by the
+    /// id in its line, up to 30s later
     #[arg(
         long,
         value_name = "ID",
@@ -63,8 +64,8 @@ pub struct TeachArgs {
     )]
     event: Option<EventId>,
 
-    /// Cut each recording into pieces of this length; each piece is an example. A piece
-    /// begins every STEP seconds [default: whole recordings; STEP: SECONDS]
+    /// Cut each recording into pieces of SECONDS, one example each, starting every STEP
+    /// seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]")]
     cut: Option<Cut>,
 
@@ -78,14 +79,14 @@ pub struct TeachArgs {
     #[arg(long, value_name = "NAME", conflicts_with = "group_pattern")]
     group: Option<Group>,
 
-    /// Pattern whose first capture in the file name is the group of a clip, such as
-    /// '^(\d+)-'
+    /// Regular expression whose first capture in a file name is the group of the clip,
+    /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX")]
     group_pattern: Option<String>,
 
-    /// When an example is written to disk: immediate (before the next clip), or
-    /// batched:SECONDS (one write for all examples of that time, which spares an SD card).
-    /// All are written when the command ends
+    /// When an example becomes durable: immediate (before the next clip) or
+    /// batched:SECONDS (with all others of that time, which reduces disk writes). The
+    /// command ends when all are durable
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
 

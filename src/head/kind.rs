@@ -147,19 +147,21 @@ impl HeadKind {
             Kind::Lda(_) => {
                 "linear discriminant analysis, shrunk; oas|ledoit-wolf, equal|empirical priors"
             }
-            Kind::Ridge(_) => "ridge regression on random features; how many",
+            Kind::Ridge(_) => "ridge regression on random features; number of features",
             Kind::Linear(_) => {
-                "softmax regression on rehearsal; sgd|adam, replay|er-ace, unbalanced|balanced"
+                "rehearsed softmax regression; sgd|adam, replay|er-ace, unbalanced|balanced"
             }
-            Kind::Mlp(_) => "the same with a hidden layer; same options",
-            Kind::Knn(_) => "cosine nearest neighbours in the rehearsal memory; how many",
+            Kind::Mlp(_) => "as linear, with a hidden layer; same options",
+            Kind::Knn(_) => {
+                "cosine nearest neighbours in the rehearsal memory; number of neighbours"
+            }
             Kind::Auto => {
-                "whichever of lda, ridge, linear, ncm, knn does best on held-out rehearsal"
+                "the best of lda, ridge, linear, ncm and knn on held-out rehearsal examples"
             }
-            Kind::Finetune => "baseline: softmax regression without rehearsal; forgets",
+            Kind::Finetune => "baseline: softmax regression without rehearsal; it forgets",
             Kind::Ewc => "baseline: finetune with elastic weight consolidation",
-            Kind::Lwf => "baseline: finetune with distillation from its past self",
-            Kind::L2sp => "baseline: finetune pulled towards its past weights",
+            Kind::Lwf => "baseline: finetune with distillation from its earlier network",
+            Kind::L2sp => "baseline: finetune with weights pulled towards its earlier weights",
         }
     }
 
