@@ -267,6 +267,17 @@ impl Decoding {
                 let again = File::open(path).map_err(io)?;
                 probe(Box::new(ReadOnlySource::new(again)))
             }
+            // A chunk that the decoder cannot read, such as a list of tags, is left out.
+            Err(error) => {
+                let again = File::open(path).map_err(io)?;
+                match wave::repaired(again, metadata.len(), true).map_err(io)? {
+                    Some(repaired) => {
+                        notes = repaired.notes;
+                        probe(Box::new(repaired.source)).map_err(|_| error)
+                    }
+                    None => Err(error),
+                }
+            }
             format => format,
         }
         .map_err(|error| unrecognised(path, error.to_string()))?;
@@ -415,7 +426,7 @@ struct Prepared {
 
 /// Corrects the header of a file of `len` bytes, or skips its tags, where that is necessary.
 fn prepared(mut file: File, len: u64) -> std::io::Result<Prepared> {
-    if let Some(repaired) = wave::repaired(file.try_clone()?, len)? {
+    if let Some(repaired) = wave::repaired(file.try_clone()?, len, false)? {
         return Ok(Prepared {
             source: Box::new(repaired.source),
             notes: repaired.notes,

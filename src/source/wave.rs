@@ -16,6 +16,8 @@ use super::{Note, PcmFormat};
 const MOST_CHUNKS: usize = 1024;
 /// The most bytes of a `fmt ` chunk: MS ADPCM has 50.
 const MOST_FORMAT: u64 = 1024;
+/// The most bytes in which samples are looked for that no list of chunks shows.
+const MOST_SEARCHED: u64 = 1 << 20;
 /// Sizes from here on stand for "not known yet" in a stream that was written to a pipe.
 pub(super) const UNKNOWN: u64 = 0x7FFF_0000;
 /// `WAVE_FORMAT_EXTENSIBLE`: the tag is in the extension.
@@ -28,11 +30,12 @@ pub(super) struct Repaired {
     pub(super) notes: Vec<Note>,
 }
 
-/// The file as the decoder reads it; `None` if its header is sound, or if it is no such file.
+/// The file as the decoder reads it; `None` if it is no such file, or if its header is sound and
+/// `always` is false.
 ///
 /// # Errors
 /// Those of reading the file.
-pub(super) fn repaired(mut file: File, len: u64) -> io::Result<Option<Repaired>> {
+pub(super) fn repaired(mut file: File, len: u64, always: bool) -> io::Result<Option<Repaired>> {
     let mut head = [0; 40];
     let read = read_up_to(&mut file, &mut head)?;
     let head = head.get(..read).unwrap_or_default();
@@ -49,7 +52,7 @@ pub(super) fn repaired(mut file: File, len: u64) -> io::Result<Option<Repaired>>
         [b'.', b's', b'n', b'd', ..] => sun(head, len).map(Found::in_need),
         _ => None,
     };
-    let Some(found) = found.filter(|found| found.needs_repair) else {
+    let Some(found) = found.filter(|found| always || found.needs_repair) else {
         return Ok(None);
     };
     let length = found.samples.end - found.samples.start;
@@ -256,6 +259,32 @@ fn riff(file: &mut File, len: u64) -> io::Result<Option<Found>> {
         padded = size % 2 == 1;
         if at >= len {
             break;
+        }
+    }
+    if samples.is_none() {
+        // A chunk that states too large a size hides those after it.
+        let head = read_at(file, 12, MOST_SEARCHED)?;
+        let place = |id: &[u8]| head.windows(id.len()).position(|four| four == id);
+        if format.is_none()
+            && let Some(fmt) = place(b"fmt ").and_then(|at| head.get(at + 4..))
+        {
+            let size = (le32(fmt, 0) as usize).min(MOST_FORMAT as usize);
+            format = fmt
+                .get(4..4 + size)
+                .and_then(plain_format)
+                .map(|(plain, _)| plain);
+        }
+        if let Some(at) = place(b"data") {
+            let body = 12 + at as u64 + 8;
+            let size = u64::from(le32(head.get(at + 4..).unwrap_or_default(), 0));
+            let there = len.saturating_sub(body);
+            if size > 0 && (size <= there || size >= UNKNOWN) {
+                notes.push(Note::HeaderRepaired {
+                    what: "a part before the samples states too large a size".to_owned(),
+                });
+                needs_repair = true;
+                samples = Some(body..body + size.min(there));
+            }
         }
     }
     let (Some(format), Some(samples)) = (format, samples) else {
