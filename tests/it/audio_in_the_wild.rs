@@ -186,6 +186,19 @@ fn sizes_that_are_wrong_are_told() {
     let whole = plain(&data);
     let notes = holds_tone("half", &whole[..44 + 16_001], 0.5);
     assert_eq!(notes, [Note::Truncated]);
+    let long = riff(
+        0,
+        &[
+            head.clone(),
+            chunk(b"LIST", 1 << 24, b"INFO"),
+            sized(b"data", &data),
+        ],
+    );
+    let notes = holds_tone("a list that is too long", &long, 1.0);
+    assert!(
+        matches!(notes[..], [Note::HeaderRepaired { .. }]),
+        "{notes:?}"
+    );
     let two = riff(
         0,
         &[head.clone(), sized(b"data", &data), sized(b"data", &data)],
