@@ -107,13 +107,8 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let mut clips = Vec::new();
     for path in batch.paths(&args.files, engine.card())? {
         let group = match &pattern {
-            Some(pattern) => match captured(pattern, &path) {
-                Ok(group) => Some(group),
-                Err(error) => {
-                    batch.fail(error)?;
-                    continue;
-                }
-            },
+            // A pattern that does not fit is an error before any clip is taught.
+            Some(pattern) => Some(captured(pattern, &path)?),
             None => args.group.clone(),
         };
         clips.push((path, group));

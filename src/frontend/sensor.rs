@@ -27,22 +27,6 @@ const MOST_BLOCK_SAMPLES: usize = 512;
 /// The input is row-major `[n, channels of the source]`. The output is row-major
 /// `[n, channels of the card]`, one frame per sample at the card's rate. The sizes of the
 /// pushes do not change a bit of the output.
-///
-/// ```
-/// use afield::frontend::SensorFrontend;
-/// use afield::model::{Sensor, SensorChannel};
-/// use afield::signal::{Channel, SampleRate, Unit};
-///
-/// let (g, hz) = (Unit::new("g")?, SampleRate::new(50)?);
-/// let channel = SensorChannel { name: "ax".into(), unit: g, mean: 0.0, deviation: 2.0 };
-/// let card = Sensor { gravity_seconds: None, channels: vec![channel] };
-/// let source = [Channel::parse("t2 [K]")?, Channel::parse("ax [m/s2]")?];
-/// let mut front = SensorFrontend::new(&card, hz, hz, &source)?;
-/// let mut frames = Vec::new();
-/// front.push(&[293.0, 9.80665, 294.0, -9.80665], &mut frames);
-/// assert_eq!(frames, [0.5, -0.5]);
-/// # Ok::<(), Box<dyn std::error::Error>>(())
-/// ```
 #[derive(Debug)]
 pub struct SensorFrontend {
     source_channels: usize,
@@ -292,6 +276,25 @@ impl Gravity {
 mod tests {
     use super::*;
     use crate::signal::Unit;
+
+    #[test]
+    fn channels_are_found_converted_and_normalised() {
+        let channel = SensorChannel {
+            name: "ax".into(),
+            unit: Unit::new("g").unwrap(),
+            mean: 0.0,
+            deviation: 2.0,
+        };
+        let card = Sensor {
+            gravity_seconds: None,
+            channels: vec![channel],
+        };
+        let source = ["t2 [K]", "ax [m/s2]"].map(|text| Channel::parse(text).unwrap());
+        let mut front = SensorFrontend::new(&card, rate(50), rate(50), &source).unwrap();
+        let mut frames = Vec::new();
+        front.push(&[293.0, 9.80665, 294.0, -9.80665], &mut frames);
+        assert_eq!(frames, [0.5, -0.5]);
+    }
 
     fn rate(hz: u32) -> SampleRate {
         SampleRate::new(hz).unwrap()

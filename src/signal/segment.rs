@@ -7,18 +7,6 @@ use super::{Micros, SampleRate};
 /// If a chunk does not start where the segment ends, samples are missing: this is a gap.
 /// Samples before and after a gap must not be joined. A difference of up to two microseconds is
 /// not a gap, because time stamps are rounded.
-///
-/// ```
-/// use afield::signal::{Micros, SampleRate, Segment};
-/// let mut segment = Segment::new(SampleRate::new(48_000)?);
-/// segment.advance(1_000);
-/// assert_eq!(segment.end(), Micros(20_833));
-/// assert!(!segment.is_gap(Micros(20_834)));
-/// assert!(segment.is_gap(Micros(20_900)));
-/// segment.restart(Micros(20_900));
-/// assert!(segment.is_empty());
-/// # Ok::<(), afield::signal::SignalError>(())
-/// ```
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Segment {
     rate: SampleRate,
@@ -75,6 +63,17 @@ impl Segment {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_segment_ends_where_its_samples_end() {
+        let mut segment = Segment::new(SampleRate::new(48_000).unwrap());
+        segment.advance(1_000);
+        assert_eq!(segment.end(), Micros(20_833));
+        assert!(!segment.is_gap(Micros(20_834)));
+        assert!(segment.is_gap(Micros(20_900)));
+        segment.restart(Micros(20_900));
+        assert!(segment.is_empty());
+    }
 
     #[test]
     fn only_differences_above_two_microseconds_are_gaps() {

@@ -43,6 +43,8 @@ pub(super) fn container(path: &Path) -> Option<Container> {
         [b'O', b'g', b'g', b'S', ..] => match head.get(28..36) {
             Some(b"OpusHead") => found("Opus", "ogg"),
             Some(b"Speex   ") => found("Speex", "ogg"),
+            // The program decodes it, unless it is damaged.
+            Some([1, b'v', b'o', b'r', b'b', b'i', b's', _]) => None,
             _ => found("Ogg", "ogg"),
         },
         [b'w', b'v', b'p', b'k', ..] => found("WavPack", "wv"),
