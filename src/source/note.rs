@@ -149,11 +149,6 @@ pub enum Note {
         /// Its number of channels.
         channels: u32,
     },
-    /// A stream came much faster than real time, as a file does.
-    FasterThanRealTime {
-        /// Seconds of samples per second.
-        speed: f64,
-    },
 }
 
 /// Why a row of sensor data was skipped.
@@ -290,10 +285,6 @@ impl fmt::Display for Note {
                 f,
                 "the stream began with a WAV header, which was used: {rate_hz} Hz, {channels} {}",
                 plural(u64::from(*channels), "channel")
-            ),
-            Self::FasterThanRealTime { speed } => write!(
-                f,
-                "the stream came {speed:.0} times faster than real time; is the rate right?"
             ),
         }
     }
