@@ -6,7 +6,7 @@ use std::str::FromStr;
 use super::SourceError;
 use crate::signal::SampleRate;
 
-/// Rows a second: from 0.1 Hz to [`SampleRate::MAX_HZ`], such as 12.5 Hz.
+/// Rows a second: from 0.1 Hz to 768 kHz, such as 12.5 Hz.
 ///
 /// ```
 /// use afield::source::SensorRate;
@@ -25,7 +25,7 @@ impl SensorRate {
     /// A rate in Hz.
     ///
     /// # Errors
-    /// [`SourceError::Syntax`] if it is below [`Self::MIN_HZ`] or above [`SampleRate::MAX_HZ`].
+    /// [`SourceError::Syntax`] if it is below [`Self::MIN_HZ`] or above 768 kHz.
     pub fn new(hz: f64) -> Result<Self, SourceError> {
         Self::within(hz).ok_or_else(|| Self::refused(&hz.to_string()))
     }
