@@ -12,7 +12,7 @@ use anyhow::Result;
 use clap::Args;
 use serde::Serialize;
 
-use super::{hints, message};
+use super::message;
 
 /// The most failures that are listed; more are counted.
 const MOST_LISTED: usize = 20;
@@ -89,15 +89,7 @@ impl Batch {
         if self.strict {
             return Err(error);
         }
-        let text = message(&error);
-        let (text, own) = match text.split_once("\nhint: ") {
-            Some((text, hint)) => (text.to_owned(), Some(hint.to_owned())),
-            None => (text, None),
-        };
-        self.failed.push(Failure {
-            text,
-            hint: own.or_else(|| hints::hint(&error)),
-        });
+        self.failed.push(Failure::of(&error));
         self.first.get_or_insert(error);
         Ok(())
     }
@@ -179,6 +171,19 @@ impl fmt::Display for PartlyFailed {
     }
 }
 
+impl Failure {
+    fn of(error: &anyhow::Error) -> Self {
+        let text = message(error);
+        match text.split_once("\nhint: ") {
+            Some((text, hint)) => Self {
+                text: text.to_owned(),
+                hint: Some(hint.to_owned()),
+            },
+            None => Self { text, hint: None },
+        }
+    }
+}
+
 impl fmt::Debug for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.text)
@@ -192,8 +197,7 @@ fn failed_line(path: &str, error: &anyhow::Error) -> Result<String> {
         path: &'a str,
         error: &'a str,
     }
-    let text = message(error);
-    let (error, _) = text.split_once("\nhint: ").unwrap_or((&text, ""));
+    let error = &Failure::of(error).text;
     Ok(serde_json::to_string(&Line { path, error })?)
 }
 

@@ -75,8 +75,7 @@ pub struct StartArgs {
 /// Prints what is odd about a recording, as one line.
 pub fn note(notes: &[Note], name: &str) {
     if !notes.is_empty() {
-        let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
-        eprintln!("note: {name}: {}", texts.join("; "));
+        eprintln!("note: {name}: {}", Note::joined(notes));
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use afield::engine::{ClipEmbeddings, Durability, EventId, Lesson, RetainedAudio, TaughtAs};
 use afield::signal::{Group, Label};
-use afield::{Engine, Recording};
+use afield::{Engine, Error, Recording};
 use afield_lab::data::GroupPattern;
 use anyhow::{Context, Result, anyhow};
 use clap::Args;
@@ -140,11 +140,8 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         teaching.teach(embedded)?;
     }
     for (path, group) in &clips {
-        let open = || -> Result<Recording> {
-            let recording = Recording::open_with(path, &args.sensor.format())?;
-            Ok(with_group(recording, group.as_ref()))
-        };
-        match teaching.prepare(open) {
+        let open = || Recording::open_with(path, &args.sensor.format());
+        match teaching.prepare(path, group.as_ref(), open) {
             Ok(Some(embedded)) => teaching.teach(embedded)?,
             Ok(None) => teaching.skip(),
             Err(error) => batch.fail(error)?,
@@ -195,14 +192,17 @@ struct Tally {
 impl Teaching<'_> {
     /// Embeds the recording that `open` opens; `None` if it is known already. An error concerns
     /// this recording only.
-    fn prepare(&mut self, open: impl Fn() -> Result<Recording>) -> Result<Option<Embedded>> {
-        let mut recording = open()?;
-        let name = recording.name().to_owned();
-        let known = self.lesson.is_known(self.label, &mut recording);
-        match known.with_context(|| name)? {
+    fn prepare(
+        &mut self,
+        path: &Path,
+        group: Option<&Group>,
+        open: impl Fn() -> Result<Recording, Error>,
+    ) -> Result<Option<Embedded>> {
+        let name = path.display().to_string();
+        let known = self.lesson.is_known(self.label, &name, group, &open)?;
+        match known {
             true => Ok(None),
-            // The check may have read the samples.
-            false => self.embed(open()?).map(Some),
+            false => self.embed(with_group(open()?, group)).map(Some),
         }
     }
 

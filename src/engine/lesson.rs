@@ -38,13 +38,19 @@ impl Lesson {
         self.cut = Some(window);
     }
 
-    /// Whether the recording is stored as an example of `label`, with its group if it has one.
-    /// Costs much less than embedding it, and reads the samples only if an example of this class
-    /// came from a recording of the same name. `false` if recordings are cut.
+    /// Whether the recording called `name` is stored as an example of `label`, with this group if
+    /// one is given. Costs much less than embedding it, and opens the recording only if an example
+    /// of this class came from a recording of the same name. `false` if recordings are cut.
     ///
     /// # Errors
     /// [`Error`] if the recording or the log cannot be read.
-    pub fn is_known(&mut self, label: &Label, recording: &mut Recording) -> Result<bool, Error> {
+    pub fn is_known(
+        &mut self,
+        label: &Label,
+        name: &str,
+        group: Option<&Group>,
+        open: impl FnOnce() -> Result<Recording, Error>,
+    ) -> Result<bool, Error> {
         if self.cut.is_some() {
             return Ok(false);
         }
@@ -58,14 +64,14 @@ impl Lesson {
             self.known = Some((label.clone(), known.collect()));
         }
         let known = self.known.as_ref().map(|(_, known)| known);
-        let Some((id, group)) = known.and_then(|known| known.get(recording.name())) else {
+        let Some((id, known_group)) = known.and_then(|known| known.get(name)) else {
             return Ok(false);
         };
-        if recording.group().is_some() && recording.group() != group.as_ref() {
+        if group.is_some() && group != known_group.as_ref() {
             return Ok(false);
         }
         let id = *id;
-        Ok(ClipId::from_bytes(clip_sha256(recording.source())?) == id)
+        Ok(ClipId::from_bytes(clip_sha256(open()?.source())?) == id)
     }
 
     /// Teaches a recording as the class `label`. Returns one outcome for each window of the

@@ -260,6 +260,7 @@ impl Listening {
     /// [`Error`] if the backbone fails.
     pub fn finish(&mut self) -> Result<(), Error> {
         self.recordings.clear();
+        self.unopened = None;
         if let Some(heard) = &mut self.under_way {
             let mut session = self.engine.session();
             session.finish(&mut heard.embedder, &mut heard.decider, &mut self.made)?;
@@ -275,7 +276,7 @@ impl Listening {
             notes.retain(|note| !heard.noted.contains(note));
             if !notes.is_empty() {
                 self.notes
-                    .push(format!("{}: {}", heard.name, joined(&notes)));
+                    .push(format!("{}: {}", heard.name, Note::joined(&notes)));
             }
             if let Some(device) = heard.source.live() {
                 self.health = Some(device.health());
@@ -449,7 +450,7 @@ impl Heard {
             return None;
         }
         self.noted_at = Some(Instant::now());
-        let text = format!("{}: {}", self.name, joined(&notes));
+        let text = format!("{}: {}", self.name, Note::joined(&notes));
         self.noted = notes;
         Some(text)
     }
@@ -467,12 +468,6 @@ impl Heard {
         self.reported_at = Instant::now();
         Some(device.report())
     }
-}
-
-/// Notes in one line.
-fn joined(notes: &[Note]) -> String {
-    let texts: Vec<String> = notes.iter().map(Note::to_string).collect();
-    texts.join("; ")
 }
 
 impl Iterator for Listening {

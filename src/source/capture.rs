@@ -6,10 +6,11 @@
 
 use std::fmt;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 
 use super::lateness::Lateness;
 use super::live::{PATIENCE, drift};
+use super::lock::lock;
 use super::timeline::{Block, Timeline};
 use super::{Health, SourceError};
 use crate::signal::{Chunk, Micros, SampleRate};
@@ -211,11 +212,6 @@ impl fmt::Display for CaptureStatus {
             drift(self.drift_ppm),
         )
     }
-}
-
-/// Locks even after a panic elsewhere: each field is valid by itself.
-pub(super) fn lock(intake: &Mutex<Intake>) -> MutexGuard<'_, Intake> {
-    intake.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::fs::File;
-use std::io::{ErrorKind, Read, Seek, SeekFrom};
+use std::io::{ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
@@ -22,6 +22,7 @@ use symphonia::core::io::{
 };
 use symphonia::core::meta::MetadataOptions;
 
+use super::file_bytes::{bytes_at, read_at};
 use super::mixing::Mixing;
 use super::spliced::Spliced;
 use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, wave};
@@ -461,12 +462,7 @@ const MOST_BLOCKS: usize = 128;
 /// The head of a FLAC file that states a smallest block size of 0, which some encoders write, with
 /// a size that is legal; `None` for any other file.
 fn flac_head(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
-    let mut head = vec![0; FLAC_HEAD as usize];
-    file.seek(SeekFrom::Start(0))?;
-    match file.read_exact(&mut head) {
-        Err(error) if error.kind() == ErrorKind::UnexpectedEof => return Ok(None),
-        read => read?,
-    }
+    let mut head = read_at(file, 0, FLAC_HEAD)?;
     let [b'f', b'L', b'a', b'C', kind, _, _, _, a, b, largest @ ..] = head.as_mut_slice() else {
         return Ok(None);
     };
@@ -476,11 +472,9 @@ fn flac_head(file: &mut File) -> std::io::Result<Option<Vec<u8>>> {
     // Frames of a fixed size are told from others by the two sizes being the same.
     let mut at = 4;
     for _ in 0..MOST_BLOCKS {
-        file.seek(SeekFrom::Start(at))?;
-        let mut next = [0; 4];
-        if file.read_exact(&mut next).is_err() {
+        let Some(next) = bytes_at::<4>(file, at)? else {
             return Ok(None);
-        }
+        };
         if next[0] == 0xFF {
             let is_fixed = next[1] & 1 == 0;
             match largest {

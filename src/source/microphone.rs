@@ -18,8 +18,9 @@ use cpal::{
 };
 
 use super::audio_input::{Offer, best};
-use super::capture::{Capture, SharedIntake, capture, lock};
+use super::capture::{Capture, SharedIntake, capture};
 use super::live::LOOK_AGAIN;
+use super::lock::lock;
 use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty};
 use crate::signal::{Chunk, SampleRate};
 

@@ -17,12 +17,14 @@ mod excerpt;
 mod ffmpeg;
 mod fields;
 mod file;
+mod file_bytes;
 mod folder;
 mod hold;
 mod json_lines;
 mod lateness;
 mod lines;
 mod live;
+mod lock;
 #[cfg_attr(not(feature = "mic"), path = "no_microphone.rs")]
 mod microphone;
 mod microphone_info;

@@ -4,7 +4,9 @@
 //! sizes, before the decoder looks for a frame.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
+
+use super::file_bytes::read_at;
 
 /// The most tags in a row.
 const MOST_TAGS: usize = 16;
@@ -145,11 +147,4 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
         (1, false) => 72 * bits / rate + padding,
         _ => 144 * bits / rate + padding,
     })
-}
-
-fn read_at(file: &mut File, at: u64, len: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
-    file.take(len).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -174,6 +174,14 @@ pub enum SkippedRow {
     TooLong,
 }
 
+impl Note {
+    /// Several notes in one line of text.
+    pub fn joined(notes: &[Self]) -> String {
+        let texts: Vec<String> = notes.iter().map(Self::to_string).collect();
+        texts.join("; ")
+    }
+}
+
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

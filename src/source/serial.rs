@@ -7,13 +7,14 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use firmware_bridge::{Samples, StreamInfo};
 
 use super::live::{LOOK_AGAIN, PATIENCE};
+use super::lock::lock;
 use super::serial_link::{Heard, Link, LinkStatus};
 use super::serial_port::{Port, PortName};
 use super::timeline::{Block, Timeline};
@@ -380,9 +381,4 @@ impl Worker {
     fn now_us(&self) -> u64 {
         u64::try_from(self.started.elapsed().as_micros()).unwrap_or(u64::MAX)
     }
-}
-
-/// Locks even after a panic elsewhere: each value is written as a whole.
-fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -6,9 +6,10 @@
 //! file whose header is sound stays as it is.
 
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
+use std::io;
 use std::ops::Range;
 
+use super::file_bytes::{bytes_at, read_at};
 use super::spliced::Spliced;
 use super::{Note, PcmFormat};
 
@@ -36,9 +37,8 @@ pub(super) struct Repaired {
 /// # Errors
 /// Those of reading the file.
 pub(super) fn repaired(mut file: File, len: u64, always: bool) -> io::Result<Option<Repaired>> {
-    let mut head = [0; 40];
-    let read = read_up_to(&mut file, &mut head)?;
-    let head = head.get(..read).unwrap_or_default();
+    let head = read_at(&mut file, 0, 40)?;
+    let head = head.as_slice();
     let found = match head {
         [b'R', b'I', b'F', b'F', ..] if head.get(8..12) == Some(b"WAVE") => riff(&mut file, len)?,
         [b'R', b'F', b'6', b'4', ..] | [b'B', b'W', b'6', b'4', ..]
@@ -467,27 +467,4 @@ fn le32(bytes: &[u8], at: usize) -> u32 {
 fn le64(bytes: &[u8], at: usize) -> u64 {
     let eight = bytes.get(at..).and_then(|rest| rest.first_chunk());
     eight.map_or(0, |eight| u64::from_le_bytes(*eight))
-}
-
-/// Fills `out` as far as the file has bytes.
-fn read_up_to(file: &mut File, out: &mut [u8]) -> io::Result<usize> {
-    let mut bytes = Vec::new();
-    file.take(out.len() as u64).read_to_end(&mut bytes)?;
-    out[..bytes.len()].copy_from_slice(&bytes);
-    Ok(bytes.len())
-}
-
-/// The bytes at an offset; `None` if the file ends before.
-fn bytes_at<const N: usize>(file: &mut File, at: u64) -> io::Result<Option<[u8; N]>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = [0; N];
-    let read = read_up_to(file, &mut bytes)?;
-    Ok((read == N).then_some(bytes))
-}
-
-fn read_at(file: &mut File, at: u64, len: u64) -> io::Result<Vec<u8>> {
-    file.seek(SeekFrom::Start(at))?;
-    let mut bytes = Vec::new();
-    file.take(len).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
