@@ -20,6 +20,9 @@ use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec, reco
 /// source.
 const REPORT_EVERY: Duration = Duration::from_secs(10);
 
+/// Samples come late by less than this. A larger step back is a clock that was set.
+const LATE_MS: i64 = 60_000;
+
 /// The events of a source, begun by [`Engine::listen`].
 ///
 /// As an iterator it waits for the next event. It reads a live source until the device ends. For
@@ -373,8 +376,7 @@ impl Listening {
                 Some(began) => began.after(Duration::from_micros(made.end.0)),
                 None if self.live => {
                     let at = Timestamp::from_unix_ms(now.saturating_sub_unsigned(since_ms));
-                    // Late samples may come in a burst. Their times do not step back.
-                    heard.latest = at.max(heard.latest);
+                    heard.latest = following(heard.latest, at);
                     heard.latest
                 }
                 None => None,
@@ -470,6 +472,16 @@ impl Heard {
     }
 }
 
+/// The time of the next event. Late samples may come in a burst, and their times do not step back.
+/// A clock that is set back is followed.
+fn following(latest: Option<Timestamp>, at: Option<Timestamp>) -> Option<Timestamp> {
+    let (Some(before), Some(now)) = (latest, at) else {
+        return at;
+    };
+    let is_burst = before.unix_ms() - now.unix_ms() < LATE_MS;
+    at.max(latest.filter(|_| is_burst))
+}
+
 impl Iterator for Listening {
     type Item = Result<Event, Error>;
 
@@ -493,5 +505,19 @@ impl std::fmt::Debug for Listening {
             .field("window", &self.window)
             .field("live", &self.live)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_events_follow_a_clock_that_is_set_back_but_not_a_burst() {
+        let at = Timestamp::from_unix_ms;
+        assert_eq!(following(None, at(5_000)), at(5_000));
+        assert_eq!(following(at(5_000), at(6_000)), at(6_000));
+        assert_eq!(following(at(5_000), at(4_000)), at(5_000));
+        assert_eq!(following(at(5_000_000), at(1_400_000)), at(1_400_000));
     }
 }
