@@ -70,7 +70,7 @@ impl Batch {
                     continue;
                 }
             };
-            for error in found.unreadable.into_iter().rev() {
+            for error in found.unreadable {
                 self.all += 1;
                 self.fail(error.into())?;
             }

@@ -46,8 +46,8 @@ pub fn labelled_recordings(
     kind: Recorded,
 ) -> Result<Vec<LabelledClip>, SourceError> {
     let root = root.as_ref();
-    let mut found = find_recordings(root, kind)?;
-    if let Some(error) = found.unreadable.pop() {
+    let found = find_recordings(root, kind)?;
+    if let Some(error) = found.unreadable.into_iter().next() {
         return Err(error);
     }
     let labelled = |path: PathBuf| {
@@ -64,7 +64,7 @@ pub struct FoundRecordings {
     pub paths: Vec<PathBuf>,
     /// Files that are not recordings by their names, in order.
     pub passed_over: Vec<PathBuf>,
-    /// Why folders could not be read, in reverse order of their paths.
+    /// Why folders could not be read, in order.
     pub unreadable: Vec<SourceError>,
 }
 
@@ -100,9 +100,7 @@ pub fn find_recordings(
     }
     found.paths.sort();
     found.passed_over.sort();
-    found
-        .unreadable
-        .sort_by_key(|error| std::cmp::Reverse(error.to_string()));
+    found.unreadable.sort_by_key(ToString::to_string);
     Ok(found)
 }
 
