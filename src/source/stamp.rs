@@ -4,6 +4,8 @@
 //! What a column is called, and which unit it states, is decided here. The unit of numbers that
 //! state none follows from their distances ([`super::pace`]).
 
+use crate::signal::Timestamp;
+
 /// A unit of time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum TimeUnit {
@@ -125,14 +127,10 @@ fn nanos(text: &str) -> Option<i128> {
     let bytes = text.as_bytes();
     let is_mark = |at: usize, marks: &[u8]| bytes.get(at).is_some_and(|byte| marks.contains(byte));
     let (days, rest) = if is_mark(4, b"-/") && bytes.get(4) == bytes.get(7) {
-        let year = whole(text.get(..4)?)?;
-        let (month, day) = (whole(text.get(5..7)?)?, whole(text.get(8..10)?)?);
-        if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-            return None;
-        }
+        let [year, month, day] = [text.get(..4)?, text.get(5..7)?, text.get(8..10)?];
         let rest = text.get(10..)?.trim_start();
         let rest = rest.strip_prefix(['T', 't', '_']).unwrap_or(rest);
-        (days(year, month, day), rest)
+        (days([whole(year)?, whole(month)?, whole(day)?])?, rest)
     } else {
         (0, text)
     };
@@ -188,16 +186,12 @@ fn whole(text: &str) -> Option<i64> {
     if is_digits { text.parse().ok() } else { None }
 }
 
-/// Days from 1970-01-01 to a day of the Gregorian calendar.
-///
-/// Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`.
-fn days(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let year_of_era = year.rem_euclid(400);
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-    era * 146_097 + day_of_era - 719_468
+/// Days from 1970-01-01 to this year, month and day; `None` if there is no such day.
+fn days(date: [i64; 3]) -> Option<i64> {
+    const DAY_MS: i64 = 86_400_000;
+    let date = date.map(|number| i16::try_from(number).unwrap_or(-1));
+    let midnight = Timestamp::of(date, [0; 3], Some(0))?;
+    Some(midnight.unix_ms().div_euclid(DAY_MS))
 }
 
 #[cfg(test)]
@@ -228,6 +222,7 @@ mod tests {
             "1:2:3:4",
             "-1:00",
             "2026-03-29",
+            "2026-02-30T00:00:00",
             "1:2:3.x",
         ] {
             assert_eq!(nanos(text), None, "{text}");
