@@ -4,6 +4,7 @@
 pub mod audio;
 pub mod bundle;
 pub mod card;
+pub mod header;
 pub mod manifest;
 pub mod npz;
 pub mod onnx;

@@ -1,7 +1,7 @@
-//! Audio files: WAV, AIFF, FLAC, Ogg Vorbis and MP3, decoded by symphonia.
+//! Audio files: WAV, AIFF, FLAC, Ogg Vorbis, MP3, AAC and ALAC, decoded by symphonia.
 //!
-//! A second of several channels is in memory at a time, to choose between them, and otherwise one
-//! packet, so a recording of ten hours needs no more than one of a second. Encoder delay and
+//! One packet is in memory at a time, and of several channels the first second, to choose between
+//! them, so a recording of ten hours needs no more than one of a second. Encoder delay and
 //! padding are trimmed if the format states them. A corrupt packet is skipped and counted, and its
 //! time passes. A truncated file ends early and says so. Headers of plain samples are repaired
 //! first (`wave`), and tags before MPEG frames skipped (`mpeg`).
@@ -16,6 +16,7 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::{FORMAT_ID_CAF, FORMAT_ID_ISOMP4, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{
     MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource,
@@ -24,15 +25,13 @@ use symphonia::core::meta::MetadataOptions;
 
 use super::mixing::Mixing;
 use super::spliced::Spliced;
-use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, wave};
+use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, ogg, wave};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// A file counts as damaged after this number of consecutive packets without a sample.
 const MAX_IDLE_PACKETS: u32 = 4096;
 /// The most samples that a skipped packet counts for: FLAC's largest block.
 const MAX_LOST_SAMPLES: u64 = 65_535;
-/// The most frames that are decoded on opening, to choose a channel.
-const MOST_AHEAD: usize = 1 << 20;
 
 /// An audio file, read as a stream.
 ///
@@ -57,6 +56,8 @@ pub struct AudioFile {
     mixing: Mixing,
     /// Packets that were decoded on opening, to learn the rate and to choose a channel.
     ahead: VecDeque<Packet>,
+    /// The error after those packets.
+    failed: Option<SourceError>,
     ended: bool,
 }
 
@@ -70,6 +71,10 @@ struct Decoding {
     position: u64,
     /// The number of samples that the header states, if it does.
     stated: Option<u64>,
+    /// Whether packets state the exact position of their samples.
+    is_numbered: bool,
+    /// The rate of the samples decoded last.
+    hz: u32,
     skipped_packets: u64,
     truncated: bool,
     /// What was found on opening.
@@ -120,29 +125,32 @@ impl AudioFile {
         let rate =
             SampleRate::new(hz).map_err(|error| unrecognised(&decoding.path, error.to_string()))?;
         let channels = first.channels;
+        let mut failed = None;
         let mut ahead = VecDeque::new();
         if is_there {
             ahead.push_back(first);
         }
-        // The first second chooses between several channels.
+        let wanted = Mixing::frames_to_choose(choice, channels, rate) * channels;
         let mut sample = Vec::new();
-        if channels > 1 {
-            let wanted = (hz as usize).min(MOST_AHEAD) * channels;
-            let mut frames = 0;
-            while let Some(packet) = ahead.back()
-                && packet.channels == channels
-                && sample.len() < wanted
-            {
-                frames += packet.interleaved.len();
-                sample.extend_from_slice(&packet.interleaved);
-                let mut next = Packet::default();
-                // An error comes again when the packet is due.
-                if frames >= wanted || !matches!(decoding.next_packet(&mut next), Ok(true)) {
+        while let Some(packet) = ahead.back()
+            && packet.channels == channels
+            && sample.len() < wanted
+        {
+            sample.extend_from_slice(&packet.interleaved);
+            let mut next = Packet::default();
+            if sample.len() >= wanted {
+                break;
+            }
+            match decoding.next_packet(&mut next) {
+                Ok(true) => ahead.push_back(next),
+                Ok(false) => break,
+                Err(error) => {
+                    failed = Some(error);
                     break;
                 }
-                ahead.push_back(next);
             }
         }
+        sample.truncate(wanted);
         let mixing =
             Mixing::new(choice, channels, &sample).map_err(|channels| SourceError::NoChannel {
                 path: decoding.path.clone(),
@@ -155,6 +163,7 @@ impl AudioFile {
             rate,
             mixing,
             ahead,
+            failed,
         })
     }
 
@@ -203,6 +212,9 @@ impl Source for AudioFile {
             None => {
                 // A damaged file is not read again.
                 self.ended = true;
+                if let Some(error) = self.failed.take() {
+                    return Err(error);
+                }
                 let mut packet = Packet::default();
                 if !self.decoding.next_packet(&mut packet)? {
                     return Ok(false);
@@ -269,17 +281,30 @@ impl Decoding {
             }
             format => format,
         }
-        .map_err(|error| unrecognised(path, error.to_string()))?;
+        .map_err(|error| {
+            let codec = File::open(path).and_then(|mut file| wave::foreign_codec(&mut file));
+            let reason = codec.ok().flatten();
+            unrecognised(path, reason.unwrap_or_else(|| error.to_string()))
+        })?;
         let (track_id, decoder) =
             decoder_of(&*format).map_err(|reason| unrecognised(path, reason))?;
         let codec = decoder.codec_params().codec;
-        // MPEG audio has no header that states its length.
-        if codec == CODEC_ID_MP3 {
+        let container = format.format_info().format;
+        // Formats without a header that states the length.
+        if codec == CODEC_ID_MP3 || container == FORMAT_ID_OGG {
             let mut file = File::open(path).map_err(io)?;
-            if mpeg::is_cut(&mut file, metadata.len()).map_err(io)? {
+            let is_cut = if codec == CODEC_ID_MP3 {
+                mpeg::is_cut(&mut file, metadata.len())
+            } else {
+                ogg::is_cut(&mut file, metadata.len())
+            };
+            if is_cut.map_err(io)? {
                 notes.push(Note::Truncated);
             }
         }
+        // Elsewhere the number is an estimate.
+        let is_exact = codec == CODEC_ID_FLAC;
+        let is_stated = is_exact || matches!(container, FORMAT_ID_ISOMP4 | FORMAT_ID_CAF);
         let stated = format
             .tracks()
             .iter()
@@ -291,7 +316,9 @@ impl Decoding {
             decoder,
             track_id,
             position: 0,
-            stated: stated.filter(|_| codec == CODEC_ID_FLAC),
+            stated: stated.filter(|_| is_stated),
+            is_numbered: is_exact,
+            hz: 0,
             skipped_packets: 0,
             truncated: false,
             notes,
@@ -304,7 +331,7 @@ impl Decoding {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
-                    self.truncated |= self.stated.is_some_and(|all| self.position < all);
+                    self.truncated |= self.stated.is_some_and(|all| self.lacks(all));
                     return Ok(false);
                 }
                 Err(DecodeError::ResetRequired) => {
@@ -314,6 +341,7 @@ impl Decoding {
                     self.track_id = track_id;
                     self.decoder = decoder;
                     self.stated = None;
+                    self.is_numbered = false;
                     continue;
                 }
                 Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -329,10 +357,10 @@ impl Decoding {
                 continue;
             }
             // FLAC numbers its samples. A jump is a block that the demuxer passed over.
-            if self.stated.is_some()
+            if self.is_numbered
                 && let Ok(at) = u64::try_from(packet.pts.get())
                 && at > self.position
-                && self.stated.is_none_or(|all| at < all)
+                && self.is_plausible(at)
             {
                 self.skipped_packets += 1;
                 self.position = at;
@@ -340,6 +368,7 @@ impl Decoding {
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
                     out.hz = decoded.spec().rate();
+                    self.hz = out.hz;
                     out.channels = decoded.spec().channels().count();
                     decoded.copy_to_vec_interleaved(&mut out.interleaved);
                     let frames = out.interleaved.len() / out.channels.max(1);
@@ -361,6 +390,26 @@ impl Decoding {
             }
         }
         Err(self.damaged(format!("{MAX_IDLE_PACKETS} packets without a sample")))
+    }
+
+    /// Whether samples are missing at the end, of the `all` that are stated. Coders other than
+    /// FLAC add some and take some away; some headers state another rate than that of the samples.
+    fn lacks(&self, all: u64) -> bool {
+        let rate = self.decoder.codec_params().sample_rate;
+        let slack = if self.is_numbered {
+            0
+        } else {
+            u64::from(self.hz / 5) + all / 50
+        };
+        rate == Some(self.hz) && self.position + slack < all
+    }
+
+    /// Whether a packet may begin at sample `at`: before the stated end, or within a minute.
+    fn is_plausible(&self, at: u64) -> bool {
+        match self.stated {
+            Some(all) => at < all,
+            None => at - self.position <= 60 * u64::from(self.hz),
+        }
     }
 
     fn damaged(&self, reason: String) -> SourceError {

@@ -59,7 +59,10 @@ const DOORS: &[(&str, &[&str])] = &[
     ("getrandom", &["src/bundle/"]),
     ("rusqlite", &["src/store/"]),
     ("sd_notify", &["src/engine/watchdog.rs"]),
-    ("symphonia", &["src/source/file.rs", "src/source/decode"]),
+    (
+        "symphonia",
+        &["src/source/file.rs", "src/source/spliced.rs"],
+    ),
     ("serialport", &["src/source/serial_port.rs"]),
     ("cpal", &["src/source/microphone.rs"]),
     ("alsa::", &["src/source/microphone.rs"]),
