@@ -12,6 +12,7 @@ use std::fs::File;
 use std::io::{ErrorKind, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
@@ -22,6 +23,7 @@ use symphonia::core::io::{
     MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource,
 };
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
 
 use super::mixing::Mixing;
 use super::spliced::Spliced;
@@ -55,7 +57,7 @@ pub struct AudioFile {
     rate: SampleRate,
     mixing: Mixing,
     /// Packets that were decoded on opening, to learn the rate and to choose a channel.
-    ahead: VecDeque<Packet>,
+    ahead: VecDeque<Block>,
     /// The error after those packets.
     failed: Option<SourceError>,
     ended: bool,
@@ -69,12 +71,14 @@ struct Decoding {
     track_id: u32,
     /// Stream position in samples: those decoded and those lost.
     position: u64,
-    /// The number of samples that the header states, if it does.
+    /// The number of samples that the header states, if packets state their positions.
     stated: Option<u64>,
+    /// The length that other headers state.
+    stated_seconds: Option<f64>,
     /// Whether packets state the exact position of their samples.
     is_numbered: bool,
-    /// The rate of the samples decoded last.
-    hz: u32,
+    /// The rate and the channels of the samples decoded last.
+    spec: (u32, usize),
     skipped_packets: u64,
     truncated: bool,
     /// What was found on opening.
@@ -83,12 +87,21 @@ struct Decoding {
 
 /// The samples of one packet, interleaved.
 #[derive(Debug, Default)]
-struct Packet {
+struct Block {
     /// The position of the first frame in the stream.
     start: u64,
     hz: u32,
     channels: usize,
     interleaved: Vec<f32>,
+}
+
+impl Block {
+    /// Takes over what was decoded.
+    fn take(&mut self, decoded: &GenericAudioBufferRef<'_>) {
+        self.hz = decoded.spec().rate();
+        self.channels = decoded.spec().channels().count();
+        decoded.copy_to_vec_interleaved(&mut self.interleaved);
+    }
 }
 
 impl AudioFile {
@@ -109,7 +122,7 @@ impl AudioFile {
     pub fn open_with(path: impl AsRef<Path>, choice: ChannelChoice) -> Result<Self, SourceError> {
         let mut decoding = Decoding::open(path.as_ref())?;
         let declared_hz = decoding.decoder.codec_params().sample_rate;
-        let mut first = Packet::default();
+        let mut first = Block::default();
         // The rate of the decoded samples is used, because headers can be wrong.
         let is_there = match decoding.next_packet(&mut first) {
             Err(SourceError::Damaged { path, reason, .. }) => {
@@ -137,7 +150,7 @@ impl AudioFile {
             && sample.len() < wanted
         {
             sample.extend_from_slice(&packet.interleaved);
-            let mut next = Packet::default();
+            let mut next = Block::default();
             if sample.len() >= wanted {
                 break;
             }
@@ -215,7 +228,7 @@ impl Source for AudioFile {
                 if let Some(error) = self.failed.take() {
                     return Err(error);
                 }
-                let mut packet = Packet::default();
+                let mut packet = Block::default();
                 if !self.decoding.next_packet(&mut packet)? {
                     return Ok(false);
                 }
@@ -234,7 +247,7 @@ impl Source for AudioFile {
                 ),
             });
         }
-        let Packet {
+        let Block {
             interleaved,
             channels,
             ..
@@ -302,23 +315,26 @@ impl Decoding {
                 notes.push(Note::Truncated);
             }
         }
-        // Elsewhere the number is an estimate.
-        let is_exact = codec == CODEC_ID_FLAC;
-        let is_stated = is_exact || matches!(container, FORMAT_ID_ISOMP4 | FORMAT_ID_CAF);
-        let stated = format
-            .tracks()
-            .iter()
-            .find(|track| track.id == track_id)
-            .and_then(|track| track.num_frames);
+        let is_numbered = codec == CODEC_ID_FLAC;
+        let track = format.tracks().iter().find(|track| track.id == track_id);
+        let stated = track.and_then(|track| track.num_frames);
+        // Elsewhere the length is an estimate.
+        let stated_seconds = track
+            .filter(|_| matches!(container, FORMAT_ID_ISOMP4 | FORMAT_ID_CAF))
+            .and_then(|track| {
+                let (unit, length) = (track.time_base?, track.duration?.get() as f64);
+                Some(length * f64::from(unit.numer.get()) / f64::from(unit.denom.get()))
+            });
         Ok(Self {
             path: path.to_owned(),
             format,
             decoder,
             track_id,
             position: 0,
-            stated: stated.filter(|_| is_stated),
-            is_numbered: is_exact,
-            hz: 0,
+            stated: stated.filter(|_| is_numbered),
+            stated_seconds,
+            is_numbered,
+            spec: (0, 0),
             skipped_packets: 0,
             truncated: false,
             notes,
@@ -326,12 +342,12 @@ impl Decoding {
     }
 
     /// Decodes the next packet that has samples. `false` at the end.
-    fn next_packet(&mut self, out: &mut Packet) -> Result<bool, SourceError> {
+    fn next_packet(&mut self, out: &mut Block) -> Result<bool, SourceError> {
         for _ in 0..MAX_IDLE_PACKETS {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
-                    self.truncated |= self.stated.is_some_and(|all| self.lacks(all));
+                    self.truncated |= self.lacks_samples();
                     return Ok(false);
                 }
                 Err(DecodeError::ResetRequired) => {
@@ -341,6 +357,7 @@ impl Decoding {
                     self.track_id = track_id;
                     self.decoder = decoder;
                     self.stated = None;
+                    self.stated_seconds = None;
                     self.is_numbered = false;
                     continue;
                 }
@@ -367,48 +384,66 @@ impl Decoding {
             }
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
-                    out.hz = decoded.spec().rate();
-                    self.hz = out.hz;
-                    out.channels = decoded.spec().channels().count();
-                    decoded.copy_to_vec_interleaved(&mut out.interleaved);
-                    let frames = out.interleaved.len() / out.channels.max(1);
-                    out.start = self.position;
-                    self.position += frames as u64;
-                    if frames > 0 {
-                        return Ok(true);
-                    }
+                    out.take(&decoded);
+                    self.spec = (out.hz, out.channels);
                 }
                 Err(
                     DecodeError::DecodeError(_)
                     | DecodeError::IoError(_)
                     | DecodeError::LimitError(_),
                 ) => {
-                    self.skipped_packets += 1;
-                    self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                    if !self.decode_anew(&packet, out) {
+                        self.skipped_packets += 1;
+                        self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                        continue;
+                    }
                 }
                 Err(error) => return Err(self.damaged(error.to_string())),
+            }
+            let frames = out.interleaved.len() / out.channels.max(1);
+            out.start = self.position;
+            self.position += frames as u64;
+            if frames > 0 {
+                return Ok(true);
             }
         }
         Err(self.damaged(format!("{MAX_IDLE_PACKETS} packets without a sample")))
     }
 
-    /// Whether samples are missing at the end, of the `all` that are stated. Coders other than
-    /// FLAC add some and take some away; some headers state another rate than that of the samples.
-    fn lacks(&self, all: u64) -> bool {
-        let rate = self.decoder.codec_params().sample_rate;
-        let slack = if self.is_numbered {
-            0
-        } else {
-            u64::from(self.hz / 5) + all / 50
+    /// Decodes a packet that the decoder refused by a new one. `false` if that refuses it, too, or
+    /// if the rate and the channels are those before: then the packet is corrupt.
+    ///
+    /// A decoder of MPEG audio keeps to the rate and the channels of its first packet. Files that
+    /// were joined have several.
+    fn decode_anew(&mut self, packet: &Packet, out: &mut Block) -> bool {
+        let Ok((_, mut decoder)) = decoder_of(&*self.format) else {
+            return false;
         };
-        rate == Some(self.hz) && self.position + slack < all
+        let Ok(decoded) = decoder.decode(packet) else {
+            return false;
+        };
+        out.take(&decoded);
+        let spec = (out.hz, out.channels);
+        if self.spec == (0, 0) || spec == self.spec {
+            return false;
+        }
+        self.spec = spec;
+        self.decoder = decoder;
+        true
+    }
+
+    /// Whether samples are missing at the end. Coders other than FLAC add some and take some away.
+    fn lacks_samples(&self) -> bool {
+        let seconds = self.position as f64 / f64::from(self.spec.0.max(1));
+        self.stated.is_some_and(|all| self.position < all)
+            || (self.stated_seconds).is_some_and(|all| seconds < 0.98 * all - 0.1)
     }
 
     /// Whether a packet may begin at sample `at`: before the stated end, or within a minute.
     fn is_plausible(&self, at: u64) -> bool {
         match self.stated {
             Some(all) => at < all,
-            None => at - self.position <= 60 * u64::from(self.hz),
+            None => at - self.position <= 60 * u64::from(self.spec.0),
         }
     }
 

@@ -301,7 +301,8 @@ impl Stated {
             }
             return Ok(Real {
                 size: real,
-                needs_repair: self.end.is_some(),
+                // The decoder would miss the end.
+                needs_repair: true,
                 note: None,
             });
         }
@@ -659,7 +660,7 @@ mod tests {
             (36 + 800, 800, 300, 300, true),
             (0, 0, 800, 800, true),
             (36, 0, 800, 800, true),
-            (u32::MAX, u32::MAX, 800, 800, false),
+            (u32::MAX, u32::MAX, 800, 800, true),
             (36 + 800, u32::MAX, 800, 800, true),
             (36 + 700, u32::MAX, 800, 700, true),
             (36 + 800, 0x7FFF_FFFF, 800, 800, true),

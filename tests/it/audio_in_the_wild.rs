@@ -332,7 +332,7 @@ fn files_of_telephones_and_browsers_hold_the_sound_that_was_recorded() {
                 "{name}: {count}"
             );
             let likeness = likeness(&read.samples, &rising(samples));
-            assert!(likeness > 0.97, "{name}: {likeness}");
+            assert!(likeness > 0.95, "{name}: {likeness}");
         }
     }
 }
@@ -592,11 +592,9 @@ fn joined_files_of_two_rates_stop_with_the_second_of_the_join() {
         second[at + 2] = second[at + 2] & 0x03 | 0x64;
         at += 288;
     }
-    let read = read(&[first, second].concat());
-    match read {
-        Ok(read) => panic!("{} samples, {:?}", read.samples.len(), read.notes),
-        Err(error) => assert!(error.to_string().contains("16"), "{error}"),
-    }
+    let error = read(&[first, second].concat()).err().unwrap().to_string();
+    let expected = "its sample rate changes from 16000 Hz to 24000 Hz";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]
