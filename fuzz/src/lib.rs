@@ -6,6 +6,7 @@ pub mod audio;
 pub mod audio_exchange;
 pub mod bundle;
 pub mod card;
+pub mod header;
 pub mod manifest;
 pub mod npz;
 pub mod onnx;

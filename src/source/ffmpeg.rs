@@ -2,15 +2,16 @@
 //!
 //! `ffmpeg` runs as a child and writes samples to a pipe. It gets the name of the file, the name of
 //! the container that the first bytes show, and may open files only: no playlists, no network.
-//! It is stopped if it is silent for long, or when the source is dropped. Nothing is held in
-//! memory but what the pipe holds.
+//! It is stopped if it gives nothing for 30 s, or when the source is dropped. A quarter of a
+//! megabyte of its output is in memory at a time.
 
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex};
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::lock::lock;
@@ -23,6 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 const MOST_SECONDS: u32 = 172_800;
 /// The most bytes of its messages.
 const MOST_SAID: u64 = 4096;
+/// Bytes of a block of its output, and the most blocks that wait.
+const BLOCK: usize = 64 << 10;
+const MOST_BLOCKS: usize = 3;
 
 /// A container, as its first bytes show it: its name, and what `ffmpeg` calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +40,7 @@ pub(super) fn container(path: &Path) -> Option<Container> {
     let mut head = Vec::new();
     File::open(path)
         .ok()?
-        .take(64)
+        .take(192)
         .read_to_end(&mut head)
         .ok()?;
     let found = |name, demuxer| Some(Container { name, demuxer });
@@ -54,9 +58,21 @@ pub(super) fn container(path: &Path) -> Option<Container> {
         [_, _, _, _, b'f', b't', b'y', b'p', ..] => found("MP4", "mov"),
         [b'#', b'!', b'A', b'M', b'R', ..] => found("AMR", "amr"),
         [b'M', b'A', b'C', b' ', ..] => found("Monkey's Audio", "ape"),
+        [b'M', b'P', b'C', b'K', ..] => found("Musepack", "mpc8"),
+        [b'M', b'P', b'+', ..] => found("Musepack", "mpc"),
         [b'T', b'T', b'A', b'1', ..] => found("True Audio", "tta"),
+        [b't', b'B', b'a', b'K', ..] => found("TAK", "tak"),
+        [b'a', b'j', b'k', b'g', ..] => found("Shorten", "shn"),
         [b'c', b'a', b'f', b'f', ..] => found("CAF", "caf"),
         [b'D', b'S', b'D', b' ', ..] => found("DSF", "dsf"),
+        [b'.', b'R', b'M', b'F', ..] => found("RealMedia", "rm"),
+        [b'F', b'L', b'V', 1, ..] => found("Flash Video", "flv"),
+        [0x0B, 0x77, ..] => found("AC-3", "ac3"),
+        [0x7F, 0xFE, 0x80, 0x01, ..] => found("DTS", "dts"),
+        [0x47, ..] if head.get(188) == Some(&0x47) => found("MPEG-TS", "mpegts"),
+        [b'R', b'I', b'F', b'F', ..] if head.get(8..12) == Some(b"AVI ") => found("AVI", "avi"),
+        [b'.', b's', b'n', b'd', ..] => found("Sun AU", "au"),
+        _ if head.starts_with(b"Creative Voice File\x1A") => found("Creative Voice", "voc"),
         _ => None,
     }
 }
@@ -64,10 +80,10 @@ pub(super) fn container(path: &Path) -> Option<Container> {
 /// A file that `ffmpeg` decodes.
 pub(super) struct FfmpegFile {
     path: PathBuf,
-    pcm: PcmReader<Watched>,
+    pcm: PcmReader<Output>,
     child: Arc<Mutex<Child>>,
     patience: Duration,
-    said: Option<JoinHandle<String>>,
+    said: Said,
     samples: u64,
     ended: bool,
 }
@@ -116,72 +132,75 @@ impl FfmpegFile {
             started => started.map_err(|error| SourceError::io(path, error))?,
         };
         let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let said = stderr.map(|stderr| {
-            thread::spawn(move || {
-                let mut text = Vec::new();
-                let mut stderr = stderr;
-                let _ = (&mut stderr).take(MOST_SAID).read_to_end(&mut text);
-                // A full pipe would stop it.
-                let _ = io::copy(&mut stderr, &mut io::sink());
-                String::from_utf8_lossy(&text).into_owned()
-            })
-        });
         let child = Arc::new(Mutex::new(child));
-        let watched = Watched::new(stdout, Arc::clone(&child), patience);
-        let pcm = PcmReader::new(watched, super::PcmFormat::default());
+        let output = Output::new(stdout, Arc::clone(&child), patience);
         let mut opened = Self {
             path: path.to_owned(),
-            pcm: pcm.choosing(choice),
+            pcm: PcmReader::new(output, super::PcmFormat::default()).choosing(choice),
             child,
             patience,
-            said,
+            said: Said::new(stderr),
             samples: 0,
             ended: false,
         };
         let header = opened.pcm.read_header();
         if header.is_err() || !opened.pcm.had_header() {
-            let other = header.map_or_else(|error| error.to_string(), |()| "no output".to_owned());
-            let reason = opened.why().unwrap_or(other);
+            let why = opened.why(header.err().as_ref());
+            let why = why.unwrap_or_else(|| "no output".to_owned());
             return Err(SourceError::Unrecognised {
                 what: path.display().to_string(),
                 kind: super::Recorded::Sound,
-                reason: format!("ffmpeg says: {reason}"),
+                reason: format!("ffmpeg says: {why}"),
             });
         }
-        Ok(Some(opened))
+        let channels = opened.pcm.channels();
+        match choice {
+            ChannelChoice::Only(channel) if usize::from(channel) > channels => {
+                Err(SourceError::NoChannel {
+                    path: path.to_owned(),
+                    choice,
+                    channels,
+                })
+            }
+            _ => Ok(Some(opened)),
+        }
     }
 
-    /// Waits for the end of `ffmpeg`, which has closed its output.
+    /// Waits for the end of `ffmpeg`, which has closed its output. Stops it if that takes long.
     fn end(&self) -> io::Result<ExitStatus> {
         let began = Instant::now();
+        let mut is_killed = false;
         loop {
             if let Some(status) = lock(&self.child).try_wait()? {
                 return Ok(status);
             }
             if began.elapsed() > self.patience {
+                if is_killed {
+                    return Err(io::Error::other("it cannot be stopped"));
+                }
                 lock(&self.child).kill()?;
+                is_killed = true;
             }
-            thread::sleep(Duration::from_millis(5));
+            thread::sleep(Duration::from_millis(5) + self.patience / 100);
         }
     }
 
-    /// Waits for `ffmpeg`. If it failed, what it said.
-    fn why(&mut self) -> Option<String> {
-        let status = self.end();
-        let said = self.said.take().and_then(|said| said.join().ok());
-        match status {
-            Ok(status) if status.success() => None,
-            Ok(status) => {
-                let said = said.unwrap_or_default();
-                let line = said.lines().next().unwrap_or_default().trim().to_owned();
-                Some(if line.is_empty() {
-                    status.to_string()
-                } else {
-                    line
-                })
-            }
-            Err(error) => Some(error.to_string()),
+    /// Waits for `ffmpeg`. Why it failed: its own words, or else `failure` of reading its output,
+    /// or else its exit status. `None` if it did not fail.
+    fn why(&self, failure: Option<&SourceError>) -> Option<String> {
+        let status = match self.end() {
+            Ok(status) => status,
+            Err(error) => return Some(error.to_string()),
+        };
+        let failure = failure.map(|failure| match failure {
+            SourceError::Io { error, .. } => error.to_string(),
+            failure => failure.to_string(),
+        });
+        if status.success() {
+            return failure;
         }
+        let said = self.said.first_line();
+        said.or(failure).or_else(|| Some(status.to_string()))
     }
 }
 
@@ -207,8 +226,7 @@ impl Source for FfmpegFile {
             return read;
         }
         self.ended = true;
-        let failure = read.err().map(|error| error.to_string());
-        match self.why().or(failure) {
+        match self.why(read.err().as_ref()) {
             None => Ok(false),
             Some(reason) => Err(SourceError::Damaged {
                 path: self.path.clone(),
@@ -227,60 +245,116 @@ impl Drop for FfmpegFile {
     }
 }
 
-/// Output of a child that is killed when a read waits for too long.
-struct Watched {
-    output: Option<ChildStdout>,
-    waiting: Arc<Mutex<Waiting>>,
+/// Output of a child that is killed when it gives nothing for too long.
+///
+/// A thread reads the pipe, so that a process that the child started, and that keeps the pipe open,
+/// cannot hold up the caller. The thread ends with the pipe, or with the first block after the
+/// receiver is gone.
+struct Output {
+    blocks: Receiver<io::Result<Vec<u8>>>,
+    block: Vec<u8>,
+    /// Bytes of the block that were taken.
+    taken: usize,
+    child: Arc<Mutex<Child>>,
+    patience: Duration,
 }
 
-/// What the watching thread knows.
-struct Waiting {
-    since: Option<Instant>,
-    is_over: bool,
-}
-
-impl Watched {
-    fn new(output: Option<ChildStdout>, child: Arc<Mutex<Child>>, patience: Duration) -> Self {
-        let waiting = Arc::new(Mutex::new(Waiting {
-            since: None,
-            is_over: false,
-        }));
-        let watched = Arc::clone(&waiting);
+impl Output {
+    fn new(pipe: Option<ChildStdout>, child: Arc<Mutex<Child>>, patience: Duration) -> Self {
+        let (sender, blocks) = sync_channel(MOST_BLOCKS);
         thread::spawn(move || {
+            let Some(mut pipe) = pipe else {
+                return;
+            };
             loop {
-                thread::sleep(patience.min(Duration::from_millis(200)));
-                let waiting = lock(&watched);
-                if waiting.is_over {
-                    return;
-                }
-                if waiting
-                    .since
-                    .is_some_and(|since| since.elapsed() > patience)
-                {
-                    let _ = lock(&child).kill();
+                let mut block = vec![0; BLOCK];
+                let read = match pipe.read(&mut block) {
+                    Ok(0) => return,
+                    Ok(count) => {
+                        block.truncate(count);
+                        Ok(block)
+                    }
+                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                    Err(error) => Err(error),
+                };
+                let is_over = read.is_err();
+                if sender.send(read).is_err() || is_over {
                     return;
                 }
             }
         });
-        Self { output, waiting }
+        Self {
+            blocks,
+            block: Vec::new(),
+            taken: 0,
+            child,
+            patience,
+        }
     }
 }
 
-impl Read for Watched {
+impl Read for Output {
     fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        let Some(output) = &mut self.output else {
-            return Ok(0);
-        };
-        lock(&self.waiting).since = Some(Instant::now());
-        let read = output.read(out);
-        lock(&self.waiting).since = None;
-        read
+        if self.taken == self.block.len() {
+            self.block = match self.blocks.recv_timeout(self.patience) {
+                Ok(block) => block?,
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+                Err(RecvTimeoutError::Timeout) => {
+                    // It may have ended meanwhile.
+                    let _ = lock(&self.child).kill();
+                    let seconds = self.patience.as_secs_f64();
+                    let reason = format!("nothing for {seconds} s; it was stopped");
+                    return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
+                }
+            };
+            self.taken = 0;
+        }
+        let count = self.block.get(self.taken..).unwrap_or_default().read(out)?;
+        self.taken += count;
+        Ok(count)
     }
 }
 
-impl Drop for Watched {
-    fn drop(&mut self) {
-        lock(&self.waiting).is_over = true;
+/// The first messages of a child, collected by a thread.
+struct Said {
+    text: Arc<Mutex<Vec<u8>>>,
+    thread: Option<thread::JoinHandle<()>>,
+}
+
+impl Said {
+    fn new(pipe: Option<ChildStderr>) -> Self {
+        let text = Arc::new(Mutex::new(Vec::new()));
+        let collected = Arc::clone(&text);
+        let thread = pipe.map(|mut pipe| {
+            thread::spawn(move || {
+                let mut part = [0; 1024];
+                // To its end: a full pipe would stop the child.
+                while let Ok(count @ 1..) = pipe.read(&mut part) {
+                    let mut text = lock(&collected);
+                    let free = (MOST_SAID as usize).saturating_sub(text.len());
+                    text.extend(part.iter().take(count.min(free)));
+                }
+            })
+        });
+        Self { text, thread }
+    }
+
+    /// The first line, after the child has ended. Waits a little for it.
+    fn first_line(&self) -> Option<String> {
+        let began = Instant::now();
+        while self
+            .thread
+            .as_ref()
+            .is_some_and(|thread| !thread.is_finished())
+            && began.elapsed() < Duration::from_millis(500)
+        {
+            thread::sleep(Duration::from_millis(5));
+        }
+        let text = lock(&self.text);
+        let text = String::from_utf8_lossy(&text);
+        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
+        // A terminal shows it: no control characters.
+        Some(line.chars().filter(|c| !c.is_control()).collect())
     }
 }
 
@@ -361,17 +435,44 @@ mod tests {
         let patience = Duration::from_millis(300);
         for script in [
             "exec sleep 600",
+            // The pipe outlives the child that is stopped.
+            "sleep 20; true",
             &format!("{HEADER}; exec sleep 600"),
             "exec >&-; exec sleep 600",
         ] {
             let folder = standing_in(script);
             let began = Instant::now();
             let failed = match run(folder.path(), patience) {
-                Err(error) => error,
-                Ok(file) => file.unwrap().read(&mut Chunk::default()).unwrap_err(),
+                Err(error) => error.to_string(),
+                Ok(file) => {
+                    let error = file.unwrap().read(&mut Chunk::default()).unwrap_err();
+                    error.to_string()
+                }
             };
-            assert!(failed.to_string().contains("signal"), "{failed}");
-            assert!(began.elapsed() < Duration::from_secs(60));
+            let is_told = ["nothing for 0.3 s", "signal"].map(|part| failed.contains(part));
+            assert!(is_told.contains(&true), "{script}: {failed}");
+            assert!(began.elapsed() < Duration::from_secs(15), "{script}");
         }
+    }
+
+    #[test]
+    fn an_ffmpeg_is_stopped_with_its_source() {
+        let folder = standing_in(&format!("echo $$ > $0.id; {HEADER}; exec cat /dev/zero"));
+        let mut file = run(folder.path(), PATIENCE).unwrap().unwrap();
+        assert!(file.read(&mut Chunk::default()).unwrap());
+        let id = std::fs::read_to_string(folder.path().join("ffmpeg.id")).unwrap();
+        drop(file);
+        let process = Path::new("/proc").join(id.trim());
+        assert!(!process.exists(), "{}", process.display());
+    }
+
+    #[test]
+    fn a_missing_channel_is_an_error_with_the_name_of_the_file() {
+        let folder = standing_in(&format!("{HEADER}; printf '\\0\\0\\0\\077'"));
+        let program = folder.path().join("ffmpeg");
+        let path = Path::new("a.opus");
+        let opened = FfmpegFile::run(&program, PATIENCE, path, OPUS, ChannelChoice::Only(2));
+        let error = opened.err().unwrap().to_string();
+        assert_eq!(error, "a.opus has 1 channel, and channel 2 was asked for");
     }
 }

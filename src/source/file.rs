@@ -1,7 +1,7 @@
-//! Audio files: WAV, AIFF, FLAC, Ogg Vorbis and MP3, decoded by symphonia.
+//! Audio files: WAV, AIFF, FLAC, Ogg Vorbis, MP3, AAC and ALAC, decoded by symphonia.
 //!
-//! A second of several channels is in memory at a time, to choose between them, and otherwise one
-//! packet, so a recording of ten hours needs no more than one of a second. Encoder delay and
+//! One packet is in memory at a time, and of several channels the first second, to choose between
+//! them, so a recording of ten hours needs no more than one of a second. Encoder delay and
 //! padding are trimmed if the format states them. A corrupt packet is skipped and counted, and its
 //! time passes. A truncated file ends early and says so. Headers of plain samples are repaired
 //! first (`wave`), and tags before MPEG frames skipped (`mpeg`).
@@ -12,28 +12,29 @@ use std::fs::File;
 use std::io::{ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
+use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
+use symphonia::core::formats::well_known::{FORMAT_ID_CAF, FORMAT_ID_ISOMP4, FORMAT_ID_OGG};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{
     MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource,
 };
 use symphonia::core::meta::MetadataOptions;
+use symphonia::core::packet::Packet;
 
 use super::file_bytes::{bytes_at, read_at};
 use super::mixing::Mixing;
 use super::spliced::Spliced;
-use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, wave};
+use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, ogg, wave};
 use crate::signal::{Chunk, Micros, SampleRate};
 
 /// A file counts as damaged after this number of consecutive packets without a sample.
 const MAX_IDLE_PACKETS: u32 = 4096;
 /// The most samples that a skipped packet counts for: FLAC's largest block.
 const MAX_LOST_SAMPLES: u64 = 65_535;
-/// The most frames that are decoded on opening, to choose a channel.
-const MOST_AHEAD: usize = 1 << 20;
 
 /// An audio file, read as a stream.
 ///
@@ -57,7 +58,9 @@ pub struct AudioFile {
     rate: SampleRate,
     mixing: Mixing,
     /// Packets that were decoded on opening, to learn the rate and to choose a channel.
-    ahead: VecDeque<Packet>,
+    ahead: VecDeque<Block>,
+    /// The error after those packets.
+    failed: Option<SourceError>,
     ended: bool,
 }
 
@@ -69,8 +72,14 @@ struct Decoding {
     track_id: u32,
     /// Stream position in samples: those decoded and those lost.
     position: u64,
-    /// The number of samples that the header states, if it does.
+    /// The number of samples that the header states, if packets state their positions.
     stated: Option<u64>,
+    /// The length that other headers state.
+    stated_seconds: Option<f64>,
+    /// Whether packets state the exact position of their samples.
+    is_numbered: bool,
+    /// The rate and the channels of the samples decoded last.
+    spec: (u32, usize),
     skipped_packets: u64,
     truncated: bool,
     /// What was found on opening.
@@ -79,12 +88,21 @@ struct Decoding {
 
 /// The samples of one packet, interleaved.
 #[derive(Debug, Default)]
-struct Packet {
+struct Block {
     /// The position of the first frame in the stream.
     start: u64,
     hz: u32,
     channels: usize,
     interleaved: Vec<f32>,
+}
+
+impl Block {
+    /// Takes over what was decoded.
+    fn take(&mut self, decoded: &GenericAudioBufferRef<'_>) {
+        self.hz = decoded.spec().rate();
+        self.channels = decoded.spec().channels().count();
+        decoded.copy_to_vec_interleaved(&mut self.interleaved);
+    }
 }
 
 impl AudioFile {
@@ -105,7 +123,7 @@ impl AudioFile {
     pub fn open_with(path: impl AsRef<Path>, choice: ChannelChoice) -> Result<Self, SourceError> {
         let mut decoding = Decoding::open(path.as_ref())?;
         let declared_hz = decoding.decoder.codec_params().sample_rate;
-        let mut first = Packet::default();
+        let mut first = Block::default();
         // The rate of the decoded samples is used, because headers can be wrong.
         let is_there = match decoding.next_packet(&mut first) {
             Err(SourceError::Damaged { path, reason, .. }) => {
@@ -121,29 +139,32 @@ impl AudioFile {
         let rate =
             SampleRate::new(hz).map_err(|error| unrecognised(&decoding.path, error.to_string()))?;
         let channels = first.channels;
+        let mut failed = None;
         let mut ahead = VecDeque::new();
         if is_there {
             ahead.push_back(first);
         }
-        // The first second chooses between several channels.
+        let wanted = Mixing::frames_to_choose(choice, channels, rate) * channels;
         let mut sample = Vec::new();
-        if channels > 1 {
-            let wanted = (hz as usize).min(MOST_AHEAD) * channels;
-            let mut frames = 0;
-            while let Some(packet) = ahead.back()
-                && packet.channels == channels
-                && sample.len() < wanted
-            {
-                frames += packet.interleaved.len();
-                sample.extend_from_slice(&packet.interleaved);
-                let mut next = Packet::default();
-                // An error comes again when the packet is due.
-                if frames >= wanted || !matches!(decoding.next_packet(&mut next), Ok(true)) {
+        while let Some(packet) = ahead.back()
+            && packet.channels == channels
+            && sample.len() < wanted
+        {
+            sample.extend_from_slice(&packet.interleaved);
+            let mut next = Block::default();
+            if sample.len() >= wanted {
+                break;
+            }
+            match decoding.next_packet(&mut next) {
+                Ok(true) => ahead.push_back(next),
+                Ok(false) => break,
+                Err(error) => {
+                    failed = Some(error);
                     break;
                 }
-                ahead.push_back(next);
             }
         }
+        sample.truncate(wanted);
         let mixing =
             Mixing::new(choice, channels, &sample).map_err(|channels| SourceError::NoChannel {
                 path: decoding.path.clone(),
@@ -156,6 +177,7 @@ impl AudioFile {
             rate,
             mixing,
             ahead,
+            failed,
         })
     }
 
@@ -204,7 +226,10 @@ impl Source for AudioFile {
             None => {
                 // A damaged file is not read again.
                 self.ended = true;
-                let mut packet = Packet::default();
+                if let Some(error) = self.failed.take() {
+                    return Err(error);
+                }
+                let mut packet = Block::default();
                 if !self.decoding.next_packet(&mut packet)? {
                     return Ok(false);
                 }
@@ -223,7 +248,7 @@ impl Source for AudioFile {
                 ),
             });
         }
-        let Packet {
+        let Block {
             interleaved,
             channels,
             ..
@@ -281,29 +306,47 @@ impl Decoding {
             }
             format => format,
         }
-        .map_err(|error| unrecognised(path, error.to_string()))?;
+        .map_err(|error| {
+            let codec = File::open(path).and_then(|mut file| wave::foreign_codec(&mut file));
+            let reason = codec.ok().flatten();
+            unrecognised(path, reason.unwrap_or_else(|| error.to_string()))
+        })?;
         let (track_id, decoder) =
             decoder_of(&*format).map_err(|reason| unrecognised(path, reason))?;
         let codec = decoder.codec_params().codec;
-        // MPEG audio has no header that states its length.
-        if codec == CODEC_ID_MP3 {
+        let container = format.format_info().format;
+        // Formats without a header that states the length.
+        if codec == CODEC_ID_MP3 || container == FORMAT_ID_OGG {
             let mut file = File::open(path).map_err(io)?;
-            if mpeg::is_cut(&mut file, metadata.len()).map_err(io)? {
+            let is_cut = if codec == CODEC_ID_MP3 {
+                mpeg::is_cut(&mut file, metadata.len())
+            } else {
+                ogg::is_cut(&mut file, metadata.len())
+            };
+            if is_cut.map_err(io)? {
                 notes.push(Note::Truncated);
             }
         }
-        let stated = format
-            .tracks()
-            .iter()
-            .find(|track| track.id == track_id)
-            .and_then(|track| track.num_frames);
+        let is_numbered = codec == CODEC_ID_FLAC;
+        let track = format.tracks().iter().find(|track| track.id == track_id);
+        let stated = track.and_then(|track| track.num_frames);
+        // Elsewhere the length is an estimate.
+        let stated_seconds = track
+            .filter(|_| matches!(container, FORMAT_ID_ISOMP4 | FORMAT_ID_CAF))
+            .and_then(|track| {
+                let (unit, length) = (track.time_base?, track.duration?.get() as f64);
+                Some(length * f64::from(unit.numer.get()) / f64::from(unit.denom.get()))
+            });
         Ok(Self {
             path: path.to_owned(),
             format,
             decoder,
             track_id,
             position: 0,
-            stated: stated.filter(|_| codec == CODEC_ID_FLAC),
+            stated: stated.filter(|_| is_numbered),
+            stated_seconds,
+            is_numbered,
+            spec: (0, 0),
             skipped_packets: 0,
             truncated: false,
             notes,
@@ -311,12 +354,12 @@ impl Decoding {
     }
 
     /// Decodes the next packet that has samples. `false` at the end.
-    fn next_packet(&mut self, out: &mut Packet) -> Result<bool, SourceError> {
+    fn next_packet(&mut self, out: &mut Block) -> Result<bool, SourceError> {
         for _ in 0..MAX_IDLE_PACKETS {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
-                    self.truncated |= self.stated.is_some_and(|all| self.position < all);
+                    self.truncated |= self.lacks_samples();
                     return Ok(false);
                 }
                 Err(DecodeError::ResetRequired) => {
@@ -326,6 +369,8 @@ impl Decoding {
                     self.track_id = track_id;
                     self.decoder = decoder;
                     self.stated = None;
+                    self.stated_seconds = None;
+                    self.is_numbered = false;
                     continue;
                 }
                 Err(DecodeError::IoError(error)) if error.kind() == ErrorKind::UnexpectedEof => {
@@ -341,38 +386,77 @@ impl Decoding {
                 continue;
             }
             // FLAC numbers its samples. A jump is a block that the demuxer passed over.
-            if self.stated.is_some()
+            if self.is_numbered
                 && let Ok(at) = u64::try_from(packet.pts.get())
                 && at > self.position
-                && self.stated.is_none_or(|all| at < all)
+                && self.is_plausible(at)
             {
                 self.skipped_packets += 1;
                 self.position = at;
             }
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
-                    out.hz = decoded.spec().rate();
-                    out.channels = decoded.spec().channels().count();
-                    decoded.copy_to_vec_interleaved(&mut out.interleaved);
-                    let frames = out.interleaved.len() / out.channels.max(1);
-                    out.start = self.position;
-                    self.position += frames as u64;
-                    if frames > 0 {
-                        return Ok(true);
-                    }
+                    out.take(&decoded);
+                    self.spec = (out.hz, out.channels);
                 }
                 Err(
                     DecodeError::DecodeError(_)
                     | DecodeError::IoError(_)
                     | DecodeError::LimitError(_),
                 ) => {
-                    self.skipped_packets += 1;
-                    self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                    if !self.decode_anew(&packet, out) {
+                        self.skipped_packets += 1;
+                        self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                        continue;
+                    }
                 }
                 Err(error) => return Err(self.damaged(error.to_string())),
             }
+            let frames = out.interleaved.len() / out.channels.max(1);
+            out.start = self.position;
+            self.position += frames as u64;
+            if frames > 0 {
+                return Ok(true);
+            }
         }
         Err(self.damaged(format!("{MAX_IDLE_PACKETS} packets without a sample")))
+    }
+
+    /// Decodes a packet that the decoder refused by a new one. `false` if that refuses it, too, or
+    /// if the rate and the channels are those before: then the packet is corrupt.
+    ///
+    /// A decoder of MPEG audio keeps to the rate and the channels of its first packet. Files that
+    /// were joined have several.
+    fn decode_anew(&mut self, packet: &Packet, out: &mut Block) -> bool {
+        let Ok((_, mut decoder)) = decoder_of(&*self.format) else {
+            return false;
+        };
+        let Ok(decoded) = decoder.decode(packet) else {
+            return false;
+        };
+        out.take(&decoded);
+        let spec = (out.hz, out.channels);
+        if self.spec == (0, 0) || spec == self.spec {
+            return false;
+        }
+        self.spec = spec;
+        self.decoder = decoder;
+        true
+    }
+
+    /// Whether samples are missing at the end. Coders other than FLAC add some and take some away.
+    fn lacks_samples(&self) -> bool {
+        let seconds = self.position as f64 / f64::from(self.spec.0.max(1));
+        self.stated.is_some_and(|all| self.position < all)
+            || (self.stated_seconds).is_some_and(|all| seconds < 0.98 * all - 0.1)
+    }
+
+    /// Whether a packet may begin at sample `at`: before the stated end, or within a minute.
+    fn is_plausible(&self, at: u64) -> bool {
+        match self.stated {
+            Some(all) => at < all,
+            None => at - self.position <= 60 * u64::from(self.spec.0),
+        }
     }
 
     fn damaged(&self, reason: String) -> SourceError {

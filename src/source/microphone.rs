@@ -2,7 +2,8 @@
 //!
 //! A separate thread opens the device, detects when it is gone, and retries until it returns. A
 //! thread of the system delivers samples, which [`super::capture`] takes. The device is asked for
-//! the rate that the backbone reads, and for one channel. Several channels are mixed by their mean.
+//! the rate that the backbone reads, and for as few channels as it offers. Several channels are
+//! mixed by their mean, or one of them is chosen.
 //! Any sample format is accepted.
 
 use std::sync::Arc;
@@ -21,7 +22,11 @@ use super::audio_input::{Offer, best};
 use super::capture::{Capture, SharedIntake, capture};
 use super::live::LOOK_AGAIN;
 use super::lock::lock;
-use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec, StreamProperty};
+use super::mixing::LiveMixing;
+use super::{
+    ChannelChoice, Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec,
+    StreamProperty,
+};
 use crate::signal::{Chunk, SampleRate};
 
 /// Blocks a second that a device is asked for. The system's buffer holds two blocks, so the program
@@ -70,14 +75,21 @@ struct Handle {
 impl Microphone {
     /// Opens a microphone by its name or a part of its description; without `name`, the system's
     /// default. Asks it for `wanted` samples a second, or for the next rate that it supports.
+    /// `choice` picks one of several channels.
     ///
     /// # Errors
-    /// [`SourceError::Device`] if no microphone has this name, or if it cannot be opened.
-    pub fn open(name: Option<&str>, wanted: SampleRate) -> Result<Self, SourceError> {
+    /// [`SourceError::Device`] if no microphone has this name, or if it cannot be opened;
+    /// [`SourceError::NoChannel`] if it has no such channel.
+    pub fn open(
+        name: Option<&str>,
+        wanted: SampleRate,
+        choice: ChannelChoice,
+    ) -> Result<Self, SourceError> {
         let stop = Arc::new(AtomicBool::new(false));
         let (told, first) = channel();
         let worker = Worker {
             name: name.map(str::to_owned),
+            choice,
             stop: Arc::clone(&stop),
             started: Instant::now(),
         };
@@ -233,6 +245,7 @@ fn offer(range: &cpal::SupportedStreamConfigRange) -> Option<Offer> {
 /// The thread's state.
 struct Worker {
     name: Option<String>,
+    choice: ChannelChoice,
     stop: Arc<AtomicBool>,
     started: Instant,
 }
@@ -257,7 +270,10 @@ impl Worker {
         let description = names(&device).map_or_else(String::new, |(_, description)| description);
         let channels = match config.channels() {
             1 => "1 channel".to_owned(),
-            many => format!("{many} channels, mixed,"),
+            many => match self.choice {
+                ChannelChoice::Mix => format!("{many} channels, mixed,"),
+                choice => format!("{many} channels, {choice} of them used,"),
+            },
         };
         let format = config.sample_format();
         let introduction = format!("{description}: {channels} at {rate}, {format}");
@@ -320,9 +336,23 @@ impl Worker {
         let name = self.name.as_deref();
         let device = self.device(&host(name)?)?;
         let ranges = device.supported_input_configs();
-        let (ranges, offers): (Vec<_>, Vec<Offer>) = ranges
+        let offered: Vec<_> = ranges
             .map_err(|error| refused(name, &error))?
             .filter_map(|range| Some((range, offer(&range)?)))
+            .collect();
+        // A chosen channel must be among them; the best is one of as many as there are.
+        let most = offered.iter().map(|(_, offer)| offer.channels).max();
+        let needed = match self.choice {
+            ChannelChoice::Mix => 1,
+            ChannelChoice::Best => most.unwrap_or(1),
+            ChannelChoice::Only(channel) => channel,
+        };
+        if let Some(most) = most.filter(|&most| most < needed) {
+            return Err(self.no_channel(usize::from(most)));
+        }
+        let (ranges, offers): (Vec<_>, Vec<Offer>) = offered
+            .into_iter()
+            .filter(|(_, offer)| offer.channels >= needed)
             .unzip();
         let best = best(&offers, wanted).and_then(|(place, rate)| {
             let range = ranges.get(place)?;
@@ -331,6 +361,16 @@ impl Worker {
         match best {
             Some((config, rate)) => Ok((device, config, rate)),
             None => Err(refused(name, &"it offers no sound that can be read")),
+        }
+    }
+
+    fn no_channel(&self, channels: usize) -> SourceError {
+        SourceError::NoChannel {
+            path: SourceSpec::microphone(self.name.as_deref())
+                .to_string()
+                .into(),
+            choice: self.choice,
+            channels,
         }
     }
 
@@ -377,13 +417,23 @@ impl Worker {
             ..config.config()
         };
         let fixed = sized(BufferSize::Fixed(frames));
-        // Some devices reject a buffer size that they offer.
-        let started = self
-            .build(device, fixed, config.sample_format(), intake)
-            .or_else(|_| {
-                let any = sized(BufferSize::Default);
-                self.build(device, any, config.sample_format(), intake)
-            });
+        let format = config.sample_format();
+        let mixing = || {
+            let channels = usize::from(config.channels());
+            LiveMixing::new(self.choice, channels, rate).map_err(|count| self.no_channel(count))
+        };
+        let started = self.build(device, fixed, format, intake, mixing()?);
+        let started = match started {
+            Ok(open) => Ok(open),
+            // Some devices reject a buffer size that they offer.
+            Err(_) => self.build(
+                device,
+                sized(BufferSize::Default),
+                format,
+                intake,
+                mixing()?,
+            ),
+        };
         let open = started.map_err(|error| refused(self.name.as_deref(), &error))?;
         lock(intake).opened(self.now_us());
         Ok(open)
@@ -395,15 +445,15 @@ impl Worker {
         config: StreamConfig,
         format: SampleFormat,
         intake: &SharedIntake,
+        mut mixing: LiveMixing,
     ) -> Result<Open, cpal::Error> {
-        let channels = usize::from(config.channels);
         let (heard, failed, started) = (Arc::clone(intake), Arc::clone(intake), self.started);
         let (sender, failures) = channel();
         let stream = device.build_input_stream_raw(
             config,
             format,
             move |data, _| {
-                let samples = mono(data, channels);
+                let samples = mono(data, &mut mixing);
                 lock(&heard).take(samples, micros_since(started));
             },
             move |error| match error.kind() {
@@ -444,35 +494,31 @@ fn refused(name: Option<&str>, reason: &dyn std::fmt::Display) -> SourceError {
     }
 }
 
-/// The mean of the channels of each frame, full scale `[-1, 1]`.
-fn mono(data: &Data, channels: usize) -> Vec<f32> {
+/// One sample for each frame, full scale `[-1, 1]`.
+fn mono(data: &Data, mixing: &mut LiveMixing) -> Vec<f32> {
     match data.sample_format() {
-        SampleFormat::I8 => mixed::<i8>(data, channels),
-        SampleFormat::I16 => mixed::<i16>(data, channels),
-        SampleFormat::I24 => mixed::<I24>(data, channels),
-        SampleFormat::I32 => mixed::<i32>(data, channels),
-        SampleFormat::I64 => mixed::<i64>(data, channels),
-        SampleFormat::U8 => mixed::<u8>(data, channels),
-        SampleFormat::U16 => mixed::<u16>(data, channels),
-        SampleFormat::U24 => mixed::<U24>(data, channels),
-        SampleFormat::U32 => mixed::<u32>(data, channels),
-        SampleFormat::U64 => mixed::<u64>(data, channels),
-        SampleFormat::F32 => mixed::<f32>(data, channels),
-        SampleFormat::F64 => mixed::<f64>(data, channels),
+        SampleFormat::I8 => mixed::<i8>(data, mixing),
+        SampleFormat::I16 => mixed::<i16>(data, mixing),
+        SampleFormat::I24 => mixed::<I24>(data, mixing),
+        SampleFormat::I32 => mixed::<i32>(data, mixing),
+        SampleFormat::I64 => mixed::<i64>(data, mixing),
+        SampleFormat::U8 => mixed::<u8>(data, mixing),
+        SampleFormat::U16 => mixed::<u16>(data, mixing),
+        SampleFormat::U24 => mixed::<U24>(data, mixing),
+        SampleFormat::U32 => mixed::<u32>(data, mixing),
+        SampleFormat::U64 => mixed::<u64>(data, mixing),
+        SampleFormat::F32 => mixed::<f32>(data, mixing),
+        SampleFormat::F64 => mixed::<f64>(data, mixing),
         _ => Vec::new(),
     }
 }
 
-fn mixed<T: SizedSample>(data: &Data, channels: usize) -> Vec<f32>
+fn mixed<T: SizedSample>(data: &Data, mixing: &mut LiveMixing) -> Vec<f32>
 where
     f32: FromSample<T>,
 {
     let samples = data.as_slice::<T>().unwrap_or_default();
-    let mean = |frame: &[T]| {
-        let sum: f32 = frame.iter().map(|&x| f32::from_sample(x)).sum();
-        sum / channels as f32
-    };
-    samples.chunks_exact(channels.max(1)).map(mean).collect()
+    mixing.mix(samples.iter().map(|&x| f32::from_sample(x)))
 }
 
 /// Runs `work` and keeps ALSA's library from writing messages about missing devices to the

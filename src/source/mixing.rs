@@ -1,6 +1,7 @@
 //! Mixes interleaved channels to one, and looks at each channel on the way.
 
 use super::{ChannelChoice, Note};
+use crate::signal::SampleRate;
 
 /// Samples at or above this magnitude are at full scale.
 const FULL_SCALE: f32 = 0.999;
@@ -14,6 +15,8 @@ const ABSURD_PEAK: f32 = 100.0;
 const ANTIPHASE: f64 = 0.01;
 /// Power below which a channel is not judged: -80 dB of full scale.
 const QUIET: f64 = 1e-8;
+/// The most samples of all channels that are held to choose one.
+const MOST_HELD: usize = 1 << 20;
 
 /// Turns interleaved samples into mono. Counts what is odd about the channels.
 #[derive(Debug, Default)]
@@ -40,6 +43,25 @@ struct Channel {
 }
 
 impl Mixing {
+    /// The number of frames that [`Self::new`] needs to choose: those of the first second, or 0 if
+    /// the choice does not depend on the samples.
+    pub(super) fn frames_to_choose(
+        choice: ChannelChoice,
+        channels: usize,
+        rate: SampleRate,
+    ) -> usize {
+        let depends = match choice {
+            ChannelChoice::Mix => channels == 2,
+            ChannelChoice::Best => channels > 1,
+            ChannelChoice::Only(_) => false,
+        };
+        if depends {
+            (rate.hz() as usize).min(MOST_HELD / channels)
+        } else {
+            0
+        }
+    }
+
     /// Chooses a channel by the first interleaved samples. `Err` with the number of channels if
     /// the chosen one is not there.
     pub(super) fn new(
@@ -171,6 +193,66 @@ impl Mixing {
     }
 }
 
+/// Turns the interleaved samples of a microphone into mono, without a delay.
+///
+/// The first second decides, as for a recording. Until it is over, the mean is used.
+#[cfg(any(test, feature = "mic"))]
+#[derive(Debug)]
+pub(super) struct LiveMixing {
+    choice: ChannelChoice,
+    channels: usize,
+    /// The samples of the first second, until the channel is chosen.
+    first: Vec<f32>,
+    wanted: usize,
+    used: Option<usize>,
+}
+
+#[cfg(any(test, feature = "mic"))]
+impl LiveMixing {
+    /// `Err` with the number of channels if the chosen one is not there.
+    pub(super) fn new(
+        choice: ChannelChoice,
+        channels: usize,
+        rate: SampleRate,
+    ) -> Result<Self, usize> {
+        let wanted = Mixing::frames_to_choose(choice, channels, rate) * channels;
+        let used = match choice {
+            ChannelChoice::Only(_) => Mixing::new(choice, channels, &[])?.used,
+            ChannelChoice::Mix | ChannelChoice::Best => None,
+        };
+        Ok(Self {
+            choice,
+            channels: channels.max(1),
+            first: Vec::with_capacity(wanted),
+            wanted,
+            used,
+        })
+    }
+
+    /// One sample for each frame.
+    pub(super) fn mix(&mut self, interleaved: impl Iterator<Item = f32>) -> Vec<f32> {
+        let interleaved: Vec<f32> = interleaved.collect();
+        let frames = interleaved.chunks_exact(self.channels);
+        let mono = match self.used {
+            Some(used) => frames
+                .filter_map(|frame| frame.get(used).copied())
+                .collect(),
+            None => frames
+                .map(|frame| frame.iter().sum::<f32>() / self.channels as f32)
+                .collect(),
+        };
+        if self.first.len() < self.wanted {
+            let missing = self.wanted - self.first.len();
+            self.first.extend(interleaved.iter().take(missing));
+            if self.first.len() == self.wanted {
+                let chosen = Mixing::new(self.choice, self.channels, &self.first);
+                self.used = chosen.ok().and_then(|mixing| mixing.used);
+            }
+        }
+        mono
+    }
+}
+
 impl Channel {
     fn take(&mut self, sample: f32) {
         let size = sample.abs();
@@ -254,6 +336,29 @@ mod tests {
             mixing
                 .notes()
                 .contains(&Note::OverFullScale { peak: 16_384.0 })
+        );
+    }
+
+    #[test]
+    fn a_microphone_uses_the_best_channel_after_the_first_second() {
+        let rate = SampleRate::new(100).unwrap();
+        let samples = tone(150, &[0.5, -1.0]);
+        for size in [2, 14, 300] {
+            let mut live = LiveMixing::new(ChannelChoice::Best, 2, rate).unwrap();
+            let parts = samples.chunks(size);
+            let out: Vec<f32> = parts
+                .flat_map(|part| live.mix(part.iter().copied()))
+                .collect();
+            assert_eq!(out[..100], tone(100, &[-0.25])[..]);
+            if size < 300 {
+                assert_eq!(out[100 + size / 2..], tone(150, &[-1.0])[100 + size / 2..]);
+            }
+        }
+        let mut live = LiveMixing::new(ChannelChoice::Only(2), 2, rate).unwrap();
+        assert_eq!(live.mix([0.25, 0.5].into_iter()), [0.5]);
+        assert_eq!(
+            LiveMixing::new(ChannelChoice::Only(3), 2, rate).err(),
+            Some(2)
         );
     }
 }

@@ -31,6 +31,7 @@ mod microphone_info;
 mod mixing;
 mod mpeg;
 mod note;
+mod ogg;
 mod pace;
 mod pcm;
 mod recorded_at;

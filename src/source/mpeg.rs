@@ -13,24 +13,47 @@ const MOST_TAGS: usize = 16;
 /// The longest frame: 320 kbit/s at 8 kHz, and padding.
 const LONGEST_FRAME: u64 = 5_761;
 
-/// The offset after all ID3v2 tags at the start of the file.
+/// The offset after all tags at the start of the file: ID3v2, APEv2.
 pub(super) fn after_tags(file: &mut File) -> io::Result<u64> {
     let mut at = 0;
     for _ in 0..MOST_TAGS {
-        let head = read_at(file, at, 10)?;
-        let [b'I', b'D', b'3', version, _, flags, sizes @ ..] = head.as_slice() else {
+        let head = read_at(file, at, 32)?;
+        let Some(size) = id3_size(&head).or_else(|| ape_size(&head)) else {
             break;
         };
-        if *version == 0xFF || sizes.len() < 4 || sizes.iter().any(|byte| *byte >= 0x80) {
-            break;
-        }
-        let size = sizes
-            .iter()
-            .fold(0_u64, |size, byte| size << 7 | u64::from(*byte));
-        let footer = if flags & 0x10 != 0 { 10 } else { 0 };
-        at += 10 + size + footer;
+        at += size;
     }
     Ok(at)
+}
+
+/// The size of the ID3v2 tag that begins with `head`, header and footer included.
+fn id3_size(head: &[u8]) -> Option<u64> {
+    let &[b'I', b'D', b'3', version, revision, flags, a, b, c, d] = head.first_chunk::<10>()?
+    else {
+        return None;
+    };
+    if version == 0xFF || revision == 0xFF {
+        return None;
+    }
+    // Seven bits a byte. Some programs write all eight.
+    let bits = if [a, b, c, d].iter().all(|byte| *byte < 0x80) {
+        7
+    } else {
+        8
+    };
+    let size = [a, b, c, d]
+        .iter()
+        .fold(0_u64, |size, byte| size << bits | u64::from(*byte));
+    let footer = if flags & 0x10 != 0 { 10 } else { 0 };
+    Some(10 + size + footer)
+}
+
+/// The size of the APEv2 tag whose header is `head`.
+fn ape_size(head: &[u8]) -> Option<u64> {
+    let rest = head.strip_prefix(b"APETAGEX")?;
+    let size = u32::from_le_bytes(*rest.get(4..)?.first_chunk()?);
+    // The header is not part of the stated size.
+    (head.len() >= 32).then_some(32 + u64::from(size))
 }
 
 /// The offset of the tags at the end of the file of `len` bytes: ID3v1, APEv2, Lyrics3.
@@ -147,4 +170,69 @@ fn frame_length(bytes: &[u8]) -> Option<usize> {
         (1, false) => 72 * bits / rate + padding,
         _ => 144 * bits / rate + padding,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file(bytes: &[u8]) -> File {
+        use std::io::Write as _;
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn ape(size: u32) -> Vec<u8> {
+        let mut bytes = b"APETAGEX\xd0\x07\0\0".to_vec();
+        bytes.extend(size.to_le_bytes());
+        bytes.resize(32 + size as usize, 0);
+        bytes
+    }
+
+    #[test]
+    fn tags_before_the_frames_are_skipped_by_their_size() {
+        let id3 = |flags: u8, size: [u8; 4]| [b"ID3\x04\0", &[flags][..], &size].concat();
+        let cases = [
+            (vec![0xFF, 0xFB], 0),
+            (b"ID3".to_vec(), 0),
+            (id3(0, [0, 0, 1, 2]), 10 + 130),
+            (id3(0x10, [0, 0, 1, 2]), 10 + 130 + 10),
+            (id3(0, [0, 0, 1, 0x82]), 10 + 256 + 130),
+            (
+                [id3(0, [0; 4]), ape(5), id3(0, [0; 4]), vec![0xFF]].concat(),
+                57,
+            ),
+        ];
+        for (bytes, expected) in cases {
+            assert_eq!(
+                after_tags(&mut file(&bytes)).unwrap(),
+                expected,
+                "{bytes:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_file_that_ends_within_a_frame_is_cut() {
+        // Frames of 104 bytes: MPEG 1 layer III, 32 kbit/s, 44.1 kHz.
+        let frame = [&[0xFF, 0xFB, 0x10, 0x44][..], &[0; 100]].concat();
+        let frames = frame.repeat(5);
+        for (bytes, expected) in [
+            (frames.clone(), false),
+            (frames[..frames.len() - 1].to_vec(), true),
+            (frames[..4 * 104 + 2].to_vec(), true),
+            (frames[..4 * 104].to_vec(), false),
+            ([&frames[..], b"TAG", &[0; 125]].concat(), false),
+            (
+                [&frames[..frames.len() - 9], b"TAG", &[0; 125]].concat(),
+                true,
+            ),
+            (vec![0; 9_000], false),
+            (Vec::new(), false),
+        ] {
+            let len = bytes.len() as u64;
+            assert_eq!(is_cut(&mut file(&bytes), len).unwrap(), expected, "{len}");
+        }
+    }
 }

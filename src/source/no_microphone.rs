@@ -1,7 +1,7 @@
 //! Microphones in a program that was built without the feature `mic`: the same names, but every
 //! call returns an error.
 
-use super::{Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec};
+use super::{ChannelChoice, Health, LiveSource, MicrophoneInfo, Source, SourceError, SourceSpec};
 use crate::signal::{Chunk, SampleRate};
 
 /// A microphone. It cannot be opened without the feature `mic`.
@@ -13,7 +13,11 @@ impl Microphone {
     ///
     /// # Errors
     /// [`SourceError::Device`], always.
-    pub(super) fn open(name: Option<&str>, _wanted: SampleRate) -> Result<Self, SourceError> {
+    pub(super) fn open(
+        name: Option<&str>,
+        _wanted: SampleRate,
+        _choice: ChannelChoice,
+    ) -> Result<Self, SourceError> {
         Err(missing(name))
     }
 }

@@ -185,8 +185,9 @@ pub(super) struct PcmReader<R> {
     samples_out: u64,
     ended: bool,
     choice: ChannelChoice,
-    /// Known from the first samples on.
+    /// Known as soon as there are samples enough to choose a channel.
     mixing: Option<Mixing>,
+    /// Samples that are not mixed yet.
     interleaved: Vec<f32>,
     /// Bytes of samples that are still to come, if a header stated their number.
     left: Option<u64>,
@@ -239,6 +240,11 @@ impl<R: Read + Send> PcmReader<R> {
         self.had_header
     }
 
+    /// The number of channels.
+    pub(super) fn channels(&self) -> usize {
+        usize::from(self.format.channels)
+    }
+
     /// The same reader with a choice of the channel.
     #[must_use]
     pub(super) fn choosing(mut self, choice: ChannelChoice) -> Self {
@@ -268,41 +274,29 @@ impl<R: Read + Send> Source for PcmReader<R> {
         let sample_bytes = self.format.encoding.bytes();
         let channels = usize::from(self.format.channels);
         let frame_bytes = (sample_bytes * channels).max(1);
+        let wanted = Mixing::frames_to_choose(self.choice, channels, self.format.rate) * channels;
         while !self.ended {
-            let free = self.buffer.get_mut(self.held..).unwrap_or_default();
-            let most = self.left.map_or(usize::MAX, |left| {
-                usize::try_from(left).unwrap_or(usize::MAX)
-            });
-            let most = most.min(free.len());
-            let free = free.get_mut(..most).unwrap_or_default();
-            match self.reader.read(free) {
-                Ok(0) => self.ended = true,
-                Ok(count) => {
-                    self.held += count.min(free.len());
-                    self.left = self.left.map(|left| left.saturating_sub(count as u64));
-                }
-                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                Err(error) => {
-                    self.ended = true;
-                    return Err(SourceError::stream("raw PCM", error));
-                }
-            }
+            self.fill()?;
             let whole = self.held - self.held % frame_bytes;
-            if whole == 0 {
-                continue;
-            }
             let encoding = self.format.encoding;
             let bytes = self.buffer.get(..whole).unwrap_or_default();
-            self.interleaved.clear();
-            (self.interleaved).extend(
+            self.interleaved.extend(
                 bytes
                     .chunks_exact(sample_bytes)
                     .map(|bytes| encoding.sample(bytes)),
             );
+            self.buffer.copy_within(whole..self.held, 0);
+            self.held -= whole;
+            let is_enough = self.mixing.is_some() || self.ended || self.interleaved.len() >= wanted;
+            if self.interleaved.is_empty() || !is_enough {
+                continue;
+            }
             let mixing = match &mut self.mixing {
                 Some(mixing) => mixing,
                 none => {
-                    let mixing = Mixing::new(self.choice, channels, &self.interleaved);
+                    let first = self.interleaved.len().min(wanted);
+                    let first = self.interleaved.get(..first).unwrap_or_default();
+                    let mixing = Mixing::new(self.choice, channels, first);
                     let mixing = mixing.map_err(|channels| SourceError::NoChannel {
                         path: "stdin".into(),
                         choice: self.choice,
@@ -312,13 +306,37 @@ impl<R: Read + Send> Source for PcmReader<R> {
                 }
             };
             mixing.mix(&mut self.interleaved, channels, &mut chunk.samples);
-            self.buffer.copy_within(whole..self.held, 0);
-            self.held -= whole;
+            self.interleaved.clear();
             chunk.start = Micros::from_samples(self.samples_out, self.format.rate);
             self.samples_out += chunk.samples.len() as u64;
             return Ok(true);
         }
         Ok(false)
+    }
+}
+
+impl<R: Read + Send> PcmReader<R> {
+    /// Reads once into the buffer; notices the end.
+    fn fill(&mut self) -> Result<(), SourceError> {
+        let left = self.left.unwrap_or(u64::MAX);
+        let left = usize::try_from(left).unwrap_or(usize::MAX);
+        let free = self.buffer.get_mut(self.held..).unwrap_or_default();
+        let most = left.min(free.len());
+        let free = free.get_mut(..most).unwrap_or_default();
+        match self.reader.read(free) {
+            Ok(0) => self.ended = true,
+            Ok(count) => {
+                let count = count.min(most);
+                self.held += count;
+                self.left = self.left.map(|left| left.saturating_sub(count as u64));
+            }
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => {
+                self.ended = true;
+                return Err(SourceError::stream("raw PCM", error));
+            }
+        }
+        Ok(())
     }
 }
 
@@ -427,6 +445,45 @@ mod tests {
         ] {
             let error = text.parse::<PcmFormat>().unwrap_err();
             assert!(matches!(error, SourceError::Syntax { .. }), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_second_chooses_the_channel_whatever_the_sizes_of_reads() {
+        // Half a second in antiphase, then the right channel alone; 100 Hz.
+        let frame = |i: i16| match i {
+            0..50 => [4_096, -4_096],
+            _ => [0, 16_384],
+        };
+        let samples: Vec<[i16; 2]> = (0..200).map(frame).collect();
+        let bytes: Vec<u8> = samples
+            .iter()
+            .flatten()
+            .flat_map(|x| x.to_le_bytes())
+            .collect();
+        for (choice, channel) in [("mix", None), ("best", Some(1)), ("right", Some(1))] {
+            let expected: Vec<f32> = samples
+                .iter()
+                .map(|frame| match channel {
+                    Some(channel) => f32::from(frame[channel]) / 32_768.0,
+                    None => (f32::from(frame[0]) + f32::from(frame[1])) / 65_536.0,
+                })
+                .collect();
+            for size in [1, 7, 1_000] {
+                let reader = Trickle {
+                    bytes: &bytes,
+                    sizes: vec![size],
+                    turn: 0,
+                };
+                let format = "s16le:100:2".parse().unwrap();
+                let mut pcm = PcmReader::new(reader, format).choosing(choice.parse().unwrap());
+                let (mut chunk, mut read) = (Chunk::default(), Vec::new());
+                while pcm.read(&mut chunk).unwrap() {
+                    assert_eq!(chunk.start.0, read.len() as u64 * 10_000);
+                    read.extend_from_slice(&chunk.samples);
+                }
+                assert_eq!(read, expected, "{choice}, reads of {size}");
+            }
         }
     }
 }

@@ -23,9 +23,10 @@ impl Recorded {
     pub(super) fn endings(self) -> &'static [&'static str] {
         match self {
             Self::Sound => &[
-                "wav", "wave", "bwf", "rf64", "w64", "flac", "ogg", "oga", "mp3", "mp2", "aif",
-                "aiff", "aifc", "au", "snd", "caf", "m4a", "m4b", "mp4", "aac", "mka", "mkv",
-                "webm", "opus", "wv", "wma", "amr", "3gp", "ape", "tta",
+                "wav", "flac", "ogg", "oga", "mp3", "aif", "aiff", "wave", "bwf", "rf64", "w64",
+                "aifc", "au", "snd", "caf", "m4a", "m4b", "mp4", "aac", "mka", "mkv", "webm",
+                "weba", "mp2", "opus", "spx", "wv", "wma", "amr", "3gp", "ape", "mpc", "tta",
+                "ac3",
             ],
             Self::Sensor => &["csv", "tsv", "jsonl", "ndjson"],
         }

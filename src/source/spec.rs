@@ -204,13 +204,9 @@ impl SourceSpec {
                 "source",
                 "a microphone gives sound; the backbone takes a sensor",
             ),
-            (Place::Microphone(_), Recorded::Sound)
-                if options.sensor.channel != ChannelChoice::Mix =>
-            {
-                refuse("channel", "the channels of a microphone are mixed")
-            }
             (Place::Microphone(name), Recorded::Sound) => {
-                Ok(Box::new(Microphone::open(name.as_deref(), rate)?))
+                let choice = options.sensor.channel;
+                Ok(Box::new(Microphone::open(name.as_deref(), rate, choice)?))
             }
             (Place::Stdin, Recorded::Sensor) => sensor_text(io::stdin(), "stdin", &options.sensor),
             (Place::Stdin, Recorded::Sound) => {

@@ -3,7 +3,7 @@
 //! Recorders that lose power, and programs that write to pipes, leave sizes of 0, of 0xFFFFFFFF
 //! or too large; others write longer `fmt ` and `fact` chunks than the decoder knows. This module
 //! finds the format and the samples, and puts a plain header before them. It decodes nothing. A
-//! file whose header is sound stays as it is.
+//! file whose header is sound stays as it is. MPEG audio in a WAVE file is cut out of it.
 
 use std::fs::File;
 use std::io;
@@ -19,8 +19,12 @@ const MOST_CHUNKS: usize = 1024;
 const MOST_FORMAT: u64 = 1024;
 /// The most bytes in which samples are looked for that no list of chunks shows.
 const MOST_SEARCHED: u64 = 1 << 20;
+/// So many bytes after the samples are told, if they are also a hundredth of the samples.
+const MUCH_AFTER: u64 = 4096;
 /// Sizes from here on stand for "not known yet" in a stream that was written to a pipe.
 pub(super) const UNKNOWN: u64 = 0x7FFF_0000;
+/// Sizes of 32 bits begin at 0 again from here.
+const WRAP: u64 = 1 << 32;
 /// `WAVE_FORMAT_EXTENSIBLE`: the tag is in the extension.
 const EXTENSIBLE: u16 = 0xFFFE;
 
@@ -86,6 +90,8 @@ impl Found {
 enum Format {
     /// Little-endian, as in a WAVE file: the body of its plain `fmt ` chunk.
     Wave(Vec<u8>),
+    /// Frames of MPEG audio, which need no header.
+    Mpeg,
     /// Big-endian, as in an AIFF-C file.
     Aiff {
         compression: [u8; 4],
@@ -99,6 +105,7 @@ impl Format {
     /// A header for `length` bytes of samples. `None` for more than AIFF can state.
     fn header(&self, length: u64) -> Option<Vec<u8>> {
         match self {
+            Self::Mpeg => Some(Vec::new()),
             Self::Wave(fmt) => {
                 // Beyond four gigabytes the decoder reads to the end.
                 let size = |more: u64| {
@@ -198,53 +205,28 @@ fn riff(file: &mut File, len: u64) -> io::Result<Option<Found>> {
             b"fact" => needs_repair |= size != 4,
             b"fmt " if format.is_none() => {
                 let fmt = read_at(file, body, size.min(MOST_FORMAT))?;
-                let Some((plain, is_plain)) = plain_format(&fmt) else {
+                let is_mpeg = matches!(fmt.as_slice(), [0x50 | 0x55, 0, ..]);
+                if let Some((plain, is_plain)) = plain_format(&fmt) {
+                    needs_repair |= !is_plain || samples.is_some();
+                    format = Some(Format::Wave(plain));
+                } else if is_mpeg {
+                    needs_repair = true;
+                    format = Some(Format::Mpeg);
+                } else {
                     return Ok(None);
-                };
-                needs_repair |= !is_plain || samples.is_some();
-                format = Some(plain);
+                }
             }
             b"data" if samples.is_none() => {
-                if size == 0xFFFF_FFFF
-                    && let Some(long) = long_size
-                {
-                    size = long;
-                }
-                let there = len.saturating_sub(body);
-                let is_followed = |file: &mut File| {
-                    Ok::<_, io::Error>(bytes_at::<8>(file, body)?.is_some_and(|next| {
-                        is_chunk_id(&next[..4]) && u64::from(le32(&next, 4)) + 8 <= there
-                    }))
+                let stated = Stated {
+                    body,
+                    size,
+                    long_size,
+                    end: (stated != 0xFFFF_FFFF).then_some(stated + 8),
                 };
-                if size == 0 && there > 0 && !is_followed(file)? {
-                    notes.push(Note::HeaderRepaired {
-                        what: format!("it states no samples, and {there} bytes of them follow"),
-                    });
-                    needs_repair = true;
-                    size = there;
-                } else if size > there {
-                    if size < UNKNOWN {
-                        notes.push(Note::Truncated);
-                        needs_repair = true;
-                    } else if size == 0xFFFF_FFFF {
-                        // Never written, and the decoder would miss the end.
-                        needs_repair = true;
-                    } else {
-                        notes.push(Note::HeaderRepaired {
-                            what: format!(
-                                "it states {size} bytes of samples, and {there} are there"
-                            ),
-                        });
-                        needs_repair = true;
-                    }
-                    size = there;
-                    // A size of the whole that was corrected later bounds the samples.
-                    if stated + 8 > body && stated + 8 < len && stated != 0xFFFF_FFFF {
-                        size = stated + 8 - body;
-                    }
-                }
-                // A whole that ends before the samples do is wrong.
-                needs_repair |= stated != 0xFFFF_FFFF && stated + 8 < body + size;
+                let real = stated.real(file, len)?;
+                size = real.size;
+                needs_repair |= real.needs_repair;
+                notes.extend(real.note);
                 samples = Some(body..body + size);
             }
             b"data" if size > 0 => {
@@ -272,7 +254,7 @@ fn riff(file: &mut File, len: u64) -> io::Result<Option<Found>> {
             format = fmt
                 .get(4..4 + size)
                 .and_then(plain_format)
-                .map(|(plain, _)| plain);
+                .map(|(plain, _)| Format::Wave(plain));
         }
         if let Some(at) = place(b"data") {
             let body = 12 + at as u64 + 8;
@@ -291,11 +273,123 @@ fn riff(file: &mut File, len: u64) -> io::Result<Option<Found>> {
         return Ok(None);
     };
     Ok(Some(Found {
-        format: Format::Wave(format),
+        format,
         samples,
         needs_repair,
         notes,
     }))
+}
+
+/// What a file states of its samples, which begin at `body`.
+struct Stated {
+    body: u64,
+    /// The size in the chunk.
+    size: u64,
+    /// The size in `ds64`.
+    long_size: Option<u64>,
+    /// The end of the whole, if that is known.
+    end: Option<u64>,
+}
+
+/// How many bytes of samples there are.
+struct Real {
+    size: u64,
+    needs_repair: bool,
+    note: Option<Note>,
+}
+
+impl Stated {
+    /// The samples in a file of `len` bytes.
+    fn real(&self, file: &mut File, len: u64) -> io::Result<Real> {
+        let body = self.body;
+        let there = len.saturating_sub(body);
+        let (size, is_exact) = match (self.size, self.long_size) {
+            // Recorders leave zeros or ones in `ds64` until they stop.
+            (0xFFFF_FFFF, Some(long)) => (long, long < u64::MAX / 2),
+            (size, _) => (size, size < UNKNOWN),
+        };
+        let repaired = |size: u64, what: String| Real {
+            size,
+            needs_repair: true,
+            note: Some(Note::HeaderRepaired { what }),
+        };
+        if size > there {
+            if is_exact {
+                return Ok(Real {
+                    size: there,
+                    needs_repair: true,
+                    note: Some(Note::Truncated),
+                });
+            }
+            // A size of the whole that was corrected later bounds the samples.
+            let end = self.end.filter(|end| (body + 1..len).contains(end));
+            let real = end.map_or(there, |end| end - body);
+            if size != 0xFFFF_FFFF {
+                let what = format!("it states {size} bytes of samples, and {real} are there");
+                return Ok(repaired(real, what));
+            }
+            return Ok(Real {
+                size: real,
+                // The decoder would miss the end.
+                needs_repair: true,
+                note: None,
+            });
+        }
+        let end = body + size;
+        let sound = Real {
+            size,
+            // A whole that ends before the samples do is wrong.
+            needs_repair: self.end.is_some_and(|whole| whole < end),
+            note: None,
+        };
+        if size == there || is_chunk_after(file, body, size, len)? {
+            return Ok(sound);
+        }
+        // Other bytes than a chunk follow: samples, or what is no part of the file.
+        let wrapped = there - there % WRAP;
+        if size == 0 {
+            let what = format!("it states no samples, and {there} bytes of them follow");
+            return Ok(repaired(there, what));
+        }
+        if wrapped > 0 && (0..1 << 20).contains(&(there - wrapped).wrapping_sub(size)) {
+            let what = format!("{size} stands for {} bytes of samples", size + wrapped);
+            return Ok(repaired(size + wrapped, what));
+        }
+        if let Some(whole) = self.end.map(|whole| whole.min(len))
+            && whole > end + MUCH_AFTER
+        {
+            let real = whole - body;
+            let what = format!("it states {size} bytes of samples, and {real} are there");
+            return Ok(repaired(real, what));
+        }
+        if there - size > MUCH_AFTER.max(size / 100) {
+            return Ok(Real {
+                // Notes come with a repair alone.
+                needs_repair: true,
+                note: Some(Note::PartsIgnored {
+                    what: format!("{} bytes after the samples", there - size),
+                }),
+                ..sound
+            });
+        }
+        Ok(sound)
+    }
+}
+
+/// Whether a chunk follows `size` bytes of samples that begin at `body`, with or without padding.
+fn is_chunk_after(file: &mut File, body: u64, size: u64, len: u64) -> io::Result<bool> {
+    for at in [body + size, body + size + size % 2] {
+        if at == len {
+            return Ok(true);
+        }
+        if let Some(head) = bytes_at::<8>(file, at)? {
+            let is_whole = at + 8 + u64::from(le32(&head, 4)) <= len;
+            if is_known_id(&head[..4]) || is_chunk_id(&head[..4]) && is_whole {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// Reads the chunks of a Sony Wave64 file: as RIFF, with identifiers of 16 bytes, sizes of 8 that
@@ -318,19 +412,13 @@ fn wave64(file: &mut File, len: u64) -> io::Result<Option<Found>> {
                 let Some(format) = format else {
                     return Ok(None);
                 };
-                let stated = size.saturating_sub(24);
                 let there = len.saturating_sub(body);
-                let is_cut = stated > there && stated != u64::MAX - 24;
+                let (length, notes) = stated_length(size.saturating_sub(24), there);
                 return Ok(Some(Found {
                     format: Format::Wave(format),
-                    samples: body..body
-                        + if stated == 0 {
-                            there
-                        } else {
-                            stated.min(there)
-                        },
+                    samples: body..body + length,
                     needs_repair: true,
-                    notes: is_cut.then_some(Note::Truncated).into_iter().collect(),
+                    notes,
                 }));
             }
             _ => {}
@@ -341,9 +429,27 @@ fn wave64(file: &mut File, len: u64) -> io::Result<Option<Found>> {
         else {
             break;
         };
+        if next >= len {
+            break;
+        }
         at = next;
     }
     Ok(None)
+}
+
+/// The length of samples for which a header states `stated` bytes, of which `there` are there,
+/// and what is wrong with it. Nothing or the largest number is what a stream states.
+fn stated_length(stated: u64, there: u64) -> (u64, Vec<Note>) {
+    if stated == 0 && there > 0 {
+        let what = format!("it states no samples, and {there} bytes of them follow");
+        (there, vec![Note::HeaderRepaired { what }])
+    } else if stated >= u64::MAX - 24 {
+        (there, Vec::new())
+    } else if stated > there {
+        (there, vec![Note::Truncated])
+    } else {
+        (stated, Vec::new())
+    }
 }
 
 /// Reads the header of a Sun AU file.
@@ -367,12 +473,12 @@ fn sun(head: &[u8], len: u64) -> Option<Found> {
     if start < 24 || start > len {
         return None;
     }
-    let there = len - start;
-    let length = match stated {
-        u32::MAX => there,
-        stated => u64::from(stated).min(there),
+    // The standard's value for a length that is not known.
+    let stated = match stated {
+        u32::MAX => u64::MAX,
+        stated => u64::from(stated),
     };
-    let is_cut = stated != u32::MAX && u64::from(stated) > there;
+    let (length, notes) = stated_length(stated, len - start);
     Some(Found {
         format: Format::Aiff {
             compression,
@@ -382,7 +488,7 @@ fn sun(head: &[u8], len: u64) -> Option<Found> {
         },
         samples: start..start + length,
         needs_repair: true,
-        notes: is_cut.then_some(Note::Truncated).into_iter().collect(),
+        notes,
     })
 }
 
@@ -451,6 +557,58 @@ pub(super) fn pcm_format(fmt: &[u8]) -> Option<PcmFormat> {
     PcmFormat::of_wave(tag, word(14)?, le32(&plain, 4), word(2)?)
 }
 
+/// The name of the codec of a WAVE file, for an error: what neither the decoder nor this module reads.
+///
+/// # Errors
+/// Those of reading the file.
+pub(super) fn foreign_codec(file: &mut File) -> io::Result<Option<String>> {
+    let Some(head) = bytes_at::<12>(file, 0)? else {
+        return Ok(None);
+    };
+    if !matches!(&head[..4], b"RIFF" | b"RF64" | b"BW64") || &head[8..] != b"WAVE" {
+        return Ok(None);
+    }
+    let mut at = 12;
+    for _ in 0..MOST_CHUNKS {
+        let Some(chunk) = bytes_at::<8>(file, at)? else {
+            break;
+        };
+        let size = u64::from(le32(&chunk, 4));
+        if &chunk[..4] == b"fmt " {
+            let fmt = read_at(file, at + 8, size.min(MOST_FORMAT))?;
+            let tag = match fmt.as_slice() {
+                [0xFE, 0xFF, ..] => fmt.get(24..26),
+                _ => fmt.get(..2),
+            };
+            let tag = tag.and_then(|tag| tag.first_chunk());
+            return Ok(tag.and_then(|tag| name_of(u16::from_le_bytes(*tag))));
+        }
+        at += 8 + size + size % 2;
+    }
+    Ok(None)
+}
+
+/// What a format tag stands for; `None` for those that are read.
+fn name_of(tag: u16) -> Option<String> {
+    let name = match tag {
+        1 | 2 | 3 | 6 | 7 | 0x11 | 0x50 | 0x55 => return None,
+        0x22 => "TrueSpeech",
+        0x31 | 0x32 => "GSM 6.10",
+        0x14 | 0x42 => "G.723",
+        0x40 | 0x45 | 0x64 => "G.726",
+        0x83 => "G.729",
+        0x92 | 0x2000 => "AC-3",
+        0xFF | 0x1600 | 0x1610 | 0xA106 => "AAC",
+        0x160..=0x163 => "Windows Media Audio",
+        0x270 => "ATRAC3",
+        0x566F | 0x674F..=0x6771 => "Vorbis",
+        0xA109 => "Speex",
+        0xF1AC => "FLAC",
+        _ => "a codec",
+    };
+    Some(format!("its samples are {name} (WAVE format {tag:#06x})"))
+}
+
 fn is_known_id(id: &[u8]) -> bool {
     matches!(id, b"data" | b"fmt " | b"fact" | b"LIST")
 }
@@ -467,4 +625,82 @@ fn le32(bytes: &[u8], at: usize) -> u32 {
 fn le64(bytes: &[u8], at: usize) -> u64 {
     let eight = bytes.get(at..).and_then(|rest| rest.first_chunk());
     eight.map_or(0, |eight| u64::from_le_bytes(*eight))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write as _;
+
+    use super::*;
+
+    const FMT: [u8; 16] = [1, 0, 1, 0, 0x80, 0x3e, 0, 0, 0, 0x7d, 0, 0, 2, 0, 16, 0];
+
+    /// A sparse file of a header and `length` bytes.
+    fn sparse(head: &[u8], length: u64) -> (File, u64) {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(head).unwrap();
+        let len = head.len() as u64 + length;
+        file.set_len(len).unwrap();
+        (file, len)
+    }
+
+    fn wave(whole: u32, data: u32) -> Vec<u8> {
+        let parts: [&[u8]; 7] = [
+            b"RIFF",
+            &whole.to_le_bytes(),
+            b"WAVEfmt ",
+            &16_u32.to_le_bytes(),
+            &FMT,
+            b"data",
+            &data.to_le_bytes(),
+        ];
+        parts.concat()
+    }
+
+    #[test]
+    fn the_samples_end_where_they_really_end() {
+        const MANY: u64 = 5 << 30;
+        // Stated sizes of the whole and the samples, those that are there, and those that are read.
+        let cases: [(u32, u32, u64, u64, bool); 12] = [
+            (36 + 800, 800, 800, 800, false),
+            (36 + 800, 800, 300, 300, true),
+            (0, 0, 800, 800, true),
+            (36, 0, 800, 800, true),
+            (u32::MAX, u32::MAX, 800, 800, true),
+            (36 + 800, u32::MAX, 800, 800, true),
+            (36 + 700, u32::MAX, 800, 700, true),
+            (36 + 800, 0x7FFF_FFFF, 800, 800, true),
+            (28 + 800, 800, 800, 800, true),
+            (36 + 800, 800, 861, 800, false),
+            (36 + 20_000, 800, 20_000, 20_000, true),
+            ((1 << 30) + 36, 1 << 30, MANY, MANY, true),
+        ];
+        for (whole, data, there, expected, needs_repair) in cases {
+            let (mut file, len) = sparse(&wave(whole, data), there);
+            let found = riff(&mut file, len).unwrap().unwrap();
+            let name = format!("{whole} {data} {there}");
+            assert_eq!(found.samples, 44..44 + expected, "{name}");
+            assert_eq!(found.needs_repair, needs_repair, "{name}");
+        }
+    }
+
+    #[test]
+    fn formats_beside_the_standard_become_plain_ones() {
+        let mut twelve = FMT;
+        twelve[14] = 12;
+        assert_eq!(plain_format(&twelve).unwrap(), (FMT.to_vec(), false));
+        assert_eq!(plain_format(&FMT).unwrap(), (FMT.to_vec(), true));
+        let long = [&FMT[..], &[0; 4]].concat();
+        assert_eq!(plain_format(&long).unwrap(), (FMT.to_vec(), false));
+        for bytes in [&FMT[..15], &[0; 40][..], &[]] {
+            assert_eq!(plain_format(bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_rate_as_an_extended_number() {
+        assert_eq!(extended(44_100), [0x40, 0x0e, 0xac, 0x44, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(extended(1), [0x3f, 0xff, 0x80, 0, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(extended(0), [0; 10]);
+    }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use afield::signal::Chunk;
 use afield::source::{ChannelChoice, Note, SensorFormat, SourceError, open_recording};
 
+use crate::harness::{Sandbox, skip};
+
 const RATE: u32 = 16_000;
 
 /// A second of a tone, as integers of 16 bits.
@@ -286,6 +288,326 @@ fn formats_of_samples_are_read_whatever_their_size() {
         .collect();
     let bytes = riff(0, &[sized(b"fmt ", &float), sized(b"data", &data)]);
     assert_eq!(read(&bytes).unwrap().samples, [0.5, -0.25]);
+}
+
+/// A small file that `scripts/make_wild_audio.py` made of half a second of a rising tone.
+fn wild(name: &str) -> PathBuf {
+    crate::root().join("tests/goldens/wild").join(name)
+}
+
+/// The tone in those files.
+fn rising(samples: usize) -> Vec<f32> {
+    let sample = |n: usize| {
+        let t = n as f64 / f64::from(RATE);
+        (12_000.0 * (std::f64::consts::TAU * (200.0 + 900.0 * t) * t).sin()) as i16
+    };
+    (0..samples)
+        .map(|n| f32::from(sample(n)) / 32_768.0)
+        .collect()
+}
+
+/// The largest correlation of two sounds over shifts up to 2,500 samples, from -1 to 1.
+fn likeness(a: &[f32], b: &[f32]) -> f64 {
+    let product = |a: &[f32], b: &[f32]| -> f64 {
+        a.iter()
+            .zip(b)
+            .map(|(&x, &y)| f64::from(x) * f64::from(y))
+            .sum()
+    };
+    let power = (product(a, a) * product(b, b)).sqrt();
+    let shifts = (0..2_500.min(a.len())).map(|shift| product(&a[shift..], b));
+    shifts.fold(0.0, f64::max) / power
+}
+
+#[test]
+fn files_of_telephones_and_browsers_hold_the_sound_that_was_recorded() {
+    // Name, samples, and whether the coder loses nothing.
+    for (name, samples, is_lossless) in [
+        ("aac.m4a", 8_000, false),
+        ("aac.aac", 8_000, false),
+        ("alac.m4a", 8_000, true),
+        ("vorbis.webm", 8_000, false),
+        ("flac.mka", 8_000, true),
+        ("flac.oga", 8_000, true),
+        ("pcm.caf", 1_600, true),
+        ("layer2.mp2", 8_000, false),
+        ("ima.wav", 8_000, false),
+    ] {
+        let read = read_with(&wild(name), ChannelChoice::Mix).unwrap();
+        assert_eq!((read.rate, read.notes), (RATE, vec![]), "{name}");
+        if is_lossless {
+            assert_eq!(read.samples, rising(samples), "{name}");
+        } else {
+            // Coders add blocks at both ends.
+            let count = read.samples.len();
+            assert!(
+                (samples..samples + 3_100).contains(&count),
+                "{name}: {count}"
+            );
+            let likeness = likeness(&read.samples, &rising(samples));
+            assert!(likeness > 0.95, "{name}: {likeness}");
+        }
+    }
+}
+
+#[test]
+fn files_that_are_cut_are_told_or_refused_in_every_format() {
+    let golden = crate::root().join("tests/goldens/audio");
+    let files = ["aac.m4a", "alac.m4a", "aac.aac", "vorbis.webm", "flac.mka"].map(wild);
+    let more = ["flac.oga", "pcm.caf", "layer2.mp2", "ima.wav"].map(wild);
+    let golden = [
+        "stereo.wav",
+        "stereo.flac",
+        "stereo.ogg",
+        "stereo.mp3",
+        "mono.aiff",
+    ]
+    .map(|name| golden.join(name));
+    for path in files.into_iter().chain(more).chain(golden) {
+        let name = path.display().to_string();
+        let bytes = std::fs::read(&path).unwrap();
+        let whole = read(&bytes).unwrap();
+        for part in [0.5, 0.77, 0.93] {
+            let at = (bytes.len() as f64 * part) as usize;
+            let Ok(cut) = read(&bytes[..at]) else {
+                continue;
+            };
+            let is_shorter = cut.samples.len() < whole.samples.len();
+            assert!(
+                !is_shorter || cut.notes.contains(&Note::Truncated),
+                "{name} at {at}: {} of {} samples, {:?}",
+                cut.samples.len(),
+                whole.samples.len(),
+                cut.notes
+            );
+        }
+    }
+}
+
+#[test]
+fn formats_of_others_are_decoded_by_ffmpeg_or_named() {
+    let has_ffmpeg = std::process::Command::new("ffmpeg")
+        .arg("-version")
+        .output()
+        .is_ok_and(|run| run.status.success());
+    if !has_ffmpeg {
+        skip("decoding by ffmpeg", "there is no ffmpeg on the PATH");
+    }
+    for (name, samples, format) in [
+        ("opus.opus", 8_000, "Opus"),
+        ("opus.webm", 8_000, "Matroska or WebM"),
+        ("wavpack.wv", 3_200, "WavPack"),
+    ] {
+        let read = read_with(&wild(name), ChannelChoice::Mix);
+        if has_ffmpeg {
+            let read = read.unwrap_or_else(|error| panic!("{name}: {error}"));
+            // Opus is decoded at 48 kHz.
+            let expected = samples as f64 / f64::from(RATE);
+            let seconds = read.samples.len() as f64 / f64::from(read.rate);
+            assert!((seconds - expected).abs() < 0.03, "{name}: {seconds} s");
+            assert_eq!(read.notes, [], "{name}");
+        } else {
+            let error = read.err().unwrap();
+            assert!(matches!(error, SourceError::NeedsFfmpeg { .. }), "{error}");
+            assert!(error.to_string().contains(format), "{error}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_for_ffmpeg_is_an_error_with_a_hint_or_what_ffmpeg_gives() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let sandbox = Sandbox::taught();
+    let bytes = std::fs::read(wild("opus.opus")).unwrap();
+    sandbox.write("voice.ogg", bytes);
+    let tools = sandbox.folder("tools");
+    let embed = || {
+        let program = sandbox.afield("embed voice.ogg --backbone tiny -o x.npy");
+        program.env("PATH", &tools).run()
+    };
+    let refused = embed().refused();
+    for words in [
+        "voice.ogg is Opus",
+        "no ffmpeg on the PATH",
+        "hint: install ffmpeg",
+    ] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    let ffmpeg = tools.join("ffmpeg");
+    let stand_in = |script: &str| {
+        std::fs::write(&ffmpeg, format!("#!/bin/sh\n{script}\n")).unwrap();
+        std::fs::set_permissions(&ffmpeg, std::fs::Permissions::from_mode(0o755)).unwrap();
+    };
+    stand_in("echo 'voice.ogg: Invalid data' >&2; exit 1");
+    let refused = embed().refused();
+    assert!(
+        refused.contains("ffmpeg says: voice.ogg: Invalid data"),
+        "{refused}"
+    );
+    let sound = sandbox.write("sound.wav", plain(&pcm()));
+    stand_in(&format!("exec /bin/cat '{}'", sound.display()));
+    let line = embed().ok().json();
+    assert_eq!(line["seconds"], 1.0);
+}
+
+#[test]
+fn headers_that_cannot_be_true_are_refused() {
+    let at_rate = |hz: u32| {
+        let mut fmt = fmt(1, 1, 16);
+        fmt[4..8].copy_from_slice(&hz.to_le_bytes());
+        riff(0, &[sized(b"fmt ", &fmt), sized(b"data", &pcm())])
+    };
+    let gsm = riff(
+        0,
+        &[sized(b"fmt ", &fmt(0x31, 1, 0)), sized(b"data", &[1; 650])],
+    );
+    let pointer = b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 64044\n";
+    for (name, bytes) in [
+        ("a rate of 0", at_rate(0)),
+        ("a rate of 4 MHz", at_rate(4_000_000)),
+        (
+            "no channels",
+            riff(0, &[sized(b"fmt ", &fmt(1, 0, 16)), sized(b"data", &pcm())]),
+        ),
+        ("GSM", gsm),
+        ("a pointer of Git LFS", pointer.to_vec()),
+        (
+            "a shadow of macOS",
+            b"\0\x05\x16\x07\0\x02\0\0Mac OS X        ".repeat(20),
+        ),
+        ("zeros", vec![0; 100_000]),
+        ("a header that is cut", plain(&[])[..30].to_vec()),
+        ("nothing", Vec::new()),
+    ] {
+        let error = read(&bytes)
+            .err()
+            .unwrap_or_else(|| panic!("{name} was read"));
+        assert!(!error.to_string().is_empty(), "{name}");
+    }
+    for (tag, name) in [
+        (0x31, "GSM 6.10"),
+        (0x45, "G.726"),
+        (0x161, "Windows Media"),
+    ] {
+        let bytes = riff(
+            0,
+            &[sized(b"fmt ", &fmt(tag, 1, 0)), sized(b"data", &[1; 650])],
+        );
+        let error = read(&bytes).err().unwrap().to_string();
+        assert!(error.contains(name), "{error}");
+    }
+    for hz in [11_127, 16_001, 384_000] {
+        assert_eq!(read(&at_rate(hz)).unwrap().rate, hz);
+    }
+}
+
+#[test]
+fn samples_beyond_the_stated_size_are_read_or_told() {
+    let (data, head) = (pcm(), sized(b"fmt ", &fmt(1, 1, 16)));
+    // The whole was corrected last, the samples were not.
+    let short = riff(0, &[head.clone(), chunk(b"data", 8_000, &data)]);
+    let notes = holds_tone("data size is short", &short, 1.0);
+    assert!(
+        matches!(notes[..], [Note::HeaderRepaired { .. }]),
+        "{notes:?}"
+    );
+    // A card that was allocated in advance.
+    let more = [plain(&data), vec![0; 50_000]].concat();
+    let notes = holds_tone("zeros after the end", &more, 1.0);
+    assert!(
+        matches!(notes[..], [Note::PartsIgnored { .. }]),
+        "{notes:?}"
+    );
+    // Sizes of zero in other containers.
+    let mut au = b".snd".to_vec();
+    for number in [24, 0, 3, RATE, 1] {
+        au.extend(number.to_be_bytes());
+    }
+    au.extend(tone().iter().flat_map(|x| x.to_be_bytes()));
+    let notes = holds_tone("AU without a size", &au, 1.0);
+    assert!(
+        matches!(notes[..], [Note::HeaderRepaired { .. }]),
+        "{notes:?}"
+    );
+}
+
+#[test]
+fn mpeg_audio_in_a_wave_file_is_the_same_sound() {
+    let golden = crate::root().join("tests/goldens/audio/stereo.mp3");
+    let mp3 = std::fs::read(golden).unwrap();
+    let expected = read(&mp3).unwrap();
+    let mut head = fmt(0x55, 2, 0);
+    head.resize(30, 0);
+    let list = sized(b"LIST", b"INFO");
+    let bytes = riff(0, &[sized(b"fmt ", &head), sized(b"data", &mp3), list]);
+    let wave = read(&bytes).unwrap();
+    assert_eq!(
+        (wave.samples, wave.notes),
+        (expected.samples, expected.notes)
+    );
+}
+
+#[test]
+fn a_recording_of_five_gigabytes_is_opened_at_once() {
+    use std::io::Write as _;
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("long.wav");
+    let length: u64 = 5 << 30;
+    let rf64 = |name: &[u8; 4], size: u32| {
+        let mut bytes = [&name[..], b"\xff\xff\xff\xffWAVE"].concat();
+        let mut ds64 = (length + 72).to_le_bytes().to_vec();
+        ds64.extend(length.to_le_bytes());
+        ds64.extend([0; 12]);
+        bytes.extend(sized(b"ds64", &ds64));
+        bytes.extend(sized(b"fmt ", &fmt(1, 1, 16)));
+        bytes.extend(chunk(b"data", size as usize, &[]));
+        bytes
+    };
+    let mut wrapped = riff(
+        0,
+        &[sized(b"fmt ", &fmt(1, 1, 16)), chunk(b"data", 1 << 30, &[])],
+    );
+    wrapped[4..8].copy_from_slice(&((1_u32 << 30) + 36).to_le_bytes());
+    for (name, head, notes) in [
+        ("RF64", rf64(b"RF64", u32::MAX), 0),
+        ("BW64", rf64(b"BW64", u32::MAX), 0),
+        ("a size that began at 0 again", wrapped, 1),
+    ] {
+        // The rest of the file takes no room.
+        let mut file = std::fs::File::create(&path).unwrap();
+        file.write_all(&head).unwrap();
+        file.write_all(&pcm()).unwrap();
+        file.set_len(head.len() as u64 + length).unwrap();
+        let mut source = open_recording(&path, &SensorFormat::default()).unwrap();
+        let (mut chunk, mut samples) = (Chunk::default(), Vec::new());
+        // Past the tone, into the zeros, far below what would fill the memory.
+        while samples.len() < 20 * tone().len() && source.read(&mut chunk).unwrap() {
+            assert!(chunk.samples.len() < 1 << 20);
+            samples.extend_from_slice(&chunk.samples);
+        }
+        assert_eq!(samples.len() / tone().len(), 20, "{name}");
+        assert_eq!(samples[100], f32::from(tone()[100]) / 32_768.0, "{name}");
+        assert_eq!(source.notes().len(), notes, "{name}: {:?}", source.notes());
+    }
+}
+
+#[test]
+fn joined_files_of_two_rates_stop_with_the_second_of_the_join() {
+    let golden =
+        |name: &str| std::fs::read(crate::root().join("tests/goldens").join(name)).unwrap();
+    // Frames of layer II at 16 kHz, and the same as if at 24 kHz.
+    let first = golden("wild/layer2.mp2");
+    let mut second = first.clone();
+    let mut at = 0;
+    while at + 4 < second.len() {
+        // 32 kbit/s: 288 bytes at 16 kHz; the header states 24 kHz, with the bits of 48 kbit/s.
+        second[at + 2] = second[at + 2] & 0x03 | 0x64;
+        at += 288;
+    }
+    let error = read(&[first, second].concat()).err().unwrap().to_string();
+    let expected = "its sample rate changes from 16000 Hz to 24000 Hz";
+    assert!(error.contains(expected), "{error}");
 }
 
 #[test]

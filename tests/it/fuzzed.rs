@@ -9,6 +9,8 @@ mod audio_exchange;
 mod bundle;
 #[path = "../../fuzz/src/card.rs"]
 mod card;
+#[path = "../../fuzz/src/header.rs"]
+mod header;
 #[path = "../../fuzz/src/manifest.rs"]
 mod manifest;
 #[path = "../../fuzz/src/npz.rs"]
@@ -78,6 +80,11 @@ fn bundles_are_opened_or_refused() {
 #[test]
 fn cards_are_read_or_refused() {
     run("card", card::run);
+}
+
+#[test]
+fn headers_are_repaired_or_refused() {
+    run("header", header::run);
 }
 
 #[test]

@@ -168,7 +168,7 @@ mod tests {
     use std::io::ErrorKind;
 
     use afield::signal::SampleRate;
-    use afield::source::SourceSpec;
+    use afield::source::{ChannelChoice, SourceSpec};
 
     use super::*;
 
@@ -298,6 +298,22 @@ mod tests {
             (option("rate"), "--rate out"),
             (option("columns"), "--columns out"),
             (option("source"), "--source"),
+            (option("channel"), "--channel out"),
+            (
+                SourceError::NeedsFfmpeg {
+                    path: "x".into(),
+                    format: "Opus",
+                },
+                "install ffmpeg",
+            ),
+            (
+                SourceError::NoChannel {
+                    path: "x".into(),
+                    choice: ChannelChoice::Only(3),
+                    channels: 2,
+                },
+                "--channel",
+            ),
             (
                 SourceError::FolderLabel {
                     path: "x".into(),
