@@ -311,6 +311,10 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
             let channels: Vec<String> = front.stated().iter().map(ToString::to_string).collect();
             format!("{rate}, {frames} samples of {}", channels.join(", "))
         }
+        FrontEnd::Waveform(front) => match front.spectrograms() {
+            0 => format!("{rate}, {frames} samples"),
+            n => format!("{rate}, {n} spectrograms of {frames} samples"),
+        },
         other => format!("{rate}, {frames} frames of {} numbers", other.bands()),
     };
     let input = match card.sensor() {

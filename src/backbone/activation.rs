@@ -1,5 +1,5 @@
-//! Activations that consist of a few comparisons: rectified, leaky and clipped units, and chains of
-//! them.
+//! Activations that consist of a few comparisons, and those that follow from the sigmoid:
+//! rectified, leaky and clipped units, chains of them, the sigmoid, and SiLU.
 //!
 //! Exporters write one such function as two or three nodes: a leaky unit and a maximum, or a
 //! maximum and a minimum. Afield merges them into one formula and applies it while a kernel's sums
@@ -7,12 +7,23 @@
 
 use pulp::Simd;
 
-/// `min(max(x, slope * x, low), high)`, with `slope` at most 1.
+/// `min(max(x, slope * x, low), high)`, with `slope` at most 1; then the gate.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(super) struct Activation {
     slope: f32,
     low: f32,
     high: f32,
+    gate: Gate,
+}
+
+/// What a sigmoid does to a value.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Gate {
+    Open,
+    /// The sigmoid takes its place.
+    Sigmoid,
+    /// The sigmoid multiplies it.
+    Swish,
 }
 
 impl Activation {
@@ -20,11 +31,12 @@ impl Activation {
         slope: 1.0,
         low: f32::NEG_INFINITY,
         high: f32::INFINITY,
+        gate: Gate::Open,
     };
 
     /// This activation, then `max(x, bound)`.
     pub(super) fn then_max(self, bound: f32) -> Option<Self> {
-        bound.is_finite().then_some(Self {
+        (bound.is_finite() && self.gate == Gate::Open).then_some(Self {
             low: self.low.max(bound),
             high: self.high.max(bound),
             ..self
@@ -33,7 +45,7 @@ impl Activation {
 
     /// This activation, then `min(x, bound)`.
     pub(super) fn then_min(self, bound: f32) -> Option<Self> {
-        bound.is_finite().then_some(Self {
+        (bound.is_finite() && self.gate == Gate::Open).then_some(Self {
             low: self.low.min(bound),
             high: self.high.min(bound),
             ..self
@@ -47,10 +59,25 @@ impl Activation {
         fits.then_some(Self { slope, ..self })
     }
 
+    /// This activation, then the sigmoid.
+    pub(super) fn then_sigmoid(self) -> Option<Self> {
+        self.then_gate(Gate::Sigmoid)
+    }
+
+    /// This activation, then the product with its own sigmoid.
+    pub(super) fn then_swish(self) -> Option<Self> {
+        self.then_gate(Gate::Swish)
+    }
+
+    fn then_gate(self, gate: Gate) -> Option<Self> {
+        (self.gate == Gate::Open).then_some(Self { gate, ..self })
+    }
+
     #[inline(always)]
     pub(super) fn constants<S: Simd>(self, simd: S) -> Constants<S> {
         Constants {
             leaks: self.slope != 1.0,
+            gate: self.gate,
             slope: simd.splat_f32s(self.slope),
             low: simd.splat_f32s(self.low),
             high: simd.splat_f32s(self.high),
@@ -62,6 +89,7 @@ impl Activation {
 #[derive(Clone, Copy)]
 pub(super) struct Constants<S: Simd> {
     leaks: bool,
+    gate: Gate,
     slope: S::f32s,
     low: S::f32s,
     high: S::f32s,
@@ -74,8 +102,43 @@ impl<S: Simd> Constants<S> {
             true => simd.max_f32s(x, simd.mul_f32s(x, self.slope)),
             false => x,
         };
-        simd.min_f32s(simd.max_f32s(x, self.low), self.high)
+        let x = simd.min_f32s(simd.max_f32s(x, self.low), self.high);
+        match self.gate {
+            Gate::Open => x,
+            Gate::Sigmoid => sigmoid(simd, x),
+            Gate::Swish => simd.mul_f32s(x, sigmoid(simd, x)),
+        }
     }
+}
+
+/// `1 / (1 + exp(-x))` as a quotient of two polynomials, with an absolute error below 2e-7. The
+/// coefficients are those of Eigen's and tract's logistic function.
+#[inline(always)]
+fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
+    const LIMIT: f32 = 14.5;
+    const ABOVE: [f32; 7] = [
+        -4.433_153_4e-18,
+        1.169_974_4e-14,
+        -1.875_289_6e-11,
+        4.257_889_5e-8,
+        4.811_817_6e-5,
+        8.163_842e-3,
+        0.25,
+    ];
+    const BELOW: [f32; 4] = [3.922_935_7e-6, 1.524_872_4e-3, 0.115_988_67, 1.0];
+    let x = simd.max_f32s(x, simd.splat_f32s(-LIMIT));
+    let x = simd.min_f32s(x, simd.splat_f32s(LIMIT));
+    let square = simd.mul_f32s(x, x);
+    let mut above = simd.splat_f32s(ABOVE[0]);
+    for coefficient in &ABOVE[1..] {
+        above = simd.mul_add_e_f32s(above, square, simd.splat_f32s(*coefficient));
+    }
+    let mut below = simd.splat_f32s(BELOW[0]);
+    for coefficient in &BELOW[1..] {
+        below = simd.mul_add_e_f32s(below, square, simd.splat_f32s(*coefficient));
+    }
+    let above = simd.mul_f32s(above, x);
+    simd.add_f32s(simd.div_f32s(above, below), simd.splat_f32s(0.5))
 }
 
 #[cfg(test)]

@@ -19,7 +19,7 @@ pub(super) struct Chain {
 }
 
 /// One step of the chain. Values are stored as `[rows, bands, channels]`.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct Layer {
     pub(super) kind: Kind,
     pub(super) kernel: Kernel,
@@ -40,7 +40,7 @@ pub(super) struct Size {
     pub(super) channels: usize,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) enum Kind {
     /// A convolution over all channels, with weights `[rows, bands, inputs, outputs]`.
     Dense { weights: Vec<f32>, bias: Vec<f32> },
@@ -92,7 +92,7 @@ pub(super) enum Binary {
 
 /// What an axis of a tensor means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Axis {
+pub(super) enum Axis {
     /// An axis of length 1 without a meaning.
     Unit,
     Rows,
@@ -142,29 +142,49 @@ impl Chain {
 }
 
 /// The chain so far, and the axes and size of the next node's input.
+#[derive(Debug, Clone)]
 pub(super) struct Reader {
-    layers: Vec<Layer>,
-    axes: Vec<Axis>,
-    size: Size,
+    pub(super) layers: Vec<Layer>,
+    pub(super) axes: Vec<Axis>,
+    pub(super) size: Size,
+    /// Zeros around the rows and the bands that the next convolution takes in.
+    pub(super) row_padding: (usize, usize),
+    pub(super) band_padding: (usize, usize),
 }
 
 impl Reader {
     pub(super) fn new(layout: &Layout) -> Self {
-        let mut axes = vec![Axis::Unit; layout.input.len()];
-        axes[layout.frames_axis] = Axis::Rows;
-        axes[layout.bands_axis] = Axis::Bands;
+        let axis = |index: usize| match layout.input[index] {
+            _ if index == layout.frames_axis => Axis::Rows,
+            _ if index == layout.bands_axis => Axis::Bands,
+            1 => Axis::Unit,
+            _ => Axis::Channels,
+        };
+        let axes = (0..layout.input.len()).map(axis).collect();
         Self {
             layers: Vec::new(),
             axes,
             size: Size {
                 rows: layout.window_frames,
-                bands: layout.bands,
-                channels: 1,
+                bands: layout.bands / layout.channels,
+                channels: layout.channels,
             },
+            row_padding: (0, 0),
+            band_padding: (0, 0),
         }
     }
 
-    pub(super) fn finish(self, layout: &Layout) -> Read<Chain> {
+    pub(super) fn finish(mut self, layout: &Layout) -> Read<Chain> {
+        self.check_flat(layout)?;
+        let layers = self.take_layers()?;
+        if layers.is_empty() {
+            return Err("it has no layers".to_owned());
+        }
+        Ok(Chain { layers })
+    }
+
+    /// Checks that the value is an embedding.
+    pub(super) fn check_flat(&self, layout: &Layout) -> Read<()> {
         let Size {
             rows,
             bands,
@@ -172,15 +192,18 @@ impl Reader {
         } = self.size;
         // One of the two axes is the embedding and the other has length 1, so their order does not
         // matter.
-        let flat = rows == 1 && bands.min(channels) == 1 && bands * channels == layout.size;
-        if self.layers.is_empty() || !flat {
-            return Err(format!(
-                "it ends with {rows} rows of {bands} bands of {channels} channels"
-            ));
+        if rows == 1 && bands.min(channels) == 1 && bands * channels == layout.size {
+            return Ok(());
         }
-        Ok(Chain {
-            layers: self.layers,
-        })
+        Err(format!(
+            "it ends with {rows} rows of {bands} bands of {channels} channels"
+        ))
+    }
+
+    /// The layers so far. Later ones continue with their result.
+    pub(super) fn take_layers(&mut self) -> Read<Vec<Layer>> {
+        self.unpadded()?;
+        Ok(std::mem::take(&mut self.layers))
     }
 
     /// The shape of the next node's input.
@@ -191,10 +214,44 @@ impl Reader {
     fn length(&self, axis: Axis) -> usize {
         match axis {
             Axis::Unit => 1,
-            Axis::Rows => self.size.rows,
-            Axis::Bands => self.size.bands,
+            Axis::Rows => self.row_padding.0 + self.size.rows + self.row_padding.1,
+            Axis::Bands => self.band_padding.0 + self.size.bands + self.band_padding.1,
             Axis::Channels => self.size.channels,
         }
+    }
+
+    /// Adds zeros before and after each axis, for the convolution that follows.
+    pub(super) fn pad(&mut self, pads: &[(usize, usize)]) -> Read<()> {
+        if pads.len() != self.axes.len() {
+            return Err("zeros are added to other axes".to_owned());
+        }
+        for (&axis, &(before, after)) in self.axes.iter().zip(pads) {
+            let target = match axis {
+                _ if (before, after) == (0, 0) => continue,
+                Axis::Rows => &mut self.row_padding,
+                Axis::Bands => &mut self.band_padding,
+                _ => return Err(format!("zeros are added to {axis:?}")),
+            };
+            target.0 = target.0.saturating_add(before);
+            target.1 = target.1.saturating_add(after);
+        }
+        Ok(())
+    }
+
+    /// Replaces the axes from `at` on, whose lengths are `from`, by axes of the lengths `to`. Only
+    /// axes of length 1 may come or go.
+    pub(super) fn reshape(&mut self, at: usize, from: &[usize], to: &[usize]) -> Read<()> {
+        let long = |lengths: &[usize]| lengths.iter().copied().filter(|&n| n != 1).collect::<Vec<_>>();
+        if long(from) != long(to) || at + from.len() > self.axes.len() {
+            return Err(format!("{from:?} become {to:?}"));
+        }
+        let replaced = self.axes.splice(at..at + from.len(), Vec::new()).collect::<Vec<_>>();
+        let mut kept = (replaced.into_iter().zip(from)).filter(|&(_, &n)| n != 1);
+        for (offset, &length) in to.iter().enumerate() {
+            let axis = if length == 1 { None } else { kept.next() };
+            self.axes.insert(at + offset, axis.map_or(Axis::Unit, |(axis, _)| axis));
+        }
+        Ok(())
     }
 
     /// Inserts an axis of length 1 before the axis `at`.
@@ -309,6 +366,7 @@ impl Reader {
     }
 
     fn whole(&mut self, axes: &[usize], kind: Kind) -> Read<()> {
+        self.unpadded()?;
         let over = |axis| axes.iter().any(|&at| self.axes.get(at) == Some(&axis));
         let beyond = axes.iter().any(|&at| at >= self.axes.len());
         if beyond || (over(Axis::Channels) && self.size.channels > 1) {
@@ -377,12 +435,23 @@ impl Reader {
         }
     }
 
+    /// Adds `1 / (1 + exp(-x))`.
+    pub(super) fn sigmoid(&mut self) -> Read<()> {
+        self.activate(Activation::then_sigmoid)
+    }
+
+    /// Adds `x / (1 + exp(-x))`, the sigmoid-weighted linear unit (SiLU, swish).
+    pub(super) fn swish(&mut self) -> Read<()> {
+        self.activate(Activation::then_swish)
+    }
+
     /// Adds `max(x, 0) + alpha min(x, 0)`.
     pub(super) fn leaky_relu(&mut self, alpha: f32) -> Read<()> {
         self.activate(|a| a.then_leaky(alpha))
     }
 
     fn activate(&mut self, then: impl Fn(Activation) -> Option<Activation>) -> Read<()> {
+        self.unpadded()?;
         let last = self.layers.last_mut();
         if let Some(layer) = last
             && let Some(activation) = then(layer.activation)
@@ -401,6 +470,7 @@ impl Reader {
         if scale.iter().chain(shift).any(|v| !v.is_finite()) {
             return Err("a constant is not finite".to_owned());
         }
+        self.unpadded()?;
         let foldable = self.layers.last().is_some_and(|layer| {
             layer.activation == Activation::IDENTITY && !matches!(layer.kind, Kind::MaxPool)
         });
@@ -444,7 +514,16 @@ impl Reader {
         self.push(layer, channels);
     }
 
+    /// Checks that no zeros wait for a convolution.
+    fn unpadded(&self) -> Read<()> {
+        match (self.row_padding, self.band_padding) {
+            ((0, 0), (0, 0)) => Ok(()),
+            _ => Err("zeros are added where no convolution follows".to_owned()),
+        }
+    }
+
     fn push(&mut self, layer: Layer, channels: usize) {
+        (self.row_padding, self.band_padding) = ((0, 0), (0, 0));
         self.size = Size {
             channels,
             ..layer.output
@@ -479,6 +558,7 @@ impl Reader {
             Axis::Unit if self.size.channels == 1 && !known(Axis::Channels) => {}
             // The bands become channels; their layout in memory does not change.
             Axis::Bands if self.size.channels == 1 => {
+                self.unpadded()?;
                 self.size.channels = std::mem::replace(&mut self.size.bands, 1);
                 if let Some(layer) = self.layers.last_mut() {
                     layer.output = self.size;
@@ -533,7 +613,11 @@ impl Reader {
         let (row, band) = (along(places.rows), along(places.bands));
         let (rows, row_stride, row_dilation) = (row.kernel, row.stride, row.dilation);
         let (bands, band_stride) = (band.kernel, band.stride);
-        let (row_padding, band_padding) = (row.padding, band.padding);
+        let both = |a: (usize, usize), b: (usize, usize)| {
+            (a.0.saturating_add(b.0), a.1.saturating_add(b.1))
+        };
+        let row_padding = both(row.padding, self.row_padding);
+        let band_padding = both(band.padding, self.band_padding);
         let (rows_out, bands_out) = (row.outputs, band.outputs);
         let others_point = (geometry.spatial.iter().enumerate())
             .all(|(i, axis)| [places.rows, places.bands].contains(&Some(i)) || axis.outputs == 1);

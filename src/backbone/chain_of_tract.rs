@@ -1,11 +1,12 @@
 //! Reads a chain from tract's typed graph, in which constants are folded and shapes inferred.
 
+use tract_core::ops::array::{Pad, PadMode};
 use tract_core::ops::binary::TypedBinOp;
 use tract_core::ops::cast::Cast;
 use tract_core::ops::change_axes::AxisOp;
 use tract_core::ops::cnn::{Conv, KernelFormat, MaxPool, PoolSpec, SumPool};
 use tract_core::ops::element_wise::ElementWiseOp;
-use tract_core::ops::nn::{LeakyRelu, Reduce, Reducer};
+use tract_core::ops::nn::{LeakyRelu, Reduce, Reducer, Sigmoid};
 use tract_core::ops::source::TypedSource;
 use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
@@ -49,7 +50,7 @@ fn path(model: &TypedModel) -> Read<Vec<&TypedNode>> {
 }
 
 /// The constant at `outlet`; casts and moved axes in between are resolved.
-fn constant(model: &TypedModel, outlet: OutletId) -> Option<Arc<Tensor>> {
+pub(super) fn constant(model: &TypedModel, outlet: OutletId) -> Option<Arc<Tensor>> {
     let fact = model.outlet_fact(outlet).ok()?;
     if let Some(value) = &fact.konst {
         return Some(Arc::clone(value));
@@ -73,13 +74,22 @@ fn floats(tensor: &Tensor) -> Read<Vec<f32>> {
     Ok(values.to_vec())
 }
 
-fn take(reader: &mut Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
+pub(super) fn take(reader: &mut Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
     if let Some(op) = node.op_as::<AxisOp>() {
         return match *op {
             AxisOp::Add(at) => reader.insert_axis(at),
             AxisOp::Rm(at) => reader.remove_axis(at),
             AxisOp::Move(from, to) => reader.move_axis(from, to),
-            _ => Err(format!("{op:?} moves data")),
+            AxisOp::Reshape(at, ref from, ref to) => {
+                let lengths = |dims: &[TDim]| {
+                    let sizes = dims.iter().map(|dim| dim.to_usize().ok());
+                    sizes.collect::<Option<Vec<usize>>>()
+                };
+                match (lengths(from), lengths(to)) {
+                    (Some(from), Some(to)) => reader.reshape(at, &from, &to),
+                    _ => Err("a reshape depends on a symbol".to_owned()),
+                }
+            }
         };
     }
     if let Some(op) = node.op_as::<Conv>() {
@@ -100,7 +110,18 @@ fn take(reader: &mut Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
     if let Some(op) = node.op_as::<TypedBinOp>() {
         return binary(reader, model, node, op);
     }
+    if let Some(pad) = node.op_as::<Pad>() {
+        return match &pad.mode {
+            PadMode::Constant(zero) if zero.cast_to_scalar::<f32>().is_ok_and(|z| z == 0.0) => {
+                reader.pad(&pad.pads)
+            }
+            _ => Err("values other than zeros are added around".to_owned()),
+        };
+    }
     let element_wise = node.op_as::<ElementWiseOp>();
+    if element_wise.is_some_and(|op| op.0.downcast_ref::<Sigmoid>().is_some()) {
+        return reader.sigmoid();
+    }
     match element_wise.and_then(|op| op.0.downcast_ref::<LeakyRelu>()) {
         Some(leaky) => reader.leaky_relu(leaky.alpha),
         None => Err(format!("{} is no layer of a chain", node.op.name())),
@@ -108,7 +129,7 @@ fn take(reader: &mut Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
 }
 
 /// Compares the shape of the reader with the shape that tract inferred.
-fn agrees(reader: &Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
+pub(super) fn agrees(reader: &Reader, model: &TypedModel, node: &TypedNode) -> Read<()> {
     let fact = model.outlet_fact(node.id.into());
     let shape = fact
         .ok()

@@ -19,6 +19,8 @@ use crate::model::{Card, LogMel};
 
 /// Frames of a window if the file leaves them open.
 const OPEN_FRAMES: usize = 96;
+/// Samples of a window if the file leaves them open.
+const OPEN_SAMPLES: usize = 16_000;
 /// An input of at most so many bands counts as a sensor's channels.
 const MOST_CHANNELS: usize = 16;
 
@@ -28,7 +30,7 @@ const MOST_CHANNELS: usize = 16;
 /// # Errors
 /// [`BackboneError`] if the bytes are no usable ONNX graph, or if its input cannot be frames.
 pub fn draft_card(bytes: &[u8], path: &Path, sha256: &str) -> Result<String, BackboneError> {
-    let mut proto = graph::decoded(bytes, path)?;
+    let mut proto = graph::decoded(bytes, path, (None, None))?;
     let graph = proto.graph.get_or_insert_default();
     precision::widen(graph);
     let (input_name, declared) = declared_input(path, graph)?;
@@ -65,7 +67,7 @@ pub fn draft_card(bytes: &[u8], path: &Path, sha256: &str) -> Result<String, Bac
 struct Input {
     shape: Vec<usize>,
     frames_axis: usize,
-    bands_axis: usize,
+    bands_axis: Option<usize>,
     kind: Kind,
     questions: Vec<String>,
 }
@@ -90,15 +92,12 @@ impl Input {
             .collect();
         let size = |axis: usize| declared.get(axis).copied().flatten();
         let (frames_axis, bands_axis, kind) = match *long.as_slice() {
-            [axis] if declared.len() > 1 => {
-                questions.push("the input seems to be samples, not frames".to_owned());
-                (axis, usize::from(axis == 0), Kind::Waveform)
-            }
+            [axis] => (axis, None, Kind::Waveform),
             [a, b] => match [(a, b), (b, a)]
                 .into_iter()
                 .find_map(|(f, b)| Some((f, b, known(size(f), size(b))?)))
             {
-                Some((f, b, card)) => (f, b, Kind::Known(Box::new(card))),
+                Some((f, b, card)) => (f, Some(b), Kind::Known(Box::new(card))),
                 None => {
                     // The open axis, or the longer one, is time.
                     let (f, b) = match (size(a), size(b)) {
@@ -112,7 +111,7 @@ impl Input {
                         Some(bands) if bands > MOST_CHANNELS => Kind::LogMel,
                         _ => Kind::Sensor,
                     };
-                    (f, b, kind)
+                    (f, Some(b), kind)
                 }
             },
             _ => {
@@ -124,13 +123,15 @@ impl Input {
         };
         let frames = match &kind {
             Kind::Known(card) => card.window_frames(),
+            Kind::Waveform => OPEN_SAMPLES,
             _ => OPEN_FRAMES,
         };
         let shape: Vec<usize> = (declared.iter().enumerate())
             .map(|(axis, size)| match size {
                 Some(size) => *size,
                 None if axis == frames_axis => {
-                    questions.push(format!("how many frames has a window? {frames} is a guess"));
+                    let what = if matches!(kind, Kind::Waveform) { "samples" } else { "frames" };
+                    questions.push(format!("how many {what} has a window? {frames} is a guess"));
                     frames
                 }
                 None => 1,
@@ -200,12 +201,14 @@ impl Draft<'_> {
             kind,
             ..
         } = &self.input;
+        let bands_axis = bands_axis.map_or(String::new(), |axis| format!("bands-axis = {axis}\n"));
         let (output, output_shape) = self.first_output();
         let hop = (shape[*frames_axis] / 2).max(1);
         let size: usize = output_shape.iter().product();
         let rate = match kind {
             Kind::Known(card) => card.sample_rate.hz(),
-            Kind::LogMel | Kind::Waveform => 16_000,
+            Kind::LogMel => 16_000,
+            Kind::Waveform => rate_of(shape[*frames_axis]),
             Kind::Sensor => 50,
         };
         let mut text = String::from(
@@ -250,8 +253,7 @@ obtain = "CHECK: how to obtain the file"
 [input]
 shape = {shape:?}
 frames-axis = {frames_axis}
-bands-axis = {bands_axis}
-
+{bands_axis}
 [output]
 name = {output}
 shape = {output_shape:?}
@@ -287,7 +289,8 @@ windows = 1
     }
 
     fn front_end(&self) -> String {
-        let bands = self.input.shape.get(self.input.bands_axis).copied();
+        let bands = self.input.bands_axis;
+        let bands = bands.and_then(|axis| self.input.shape.get(axis)).copied();
         let bands = bands.unwrap_or(1);
         match &self.input.kind {
             Kind::Known(card) => {
@@ -308,30 +311,43 @@ windows = 1
                     "# CHECK: each line, from the code that computed the features in training\n";
                 note.to_owned() + &front.as_ref().map(log_mel_text).unwrap_or_default()
             }
-            Kind::Sensor | Kind::Waveform => {
-                let is_sound = matches!(self.input.kind, Kind::Waveform);
-                let mut text = match is_sound {
-                    true => "# CHECK: samples of sound, as a sensor of one channel\n",
-                    false => {
-                        "# CHECK: names and units as the sensor states them, mean and deviation of training\n"
-                    }
-                }
-                .to_owned();
+            Kind::Waveform => "\
+# CHECK: full scale of the samples in training, 1.0 or 32768.0; normalise can be \"min-max\" or
+# \"mean-deviation\", for each window
+[waveform]
+sample-scale = 1.0
+normalise = \"none\"
+"
+            .to_owned(),
+            Kind::Sensor => {
+                let mut text = String::from(
+                    "# CHECK: names and units as the sensor states them, mean and deviation of training\n",
+                );
                 text.push_str("[sensor]\nchannels = [\n");
                 for channel in 0..bands {
-                    let (name, unit) = match is_sound {
-                        true => ("sound".to_owned(), "full scale"),
-                        false => (format!("c{channel}"), "x"),
-                    };
                     let _ = writeln!(
                         text,
-                        "    {{ name = \"{name}\", unit = \"{unit}\", mean = 0.0, deviation = 1.0 }},"
+                        "    {{ name = \"c{channel}\", unit = \"x\", mean = 0.0, deviation = 1.0 }},"
                     );
                 }
                 text.push_str("]\n");
                 text
             }
         }
+    }
+}
+
+/// The usual rate of graphs that take so many samples.
+fn rate_of(samples: usize) -> u32 {
+    match samples {
+        // Three or five seconds of bird recorders.
+        144_000 | 240_000 => 48_000,
+        // Perch.
+        160_000 => 32_000,
+        n if n.is_multiple_of(32_000) && n >= 160_000 => 32_000,
+        n if n.is_multiple_of(44_100) => 44_100,
+        n if n.is_multiple_of(22_050) => 22_050,
+        _ => 16_000,
     }
 }
 
@@ -382,14 +398,16 @@ mod tests {
     fn the_axis_of_time_is_guessed_from_known_cards_and_sizes() {
         let of = |declared: &[Option<usize>]| {
             let input = Input::of(declared).unwrap();
-            (input.frames_axis, input.bands_axis, input.shape)
+            (input.frames_axis, input.bands_axis.unwrap_or(9), input.shape)
         };
         assert_eq!(of(&[None, None, Some(64)]), (1, 2, vec![1, 96, 64]));
         assert_eq!(of(&[Some(1), Some(32), Some(76)]), (2, 1, vec![1, 32, 76]));
         assert_eq!(of(&[Some(1), Some(6), Some(128)]), (2, 1, vec![1, 6, 128]));
-        assert_eq!(of(&[None, Some(15_600)]), (1, 0, vec![1, 15_600]));
+        assert_eq!(of(&[None, Some(15_600)]), (1, 9, vec![1, 15_600]));
+        assert_eq!(of(&[None]), (0, 9, vec![OPEN_SAMPLES]));
         assert_eq!(of(&[None, None, Some(9)]), (1, 2, vec![1, OPEN_FRAMES, 9]));
         assert!(Input::of(&[Some(1), Some(3), Some(4), Some(5)]).is_err());
         assert!(Input::of(&[Some(1)]).is_err());
+        assert_eq!((rate_of(144_000), rate_of(15_600)), (48_000, 16_000));
     }
 }

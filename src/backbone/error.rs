@@ -37,6 +37,17 @@ pub enum BackboneError {
         /// What is wrong.
         reason: String,
     },
+    /// The bytes are a damaged TFLite model, or one that lacks what the card names.
+    #[error("{} is not a usable TFLite graph: {reason}", path.display())]
+    NotTflite {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The card's front end cannot be built.
+    #[error(transparent)]
+    Frontend(#[from] crate::frontend::FrontendError),
     /// The graph is valid, but its shapes differ from those of the card.
     #[error(
         "{}: the {what} is {actual}, the card says {expected}",
@@ -133,7 +144,8 @@ impl BackboneError {
             }
             Self::Read { .. } => ErrorKind::Io,
             Self::TooLarge { .. } => ErrorKind::Limit,
-            Self::NotOnnx { .. } => ErrorKind::Damaged,
+            Self::NotOnnx { .. } | Self::NotTflite { .. } => ErrorKind::Damaged,
+            Self::Frontend(error) => error.kind(),
             Self::Shape { .. } | Self::Batch { .. } => ErrorKind::Mismatch,
             Self::ExternalData { .. } => ErrorKind::NotFound,
             Self::Operator { .. }

@@ -13,12 +13,13 @@ use std::path::{Path, PathBuf};
 use prost::Message;
 
 use super::pb::tensor_proto::DataLocation;
+use super::pb::tensor_proto::DataType;
 use super::pb::tensor_shape_proto::{Dimension, dimension};
-use super::pb::type_proto::Value;
-use super::pb::{GraphProto, ModelProto, NodeProto, TensorProto};
+use super::pb::type_proto::{self, Value};
+use super::pb::{GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
 use super::{BackboneError, dequantise, functions, precision};
 #[cfg(feature = "tract")]
-use super::{edges, operators, tract_parse};
+use super::{edges, operators, tflite, tract_parse};
 use crate::model::Card;
 
 /// The largest ONNX file accepted.
@@ -87,9 +88,13 @@ impl Graph {
 
 /// The model in the file, without the outputs that the card does not name.
 pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelProto, BackboneError> {
-    let mut proto = decoded(bytes, path)?;
+    let names = (card.input.name.as_deref(), card.output.name.as_deref());
+    let mut proto = decoded(bytes, path, names)?;
     let graph = proto.graph.get_or_insert_default();
     precision::widen(graph);
+    if let Some(name) = &card.input.name {
+        begin_at(path, graph, name)?;
+    }
     #[cfg_attr(
         not(feature = "tract"),
         expect(unused_variables, reason = "chains compute in single precision only")
@@ -105,10 +110,40 @@ pub(super) fn checked(bytes: &[u8], path: &Path, card: &Card) -> Result<ModelPro
     Ok(proto)
 }
 
-/// The model in the file within limits, with its functions inlined. It holds a graph.
-pub(super) fn decoded(bytes: &[u8], path: &Path) -> Result<ModelProto, BackboneError> {
+/// The model in the file within limits, with its functions inlined. It holds a graph. Of a TFLite
+/// file, it holds what lies between the tensors that are named.
+#[cfg_attr(
+    not(feature = "tract"),
+    expect(unused_variables, reason = "TFLite files need tract's messages")
+)]
+pub(super) fn decoded(
+    bytes: &[u8],
+    path: &Path,
+    (input, output): (Option<&str>, Option<&str>),
+) -> Result<ModelProto, BackboneError> {
     if bytes.len() as u64 > MAX_BYTES {
         return Err(too_large(path, bytes.len() as u64));
+    }
+    #[cfg(feature = "tract")]
+    if tflite::is_tflite(bytes) {
+        let proto = tflite::to_onnx(bytes, input, output).map_err(|fault| match fault {
+            tflite::Fault::File(reason) => not_tflite(path, reason),
+            tflite::Fault::Operator {
+                operator,
+                node,
+                reason,
+            } => BackboneError::Operator {
+                path: path.to_owned(),
+                domain: String::new(),
+                operator,
+                node,
+                reason,
+            },
+        })?;
+        if let Some(graph) = &proto.graph {
+            check(path, graph)?;
+        }
+        return Ok(proto);
     }
     let mut proto = ModelProto::decode(bytes).map_err(|e| not_onnx(path, format!("{e:#}")))?;
     functions::inline(&mut proto, bytes).map_err(|reason| not_onnx(path, reason))?;
@@ -293,7 +328,44 @@ fn check_input(path: &Path, graph: &GraphProto, card: &[usize]) -> Result<String
     })
 }
 
-/// Removes all outputs except the one asked for, so that nothing else is computed.
+/// Makes the tensor `name`, which a node makes so far, the graph's input.
+fn begin_at(path: &Path, graph: &mut GraphProto, name: &str) -> Result<(), BackboneError> {
+    if graph.input.iter().any(|input| input.name == name) {
+        return Ok(());
+    }
+    let maker = (graph.node.iter_mut()).find(|node| node.output.iter().any(|made| made == name));
+    let Some(maker) = maker else {
+        return Err(not_onnx(path, format!("it has no tensor {name:?}")));
+    };
+    for made in &mut maker.output {
+        if made == name {
+            *made = format!("{name} before");
+        }
+    }
+    let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
+    graph.input.retain(|input| constants.contains(input.name.as_str()));
+    graph.input.push(tensor_info(name));
+    Ok(())
+}
+
+/// A tensor of single precision, of any shape.
+fn tensor_info(name: &str) -> ValueInfoProto {
+    let tensor = type_proto::Tensor {
+        elem_type: DataType::Float as i32,
+        ..type_proto::Tensor::default()
+    };
+    ValueInfoProto {
+        name: name.to_owned(),
+        r#type: Some(TypeProto {
+            value: Some(Value::TensorType(tensor)),
+            ..TypeProto::default()
+        }),
+        ..ValueInfoProto::default()
+    }
+}
+
+/// Removes all outputs except the one asked for, which may be any tensor, so that nothing else is
+/// computed.
 fn keep_output(
     path: &Path,
     graph: &mut GraphProto,
@@ -302,11 +374,15 @@ fn keep_output(
     let made: HashSet<&String> = graph.node.iter().flat_map(|node| &node.output).collect();
     let names: Vec<String> = graph.output.iter().map(|o| o.name.clone()).collect();
     let wanted = match name {
-        Some(name) => graph.output.iter().find(|output| output.name == name),
-        None => graph.output.first(),
+        Some(name) => {
+            let output = graph.output.iter().find(|output| output.name == name);
+            let inner = || made.iter().any(|made| *made == name).then(|| tensor_info(name));
+            output.cloned().or_else(inner)
+        }
+        None => graph.output.first().cloned(),
     };
     match wanted {
-        Some(output) if made.contains(&output.name) => graph.output = vec![output.clone()],
+        Some(output) if made.contains(&output.name) => graph.output = vec![output],
         Some(output) => {
             return Err(not_onnx(
                 path,
@@ -354,6 +430,14 @@ fn names_read<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
         for node in &inner.node {
             names_read(node, names);
         }
+    }
+}
+
+#[cfg(feature = "tract")]
+fn not_tflite(path: &Path, reason: String) -> BackboneError {
+    BackboneError::NotTflite {
+        path: path.to_owned(),
+        reason,
     }
 }
 

@@ -9,6 +9,10 @@
 //! `tract`, chains are read from the file and other graphs are rejected.
 
 mod activation;
+#[cfg(feature = "tract")]
+mod branched;
+#[cfg(feature = "tract")]
+mod branched_of_tract;
 mod chain;
 #[cfg(any(test, not(feature = "tract")))]
 mod chain_of_onnx;
@@ -27,6 +31,10 @@ mod error;
 mod file_tests;
 mod functions;
 mod graph;
+#[cfg(feature = "tract")]
+mod join;
+#[cfg(feature = "tract")]
+mod joining;
 mod kernel;
 #[cfg(not(feature = "tract"))]
 mod messages;
@@ -48,6 +56,8 @@ mod streaming;
 #[cfg(feature = "tract")]
 mod tests;
 #[cfg(feature = "tract")]
+mod tflite;
+#[cfg(feature = "tract")]
 mod tract_graph;
 #[cfg(feature = "tract")]
 mod tract_parse;
@@ -67,6 +77,7 @@ use tract_onnx::pb;
 #[cfg(feature = "tract")]
 use tract_onnx::prelude::{Tensor, TractResult};
 
+use crate::frontend::WindowFrontend;
 use crate::model::Card;
 
 #[cfg(not(feature = "tract"))]
@@ -116,6 +127,8 @@ pub enum Execution {
 pub struct Backbone {
     layout: Layout,
     plan: Plan,
+    /// Computes the graph's input from each window of samples, for some cards.
+    windows: Option<Windows>,
     windowed_because: Option<String>,
     tract_because: Option<String>,
 }
@@ -123,7 +136,21 @@ pub struct Backbone {
 enum Plan {
     Native(native::Plan),
     #[cfg(feature = "tract")]
+    Branched(branched::Plan),
+    #[cfg(feature = "tract")]
     OnTract(on_tract::Plan),
+}
+
+/// Cuts a signal into windows, and computes the graph's input from each.
+#[derive(Clone)]
+struct Windows {
+    front: WindowFrontend,
+    /// Samples of a window, and between two windows.
+    window: usize,
+    hop: usize,
+    /// Samples from the start of the next window, fewer than a window.
+    pending: Vec<f32>,
+    input: Vec<f32>,
 }
 
 /// The sizes that both executions, and the frames, use.
@@ -133,7 +160,9 @@ struct Layout {
     input: Vec<usize>,
     frames_axis: usize,
     bands_axis: usize,
+    /// Values of a frame: bands, each of as many `channels`.
     bands: usize,
+    channels: usize,
     window_frames: usize,
     hop_frames: usize,
     size: usize,
@@ -170,32 +199,59 @@ impl Backbone {
 
     #[cfg(feature = "tract")]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
+        let windows = Windows::of(card, mode)?;
+        let mode = if windows.is_some() { Mode::Windowed } else { mode };
         let layout = Layout::of(card);
         // tract's windowed plan comes first in any mode. It proves that the graph agrees with its
         // card, and all other executions are compared with it.
         let model = graph.fixed(&layout)?;
         let chain = chain_of_tract::read(&model, &layout);
+        let branched = match chain {
+            Ok(_) => Err(String::new()),
+            Err(_) => branched_of_tract::read(&model, &layout),
+        };
         let windowed = windowed::Plan::new(graph, model, &layout)?;
+        const DIFFER: &str = "Afield's kernels and tract differ on noise";
         let because = match chain {
             Ok(chain) => match Self::native(chain, layout.clone(), mode)? {
-                (plan, why) if windowed.agrees_with(&plan, &layout) => {
-                    return Ok(Self::on_native(plan, why, layout));
+                (plan, why) if windowed.agrees_with(&layout, |f, e| plan.run(&layout, f, e)) => {
+                    return Ok(Self {
+                        windows,
+                        ..Self::on_native(plan, why, layout)
+                    });
                 }
-                _ => "Afield's kernels and tract differ on noise".to_owned(),
+                _ => DIFFER.to_owned(),
             },
             Err(reason) => reason,
         };
+        // A graph with branches runs on the kernels window by window, unless tract can stream it.
+        let on_kernels = match branched {
+            Ok(branched) => {
+                let plan = branched::Plan::new(&branched);
+                let agrees = windowed.agrees_with(&layout, |f, e| plan.stream().push(&layout, f, e));
+                if agrees { Ok(plan) } else { Err(DIFFER.to_owned()) }
+            }
+            Err(reason) => Err(reason),
+        };
         let (plan, windowed_because) = on_tract::Plan::new(graph, windowed, &layout, mode)?;
+        let (plan, tract_because) = match on_kernels {
+            Ok(kernels) if plan.execution() == Execution::Windowed => (Plan::Branched(kernels), None),
+            Ok(_) => (Plan::OnTract(plan), Some(because)),
+            Err(reason) => (Plan::OnTract(plan), Some(format!("{because}; {reason}"))),
+        };
         Ok(Self {
             layout,
-            plan: Plan::OnTract(plan),
+            plan,
+            windows,
             windowed_because,
-            tract_because: Some(because),
+            tract_because,
         })
     }
 
     #[cfg(not(feature = "tract"))]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
+        let windows = Windows::of(card, mode)?;
+        let mode = if windows.is_some() { Mode::Windowed } else { mode };
         let layout = Layout::of(card);
         let inner = graph.proto.graph.as_ref();
         let read = inner.map(|inner| chain_of_onnx::read(inner, &layout));
@@ -208,7 +264,10 @@ impl Backbone {
             })?;
         graph.check_output(shape.iter().map(usize::to_string))?;
         let (plan, windowed_because) = Self::native(chain, layout.clone(), mode)?;
-        Ok(Self::on_native(plan, windowed_because, layout))
+        Ok(Self {
+            windows,
+            ..Self::on_native(plan, windowed_because, layout)
+        })
     }
 
     /// The chain on Afield's own kernels. If it could not be streamed in automatic mode, the reason
@@ -235,6 +294,7 @@ impl Backbone {
         Self {
             layout,
             plan: Plan::Native(plan),
+            windows: None,
             windowed_because,
             tract_because: None,
         }
@@ -244,6 +304,8 @@ impl Backbone {
     pub fn execution(&self) -> Execution {
         match &self.plan {
             Plan::Native(plan) => plan.execution(),
+            #[cfg(feature = "tract")]
+            Plan::Branched(_) => Execution::Windowed,
             #[cfg(feature = "tract")]
             Plan::OnTract(plan) => plan.execution(),
         }
@@ -271,8 +333,11 @@ impl Backbone {
     pub fn stream(&self) -> Result<Stream, BackboneError> {
         Ok(Stream {
             layout: self.layout.clone(),
+            windows: self.windows.clone(),
             state: match &self.plan {
                 Plan::Native(plan) => State::Native(plan.stream(&self.layout)),
+                #[cfg(feature = "tract")]
+                Plan::Branched(plan) => State::Branched(plan.stream()),
                 #[cfg(feature = "tract")]
                 Plan::OnTract(plan) => State::OnTract(Box::new(plan.stream(&self.layout)?)),
             },
@@ -293,11 +358,14 @@ pub(crate) fn checked_onnx(bytes: &[u8], card: &Card) -> Result<pb::ModelProto, 
 /// the frames were divided into pushes.
 pub struct Stream {
     layout: Layout,
+    windows: Option<Windows>,
     state: State,
 }
 
 enum State {
     Native(native::Stream),
+    #[cfg(feature = "tract")]
+    Branched(branched::Stream),
     #[cfg(feature = "tract")]
     OnTract(Box<on_tract::Stream>),
 }
@@ -310,15 +378,19 @@ impl Stream {
     /// [`BackboneError::PartialFrame`] when the length is no multiple of the
     /// bands, [`BackboneError::Run`] when the graph fails.
     pub fn push(&mut self, frames: &[f32], embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
-        match &mut self.state {
-            State::Native(stream) => {
-                self.layout.check_whole_frames(frames)?;
-                stream.push(&self.layout, frames, embeddings);
-                Ok(())
-            }
-            #[cfg(feature = "tract")]
-            State::OnTract(stream) => stream.push(frames, embeddings),
+        let Some(windows) = &mut self.windows else {
+            return self.state.push(&self.layout, frames, embeddings);
+        };
+        windows.pending.extend_from_slice(frames);
+        let mut start = 0;
+        while let Some(samples) = windows.pending.get(start..start + windows.window) {
+            windows.input.clear();
+            windows.front.apply(samples, &mut windows.input);
+            self.state.push(&self.layout, &windows.input, embeddings)?;
+            start += windows.hop;
         }
+        windows.pending.drain(..start.min(windows.pending.len()));
+        Ok(())
     }
 
     /// Frames beyond an embedding's window that must be pushed before it is returned: 0, unless
@@ -327,6 +399,8 @@ impl Stream {
     pub(crate) fn lag_frames(&self) -> usize {
         match &self.state {
             State::Native(_) => 0,
+            #[cfg(feature = "tract")]
+            State::Branched(_) => 0,
             #[cfg(feature = "tract")]
             State::OnTract(stream) => stream.lag_frames(),
         }
@@ -337,6 +411,8 @@ impl Stream {
     pub(crate) fn restart_rows(&self) -> usize {
         match &self.state {
             State::Native(stream) => stream.restart_rows(&self.layout),
+            #[cfg(feature = "tract")]
+            State::Branched(_) => 0,
             #[cfg(feature = "tract")]
             State::OnTract(stream) => stream.restart_rows(),
         }
@@ -352,9 +428,17 @@ impl Stream {
         expect(unused_variables, reason = "our own kernels leave nothing waiting")
     )]
     pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
+        if let Some(windows) = &mut self.windows {
+            windows.pending.clear();
+        }
         match &mut self.state {
             State::Native(stream) => {
                 stream.reset(&self.layout);
+                Ok(())
+            }
+            #[cfg(feature = "tract")]
+            State::Branched(stream) => {
+                stream.reset();
                 Ok(())
             }
             #[cfg(feature = "tract")]
@@ -363,26 +447,85 @@ impl Stream {
     }
 }
 
+impl State {
+    fn push(
+        &mut self,
+        layout: &Layout,
+        frames: &[f32],
+        embeddings: &mut Vec<f32>,
+    ) -> Result<(), BackboneError> {
+        match self {
+            State::Native(stream) => {
+                layout.check_whole_frames(frames)?;
+                stream.push(layout, frames, embeddings);
+                Ok(())
+            }
+            #[cfg(feature = "tract")]
+            State::Branched(stream) => {
+                layout.check_whole_frames(frames)?;
+                stream.push(layout, frames, embeddings);
+                Ok(())
+            }
+            #[cfg(feature = "tract")]
+            State::OnTract(stream) => stream.push(frames, embeddings),
+        }
+    }
+}
+
+impl Windows {
+    /// For a card whose front end needs whole windows.
+    fn of(card: &Card, mode: Mode) -> Result<Option<Self>, BackboneError> {
+        let Some(spec) = card.waveform() else {
+            return Ok(None);
+        };
+        let front = WindowFrontend::new(spec, card.sample_rate)?;
+        if front.is_some() && mode == Mode::Streaming {
+            let reason = "its front end needs whole windows".to_owned();
+            return Err(BackboneError::NotStreamable { reason });
+        }
+        Ok(front.map(|front| Self {
+            front,
+            window: card.window_frames(),
+            hop: card.embedding.hop_frames,
+            pending: Vec::new(),
+            input: Vec::new(),
+        }))
+    }
+}
+
 impl Layout {
     fn of(card: &Card) -> Self {
+        let shape = &card.input.shape;
+        let at = |axis: usize| shape.get(axis).copied().unwrap_or(1);
+        // A graph without an axis of bands takes one number a frame.
+        let bands_axis = card.input.bands_axis.unwrap_or(usize::MAX);
+        let (frames, bands) = (at(card.input.frames_axis), at(bands_axis));
+        // The third axis, of a card with spectrograms.
+        let channels = shape.iter().product::<usize>() / (frames * bands).max(1);
+        let needs_windows = card.waveform().is_some_and(|spec| spec.needs_windows());
         Self {
-            input: card.input.shape.clone(),
+            input: shape.clone(),
             frames_axis: card.input.frames_axis,
-            bands_axis: card.input.bands_axis,
-            bands: card.bands(),
-            window_frames: card.window_frames(),
-            hop_frames: card.embedding.hop_frames,
+            bands_axis,
+            bands: bands * channels,
+            channels,
+            window_frames: frames,
+            // Computed windows share no frames.
+            hop_frames: if needs_windows { frames } else { card.embedding.hop_frames },
             size: card.embedding.size,
         }
     }
 
-    /// Rows of frames as an input tensor for tract. All its axes except frames and bands have
-    /// length 1.
+    /// Rows of frames as an input tensor for tract. All its axes except frames, bands and channels
+    /// have length 1.
     #[cfg(feature = "tract")]
     fn tensor(&self, frames: &[f32]) -> TractResult<Tensor> {
         let rows = frames.len() / self.bands;
         let mut shape = self.input.clone();
         shape[self.frames_axis] = rows;
+        if self.channels > 1 {
+            return self.tensor_of_channels(&shape, frames);
+        }
         if self.frames_axis < self.bands_axis {
             return Tensor::from_shape(&shape, frames);
         }
@@ -393,6 +536,24 @@ impl Layout {
             }
         }
         Tensor::from_shape(&shape, &transposed)
+    }
+
+    /// As [`Self::tensor`], for frames of several channels, which are innermost.
+    #[cfg(feature = "tract")]
+    fn tensor_of_channels(&self, shape: &[usize], frames: &[f32]) -> TractResult<Tensor> {
+        let step = |axis: usize| shape[axis + 1..].iter().product::<usize>();
+        let (row_step, band_step) = (step(self.frames_axis), step(self.bands_axis));
+        let others = (0..shape.len()).filter(|axis| ![self.frames_axis, self.bands_axis].contains(axis));
+        let channel_step = others.filter(|&axis| shape[axis] > 1).map(step).next().unwrap_or(0);
+        let mut values = vec![0.0; frames.len()];
+        for (row, frame) in frames.chunks_exact(self.bands).enumerate() {
+            for (band, channels) in frame.chunks_exact(self.channels).enumerate() {
+                for (channel, &value) in channels.iter().enumerate() {
+                    values[row * row_step + band * band_step + channel * channel_step] = value;
+                }
+            }
+        }
+        Tensor::from_shape(shape, &values)
     }
 
     fn check_whole_frames(&self, frames: &[f32]) -> Result<(), BackboneError> {

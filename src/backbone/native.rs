@@ -55,6 +55,12 @@ impl Plan {
         })
     }
 
+    /// Runs a whole signal.
+    #[cfg(feature = "tract")]
+    pub(super) fn run(&self, layout: &Layout, frames: &[f32], embeddings: &mut Vec<f32>) {
+        self.stream(layout).push(layout, frames, embeddings);
+    }
+
     pub(super) fn execution(&self) -> Execution {
         match self.motion {
             Motion::Windows => Execution::Windowed,

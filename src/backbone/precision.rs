@@ -67,7 +67,7 @@ fn widen_tensor(tensor: &mut TensorProto) {
 }
 
 /// The value of an IEEE 754 binary16 number.
-fn of_half(bits: u16) -> f32 {
+pub(super) fn of_half(bits: u16) -> f32 {
     let sign = if bits >> 15 == 1 { -1.0 } else { 1.0 };
     let fraction = f32::from(bits & 0x3ff);
     match (bits >> 10) & 0x1f {

@@ -29,13 +29,18 @@ pub fn backbone_contract(
 
 /// Everything on the card that affects the embeddings of a signal, as canonical JSON.
 fn front_description(card: &Card) -> String {
-    serde_json::json!({
+    let mut description = serde_json::json!({
         "sample-rate": card.sample_rate,
         "hop-frames": card.embedding.hop_frames,
         "frontend": card.frontend,
         "padding": card.padding,
-    })
-    .to_string()
+    });
+    // Cards that could not name inner tensors keep the description that their learners have.
+    if let Some(name) = &card.input.name {
+        description["input"] = name.as_str().into();
+        description["output"] = card.output.name.as_deref().into();
+    }
+    description.to_string()
 }
 
 #[cfg(test)]

@@ -47,6 +47,11 @@ impl SampleCheck {
                 before: (0.0, 0),
                 after: (0.0, 0),
             },
+            FrontEnd::Waveform(front) => Kind::Sound {
+                limit_hz: front.high_hz(card.sample_rate),
+                before: (0.0, 0),
+                after: (0.0, 0),
+            },
             FrontEnd::Sensor(front) => acceleration(&front.stated(), channels),
         };
         Self {

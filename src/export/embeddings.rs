@@ -68,7 +68,7 @@ fn body(outer: &Nodes, card: &Card, mut inner: GraphProto) -> Result<GraphProto,
     let mut before = outer.inside();
     let window = before.name("window");
     let (frames_axis, bands_axis) = (card.input.frames_axis, card.input.bands_axis);
-    let turned = match frames_axis < bands_axis {
+    let turned = match bands_axis.is_none_or(|bands_axis| frames_axis < bands_axis) {
         true => window.clone(),
         false => before.add("Transpose", &[&window], &[integers("perm", &[1, 0])]),
     };

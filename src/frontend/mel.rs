@@ -48,14 +48,38 @@ impl MelFilterBank {
     /// outside 2..=65536; [`FrontendError::BandEdges`] unless
     /// `0 <= low < high <= rate / 2`.
     pub(super) fn new(spec: &LogMel, rate: SampleRate) -> Result<Self, FrontendError> {
-        let &LogMel {
-            mel_scale: scale,
-            bands,
-            low_hz,
-            high_hz,
-            fft_size,
-            ..
-        } = spec;
+        Self::triangles(
+            spec.mel_scale,
+            spec.bands,
+            spec.low_hz..spec.high_hz,
+            spec.fft_size,
+            rate,
+            spec.area_norm,
+        )
+    }
+
+    /// HTK's bank, each triangle with a peak of 1.
+    ///
+    /// # Errors
+    /// As [`Self::new`].
+    pub(super) fn htk(
+        bands: usize,
+        edges_hz: Range<f64>,
+        fft_size: usize,
+        rate: SampleRate,
+    ) -> Result<Self, FrontendError> {
+        Self::triangles(MelScale::Htk, bands, edges_hz, fft_size, rate, false)
+    }
+
+    fn triangles(
+        scale: MelScale,
+        bands: usize,
+        edges_hz: Range<f64>,
+        fft_size: usize,
+        rate: SampleRate,
+        area_norm: bool,
+    ) -> Result<Self, FrontendError> {
+        let (low_hz, high_hz) = (edges_hz.start, edges_hz.end);
         check_size("bands", bands, 1, MAX_BANDS)?;
         check_size("fft-size", fft_size, 2, MAX_FFT_SIZE)?;
         let nyquist_hz = f64::from(rate.hz()) / 2.0;
@@ -81,7 +105,7 @@ impl MelFilterBank {
         for band in 0..bands {
             let edges_mel = [mel_edge(band), mel_edge(band + 1), mel_edge(band + 2)];
             let edges_hz = edges_mel.map(|mel| mel_to_hz(scale, mel));
-            let norm = if spec.area_norm {
+            let norm = if area_norm {
                 2.0 / (edges_hz[2] - edges_hz[0])
             } else {
                 1.0

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::ModelError;
 use super::rules;
 use super::sensor::Sensor;
+use super::waveform::Waveform;
 use crate::signal::SampleRate;
 
 /// The card of one backbone, as in `models/*.toml`.
@@ -43,7 +44,8 @@ pub struct Card {
     pub frontend: FrontEnd,
 }
 
-/// The front end of a backbone: `[frontend]` on the card for audio, `[sensor]` for sensors.
+/// The front end of a backbone: `[frontend]` or `[waveform]` on the card for audio, `[sensor]` for
+/// sensors.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(untagged)]
 #[non_exhaustive]
@@ -52,6 +54,8 @@ pub enum FrontEnd {
     LogMel(LogMel),
     /// Scales samples of several channels; each sample is one frame.
     Sensor(Sensor),
+    /// Passes samples of mono audio on, window by window; each sample is one frame.
+    Waveform(Waveform),
 }
 
 impl FrontEnd {
@@ -60,6 +64,7 @@ impl FrontEnd {
         match self {
             Self::LogMel(front) => front.bands,
             Self::Sensor(front) => front.channels.len(),
+            Self::Waveform(_) => 1,
         }
     }
 
@@ -67,7 +72,7 @@ impl FrontEnd {
     pub fn hop_samples(&self) -> usize {
         match self {
             Self::LogMel(front) => front.hop_samples,
-            Self::Sensor(_) => 1,
+            Self::Sensor(_) | Self::Waveform(_) => 1,
         }
     }
 
@@ -75,7 +80,7 @@ impl FrontEnd {
     pub fn frame_samples(&self) -> usize {
         match self {
             Self::LogMel(front) => front.frame_samples,
-            Self::Sensor(_) => 1,
+            Self::Sensor(_) | Self::Waveform(_) => 1,
         }
     }
 }
@@ -120,8 +125,15 @@ impl Card {
         Self::parse(&read_text(path)?, path)
     }
 
-    /// Number of frames in one input of the graph.
+    /// Number of frames in one window.
     pub fn window_frames(&self) -> usize {
+        if let FrontEnd::Waveform(Waveform {
+            window_samples: Some(samples),
+            ..
+        }) = self.frontend
+        {
+            return samples;
+        }
         self.input.shape_at(self.input.frames_axis)
     }
 
@@ -144,15 +156,23 @@ impl Card {
     pub fn log_mel(&self) -> Option<&LogMel> {
         match &self.frontend {
             FrontEnd::LogMel(front) => Some(front),
-            FrontEnd::Sensor(_) => None,
+            FrontEnd::Sensor(_) | FrontEnd::Waveform(_) => None,
         }
     }
 
     /// The sensor front end, if the input of the backbone is a sensor.
     pub fn sensor(&self) -> Option<&Sensor> {
         match &self.frontend {
-            FrontEnd::LogMel(_) => None,
+            FrontEnd::LogMel(_) | FrontEnd::Waveform(_) => None,
             FrontEnd::Sensor(front) => Some(front),
+        }
+    }
+
+    /// The front end for samples, if the graph takes these.
+    pub fn waveform(&self) -> Option<&Waveform> {
+        match &self.frontend {
+            FrontEnd::LogMel(_) | FrontEnd::Sensor(_) => None,
+            FrontEnd::Waveform(front) => Some(front),
         }
     }
 
@@ -214,15 +234,18 @@ struct Unchecked {
     frontend: Option<LogMel>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     sensor: Option<Sensor>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    waveform: Option<Waveform>,
 }
 
 impl Unchecked {
     fn check(self) -> Result<Card, rules::Fault> {
-        let frontend = match (self.frontend, self.sensor) {
-            (Some(front), None) => FrontEnd::LogMel(front),
-            (None, Some(front)) => FrontEnd::Sensor(front),
-            (Some(_), Some(_)) => return Err(rules::one_front_end("both")),
-            (None, None) => return Err(rules::one_front_end("neither")),
+        let frontend = match (self.frontend, self.sensor, self.waveform) {
+            (Some(front), None, None) => FrontEnd::LogMel(front),
+            (None, Some(front), None) => FrontEnd::Sensor(front),
+            (None, None, Some(front)) => FrontEnd::Waveform(front),
+            (None, None, None) => return Err(rules::one_front_end("none")),
+            _ => return Err(rules::one_front_end("several")),
         };
         let card = Card {
             name: self.name,
@@ -244,10 +267,12 @@ impl Unchecked {
 
 impl From<Card> for Unchecked {
     fn from(card: Card) -> Self {
-        let (frontend, sensor) = match card.frontend {
-            FrontEnd::LogMel(front) => (Some(front), None),
-            FrontEnd::Sensor(front) => (None, Some(front)),
-        };
+        let (mut frontend, mut sensor, mut waveform) = (None, None, None);
+        match card.frontend {
+            FrontEnd::LogMel(front) => frontend = Some(front),
+            FrontEnd::Sensor(front) => sensor = Some(front),
+            FrontEnd::Waveform(front) => waveform = Some(front),
+        }
         Self {
             name: card.name,
             task: card.task,
@@ -261,6 +286,7 @@ impl From<Card> for Unchecked {
             padding: card.padding,
             frontend,
             sensor,
+            waveform,
         }
     }
 }
@@ -324,12 +350,18 @@ impl Origin {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub(crate) struct Input {
+    /// Name of the tensor that takes the input; if absent, the graph's input. An inner tensor cuts
+    /// the graph: what comes before it is not computed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) name: Option<String>,
     /// Shape, with 1 for the batch axis.
     pub(crate) shape: Vec<usize>,
     /// Index of the time axis in `shape`.
     pub(crate) frames_axis: usize,
-    /// Index of the axis in `shape` that holds the values of a frame: mel bands, or channels.
-    pub(crate) bands_axis: usize,
+    /// Index of the axis in `shape` that holds the values of a frame: mel bands, or channels. Only
+    /// graphs that take samples have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) bands_axis: Option<usize>,
 }
 
 impl Input {

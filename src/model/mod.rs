@@ -19,6 +19,7 @@ pub mod program;
 mod registry;
 mod rules;
 mod sensor;
+mod waveform;
 #[cfg_attr(not(feature = "fetch"), path = "no_wheel.rs")]
 mod wheel;
 
@@ -32,3 +33,5 @@ pub use pip::Pip;
 pub use registry::Listing;
 pub use sensor::Sensor;
 pub(crate) use sensor::SensorChannel;
+pub use waveform::Waveform;
+pub(crate) use waveform::{Normalise, Spectrogram};

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use super::{Cache, Card, ModelError, Origin};
 
-const SHIPPED: [(&str, &str); 4] = [
+const SHIPPED: [(&str, &str); 5] = [
     (
         "models/speech-embedding.toml",
         include_str!("../../models/speech-embedding.toml"),
@@ -21,6 +21,10 @@ const SHIPPED: [(&str, &str); 4] = [
     (
         "models/yamnet-256.toml",
         include_str!("../../models/yamnet-256.toml"),
+    ),
+    (
+        "models/birdnet.toml",
+        include_str!("../../models/birdnet.toml"),
     ),
     ("models/imu.toml", include_str!("../../models/imu.toml")),
 ];

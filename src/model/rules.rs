@@ -7,12 +7,15 @@ use std::fmt::Display;
 
 use super::card::{Card, FrontEnd, Log, LogMel, Origin};
 use super::sensor::Sensor;
+use super::waveform::{Spectrogram, Waveform};
 use crate::signal::{
     Channel, MOST_DIRECTIONS, Pool, Transform, Unit, direction_length, is_direction,
 };
 
-/// The largest axis of a tensor.
-const MAX_AXIS: usize = 1 << 16;
+/// The longest FFT.
+const MAX_FFT: usize = 1 << 16;
+/// The most spectrograms of a window.
+const MAX_SPECTROGRAMS: usize = 8;
 /// The largest number of values in a tensor, and of samples in a receptive field.
 const MAX_NUMBERS: usize = 1 << 24;
 /// The largest number of embeddings of a padded clip.
@@ -41,12 +44,16 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     line("licence", &card.licence)?;
     line("source", &card.source)?;
     origin(&card.origin)?;
+    if let FrontEnd::Waveform(front) = &card.frontend {
+        waveform(front, card)?;
+    }
     tensors(card)?;
     padding(card)?;
     embedding(card)?;
     match &card.frontend {
         FrontEnd::LogMel(front) => frontend(front, card.sample_rate.hz())?,
         FrontEnd::Sensor(front) => sensor(front)?,
+        FrontEnd::Waveform(_) => {}
     }
     let (frames, front) = (card.window_frames(), &card.frontend);
     // Computed in 64 bits, since the product may not fit `usize` on a 32-bit machine.
@@ -63,7 +70,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
 pub(super) fn one_front_end(actual: &str) -> Fault {
     Fault {
         key: "frontend",
-        expected: "a table [frontend], for sound, or [sensor]".to_owned(),
+        expected: "a table [frontend] or [waveform], for sound, or [sensor]".to_owned(),
         actual: actual.to_owned(),
     }
 }
@@ -121,31 +128,64 @@ fn origin(origin: &Origin) -> Result<(), Fault> {
 fn tensors(card: &Card) -> Result<(), Fault> {
     let input = &card.input;
     numbers("input.shape", &input.shape)?;
+    if let Some(name) = &input.name {
+        line("input.name", name)?;
+    }
     let frames = axis("input.frames-axis", &input.shape, input.frames_axis)?;
-    let bands = axis("input.bands-axis", &input.shape, input.bands_axis)?;
-    rule(
-        "input.bands-axis",
-        input.bands_axis != input.frames_axis,
-        "an axis other than frames-axis",
-        input.bands_axis,
-    )?;
-    let key = match &card.frontend {
-        FrontEnd::LogMel(_) => "frontend.bands",
-        FrontEnd::Sensor(_) => "sensor.channels",
+    let bands = match input.bands_axis {
+        Some(bands_axis) => {
+            rule(
+                "input.bands-axis",
+                bands_axis != input.frames_axis,
+                "an axis other than frames-axis",
+                bands_axis,
+            )?;
+            axis("input.bands-axis", &input.shape, bands_axis)?
+        }
+        None => {
+            let takes_samples = card.waveform().is_some_and(|w| w.spectrogram.is_empty());
+            rule("input.bands-axis", takes_samples, "an axis of input.shape", "none")?;
+            1
+        }
+    };
+    let (key, stated, channels) = match &card.frontend {
+        FrontEnd::LogMel(front) => ("frontend.bands", front.bands, 1),
+        FrontEnd::Sensor(front) => ("sensor.channels", front.channels.len(), 1),
+        FrontEnd::Waveform(front) => match front.spectrogram.as_slice() {
+            [] => ("input.bands-axis", 1, 1),
+            [first, ..] => ("waveform.spectrogram.bands", first.bands, front.spectrogram.len()),
+        },
     };
     rule(
         key,
-        card.bands() == bands,
+        stated == bands,
         format!("{bands}, as in input.shape"),
-        card.bands(),
+        stated,
     )?;
-    let all: usize = input.shape.iter().product();
+    let long = (input.shape.iter().enumerate()).filter(|&(index, &size)| {
+        size > 1 && index != input.frames_axis && Some(index) != input.bands_axis
+    });
+    let long: Vec<usize> = long.map(|(_, &size)| size).collect();
     rule(
         "input.shape",
-        all == frames * bands,
-        "every axis but frames and bands to be 1",
+        if channels == 1 { long.is_empty() } else { long == [channels] },
+        match channels {
+            1 => "every axis but frames and bands to be 1".to_owned(),
+            n => format!("frames, bands, one axis of {n} spectrograms, and axes of 1"),
+        },
         format!("{:?}", input.shape),
     )?;
+    if let FrontEnd::Waveform(front) = &card.frontend {
+        let samples = front.window_samples.unwrap_or(0);
+        for spectrogram in &front.spectrogram {
+            rule(
+                "waveform.spectrogram.hop-samples",
+                spectrogram.frames(samples) == frames,
+                format!("{frames} frames in {samples} samples, as in input.shape"),
+                format!("{} frames", spectrogram.frames(samples)),
+            )?;
+        }
+    }
     if let Some(name) = &card.output.name {
         line("output.name", name)?;
     }
@@ -220,7 +260,7 @@ fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {
         "frontend.fft-size",
         f.fft_size,
         2,
-        MAX_AXIS,
+        MAX_FFT,
         "the largest FFT",
     )?;
     within(
@@ -300,6 +340,88 @@ fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {
     )
 }
 
+fn waveform(front: &Waveform, card: &Card) -> Result<(), Fault> {
+    rule(
+        "waveform.sample-scale",
+        front.sample_scale > 0.0 && front.sample_scale <= 2_147_483_648.0,
+        "a number above 0, up to 2147483648",
+        front.sample_scale,
+    )?;
+    within(
+        "waveform.spectrogram",
+        front.spectrogram.len(),
+        0,
+        MAX_SPECTROGRAMS,
+        "spectrograms",
+    )?;
+    match (front.window_samples, front.spectrogram.is_empty()) {
+        (Some(samples), false) => {
+            within("waveform.window-samples", samples, 1, MAX_NUMBERS, "samples")?;
+        }
+        (None, true) => {}
+        (Some(samples), true) => rule(
+            "waveform.window-samples",
+            false,
+            "nothing, if the graph takes samples: input.shape states them",
+            samples,
+        )?,
+        (None, false) => rule(
+            "waveform.window-samples",
+            false,
+            "the samples of a window, for spectrograms",
+            "nothing",
+        )?,
+    }
+    let bands = front.spectrogram.first().map_or(0, |first| first.bands);
+    for spectrogram in &front.spectrogram {
+        self::spectrogram(spectrogram, bands, card)?;
+    }
+    Ok(())
+}
+
+fn spectrogram(s: &Spectrogram, bands: usize, card: &Card) -> Result<(), Fault> {
+    within(
+        "waveform.spectrogram.frame-samples",
+        s.frame_samples,
+        2,
+        MAX_FFT.min(card.window_frames()),
+        "the largest FFT, and the window",
+    )?;
+    within(
+        "waveform.spectrogram.hop-samples",
+        s.hop_samples,
+        1,
+        card.window_frames(),
+        "the window",
+    )?;
+    within(
+        "waveform.spectrogram.bands",
+        s.bands,
+        1,
+        s.frame_samples / 2 + 1,
+        "the FFT's bins",
+    )?;
+    rule(
+        "waveform.spectrogram.bands",
+        s.bands == bands,
+        format!("{bands}, as in the first spectrogram"),
+        s.bands,
+    )?;
+    let nyquist = f64::from(card.sample_rate.hz()) / 2.0;
+    rule(
+        "waveform.spectrogram.high-hz",
+        s.low_hz >= 0.0 && s.low_hz < s.high_hz && s.high_hz <= nyquist,
+        format!("above low-hz, up to {nyquist}, half the sample rate"),
+        format!("{} to {}", s.low_hz, s.high_hz),
+    )?;
+    rule(
+        "waveform.spectrogram.exponent",
+        s.exponent > 0.0 && s.exponent <= 8.0,
+        "a number above 0, up to 8",
+        s.exponent,
+    )
+}
+
 fn sensor(front: &Sensor) -> Result<(), Fault> {
     let seconds = front.gravity_seconds.unwrap_or(1.0);
     rule(
@@ -345,7 +467,7 @@ fn sensor(front: &Sensor) -> Result<(), Fault> {
 
 /// Checks a shape and returns its number of values.
 fn numbers(key: &'static str, shape: &[usize]) -> Result<usize, Fault> {
-    let sizes_fit = shape.iter().all(|size| (1..=MAX_AXIS).contains(size));
+    let sizes_fit = shape.iter().all(|size| (1..=MAX_NUMBERS).contains(size));
     let product = shape
         .iter()
         .try_fold(1_usize, |all, &size| all.checked_mul(size))
@@ -355,7 +477,7 @@ fn numbers(key: &'static str, shape: &[usize]) -> Result<usize, Fault> {
         _ => Err(Fault {
             key,
             expected: format!(
-                "1 to 8 axes of 1 to {MAX_AXIS}, together at most {MAX_NUMBERS} numbers"
+                "1 to 8 axes of 1 to {MAX_NUMBERS}, together at most {MAX_NUMBERS} numbers"
             ),
             actual: shortened(&format!("{shape:?}")),
         }),

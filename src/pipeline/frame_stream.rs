@@ -2,7 +2,7 @@
 
 use super::PipelineError;
 use crate::frontend::{FrontendError, LogMelFrontend, Resampler, SensorFrontend};
-use crate::model::{Align, Card, Fill, FrontEnd, LogMel, Padding};
+use crate::model::{Align, Card, Fill, FrontEnd, Padding};
 use crate::signal::{Channel, SampleRate, Unit};
 
 /// Resamples a signal to the card's rate and computes the card's frames. A signal that ends before
@@ -27,6 +27,11 @@ enum Front {
         resampler: Resampler,
         frontend: LogMelFrontend,
     },
+    /// Samples that are frames, multiplied by a number.
+    Waveform {
+        resampler: Resampler,
+        scale: f32,
+    },
     Sensor(SensorFrontend),
 }
 
@@ -38,7 +43,23 @@ impl FrameStream {
     ) -> Result<Self, PipelineError> {
         let to = card.sample_rate;
         let (front, width) = match &card.frontend {
-            FrontEnd::LogMel(front) => (Front::sound(front, to, rate, channels)?, 1),
+            FrontEnd::LogMel(front) => {
+                check_sound(channels)?;
+                let front = Front::Sound {
+                    resampler: Resampler::new(rate, to)?,
+                    frontend: LogMelFrontend::new(front, to)?,
+                };
+                (front, 1)
+            }
+            FrontEnd::Waveform(front) => {
+                check_sound(channels)?;
+                let front = Front::Waveform {
+                    resampler: Resampler::new(rate, to)?,
+                    // A front end that takes whole windows scales them itself.
+                    scale: if front.needs_windows() { 1.0 } else { front.sample_scale },
+                };
+                (front, 1)
+            }
             FrontEnd::Sensor(front) => {
                 let front = SensorFrontend::new(front, to, rate, channels)?;
                 let width = front.bands();
@@ -72,7 +93,9 @@ impl FrameStream {
     pub(super) fn push(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         self.resampled.clear();
         match &mut self.front {
-            Front::Sound { resampler, .. } => resampler.push(samples, &mut self.resampled),
+            Front::Sound { resampler, .. } | Front::Waveform { resampler, .. } => {
+                resampler.push(samples, &mut self.resampled);
+            }
             Front::Sensor(front) => front.push(samples, &mut self.resampled),
         }
         self.advance(frames);
@@ -82,7 +105,9 @@ impl FrameStream {
     pub(super) fn finish(&mut self, frames: &mut Vec<f32>) {
         self.resampled.clear();
         match &mut self.front {
-            Front::Sound { resampler, .. } => resampler.finish(&mut self.resampled),
+            Front::Sound { resampler, .. } | Front::Waveform { resampler, .. } => {
+                resampler.finish(&mut self.resampled);
+            }
             Front::Sensor(front) => front.finish(&mut self.resampled),
         }
         self.advance(frames);
@@ -116,35 +141,32 @@ impl FrameStream {
 }
 
 impl Front {
-    fn sound(
-        front: &LogMel,
-        to: SampleRate,
-        from: SampleRate,
-        channels: &[Channel],
-    ) -> Result<Self, PipelineError> {
-        let of_sound = |c: &Channel| c.unit().factor_to(&Unit::FULL_SCALE).is_some();
-        if channels.len() != 1 || !channels.iter().all(of_sound) {
-            let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
-            return Err(FrontendError::Channels {
-                expected: "one channel of sound".to_owned(),
-                actual: names.join(", "),
-            }
-            .into());
-        }
-        Ok(Self::Sound {
-            resampler: Resampler::new(from, to)?,
-            frontend: LogMelFrontend::new(front, to)?,
-        })
-    }
-
     /// Appends the frames that the resampled samples complete.
     fn give(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         match self {
             Self::Sound { frontend, .. } => frontend.push(samples, frames),
+            Self::Waveform { scale, .. } => frames.extend(samples.iter().map(|&x| finite(x) * *scale)),
             // The samples are frames already.
             Self::Sensor(_) => frames.extend_from_slice(samples),
         }
     }
+}
+
+fn check_sound(channels: &[Channel]) -> Result<(), FrontendError> {
+    let of_sound = |c: &Channel| c.unit().factor_to(&Unit::FULL_SCALE).is_some();
+    if channels.len() == 1 && channels.iter().all(of_sound) {
+        return Ok(());
+    }
+    let names: Vec<String> = channels.iter().map(ToString::to_string).collect();
+    Err(FrontendError::Channels {
+        expected: "one channel of sound".to_owned(),
+        actual: names.join(", "),
+    })
+}
+
+/// A sample that is not finite becomes 0, as in the log-mel front end.
+fn finite(sample: f32) -> f32 {
+    if sample.is_finite() { sample } else { 0.0 }
 }
 
 /// `clip`, of `width` values a sample, padded to `len` samples.

@@ -10,7 +10,7 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -212,6 +212,10 @@ impl Source for FfmpegFile {
     fn notes(&self) -> Vec<Note> {
         let mut notes = self.pcm.notes();
         notes.retain(|note| !matches!(note, Note::HeaderInStream { .. }));
+        // It ends well after a cut file, and only says so.
+        if self.ended && self.said.mentions("partial file") {
+            notes.push(Note::Truncated);
+        }
         notes
     }
 
@@ -339,8 +343,13 @@ impl Said {
         Self { text, thread }
     }
 
-    /// The first line, after the child has ended. Waits a little for it.
-    fn first_line(&self) -> Option<String> {
+    /// Whether the child wrote these words, after it has ended.
+    fn mentions(&self, words: &str) -> bool {
+        String::from_utf8_lossy(&self.text()).contains(words)
+    }
+
+    /// All messages, after the child has ended. Waits a little for them.
+    fn text(&self) -> MutexGuard<'_, Vec<u8>> {
         let began = Instant::now();
         while self
             .thread
@@ -350,7 +359,12 @@ impl Said {
         {
             thread::sleep(Duration::from_millis(5));
         }
-        let text = lock(&self.text);
+        lock(&self.text)
+    }
+
+    /// The first line, after the child has ended.
+    fn first_line(&self) -> Option<String> {
+        let text = self.text();
         let text = String::from_utf8_lossy(&text);
         let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
         // A terminal shows it: no control characters.
