@@ -2,8 +2,8 @@
 //! and of a second learner on the same source.
 //!
 //! `cargo bench --bench stream`. Backbones that are not in the cache are skipped, with a message.
-//! Times are per hop of the card (80 ms for the speech embedding, 480 ms for the YAMNets, 160 ms
-//! for `imu`).
+//! Times are per hop of the card (80 ms for the speech embedding, 480 ms for the YAMNets, 1.5 s for BirdNET,
+//! 160 ms for `imu`).
 
 mod toy;
 
@@ -18,11 +18,12 @@ use afield::pipeline::{Decider, Embedder, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND};
 use divan::{Bencher, black_box};
 
-const RUNS: [(&str, &str); 4] = [
+const RUNS: [(&str, &str); 5] = [
     ("speech-embedding", "streaming"),
     ("speech-embedding", "windowed"),
     ("yamnet", "windowed"),
     ("yamnet-256", "windowed"),
+    ("birdnet", "windowed"),
 ];
 
 /// The number of rounds that measure the cost of a second learner, and the hops in one round.

@@ -221,6 +221,9 @@ fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
 
 /// Fetches the model if the cache lacks it, and prints a note.
 pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
+    if !is_cached(card, cache) {
+        eprintln!("{}: {}", card.name, licence(card));
+    }
     let mut bar = Bar::new(card);
     let fetched = cache.fetch(card, pip, |p| bar.show(p));
     bar.done();
@@ -229,6 +232,15 @@ pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
         eprintln!("fetched {}, checksum verified", card.name);
     }
     Ok(fetched)
+}
+
+/// The licence of the weights, with the one condition that a user must know before the fetch.
+fn licence(card: &Card) -> String {
+    let terms = match card.licence.contains("-NC") {
+        true => "; commercial use is not allowed",
+        false => "",
+    };
+    format!("licence of the weights {}{terms}", card.licence)
 }
 
 fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {

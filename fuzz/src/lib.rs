@@ -13,3 +13,4 @@ pub mod onnx;
 pub mod sensor;
 pub mod state;
 pub mod store;
+pub mod tflite;

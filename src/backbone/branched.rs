@@ -187,8 +187,11 @@ impl Network {
         let mut owner: Vec<usize> = (0..count).collect();
         for (index, step) in branched.steps.iter().enumerate() {
             let first = step.inputs[0];
-            let elsewhere = step.inputs[1..].iter().any(|&input| owner[input] == owner[first]);
-            if matches!(step.op, Op::Add | Op::Scale) && last_use[first] == index + 1 && !elsewhere {
+            let elsewhere = step.inputs[1..]
+                .iter()
+                .any(|&input| owner[input] == owner[first]);
+            if matches!(step.op, Op::Add | Op::Scale) && last_use[first] == index + 1 && !elsewhere
+            {
                 owner[index + 1] = owner[first];
             }
         }
@@ -376,7 +379,9 @@ impl Packed {
         match &self.work {
             Work::Dense(dense, sweep) => {
                 let x = &values[self.from[0]];
-                sweep.each(x, y, |x, from, y, to| dense.run(x, from, sweep.row_step, y, to));
+                sweep.each(x, y, |x, from, y, to| {
+                    dense.run(x, from, sweep.row_step, y, to)
+                });
             }
             Work::Channelwise(layer, sweep) => {
                 let x = &values[self.from[0]];
@@ -405,7 +410,10 @@ impl Packed {
                     if in_place {
                         join::add(y, b);
                     } else {
-                        y.copy_from_slice(row_of((&values[self.from[0]], places[self.from[0]]), row));
+                        y.copy_from_slice(row_of(
+                            (&values[self.from[0]], places[self.from[0]]),
+                            row,
+                        ));
                         join::add(y, b);
                     }
                 }
@@ -416,7 +424,10 @@ impl Packed {
                 for row in 0..size.rows {
                     let y = &mut y[row * to.row_len()..][..to.inner];
                     if !in_place {
-                        y.copy_from_slice(row_of((&values[self.from[0]], places[self.from[0]]), row));
+                        y.copy_from_slice(row_of(
+                            (&values[self.from[0]], places[self.from[0]]),
+                            row,
+                        ));
                     }
                     join::scale(y, factors);
                 }

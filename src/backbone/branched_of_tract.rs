@@ -14,8 +14,9 @@ use tract_onnx::prelude::*;
 
 use super::Layout;
 use super::branched::{Branched, Op, Step};
-use super::chain::{Read, Reader, Size};
+use super::chain::{Read, Size};
 use super::chain_of_tract::{agrees, constant, take};
+use super::chain_reader::Reader;
 use super::joining::Joined;
 
 /// Reads `model`, whose input is one window of `layout`.
@@ -74,8 +75,9 @@ impl Reading<'_> {
             return Ok(());
         }
         let inputs = node.inputs.iter().copied();
-        let data: Vec<OutletId> =
-            inputs.filter(|&input| constant(self.model, input).is_none()).collect();
+        let data: Vec<OutletId> = inputs
+            .filter(|&input| constant(self.model, input).is_none())
+            .collect();
         let next = match data[..] {
             [only] => {
                 let mut open = self.follow(only)?;
@@ -143,7 +145,11 @@ impl Reading<'_> {
         let values: Vec<Open> = data.iter().map(|&d| self.close(d)).collect::<Read<_>>()?;
         let readers: Vec<&Reader> = values.iter().map(|open| &open.reader).collect();
         let (op, reader, swapped) = if let Some(concat) = node.op_as::<TypedConcat>() {
-            (Op::Concat, Reader::concatenated(&readers, concat.axis)?, false)
+            (
+                Op::Concat,
+                Reader::concatenated(&readers, concat.axis)?,
+                false,
+            )
         } else {
             let name = node.op_as::<TypedBinOp>().map(|op| op.0.name());
             let [a, b] = readers[..] else {
@@ -195,7 +201,9 @@ fn is_gate(model: &TypedModel, node: &TypedNode) -> bool {
 
 /// The `x` of `x * sigmoid(x)`.
 fn gated(model: &TypedModel, product: &TypedNode, a: OutletId, b: OutletId) -> Option<OutletId> {
-    let is_product = product.op_as::<TypedBinOp>().is_some_and(|op| op.0.name() == "Mul");
+    let is_product = product
+        .op_as::<TypedBinOp>()
+        .is_some_and(|op| op.0.name() == "Mul");
     let gates = |gate: OutletId, x: OutletId| {
         let node = &model.nodes[gate.node];
         is_gate(model, node) && node.inputs[0] == x

@@ -8,7 +8,8 @@
 use std::collections::HashMap;
 
 use super::Layout;
-use super::chain::{Binary, Chain, Geometry, Read, Reader, Sliding};
+use super::chain::{Binary, Chain, Geometry, Read, Sliding};
+use super::chain_reader::Reader;
 use super::pb::tensor_proto::DataType;
 use super::pb::{GraphProto, NodeProto, TensorProto};
 

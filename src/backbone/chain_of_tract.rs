@@ -12,7 +12,8 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::Layout;
-use super::chain::{Binary, Chain, Geometry, Read, Reader, Sliding};
+use super::chain::{Binary, Chain, Geometry, Read, Sliding};
+use super::chain_reader::Reader;
 
 /// Reads `model`, whose input is one window of `layout`.
 pub(super) fn read(model: &TypedModel, layout: &Layout) -> Read<Chain> {

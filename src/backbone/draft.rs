@@ -130,7 +130,11 @@ impl Input {
             .map(|(axis, size)| match size {
                 Some(size) => *size,
                 None if axis == frames_axis => {
-                    let what = if matches!(kind, Kind::Waveform) { "samples" } else { "frames" };
+                    let what = if matches!(kind, Kind::Waveform) {
+                        "samples"
+                    } else {
+                        "frames"
+                    };
                     questions.push(format!("how many {what} has a window? {frames} is a guess"));
                     frames
                 }
@@ -398,7 +402,11 @@ mod tests {
     fn the_axis_of_time_is_guessed_from_known_cards_and_sizes() {
         let of = |declared: &[Option<usize>]| {
             let input = Input::of(declared).unwrap();
-            (input.frames_axis, input.bands_axis.unwrap_or(9), input.shape)
+            (
+                input.frames_axis,
+                input.bands_axis.unwrap_or(9),
+                input.shape,
+            )
         };
         assert_eq!(of(&[None, None, Some(64)]), (1, 2, vec![1, 96, 64]));
         assert_eq!(of(&[Some(1), Some(32), Some(76)]), (2, 1, vec![1, 32, 76]));

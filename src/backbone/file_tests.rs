@@ -283,6 +283,7 @@ fn layout(size: usize) -> Layout {
         frames_axis: 1,
         bands_axis: 2,
         bands: BANDS,
+        channels: 1,
         window_frames: ROWS,
         hop_frames: 4,
         size,

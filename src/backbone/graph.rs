@@ -343,7 +343,9 @@ fn begin_at(path: &Path, graph: &mut GraphProto, name: &str) -> Result<(), Backb
         }
     }
     let constants: HashSet<&str> = graph.initializer.iter().map(|t| t.name.as_str()).collect();
-    graph.input.retain(|input| constants.contains(input.name.as_str()));
+    graph
+        .input
+        .retain(|input| constants.contains(input.name.as_str()));
     graph.input.push(tensor_info(name));
     Ok(())
 }
@@ -376,7 +378,11 @@ fn keep_output(
     let wanted = match name {
         Some(name) => {
             let output = graph.output.iter().find(|output| output.name == name);
-            let inner = || made.iter().any(|made| *made == name).then(|| tensor_info(name));
+            let inner = || {
+                made.iter()
+                    .any(|made| *made == name)
+                    .then(|| tensor_info(name))
+            };
             output.cloned().or_else(inner)
         }
         None => graph.output.first().cloned(),

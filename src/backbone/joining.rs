@@ -1,6 +1,7 @@
 //! Values that are joined: whether two of them have one shape, and the shape of the result.
 
-use super::chain::{Axis, Read, Reader, Size};
+use super::chain::{Axis, Read, Size};
+use super::chain_reader::Reader;
 
 /// How one value fits another.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,7 +65,9 @@ impl Reader {
             alike == first.size && first.axes == other.axes
         });
         if !fits || !all.iter().all(|reader| is_of_channels(reader)) {
-            return Err("values of other shapes, or along another axis, are put together".to_owned());
+            return Err(
+                "values of other shapes, or along another axis, are put together".to_owned(),
+            );
         }
         let mut joined = (*first).clone();
         joined.size.channels = all.iter().map(|reader| reader.size.channels).sum();

@@ -18,6 +18,7 @@ mod chain;
 mod chain_of_onnx;
 #[cfg(feature = "tract")]
 mod chain_of_tract;
+mod chain_reader;
 mod channelwise;
 mod dense;
 mod dequantise;
@@ -36,6 +37,7 @@ mod join;
 #[cfg(feature = "tract")]
 mod joining;
 mod kernel;
+mod layout;
 #[cfg(not(feature = "tract"))]
 mod messages;
 mod native;
@@ -44,6 +46,7 @@ mod network;
 mod on_tract;
 #[cfg(feature = "tract")]
 mod operators;
+mod places;
 mod precision;
 #[cfg(feature = "tract")]
 mod recurrent;
@@ -67,6 +70,7 @@ mod trial;
 mod unit_axes;
 #[cfg(feature = "tract")]
 mod windowed;
+mod windows;
 
 use std::fmt;
 use std::path::Path;
@@ -74,10 +78,7 @@ use std::str::FromStr;
 
 #[cfg(feature = "tract")]
 use tract_onnx::pb;
-#[cfg(feature = "tract")]
-use tract_onnx::prelude::{Tensor, TractResult};
 
-use crate::frontend::WindowFrontend;
 use crate::model::Card;
 
 #[cfg(not(feature = "tract"))]
@@ -88,6 +89,8 @@ pub use draft::draft_card;
 pub use error::BackboneError;
 
 use graph::Graph;
+use layout::Layout;
+use windows::Windows;
 
 /// How the caller wants the graph to run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -141,33 +144,6 @@ enum Plan {
     OnTract(on_tract::Plan),
 }
 
-/// Cuts a signal into windows, and computes the graph's input from each.
-#[derive(Clone)]
-struct Windows {
-    front: WindowFrontend,
-    /// Samples of a window, and between two windows.
-    window: usize,
-    hop: usize,
-    /// Samples from the start of the next window, fewer than a window.
-    pending: Vec<f32>,
-    input: Vec<f32>,
-}
-
-/// The sizes that both executions, and the frames, use.
-#[derive(Debug, Clone)]
-struct Layout {
-    /// The shape of the input for one window.
-    input: Vec<usize>,
-    frames_axis: usize,
-    bands_axis: usize,
-    /// Values of a frame: bands, each of as many `channels`.
-    bands: usize,
-    channels: usize,
-    window_frames: usize,
-    hop_frames: usize,
-    size: usize,
-}
-
 impl Backbone {
     /// Loads the ONNX file at `path` as its card describes it.
     ///
@@ -200,7 +176,11 @@ impl Backbone {
     #[cfg(feature = "tract")]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let windows = Windows::of(card, mode)?;
-        let mode = if windows.is_some() { Mode::Windowed } else { mode };
+        let mode = if windows.is_some() {
+            Mode::Windowed
+        } else {
+            mode
+        };
         let layout = Layout::of(card);
         // tract's windowed plan comes first in any mode. It proves that the graph agrees with its
         // card, and all other executions are compared with it.
@@ -228,14 +208,21 @@ impl Backbone {
         let on_kernels = match branched {
             Ok(branched) => {
                 let plan = branched::Plan::new(&branched);
-                let agrees = windowed.agrees_with(&layout, |f, e| plan.stream().push(&layout, f, e));
-                if agrees { Ok(plan) } else { Err(DIFFER.to_owned()) }
+                let agrees =
+                    windowed.agrees_with(&layout, |f, e| plan.stream().push(&layout, f, e));
+                if agrees {
+                    Ok(plan)
+                } else {
+                    Err(DIFFER.to_owned())
+                }
             }
             Err(reason) => Err(reason),
         };
         let (plan, windowed_because) = on_tract::Plan::new(graph, windowed, &layout, mode)?;
         let (plan, tract_because) = match on_kernels {
-            Ok(kernels) if plan.execution() == Execution::Windowed => (Plan::Branched(kernels), None),
+            Ok(kernels) if plan.execution() == Execution::Windowed => {
+                (Plan::Branched(kernels), None)
+            }
             Ok(_) => (Plan::OnTract(plan), Some(because)),
             Err(reason) => (Plan::OnTract(plan), Some(format!("{because}; {reason}"))),
         };
@@ -251,7 +238,11 @@ impl Backbone {
     #[cfg(not(feature = "tract"))]
     fn of_graph(graph: &Graph, card: &Card, mode: Mode) -> Result<Self, BackboneError> {
         let windows = Windows::of(card, mode)?;
-        let mode = if windows.is_some() { Mode::Windowed } else { mode };
+        let mode = if windows.is_some() {
+            Mode::Windowed
+        } else {
+            mode
+        };
         let layout = Layout::of(card);
         let inner = graph.proto.graph.as_ref();
         let read = inner.map(|inner| chain_of_onnx::read(inner, &layout));
@@ -378,19 +369,11 @@ impl Stream {
     /// [`BackboneError::PartialFrame`] when the length is no multiple of the
     /// bands, [`BackboneError::Run`] when the graph fails.
     pub fn push(&mut self, frames: &[f32], embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
-        let Some(windows) = &mut self.windows else {
-            return self.state.push(&self.layout, frames, embeddings);
-        };
-        windows.pending.extend_from_slice(frames);
-        let mut start = 0;
-        while let Some(samples) = windows.pending.get(start..start + windows.window) {
-            windows.input.clear();
-            windows.front.apply(samples, &mut windows.input);
-            self.state.push(&self.layout, &windows.input, embeddings)?;
-            start += windows.hop;
+        let (layout, state) = (&self.layout, &mut self.state);
+        match &mut self.windows {
+            Some(windows) => windows.push(frames, |input| state.push(layout, input, embeddings)),
+            None => state.push(layout, frames, embeddings),
         }
-        windows.pending.drain(..start.min(windows.pending.len()));
-        Ok(())
     }
 
     /// Frames beyond an embedding's window that must be pushed before it is returned: 0, unless
@@ -429,7 +412,7 @@ impl Stream {
     )]
     pub fn finish(&mut self, embeddings: &mut Vec<f32>) -> Result<(), BackboneError> {
         if let Some(windows) = &mut self.windows {
-            windows.pending.clear();
+            windows.reset();
         }
         match &mut self.state {
             State::Native(stream) => {
@@ -468,102 +451,6 @@ impl State {
             }
             #[cfg(feature = "tract")]
             State::OnTract(stream) => stream.push(frames, embeddings),
-        }
-    }
-}
-
-impl Windows {
-    /// For a card whose front end needs whole windows.
-    fn of(card: &Card, mode: Mode) -> Result<Option<Self>, BackboneError> {
-        let Some(spec) = card.waveform() else {
-            return Ok(None);
-        };
-        let front = WindowFrontend::new(spec, card.sample_rate)?;
-        if front.is_some() && mode == Mode::Streaming {
-            let reason = "its front end needs whole windows".to_owned();
-            return Err(BackboneError::NotStreamable { reason });
-        }
-        Ok(front.map(|front| Self {
-            front,
-            window: card.window_frames(),
-            hop: card.embedding.hop_frames,
-            pending: Vec::new(),
-            input: Vec::new(),
-        }))
-    }
-}
-
-impl Layout {
-    fn of(card: &Card) -> Self {
-        let shape = &card.input.shape;
-        let at = |axis: usize| shape.get(axis).copied().unwrap_or(1);
-        // A graph without an axis of bands takes one number a frame.
-        let bands_axis = card.input.bands_axis.unwrap_or(usize::MAX);
-        let (frames, bands) = (at(card.input.frames_axis), at(bands_axis));
-        // The third axis, of a card with spectrograms.
-        let channels = shape.iter().product::<usize>() / (frames * bands).max(1);
-        let needs_windows = card.waveform().is_some_and(|spec| spec.needs_windows());
-        Self {
-            input: shape.clone(),
-            frames_axis: card.input.frames_axis,
-            bands_axis,
-            bands: bands * channels,
-            channels,
-            window_frames: frames,
-            // Computed windows share no frames.
-            hop_frames: if needs_windows { frames } else { card.embedding.hop_frames },
-            size: card.embedding.size,
-        }
-    }
-
-    /// Rows of frames as an input tensor for tract. All its axes except frames, bands and channels
-    /// have length 1.
-    #[cfg(feature = "tract")]
-    fn tensor(&self, frames: &[f32]) -> TractResult<Tensor> {
-        let rows = frames.len() / self.bands;
-        let mut shape = self.input.clone();
-        shape[self.frames_axis] = rows;
-        if self.channels > 1 {
-            return self.tensor_of_channels(&shape, frames);
-        }
-        if self.frames_axis < self.bands_axis {
-            return Tensor::from_shape(&shape, frames);
-        }
-        let mut transposed = vec![0.0; frames.len()];
-        for (row, frame) in frames.chunks_exact(self.bands).enumerate() {
-            for (band, &value) in frame.iter().enumerate() {
-                transposed[band * rows + row] = value;
-            }
-        }
-        Tensor::from_shape(&shape, &transposed)
-    }
-
-    /// As [`Self::tensor`], for frames of several channels, which are innermost.
-    #[cfg(feature = "tract")]
-    fn tensor_of_channels(&self, shape: &[usize], frames: &[f32]) -> TractResult<Tensor> {
-        let step = |axis: usize| shape[axis + 1..].iter().product::<usize>();
-        let (row_step, band_step) = (step(self.frames_axis), step(self.bands_axis));
-        let others = (0..shape.len()).filter(|axis| ![self.frames_axis, self.bands_axis].contains(axis));
-        let channel_step = others.filter(|&axis| shape[axis] > 1).map(step).next().unwrap_or(0);
-        let mut values = vec![0.0; frames.len()];
-        for (row, frame) in frames.chunks_exact(self.bands).enumerate() {
-            for (band, channels) in frame.chunks_exact(self.channels).enumerate() {
-                for (channel, &value) in channels.iter().enumerate() {
-                    values[row * row_step + band * band_step + channel * channel_step] = value;
-                }
-            }
-        }
-        Tensor::from_shape(shape, &values)
-    }
-
-    fn check_whole_frames(&self, frames: &[f32]) -> Result<(), BackboneError> {
-        if frames.len().is_multiple_of(self.bands) {
-            Ok(())
-        } else {
-            Err(BackboneError::PartialFrame {
-                values: frames.len(),
-                bands: self.bands,
-            })
         }
     }
 }

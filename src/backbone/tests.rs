@@ -203,6 +203,7 @@ fn random_graph(seed: u64) -> (TypedModel, Layout) {
         frames_axis: 1,
         bands_axis: 2,
         bands: input[2],
+        channels: 1,
         window_frames: input[1],
         hop_frames,
         size,

@@ -77,7 +77,7 @@ impl Logarithm {
 }
 
 /// Natural logarithm of a positive, normal, finite number.
-#[inline]
+#[inline(always)]
 pub(super) fn ln(x: f32) -> f32 {
     const SQRT_HALF_BITS: u32 = 0x3f35_04f3;
     // x = m 2^e with m in [sqrt(1/2), sqrt(2)).
@@ -101,18 +101,20 @@ pub(super) fn ln(x: f32) -> f32 {
 
 /// The exponential function of a number from -87 to 88, by Cephes' `expf`. Its relative error is
 /// about 1e-7.
-#[inline]
+#[inline(always)]
 pub(super) fn exp(x: f32) -> f32 {
+    // Added to a small number, it leaves the nearest whole number in the last bits.
+    const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-87.0, 88.0);
     // x = n ln 2 + r, with r in about [-0.35, 0.35].
-    let n = (x * std::f32::consts::LOG2_E + 0.5).floor();
+    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
     let r = x - n * 0.693_359_4 + n * 2.121_944_4e-4;
     let mut p = 1.987_569_1e-4f32;
     p = p * r + 1.398_199_9e-3;
     p = p * r + 8.333_452e-3;
     p = p * r + 4.166_579_6e-2;
     p = p * r + 1.666_666_5e-1;
-    p = p * r + 5.000_000_1e-1;
+    p = p * r + 0.5;
     let y = p * r * r + r + 1.0;
     y * f32::from_bits(((n as i32 + 127) << 23) as u32)
 }

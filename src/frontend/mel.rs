@@ -173,6 +173,26 @@ impl MelFilterBank {
         self.used_bins.clone()
     }
 
+    /// The weighted sums of band `band` for several frames at once. `spectra[i]` holds bin
+    /// `used_bins().start + i` of each.
+    #[inline(always)]
+    pub(super) fn sum<const N: usize>(
+        &self,
+        band: usize,
+        spectra: &[[f32; N]],
+        sums: &mut [f32; N],
+    ) {
+        *sums = [0.0; N];
+        if let Some((first_bin, weights)) = self.band(band) {
+            let first = first_bin.saturating_sub(self.used_bins.start);
+            for (weight, bins) in weights.iter().zip(&spectra[first..]) {
+                for (sum, bin) in sums.iter_mut().zip(bins) {
+                    *sum += weight * bin;
+                }
+            }
+        }
+    }
+
     /// Appends one weighted sum a band. `spectrum[i]` is bin `used_bins().start + i`.
     pub(super) fn apply(&self, spectrum: &[f32], out: &mut Vec<f32>) {
         out.extend(self.bands.iter().map(|band| {

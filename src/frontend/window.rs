@@ -4,11 +4,11 @@
 //! Both depend on all samples of a window. So two windows share nothing, and such a graph runs
 //! window by window.
 
-use std::ops::Range;
 use std::sync::Arc;
 
+use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
-use realfft::{RealFftPlanner, RealToComplex};
+use rustfft::{Fft, FftPlanner};
 
 use super::FrontendError;
 use super::hann::periodic_hann;
@@ -17,6 +17,9 @@ use super::mel::MelFilterBank;
 use super::repair::append_repaired;
 use crate::model::{Normalise, Spectrogram, Waveform};
 use crate::signal::SampleRate;
+
+/// Frames that are computed together, one a lane of the widest registers.
+const LANES: usize = 16;
 
 /// Computes a graph's input from the samples of one window.
 #[derive(Clone)]
@@ -33,7 +36,7 @@ impl WindowFrontend {
     /// # Errors
     /// [`FrontendError`] if a spectrogram's sizes or band edges are outside their ranges.
     pub(crate) fn new(spec: &Waveform, rate: SampleRate) -> Result<Option<Self>, FrontendError> {
-        if spec.normalise == Normalise::None && spec.spectrogram.is_empty() {
+        if !spec.needs_windows() {
             return Ok(None);
         }
         let branches = spec.spectrogram.iter();
@@ -51,41 +54,73 @@ impl WindowFrontend {
     pub(crate) fn apply(&mut self, window: &[f32], out: &mut Vec<f32>) {
         self.samples.clear();
         append_repaired(window, &mut self.samples);
-        if self.scale != 1.0 {
-            self.samples.iter_mut().for_each(|x| *x *= self.scale);
-        }
-        normalise(self.normalise, &mut self.samples);
+        wide(|| {
+            if self.scale != 1.0 {
+                self.samples.iter_mut().for_each(|x| *x *= self.scale);
+            }
+            normalise(self.normalise, &mut self.samples);
+        });
         if self.branches.is_empty() {
             out.extend_from_slice(&self.samples);
             return;
         }
-        let start = out.len();
-        let frames = self.branches.iter().map(|branch| branch.frames(window.len()));
+        let frames = self
+            .branches
+            .iter()
+            .map(|branch| branch.spec.frames(window.len()));
         let (frames, count) = (frames.min().unwrap_or(0), self.branches.len());
-        let bands = self.branches.first().map_or(0, Branch::bands);
+        let start = out.len();
+        let bands = self.branches.first().map_or(0, |branch| branch.spec.bands);
         out.resize(start + frames * bands * count, 0.0);
+        let out = &mut out[start..];
         for (index, branch) in self.branches.iter_mut().enumerate() {
-            let rows = out[start..].chunks_exact_mut(bands * count);
-            for (frame, row) in rows.enumerate() {
-                let powers = branch.frame(&self.samples, frame);
-                let places = row.iter_mut().skip(index).step_by(count);
-                // From high to low.
-                for (place, &power) in places.zip(powers.iter().rev()) {
-                    *place = power;
+            for first in (0..frames).step_by(LANES) {
+                let together = LANES.min(frames - first);
+                branch.bands_of(&self.samples, first, together);
+                let rows = out[first * bands * count..].chunks_exact_mut(bands * count);
+                for (lane, row) in rows.take(together).enumerate() {
+                    let places = row.iter_mut().skip(index).step_by(count);
+                    // From high to low.
+                    for (place, powers) in places.zip(branch.powers.iter().rev()) {
+                        *place = powers[lane];
+                    }
                 }
             }
         }
     }
 }
 
+/// Runs a step compiled for the widest registers of this machine.
+fn wide(step: impl FnOnce()) {
+    struct Step<F>(F);
+    impl<F: FnOnce()> WithSimd for Step<F> {
+        type Output = ();
+        #[inline(always)]
+        fn with_simd<S: Simd>(self, _: S) {
+            (self.0)();
+        }
+    }
+    Arch::new().dispatch(Step(step));
+}
+
+#[inline(always)]
 fn normalise(how: Normalise, samples: &mut [f32]) {
     match how {
         Normalise::None => {}
         Normalise::MinMax => {
-            let least = samples.iter().copied().fold(f32::INFINITY, f32::min);
-            samples.iter_mut().for_each(|x| *x -= least);
-            let most = samples.iter().copied().fold(0.0, f32::max) + 1e-6;
-            samples.iter_mut().for_each(|x| *x = (*x / most - 0.5) * 2.0);
+            // Several at a time, which compilers turn into vector code.
+            let (mut least, mut most) = ([f32::MAX; LANES], [f32::MIN; LANES]);
+            for lanes in samples.chunks(LANES) {
+                for ((x, least), most) in lanes.iter().zip(&mut least).zip(&mut most) {
+                    *least = if x < least { *x } else { *least };
+                    *most = if x > most { *x } else { *most };
+                }
+            }
+            let least = least.into_iter().fold(f32::MAX, f32::min);
+            let most = most.into_iter().fold(f32::MIN, f32::max) - least + 1e-6;
+            samples
+                .iter_mut()
+                .for_each(|x| *x = ((*x - least) / most - 0.5) * 2.0);
         }
         Normalise::MeanDeviation => {
             let count = samples.len().max(1) as f64;
@@ -100,69 +135,94 @@ fn normalise(how: Normalise, samples: &mut [f32]) {
 }
 
 /// One spectrogram.
+///
+/// The real part of a spectrum is the spectrum of the even part of the frame, which is real. So one
+/// complex FFT gives the real parts of two frames: the even part of one is the real part of its
+/// input, that of the other the imaginary part.
 #[derive(Clone)]
 struct Branch {
-    hop: usize,
-    exponent: f32,
+    spec: Spectrogram,
+    /// Half the window, from 0 to the middle of a frame.
     window: Vec<f32>,
-    fft: Arc<dyn RealToComplex<f32>>,
+    fft: Arc<dyn Fft<f32>>,
     mel: MelFilterBank,
-    used: Range<usize>,
-    input: Vec<f32>,
-    output: Vec<Complex<f32>>,
+    pair: Vec<Complex<f32>>,
     scratch: Vec<Complex<f32>>,
-    bins: Vec<f32>,
-    powers: Vec<f32>,
+    /// The used bins of the frames, one frame a lane.
+    bins: Vec<[f32; LANES]>,
+    /// The bands of the frames, from low to high.
+    powers: Vec<[f32; LANES]>,
 }
 
 impl Branch {
     fn new(spec: &Spectrogram, rate: SampleRate) -> Result<Self, FrontendError> {
-        let mel = MelFilterBank::htk(spec.bands, spec.low_hz..spec.high_hz, spec.frame_samples, rate)?;
-        let fft = RealFftPlanner::new().plan_fft_forward(spec.frame_samples);
+        let edges = spec.low_hz..spec.high_hz;
+        let mel = MelFilterBank::htk(spec.bands, edges, spec.frame_samples, rate)?;
+        let fft = FftPlanner::new().plan_fft_forward(spec.frame_samples);
+        // The even part is half the sum of two samples.
+        let mut window = periodic_hann(spec.frame_samples, 0.5);
+        window.truncate(spec.frame_samples / 2 + 1);
         Ok(Self {
-            hop: spec.hop_samples,
-            exponent: spec.exponent,
-            window: periodic_hann(spec.frame_samples, 1.0),
-            used: mel.used_bins(),
+            spec: spec.clone(),
+            window,
+            pair: vec![Complex::default(); spec.frame_samples],
+            scratch: vec![Complex::default(); fft.get_inplace_scratch_len()],
+            bins: vec![[0.0; LANES]; mel.used_bins().len()],
+            powers: vec![[0.0; LANES]; spec.bands],
             mel,
-            input: fft.make_input_vec(),
-            output: fft.make_output_vec(),
-            scratch: fft.make_scratch_vec(),
-            bins: Vec::new(),
-            powers: Vec::new(),
             fft,
         })
     }
 
-    fn bands(&self) -> usize {
-        self.mel.bands()
-    }
-
-    /// Whole frames in so many samples.
-    fn frames(&self, samples: usize) -> usize {
-        let beyond = samples.checked_sub(self.window.len());
-        beyond.map_or(0, |beyond| beyond / self.hop + 1)
-    }
-
-    /// The bands of frame `index`, from low to high: the real part of the spectrum, summed by the
-    /// mel bands, squared, to the power of the exponent.
-    #[expect(clippy::expect_used, reason = "lengths that `new` made equal")]
-    fn frame(&mut self, samples: &[f32], index: usize) -> &[f32] {
-        let sound = &samples[index * self.hop..];
-        for ((out, &sample), &weight) in self.input.iter_mut().zip(sound).zip(&self.window) {
-            *out = sample * weight;
+    /// Computes the bands of frames `first` to `first + count`, up to [`LANES`] of them: the real
+    /// part of the spectrum, summed by the mel bands, squared, to the power of the exponent.
+    fn bands_of(&mut self, samples: &[f32], first: usize, count: usize) {
+        let size = self.spec.frame_samples;
+        for lane in (0..count).step_by(2) {
+            let frame = |lane: usize| {
+                let start = (first + lane.min(count - 1)) * self.spec.hop_samples;
+                &samples[start..start + size]
+            };
+            let (a, b) = (frame(lane), frame(lane + 1));
+            let (pair, window) = (&mut self.pair, &self.window);
+            wide(|| even_parts(a, b, window, pair));
+            self.fft
+                .process_with_scratch(&mut self.pair, &mut self.scratch);
+            let used = &self.pair[self.mel.used_bins()];
+            for (lanes, bin) in self.bins.iter_mut().zip(used) {
+                lanes[lane] = bin.re;
+                lanes[lane + 1] = bin.im;
+            }
         }
-        self.fft
-            .process_with_scratch(&mut self.input, &mut self.output, &mut self.scratch)
-            .expect("the buffers were made by this very plan");
-        self.bins.clear();
-        self.bins.extend(self.output[self.used.clone()].iter().map(|bin| bin.re));
-        self.powers.clear();
-        self.mel.apply(&self.bins, &mut self.powers);
-        for x in &mut self.powers {
-            *x = exp(self.exponent * ln((*x * *x).max(f32::MIN_POSITIVE)));
-        }
-        &self.powers
+        let (mel, bins, powers) = (&self.mel, &self.bins, &mut self.powers);
+        let exponent = self.spec.exponent;
+        wide(|| {
+            for (band, powers) in powers.iter_mut().enumerate() {
+                mel.sum(band, bins, powers);
+                for x in powers {
+                    *x = exp(exponent * ln((*x * *x).max(f32::MIN_POSITIVE)));
+                }
+            }
+        });
+    }
+}
+
+/// The even parts of two frames under the window, as the real and the imaginary parts of `pair`.
+#[inline(always)]
+fn even_parts(a: &[f32], b: &[f32], window: &[f32], pair: &mut [Complex<f32>]) {
+    let size = pair.len();
+    let half = |frame: &[f32], n: usize| (frame[n] + frame[(size - n) % size]) * window[n];
+    pair[0] = Complex::new(half(a, 0), half(b, 0));
+    let (front, back) = pair.split_at_mut(size / 2 + 1);
+    let mirrored = back.iter_mut().rev();
+    let a = a[1..].iter().zip(a[1..].iter().rev());
+    let b = b[1..].iter().zip(b[1..].iter().rev());
+    let halves = a.zip(b).zip(&window[1..]);
+    for (((a, b), weight), place) in halves.zip(&mut front[1..]) {
+        *place = Complex::new((a.0 + a.1) * weight, (b.0 + b.1) * weight);
+    }
+    for (place, value) in mirrored.zip(&front[1..]) {
+        *place = *value;
     }
 }
 
@@ -198,7 +258,10 @@ mod tests {
         for (x, expected) in deviation.iter().zip([1.0, -1.0]) {
             assert!((x - expected).abs() < 1e-5, "{deviation:?}");
         }
-        assert_eq!(of(&mut front(Normalise::MeanDeviation), &[0.5; 3]), [0.0; 3]);
+        assert_eq!(
+            of(&mut front(Normalise::MeanDeviation), &[0.5; 3]),
+            [0.0; 3]
+        );
     }
 
     #[test]
@@ -215,7 +278,13 @@ mod tests {
             sample_scale: 1.0,
             normalise: Normalise::None,
             window_samples: Some(130),
-            spectrogram: vec![branch.clone(), Spectrogram { hop_samples: 33, ..branch }],
+            spectrogram: vec![
+                branch.clone(),
+                Spectrogram {
+                    hop_samples: 33,
+                    ..branch
+                },
+            ],
         };
         let rate = SampleRate::new(48_000).unwrap();
         let mut front = WindowFrontend::new(&spec, rate).unwrap().unwrap();

@@ -2,7 +2,7 @@
 //! cards that the user added.
 //!
 //! ```text
-//! CACHE/models/<sha256>.onnx
+//! CACHE/models/<sha256>.onnx or .tflite
 //! CACHE/cards/<name>.toml
 //! ```
 //!
@@ -64,7 +64,13 @@ impl Cache {
 
     /// The path of the card's model, whether or not the file exists or is intact.
     pub fn place_of(&self, card: &Card) -> PathBuf {
-        self.models().join(format!("{}.onnx", card.origin.sha256()))
+        let ending = if card.origin.is_tflite() {
+            "tflite"
+        } else {
+            "onnx"
+        };
+        self.models()
+            .join(format!("{}.{ending}", card.origin.sha256()))
     }
 
     /// The path of the card of that name, whether or not the file exists.

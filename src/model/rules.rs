@@ -144,7 +144,12 @@ fn tensors(card: &Card) -> Result<(), Fault> {
         }
         None => {
             let takes_samples = card.waveform().is_some_and(|w| w.spectrogram.is_empty());
-            rule("input.bands-axis", takes_samples, "an axis of input.shape", "none")?;
+            rule(
+                "input.bands-axis",
+                takes_samples,
+                "an axis of input.shape",
+                "none",
+            )?;
             1
         }
     };
@@ -153,7 +158,11 @@ fn tensors(card: &Card) -> Result<(), Fault> {
         FrontEnd::Sensor(front) => ("sensor.channels", front.channels.len(), 1),
         FrontEnd::Waveform(front) => match front.spectrogram.as_slice() {
             [] => ("input.bands-axis", 1, 1),
-            [first, ..] => ("waveform.spectrogram.bands", first.bands, front.spectrogram.len()),
+            [first, ..] => (
+                "waveform.spectrogram.bands",
+                first.bands,
+                front.spectrogram.len(),
+            ),
         },
     };
     rule(
@@ -168,7 +177,11 @@ fn tensors(card: &Card) -> Result<(), Fault> {
     let long: Vec<usize> = long.map(|(_, &size)| size).collect();
     rule(
         "input.shape",
-        if channels == 1 { long.is_empty() } else { long == [channels] },
+        if channels == 1 {
+            long.is_empty()
+        } else {
+            long == [channels]
+        },
         match channels {
             1 => "every axis but frames and bands to be 1".to_owned(),
             n => format!("frames, bands, one axis of {n} spectrograms, and axes of 1"),
@@ -356,7 +369,13 @@ fn waveform(front: &Waveform, card: &Card) -> Result<(), Fault> {
     )?;
     match (front.window_samples, front.spectrogram.is_empty()) {
         (Some(samples), false) => {
-            within("waveform.window-samples", samples, 1, MAX_NUMBERS, "samples")?;
+            within(
+                "waveform.window-samples",
+                samples,
+                1,
+                MAX_NUMBERS,
+                "samples",
+            )?;
         }
         (None, true) => {}
         (Some(samples), true) => rule(

@@ -31,7 +31,10 @@ impl Waveform {
 
     /// The highest frequency that the graph can hear, in Hz.
     pub(crate) fn high_hz(&self, rate: SampleRate) -> f64 {
-        let edges = self.spectrogram.iter().map(|spectrogram| spectrogram.high_hz);
+        let edges = self
+            .spectrogram
+            .iter()
+            .map(|spectrogram| spectrogram.high_hz);
         edges.reduce(f64::max).unwrap_or(f64::from(rate.hz()) / 2.0)
     }
 

@@ -56,7 +56,11 @@ impl FrameStream {
                 let front = Front::Waveform {
                     resampler: Resampler::new(rate, to)?,
                     // A front end that takes whole windows scales them itself.
-                    scale: if front.needs_windows() { 1.0 } else { front.sample_scale },
+                    scale: if front.needs_windows() {
+                        1.0
+                    } else {
+                        front.sample_scale
+                    },
                 };
                 (front, 1)
             }
@@ -145,7 +149,9 @@ impl Front {
     fn give(&mut self, samples: &[f32], frames: &mut Vec<f32>) {
         match self {
             Self::Sound { frontend, .. } => frontend.push(samples, frames),
-            Self::Waveform { scale, .. } => frames.extend(samples.iter().map(|&x| finite(x) * *scale)),
+            Self::Waveform { scale, .. } => {
+                frames.extend(samples.iter().map(|&x| finite(x) * *scale))
+            }
             // The samples are frames already.
             Self::Sensor(_) => frames.extend_from_slice(samples),
         }

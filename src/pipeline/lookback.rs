@@ -61,7 +61,11 @@ impl Lookback {
 
     /// Takes the next frame of the segment.
     pub(super) fn push(&mut self, frame: &[f32]) {
-        self.frames.extend_from_slice(frame);
+        match frame {
+            // A frame of one sample, at the rate of sound.
+            &[sample] => self.frames.push(sample),
+            frame => self.frames.extend_from_slice(frame),
+        }
     }
 
     /// The number of frames of the segment so far.

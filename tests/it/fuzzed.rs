@@ -23,6 +23,8 @@ mod sensor;
 mod state;
 #[path = "../../fuzz/src/store.rs"]
 mod store;
+#[path = "../../fuzz/src/tflite.rs"]
+mod tflite;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -85,6 +87,11 @@ fn cards_are_read_or_refused() {
 #[test]
 fn headers_are_repaired_or_refused() {
     run("header", header::run);
+}
+
+#[test]
+fn tflite_graphs_are_run_or_refused() {
+    run("tflite", tflite::run);
 }
 
 #[test]

@@ -123,6 +123,50 @@ fn every_window_of_every_graph_equals_that_of_onnx_runtime() {
 }
 
 #[test]
+fn a_graph_can_end_and_begin_at_an_inner_tensor() {
+    // `y` is the rectified `k`, and `h` is the product of `m`, the mean of the frames of a window.
+    let text = card_text("double", &"0".repeat(64));
+    let load = |text: &str| {
+        let card = Card::parse(text, "test").unwrap();
+        let path = folder().join("unheard.onnx");
+        Backbone::load(&path, &card, Mode::Windowed)
+    };
+    let run = |backbone: Backbone, frames: &[f32]| {
+        let mut embeddings = Vec::new();
+        let mut stream = backbone.stream().unwrap();
+        stream.push(frames, &mut embeddings).unwrap();
+        embeddings
+    };
+    let inner = text.replace("[output]\n", "[output]\nname = \"k\"\n");
+    let rectified = run(load(&text).unwrap(), &frames());
+    let mut before = run(load(&inner).unwrap(), &frames());
+    assert!(before.iter().any(|&x| x < 0.0));
+    before.iter_mut().for_each(|x| *x = x.max(0.0));
+    assert_eq!(before, rectified);
+
+    let cut = text
+        .replace("[input]\n", "[input]\nname = \"m\"\n")
+        .replace("shape = [1, 6, 3]", "shape = [1, 3]")
+        .replace(
+            "frames-axis = 1\nbands-axis = 2",
+            "frames-axis = 0\nbands-axis = 1",
+        )
+        .replace("hop-frames = 2", "hop-frames = 1");
+    let window = &frames()[..WINDOW * BANDS];
+    let mean = |band: usize| {
+        let values = window.iter().skip(band).step_by(BANDS);
+        values.sum::<f32>() / WINDOW as f32
+    };
+    let means: Vec<f32> = (0..BANDS).map(mean).collect();
+    for (a, e) in run(load(&cut).unwrap(), &means).iter().zip(&rectified) {
+        assert!((a - e).abs() < 1e-5, "{a} for {e}");
+    }
+    let unknown = text.replace("[input]\n", "[input]\nname = \"none\"\n");
+    let error = load(&unknown).unwrap_err().to_string();
+    assert!(error.ends_with("it has no tensor \"none\""), "{error}");
+}
+
+#[test]
 fn a_recurrent_graph_is_never_streamed() {
     let recurrent = [
         "lstm",

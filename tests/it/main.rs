@@ -24,6 +24,7 @@ mod graphs;
 mod model_card;
 mod model_fetch;
 mod tables_in_the_wild;
+mod tflite;
 
 // Heads and contracts: what each promises, and exactness to the bit.
 mod contracts;

@@ -144,6 +144,11 @@ fn of_backbone(error: &BackboneError) -> Option<String> {
             "check where the file comes from; `python3 -m onnx.checker FILE` says more about a \
              damaged graph"
         }
+        BackboneError::NotTflite { .. } => {
+            "check where the file comes from, and the names of tensors on the card; `afield model \
+             inspect FILE` lists the input and the outputs"
+        }
+        BackboneError::Frontend(_) => "correct the front end on the card",
         BackboneError::Shape { .. } => "correct the card, or use the file that it was written for",
         BackboneError::Unsupported { .. } if cfg!(not(feature = "tract")) => {
             "build Afield with its default features"

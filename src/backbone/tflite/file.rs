@@ -205,10 +205,7 @@ fn operator<'a>(table: Table<'a>, codes: &List<'a>) -> Option<Operator<'a>> {
         code: number,
         custom: code.text(1),
         inputs: ids(1)?.into_iter().map(index_of).collect(),
-        outputs: ids(2)?
-            .into_iter()
-            .map(index_of)
-            .collect::<Option<_>>()?,
+        outputs: ids(2)?.into_iter().map(index_of).collect::<Option<_>>()?,
         options: table.table(4),
     })
 }
@@ -283,5 +280,9 @@ impl Tensor<'_> {
 }
 
 fn words<const N: usize, T>(data: &[u8], read: impl Fn([u8; N]) -> T) -> Vec<T> {
-    data.as_chunks::<N>().0.iter().map(|&word| read(word)).collect()
+    data.as_chunks::<N>()
+        .0
+        .iter()
+        .map(|&word| read(word))
+        .collect()
 }

@@ -12,6 +12,9 @@
 
 mod file;
 mod flatbuffer;
+mod layers;
+mod moves;
+mod names;
 mod operators;
 mod sizes;
 mod writer;
@@ -56,7 +59,9 @@ pub(super) fn to_onnx(
             [only] => only,
             _ => {
                 let n = file.inputs.len();
-                return Err(Fault::File(format!("its graph has {n} inputs, a backbone has one")));
+                return Err(Fault::File(format!(
+                    "its graph has {n} inputs, a backbone has one"
+                )));
             }
         },
     };
@@ -72,6 +77,9 @@ fn name_of(operator: &file::Operator<'_>) -> String {
     if let Some(custom) = operator.custom {
         return custom.to_owned();
     }
-    let name = operators::NAMES.iter().find(|(code, _)| *code == operator.code);
-    name.map_or_else(|| format!("number {}", operator.code), |(_, name)| (*name).to_owned())
+    let name = names::NAMES.iter().find(|(code, _)| *code == operator.code);
+    name.map_or_else(
+        || format!("number {}", operator.code),
+        |(_, name)| (*name).to_owned(),
+    )
 }

@@ -78,11 +78,15 @@ fn computed(
                 return None;
             }
             let pairs = a.iter().cycle().zip(b.iter().cycle()).take(count);
-            pairs.map(|(&a, &b)| arithmetic(operator.code, a, b)).collect()
+            pairs
+                .map(|(&a, &b)| arithmetic(operator.code, a, b))
+                .collect()
         }
         // REDUCE_PROD
         81 => {
-            let product = list(0)?.iter().try_fold(1i64, |n, &size| n.checked_mul(size));
+            let product = list(0)?
+                .iter()
+                .try_fold(1i64, |n, &size| n.checked_mul(size));
             Some(vec![product?])
         }
         // GATHER
@@ -109,7 +113,11 @@ fn computed(
                 return None;
             }
             let place = |given: i64| if given < 0 { given + count } else { given };
-            let start = if operator.int(0, 0) & 1 == 1 { 0 } else { place(one(1)?) };
+            let start = if operator.int(0, 0) & 1 == 1 {
+                0
+            } else {
+                place(one(1)?)
+            };
             let end = match (operator.int(4, 0) & 1, operator.int(1, 0) & 1) {
                 (1, _) => start.checked_add(1)?,
                 (_, 1) => count,

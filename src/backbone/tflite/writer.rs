@@ -59,7 +59,10 @@ impl Writer {
     }
 
     pub(super) fn floats(&mut self, shape: &[usize], values: &[f32]) -> String {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         self.constant(DataType::Float, shape, bytes)
     }
 
@@ -73,7 +76,10 @@ impl Writer {
     }
 
     pub(super) fn ints(&mut self, shape: &[usize], values: &[i64]) -> String {
-        let bytes = values.iter().flat_map(|value| value.to_le_bytes()).collect();
+        let bytes = values
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect();
         self.constant(DataType::Int64, shape, bytes)
     }
 
