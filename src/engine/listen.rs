@@ -14,7 +14,7 @@ use super::{
 use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Timestamp};
-use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec, recorded_at};
+use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec};
 
 /// The shortest time between two reports of losses of a device, and between two notes about a live
 /// source.
@@ -237,7 +237,7 @@ impl Listening {
             let begun = self.hear(source, Arc::clone(&name));
             begun.map_err(|error| error.of(&name))?;
             if let Some(heard) = &mut self.under_way {
-                heard.began = self.options.start.or_else(|| recorded_at(&path));
+                heard.began = self.options.start.or_else(|| self.engine.recorded_at(&path));
             }
         }
         let Some(heard) = &mut self.under_way else {

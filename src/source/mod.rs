@@ -11,6 +11,7 @@ mod audio_input;
 mod capture;
 mod channel_choice;
 mod clock_fit;
+mod container_time;
 mod device_info;
 mod error;
 mod excerpt;
