@@ -82,7 +82,7 @@ pub struct ListenArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Read text from the serial line: a table (CSV) or JSON lines
+    /// Read text from the serial line: a table (CSV), JSON lines or NMEA sentences
     #[arg(long)]
     lines: bool,
 

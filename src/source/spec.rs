@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use super::network_stream::NetworkStream;
 use super::sensor_text::sensor_text;
-use super::serial_text::SerialText;
+use super::serial_lines::SerialLines;
 use super::stream_url::StreamUrl;
 use super::{
     ChannelChoice, LabelledClip, Microphone, PcmFormat, Piped, PortName, Recorded, SensorFormat,
@@ -52,8 +52,8 @@ pub struct SourceOptions {
     pub pcm: PcmFormat,
     /// Format of sensor data. Devices on serial lines are also asked for its rate.
     pub sensor: SensorFormat,
-    /// Whether a device on a serial line sends lines of text, a table or JSON lines, instead of
-    /// frames of Afield's protocol.
+    /// Whether a device on a serial line sends lines of text, a table, JSON lines or NMEA sentences,
+    /// instead of frames of Afield's protocol.
     pub serial_lines: bool,
 }
 
@@ -213,8 +213,7 @@ impl SourceSpec {
                 "lines of text are values of a sensor; the backbone takes sound",
             ),
             (Place::Serial(port), Recorded::Sensor) if options.serial_lines => {
-                let lines = SerialText::open(port)?;
-                sensor_text(lines, &self.to_string(), &options.sensor)
+                Ok(Box::new(SerialLines::open(port, &options.sensor)?))
             }
             (Place::Serial(_), _) if !options.sensor.columns.is_empty() => {
                 refuse("columns", "the device states its own channels")

@@ -93,6 +93,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/source/piped.rs",
             "src/source/microphone.rs",
             "src/source/serial.rs",
+            "src/source/serial_lines.rs",
             "src/store/lock.rs",
             "src/model/program.rs",
             "lab/src/joint/upper_bound.rs",
