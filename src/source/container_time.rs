@@ -100,6 +100,9 @@ fn of_mp4(file: &mut BufReader<File>) -> Option<Timestamp> {
             b"mvhd" => created = created.or(of_mvhd(&contents(file, part)?)),
             b"udta" => {
                 let texts = boxes(file, part.start, part.end);
+                for meta in texts.iter().filter(|b| &b.name == b"meta") {
+                    date = of_keys(file, *meta).or(date);
+                }
                 if let Some(day) = texts.into_iter().find(|b| &b.name == b"\xa9day") {
                     // Two bytes of length and two of language precede the text.
                     let text = contents(file, day)?;
@@ -126,7 +129,11 @@ fn of_mvhd(bytes: &[u8]) -> Option<Timestamp> {
 
 /// The value of `com.apple.quicktime.creationdate` in a box of keys and a list of their values.
 fn of_keys(file: &mut BufReader<File>, meta: Mp4Box) -> Option<Timestamp> {
-    let parts = boxes(file, meta.start, meta.end);
+    let mut parts = boxes(file, meta.start, meta.end);
+    if !parts.iter().any(|b| &b.name == b"keys") {
+        // In MP4, four bytes of version and flags precede the boxes.
+        parts = boxes(file, meta.start + 4, meta.end);
+    }
     let part = |name: &[u8; 4]| parts.iter().copied().find(|b| &b.name == name);
     let (keys, list) = (part(b"keys")?, part(b"ilst")?);
     // A version and a number precede the keys, each of which is a box.
@@ -310,6 +317,10 @@ mod tests {
             time_of(&mp4(&[mvhd(AT), meta(text)])),
             utc("2026-06-01T21:00:00Z")
         );
+        let full = boxed(b"meta", &[vec![0; 4], keys.clone(), value(text)].concat());
+        let within = boxed(b"udta", &full);
+        let expected = utc("2026-06-01T21:00:00Z");
+        assert_eq!(time_of(&mp4(&[mvhd(AT), within])), expected);
         // A day is no time.
         let at = utc("2026-06-01T20:10:00Z");
         for day in ["2026", "2026-06-01", "2026-06-01T00:00:00Z", "x"] {
