@@ -1,5 +1,6 @@
 //! `afield listen`: reads a stream and prints decisions as they are made.
 
+use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write};
 use std::time::{Duration, Instant};
@@ -10,6 +11,7 @@ use afield::source::{Health, PcmFormat, SourceError, SourceOptions};
 use afield::{Engine, Error, Event, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
 use clap::Args;
+use clap::builder::TypedValueParser;
 use serde::Serialize;
 
 use super::durability::durability;
@@ -26,12 +28,16 @@ use super::typed::Typed;
 /// and the confidence. The label is null if no class reaches --min-confidence. An example
 /// that another command teaches counts from the next decision on.
 ///
-/// The latest audio of a live source (mic, stdin, serial) can be taught by `afield teach
-/// LABEL --last 2s` in another terminal. Except with stdin, you can also type a label and
+/// The latest audio of a live source (mic, stdin, serial, a network stream) can be taught
+/// by `afield teach LABEL --last 2s` in another terminal. Except with stdin, you can also type a label and
 /// Enter here to teach the latest window.
 ///
 /// A microphone needs a build with `--features mic`. --rate sets the sampling rate of a
 /// device on a serial line.
+///
+/// A network stream (rtsp, http, HLS, udp, tcp) is decoded by your own ffmpeg. If it is
+/// lost, afield connects again after 1 to 60 s. User and password in its address are shown
+/// nowhere.
 ///
 /// For devices, each line has lost samples ("lost"), latency ("latency_ms") and overruns
 /// of the system's buffer ("overruns"). Changes appear on stderr. `afield status` shows
@@ -54,16 +60,18 @@ use super::typed::Typed;
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
     imu-logger | afield listen --source stdin --rate 50 --window 3 --learner watch\n  \
     afield listen --source dir:labelled/ --learn --learner birds\n  \
-    afield listen --source serial:/dev/ttyACM0 --learner pump")]
+    afield listen --source serial:/dev/ttyACM0 --learner pump\n  \
+    afield listen --source rtsp://camera/audio --learner birds")]
 pub struct ListenArgs {
-    /// Source: mic, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH
+    /// Source: mic, wav:FILE, csv:FILE, stdin, dir:DIR, serial:PATH or a stream's address
     ///
     /// mic or mic:NAME is a microphone (see `afield devices`), wav:FILE is any audio
     /// file, and csv:FILE is a sensor table or JSON lines. stdin is raw PCM or WAV, or a
     /// sensor table or JSON lines, as the backbone requires. dir:DIR is a folder of
     /// recordings; serial:PATH or serial:PATH@BAUD is a device on a serial line (see
-    /// `afield ports`).
-    #[arg(long, value_name = "SOURCE", value_parser = hints::parse::<SourceSpec>)]
+    /// `afield ports`). rtsp://..., rtsps, http, https, udp or tcp is a network stream,
+    /// decoded by your own ffmpeg.
+    #[arg(long, value_name = "SOURCE", value_parser = SourceParser)]
     source: SourceSpec,
 
     /// Format of raw PCM on stdin: encoding:rate:channels. A WAV header on stdin replaces
@@ -74,7 +82,7 @@ pub struct ListenArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
-    /// Read text from the serial line: a table (CSV) or JSON lines
+    /// Read text from the serial line: a table (CSV), JSON lines or NMEA sentences
     #[arg(long)]
     lines: bool,
 
@@ -127,7 +135,9 @@ pub struct ListenArgs {
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     if args.duration.is_some() && !args.source.is_device() && !args.learn {
-        bail!("--for: only a device sends without end\nhint: give --source mic or serial:PATH");
+        bail!(
+            "--for: only a device sends without end\nhint: give --source mic, serial:PATH or a stream's address"
+        );
     }
     if args.lines && args.source.port().is_none() {
         bail!(
@@ -169,7 +179,9 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
             eprintln!("note: {note}");
         }
         let more = listening.step()?;
-        watchdog.alive();
+        if !listening.is_idle() {
+            watchdog.alive();
+        }
         let health = listening.health();
         for event in listening.drain() {
             end = event.end;
@@ -342,6 +354,27 @@ impl ListenArgs {
             sensor: self.sensor.format(),
             serial_lines: self.lines,
         }
+    }
+}
+
+/// Parses a source. Unlike clap's own message, its error does not repeat the value, which may hold
+/// a password.
+#[derive(Debug, Clone)]
+struct SourceParser;
+
+impl TypedValueParser for SourceParser {
+    type Value = SourceSpec;
+
+    fn parse_ref(
+        &self,
+        command: &clap::Command,
+        _: Option<&clap::Arg>,
+        value: &OsStr,
+    ) -> Result<SourceSpec, clap::Error> {
+        hints::parse(&value.to_string_lossy()).map_err(|error| {
+            let text = format!("invalid value for '--source <SOURCE>': {error}\n");
+            clap::Error::raw(clap::error::ErrorKind::ValueValidation, text).with_cmd(command)
+        })
     }
 }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use afield::engine::{ClipEmbeddings, OptionError};
 use afield::signal::{Label, Timestamp};
-use afield::source::{Note, recorded_at};
+use afield::source::Note;
 use afield::{Engine, Prediction, Recording};
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -75,7 +75,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                 let best = prediction.best();
                 Some(serde_json::to_string(&Line {
                     path: &name,
-                    at: args.start.start.or_else(|| recorded_at(path)),
+                    at: args.start.start.or_else(|| engine.recorded_at(path)),
                     label: best.map(|(label, _)| label),
                     confidence: best.map(|(_, p)| p),
                     scores: serde_json::to_value(&prediction)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use afield::signal::Chunk;
-use afield::source::{AudioFile, Source};
+use afield::source::{AudioFile, Source, recorded_at};
 
 static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
     std::env::temp_dir().join(format!("afield-fuzz-{}.audio", std::process::id()))
@@ -13,6 +13,7 @@ static FILE: LazyLock<PathBuf> = LazyLock::new(|| {
 /// Runs one input.
 pub fn run(bytes: &[u8]) {
     std::fs::write(&*FILE, bytes).expect("a writable folder for temporary files");
+    let _ = recorded_at(&FILE);
     let Ok(mut file) = AudioFile::open(&*FILE) else {
         return;
     };

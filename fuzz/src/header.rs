@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use afield::signal::Chunk;
-use afield::source::{AudioFile, Source};
+use afield::source::{AudioFile, Source, recorded_at};
 
 const BEGINNINGS: [&[u8]; 8] = [
     b"RIFF\xff\xff\xff\xffWAVE",
@@ -30,6 +30,7 @@ pub fn run(bytes: &[u8]) {
     let begin = BEGINNINGS[usize::from(how) % BEGINNINGS.len()];
     let file = [begin, rest].concat();
     std::fs::write(&*FILE, &file).expect("a writable folder for temporary files");
+    let _ = recorded_at(&FILE);
     if let Ok(mut opened) = AudioFile::open(&*FILE) {
         drain(&mut opened, file.len());
     }

@@ -7,18 +7,16 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::arrival::Arrival;
 use super::event::{Audio, first_sample};
+use super::heard::Heard;
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
 };
 use crate::decision::{Decision, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Timestamp};
-use crate::source::{Health, LiveSource, Note, Recorded, Source, SourceSpec, recorded_at};
-
-/// The shortest time between two reports of losses of a device, and between two notes about a live
-/// source.
-const REPORT_EVERY: Duration = Duration::from_secs(10);
+use crate::source::{Health, LiveSource, Note, Piped, Recorded, Source, SourceSpec};
 
 /// Samples come late by less than this. A larger step back is a clock that was set.
 const LATE_MS: i64 = 60_000;
@@ -37,8 +35,14 @@ pub struct Listening {
     window: Window,
     /// Recordings that are not yet read, in reverse order.
     recordings: Vec<PathBuf>,
-    /// A live source that is opened by the first step.
+    /// A live source that is opened by the first step, and the pipe whose first bytes it waits for.
     unopened: Option<SourceSpec>,
+    pipe: Option<Piped>,
+    /// How the samples of a pipe or a network stream arrive, since the start.
+    arrival: Option<Arrival>,
+    began: Instant,
+    /// Whether the latest step read nothing from a pipe.
+    idle: bool,
     under_way: Option<Heard>,
     chunk: Chunk,
     made: Vec<pipeline::WindowDecision>,
@@ -51,27 +55,6 @@ pub struct Listening {
     reports: Vec<String>,
     /// The health of the device when its last chunk came.
     health: Option<Health>,
-}
-
-/// A source and the pipeline that reads it.
-struct Heard {
-    source: Box<dyn Source>,
-    name: Arc<str>,
-    embedder: Embedder,
-    decider: Decider,
-    /// The audio buffer of a live source.
-    recent: Option<RetainedAudio>,
-    audio: Audio,
-    /// When a file's recording began, if it is known.
-    began: Option<Timestamp>,
-    /// The time of the latest event of a live source.
-    latest: Option<Timestamp>,
-    _lending: Option<Lending>,
-    reported: Health,
-    reported_at: Instant,
-    /// The notes of the source that were told, and when.
-    noted: Vec<Note>,
-    noted_at: Option<Instant>,
 }
 
 impl Listening {
@@ -101,6 +84,10 @@ impl Listening {
             window: Window::spanning(engine.card(), seconds, options.every_seconds),
             recordings: Vec::new(),
             unopened: None,
+            pipe: None,
+            arrival: None,
+            began: Instant::now(),
+            idle: false,
             under_way: None,
             chunk: Chunk::default(),
             made: Vec::new(),
@@ -121,10 +108,18 @@ impl Listening {
             listening.origin = u64::try_from(now).unwrap_or(0);
             // The header of a stream of sound comes with its first bytes: a caller need not wait
             // for them.
-            listening.unopened = Some(spec);
             let waits = kind == Recorded::Sound && is_stdin;
-            if !waits {
+            let is_network = spec.is_network();
+            listening.unopened = Some(spec);
+            if waits {
+                listening.pipe = Some(Piped::new(std::io::stdin()));
+                listening.arrival = Some(Arrival::of_pipe(Duration::ZERO));
+            } else {
                 listening.open()?;
+            }
+            listening.began = Instant::now();
+            if is_network {
+                listening.arrival = Some(Arrival::of_network(Duration::ZERO));
             }
         } else {
             listening.origin = listening.origin_of_files(&spec);
@@ -143,7 +138,10 @@ impl Listening {
             return Ok(());
         };
         let (kind, rate) = (self.engine.recorded(), self.engine.card().sample_rate);
-        let source = spec.open_live(kind, rate, &self.options.source)?;
+        let source = match self.pipe.take() {
+            Some(pipe) => pipe.open(&self.options.source)?,
+            None => spec.open_live(kind, rate, &self.options.source)?,
+        };
         self.hear(source, Arc::from(spec.to_string()))
     }
 
@@ -226,6 +224,14 @@ impl Listening {
     }
 
     fn step_or_fail(&mut self) -> Result<bool, Error> {
+        self.idle = false;
+        if let Some(pipe) = &mut self.pipe
+            && !pipe.is_ready()?
+        {
+            self.idle = true;
+            self.watch(0.0);
+            return Ok(true);
+        }
         self.open()?;
         if self.under_way.is_none() {
             let Some(path) = self.recordings.pop() else {
@@ -237,7 +243,10 @@ impl Listening {
             let begun = self.hear(source, Arc::clone(&name));
             begun.map_err(|error| error.of(&name))?;
             if let Some(heard) = &mut self.under_way {
-                heard.began = self.options.start.or_else(|| recorded_at(&path));
+                heard.began = self
+                    .options
+                    .start
+                    .or_else(|| self.engine.recorded_at(&path));
             }
         }
         let Some(heard) = &mut self.under_way else {
@@ -250,11 +259,36 @@ impl Listening {
             result.map_err(|error| error.of(&heard.name))
         };
         let ended = !result?;
+        let seconds = heard.seconds(&self.chunk);
+        self.idle = !ended && seconds == 0.0 && heard.source.live().is_none();
+        self.watch(seconds);
         self.hand_out();
         if ended {
             self.end();
         }
         Ok(!ended || !self.recordings.is_empty())
+    }
+
+    /// Notes how the samples of the latest chunk arrived, if that is odd.
+    fn watch(&mut self, seconds: f64) {
+        let elapsed = self.began.elapsed();
+        let odd = self
+            .arrival
+            .as_mut()
+            .and_then(|a| a.arrived(seconds, elapsed));
+        self.notes_of_arrival(odd);
+    }
+
+    fn notes_of_arrival(&mut self, odd: Option<String>) {
+        if let Some(odd) = odd {
+            let name = self.under_way.as_ref().map_or("stdin", |heard| &heard.name);
+            self.notes.push(format!("{name}: {odd}"));
+        }
+    }
+
+    /// Whether the latest step waited for a pipe in vain. A service is not alive then.
+    pub fn is_idle(&self) -> bool {
+        self.idle
     }
 
     /// Ends listening before the source ends: decides on the samples received so far.
@@ -264,6 +298,7 @@ impl Listening {
     pub fn finish(&mut self) -> Result<(), Error> {
         self.recordings.clear();
         self.unopened = None;
+        self.pipe = None;
         if let Some(heard) = &mut self.under_way {
             let mut session = self.engine.session();
             session.finish(&mut heard.embedder, &mut heard.decider, &mut self.made)?;
@@ -274,6 +309,12 @@ impl Listening {
     }
 
     fn end(&mut self) {
+        let elapsed = self.began.elapsed();
+        let odd = self
+            .arrival
+            .as_mut()
+            .and_then(|arrival| arrival.ended(elapsed));
+        self.notes_of_arrival(odd);
         if let Some(heard) = self.under_way.take() {
             let mut notes = heard.source_notes();
             notes.retain(|note| !heard.noted.contains(note));
@@ -403,72 +444,6 @@ impl Listening {
             self.engine.remember(event.clone());
             self.events.push_back(event);
         }
-    }
-}
-
-impl Heard {
-    /// Reads a chunk. Returns whether there was one.
-    fn advance(
-        &mut self,
-        engine: &Engine,
-        chunk: &mut Chunk,
-        made: &mut Vec<pipeline::WindowDecision>,
-    ) -> Result<bool, Error> {
-        // The learner is not locked while the source is read.
-        let more = self.source.read(chunk)?;
-        let mut session = engine.session();
-        if !more {
-            session.finish(&mut self.embedder, &mut self.decider, made)?;
-            return Ok(false);
-        }
-        session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
-        drop(session);
-        if let Some(recent) = &self.recent {
-            recent.push(chunk, Instant::now());
-            if let Some(device) = self.source.live() {
-                recent.note(device);
-            }
-        }
-        Ok(true)
-    }
-
-    /// What is odd about the source and its windows.
-    fn source_notes(&self) -> Vec<Note> {
-        let mut notes = self.source.notes();
-        let windows = self.embedder.embeddings_skipped();
-        if windows > 0 {
-            notes.push(Note::WindowsSkipped { windows });
-        }
-        notes
-    }
-
-    /// What is odd about the source, if that changed and was not told a short time ago.
-    fn note(&mut self) -> Option<String> {
-        if self.noted_at.is_some_and(|at| at.elapsed() < REPORT_EVERY) {
-            return None;
-        }
-        let notes = self.source_notes();
-        if notes == self.noted {
-            return None;
-        }
-        self.noted_at = Some(Instant::now());
-        let text = format!("{}: {}", self.name, Note::joined(&notes));
-        self.noted = notes;
-        Some(text)
-    }
-
-    /// The report of a device that connected, disconnected or lost samples, if there is one.
-    fn report(&mut self) -> Option<String> {
-        let device = self.source.live()?;
-        let health = device.health();
-        let due = self.reported_at.elapsed() >= REPORT_EVERY;
-        let lost = due && health.troubles > self.reported.troubles;
-        if health.connected == self.reported.connected && !lost {
-            return None;
-        }
-        self.reported = health;
-        self.reported_at = Instant::now();
-        Some(device.report())
     }
 }
 

@@ -4,6 +4,7 @@
 //! succeeds only after the change is on disk. This module reads sources. Other modules parse
 //! arguments and print results.
 
+mod arrival;
 mod audio_exchange;
 mod batch;
 mod bundle;
@@ -19,6 +20,7 @@ mod embedding;
 mod engine;
 mod error;
 mod event;
+mod heard;
 mod history;
 mod lesson;
 mod listen;

@@ -2,9 +2,14 @@
 
 use std::path::Path;
 
-use super::Error;
-use crate::signal::{Channel, Group, SOUND, SampleRate};
-use crate::source::{Excerpt, SensorFormat, Source, open_recording};
+use super::{Engine, Error};
+use crate::signal::{Channel, Group, SOUND, SampleRate, Timestamp};
+use crate::source::{Excerpt, SensorFormat, Source, open_recording, recorded_at};
+
+/// A day in milliseconds. A date without an offset from UTC may be ahead by the zones of the world.
+const DAY_MS: i64 = 86_400_000;
+/// 2020. A machine without a battery may believe that it is 1970, and then nothing is the future.
+const LEAST_NOW_MS: i64 = 1_577_836_800_000;
 
 /// One clip to teach or to predict: a file, or samples in memory.
 ///
@@ -109,5 +114,14 @@ impl std::fmt::Debug for Recording {
             .field("rate", &self.source.rate())
             .field("group", &self.group)
             .finish_non_exhaustive()
+    }
+}
+impl Engine {
+    /// The moment at which the recording at `path` began, as [`recorded_at`] tells it. `None` also if
+    /// it lies in the future.
+    pub fn recorded_at(&self, path: &Path) -> Option<Timestamp> {
+        let now = self.now();
+        let at = recorded_at(path)?;
+        (now < LEAST_NOW_MS || at.unix_ms() <= now.saturating_add(DAY_MS)).then_some(at)
     }
 }

@@ -1,7 +1,8 @@
-//! A bounded queue between the callback of an audio device and the program, with its counts.
+//! A bounded queue between the callback of an audio device, or a thread, and the program, with its
+//! counts.
 //!
 //! A callback must never wait. If the program falls behind by more than the queue holds, the
-//! newest blocks are dropped and counted. Their samples keep their numbers, so that the next block
+//! newest blocks are dropped and counted. A thread that can wait offers a block again. Their samples keep their numbers, so that the next block
 //! begins after a gap. Devices and times are arguments.
 
 use std::fmt;
@@ -118,26 +119,45 @@ impl Intake {
         self.heard_at_us = at_us;
     }
 
-    /// Takes the next samples, which arrived at `at_us`.
+    /// Takes the next samples, which arrived at `at_us`. If the queue is full, they are dropped.
+    #[cfg(any(test, feature = "mic"))]
     pub(super) fn take(&mut self, samples: Vec<f32>, at_us: u64) {
+        if let Err(samples) = self.offer(samples, at_us) {
+            let count = samples.len() as u64;
+            self.count(count, at_us);
+            self.status.dropped_samples += count;
+        }
+    }
+
+    /// Takes the next samples, which arrived at `at_us`.
+    ///
+    /// # Errors
+    /// The samples, if the queue is full.
+    pub(super) fn offer(&mut self, samples: Vec<f32>, at_us: u64) -> Result<(), Vec<f32>> {
         let block = Block {
             epoch: self.epoch,
             first: self.next,
             count: samples.len() as u64,
             at_us,
         };
-        self.next += block.count;
+        if let Err(TrySendError::Full((_, samples))) = self.blocks.try_send((block, samples)) {
+            return Err(samples);
+        }
+        // If the program's end is gone, nothing counts as lost.
+        self.count(block.count, at_us);
+        Ok(())
+    }
+
+    fn count(&mut self, samples: u64, at_us: u64) {
+        self.next += samples;
         self.heard_at_us = at_us;
-        self.status.samples += block.count;
+        self.status.samples += samples;
         let device_us = Micros::from_samples(self.next, self.rate).0;
         self.lateness.arrived(device_us, at_us);
-        // If the program's end is gone, nothing counts as lost.
-        if let Err(TrySendError::Full(_)) = self.blocks.try_send((block, samples)) {
-            self.status.dropped_samples += block.count;
-        }
     }
 
     /// Records an overflow of the system's buffer. The number of lost samples is unknown.
+    #[cfg(any(test, feature = "mic"))]
     pub(super) fn overrun(&mut self) {
         self.status.overruns += 1;
         self.break_off();
@@ -152,16 +172,19 @@ impl Intake {
     }
 
     /// Ends the capture with `fault`.
+    #[cfg(any(test, feature = "mic"))]
     pub(super) fn fail(&mut self, fault: SourceError) {
         self.fault = Some(fault);
     }
 
     /// Samples per second.
+    #[cfg(any(test, feature = "mic"))]
     pub(super) fn rate(&self) -> SampleRate {
         self.rate
     }
 
     /// Microseconds since the last block.
+    #[cfg(any(test, feature = "mic"))]
     pub(super) fn silent_us(&self, now_us: u64) -> u64 {
         now_us.saturating_sub(self.heard_at_us)
     }

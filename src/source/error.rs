@@ -194,6 +194,14 @@ impl SourceError {
         }
     }
 
+    /// As [`Self::stream`], of the same kind as the system's error.
+    pub(super) fn io_of_stream(what: &str, error: &io::Error) -> Self {
+        Self::Io {
+            path: None,
+            error: io::Error::new(error.kind(), format!("{what}: {error}")),
+        }
+    }
+
     pub(super) fn sensor_data(what: &str, reason: impl Into<String>) -> Self {
         Self::Unrecognised {
             what: what.to_owned(),

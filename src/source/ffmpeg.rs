@@ -5,16 +5,13 @@
 //! It is stopped if it gives nothing for 30 s, or when the source is dropped. A quarter of a
 //! megabyte of its output is in memory at a time.
 
+use std::ffi::OsString;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use super::lock::lock;
+use super::ffmpeg_child::{FfmpegChild, Output};
 use super::{ChannelChoice, Note, PcmReader, Source, SourceError};
 use crate::signal::{Chunk, SampleRate};
 
@@ -22,11 +19,6 @@ use crate::signal::{Chunk, SampleRate};
 const PATIENCE: Duration = Duration::from_secs(30);
 /// The longest recording that is decoded, in seconds: two days.
 const MOST_SECONDS: u32 = 172_800;
-/// The most bytes of its messages.
-const MOST_SAID: u64 = 4096;
-/// Bytes of a block of its output, and the most blocks that wait.
-const BLOCK: usize = 64 << 10;
-const MOST_BLOCKS: usize = 3;
 
 /// A container, as its first bytes show it: its name, and what `ffmpeg` calls it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -81,9 +73,7 @@ pub(super) fn container(path: &Path) -> Option<Container> {
 pub(super) struct FfmpegFile {
     path: PathBuf,
     pcm: PcmReader<Output>,
-    child: Arc<Mutex<Child>>,
-    patience: Duration,
-    said: Said,
+    child: FfmpegChild,
     samples: u64,
     ended: bool,
 }
@@ -108,44 +98,39 @@ impl FfmpegFile {
         container: Container,
         choice: ChannelChoice,
     ) -> Result<Option<Self>, SourceError> {
-        let mut file = std::ffi::OsString::from("file:");
+        let mut file = OsString::from("file:");
         file.push(path);
-        let started = Command::new(program)
-            .args([
-                "-nostdin",
-                "-v",
-                "error",
+        let mut arguments: Vec<OsString> = ["-nostdin", "-v", "error"].map(Into::into).into();
+        arguments.extend(
+            [
                 "-protocol_whitelist",
                 "file,pipe",
-            ])
-            .args(["-f", container.demuxer, "-i"])
-            .arg(file)
-            .args(["-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"])
-            .args(["-t", &MOST_SECONDS.to_string()])
-            .args(["-c:a", "pcm_f32le", "-f", "wav", "-"])
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn();
-        let mut child = match started {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            started => started.map_err(|error| SourceError::io(path, error))?,
+                "-f",
+                container.demuxer,
+                "-i",
+            ]
+            .map(Into::into),
+        );
+        arguments.push(file);
+        arguments
+            .extend(["-map", "0:a:0", "-vn", "-sn", "-dn", "-map_metadata", "-1"].map(Into::into));
+        arguments.extend(["-t".into(), MOST_SECONDS.to_string().into()]);
+        arguments.extend(["-c:a", "pcm_f32le", "-f", "wav", "-"].map(Into::into));
+        let started = FfmpegChild::start(program, &arguments, patience);
+        let started = started.map_err(|error| SourceError::io(path, error))?;
+        let Some((child, output)) = started else {
+            return Ok(None);
         };
-        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
-        let child = Arc::new(Mutex::new(child));
-        let output = Output::new(stdout, Arc::clone(&child), patience);
         let mut opened = Self {
             path: path.to_owned(),
             pcm: PcmReader::new(output, super::PcmFormat::default()).choosing(choice),
             child,
-            patience,
-            said: Said::new(stderr),
             samples: 0,
             ended: false,
         };
         let header = opened.pcm.read_header();
         if header.is_err() || !opened.pcm.had_header() {
-            let why = opened.why(header.err().as_ref());
+            let why = opened.child.why(header.err().as_ref());
             let why = why.unwrap_or_else(|| "no output".to_owned());
             return Err(SourceError::Unrecognised {
                 what: path.display().to_string(),
@@ -165,43 +150,6 @@ impl FfmpegFile {
             _ => Ok(Some(opened)),
         }
     }
-
-    /// Waits for the end of `ffmpeg`, which has closed its output. Stops it if that takes long.
-    fn end(&self) -> io::Result<ExitStatus> {
-        let began = Instant::now();
-        let mut is_killed = false;
-        loop {
-            if let Some(status) = lock(&self.child).try_wait()? {
-                return Ok(status);
-            }
-            if began.elapsed() > self.patience {
-                if is_killed {
-                    return Err(io::Error::other("it cannot be stopped"));
-                }
-                lock(&self.child).kill()?;
-                is_killed = true;
-            }
-            thread::sleep(Duration::from_millis(5) + self.patience / 100);
-        }
-    }
-
-    /// Waits for `ffmpeg`. Why it failed: its own words, or else `failure` of reading its output,
-    /// or else its exit status. `None` if it did not fail.
-    fn why(&self, failure: Option<&SourceError>) -> Option<String> {
-        let status = match self.end() {
-            Ok(status) => status,
-            Err(error) => return Some(error.to_string()),
-        };
-        let failure = failure.map(|failure| match failure {
-            SourceError::Io { error, .. } => error.to_string(),
-            failure => failure.to_string(),
-        });
-        if status.success() {
-            return failure;
-        }
-        let said = self.said.first_line();
-        said.or(failure).or_else(|| Some(status.to_string()))
-    }
 }
 
 impl Source for FfmpegFile {
@@ -213,7 +161,7 @@ impl Source for FfmpegFile {
         let mut notes = self.pcm.notes();
         notes.retain(|note| !matches!(note, Note::HeaderInStream { .. }));
         // It ends well after a cut file, and only says so.
-        if self.ended && self.said.mentions("partial file") {
+        if self.ended && self.child.mentions("partial file") {
             notes.push(Note::Truncated);
         }
         notes
@@ -230,7 +178,7 @@ impl Source for FfmpegFile {
             return read;
         }
         self.ended = true;
-        match self.why(read.err().as_ref()) {
+        match self.child.why(read.err().as_ref()) {
             None => Ok(false),
             Some(reason) => Err(SourceError::Damaged {
                 path: self.path.clone(),
@@ -241,141 +189,11 @@ impl Source for FfmpegFile {
     }
 }
 
-impl Drop for FfmpegFile {
-    fn drop(&mut self) {
-        let mut child = lock(&self.child);
-        let _ = child.kill();
-        let _ = child.wait();
-    }
-}
-
-/// Output of a child that is killed when it gives nothing for too long.
-///
-/// A thread reads the pipe, so that a process that the child started, and that keeps the pipe open,
-/// cannot hold up the caller. The thread ends with the pipe, or with the first block after the
-/// receiver is gone.
-struct Output {
-    blocks: Receiver<io::Result<Vec<u8>>>,
-    block: Vec<u8>,
-    /// Bytes of the block that were taken.
-    taken: usize,
-    child: Arc<Mutex<Child>>,
-    patience: Duration,
-}
-
-impl Output {
-    fn new(pipe: Option<ChildStdout>, child: Arc<Mutex<Child>>, patience: Duration) -> Self {
-        let (sender, blocks) = sync_channel(MOST_BLOCKS);
-        thread::spawn(move || {
-            let Some(mut pipe) = pipe else {
-                return;
-            };
-            loop {
-                let mut block = vec![0; BLOCK];
-                let read = match pipe.read(&mut block) {
-                    Ok(0) => return,
-                    Ok(count) => {
-                        block.truncate(count);
-                        Ok(block)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => Err(error),
-                };
-                let is_over = read.is_err();
-                if sender.send(read).is_err() || is_over {
-                    return;
-                }
-            }
-        });
-        Self {
-            blocks,
-            block: Vec::new(),
-            taken: 0,
-            child,
-            patience,
-        }
-    }
-}
-
-impl Read for Output {
-    fn read(&mut self, out: &mut [u8]) -> io::Result<usize> {
-        if self.taken == self.block.len() {
-            self.block = match self.blocks.recv_timeout(self.patience) {
-                Ok(block) => block?,
-                Err(RecvTimeoutError::Disconnected) => return Ok(0),
-                Err(RecvTimeoutError::Timeout) => {
-                    // It may have ended meanwhile.
-                    let _ = lock(&self.child).kill();
-                    let seconds = self.patience.as_secs_f64();
-                    let reason = format!("nothing for {seconds} s; it was stopped");
-                    return Err(io::Error::new(io::ErrorKind::TimedOut, reason));
-                }
-            };
-            self.taken = 0;
-        }
-        let count = self.block.get(self.taken..).unwrap_or_default().read(out)?;
-        self.taken += count;
-        Ok(count)
-    }
-}
-
-/// The first messages of a child, collected by a thread.
-struct Said {
-    text: Arc<Mutex<Vec<u8>>>,
-    thread: Option<thread::JoinHandle<()>>,
-}
-
-impl Said {
-    fn new(pipe: Option<ChildStderr>) -> Self {
-        let text = Arc::new(Mutex::new(Vec::new()));
-        let collected = Arc::clone(&text);
-        let thread = pipe.map(|mut pipe| {
-            thread::spawn(move || {
-                let mut part = [0; 1024];
-                // To its end: a full pipe would stop the child.
-                while let Ok(count @ 1..) = pipe.read(&mut part) {
-                    let mut text = lock(&collected);
-                    let free = (MOST_SAID as usize).saturating_sub(text.len());
-                    text.extend(part.iter().take(count.min(free)));
-                }
-            })
-        });
-        Self { text, thread }
-    }
-
-    /// Whether the child wrote these words, after it has ended.
-    fn mentions(&self, words: &str) -> bool {
-        String::from_utf8_lossy(&self.text()).contains(words)
-    }
-
-    /// All messages, after the child has ended. Waits a little for them.
-    fn text(&self) -> MutexGuard<'_, Vec<u8>> {
-        let began = Instant::now();
-        while self
-            .thread
-            .as_ref()
-            .is_some_and(|thread| !thread.is_finished())
-            && began.elapsed() < Duration::from_millis(500)
-        {
-            thread::sleep(Duration::from_millis(5));
-        }
-        lock(&self.text)
-    }
-
-    /// The first line, after the child has ended.
-    fn first_line(&self) -> Option<String> {
-        let text = self.text();
-        let text = String::from_utf8_lossy(&text);
-        let line = text.lines().map(str::trim).find(|line| !line.is_empty())?;
-        // A terminal shows it: no control characters.
-        Some(line.chars().filter(|c| !c.is_control()).collect())
-    }
-}
-
 #[cfg(test)]
 #[cfg(unix)]
 mod tests {
     use std::os::unix::fs::PermissionsExt;
+    use std::time::Instant;
 
     use super::*;
 

@@ -1,5 +1,5 @@
 //! Where samples come from: audio files, tables and JSON lines of sensors, folders of labelled
-//! clips, standard input, microphones, and devices on serial ports.
+//! clips, standard input, microphones, network streams, and devices on serial ports.
 //!
 //! [`SourceSpec`] names a source. A [`Source`] returns samples at their native rate, chunk by
 //! chunk, in a buffer that the caller owns. It does not resample or cut windows. It has no clock:
@@ -7,14 +7,15 @@
 
 #[cfg(any(test, feature = "mic"))]
 mod audio_input;
-#[cfg(any(test, feature = "mic"))]
 mod capture;
 mod channel_choice;
 mod clock_fit;
+mod container_time;
 mod device_info;
 mod error;
 mod excerpt;
 mod ffmpeg;
+mod ffmpeg_child;
 mod fields;
 mod file;
 mod file_bytes;
@@ -30,10 +31,13 @@ mod microphone;
 mod microphone_info;
 mod mixing;
 mod mpeg;
+mod network_stream;
+mod nmea;
 mod note;
 mod ogg;
 mod pace;
 mod pcm;
+mod piped;
 mod recorded_at;
 mod recording;
 mod row_times;
@@ -43,13 +47,14 @@ mod sensor_rate;
 mod sensor_rows;
 mod sensor_text;
 mod serial;
+mod serial_lines;
 mod serial_link;
 mod serial_port;
-mod serial_text;
 mod spec;
 mod spliced;
 mod stamp;
 mod stream_header;
+mod stream_url;
 mod table;
 mod table_head;
 mod timeline;
@@ -69,6 +74,7 @@ pub use microphone_info::MicrophoneInfo;
 pub use note::{Note, SkippedRow};
 pub use pcm::PcmFormat;
 use pcm::PcmReader;
+pub(crate) use piped::Piped;
 pub use recorded_at::recorded_at;
 pub use recording::{Recorded, open_recording};
 pub use sensor_format::SensorFormat;

@@ -172,6 +172,8 @@ pub enum SkippedRow {
     NotText,
     /// It is longer than a row may be.
     TooLong,
+    /// Its checksum is missing or wrong.
+    Checksum,
 }
 
 impl Note {
@@ -309,6 +311,7 @@ impl fmt::Display for SkippedRow {
             Self::CutShort => "the file ends within the row",
             Self::NotText => "not text",
             Self::TooLong => "longer than a row may be",
+            Self::Checksum => "a missing or wrong checksum",
         })
     }
 }

@@ -174,7 +174,8 @@ impl fmt::Display for PcmFormat {
 
 /// Raw PCM as a [`Source`].
 ///
-/// Bytes at the end that do not fill a frame are dropped.
+/// Bytes at the end that do not fill a frame are dropped. If the reader would block, the chunk is
+/// empty.
 #[derive(Debug)]
 pub(super) struct PcmReader<R> {
     reader: R,
@@ -219,7 +220,7 @@ impl<R: Read + Send> PcmReader<R> {
     /// [`SourceError::Io`] for a header that states no plain samples, or that ends early.
     pub(super) fn read_header(&mut self) -> Result<(), SourceError> {
         let beginning = stream_header::read(&mut self.reader);
-        match beginning.map_err(|error| SourceError::stream("the stream", error))? {
+        match beginning.map_err(|error| SourceError::io_of_stream("the stream", &error))? {
             Beginning::Header(format, left) => {
                 self.format = format;
                 self.left = left;
@@ -238,6 +239,11 @@ impl<R: Read + Send> PcmReader<R> {
     /// Whether the stream began with a header.
     pub(super) fn had_header(&self) -> bool {
         self.had_header
+    }
+
+    /// The reader of the bytes.
+    pub(super) fn reader_mut(&mut self) -> &mut R {
+        &mut self.reader
     }
 
     /// The number of channels.
@@ -276,7 +282,10 @@ impl<R: Read + Send> Source for PcmReader<R> {
         let frame_bytes = (sample_bytes * channels).max(1);
         let wanted = Mixing::frames_to_choose(self.choice, channels, self.format.rate) * channels;
         while !self.ended {
-            self.fill()?;
+            if !self.fill()? {
+                chunk.start = Micros::from_samples(self.samples_out, self.format.rate);
+                return Ok(true);
+            }
             let whole = self.held - self.held % frame_bytes;
             let encoding = self.format.encoding;
             let bytes = self.buffer.get(..whole).unwrap_or_default();
@@ -316,8 +325,8 @@ impl<R: Read + Send> Source for PcmReader<R> {
 }
 
 impl<R: Read + Send> PcmReader<R> {
-    /// Reads once into the buffer; notices the end.
-    fn fill(&mut self) -> Result<(), SourceError> {
+    /// Reads once into the buffer; notices the end. `false` if the reader would wait too long.
+    fn fill(&mut self) -> Result<bool, SourceError> {
         let left = self.left.unwrap_or(u64::MAX);
         let left = usize::try_from(left).unwrap_or(usize::MAX);
         let free = self.buffer.get_mut(self.held..).unwrap_or_default();
@@ -331,12 +340,13 @@ impl<R: Read + Send> PcmReader<R> {
                 self.left = self.left.map(|left| left.saturating_sub(count as u64));
             }
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
             Err(error) => {
                 self.ended = true;
-                return Err(SourceError::stream("raw PCM", error));
+                return Err(SourceError::io_of_stream("raw PCM", &error));
             }
         }
-        Ok(())
+        Ok(true)
     }
 }
 

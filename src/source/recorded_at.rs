@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
+use super::container_time::container_time;
 use crate::signal::Timestamp;
 
 /// The most chunks of a WAV file that are looked at.
@@ -20,7 +21,9 @@ const YEARS: std::ops::RangeInclusive<i16> = 1990..=2100;
 /// states it.
 ///
 /// Sources, the first that is present: the GUANO timestamp; AudioMoth's comment; a time in the
-/// file's name; the origination time of a broadcast WAV. A time without an offset from UTC is
+/// file's name; the origination time of a broadcast WAV; the creation date of MP4, M4A and MOV files,
+/// which phones may write when a recording ends; the comment `CREATION_TIME` or `DATE` of FLAC and
+/// Ogg files. A time without an offset from UTC is
 /// taken to be in the machine's time zone.
 ///
 /// ```
@@ -35,6 +38,7 @@ pub fn recorded_at(path: &Path) -> Option<Timestamp> {
         .or_else(|| texts.comment.as_deref().and_then(of_audiomoth))
         .or_else(|| of_name(path.file_stem()?.to_str()?))
         .or_else(|| texts.broadcast.as_deref().and_then(of_broadcast))
+        .or_else(|| container_time(path))
 }
 
 /// Texts of a WAV file that may hold its time.
@@ -114,7 +118,21 @@ fn comment(list: &[u8]) -> Option<String> {
 fn of_guano(text: &str) -> Option<Timestamp> {
     let mut lines = text.lines().filter_map(|line| line.split_once(':'));
     let (_, time) = lines.find(|(key, _)| key.trim().eq_ignore_ascii_case("timestamp"))?;
-    time.trim().parse().ok()
+    of_text(time.trim())
+}
+
+/// A date with a time of day: with an offset from UTC, or in the machine's time zone.
+pub(super) fn of_text(text: &str) -> Option<Timestamp> {
+    // A date alone would be midnight.
+    let colons = text.split(['T', 't', ' ']).nth(1)?.matches(':').count();
+    let exact = text.parse().ok().filter(|_| colons >= 2);
+    exact.or_else(|| of_name(text)).and_then(plausible)
+}
+
+/// `at`, if its year may be that of a recording.
+pub(super) fn plausible(at: Timestamp) -> Option<Timestamp> {
+    let year: i16 = at.to_string().get(..4)?.parse().ok()?;
+    YEARS.contains(&year).then_some(at)
 }
 
 /// `Recorded at 19:17:30 01/06/2026 (UTC+2) by AudioMoth ...`

@@ -1,19 +1,22 @@
-//! Sensor data as text: a table or JSON lines, told apart by the first lines.
+//! Sensor data as text: a table, JSON lines or NMEA sentences, told apart by the first lines.
 
 use std::io::Read;
 
 use super::json_lines::object;
 use super::lines::{Line, Lines};
+use super::nmea::{self, Nmea};
 use super::{JsonLines, SensorFormat, SensorTable, Source, SourceError};
 
 /// The most lines that are looked at.
 const MOST_LINES: usize = 16;
+/// So many sentences without a row are NMEA.
+const SENTENCES: usize = 3;
 
 /// Opens sensor data of `reader`, which messages call `what`. Waits for lines until one of them
 /// tells the format.
 ///
 /// # Errors
-/// As [`SensorTable::new`] and [`JsonLines::new`].
+/// As [`SensorTable::new`], [`JsonLines::new`] and [`Nmea::of`].
 pub(super) fn sensor_text(
     reader: impl Read + Send + 'static,
     what: &str,
@@ -21,18 +24,25 @@ pub(super) fn sensor_text(
 ) -> Result<Box<dyn Source>, SourceError> {
     let mut lines = Lines::new(reader, what);
     let mut first = Vec::new();
-    let mut is_json = None;
-    while is_json.is_none() && first.len() < MOST_LINES {
+    let (mut is_json, mut sentences) = (None, 0);
+    while is_json.is_none() && sentences < SENTENCES && first.len() < MOST_LINES {
         let mut line = Line::default();
         if !lines.next(&mut line)? {
             break;
         }
         is_json = is_json_line(&line, first.is_empty());
+        let is_sentence = line.text().is_some_and(|text| nmea::is_sentence(&text));
+        sentences += usize::from(is_sentence);
         first.push(line);
     }
+    // Between the rows of a table, sentences are text.
+    let is_nmea = is_json.is_none() && sentences > 0;
     let is_begun = |line: &Line| line.text().is_some_and(|text| text.starts_with(['{', '[']));
     let is_json = is_json.unwrap_or_else(|| first.iter().any(is_begun));
     lines.give_back(first.into_iter());
+    if is_nmea {
+        return Ok(Box::new(Nmea::of(lines, format)?));
+    }
     match is_json {
         true => Ok(Box::new(JsonLines::of(lines, format)?)),
         false => Ok(Box::new(SensorTable::of(lines, format)?)),

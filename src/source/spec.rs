@@ -5,16 +5,22 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use super::network_stream::NetworkStream;
 use super::sensor_text::sensor_text;
-use super::serial_text::SerialText;
+use super::serial_lines::SerialLines;
+use super::stream_url::StreamUrl;
 use super::{
-    ChannelChoice, LabelledClip, Microphone, PcmFormat, PcmReader, PortName, Recorded,
-    SensorFormat, SensorRate, SerialSource, Source, SourceError, labelled_recordings,
+    ChannelChoice, LabelledClip, Microphone, PcmFormat, Piped, PortName, Recorded, SensorFormat,
+    SensorRate, SerialSource, Source, SourceError, labelled_recordings,
 };
 use crate::signal::SampleRate;
 
 /// A source by its name: `mic`, `mic:NAME`, `wav:FILE` (any audio file), `csv:FILE` (a table or
-/// JSON lines of a sensor), `stdin`, `dir:DIR`, `serial:PATH` or `serial:PATH@BAUD`.
+/// JSON lines of a sensor), `stdin`, `dir:DIR`, `serial:PATH` or `serial:PATH@BAUD`, or the address
+/// of a network stream: `rtsp://...`, `rtsps`, `http`, `https`, `udp` or `tcp`.
+///
+/// Text and debugging forms of an address lack user, password and other values that are secret by
+/// their names.
 ///
 /// ```
 /// use afield::source::SourceSpec;
@@ -36,6 +42,7 @@ enum Place {
     Stdin,
     Folder(PathBuf),
     Serial(PortName),
+    Stream(StreamUrl),
 }
 
 /// How sources are read, if they do not state it themselves.
@@ -45,8 +52,8 @@ pub struct SourceOptions {
     pub pcm: PcmFormat,
     /// Format of sensor data. Devices on serial lines are also asked for its rate.
     pub sensor: SensorFormat,
-    /// Whether a device on a serial line sends lines of text, a table or JSON lines, instead of
-    /// frames of Afield's protocol.
+    /// Whether a device on a serial line sends lines of text, a table, JSON lines or NMEA sentences,
+    /// instead of frames of Afield's protocol.
     pub serial_lines: bool,
 }
 
@@ -78,7 +85,7 @@ impl SourceOptions {
 }
 
 impl SourceSpec {
-    const FORM: &str = "mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR or serial:PATH";
+    const FORM: &str = "mic, mic:NAME, wav:FILE, csv:FILE, stdin, dir:DIR, serial:PATH, rtsp://HOST/PATH or http://HOST/PATH";
 
     /// The source of this name.
     ///
@@ -93,14 +100,17 @@ impl SourceSpec {
             Some(("mic", name)) if !name.is_empty() => Place::Microphone(Some(name.to_owned())),
             None if text == "mic" => Place::Microphone(None),
             None if text == "stdin" => Place::Stdin,
-            _ => {
-                return Err(SourceError::Syntax {
-                    text: text.to_owned(),
-                    what: "source",
-                    form: Self::FORM,
-                    reason: "its kind is unknown, or nothing follows the colon".to_owned(),
-                });
-            }
+            _ => match StreamUrl::parse(text) {
+                Some(url) => Place::Stream(url?),
+                None => {
+                    return Err(SourceError::Syntax {
+                        text: text.to_owned(),
+                        what: "source",
+                        form: Self::FORM,
+                        reason: "its kind is unknown, or nothing follows the colon".to_owned(),
+                    });
+                }
+            },
         };
         Ok(Self(place))
     }
@@ -114,7 +124,8 @@ impl SourceSpec {
         Self(Place::Sound(path))
     }
 
-    /// Whether samples arrive in real time: a microphone, a device or standard input.
+    /// Whether samples arrive in real time: a microphone, a device, a network stream or standard
+    /// input.
     pub fn is_live(&self) -> bool {
         !matches!(self.0, Place::Sound(_) | Place::Table(_) | Place::Folder(_))
     }
@@ -129,9 +140,22 @@ impl SourceSpec {
         Self(Place::Serial(port))
     }
 
-    /// Whether it is a device, which sends until it is stopped.
+    /// A stream of sound from a network.
+    pub(super) fn stream(url: StreamUrl) -> Self {
+        Self(Place::Stream(url))
+    }
+
+    /// Whether it is a device or a network stream, which send until they are stopped.
     pub fn is_device(&self) -> bool {
-        matches!(self.0, Place::Microphone(_) | Place::Serial(_))
+        matches!(
+            self.0,
+            Place::Microphone(_) | Place::Serial(_) | Place::Stream(_)
+        )
+    }
+
+    /// Whether it is a network stream.
+    pub fn is_network(&self) -> bool {
+        matches!(self.0, Place::Stream(_))
     }
 
     /// Whether it is a microphone.
@@ -164,7 +188,9 @@ impl SourceSpec {
                 path: path.clone(),
                 label: None,
             }]),
-            Place::Stdin | Place::Microphone(_) | Place::Serial(_) => Ok(Vec::new()),
+            Place::Stdin | Place::Microphone(_) | Place::Serial(_) | Place::Stream(_) => {
+                Ok(Vec::new())
+            }
         }
     }
 
@@ -187,8 +213,7 @@ impl SourceSpec {
                 "lines of text are values of a sensor; the backbone takes sound",
             ),
             (Place::Serial(port), Recorded::Sensor) if options.serial_lines => {
-                let lines = SerialText::open(port)?;
-                sensor_text(lines, &self.to_string(), &options.sensor)
+                Ok(Box::new(SerialLines::open(port, &options.sensor)?))
             }
             (Place::Serial(_), _) if !options.sensor.columns.is_empty() => {
                 refuse("columns", "the device states its own channels")
@@ -208,12 +233,15 @@ impl SourceSpec {
                 let choice = options.sensor.channel;
                 Ok(Box::new(Microphone::open(name.as_deref(), rate, choice)?))
             }
-            (Place::Stdin, Recorded::Sensor) => sensor_text(io::stdin(), "stdin", &options.sensor),
-            (Place::Stdin, Recorded::Sound) => {
-                let mut pcm = PcmReader::new(io::stdin(), options.pcm);
-                pcm.read_header()?;
-                Ok(Box::new(pcm.choosing(options.sensor.channel)))
+            (Place::Stream(_), Recorded::Sensor) => refuse(
+                "source",
+                "a network stream gives sound; the backbone takes a sensor",
+            ),
+            (Place::Stream(url), Recorded::Sound) => {
+                Ok(Box::new(NetworkStream::open(url, options.sensor.channel)?))
             }
+            (Place::Stdin, Recorded::Sensor) => sensor_text(io::stdin(), "stdin", &options.sensor),
+            (Place::Stdin, Recorded::Sound) => Piped::new(io::stdin()).open(options),
             (Place::Sound(_) | Place::Table(_) | Place::Folder(_), _) => {
                 refuse("source", "a file or folder is not a live source")
             }
@@ -236,6 +264,7 @@ impl fmt::Display for SourceSpec {
             Place::Folder(path) => write!(f, "dir:{}", path.display()),
             Place::Stdin => f.write_str("stdin"),
             Place::Serial(port) => write!(f, "serial:{port}"),
+            Place::Stream(url) => write!(f, "{url}"),
             Place::Microphone(None) => f.write_str("mic"),
             Place::Microphone(Some(name)) => write!(f, "mic:{name}"),
         }
@@ -278,6 +307,8 @@ mod tests {
             ("mic:hw:1,0", true, true),
             ("stdin", true, false),
             ("serial:/dev/ttyACM0@921600", true, true),
+            ("rtsp://camera:554/audio", true, true),
+            ("https://host/live.m3u8?channel=1", true, true),
             ("wav:a b.flac", false, false),
             ("csv:C:\\x.jsonl", false, false),
             ("dir:clips/", false, false),
@@ -301,6 +332,9 @@ mod tests {
             "",
             "radio",
             "radio:1",
+            "radio://host",
+            "file:///etc/passwd",
+            "http://",
             "wav",
             "wav:",
             "csv:",
@@ -368,6 +402,7 @@ mod tests {
                 "columns",
             ),
             (refused("mic", Recorded::Sensor, &none), "source"),
+            (refused("http://h/x", Recorded::Sensor, &none), "source"),
             (refused("wav:x.wav", Recorded::Sound, &none), "source"),
             (refused("dir:x", Recorded::Sound, &none), "source"),
         ];

@@ -103,6 +103,48 @@ fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
 }
 
 #[test]
+fn a_silent_pipe_is_told_once_and_when_it_is_back() {
+    let sandbox = Sandbox::taught();
+    let program = sandbox.afield("listen --source stdin").pipe_stdin();
+    let mut listening = ListeningProcess::start(program);
+    listening.read();
+    let told = listening.wait_for("nothing has arrived");
+    assert_eq!(
+        told,
+        "note: stdin: nothing has arrived for 5 s; the pipe is open"
+    );
+    let mut stdin = listening.child.stdin.take().unwrap();
+    stdin.write_all(&recording::pcm(&middle(1.0))).unwrap();
+    listening.wait_for("note: stdin: samples arrive again, after ");
+    // A second time, now after samples.
+    listening.stderr.clear();
+    listening.wait_for("nothing has arrived for 5 s");
+    drop(stdin);
+    let (_, said) = listening.end();
+    let silent = said
+        .iter()
+        .filter(|line| line.contains("nothing has arrived"));
+    assert_eq!(silent.count(), 1, "{said:?}");
+}
+
+#[test]
+fn a_file_in_a_pipe_is_told_to_be_faster_than_real_time() {
+    let sandbox = Sandbox::taught();
+    for seconds in [4.0, 60.0] {
+        let bytes = recording::pcm(&middle(seconds));
+        let run = sandbox.afield("listen --source stdin").stdin(bytes).run();
+        let notes = run
+            .stderr
+            .lines()
+            .filter(|line| line.contains("faster than real time"));
+        assert_eq!(notes.count(), 1, "{run}");
+    }
+    let word = recording::pcm(&middle(1.0));
+    let run = sandbox.afield("listen --source stdin").stdin(word).run();
+    assert!(!run.stderr.contains("real time"), "{run}");
+}
+
+#[test]
 fn teaching_an_event_equals_teaching_a_recording_of_it() {
     let sandbox = Sandbox::taught();
     let samples = middle(3.0);

@@ -44,9 +44,10 @@ mod power_cut;
 mod session;
 mod standardise;
 
-// Listening: decisions, microphones, service managers.
+// Listening: decisions, microphones, network streams, service managers.
 mod listening;
 mod microphone;
+mod network_streams;
 mod watchdog;
 
 // The program: commands, their output, and every error with its hint.

@@ -3,9 +3,13 @@
 use std::io::Write;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use afield::source::{PortName, SerialSource, SourceError, StreamProperty};
+use afield::signal::{Chunk, SampleRate};
+use afield::source::{
+    PortName, Recorded, SensorFormat, SensorRate, SerialSource, Source, SourceError, SourceOptions,
+    SourceSpec, StreamProperty,
+};
 use serialport::{SerialPort, TTYPort};
 
 use crate::harness::Program;
@@ -95,4 +99,149 @@ fn a_missing_port_is_named_with_a_hint() {
     let malformed = Program::new("ports --probe /dev/ttyS0@9").run();
     malformed.fails(2).says(["hint: ", "PATH@BAUD"]);
     Program::new("ports --json").run().ok();
+}
+
+/// A port of this name, which a test can take away and give back: a link to a pseudo-terminal.
+struct Pluggable {
+    folder: tempfile::TempDir,
+    ends: Option<(TTYPort, TTYPort)>,
+}
+
+impl Pluggable {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        Self { folder, ends: None }
+    }
+
+    fn spec(&self) -> SourceSpec {
+        let path = self.folder.path().join("port");
+        SourceSpec::parse(&format!("serial:{}", path.display())).unwrap()
+    }
+
+    fn plug(&mut self) {
+        let ends = TTYPort::pair().expect("a pair of pseudo-terminals");
+        let path = self.folder.path().join("port");
+        std::os::unix::fs::symlink(ends.1.name().unwrap(), path).unwrap();
+        self.ends = Some(ends);
+    }
+
+    fn unplug(&mut self) {
+        std::fs::remove_file(self.folder.path().join("port")).unwrap();
+        self.ends = None;
+    }
+
+    fn say(&mut self, text: &str) {
+        let (near, _) = self.ends.as_mut().expect("it is plugged in");
+        near.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+/// The chunks until `samples` samples of one channel came.
+fn read(source: &mut dyn Source, samples: usize) -> Vec<(u64, Vec<f32>)> {
+    let (mut chunk, mut all, began) = (Chunk::default(), Vec::new(), Instant::now());
+    let mut count = 0;
+    while count < samples {
+        assert!(began.elapsed() < Duration::from_secs(60), "{all:?}");
+        assert!(source.read(&mut chunk).unwrap());
+        count += chunk.samples.len();
+        if !chunk.samples.is_empty() {
+            all.push((chunk.start.0, chunk.samples.clone()));
+        }
+    }
+    all
+}
+
+#[test]
+fn lines_go_on_after_a_gap_when_a_lost_port_is_back() {
+    let rows =
+        |range: std::ops::Range<u32>| -> String { range.map(|i| format!("{i}.5,1\r\n")).collect() };
+    let timed = |range: std::ops::Range<u32>| -> String {
+        range
+            .map(|i| format!("{{\"t\":{},\"ax\":{i}}}\r\n", f64::from(i) / 50.0))
+            .collect()
+    };
+    let sentences = |range: std::ops::Range<u32>| -> String {
+        let body = |i: u32| format!("IIXDR,G,{i},G,ax");
+        let sum = |body: &str| body.bytes().fold(0, |sum, byte| sum ^ byte);
+        range
+            .map(body)
+            .map(|body| format!("${body}*{:02X}\r\n", sum(&body)))
+            .collect()
+    };
+    let column = |name: &str| vec![name.to_owned()];
+    // The rows before and after, the first of which is cut; columns.
+    let cases = [
+        (
+            format!("ax [g],ay\r\n{}", rows(0..60)),
+            format!("7.5,1\r\n{}", rows(0..60)),
+            column("ax"),
+        ),
+        (
+            timed(0..60),
+            format!("x\":3}}\r\n{}", timed(0..60)),
+            column("ax"),
+        ),
+        (
+            format!("boot\r\n{}", sentences(0..60)),
+            format!("X,G,9,G,ax*00\r\n{}", sentences(0..60)),
+            column("ax=XDR.ax"),
+        ),
+    ];
+    for (before, after, columns) in cases {
+        let mut port = Pluggable::new();
+        port.plug();
+        let options = SourceOptions {
+            serial_lines: true,
+            sensor: SensorFormat {
+                columns,
+                rate: SensorRate::new(50.0).ok(),
+                ..SensorFormat::default()
+            },
+            ..SourceOptions::default()
+        };
+        let spec = port.spec();
+        let opened = thread::spawn(move || {
+            spec.open_live(Recorded::Sensor, SampleRate::ONE_HZ, &options)
+                .unwrap()
+        });
+        // Opening a port drops what was sent before.
+        thread::sleep(Duration::from_millis(500));
+        port.say(&before);
+        let mut source = opened.join().unwrap();
+        let first = read(&mut *source, 59);
+        assert!(
+            first.iter().all(|(start, _)| *start <= 1_200_000),
+            "{first:?}"
+        );
+        let device = |source: &dyn Source| source.live().unwrap().health();
+        assert!(device(&*source).connected);
+        // It is lost in the middle of a line.
+        port.say("5");
+        port.unplug();
+        let began = Instant::now();
+        while device(&*source).connected {
+            assert!(began.elapsed() < Duration::from_secs(60));
+            assert!(
+                source.read(&mut Chunk::default()).unwrap(),
+                "it does not end"
+            );
+        }
+        thread::sleep(Duration::from_secs(1));
+        port.plug();
+        while !device(&*source).connected {
+            assert!(source.read(&mut Chunk::default()).unwrap());
+        }
+        port.say(&after);
+        let second = read(&mut *source, 50);
+        let (start, samples) = &second[0];
+        assert!(
+            *start > 2_000_000,
+            "the host's clock measures the gap: {start}"
+        );
+        assert!(*start < 60_000_000, "{start}");
+        assert!(samples[0] < 1.0, "the cut line is passed over: {samples:?}");
+        assert_eq!(device(&*source).troubles, 1);
+        let report = source.live().unwrap().report();
+        assert!(report.contains("1 reconnects"), "{report}");
+    }
 }

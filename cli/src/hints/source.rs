@@ -75,11 +75,18 @@ fn of_source(error: &SourceError) -> Option<String> {
         SourceError::Option { .. } => {
             "make a learner on a backbone for sound, or give another --source"
         }
+        SourceError::NeedsFfmpeg { path, .. } if path.to_string_lossy().contains("://") => {
+            "install ffmpeg (on Debian: `apt install ffmpeg`)"
+        }
         SourceError::NeedsFfmpeg { .. } => {
             "install ffmpeg (on Debian: `apt install ffmpeg`), or convert the file to FLAC or WAV"
         }
         SourceError::NoChannel { .. } => "choose another one with --channel, or mix them",
         SourceError::FolderLabel { .. } => "rename it; its name is the label of the clips in it",
+        SourceError::Device { device, .. } if device.is_network() => {
+            "does `ffplay URL` play it? check the address, its user and password, and that the \
+             stream has sound"
+        }
         SourceError::Device { device, .. } if !device.is_microphone() => {
             "`afield ports` lists those there are; a port belongs to one program at a time, and \
              often to the group dialout"
@@ -322,6 +329,14 @@ mod tests {
                 "rename it",
             ),
             (device("serial:/dev/x"), "dialout"),
+            (device("rtsp://camera/a"), "ffplay"),
+            (
+                SourceError::NeedsFfmpeg {
+                    path: "rtsp://camera/a".into(),
+                    format: "a network stream",
+                },
+                "`apt install ffmpeg`)",
+            ),
             (device("mic"), mic),
             (silent(0), "powered"),
             (silent(9), "PATH@BAUD"),
