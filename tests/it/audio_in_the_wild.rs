@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use afield::signal::Chunk;
-use afield::source::{ChannelChoice, Note, SensorFormat, SourceError, open_recording};
+use afield::signal::{Chunk, Timestamp};
+use afield::source::{ChannelChoice, Note, SensorFormat, SourceError, open_recording, recorded_at};
 
 use crate::harness::{Sandbox, skip};
 
@@ -381,6 +381,65 @@ fn files_that_are_cut_are_told_or_refused_in_every_format() {
                 cut.notes
             );
         }
+    }
+}
+
+#[test]
+fn creation_times_that_ffmpeg_writes_are_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let made = |name: &str, metadata: &[&str]| {
+        let path = folder.path().join(name);
+        let made = std::process::Command::new("ffmpeg")
+            .args([
+                "-v",
+                "error",
+                "-f",
+                "lavfi",
+                "-i",
+                "anullsrc=r=16000:cl=mono",
+                "-t",
+                "0.2",
+            ])
+            .args(metadata.iter().flat_map(|metadata| ["-metadata", metadata]))
+            .args(["-movflags", "use_metadata_tags", "-y"])
+            .arg(&path)
+            .status();
+        made.is_ok_and(|status| status.success()).then_some(path)
+    };
+    if made("probe.m4a", &[]).is_none() {
+        skip("creation times", "there is no ffmpeg on the PATH");
+        return;
+    }
+    let at = |text: &str| Some(text.parse::<Timestamp>().unwrap());
+    let full = "2026-06-01T20:10:00Z";
+    let apple = "com.apple.quicktime.creationdate=2026-06-01T23:00:00+0200";
+    for (name, metadata, expected) in [
+        ("a.m4a", &[&*format!("creation_time={full}")][..], at(full)),
+        ("a.mov", &[&*format!("creation_time={full}")], at(full)),
+        ("b.mov", &[apple], at("2026-06-01T21:00:00Z")),
+        ("a.flac", &[&*format!("DATE={full}")], at(full)),
+        ("a.ogg", &[&*format!("DATE={full}")], at(full)),
+        ("b.flac", &[&*format!("creation_time={full}")], at(full)),
+        ("c.flac", &["DATE=2026-06-01"], None),
+        ("c.ogg", &["DATE=2026"], None),
+        ("c.m4a", &["date=2026-06-01"], None),
+        ("d.m4a", &["creation_time=1970-01-01T00:00:00Z"], None),
+        ("e.mp4", &[], None),
+    ] {
+        let path = made(name, metadata).unwrap_or_else(|| panic!("{name} is made"));
+        assert_eq!(recorded_at(&path), expected, "{name} {metadata:?}");
+    }
+    // The name goes first, and the future does not count.
+    let sandbox = Sandbox::taught();
+    let future = made("future.m4a", &["creation_time=2090-06-01T20:10:00Z"]).unwrap();
+    let past = made(
+        "20250601_221000Z.m4a",
+        &["creation_time=2025-07-01T20:10:00Z"],
+    )
+    .unwrap();
+    for (path, expected) in [(future, None), (past, Some("2025-06-01T22:10:00.000Z"))] {
+        let run = sandbox.run(["predict", path.to_str().unwrap()]).ok();
+        assert_eq!(run.json_lines()[0]["at"].as_str(), expected, "{run}");
     }
 }
 
