@@ -9,15 +9,16 @@ use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::Card;
 use afield::source::Note;
-use afield_lab::data::{ClipList, NpyWriter, list_folder, write_npz};
+use afield_lab::data::{NpyWriter, write_npz};
 use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use super::batch::{Batch, BatchArgs};
-use super::embedding::{embed_clips, progress};
+use super::embedding::progress;
 use super::hints;
+use super::labelled::{Labelled, ReadJson};
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
@@ -111,6 +112,8 @@ struct LabelledLine<'a> {
     pool: &'static str,
     /// The backbone's transform. The archive holds the rows before the transform.
     transform: String,
+    #[serde(flatten)]
+    read: ReadJson<'a>,
 }
 
 /// Runs the command.
@@ -118,7 +121,9 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = places.cache()?.find(&args.backbone).context("--backbone")?;
     args.sensor.check(&card)?;
     if args.labelled {
-        return run_labelled(&args, &card, places);
+        let mut batch = Batch::new(args.batch);
+        let written = run_labelled(&args, &card, places, &mut batch);
+        return batch.finish_after(written);
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
     // A missing folder is an error now, before any clip is embedded.
@@ -139,7 +144,7 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
         let clip_rows = match embedded {
             Ok(clip_rows) => clip_rows,
             Err(error) => {
-                if let Some(line) = batch.fail_with_line(&name, error)? {
+                if let Some(line) = batch.fail_with_line(path, error)? {
                     bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
                 }
                 bar.inc(1);
@@ -171,18 +176,18 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
 }
 
 /// Embeds folders of classes, pools, and writes an npz archive.
-fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
+fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places, batch: &mut Batch) -> Result<()> {
     let contract = backbone_contract(card, args.pool, None)?;
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
-    let mut list = ClipList::default();
+    let mut labelled = Labelled::new(batch);
     for folder in &args.paths {
-        list.clips.extend(list_folder(folder, card)?.clips);
+        labelled.add_folder(folder, card, None)?;
     }
     if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern).context("--group-pattern")?;
+        labelled.set_groups(pattern).context("--group-pattern")?;
     }
     let cut = args.cut.map(|cut| cut.window(card));
-    let clips = embed_clips(&list, card, &args.sensor.format(), cut, places)?;
+    let (clips, read) = labelled.embed(card, &args.sensor.format(), cut, places)?;
     let mut writer = BufWriter::new(file.as_file());
     write_npz(&clips, contract.pool, &mut writer)
         .and_then(|()| writer.flush())
@@ -197,6 +202,7 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         features: contract.width(),
         pool: contract.pool.name(),
         transform: contract.transform_name(),
+        read: read.json(batch),
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())

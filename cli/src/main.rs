@@ -23,6 +23,7 @@ mod history;
 mod import;
 mod init;
 mod key;
+mod labelled;
 mod learner;
 mod listen;
 mod memory;

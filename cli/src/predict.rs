@@ -82,7 +82,7 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                     notes: &embeddings.notes,
                 })?)
             }
-            Err(error) => batch.fail_with_line(&name, error)?,
+            Err(error) => batch.fail_with_line(path, error)?,
         };
         if let Some(line) = line {
             bar.suspend(|| writeln!(out, "{line}"))?;
