@@ -58,6 +58,21 @@ impl SensorArgs {
         }
     }
 
+    /// The options that differ from their defaults, as on the command line.
+    pub fn flags(&self) -> String {
+        let mut flags = Vec::new();
+        if let Some(rate) = self.rate {
+            flags.push(format!("--rate {rate}"));
+        }
+        if !self.columns.is_empty() {
+            flags.push(format!("--columns {}", self.columns.join(",")));
+        }
+        if self.channel != ChannelChoice::default() {
+            flags.push(format!("--channel {}", self.channel));
+        }
+        flags.join(" ")
+    }
+
     /// The recording at `path`.
     pub fn open(&self, path: &Path) -> Result<Box<dyn Source>, SourceError> {
         open_recording(path, &self.format())
