@@ -29,6 +29,7 @@ mod listen;
 mod memory;
 mod merge;
 mod model;
+mod model_add;
 mod output;
 mod partial_array;
 mod ports;

@@ -5,7 +5,7 @@
 //! is cut short is removed. The last line of a recording counts; [`Lines::finish`] removes earlier
 //! ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{BufRead, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -298,10 +298,12 @@ impl Lines {
     /// # Errors
     /// If it cannot be read.
     pub fn line_at(&self, at: u64) -> Result<String> {
+        // The same handle: the lock keeps others out, on some systems this process, too.
+        let mut file = &self.file;
+        file.seek(SeekFrom::Start(at))?;
         let mut text = String::new();
-        let mut reader = BufReader::new(File::open(&self.path)?);
-        reader.seek(SeekFrom::Start(at))?;
-        reader.read_line(&mut text)?;
+        BufReader::new(file).read_line(&mut text)?;
+        file.seek(SeekFrom::Start(self.end))?;
         // Quotes in a value are escaped: this is the key.
         let open = text.rsplit_once(KEY).map_or("", |(open, _)| open);
         Ok(format!("{open}}}"))
@@ -320,11 +322,11 @@ impl Lines {
         if !self.has_superseded {
             return Ok(());
         }
-        let last: std::collections::HashSet<u64> =
-            self.known.values().map(|known| known.at).collect();
+        let last: HashSet<u64> = self.known.values().map(|known| known.at).collect();
         let short = temporary(&self.path).map_err(refused)?;
         let mut writer = BufWriter::new(short.as_file());
-        let mut reader = BufReader::new(File::open(&self.path).map_err(refused)?);
+        (&self.file).seek(SeekFrom::Start(0)).map_err(refused)?;
+        let mut reader = BufReader::new(&self.file);
         let (mut at, mut text) = (0, Vec::new());
         while (&mut reader)
             .take(self.end - at)
@@ -341,6 +343,8 @@ impl Lines {
         writer.flush().map_err(refused)?;
         drop(writer);
         short.as_file().sync_all().map_err(refused)?;
+        drop(reader);
+        drop(self.file);
         let persisted = short.persist(&self.path);
         persisted.map_err(|error| refused(error.error))?;
         Ok(())
