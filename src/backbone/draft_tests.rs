@@ -93,7 +93,7 @@ fn every_guess_is_a_question_and_every_answer_is_in_the_card() {
     assert_eq!(card.embedding.hop_frames, 7);
     assert_eq!(card.task, "barks \"and\" howls");
     let front = card.log_mel().unwrap();
-    assert_eq!((front.hop_samples, front.bands), (80, 40));
+    assert_eq!((front.hop_samples, front.bands), (80, 30));
     assert!(
         mine.text().contains("\n[output]\nname = \"b\"\n"),
         "{}",
