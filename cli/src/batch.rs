@@ -25,7 +25,7 @@ pub struct BatchArgs {
     /// Stop at the first recording that fails. By default, the other recordings are
     /// processed, the failures are listed at the end, and the exit status is 3
     #[arg(long)]
-    strict: bool,
+    pub strict: bool,
 }
 
 /// The recordings of one command.
@@ -39,9 +39,26 @@ pub struct Batch {
 
 /// A recording or folder that failed.
 struct Failure {
+    path: String,
     /// The message, which names the recording.
     text: String,
     hint: Option<String>,
+    /// The number of recordings: 1, or those of a folder.
+    recordings: usize,
+}
+
+/// A failure as JSON.
+#[derive(Serialize)]
+pub struct FailureLine<'a> {
+    path: &'a str,
+    error: &'a str,
+    /// For a folder, if it is more than 1.
+    #[serde(skip_serializing_if = "is_one")]
+    recordings: usize,
+}
+
+fn is_one(count: &usize) -> bool {
+    *count == 1
 }
 
 impl Batch {
@@ -65,31 +82,49 @@ impl Batch {
             let found = match find_recordings(root, recorded(card)) {
                 Ok(found) => found,
                 Err(error) => {
-                    self.all += 1;
-                    self.fail(error.into())?;
+                    self.add(1);
+                    self.fail(root, error.into())?;
                     continue;
                 }
             };
             for error in found.unreadable {
-                self.all += 1;
-                self.fail(error.into())?;
+                self.add(1);
+                self.fail(root, error.into())?;
             }
             note_passed_over(root, &found.passed_over);
-            self.all += found.paths.len();
+            self.add(found.paths.len());
             paths.extend(found.paths);
         }
         Ok(paths)
     }
 
-    /// Notes that a recording failed.
+    /// Counts `recordings` more.
+    pub fn add(&mut self, recordings: usize) {
+        self.all += recordings;
+    }
+
+    /// Whether the command stops at the first failure.
+    pub fn is_strict(&self) -> bool {
+        self.strict
+    }
+
+    /// Notes that the recording at `path` failed.
     ///
     /// # Errors
     /// The error itself with `--strict`.
-    pub fn fail(&mut self, error: anyhow::Error) -> Result<()> {
+    pub fn fail(&mut self, path: &Path, error: anyhow::Error) -> Result<()> {
+        self.fail_all(path, 1, error)
+    }
+
+    /// Notes that all `recordings` of a folder failed.
+    ///
+    /// # Errors
+    /// The error itself with `--strict`.
+    pub fn fail_all(&mut self, path: &Path, recordings: usize, error: anyhow::Error) -> Result<()> {
         if self.strict {
             return Err(error);
         }
-        self.failed.push(Failure::of(&error));
+        self.failed.push(Failure::of(path, recordings, &error));
         self.first.get_or_insert(error);
         Ok(())
     }
@@ -99,18 +134,49 @@ impl Batch {
     ///
     /// # Errors
     /// As [`Self::fail`].
-    pub fn fail_with_line(&mut self, path: &str, error: anyhow::Error) -> Result<Option<String>> {
-        let line = match self.all {
+    pub fn fail_with_line(&mut self, path: &Path, error: anyhow::Error) -> Result<Option<String>> {
+        let failure = Failure::of(path, 1, &error);
+        self.fail(path, error)?;
+        Ok(match self.all {
             1 => None,
-            _ => Some(failed_line(path, &error)?),
-        };
-        self.fail(error)?;
-        Ok(line)
+            _ => Some(serde_json::to_string(&failure.line())?),
+        })
+    }
+
+    /// The failures so far, as JSON.
+    pub fn failures(&self) -> Vec<FailureLine<'_>> {
+        self.failed.iter().map(Failure::line).collect()
+    }
+
+    /// The number of recordings, and of those that failed.
+    pub fn counts(&self) -> (usize, usize) {
+        (self.all, recordings(&self.failed))
     }
 
     /// Whether any recording did not fail.
     pub fn has_result(&self) -> bool {
-        self.failed.len() < self.all
+        recordings(&self.failed) < self.all
+    }
+
+    /// Ends a command that works on all recordings together, with the result of this work. If the
+    /// work failed, the failures are named in a note before its error, or are the error if nothing
+    /// was left to work on.
+    ///
+    /// # Errors
+    /// The error of the work, or as [`Self::finish`].
+    pub fn finish_after(self, work: Result<()>) -> Result<()> {
+        let Err(error) = work else {
+            return self.finish();
+        };
+        if self.failed.is_empty() {
+            return Err(error);
+        }
+        if !self.has_result() {
+            return self.finish();
+        }
+        let (all, failed) = (self.all, self.failed);
+        eprintln!("note: {}", PartlyFailed { all, failed });
+        Err(error)
     }
 
     /// Ends the command.
@@ -140,17 +206,26 @@ pub struct PartlyFailed {
 impl PartlyFailed {
     /// Whether some recordings did not fail.
     pub fn is_partly(&self) -> bool {
-        self.failed.len() < self.all
+        recordings(&self.failed) < self.all
     }
+}
+
+/// The number of recordings that failed.
+fn recordings(failed: &[Failure]) -> usize {
+    failed.iter().map(|failure| failure.recordings).sum()
 }
 
 impl std::error::Error for PartlyFailed {}
 
 impl fmt::Display for PartlyFailed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} of {} recordings failed", self.failed.len(), self.all)?;
+        let failed = recordings(&self.failed);
+        write!(f, "{failed} of {} recordings failed", self.all)?;
         for failure in self.failed.iter().take(MOST_LISTED) {
             write!(f, "\n  {}", failure.text)?;
+            if failure.recordings > 1 {
+                write!(f, " ({} recordings)", failure.recordings)?;
+            }
         }
         if let Some(more) = self.failed.len().checked_sub(MOST_LISTED + 1) {
             write!(f, "\n  and {} more", more + 1)?;
@@ -172,14 +247,25 @@ impl fmt::Display for PartlyFailed {
 }
 
 impl Failure {
-    fn of(error: &anyhow::Error) -> Self {
-        let text = message(error);
-        match text.split_once("\nhint: ") {
-            Some((text, hint)) => Self {
-                text: text.to_owned(),
-                hint: Some(hint.to_owned()),
-            },
-            None => Self { text, hint: None },
+    fn of(path: &Path, recordings: usize, error: &anyhow::Error) -> Self {
+        let message = message(error);
+        let (text, hint) = match message.split_once("\nhint: ") {
+            Some((text, hint)) => (text.to_owned(), Some(hint.to_owned())),
+            None => (message, None),
+        };
+        Self {
+            path: path.display().to_string(),
+            text,
+            hint,
+            recordings,
+        }
+    }
+
+    fn line(&self) -> FailureLine<'_> {
+        FailureLine {
+            path: &self.path,
+            error: &self.text,
+            recordings: self.recordings,
         }
     }
 }
@@ -190,19 +276,8 @@ impl fmt::Debug for Failure {
     }
 }
 
-/// The line of output for one of several recordings that failed.
-fn failed_line(path: &str, error: &anyhow::Error) -> Result<String> {
-    #[derive(Serialize)]
-    struct Line<'a> {
-        path: &'a str,
-        error: &'a str,
-    }
-    let error = &Failure::of(error).text;
-    Ok(serde_json::to_string(&Line { path, error })?)
-}
-
 /// Names files of a folder that are not recordings, by their names.
-fn note_passed_over(root: &Path, files: &[PathBuf]) {
+pub fn note_passed_over(root: &Path, files: &[PathBuf]) {
     let names = files.iter().take(MOST_NAMED);
     let names: Vec<String> = names
         .map(|file| {

@@ -17,7 +17,7 @@ use afield::pipeline::Window;
 use afield::rehearsal::Plan;
 use afield::source::SensorFormat;
 use afield_lab::corpus;
-use afield_lab::data::{ClipList, Dataset, list_folder};
+use afield_lab::data::Dataset;
 use afield_lab::demo::{Demo, corpus_clips};
 use afield_lab::evaluate::{
     EmbeddedClips, EvaluationProgress, HeadChoice, Report, SeriesPlan, TransformChoice,
@@ -27,10 +27,11 @@ use afield_lab::streams::Protocol;
 use anyhow::{Context, Result, bail};
 use clap::{Args, ValueEnum};
 
+use super::batch::{Batch, BatchArgs};
 use super::data;
-use super::embedding::embed_clips;
-use super::evaluate::{note_draw, write_page};
+use super::evaluate::{MadeOn, note_draw, write_page};
 use super::hints;
+use super::labelled::Labelled;
 use super::model::{self as models, Places};
 use super::recording::Cut;
 
@@ -120,12 +121,18 @@ impl Subject {
 
 /// Runs the command.
 pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
+    let mut batch = Batch::new(BatchArgs::default());
+    let shown = run_demo(&args, places, &mut batch);
+    batch.finish_after(shown)
+}
+
+fn run_demo(args: &DemoArgs, places: &Places, batch: &mut Batch) -> Result<()> {
     let started = Instant::now();
     let demo = args.what.demo();
     let cache = places.cache()?;
     let name = args.backbone.as_deref().unwrap_or(demo.backbone);
     let card = cache.find(name).context("--backbone")?;
-    let list = read_clips(&args, demo, &card, places)?;
+    let labelled = list_clips(args, demo, &card, places, batch)?;
     if !matches!(card.origin, Origin::BuiltIn { .. }) {
         models::get(&card, &cache, &Pip::new(None)).context("--backbone")?;
     }
@@ -133,13 +140,12 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
         Some(cut) => Some(cut.window(&card)),
         None => (demo.cut_seconds).map(|(length, step)| Window::spanning(&card, length, step)),
     };
-    let clips = Arc::new(embed_clips(
-        &list,
-        &card,
-        &SensorFormat::default(),
-        cut,
-        places,
-    )?);
+    let (clips, read) = labelled.embed(&card, &SensorFormat::default(), cut, places)?;
+    let clips = Arc::new(clips);
+    let made_on = MadeOn {
+        text: read.text(batch),
+        json: read.json(batch),
+    };
     let dataset = Dataset::choose(Arc::clone(&clips), &args.test_groups, args.seed);
     let dataset = match args.test_groups.as_slice() {
         [] => dataset?,
@@ -164,14 +170,15 @@ pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
             true => {
                 let reports = plan.run(&clips, &runs, &mut |_, _| {})?;
                 let report = only(reports)?;
-                writeln!(io::stdout(), "{}", serde_json::to_string(&report)?)?;
+                write!(io::stdout(), "{}", MadeOn::json(Some(&made_on), &report)?)?;
                 report
             }
             false => show(&plan, &clips, &runs, &args.head)?,
         };
         // The page shows the first order.
         let Some(page) = page.take() else { continue };
-        match write_page(page, |provenance| html(&report, provenance)) {
+        let recordings = Some(made_on.text.clone());
+        match write_page(page, recordings, |provenance| html(&report, provenance)) {
             Ok(()) => eprintln!("curves: {}", page.display()),
             Err(error) if args.report.is_some() => return Err(error),
             // The user did not request this page: the demo runs in any folder.
@@ -247,18 +254,25 @@ fn only(mut reports: Vec<Report>) -> Result<Report> {
 }
 
 /// The clips that the arguments name, or else the demo's own clips, which are fetched.
-fn read_clips(args: &DemoArgs, demo: Demo, card: &Card, places: &Places) -> Result<ClipList> {
+fn list_clips<'a>(
+    args: &DemoArgs,
+    demo: Demo,
+    card: &Card,
+    places: &Places,
+    batch: &'a mut Batch,
+) -> Result<Labelled<'a>> {
+    let mut labelled = Labelled::new(batch);
     let corpus = match &args.data {
         Some(folder) if folder.is_dir() => {
-            let mut list = list_folder(folder, card).context("--data")?;
+            labelled.add_folder(folder, card, Some("--data"))?;
             match &args.group_pattern {
-                Some(pattern) => list.set_groups(pattern).context("--group-pattern")?,
+                Some(pattern) => labelled.set_groups(pattern).context("--group-pattern")?,
                 None => eprintln!(
                     "note: clips of one speaker or recording may lie on both sides of the split; \
                      --group-pattern tells them apart"
                 ),
             }
-            return Ok(list);
+            return Ok(labelled);
         }
         Some(name) => {
             let corpus = corpus::find(&name.to_string_lossy()).context("--data")?;
@@ -273,5 +287,6 @@ fn read_clips(args: &DemoArgs, demo: Demo, card: &Card, places: &Places) -> Resu
         None => corpus::find(demo.corpus)?,
     };
     let fetched = data::get(corpus, &places.cache()?)?;
-    Ok(corpus_clips(corpus, fetched.clips))
+    labelled.add(corpus_clips(corpus, fetched.clips));
+    Ok(labelled)
 }

@@ -4,24 +4,28 @@
 use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
-use afield::backbone::Mode;
+use afield::backbone::{Backbone, Mode};
 use afield::engine::{backbone_contract, embed};
 use afield::learner::Pool;
 use afield::model::Card;
 use afield::source::Note;
-use afield_lab::data::{ClipList, NpyWriter, list_folder, write_npz};
+use afield_lab::data::write_npz;
 use anyhow::{Context, Result};
 use clap::Args;
 use cpu_time::ProcessTime;
 use serde::Serialize;
 
 use super::batch::{Batch, BatchArgs};
-use super::embedding::{embed_clips, progress};
+use super::embedding::progress;
 use super::hints;
+use super::is_closed_pipe;
+use super::labelled::{Labelled, ReadJson};
 use super::learner::load_backbone;
 use super::model::Places;
 use super::output::{temporary, unwritable};
+use super::partial_array::PartialArray;
 use super::recording::{Cut, SensorArgs, note};
+use super::resume::{MadeBy, checksum};
 
 /// Write the embeddings of clips as a NumPy array
 ///
@@ -31,6 +35,9 @@ use super::recording::{Cut, SensorArgs, note};
 ///
 /// Rows with NaN are left out, and a note states their number. stdout has one JSON line
 /// per file: path, rows, seconds of audio, CPU seconds.
+///
+/// If the run is interrupted, the same command with --resume continues it. The result is
+/// that of one run over the recordings as they are then.
 ///
 /// With --labelled, the clips are in DIR/<class>/<clip>, and the output is an NPZ file
 /// for `afield evaluate --embeddings`. It has X (float32 [clips, d], one pooled row per
@@ -83,6 +90,11 @@ pub struct EmbedArgs {
     #[command(flatten)]
     batch: BatchArgs,
 
+    /// Continue an interrupted run, from the rows in OUT.partial and the list of recordings
+    /// in OUT.partial.jsonl
+    #[arg(long, conflicts_with = "labelled")]
+    resume: bool,
+
     /// NumPy file to write
     #[arg(short, long, value_name = "OUT")]
     output: PathBuf,
@@ -111,6 +123,8 @@ struct LabelledLine<'a> {
     pool: &'static str,
     /// The backbone's transform. The archive holds the rows before the transform.
     transform: String,
+    #[serde(flatten)]
+    read: ReadJson<'a>,
 }
 
 /// Runs the command.
@@ -118,28 +132,71 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     let card = places.cache()?.find(&args.backbone).context("--backbone")?;
     args.sensor.check(&card)?;
     if args.labelled {
-        return run_labelled(&args, &card, places);
+        let mut batch = Batch::new(args.batch);
+        let written = run_labelled(&args, &card, places, &mut batch);
+        return batch.finish_after(written);
     }
     let backbone = load_backbone(&card, places, args.mode).context("--backbone")?;
+    let made_by = MadeBy {
+        by: checksum(backbone_contract(&card, None, None)?.digest().as_bytes()),
+        options: flags(&args),
+    };
     // A missing folder is an error now, before any clip is embedded.
-    let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
+    let size = card.embedding.size;
+    let mut array = PartialArray::open(&args.output, size, args.resume, made_by)?;
+    if args.resume {
+        eprintln!("note: {} recordings are embedded already", array.done());
+    }
     let mut batch = Batch::new(args.batch);
-    let paths = batch.paths(&args.paths, &card)?;
+    let embedded = embed_all(&args, &card, &backbone, &mut batch, &mut array);
+    if let Err(error) = embedded {
+        array.leave(!is_closed_pipe(&error));
+        return Err(error);
+    }
+    match batch.has_result() {
+        true => array.finish()?,
+        false => array.leave(false),
+    }
+    batch.finish()
+}
+
+/// The options that decide what is computed, unless they are the default.
+fn flags(args: &EmbedArgs) -> String {
+    let mode = match args.mode {
+        Mode::Auto => "",
+        Mode::Streaming => "--mode streaming ",
+        Mode::Windowed => "--mode windowed ",
+    };
+    format!("{mode}{}", args.sensor.flags()).trim().to_owned()
+}
+
+/// Appends the rows of every recording, and prints its line.
+fn embed_all(
+    args: &EmbedArgs,
+    card: &Card,
+    backbone: &Backbone,
+    batch: &mut Batch,
+    array: &mut PartialArray,
+) -> Result<()> {
+    let paths = batch.paths(&args.paths, card)?;
     let bar = progress(paths.len(), "embedded");
-    let mut writer = BufWriter::new(file.as_file());
-    let cannot_write = |e: io::Error| unwritable("--output", &args.output, &e);
-    let mut rows = NpyWriter::new(&mut writer, card.embedding.size).map_err(cannot_write)?;
     for path in &paths {
         let name = path.display().to_string();
+        let (from, done) = array.standing(path)?;
+        if let Some(line) = done {
+            bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
+            bar.inc(1);
+            continue;
+        }
         let started = ProcessTime::now();
         let embedded =
             (args.sensor.open(path).map_err(anyhow::Error::from)).and_then(|mut source| {
-                embed(&mut *source, &card, &backbone).with_context(|| name.clone())
+                embed(&mut *source, card, backbone).with_context(|| name.clone())
             });
         let clip_rows = match embedded {
             Ok(clip_rows) => clip_rows,
             Err(error) => {
-                if let Some(line) = batch.fail_with_line(&name, error)? {
+                if let Some(line) = batch.fail_with_line(path, error)? {
                     bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
                 }
                 bar.inc(1);
@@ -154,35 +211,30 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
             mode: backbone.execution().to_string(),
             notes: &clip_rows.notes,
         })?;
+        array.append(path, &line, &clip_rows.windows, from)?;
         bar.suspend(|| {
             note(&clip_rows.notes, &name);
             writeln!(io::stdout(), "{line}")
         })?;
-        rows.write(&clip_rows.windows).map_err(cannot_write)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
-    rows.finish().map_err(cannot_write)?;
-    drop(writer);
-    if batch.has_result() {
-        (file.persist(&args.output)).map_err(|e| unwritable("--output", &args.output, &e.error))?;
-    }
-    batch.finish()
+    Ok(())
 }
 
 /// Embeds folders of classes, pools, and writes an npz archive.
-fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
+fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places, batch: &mut Batch) -> Result<()> {
     let contract = backbone_contract(card, args.pool, None)?;
     let file = temporary(&args.output).map_err(|e| unwritable("--output", &args.output, &e))?;
-    let mut list = ClipList::default();
+    let mut labelled = Labelled::new(batch);
     for folder in &args.paths {
-        list.clips.extend(list_folder(folder, card)?.clips);
+        labelled.add_folder(folder, card, None)?;
     }
     if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern).context("--group-pattern")?;
+        labelled.set_groups(pattern).context("--group-pattern")?;
     }
     let cut = args.cut.map(|cut| cut.window(card));
-    let clips = embed_clips(&list, card, &args.sensor.format(), cut, places)?;
+    let (clips, read) = labelled.embed(card, &args.sensor.format(), cut, places)?;
     let mut writer = BufWriter::new(file.as_file());
     write_npz(&clips, contract.pool, &mut writer)
         .and_then(|()| writer.flush())
@@ -197,6 +249,7 @@ fn run_labelled(args: &EmbedArgs, card: &Card, places: &Places) -> Result<()> {
         features: contract.width(),
         pool: contract.pool.name(),
         transform: contract.transform_name(),
+        read: read.json(batch),
     })?;
     writeln!(io::stdout(), "{line}")?;
     Ok(())

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use afield::head::HeadKind;
 use afield::learner::Pool;
 use afield::rehearsal::Plan;
-use afield_lab::data::{Dataset, list_folder, read_manifest, read_npz, splits};
+use afield_lab::data::{Dataset, read_npz, splits};
 use afield_lab::evaluate::{
     EmbeddedClips, HeadChoice, Machine, Report, Series, SeriesPlan, TransformChoice,
 };
@@ -20,10 +20,12 @@ use afield_lab::streams::{
 };
 use anyhow::{Context, Result, bail};
 use clap::{ArgGroup, Args};
+use serde::Serialize;
 
-use super::embedding::embed_clips;
+use super::batch::{Batch, BatchArgs};
 use super::heads;
 use super::hints;
+use super::labelled::{Labelled, Read, ReadJson};
 use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
@@ -129,6 +131,9 @@ pub struct EvaluateArgs {
     #[command(flatten)]
     sensor: SensorArgs,
 
+    #[command(flatten)]
+    batch: BatchArgs,
+
     /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
     /// [default: that of the backbone]
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings", value_parser = hints::parse::<Pool>)]
@@ -185,6 +190,12 @@ pub struct EvaluateArgs {
 /// For input that cannot be read or does not suit the protocol, and for output
 /// that cannot be written.
 pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
+    let mut batch = Batch::new(args.batch);
+    let evaluated = evaluate(&args, places, &mut batch);
+    batch.finish_after(evaluated)
+}
+
+fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<()> {
     if let Some(path) = &args.report {
         // An unwritable page is an error now, not after the last head.
         fs::OpenOptions::new()
@@ -201,9 +212,9 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
             u64::MAX
         );
     };
-    let clips = read_clips(&args, places)?;
+    let (clips, read) = read_clips(args, places, batch)?;
     let seeds = args.seed..=last_seed;
-    let runs = splits(&clips.clips, &args.test_groups, seeds).map_err(naming_test_groups(&args))?;
+    let runs = splits(&clips.clips, &args.test_groups, seeds).map_err(naming_test_groups(args))?;
     for (_, dataset) in &runs {
         note_draw(dataset);
     }
@@ -234,7 +245,11 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
         let percent = saturated * 100.0;
         eprintln!("note: {percent:.1} % of the features were beyond the fixed-point scale");
     }
-    let text = write_report(&args, reports)?;
+    let made_on = read.as_ref().map(|read| MadeOn {
+        text: read.text(batch),
+        json: read.json(batch),
+    });
+    let text = write_report(args, reports, made_on)?;
     match io::stdout().lock().write_all(text.as_bytes()) {
         // The reader closed stdout early, as in `| head -1`.
         Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
@@ -242,24 +257,57 @@ pub fn run(args: EvaluateArgs, places: &Places) -> Result<()> {
     }
 }
 
+/// The recordings that a report was made on.
+pub(super) struct MadeOn<'a> {
+    pub text: String,
+    pub json: ReadJson<'a>,
+}
+
+impl MadeOn<'_> {
+    /// A report as one line of JSON, with the recordings.
+    pub fn json(made_on: Option<&Self>, report: &impl Serialize) -> Result<String> {
+        #[derive(Serialize)]
+        struct Line<'a, T> {
+            #[serde(flatten)]
+            report: &'a T,
+            #[serde(flatten)]
+            read: Option<&'a ReadJson<'a>>,
+        }
+        let read = made_on.map(|made_on| &made_on.json);
+        Ok(serde_json::to_string(&Line { report, read })? + "\n")
+    }
+}
+
 /// Writes the requested page, and returns the text for stdout.
-fn write_report(args: &EvaluateArgs, reports: Vec<Report>) -> Result<String> {
+fn write_report(
+    args: &EvaluateArgs,
+    reports: Vec<Report>,
+    made_on: Option<MadeOn<'_>>,
+) -> Result<String> {
+    let made_on = made_on.as_ref();
+    let line = made_on.map(|made_on| made_on.text.clone());
+    let with_line = |table: String| match &line {
+        Some(line) => format!("{table}{line}\n"),
+        None => table,
+    };
     if let [report] = reports.as_slice() {
         if let Some(path) = &args.report {
-            write_page(path, |provenance| html(report, provenance))?;
+            write_page(path, line.clone(), |provenance| html(report, provenance))?;
         }
         return match args.json {
-            true => Ok(serde_json::to_string(report)? + "\n"),
-            false => Ok(table(report)),
+            true => MadeOn::json(made_on, report),
+            false => Ok(with_line(table(report))),
         };
     }
     let series = Series::of(reports).context("nothing was run")?;
     if let Some(path) = &args.report {
-        write_page(path, |provenance| series_html(&series, provenance))?;
+        write_page(path, line.clone(), |provenance| {
+            series_html(&series, provenance)
+        })?;
     }
     match args.json {
-        true => Ok(serde_json::to_string(&series)? + "\n"),
-        false => Ok(series_table(&series)),
+        true => MadeOn::json(made_on, &series),
+        false => Ok(with_line(series_table(&series))),
     }
 }
 
@@ -323,14 +371,18 @@ fn save_streams(path: &Path, runs: &[(u64, Dataset)], order: StreamOrder) -> Res
     fs::write(path, json + "\n").with_context(|| format!("--save-stream {}", path.display()))
 }
 
-/// The clips that the arguments name, embedded.
-fn read_clips(args: &EvaluateArgs, places: &Places) -> Result<EmbeddedClips> {
+/// The clips that the arguments name, embedded, and the recordings that they are from.
+fn read_clips(
+    args: &EvaluateArgs,
+    places: &Places,
+    batch: &mut Batch,
+) -> Result<(EmbeddedClips, Option<Read>)> {
     if let Some(path) = &args.embeddings {
-        let clips = Arc::new(read_npz(path).context("--embeddings")?);
-        return Ok(EmbeddedClips {
-            clips,
+        let clips = EmbeddedClips {
+            clips: Arc::new(read_npz(path).context("--embeddings")?),
             backbone: None,
-        });
+        };
+        return Ok((clips, None));
     }
     let Some(name) = &args.backbone else {
         bail!(
@@ -339,21 +391,25 @@ fn read_clips(args: &EvaluateArgs, places: &Places) -> Result<EmbeddedClips> {
     };
     let card = places.cache()?.find(name).context("--backbone")?;
     args.sensor.check(&card)?;
-    let mut list = match (&args.manifest, &args.data) {
-        (Some(path), folder) => read_manifest(path, folder.as_deref()).context("--manifest")?,
-        (None, Some(folder)) => list_folder(folder, &card).context("--data")?,
+    let mut labelled = Labelled::new(batch);
+    match (&args.manifest, &args.data) {
+        (Some(path), folder) => labelled
+            .add_manifest(path, folder.as_deref())
+            .context("--manifest")?,
+        (None, Some(folder)) => labelled.add_folder(folder, &card, Some("--data"))?,
         (None, None) => bail!("nothing to evaluate\nhint: give --data, --manifest or --embeddings"),
-    };
+    }
     if let Some(pattern) = &args.group_pattern {
-        list.set_groups(pattern).context("--group-pattern")?;
+        labelled.set_groups(pattern).context("--group-pattern")?;
     }
     let format = args.sensor.format();
     let cut = args.cut.map(|cut| cut.window(&card));
-    let clips = Arc::new(embed_clips(&list, &card, &format, cut, places)?);
-    Ok(EmbeddedClips {
-        clips,
+    let (clips, read) = labelled.embed(&card, &format, cut, places)?;
+    let clips = EmbeddedClips {
+        clips: Arc::new(clips),
         backbone: Some((card, args.pool)),
-    })
+    };
+    Ok((clips, Some(read)))
 }
 
 /// `--transform`: the names of transforms, and `auto`.
@@ -361,9 +417,11 @@ fn transform(text: &str) -> Result<TransformChoice, String> {
     hints::parse(text).map_err(|fault| format!("{fault}, or auto"))
 }
 
-/// Writes the page that `page` makes from the command line.
+/// Writes the page that `page` makes from the command line. `recordings` says how many recordings
+/// it was made on.
 pub(super) fn write_page(
     path: &Path,
+    recordings: Option<String>,
     page: impl FnOnce(&Provenance) -> Result<String, ChartError>,
 ) -> Result<()> {
     let command: Vec<String> = std::env::args_os()
@@ -371,6 +429,7 @@ pub(super) fn write_page(
         .collect();
     let provenance = Provenance {
         command: command.join(" "),
+        recordings,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: Machine::this(),
     };

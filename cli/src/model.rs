@@ -3,18 +3,10 @@
 //! Data goes to stdout, notes and progress to stderr.
 
 use std::ffi::OsString;
-#[cfg(feature = "tract")]
-use std::fs::File;
-#[cfg(feature = "tract")]
-use std::io::Read;
 use std::io::{self, Write};
-#[cfg(feature = "tract")]
-use std::path::Path;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "tract")]
-use afield::backbone::BackboneError;
 use afield::backbone::{Backbone, Mode};
 use afield::model::{Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
 use anyhow::Context;
@@ -23,6 +15,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 use serde_json::json;
 
+use super::model_add::{self, AddArgs};
 use super::reference::ReferenceArgs;
 
 /// Hops that `check` times.
@@ -122,19 +115,18 @@ enum ModelCommand {
     /// of your own model. The cache keeps the card file, too. Prints the path of the
     /// model.
     ///
+    /// Without --card, drafts a card as `afield model inspect` does, and asks for what the
+    /// file does not show, with guesses from known models. If stdin is no terminal, writes
+    /// the draft and adds nothing.
+    ///
     /// Weights in a second file of the same folder (FILE.onnx.data) are put into the
     /// first file. The card in the cache then states the checksum of the whole.
     #[command(
         after_help = "Examples:\n  afield model add yamnet_core_w8.onnx --card yamnet\n  \
-                            afield model add mine.onnx --card ./mine.toml"
+                            afield model add mine.onnx --card ./mine.toml\n  \
+                            afield model add mine.onnx"
     )]
-    Add {
-        /// ONNX file to add
-        file: PathBuf,
-        /// Name of a known model, or path of a card file
-        #[arg(long, value_name = "CARD")]
-        card: String,
-    },
+    Add(AddArgs),
 }
 
 /// The results of a check of a graph.
@@ -183,40 +175,9 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
             reference,
         } => check(&cache.find(&name)?, &cache, json, &reference, out),
         #[cfg(feature = "tract")]
-        ModelCommand::Inspect { file } => {
-            let bytes = read(&file)?;
-            let card = afield::backbone::draft_card(&bytes, &file, &afield::model::sha256(&bytes))?;
-            Ok(write!(out, "{card}")?)
-        }
-        ModelCommand::Add { file, card } => {
-            let added = cache.add(&file, &card, |_| {})?;
-            eprintln!("added {}, checksum verified", added.card.name);
-            if !added.taken.is_empty() {
-                eprintln!(
-                    "its weights from {} are in the same file now, and its card in the cache states the \
-                     checksum of the whole",
-                    added.taken.join(", ")
-                );
-            }
-            Ok(writeln!(out, "{}", added.path.display())?)
-        }
+        ModelCommand::Inspect { file } => model_add::inspect(&file, out),
+        ModelCommand::Add(args) => model_add::add(&args, &cache, out),
     }
-}
-
-/// The bytes of an ONNX file, no more than a backbone may have by a wide margin.
-#[cfg(feature = "tract")]
-fn read(file: &Path) -> anyhow::Result<Vec<u8>> {
-    let failed = |source| BackboneError::Read {
-        path: file.to_owned(),
-        source,
-    };
-    let mut bytes = Vec::new();
-    let opened = File::open(file).map_err(failed)?;
-    opened
-        .take(1 << 30)
-        .read_to_end(&mut bytes)
-        .map_err(failed)?;
-    Ok(bytes)
 }
 
 /// Fetches the model if the cache lacks it, and prints a note.

@@ -16,10 +16,17 @@ use super::embedding::progress;
 use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::{SensorArgs, StartArgs, note};
+use super::resume::{Lines, MadeBy, MadeFrom, Standing, checksum};
 
 /// Predict the class of each clip, one JSON line per file
+///
+/// With --out, the lines go to a file. If the run is interrupted, the same command with
+/// --resume predicts what is missing: recordings that the file lacks, that failed, or
+/// that have changed since. The learner must be the same.
 #[derive(Debug, Args)]
-#[command(after_help = "Example:\n  afield predict new/*.wav --learner box | jq -r .label")]
+#[command(after_help = "Examples:\n  \
+    afield predict new/*.wav --learner box | jq -r .label\n  \
+    afield predict season/ --out season.jsonl --resume --learner box")]
 pub struct PredictArgs {
     /// Recordings, or folders of recordings
     #[arg(required = true, value_name = "FILE")]
@@ -33,6 +40,15 @@ pub struct PredictArgs {
 
     #[command(flatten)]
     batch: BatchArgs,
+
+    /// File to write the lines to, instead of stdout. Each line also says of which bytes
+    /// and by which learner it was made
+    #[arg(long, value_name = "FILE.jsonl")]
+    out: Option<PathBuf>,
+
+    /// Add to FILE.jsonl what it lacks
+    #[arg(long, requires = "out")]
+    resume: bool,
 
     #[command(flatten)]
     place: LearnerPlace,
@@ -65,10 +81,24 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
     if args.start.start.is_some() && paths.len() != 1 {
         return Err(OptionError::StartOfSeveral.into());
     }
+    let mut out = Output::open(&args, &engine)?;
     let bar = progress(paths.len(), "predicted");
-    let mut out = io::stdout().lock();
+    if let Output::File { lines, .. } = &out
+        && args.resume
+    {
+        let path = lines.path().display();
+        eprintln!(
+            "note: {path} has the results of {} recordings",
+            lines.done()
+        );
+    }
     for path in &paths {
         let name = path.display().to_string();
+        let (from, standing) = out.standing(path, &name);
+        if let Standing::Done { .. } = standing {
+            bar.inc(1);
+            continue;
+        }
         let line = match predicted(&engine, path, &args.sensor) {
             Ok((embeddings, prediction)) => {
                 bar.suspend(|| note(&embeddings.notes, &name));
@@ -82,15 +112,86 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                     notes: &embeddings.notes,
                 })?)
             }
-            Err(error) => batch.fail_with_line(&name, error)?,
+            Err(error) => batch.fail_with_line(path, error)?,
         };
         if let Some(line) = line {
-            bar.suspend(|| writeln!(out, "{line}"))?;
+            bar.suspend(|| out.write(&engine, &name, &line, from, standing))?;
         }
         bar.inc(1);
     }
     bar.finish_and_clear();
+    out.finish()?;
     batch.finish()
+}
+
+/// Where the lines go.
+enum Output {
+    Stdout,
+    File {
+        lines: Box<Lines>,
+        /// The revision of the learner that predicts.
+        revision: i64,
+    },
+}
+
+impl Output {
+    fn open(args: &PredictArgs, engine: &Engine) -> Result<Self> {
+        let Some(path) = &args.out else {
+            return Ok(Self::Stdout);
+        };
+        let made_by = MadeBy {
+            by: checksum(&engine.session().learner().save()),
+            options: args.sensor.flags(),
+        };
+        let lines = Lines::open(path, "--out", args.resume, made_by, &mut |_| true)?;
+        Ok(Self::File {
+            lines: Box::new(lines),
+            revision: engine.status().revision,
+        })
+    }
+
+    fn standing(&mut self, path: &Path, name: &str) -> (Option<MadeFrom>, Standing) {
+        match self {
+            Self::Stdout => (None, Standing::Missing),
+            Self::File { lines, .. } => {
+                let from = lines.made_from(path);
+                let standing = lines.standing(name, &from);
+                (Some(from), standing)
+            }
+        }
+    }
+
+    fn write(
+        &mut self,
+        engine: &Engine,
+        name: &str,
+        line: &str,
+        from: Option<MadeFrom>,
+        standing: Standing,
+    ) -> Result<()> {
+        let (Self::File { lines, revision }, Some(from)) = (self, from) else {
+            return Ok(writeln!(io::stdout(), "{line}")?);
+        };
+        if engine.status().revision != *revision {
+            bail!(
+                "--out: the learner was changed while it predicted\nhint: predict into another file"
+            );
+        }
+        // It failed before in the same way.
+        if let Standing::Failed { at } = standing
+            && lines.line_at(at)? == line
+        {
+            return Ok(());
+        }
+        lines.append(name, line, 0, &from)
+    }
+
+    fn finish(self) -> Result<()> {
+        match self {
+            Self::Stdout => Ok(()),
+            Self::File { lines, .. } => lines.finish(),
+        }
+    }
 }
 
 fn predicted(

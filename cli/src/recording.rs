@@ -1,6 +1,7 @@
 //! The shared part of the commands that read recordings: sound or sensor data, as the backbone
 //! reads it.
 
+use std::mem::discriminant;
 use std::path::Path;
 
 use afield::engine::recorded;
@@ -57,6 +58,21 @@ impl SensorArgs {
         }
     }
 
+    /// The options that differ from their defaults, as on the command line.
+    pub fn flags(&self) -> String {
+        let mut flags = Vec::new();
+        if let Some(rate) = self.rate {
+            flags.push(format!("--rate {rate}"));
+        }
+        if !self.columns.is_empty() {
+            flags.push(format!("--columns {}", self.columns.join(",")));
+        }
+        if self.channel != ChannelChoice::default() {
+            flags.push(format!("--channel {}", self.channel));
+        }
+        flags.join(" ")
+    }
+
     /// The recording at `path`.
     pub fn open(&self, path: &Path) -> Result<Box<dyn Source>, SourceError> {
         open_recording(path, &self.format())
@@ -76,6 +92,37 @@ pub struct StartArgs {
 pub fn note(notes: &[Note], name: &str) {
     if !notes.is_empty() {
         eprintln!("note: {name}: {}", Note::joined(notes));
+    }
+}
+
+/// The most recordings whose notes are printed one by one.
+const MOST_NOTED: usize = 5;
+
+/// Prints what is odd about several recordings: one line each, or one line a kind if there are
+/// many.
+pub fn note_all<'a>(noted: impl Iterator<Item = (&'a str, &'a [Note])> + Clone) {
+    if noted.clone().count() <= MOST_NOTED {
+        noted.for_each(|(name, notes)| note(notes, name));
+        return;
+    }
+    let mut kinds: Vec<(&Note, &str, usize)> = Vec::new();
+    for (name, notes) in noted {
+        for (position, note) in notes.iter().enumerate() {
+            let is_same = |other: &Note| discriminant(other) == discriminant(note);
+            if notes.iter().take(position).any(is_same) {
+                continue;
+            }
+            match kinds.iter_mut().find(|(first, ..)| is_same(first)) {
+                Some((.., count)) => *count += 1,
+                None => kinds.push((note, name, 1)),
+            }
+        }
+    }
+    for (note, name, count) in kinds {
+        match count {
+            1 => eprintln!("note: {name}: {note}"),
+            _ => eprintln!("note: {count} recordings, the first {name}: {note}"),
+        }
     }
 }
 

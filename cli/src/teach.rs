@@ -144,7 +144,7 @@ pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
         match teaching.prepare(path, group.as_ref(), open) {
             Ok(Some(embedded)) => teaching.teach(embedded)?,
             Ok(None) => teaching.skip(),
-            Err(error) => batch.fail(error)?,
+            Err(error) => batch.fail(path, error)?,
         }
         teaching.bar.inc(1);
     }

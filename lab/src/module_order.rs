@@ -26,6 +26,7 @@ const ORDER: &[(&str, &[&str])] = &[
         "data",
         &[
             "error",
+            "failed",
             "names",
             "clips",
             "group_pattern",

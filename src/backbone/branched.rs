@@ -12,6 +12,7 @@ use super::channelwise::Channelwise;
 use super::dense::Dense;
 use super::kernel::{Positions, Side};
 use super::{Layout, join};
+use crate::frontend::wide;
 
 /// Layers and joins, from frames to an embedding. Value 0 is the window; step `i` gives value
 /// `i + 1`.
@@ -376,68 +377,59 @@ impl Packed {
         let mut out = std::mem::take(&mut values[self.to]);
         let to = places[self.to];
         let y = &mut out[to.first()..];
+        let input = |index: usize| {
+            (
+                values[self.from[index]].as_slice(),
+                places[self.from[index]],
+            )
+        };
+        // A join may write over its first value.
+        let apart = self.from[0] != self.to;
         match &self.work {
-            Work::Dense(dense, sweep) => {
-                let x = &values[self.from[0]];
-                sweep.each(x, y, |x, from, y, to| {
-                    dense.run(x, from, sweep.row_step, y, to)
-                });
-            }
+            Work::Dense(dense, sweep) => sweep.each(input(0).0, y, |x, from, y, to| {
+                dense.run(x, from, sweep.row_step, y, to);
+            }),
             Work::Channelwise(layer, sweep) => {
-                let x = &values[self.from[0]];
-                sweep.each(x, y, |x, from, y, to| layer.run(x, from, y, to));
+                sweep.each(input(0).0, y, |x, from, y, to| layer.run(x, from, y, to));
             }
             Work::Mean {
-                input,
+                input: size,
                 scale,
                 bias,
                 activation,
             } => {
-                let (x, place) = (&values[self.from[0]], places[self.from[0]]);
-                let sums = &mut y[..input.channels];
-                join::sums(rows(x, place, input.rows), sums);
+                let sums = &mut y[..size.channels];
+                wide(|| join::sums((0..size.rows).map(|row| row_of(input(0), row)), sums));
                 for ((sum, scale), bias) in sums.iter_mut().zip(scale).zip(bias) {
                     *sum = *sum * scale + bias;
                 }
                 join::activate(*activation, sums);
             }
-            Work::Add(size) => {
-                let in_place = self.from[0] == self.to;
-                let second = (&values[self.from[1]], places[self.from[1]]);
+            Work::Add(size) => wide(|| {
                 for row in 0..size.rows {
                     let y = &mut y[row * to.row_len()..][..to.inner];
-                    let b = row_of(second, row);
-                    if in_place {
-                        join::add(y, b);
-                    } else {
-                        y.copy_from_slice(row_of(
-                            (&values[self.from[0]], places[self.from[0]]),
-                            row,
-                        ));
-                        join::add(y, b);
+                    if apart {
+                        y.copy_from_slice(row_of(input(0), row));
                     }
+                    join::add(y, row_of(input(1), row));
                 }
-            }
-            Work::Scale(size) => {
-                let in_place = self.from[0] == self.to;
-                let factors = row_of((&values[self.from[1]], places[self.from[1]]), 0);
+            }),
+            Work::Scale(size) => wide(|| {
+                let factors = row_of(input(1), 0);
                 for row in 0..size.rows {
                     let y = &mut y[row * to.row_len()..][..to.inner];
-                    if !in_place {
-                        y.copy_from_slice(row_of(
-                            (&values[self.from[0]], places[self.from[0]]),
-                            row,
-                        ));
+                    if apart {
+                        y.copy_from_slice(row_of(input(0), row));
                     }
                     join::scale(y, factors);
                 }
-            }
+            }),
             Work::Concat(sizes) => {
                 let all: usize = sizes.iter().map(|size| size.channels).sum();
                 let mut before = 0;
-                for (size, &from) in sizes.iter().zip(&self.from) {
+                for (index, size) in sizes.iter().enumerate() {
                     for row in 0..size.rows {
-                        let x = row_of((&values[from], places[from]), row);
+                        let x = row_of(input(index), row);
                         let y = &mut y[row * to.row_len()..][..to.inner];
                         let targets = y.chunks_exact_mut(all);
                         for (target, x) in targets.zip(x.chunks_exact(size.channels)) {
@@ -453,11 +445,7 @@ impl Packed {
 }
 
 /// The values of one row, without the zeros around them.
-fn row_of((values, place): (&Vec<f32>, Place), row: usize) -> &[f32] {
+fn row_of((values, place): (&[f32], Place), row: usize) -> &[f32] {
     let start = place.first() + row * place.row_len();
     &values[start..start + place.inner]
-}
-
-fn rows(values: &Vec<f32>, place: Place, count: usize) -> impl Iterator<Item = &[f32]> {
-    (0..count).map(move |row| row_of((values, place), row))
 }

@@ -8,6 +8,7 @@ use super::activation::Activation;
 const TOGETHER: usize = 32;
 
 /// Adds `b` to `y`.
+#[inline(always)]
 pub(super) fn add(y: &mut [f32], b: &[f32]) {
     for (y, b) in y.iter_mut().zip(b) {
         *y += b;
@@ -15,6 +16,7 @@ pub(super) fn add(y: &mut [f32], b: &[f32]) {
 }
 
 /// Multiplies each position of `y` by one factor a channel.
+#[inline(always)]
 pub(super) fn scale(y: &mut [f32], factors: &[f32]) {
     for position in y.chunks_exact_mut(factors.len().max(1)) {
         for (y, factor) in position.iter_mut().zip(factors) {
@@ -25,6 +27,7 @@ pub(super) fn scale(y: &mut [f32], factors: &[f32]) {
 
 /// The sum of each channel over all positions of all rows. Each row is summed for itself, so that
 /// rounding grows with the number of rows and of bands, not with their product.
+#[inline(always)]
 pub(super) fn sums<'a>(rows: impl Iterator<Item = &'a [f32]>, sums: &mut [f32]) {
     let channels = sums.len().max(1);
     sums.fill(0.0);

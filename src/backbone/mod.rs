@@ -25,6 +25,13 @@ mod dequantise;
 #[cfg(feature = "tract")]
 mod draft;
 #[cfg(feature = "tract")]
+mod draft_input;
+#[cfg(feature = "tract")]
+mod draft_questions;
+#[cfg(feature = "tract")]
+#[cfg(test)]
+mod draft_tests;
+#[cfg(feature = "tract")]
 mod edges;
 mod error;
 #[cfg(test)]
@@ -85,7 +92,9 @@ use crate::model::Card;
 use messages as pb;
 
 #[cfg(feature = "tract")]
-pub use draft::draft_card;
+pub use draft::CardDraft;
+#[cfg(feature = "tract")]
+pub use draft_questions::OpenQuestion;
 pub use error::BackboneError;
 
 use graph::Graph;

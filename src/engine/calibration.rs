@@ -34,11 +34,12 @@ pub(super) fn calibrated_contract(
     let contract = backbone_contract(card, learner.pool, None)?;
     let paths = paths(&learner.calibrate, card)?;
     let backbone = load_backbone(card, cache, Mode::Auto)?;
-    let all = embed_files(&paths, card, &backbone, &learner.source.sensor, progress)?;
+    let sensor = &learner.source.sensor;
+    let all = embed_files(&paths, card, &backbone, sensor, true, progress);
     let mut rows = Vec::with_capacity(all.len());
     for embeddings in all {
         let mut pooled = Vec::new();
-        let windows = &embeddings.windows;
+        let windows = &embeddings?.windows;
         (contract.pool).pool_into(windows, contract.embedding_size, &mut pooled)?;
         rows.push(pooled);
     }

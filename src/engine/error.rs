@@ -130,8 +130,11 @@ pub enum Error {
 }
 
 impl Error {
-    /// This error, for the recording called `what`.
+    /// This error, for the recording called `what`. Errors that name it already stay as they are.
     pub(super) fn of(self, what: &str) -> Self {
+        if self.to_string().contains(what) {
+            return self;
+        }
         Self::Of {
             what: what.to_owned(),
             error: Box::new(self),

@@ -16,12 +16,14 @@ mod normalisation;
 mod repair;
 mod resample;
 mod sensor;
+mod wide;
 mod window;
 
 pub use log_mel::LogMelFrontend;
 pub(crate) use normalisation::Normalisation;
 pub use resample::Resampler;
 pub use sensor::SensorFrontend;
+pub(crate) use wide::wide;
 pub(crate) use window::WindowFrontend;
 
 use crate::signal::{ErrorKind, SampleRate};

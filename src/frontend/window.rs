@@ -6,7 +6,6 @@
 
 use std::sync::Arc;
 
-use pulp::{Arch, Simd, WithSimd};
 use realfft::num_complex::Complex;
 use rustfft::{Fft, FftPlanner};
 
@@ -15,6 +14,7 @@ use super::hann::periodic_hann;
 use super::logarithm::{exp, ln};
 use super::mel::MelFilterBank;
 use super::repair::append_repaired;
+use super::wide::wide;
 use crate::model::{Normalise, Spectrogram, Waveform};
 use crate::signal::SampleRate;
 
@@ -88,19 +88,6 @@ impl WindowFrontend {
             }
         }
     }
-}
-
-/// Runs a step compiled for the widest registers of this machine.
-fn wide(step: impl FnOnce()) {
-    struct Step<F>(F);
-    impl<F: FnOnce()> WithSimd for Step<F> {
-        type Output = ();
-        #[inline(always)]
-        fn with_simd<S: Simd>(self, _: S) {
-            (self.0)();
-        }
-    }
-    Arch::new().dispatch(Step(step));
 }
 
 #[inline(always)]

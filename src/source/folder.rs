@@ -23,6 +23,17 @@ pub struct LabelledClip {
     pub label: Option<Label>,
 }
 
+impl LabelledClip {
+    /// The recording at `path`, which is under `root`, with its label.
+    ///
+    /// # Errors
+    /// [`SourceError::FolderLabel`] if the name of its folder cannot be a label.
+    pub fn under(root: &Path, path: PathBuf) -> Result<Self, SourceError> {
+        let label = label_of(root, &path)?;
+        Ok(Self { path, label })
+    }
+}
+
 /// All recordings of the given kind under `root`, sorted by path. If `root` is a file, the list
 /// contains only this file.
 ///
@@ -51,11 +62,8 @@ pub fn labelled_recordings(
     if let Some(error) = found.unreadable.into_iter().next() {
         return Err(error);
     }
-    let labelled = |path: PathBuf| {
-        let label = label_of(root, &path)?;
-        Ok(LabelledClip { path, label })
-    };
-    found.paths.into_iter().map(labelled).collect()
+    let paths = found.paths.into_iter();
+    paths.map(|path| LabelledClip::under(root, path)).collect()
 }
 
 /// The recordings under a folder, and what else lies there.

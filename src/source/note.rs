@@ -3,14 +3,15 @@
 //! A source collects its [`Note`]s while it is read. Embedding adds those about the samples as a
 //! whole. Callers show them to the user; nothing in the library depends on them.
 
+use std::borrow::Cow;
 use std::fmt;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Something about a recording that its user should know.
 ///
 /// [`Display`](fmt::Display) gives one line of text without the recording's name.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Note {
@@ -57,14 +58,14 @@ pub enum Note {
     /// Times without a unit were read in the unit that fits.
     TimeUnitGuessed {
         /// The unit: `s`, `ms`, `us`, `ns`, or `rows` if they count rows.
-        unit: &'static str,
+        unit: Cow<'static, str>,
     },
     /// The stated rate shows that times are in another unit than the stated one.
     TimeUnitContradicted {
         /// The stated unit: `s`, `ms`, `us` or `ns`.
-        stated: &'static str,
+        stated: Cow<'static, str>,
         /// The unit in which they were read.
-        used: &'static str,
+        used: Cow<'static, str>,
     },
     /// No time could be read. The rows were taken as even, at the stated rate.
     TimesUnread,
@@ -152,7 +153,7 @@ pub enum Note {
 }
 
 /// Why a row of sensor data was skipped.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum SkippedRow {
@@ -341,6 +342,10 @@ mod tests {
         let json = serde_json::to_string(&note).unwrap();
         let expected = r#"{"kind":"rows_skipped","rows":150,"why":"odd_time","first_line":151}"#;
         assert_eq!(json, expected);
+        assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), note);
+        let unit = Note::TimeUnitGuessed { unit: "ms".into() };
+        let json = serde_json::to_string(&unit).unwrap();
+        assert_eq!(serde_json::from_str::<Note>(&json).unwrap(), unit);
         assert_eq!(Note::Gaps { gaps: 1 }.to_string(), "1 gap");
         assert_eq!(
             serde_json::to_string(&Note::Silence).unwrap(),

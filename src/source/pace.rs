@@ -202,8 +202,8 @@ fn unit(times: &[f64], raw: &Distances, stated: Stated, notes: &mut Vec<Note>) -
         // A factor of a thousand is not a wrong rate.
         if let Some(other) = other.filter(|other| **other != unit) {
             notes.push(Note::TimeUnitContradicted {
-                stated: unit.name(),
-                used: other.name(),
+                stated: unit.name().into(),
+                used: other.name().into(),
             });
             return other.seconds();
         }
@@ -225,13 +225,17 @@ fn unit(times: &[f64], raw: &Distances, stated: Stated, notes: &mut Vec<Note>) -
         && is_counter
         && let Some(rate) = stated.rate
     {
-        notes.push(Note::TimeUnitGuessed { unit: "rows" });
+        notes.push(Note::TimeUnitGuessed {
+            unit: "rows".into(),
+        });
         return 1.0 / rate.hz();
     }
     let found = found.or_else(|| TimeUnit::ALL.iter().find(|unit| likely(unit)));
     let unit = found.copied().unwrap_or(TimeUnit::Seconds);
     if unit != TimeUnit::Seconds {
-        notes.push(Note::TimeUnitGuessed { unit: unit.name() });
+        notes.push(Note::TimeUnitGuessed {
+            unit: unit.name().into(),
+        });
     }
     unit.seconds()
 }
@@ -296,7 +300,7 @@ mod tests {
         ] {
             let pace = measured(&even(step, from));
             let guessed = pace.notes.iter().find_map(|note| match note {
-                Note::TimeUnitGuessed { unit } => Some(*unit),
+                Note::TimeUnitGuessed { unit } => Some(unit.as_ref()),
                 _ => None,
             });
             assert_eq!(guessed.unwrap_or("s"), unit, "{from} {step}");

@@ -33,7 +33,7 @@ impl Recorded {
     }
 
     /// Whether the file name has an extension of such a recording.
-    pub(super) fn is_by_name(self, path: &Path) -> bool {
+    pub fn is_by_name(self, path: &Path) -> bool {
         let extension = path.extension().and_then(|extension| extension.to_str());
         let known = |e: &str| self.endings().iter().any(|k| e.eq_ignore_ascii_case(k));
         extension.is_some_and(known)

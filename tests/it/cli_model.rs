@@ -102,6 +102,99 @@ fn add_of_another_file_shows_both_checksums() {
     insta::assert_snapshot!(afield(cache.root(), "add other.onnx --card yamnet"));
 }
 
+/// A folder with a graph whose card nobody has written.
+fn with_graph() -> Sandbox {
+    let cache = Sandbox::cold();
+    let graph = crate::root().join("tests/fixtures/tiny.onnx");
+    std::fs::copy(graph, cache.path("mine.onnx")).unwrap();
+    cache
+}
+
+#[cfg(feature = "tract")]
+#[test]
+fn add_without_a_card_and_a_terminal_writes_a_draft_and_names_what_is_open() {
+    let cache = with_graph();
+    let run = |arguments: &str| cache.run(arguments);
+    let said = run("model add mine.onnx").refused();
+    for part in [
+        "the card of mine.onnx has open questions: time axis, rate, channels, scales, hop, max-abs, task, licence, source, obtain; its draft is in mine.toml\n",
+        "hint: correct the lines with CHECK, then `afield model add mine.onnx --card mine.toml`",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let draft = std::fs::read_to_string(cache.path("mine.toml")).unwrap();
+    assert_eq!(draft, run("model inspect mine.onnx").ok().stdout);
+    assert!(!run("model list").ok().stdout.contains("mine"));
+    // A card is never replaced.
+    let said = run("model add mine.onnx").refused();
+    assert!(said.contains("mine.toml exists already"), "{said}");
+    let said = run("model add mine.onnx --card-out other.toml").refused();
+    assert!(said.contains("its draft is in other.toml"), "{said}");
+    let said = run("model add mine.onnx --card-out nowhere/other.toml").refused();
+    assert!(
+        said.contains("--card-out: cannot write nowhere/other.toml"),
+        "{said}"
+    );
+}
+
+#[cfg(all(feature = "tract", unix))]
+#[test]
+fn add_without_a_card_asks_on_a_terminal() {
+    use std::io::Write;
+
+    use serialport::{SerialPort, TTYPort};
+
+    let cache = with_graph();
+    let (mut keyboard, terminal) = TTYPort::pair().expect("a pair of pseudo-terminals");
+    let terminal = std::fs::File::options()
+        .read(true)
+        .write(true)
+        .open(terminal.name().unwrap())
+        .unwrap();
+    let answers = [
+        // The axis of time: the guess.
+        "",
+        // A wrong rate is asked for again.
+        "fast",
+        "100",
+        "ax [g], ay [g], az [g], wx [rad/s], wy [rad/s], wz [rad/s], p [hPa], t [C]",
+        "",
+        "4",
+        "",
+        "gestures",
+        "MIT",
+        "",
+        "",
+    ];
+    keyboard
+        .write_all((answers.join("\n") + "\n").as_bytes())
+        .unwrap();
+    let run = cache
+        .afield("model add mine.onnx")
+        .stdin_from(terminal)
+        .run();
+    let run = run.ok().says([
+        "# CHECK: Which axis of the input [?, 15, 8, 1] is time, 1 or 2? 1 is a guess\n",
+        "Which axis of the input [?, 15, 8, 1] is time, 1 or 2? [1] ",
+        "Rows a second that the network was trained on? [50]   expected a whole number above 0\n",
+        "SPDX licence of the weights? [not stated] ",
+        "wrote mine.toml\nadded mine, checksum verified\n",
+    ]);
+    assert!(run.stdout.ends_with(".onnx\n"), "{run}");
+    let text = std::fs::read_to_string(cache.path("mine.toml")).unwrap();
+    assert!(!text.contains("CHECK"), "{text}");
+    let card: serde_json::Value = cache.run("model show mine --json").ok().json();
+    assert_eq!(card["sample-rate"], 100);
+    assert_eq!(card["embedding"]["hop-frames"], 4);
+    assert_eq!(
+        (&card["task"], &card["source"]),
+        (&"gestures".into(), &"not stated".into())
+    );
+    assert_eq!(card["sensor"]["channels"][3]["unit"], "rad/s");
+    cache.run("model check mine").ok();
+    drop(keyboard);
+}
+
 #[test]
 fn a_broken_user_card_is_a_warning_in_the_list() {
     let cache = Sandbox::cold();

@@ -162,7 +162,7 @@ fn a_graph_can_end_and_begin_at_an_inner_tensor() {
         assert!((a - e).abs() < 1e-5, "{a} for {e}");
     }
     let unknown = text.replace("[input]\n", "[input]\nname = \"none\"\n");
-    let error = load(&unknown).unwrap_err().to_string();
+    let error = load(&unknown).err().unwrap().to_string();
     assert!(error.ends_with("it has no tensor \"none\""), "{error}");
 }
 

@@ -62,6 +62,7 @@ mod cli_live;
 mod cli_model;
 mod cli_sensors;
 mod messages;
+mod resume;
 
 // Devices: serial ports, emulated boards, heads in fixed memory.
 mod cli_serial;

@@ -239,7 +239,7 @@ fn what_is_wrong_with_a_file_or_a_name_is_told() {
         output: Some("none"),
         ..HALVES
     };
-    let error = unknown.load(Mode::Auto).unwrap_err().to_string();
+    let error = unknown.load(Mode::Auto).err().unwrap().to_string();
     assert!(
         error.ends_with("is not a usable TFLite graph: it has no tensor \"none\""),
         "{error}"

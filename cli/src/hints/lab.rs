@@ -19,8 +19,12 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
         return of_split(error);
     }
-    if let Some(EmbedError::Unlabelled { .. }) = error.downcast_ref() {
-        return some("lay clips out as DIR/<class>/<clip>, or list them with --manifest");
+    match error.downcast_ref() {
+        Some(EmbedError::Unlabelled { .. }) => {
+            return some("lay clips out as DIR/<class>/<clip>, or list them with --manifest");
+        }
+        Some(EmbedError::Label { .. }) => return some("name the class otherwise"),
+        _ => {}
     }
     if let Some(error) = error.downcast_ref() {
         return some(of_stream(error));

@@ -5,8 +5,11 @@
 
 use std::path::PathBuf;
 
+use afield::signal::Label;
+
 use super::clips::Clips;
 use super::error::DataError;
+use super::failed::{EmbedError, FailedRecording};
 use super::group_pattern::GroupPattern;
 use super::names::Names;
 
@@ -21,6 +24,17 @@ pub struct ListedClip {
     pub group: Option<String>,
     /// Whether it is marked as a test clip.
     pub test: Option<bool>,
+}
+
+impl ListedClip {
+    /// The same clip, left out because of `error`.
+    pub(crate) fn failed(self, error: impl Into<EmbedError>) -> FailedRecording {
+        FailedRecording {
+            label: Some(self.label),
+            group: self.group,
+            ..FailedRecording::new(self.path, error)
+        }
+    }
 }
 
 /// Clips in the order in which they were listed.
@@ -44,26 +58,59 @@ impl ClipList {
         }
     }
 
-    /// Sets every clip's group to the first capture of `pattern` in its file
-    /// name.
+    /// Sets every clip's group to the first capture of `pattern` in its file name. Removes and
+    /// returns the clips whose name does not match.
     ///
     /// # Errors
-    /// [`DataError::GroupPattern`] for an invalid pattern, one without a
-    /// capture, or one that some clip's name does not match.
+    /// [`DataError::GroupPattern`] for an invalid pattern, one without a capture, or one that no
+    /// clip's name matches.
     ///
     /// ```
     /// use afield_lab::data::ClipList;
-    /// let mut list = ClipList::from_pairs([("rain/3-17.ogg".into(), "rain")]);
-    /// list.set_groups(r"^(\d+)-")?;
+    /// let paths = ["rain/3-17.ogg", "rain/odd.ogg"].map(|path| (path.into(), "rain"));
+    /// let mut list = ClipList::from_pairs(paths);
+    /// let failed = list.set_groups(r"^(\d+)-")?;
     /// assert_eq!(list.clips[0].group.as_deref(), Some("3"));
+    /// assert_eq!(failed[0].path, std::path::Path::new("rain/odd.ogg"));
     /// # Ok::<(), afield_lab::data::DataError>(())
     /// ```
-    pub fn set_groups(&mut self, pattern: &str) -> Result<(), DataError> {
+    pub fn set_groups(&mut self, pattern: &str) -> Result<Vec<FailedRecording>, DataError> {
         let pattern: GroupPattern = pattern.parse()?;
-        for clip in &mut self.clips {
-            clip.group = Some(pattern.group_of(&clip.path)?);
+        let mut failed = Vec::new();
+        let mut kept = Vec::with_capacity(self.clips.len());
+        for clip in std::mem::take(&mut self.clips) {
+            match pattern.group_of(&clip.path) {
+                Ok(group) => kept.push(ListedClip {
+                    group: Some(group),
+                    ..clip
+                }),
+                // A pattern that matches nothing is wrong itself.
+                Err(error) => failed.push((clip, error)),
+            }
         }
-        Ok(())
+        if kept.is_empty() && !failed.is_empty() {
+            return Err(failed.swap_remove(0).1);
+        }
+        self.clips = kept;
+        let failed = failed.into_iter();
+        Ok(failed.map(|(clip, error)| clip.failed(error)).collect())
+    }
+
+    /// Removes and returns the clips whose class is not valid as a label.
+    pub fn take_unlabelled(&mut self) -> Vec<FailedRecording> {
+        let mut failed = Vec::new();
+        self.clips.retain(|clip| {
+            let Err(fault) = Label::new(clip.label.as_str()) else {
+                return true;
+            };
+            let (path, label) = (clip.path.clone(), clip.label.clone());
+            failed.push(
+                clip.clone()
+                    .failed(EmbedError::Label { path, label, fault }),
+            );
+            false
+        });
+        failed
     }
 
     /// Joins the list with the clips' embeddings; see [`Clips::new`] for

@@ -10,13 +10,16 @@ use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use afield::source::Note;
 use sha2::{Digest, Sha256};
 
 use super::error::DataError;
 
-/// `"afield-embeddings" | version u8 | size u32 | values f32... | sha256 of all
-/// before`, little-endian.
-const MAGIC: &[u8] = b"afield-embeddings\x01";
+/// `"afield-embeddings" | version u8 | size u32 | length of notes u32 | notes as JSON | values
+/// f32... | sha256 of all before`, little-endian.
+///
+/// Version 1 had no notes. Its entries count as absent, and are replaced.
+const MAGIC: &[u8] = b"afield-embeddings\x02";
 const CHECKSUM_BYTES: usize = 32;
 
 /// A hash of everything that determines a clip's embeddings.
@@ -44,6 +47,15 @@ impl CacheKey {
     }
 }
 
+/// The embeddings of a clip, and what is odd about it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct CachedEmbeddings {
+    /// Embeddings, row-major `[windows, size]`.
+    pub windows: Vec<f32>,
+    /// What is odd about the recording.
+    pub notes: Vec<Note>,
+}
+
 /// A folder of embeddings.
 #[derive(Debug, Clone)]
 pub struct EmbeddingCache {
@@ -58,22 +70,27 @@ impl EmbeddingCache {
         }
     }
 
-    /// The embeddings of a clip, row-major `[windows, size]`. `None` if they are absent, damaged,
-    /// or of another size.
-    pub fn get(&self, key: &CacheKey, size: usize) -> Option<Vec<f32>> {
+    /// The embeddings of a clip. `None` if they are absent, damaged, of an earlier version or of
+    /// another size.
+    pub fn get(&self, key: &CacheKey, size: usize) -> Option<CachedEmbeddings> {
         let bytes = fs::read(self.path(key)).ok()?;
         let (body, checksum) = bytes.split_at_checked(bytes.len().checked_sub(CHECKSUM_BYTES)?)?;
         if Sha256::digest(body).as_slice() != checksum {
             return None;
         }
-        let (stored, values) = body.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+        let (stored, rest) = body.strip_prefix(MAGIC)?.split_first_chunk::<4>()?;
+        let (length, rest) = rest.split_first_chunk::<4>()?;
+        let (notes, values) = rest.split_at_checked(u32::from_le_bytes(*length) as usize)?;
         let (values, rest) = values.as_chunks::<4>();
-        let whole = !values.is_empty() && values.len().is_multiple_of(size) && rest.is_empty();
-        (whole && u32::from_le_bytes(*stored) as usize == size).then(|| {
-            values
-                .iter()
-                .map(|&value| f32::from_le_bytes(value))
-                .collect()
+        let is_whole = !values.is_empty() && values.len().is_multiple_of(size) && rest.is_empty();
+        if !is_whole || u32::from_le_bytes(*stored) as usize != size {
+            return None;
+        }
+        let value = |&value: &[u8; 4]| f32::from_le_bytes(value);
+        Some(CachedEmbeddings {
+            windows: values.iter().map(value).collect(),
+            // A kind of note that this version does not know: the clip is embedded again.
+            notes: serde_json::from_slice(notes).ok()?,
         })
     }
 
@@ -82,7 +99,12 @@ impl EmbeddingCache {
     ///
     /// # Errors
     /// [`DataError::File`].
-    pub fn put(&self, key: &CacheKey, size: usize, windows: &[f32]) -> Result<(), DataError> {
+    pub fn put(
+        &self,
+        key: &CacheKey,
+        size: usize,
+        embedded: &CachedEmbeddings,
+    ) -> Result<(), DataError> {
         let path = self.path(key);
         let fault = |reason| DataError::File {
             action: "write",
@@ -91,7 +113,15 @@ impl EmbeddingCache {
         };
         let mut bytes = MAGIC.to_vec();
         bytes.extend((size as u32).to_le_bytes());
-        bytes.extend(windows.iter().flat_map(|value| value.to_le_bytes()));
+        let notes = serde_json::to_vec(&embedded.notes).map_err(|error| fault(error.into()))?;
+        bytes.extend((notes.len() as u32).to_le_bytes());
+        bytes.extend(notes);
+        bytes.extend(
+            embedded
+                .windows
+                .iter()
+                .flat_map(|value| value.to_le_bytes()),
+        );
         let checksum = Sha256::digest(&bytes);
         bytes.extend_from_slice(&checksum);
         let folder = path.parent().unwrap_or(&self.folder);
@@ -114,14 +144,35 @@ impl EmbeddingCache {
 mod tests {
     use super::*;
 
+    fn embedded(windows: &[f32]) -> CachedEmbeddings {
+        CachedEmbeddings {
+            windows: windows.to_vec(),
+            notes: vec![Note::Silence, Note::Clipped { share: 0.25 }],
+        }
+    }
+
     #[test]
     fn embeddings_are_had_back_by_their_key() {
         let folder = tempfile::tempdir().unwrap();
         let cache = EmbeddingCache::new(folder.path());
         let key = CacheKey::new("00ff", "mel", b"RIFF...");
         assert_eq!(cache.get(&key, 2), None);
-        cache.put(&key, 2, &[1.0, 2.0, 3.0, 4.0]).unwrap();
-        assert_eq!(cache.get(&key, 2), Some(vec![1.0, 2.0, 3.0, 4.0]));
+        let stored = embedded(&[1.0, 2.0, 3.0, 4.0]);
+        cache.put(&key, 2, &stored).unwrap();
+        assert_eq!(cache.get(&key, 2), Some(stored));
+    }
+
+    #[test]
+    fn an_entry_of_version_1_counts_as_absent() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = EmbeddingCache::new(folder.path());
+        let key = CacheKey::new("aa", "mel", b"clip");
+        cache.put(&key, 1, &embedded(&[0.5])).unwrap();
+        let mut bytes = b"afield-embeddings\x01\x01\0\0\0".to_vec();
+        bytes.extend(0.5_f32.to_le_bytes());
+        bytes.extend_from_slice(&Sha256::digest(&bytes));
+        fs::write(cache.path(&key), &bytes).unwrap();
+        assert_eq!(cache.get(&key, 1), None);
     }
 
     #[test]
@@ -143,7 +194,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = EmbeddingCache::new(folder.path());
         let key = CacheKey::new("aa", "mel", b"clip");
-        cache.put(&key, 3, &[0.5; 6]).unwrap();
+        cache.put(&key, 3, &embedded(&[0.5; 6])).unwrap();
         assert_eq!(cache.get(&key, 2), None, "another size");
         let intact = fs::read(cache.path(&key)).unwrap();
         for cut in 0..intact.len() {
@@ -156,7 +207,7 @@ mod tests {
             fs::write(cache.path(&key), &bytes).unwrap();
             assert_eq!(cache.get(&key, 3), None, "bit of byte {position}");
         }
-        cache.put(&key, 3, &[0.25; 3]).unwrap();
-        assert_eq!(cache.get(&key, 3), Some(vec![0.25; 3]));
+        cache.put(&key, 3, &embedded(&[0.25; 3])).unwrap();
+        assert_eq!(cache.get(&key, 3), Some(embedded(&[0.25; 3])));
     }
 }

@@ -13,6 +13,7 @@ mod dataset;
 mod embedding;
 mod embedding_cache;
 mod error;
+mod failed;
 mod group_pattern;
 mod manifest;
 mod names;
@@ -25,10 +26,11 @@ mod splits;
 pub use clip_list::{ClipList, ListedClip};
 pub use clips::Clips;
 pub use dataset::Dataset;
-pub use embedding::{EmbedError, embed_clips, list_folder};
+pub use embedding::{EmbeddedList, FoundClips, embed_clips, list_folder};
 pub use error::{
     ArrayFault, ArrayType, DataError, ManifestFault, NpzFault, PatternFault, SplitFault,
 };
+pub use failed::{EmbedError, FailedRecording};
 pub use group_pattern::GroupPattern;
 pub use manifest::{decode_manifest, read_manifest};
 pub use names::Names;

@@ -85,6 +85,34 @@ impl<W: Write + Seek> NpyWriter<W> {
         })
     }
 
+    /// Continues an array of rows of `size` numbers after the first `rows`, which are whole. Later
+    /// bytes are replaced. The number of rows in its header is not read.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn resume(mut sink: W, size: usize, rows: usize) -> io::Result<Self> {
+        sink.seek(SeekFrom::Start(Self::offset(size, rows)))?;
+        Ok(Self {
+            sink,
+            size,
+            rows,
+            bytes: Vec::new(),
+        })
+    }
+
+    /// The byte at which the row `row` of an array of rows of `size` numbers begins.
+    pub fn offset(size: usize, row: usize) -> u64 {
+        rows_header(0, size).len() as u64 + row as u64 * size as u64 * 4
+    }
+
+    /// Writes what was appended to the sink.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn flush(&mut self) -> io::Result<()> {
+        self.sink.flush()
+    }
+
     /// Appends rows, row-major `[n, size]`.
     ///
     /// # Errors
@@ -214,6 +242,25 @@ mod tests {
             (numbers.len(), &numbers[20..]),
             (24, &6_f32.to_le_bytes()[..])
         );
+    }
+
+    #[test]
+    fn an_array_is_continued_after_rows_that_are_whole() {
+        let whole = {
+            let mut file = Cursor::new(Vec::new());
+            let mut array = NpyWriter::new(&mut file, 2).unwrap();
+            array.write(&[1.0, 2.0, 3.0, 4.0]).unwrap();
+            array.finish().unwrap();
+            file.into_inner()
+        };
+        let mut file = Cursor::new(Vec::new());
+        let mut array = NpyWriter::new(&mut file, 2).unwrap();
+        array.write(&[1.0, 2.0, 9.0]).unwrap();
+        drop(array);
+        let mut array = NpyWriter::resume(&mut file, 2, 1).unwrap();
+        array.write(&[3.0, 4.0]).unwrap();
+        array.finish().unwrap();
+        assert_eq!(file.into_inner(), whole);
     }
 
     #[test]

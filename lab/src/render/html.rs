@@ -188,6 +188,7 @@ mod tests {
         html(
             &report,
             &Provenance {
+                recordings: Some("made on 3 of 4 recordings: 1 failed".to_owned()),
                 command,
                 version: "0.1.0".into(),
                 machine,
@@ -214,6 +215,7 @@ mod tests {
             "afield 0.1.0",
             "x86_64 linux",
             "seed 3",
+            "<p>made on 3 of 4 recordings: 1 failed</p>",
         ] {
             assert!(page.contains(said), "{said}");
         }

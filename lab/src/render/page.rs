@@ -182,12 +182,16 @@ impl View<'_> {
     pub fn end(&self, page: &mut String, provenance: &Provenance) {
         let Provenance {
             command,
+            recordings,
             version,
             machine,
         } = provenance;
+        let recordings = recordings
+            .as_deref()
+            .map_or(String::new(), |text| format!("<p>{}</p>\n", escape(text)));
         let _ = write!(
             page,
-            "<footer>\n<p><code>{}</code></p>\n<p>afield {} &middot; {} &middot; {} thread{} &middot; {}",
+            "<footer>\n{recordings}<p><code>{}</code></p>\n<p>afield {} &middot; {} &middot; {} thread{} &middot; {}",
             escape(command),
             escape(version),
             escape(machine.processor.as_deref().unwrap_or("unknown processor")),

@@ -7,6 +7,8 @@ use crate::evaluate::Machine;
 pub struct Provenance {
     /// The command line, as it was given.
     pub command: String,
+    /// How many recordings the report was made on, if it was made on recordings.
+    pub recordings: Option<String>,
     /// Version of the program.
     pub version: String,
     /// The machine of the run.

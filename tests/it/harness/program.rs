@@ -128,7 +128,7 @@ impl Program {
     }
 
     /// What its standard input is, rather than nothing.
-    #[cfg(feature = "mic")]
+    #[cfg(unix)]
     pub fn stdin_from(mut self, file: impl Into<Stdio>) -> Self {
         self.command.stdin(file.into());
         self
