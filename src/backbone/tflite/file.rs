@@ -4,11 +4,17 @@
 
 use std::collections::HashSet;
 
-use super::super::precision::of_half;
 use super::flatbuffer::{List, Table};
+use crate::backbone::precision::of_half;
 
 /// The most tensors, and the most operators, of a graph.
 const MOST: usize = 100_000;
+/// The most axes of a tensor.
+const MOST_AXES: usize = 16;
+/// The most inputs and outputs of all operators. Several lists may lie in the same bytes.
+const MOST_USES: usize = 1_000_000;
+/// The longest name of a tensor, in bytes. A longer one counts as none.
+const LONGEST_NAME: usize = 4096;
 
 /// The first graph of a file.
 pub(super) struct File<'a> {
@@ -28,14 +34,14 @@ pub(super) struct Tensor<'a> {
     pub(super) kind: Kind,
     /// The bytes of a constant.
     pub(super) data: Option<&'a [u8]>,
-    pub(super) quantised: Option<Quantised>,
+    quantised: Option<Table<'a>>,
 }
 
 /// `(value - zero point) * scale`, with one scale or one for each index of an axis.
-pub(super) struct Quantised {
-    pub(super) scales: Vec<f32>,
-    pub(super) zero_points: Vec<i64>,
-    pub(super) axis: usize,
+struct Quantised {
+    scales: Vec<f32>,
+    zero_points: Vec<i64>,
+    axis: usize,
 }
 
 /// The type of a tensor's values.
@@ -101,8 +107,9 @@ impl<'a> File<'a> {
         let tensors = (0..tensors.len())
             .map(|index| tensor(tensors.table(index)?, index, &buffers, &mut names))
             .collect::<Option<Vec<_>>>()?;
+        let mut uses = 0;
         let operators = (0..operators.len())
-            .map(|index| operator(operators.table(index)?, &codes))
+            .map(|index| operator(operators.table(index)?, &codes, &mut uses))
             .collect::<Option<Vec<_>>>()?;
         let sides = [graph.list(1)?.ints()?, graph.list(2)?.ints()?];
         let [inputs, outputs] = sides.map(|ids| ids.into_iter().filter_map(index_of).collect());
@@ -141,13 +148,20 @@ fn tensor<'a>(
     buffers: &List<'a>,
     names: &mut HashSet<String>,
 ) -> Option<Tensor<'a>> {
-    let sizes = |field| Some(table.list(field)?.ints());
+    let sizes = |field| {
+        let list = table.list(field)?;
+        Some(list.ints().filter(|_| list.len() <= MOST_AXES))
+    };
     let shape: Vec<usize> = match sizes(0) {
         Some(sizes) => (sizes?.into_iter().map(index_of)).collect::<Option<_>>()?,
         None => Vec::new(),
     };
     let signature = sizes(7).flatten().unwrap_or_default();
-    let mut name = table.text(3).unwrap_or_default().to_owned();
+    let name = table.list(3).filter(|name| name.len() <= LONGEST_NAME);
+    let mut name = match name {
+        Some(_) => table.text(3).unwrap_or_default().to_owned(),
+        None => String::new(),
+    };
     if name.is_empty() || names.contains(&name) {
         name = format!("{name}#{index}");
     }
@@ -175,7 +189,7 @@ fn tensor<'a>(
             _ => Kind::Other,
         },
         data,
-        quantised: table.table(4).and_then(quantised),
+        quantised: table.table(4),
     })
 }
 
@@ -193,12 +207,15 @@ fn quantised(table: Table<'_>) -> Option<Quantised> {
     })
 }
 
-fn operator<'a>(table: Table<'a>, codes: &List<'a>) -> Option<Operator<'a>> {
+fn operator<'a>(table: Table<'a>, codes: &List<'a>, uses: &mut usize) -> Option<Operator<'a>> {
     let code = codes.table(table.size(0, 0))?;
     // Numbers up to 127 once had a byte of their own.
     let number = code.int(3, 0).max(i32::from(code.byte(0)));
-    let ids = |field| match table.list(field) {
-        Some(list) => list.ints(),
+    let mut ids = |field| match table.list(field) {
+        Some(list) => {
+            *uses += list.len();
+            list.ints().filter(|_| *uses <= MOST_USES)
+        }
         None => Some(Vec::new()),
     };
     Some(Operator {
@@ -219,10 +236,12 @@ impl Tensor<'_> {
 
     /// The values of a constant as whole numbers, if that is what they are.
     pub(super) fn ints(&self) -> Option<Vec<i64>> {
-        let data = self.data?;
+        let (data, count) = (self.data?, self.count()?);
         match self.kind {
-            Kind::I32 => Some(words(data, |four| i64::from(i32::from_le_bytes(four)))),
-            Kind::I64 => Some(words(data, i64::from_le_bytes)),
+            Kind::I32 if data.len() / 4 == count => {
+                Some(words(data, |four| i64::from(i32::from_le_bytes(four))))
+            }
+            Kind::I64 if data.len() / 8 == count => Some(words(data, i64::from_le_bytes)),
             _ => None,
         }
     }
@@ -230,6 +249,9 @@ impl Tensor<'_> {
     /// The values of a constant as floats; quantised values are converted.
     pub(super) fn floats(&self) -> Option<Vec<f32>> {
         let (data, count) = (self.data?, self.count()?);
+        if data.len() / count.max(1) > 8 {
+            return None;
+        }
         let values = match self.kind {
             Kind::F32 => words(data, f32::from_le_bytes),
             Kind::F16 => words(data, |two| of_half(u16::from_le_bytes(two))),
@@ -244,7 +266,7 @@ impl Tensor<'_> {
     }
 
     fn real(&self, values: Vec<i64>) -> Option<Vec<f32>> {
-        let Some(quantised) = &self.quantised else {
+        let Some(quantised) = self.quantised.and_then(quantised) else {
             let whole = matches!(self.kind, Kind::I32 | Kind::I64);
             return whole.then(|| values.iter().map(|&value| value as f32).collect());
         };
@@ -259,14 +281,14 @@ impl Tensor<'_> {
         };
         let real = values.iter().enumerate().map(|(index, &value)| {
             let which = index / run.max(1) % scales.len();
-            (value - quantised.zero_points[which]) as f32 * scales[which]
+            value.saturating_sub(quantised.zero_points[which]) as f32 * scales[which]
         });
         Some(real.collect())
     }
 
     /// The smallest and the largest value that a quantised tensor can hold.
     pub(super) fn range(&self) -> Option<(f32, f32)> {
-        let quantised = self.quantised.as_ref()?;
+        let quantised = self.quantised.and_then(quantised)?;
         let (low, high) = match self.kind {
             Kind::I8 => (-128, 127),
             Kind::U8 => (0, 255),

@@ -1,9 +1,9 @@
 //! Layers with weights, and pools.
 
-use super::super::pb::AttributeProto;
 use super::file::Operator;
 use super::operators::{Conversion, Converted};
 use super::writer::{int, ints, text};
+use crate::backbone::pb::AttributeProto;
 
 impl Conversion<'_> {
     /// Runs `op` on channels before height and width, and puts the channels last again.
@@ -56,7 +56,9 @@ impl Conversion<'_> {
         // From [outputs, height, width, inputs] to [outputs, inputs, height, width].
         let given = self.weights(operator, 1)?;
         let mut values = Vec::with_capacity(given.len());
-        for filter in given.chunks_exact((height * width * inputs).max(1)) {
+        for filter in
+            given.chunks_exact((height.saturating_mul(width).saturating_mul(inputs)).max(1))
+        {
             for input in 0..inputs {
                 values.extend(filter.iter().skip(input).step_by(inputs));
             }

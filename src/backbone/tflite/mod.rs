@@ -19,7 +19,7 @@ mod operators;
 mod sizes;
 mod writer;
 
-use super::pb::ModelProto;
+use crate::backbone::pb::ModelProto;
 use file::File;
 
 /// Why a TFLite file cannot be read.

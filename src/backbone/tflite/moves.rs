@@ -132,7 +132,13 @@ impl Conversion<'_> {
     pub(super) fn slice(&mut self, operator: &Operator<'_>) -> Converted {
         let (starts, sizes) = (self.list(operator, 1)?, self.list(operator, 2)?);
         let ends: Vec<i64> = (starts.iter().zip(&sizes))
-            .map(|(&start, &size)| if size < 0 { i64::MAX } else { start + size })
+            .map(|(&start, &size)| {
+                if size < 0 {
+                    i64::MAX
+                } else {
+                    start.saturating_add(size)
+                }
+            })
             .collect();
         let (starts, ends) = (self.writer.list(&starts), self.writer.list(&ends));
         self.with_first(operator, "Slice", &[&starts, &ends], Vec::new())
@@ -158,7 +164,7 @@ impl Conversion<'_> {
                 ends[axis] = if starts[axis] == -1 {
                     i64::MAX
                 } else {
-                    starts[axis] + 1
+                    starts[axis].saturating_add(1)
                 };
                 dropped.push(axis as i64);
                 continue;

@@ -2,11 +2,14 @@
 
 use std::collections::HashSet;
 
-use super::super::pb::{AttributeProto, ModelProto};
 use super::file::{File, Operator, Tensor};
 use super::sizes::Sizes;
 use super::writer::{Writer, float, int, ints};
 use super::{Fault, name_of};
+use crate::backbone::pb::{AttributeProto, ModelProto};
+
+/// The most bytes of constants, in single precision.
+const MOST_BYTES: usize = 1 << 30;
 
 /// Converts what `outputs` need of the graph from `input` on.
 pub(super) fn convert(
@@ -31,6 +34,10 @@ pub(super) fn convert(
                 reason,
             }
         })?;
+        if conversion.writer.bytes() > MOST_BYTES {
+            let reason = format!("its constants take more than {MOST_BYTES} bytes");
+            return Err(Fault::File(reason));
+        }
     }
     // The shapes of inner tensors may be those of another input.
     let is_whole = file.inputs.contains(&input);
@@ -206,8 +213,15 @@ impl<'a> Conversion<'a> {
 
     /// The values of a constant.
     pub(super) fn weights(&self, operator: &Operator<'_>, slot: usize) -> Converted<Vec<f32>> {
-        let (_, tensor) = self.tensor(operator, slot)?;
-        let values = tensor.floats();
+        let (index, tensor) = self.tensor(operator, slot)?;
+        // Weights of fewer bits may stand before a node that converts them.
+        let converts = |other: &&Operator<'_>| other.code == 6 && other.outputs == [index];
+        let before = || {
+            let converted = self.file.operators.iter().find(converts)?;
+            let (_, stored) = self.tensor(converted, 0).ok()?;
+            stored.floats()
+        };
+        let values = tensor.floats().or_else(before);
         values.ok_or_else(|| format!("has no constant weights in {:?}", tensor.name))
     }
 

@@ -1,10 +1,10 @@
 //! Nodes and constants of the ONNX graph that a TFLite file becomes.
 
-use super::super::pb::attribute_proto::AttributeType;
-use super::super::pb::tensor_proto::DataType;
-use super::super::pb::tensor_shape_proto::{Dimension, dimension};
-use super::super::pb::type_proto::{self, Value};
-use super::super::pb::{
+use crate::backbone::pb::attribute_proto::AttributeType;
+use crate::backbone::pb::tensor_proto::DataType;
+use crate::backbone::pb::tensor_shape_proto::{Dimension, dimension};
+use crate::backbone::pb::type_proto::{self, Value};
+use crate::backbone::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
     TensorShapeProto, TypeProto, ValueInfoProto,
 };
@@ -19,6 +19,8 @@ pub(super) struct Writer {
     nodes: Vec<NodeProto>,
     constants: Vec<TensorProto>,
     made: usize,
+    /// Bytes of all constants.
+    bytes: usize,
 }
 
 impl Writer {
@@ -85,6 +87,7 @@ impl Writer {
 
     fn constant(&mut self, kind: DataType, shape: &[usize], bytes: Vec<u8>) -> String {
         let name = self.fresh();
+        self.bytes = self.bytes.saturating_add(bytes.len());
         self.constants.push(TensorProto {
             name: name.clone(),
             dims: shape.iter().map(|&size| size as i64).collect(),
@@ -93,6 +96,11 @@ impl Writer {
             ..TensorProto::default()
         });
         name
+    }
+
+    /// Bytes of all constants so far. Operators may share those of the file.
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
     }
 
     /// The whole graph.
