@@ -184,7 +184,7 @@ def halves():
     w = g.op("DEQUANTIZE", [g.const(weights(5, 2, 2, 1).astype("f2"))], [5, 2, 2, 1])
     b = g.op("DEQUANTIZE", [g.const(weights(5).astype("f2"))], [5])
     x = g.op("CONV_2D", [g.input, w, b], [1, 5, 3, 5], options="Conv2DOptions", Padding=1, StrideW=1, StrideH=1,
-             DilationWFactor=1, DilationHFactor=1, FusedActivationFunction=4)
+             DilationWFactor=1, DilationHFactor=1)
     x = g.op("HARD_SWISH", [x], [1, 5, 3, 5])
     x = g.op("RESHAPE", [x, g.const(np.array([1, 75], "i4"))], dict(shape=[1, 75], name="flat"))
     w = RANDOM.integers(-127, 128, (4, 75)).astype("i1")

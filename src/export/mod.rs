@@ -53,6 +53,11 @@ pub fn onnx(learner: &Learner, card: &Card, backbone: &[u8]) -> Result<Vec<u8>, 
     }
     let head = learner.settings().head;
     let formula = (learner.formula()).ok_or(ExportError::Head { head })?;
+    if card.waveform().is_some_and(|front| front.needs_windows()) {
+        return Err(ExportError::Backbone {
+            reason: "its front end normalises each window, or makes spectrograms of it",
+        });
+    }
     let mut model = backbone::checked_onnx(backbone, card)?;
     let opset = opset(&model);
     if opset < FIRST_OPSET {

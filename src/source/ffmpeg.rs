@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::container_time::is_cut_mp4;
 use super::ffmpeg_child::{FfmpegChild, Output};
 use super::{ChannelChoice, Note, PcmReader, Source, SourceError};
 use crate::signal::{Chunk, SampleRate};
@@ -74,6 +75,8 @@ pub(super) struct FfmpegFile {
     path: PathBuf,
     pcm: PcmReader<Output>,
     child: FfmpegChild,
+    /// Whether the file breaks off, as far as its container shows.
+    is_cut: bool,
     samples: u64,
     ended: bool,
 }
@@ -125,6 +128,7 @@ impl FfmpegFile {
             path: path.to_owned(),
             pcm: PcmReader::new(output, super::PcmFormat::default()).choosing(choice),
             child,
+            is_cut: container.demuxer == "mov" && is_cut_mp4(path).unwrap_or(false),
             samples: 0,
             ended: false,
         };
@@ -161,7 +165,7 @@ impl Source for FfmpegFile {
         let mut notes = self.pcm.notes();
         notes.retain(|note| !matches!(note, Note::HeaderInStream { .. }));
         // It ends well after a cut file, and only says so.
-        if self.ended && self.child.mentions("partial file") {
+        if self.is_cut || self.ended && self.child.mentions("partial file") {
             notes.push(Note::Truncated);
         }
         notes

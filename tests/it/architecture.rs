@@ -11,7 +11,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("model", &["signal"]),
     ("source", &["signal"]),
     ("frontend", &["signal", "model"]),
-    ("backbone", &["signal", "model"]),
+    ("backbone", &["signal", "model", "frontend"]),
     ("head", &["signal"]),
     ("rehearsal", &["signal"]),
     ("decision", &["signal", "head"]),

@@ -128,7 +128,7 @@ impl<'a> Conversion<'a> {
             19 => self.activation(operator, 1),
             20 => self.activation(operator, 2),
             21 => self.activation(operator, 3),
-            28 => self.activation(operator, 4),
+            28 => self.unary(operator, "Tanh"),
             14 => self.unary(operator, "Sigmoid"),
             47 => self.unary(operator, "Exp"),
             73 => self.unary(operator, "Log"),
@@ -263,7 +263,8 @@ impl<'a> Conversion<'a> {
             1 => limits(0.0, f32::MAX, &mut self.writer),
             2 => limits(-1.0, 1.0, &mut self.writer),
             3 => limits(0.0, 6.0, &mut self.writer),
-            4 => steps.push(("Tanh", vec![String::new()], Vec::new())),
+            // TFLite's own kernels leave a fused hyperbolic tangent out.
+            4 => return Err("has a fused hyperbolic tangent".to_owned()),
             other => return Err(format!("has the activation {other}")),
         }
         if activation == 1
