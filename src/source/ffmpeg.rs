@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use super::container_time::is_cut_mp4;
 use super::ffmpeg_child::{FfmpegChild, Output};
+use super::matroska::is_cut_matroska;
 use super::{ChannelChoice, Note, PcmReader, Source, SourceError};
 use crate::signal::{Chunk, SampleRate};
 
@@ -128,7 +129,11 @@ impl FfmpegFile {
             path: path.to_owned(),
             pcm: PcmReader::new(output, super::PcmFormat::default()).choosing(choice),
             child,
-            is_cut: container.demuxer == "mov" && is_cut_mp4(path).unwrap_or(false),
+            is_cut: match container.demuxer {
+                "mov" => is_cut_mp4(path).unwrap_or(false),
+                "matroska" => is_cut_matroska(path).unwrap_or(false),
+                _ => false,
+            },
             samples: 0,
             ended: false,
         };

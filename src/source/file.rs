@@ -17,7 +17,9 @@ use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
-use symphonia::core::formats::well_known::{FORMAT_ID_CAF, FORMAT_ID_ISOMP4, FORMAT_ID_OGG};
+use symphonia::core::formats::well_known::{
+    FORMAT_ID_CAF, FORMAT_ID_ISOMP4, FORMAT_ID_MKV, FORMAT_ID_OGG,
+};
 use symphonia::core::formats::{FormatOptions, FormatReader, TrackType};
 use symphonia::core::io::{
     MediaSource, MediaSourceStream, MediaSourceStreamOptions, ReadOnlySource,
@@ -27,6 +29,7 @@ use symphonia::core::packet::Packet;
 
 use super::container_time::is_cut_mp4;
 use super::file_bytes::{bytes_at, read_at};
+use super::matroska::is_cut_matroska;
 use super::mixing::Mixing;
 use super::spliced::Spliced;
 use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, ogg, wave};
@@ -328,7 +331,12 @@ impl Decoding {
                 notes.push(Note::Truncated);
             }
         }
-        if container == FORMAT_ID_ISOMP4 && is_cut_mp4(path).map_err(io)? {
+        let is_cut = match container {
+            FORMAT_ID_ISOMP4 => is_cut_mp4(path).map_err(io)?,
+            FORMAT_ID_MKV => is_cut_matroska(path).map_err(io)?,
+            _ => false,
+        };
+        if is_cut {
             notes.push(Note::Truncated);
         }
         let is_numbered = codec == CODEC_ID_FLAC;

@@ -26,6 +26,7 @@ mod lateness;
 mod lines;
 mod live;
 mod lock;
+mod matroska;
 #[cfg_attr(not(feature = "mic"), path = "no_microphone.rs")]
 mod microphone;
 mod microphone_info;
