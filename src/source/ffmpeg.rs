@@ -11,6 +11,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::caf::is_cut_caf;
 use super::container_time::is_cut_mp4;
 use super::ffmpeg_child::{FfmpegChild, Output};
 use super::matroska::is_cut_matroska;
@@ -131,6 +132,7 @@ impl FfmpegFile {
             child,
             is_cut: match container.demuxer {
                 "mov" => is_cut_mp4(path).unwrap_or(false),
+                "caf" => is_cut_caf(path).unwrap_or(false),
                 "matroska" => is_cut_matroska(path).unwrap_or(false),
                 _ => false,
             },

@@ -27,6 +27,7 @@ use symphonia::core::io::{
 use symphonia::core::meta::MetadataOptions;
 use symphonia::core::packet::Packet;
 
+use super::caf::is_cut_caf;
 use super::container_time::is_cut_mp4;
 use super::file_bytes::{bytes_at, read_at};
 use super::matroska::is_cut_matroska;
@@ -333,6 +334,7 @@ impl Decoding {
         }
         let is_cut = match container {
             FORMAT_ID_ISOMP4 => is_cut_mp4(path).map_err(io)?,
+            FORMAT_ID_CAF => is_cut_caf(path).map_err(io)?,
             FORMAT_ID_MKV => is_cut_matroska(path).map_err(io)?,
             _ => false,
         };

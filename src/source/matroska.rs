@@ -45,8 +45,8 @@ fn number(file: &mut impl Read, is_size: bool) -> Option<(u64, bool)> {
     if more > 7 {
         return None;
     }
-    let mask = 0xFF >> (more + 1);
-    let mut value = u64::from(first[0] & if is_size { mask } else { 0xFF });
+    let mask = if is_size { 0xFFu64 >> (more + 1) } else { 0xFF };
+    let mut value = u64::from(first[0]) & mask;
     let mut rest = vec![0; more as usize];
     file.read_exact(&mut rest).ok()?;
     for byte in rest {

@@ -7,6 +7,7 @@
 
 #[cfg(any(test, feature = "mic"))]
 mod audio_input;
+mod caf;
 mod capture;
 mod channel_choice;
 mod clock_fit;
