@@ -13,7 +13,9 @@ use std::io::{ErrorKind, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
 use symphonia::core::audio::GenericAudioBufferRef;
-use symphonia::core::codecs::audio::well_known::{CODEC_ID_FLAC, CODEC_ID_MP3};
+use symphonia::core::codecs::audio::well_known::{
+    CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
+};
 use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
@@ -321,9 +323,10 @@ impl Decoding {
         let codec = decoder.codec_params().codec;
         let container = format.format_info().format;
         // Formats without a header that states the length.
-        if codec == CODEC_ID_MP3 || container == FORMAT_ID_OGG {
+        let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&codec);
+        if is_mpeg || container == FORMAT_ID_OGG {
             let mut file = File::open(path).map_err(io)?;
-            let is_cut = if codec == CODEC_ID_MP3 {
+            let is_cut = if is_mpeg {
                 mpeg::is_cut(&mut file, metadata.len())
             } else {
                 ogg::is_cut(&mut file, metadata.len())
