@@ -145,6 +145,11 @@ pub(super) fn decoded(
         }
         return Ok(proto);
     }
+    #[cfg(not(feature = "tract"))]
+    if bytes.get(4..8) == Some(b"TFL3") {
+        let reason = "this build, without the feature `tract`, reads ONNX only";
+        return Err(not_tflite(path, reason.to_owned()));
+    }
     let mut proto = ModelProto::decode(bytes).map_err(|e| not_onnx(path, format!("{e:#}")))?;
     functions::inline(&mut proto, bytes).map_err(|reason| not_onnx(path, reason))?;
     match &proto.graph {
@@ -439,7 +444,6 @@ fn names_read<'a>(node: &'a NodeProto, names: &mut Vec<&'a str>) {
     }
 }
 
-#[cfg(feature = "tract")]
 fn not_tflite(path: &Path, reason: String) -> BackboneError {
     BackboneError::NotTflite {
         path: path.to_owned(),

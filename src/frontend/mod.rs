@@ -23,6 +23,7 @@ pub use log_mel::LogMelFrontend;
 pub(crate) use normalisation::Normalisation;
 pub use resample::Resampler;
 pub use sensor::SensorFrontend;
+#[cfg(feature = "tract")]
 pub(crate) use wide::wide;
 pub(crate) use window::WindowFrontend;
 
