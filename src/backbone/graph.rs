@@ -16,7 +16,9 @@ use super::pb::tensor_proto::DataLocation;
 use super::pb::tensor_proto::DataType;
 use super::pb::tensor_shape_proto::{Dimension, dimension};
 use super::pb::type_proto::{self, Value};
-use super::pb::{GraphProto, ModelProto, NodeProto, TensorProto, TypeProto, ValueInfoProto};
+use super::pb::{
+    GraphProto, ModelProto, NodeProto, TensorProto, TensorShapeProto, TypeProto, ValueInfoProto,
+};
 use super::{BackboneError, dequantise, functions, precision};
 #[cfg(feature = "tract")]
 use super::{edges, operators, tflite, tract_parse};
@@ -351,15 +353,21 @@ fn begin_at(path: &Path, graph: &mut GraphProto, name: &str) -> Result<(), Backb
     graph
         .input
         .retain(|input| constants.contains(input.name.as_str()));
-    graph.input.push(tensor_info(name));
+    graph.input.push(tensor_info(name, None));
     Ok(())
 }
 
-/// A tensor of single precision, of any shape.
-fn tensor_info(name: &str) -> ValueInfoProto {
+/// A tensor of single precision, of this shape or of any.
+pub(super) fn tensor_info(name: &str, shape: Option<&[usize]>) -> ValueInfoProto {
+    let dim = |&size: &usize| Dimension {
+        value: Some(dimension::Value::DimValue(size as i64)),
+        ..Dimension::default()
+    };
     let tensor = type_proto::Tensor {
         elem_type: DataType::Float as i32,
-        ..type_proto::Tensor::default()
+        shape: shape.map(|shape| TensorShapeProto {
+            dim: shape.iter().map(dim).collect(),
+        }),
     };
     ValueInfoProto {
         name: name.to_owned(),
@@ -386,7 +394,7 @@ fn keep_output(
             let inner = || {
                 made.iter()
                     .any(|made| *made == name)
-                    .then(|| tensor_info(name))
+                    .then(|| tensor_info(name, None))
             };
             output.cloned().or_else(inner)
         }

@@ -1,12 +1,10 @@
 //! Nodes and constants of the ONNX graph that a TFLite file becomes.
 
+use crate::backbone::graph::tensor_info;
 use crate::backbone::pb::attribute_proto::AttributeType;
 use crate::backbone::pb::tensor_proto::DataType;
-use crate::backbone::pb::tensor_shape_proto::{Dimension, dimension};
-use crate::backbone::pb::type_proto::{self, Value};
 use crate::backbone::pb::{
     AttributeProto, GraphProto, ModelProto, NodeProto, OperatorSetIdProto, TensorProto,
-    TensorShapeProto, TypeProto, ValueInfoProto,
 };
 
 /// The version of ONNX's operators that the nodes follow.
@@ -105,7 +103,7 @@ impl Writer {
 
     /// The whole graph.
     pub(super) fn finish(self, input: (&str, Option<&[usize]>), outputs: &[&str]) -> ModelProto {
-        let outputs = outputs.iter().map(|name| info(name, None)).collect();
+        let outputs = outputs.iter().map(|name| tensor_info(name, None)).collect();
         ModelProto {
             opset_import: vec![OperatorSetIdProto {
                 version: OPSET,
@@ -115,33 +113,12 @@ impl Writer {
             graph: Some(GraphProto {
                 node: self.nodes,
                 initializer: self.constants,
-                input: vec![info(input.0, input.1)],
+                input: vec![tensor_info(input.0, input.1)],
                 output: outputs,
                 ..GraphProto::default()
             }),
             ..ModelProto::default()
         }
-    }
-}
-
-fn info(name: &str, shape: Option<&[usize]>) -> ValueInfoProto {
-    let dim = |&size: &usize| Dimension {
-        value: Some(dimension::Value::DimValue(size as i64)),
-        ..Dimension::default()
-    };
-    let tensor = type_proto::Tensor {
-        elem_type: DataType::Float as i32,
-        shape: shape.map(|shape| TensorShapeProto {
-            dim: shape.iter().map(dim).collect(),
-        }),
-    };
-    ValueInfoProto {
-        name: name.to_owned(),
-        r#type: Some(TypeProto {
-            value: Some(Value::TensorType(tensor)),
-            ..TypeProto::default()
-        }),
-        ..ValueInfoProto::default()
     }
 }
 
