@@ -507,7 +507,7 @@ fn plain_format(fmt: &[u8]) -> Option<(Vec<u8>, bool)> {
         Some(bytes @ 1..=8) if align % channels == 0 && bytes * 8 >= bits => bytes,
         _ => bits.div_ceil(8),
     };
-    let plain_bits = bytes * 8;
+    let plain_bits = bytes.saturating_mul(8);
     let length = fmt.len();
     let is_plain = match (stated_tag, tag) {
         (EXTENSIBLE, 1 | 3 | 6 | 7) => length == 40 && extra == Some(22) && bits.is_multiple_of(8),
