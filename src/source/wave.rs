@@ -470,6 +470,8 @@ fn sun(head: &[u8], len: u64) -> Option<Found> {
     let channels = u16::try_from(number(20)?)
         .ok()
         .filter(|&channels| channels > 0)?;
+    // The decoder counts the bytes of a frame in 16 bits.
+    channels.checked_mul(bits)?;
     if start < 24 || start > len {
         return None;
     }
