@@ -5,8 +5,9 @@ use super::chain::{Axis, Geometry, Kind, Layer, Read, Size, Sliding};
 use super::chain_reader::Reader;
 use super::kernel::Kernel;
 
-/// The most values in a layer's input. A file's padding takes memory, so it must be bounded.
-const MOST_VALUES: usize = 1 << 26;
+/// The most values in a layer's input, or in any tensor. A file's padding takes memory, so it must
+/// be bounded.
+pub(super) const MOST_VALUES: usize = 1 << 26;
 
 impl Reader {
     /// Finds out which of the input's axes a convolution or pool works on.

@@ -8,6 +8,7 @@ use tract_onnx::prelude::*;
 use tract_onnx::tract_hir::internal::*;
 
 use super::graph::Graph;
+use super::places::MOST_VALUES;
 use super::recurrent;
 use super::tract_parse::parse;
 use super::unit_axes::UnitAxisMoves;
@@ -23,10 +24,32 @@ impl Graph {
             recurrent::start_afresh(&mut model);
             Ok(model)
         })?;
+        self.check_sizes(&model)?;
         let actual = model.output_fact(0).map_err(|e| self.unsupported(e))?;
         let actual = actual.shape.iter().map(|dim| dim.to_string());
         self.check_output(actual)?;
         Ok(model)
+    }
+
+    /// Checks that no tensor of a window is too large: a file's padding or tiling takes memory.
+    fn check_sizes(&self, model: &TypedModel) -> Result<(), BackboneError> {
+        for node in &model.nodes {
+            for outlet in &node.outputs {
+                let Some(shape) = outlet.fact.shape.as_concrete() else {
+                    continue;
+                };
+                let values = shape
+                    .iter()
+                    .try_fold(1usize, |n, &size| n.checked_mul(size));
+                if values.is_none_or(|values| values > MOST_VALUES) {
+                    let (op, name) = (node.op.name(), &node.name);
+                    return Err(self.unsupported(format!(
+                        "{op} (node {name:?}) gives {shape:?}, more than {MOST_VALUES} values"
+                    )));
+                }
+            }
+        }
+        Ok(())
     }
 
     /// The graph with a symbol for its number of frames. Reshapes that only move unit axes, at the
