@@ -167,6 +167,37 @@ fn a_graph_can_end_and_begin_at_an_inner_tensor() {
 }
 
 #[test]
+fn cached_embeddings_are_those_of_the_output_that_the_card_names() {
+    let sandbox = Sandbox::cold();
+    let file = fs::read(folder().join("listed-weights.onnx")).unwrap();
+    for name in ["y", "k"] {
+        fs::write(sandbox.path(&format!("{name}.onnx")), &file).unwrap();
+        let card = card_text(name, &sha256(&file));
+        let card = card.replace("[output]\n", &format!("[output]\nname = {name:?}\n"));
+        sandbox.write(&format!("{name}.toml"), card);
+        let (code, told) = add(&sandbox, name, &format!("./{name}.toml"));
+        assert_eq!(code, 0, "{told}");
+    }
+    let table: Vec<String> = (frames().chunks(BANDS))
+        .map(|row| format!("{},{},{}", row[0], row[1], row[2]))
+        .collect();
+    sandbox.write("d/one/x.csv", format!("a,b,c\n{}\n", table.join("\n")));
+    sandbox.write("d/two/x.csv", format!("a,b,c\n{}\n", table[1..].join("\n")));
+    let embedded = |name: &str| {
+        Program::new(format!(
+            "embed --labelled d --backbone {name} --rate 50 -o {name}.npz"
+        ))
+        .env("AFIELD_CACHE", sandbox.root())
+        .folder(sandbox.root())
+        .run()
+        .ok();
+        fs::read(sandbox.path(&format!("{name}.npz"))).unwrap()
+    };
+    // `y` is `k` without what is below zero.
+    assert_ne!(embedded("y"), embedded("k"));
+}
+
+#[test]
 fn a_recurrent_graph_is_never_streamed() {
     let recurrent = [
         "lstm",

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use afield::backbone::Mode;
-use afield::engine::{self, ClipEmbeddings, backbone_contract, load_backbone, recorded};
+use afield::engine::{self, ClipEmbeddings, load_backbone, recorded};
 use afield::model::{Cache, Card};
 use afield::pipeline::Window;
 use afield::source::{
@@ -159,7 +159,8 @@ pub fn embed_clips(
     progress: &(dyn Fn(usize, usize) + Sync),
 ) -> Result<EmbeddedList, EmbedError> {
     let kept = EmbeddingCache::new(&cache.root().join(CACHE_FOLDER));
-    let contract = backbone_contract(card, None, None)?;
+    // The whole card: two may take different tensors of one graph.
+    let described = format!("{card:?}");
     let size = card.embedding.size;
     let mut clips: Vec<Option<Result<CachedEmbeddings, EmbedError>>> = Vec::new();
     let mut missing = Vec::new();
@@ -172,8 +173,8 @@ pub fn embed_clips(
                 continue;
             }
         };
-        let front = read_as(&contract.frontend, card, format, &clip.path);
-        let key = CacheKey::new(&contract.backbone_sha256, &front, &bytes);
+        let front = read_as(&described, card, format, &clip.path);
+        let key = CacheKey::new(card.origin.sha256(), &front, &bytes);
         let cached = kept.get(&key, size);
         if cached.is_none() {
             missing.push((clips.len(), key));
@@ -227,11 +228,11 @@ pub fn embed_clips(
 
 /// Everything between the bytes of a file and the graph. A file that is read in another way is a
 /// different input of the backbone.
-fn read_as(frontend: &str, card: &Card, format: &SensorFormat, path: &Path) -> String {
+fn read_as(described: &str, card: &Card, format: &SensorFormat, path: &Path) -> String {
     if card.sensor().is_some() {
-        return format!("{frontend} {format:?}");
+        return format!("{described} {format:?}");
     }
-    let mut front = frontend.to_owned();
+    let mut front = described.to_owned();
     if format.channel != ChannelChoice::default() {
         front += &format!(" channel {}", format.channel);
     }

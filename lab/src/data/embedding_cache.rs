@@ -30,8 +30,8 @@ impl CacheKey {
     /// The key of a clip under a backbone.
     ///
     /// `backbone_sha256` identifies the weights. `frontend` describes everything between the clip's
-    /// bytes and the graph, including sample rate, padding and hop. `clip` is the content of the
-    /// file.
+    /// bytes and the embedding, including sample rate, padding, hop, and the tensors of the graph
+    /// that are its input and output. `clip` is the content of the file.
     pub fn new(backbone_sha256: &str, frontend: &str, clip: &[u8]) -> Self {
         let mut hash = Sha256::new();
         for part in [backbone_sha256.as_bytes(), frontend.as_bytes(), clip] {
