@@ -4,7 +4,6 @@ use std::io;
 use std::path::PathBuf;
 
 use afield::engine;
-use afield::learner::LearnError;
 use afield::signal::{ErrorKind, SignalError};
 use afield::source::SourceError;
 
@@ -44,9 +43,6 @@ pub enum EmbedError {
     /// The backbone is not available, or a recording could not be embedded.
     #[error("{0}")]
     Engine(#[from] engine::Error),
-    /// The backbone's card allows no contract.
-    #[error("{0}")]
-    Contract(#[from] LearnError),
     /// The embeddings could not be saved, or they do not fit together.
     #[error("{0}")]
     Data(#[from] DataError),
@@ -62,7 +58,6 @@ impl EmbedError {
             Self::File { .. } => ErrorKind::Io,
             Self::Source(error) => error.kind(),
             Self::Engine(error) => error.kind(),
-            Self::Contract(error) => error.kind(),
             Self::Data(error) => error.kind(),
             Self::Unlabelled { .. } | Self::Label { .. } => ErrorKind::InvalidInput,
         }
