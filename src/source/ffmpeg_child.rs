@@ -7,13 +7,14 @@ use std::ffi::OsString;
 use std::io::{self, Read};
 use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use super::SourceError;
 use super::lock::lock;
+use super::piped::read_blocks;
 
 /// The most bytes of its first messages that are kept, and of its latest ones.
 const MOST_SAID: usize = 4096;
@@ -151,28 +152,12 @@ pub(super) struct Output {
 
 impl Output {
     fn new(pipe: Option<ChildStdout>, child: Arc<Mutex<Child>>, patience: Duration) -> Self {
-        let (sender, blocks) = sync_channel(MOST_BLOCKS);
-        thread::spawn(move || {
-            let Some(mut pipe) = pipe else {
-                return;
-            };
-            loop {
-                let mut block = vec![0; BLOCK];
-                let read = match pipe.read(&mut block) {
-                    Ok(0) => return,
-                    Ok(count) => {
-                        block.truncate(count);
-                        Ok(block)
-                    }
-                    Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                    Err(error) => Err(error),
-                };
-                let is_over = read.is_err();
-                if sender.send(read).is_err() || is_over {
-                    return;
-                }
-            }
-        });
+        // Without a pipe there is nothing to read.
+        let pipe: Box<dyn Read + Send> = match pipe {
+            Some(pipe) => Box::new(pipe),
+            None => Box::new(io::empty()),
+        };
+        let blocks = read_blocks(pipe, BLOCK, MOST_BLOCKS);
         Self {
             blocks,
             block: Vec::new(),

@@ -18,6 +18,39 @@ const MOST_BLOCKS: usize = 4;
 /// Time between two reads of a pipe that does not wait for bytes itself.
 const LOOK: Duration = Duration::from_millis(10);
 
+/// Reads a pipe by a thread, in blocks of up to `size` bytes, of which `most` may wait. The thread
+/// ends with the pipe, at an error, or with the first block after the receiver is gone.
+pub(super) fn read_blocks(
+    mut pipe: impl Read + Send + 'static,
+    size: usize,
+    most: usize,
+) -> Receiver<io::Result<Vec<u8>>> {
+    let (sender, blocks) = sync_channel(most);
+    thread::spawn(move || {
+        loop {
+            let mut block = vec![0; size];
+            let read = match pipe.read(&mut block) {
+                Ok(0) => return,
+                Ok(count) => {
+                    block.truncate(count);
+                    Ok(block)
+                }
+                Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => {
+                    thread::sleep(LOOK);
+                    continue;
+                }
+                Err(error) => Err(error),
+            };
+            let is_over = read.is_err();
+            if sender.send(read).is_err() || is_over {
+                return;
+            }
+        }
+    });
+    blocks
+}
+
 /// A pipe.
 #[derive(Debug)]
 pub(crate) struct Piped {
@@ -32,30 +65,8 @@ pub(crate) struct Piped {
 
 impl Piped {
     /// Reads `pipe` from now on.
-    pub(crate) fn new(mut pipe: impl Read + Send + 'static) -> Self {
-        let (sender, blocks) = sync_channel(MOST_BLOCKS);
-        thread::spawn(move || {
-            loop {
-                let mut block = vec![0; BLOCK];
-                let read = match pipe.read(&mut block) {
-                    Ok(0) => return,
-                    Ok(count) => {
-                        block.truncate(count);
-                        Ok(block)
-                    }
-                    Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-                    Err(error) if error.kind() == ErrorKind::WouldBlock => {
-                        thread::sleep(LOOK);
-                        continue;
-                    }
-                    Err(error) => Err(error),
-                };
-                let is_over = read.is_err();
-                if sender.send(read).is_err() || is_over {
-                    return;
-                }
-            }
-        });
+    pub(crate) fn new(pipe: impl Read + Send + 'static) -> Self {
+        let blocks = read_blocks(pipe, BLOCK, MOST_BLOCKS);
         Self {
             blocks,
             block: Vec::new(),
