@@ -151,7 +151,7 @@ fn sigmoid<S: Simd>(simd: S, x: S::f32s) -> S::f32s {
 #[cfg(all(test, feature = "tract"))]
 mod tests {
     use super::*;
-    use crate::backbone::join;
+    use crate::backbone::element_wise;
 
     fn at(activation: Activation, x: f32) -> f32 {
         let leaky = x.max(x * activation.slope);
@@ -178,7 +178,7 @@ mod tests {
         values.extend([1e-30, -1e-30, 0.0]);
         let applied = |activation: Option<Activation>| {
             let mut applied = values.clone();
-            join::activate(activation.unwrap(), &mut applied);
+            element_wise::activate(activation.unwrap(), &mut applied);
             applied
         };
         let sigmoids = applied(Activation::IDENTITY.then_sigmoid());

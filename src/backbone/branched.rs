@@ -11,7 +11,7 @@ use super::chain::{Kind, Layer, Size};
 use super::channelwise::Channelwise;
 use super::dense::Dense;
 use super::kernel::{Positions, Side};
-use super::{Layout, join};
+use super::{Layout, element_wise};
 use crate::frontend::wide;
 
 /// Layers and joins, from frames to an embedding. Value 0 is the window; step `i` gives value
@@ -399,11 +399,11 @@ impl Packed {
                 activation,
             } => {
                 let sums = &mut y[..size.channels];
-                wide(|| join::sums((0..size.rows).map(|row| row_of(input(0), row)), sums));
+                wide(|| element_wise::sums((0..size.rows).map(|row| row_of(input(0), row)), sums));
                 for ((sum, scale), bias) in sums.iter_mut().zip(scale).zip(bias) {
                     *sum = *sum * scale + bias;
                 }
-                join::activate(*activation, sums);
+                element_wise::activate(*activation, sums);
             }
             Work::Add(size) => wide(|| {
                 for row in 0..size.rows {
@@ -411,7 +411,7 @@ impl Packed {
                     if apart {
                         y.copy_from_slice(row_of(input(0), row));
                     }
-                    join::add(y, row_of(input(1), row));
+                    element_wise::add(y, row_of(input(1), row));
                 }
             }),
             Work::Scale(size) => wide(|| {
@@ -421,7 +421,7 @@ impl Packed {
                     if apart {
                         y.copy_from_slice(row_of(input(0), row));
                     }
-                    join::scale(y, factors);
+                    element_wise::scale(y, factors);
                 }
             }),
             Work::Concat(sizes) => {

@@ -17,7 +17,7 @@ use super::branched::{Branched, Op, Step};
 use super::chain::{Read, Size};
 use super::chain_of_tract::{agrees, constant, take};
 use super::chain_reader::Reader;
-use super::joining::Joined;
+use super::joined_shapes::Joined;
 
 /// Reads `model`, whose input is one window of `layout`.
 pub(super) fn read(model: &TypedModel, layout: &Layout) -> Read<Branched> {

@@ -33,6 +33,8 @@ mod draft_questions;
 mod draft_tests;
 #[cfg(feature = "tract")]
 mod edges;
+#[cfg(feature = "tract")]
+mod element_wise;
 mod error;
 #[cfg(test)]
 #[cfg(feature = "tract")]
@@ -40,9 +42,7 @@ mod file_tests;
 mod functions;
 mod graph;
 #[cfg(feature = "tract")]
-mod join;
-#[cfg(feature = "tract")]
-mod joining;
+mod joined_shapes;
 mod kernel;
 mod layout;
 #[cfg(not(feature = "tract"))]
