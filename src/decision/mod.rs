@@ -4,6 +4,7 @@
 //! enough. Calibration, unknown classes, smoothing over windows, drift and requests for labels
 //! belong here. This module does no I/O and reads no clock: each window carries its time.
 
+mod novelty;
 mod probabilities;
 mod threshold;
 
@@ -12,6 +13,7 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
+pub use novelty::Novelty;
 pub use probabilities::Probabilities;
 pub use threshold::Threshold;
 

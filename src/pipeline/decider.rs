@@ -21,6 +21,9 @@ pub struct WindowDecision {
     pub decision: Decision,
     /// The probabilities of the decision, in the learner's class order; none if it was quiet.
     pub scores: Probabilities,
+    /// The squared distance to the mean of each class, in the same order; none if it was quiet or
+    /// the head has no distances.
+    pub squared_distances: Vec<f32>,
 }
 
 /// Makes decisions for one learner, one window at a time. An [`Embedder`] steps it.
@@ -43,7 +46,7 @@ pub struct Decider {
     pooled: Vec<f32>,
     example: Example,
     evidence: Evidence,
-    spare: Vec<Probabilities>,
+    spare: Vec<(Probabilities, Vec<f32>)>,
     /// The finite rows of a window with others.
     finite: Vec<f32>,
 }
@@ -72,7 +75,7 @@ impl Decider {
             asleep: false,
             pooled: Vec::new(),
             example: Example::default(),
-            evidence: Evidence::default(),
+            evidence: Evidence::with_distances(),
             spare: Vec::new(),
             finite: Vec::new(),
         }
@@ -89,7 +92,7 @@ impl Decider {
     /// Takes an event that is no longer needed, to reuse its memory.
     pub fn recycle(&mut self, event: WindowDecision) {
         if self.spare.len() < MOST_SPARE {
-            self.spare.push(event.scores);
+            self.spare.push((event.scores, event.squared_distances));
         }
     }
 
@@ -162,7 +165,8 @@ impl Decider {
             return Ok(());
         }
         self.asleep = !awake;
-        let mut scores = self.spare.pop().unwrap_or_default();
+        let (mut scores, mut squared_distances) = self.spare.pop().unwrap_or_default();
+        squared_distances.clear();
         let (start, end) = embedder.times_since(first);
         let decision = if awake {
             let size = embedder.embedding_size();
@@ -176,7 +180,7 @@ impl Decider {
                 kept.for_each(|row| finite.extend_from_slice(row));
                 if finite.is_empty() {
                     self.finite = finite;
-                    self.spare.push(scores);
+                    self.spare.push((scores, squared_distances));
                     return Ok(());
                 }
                 let decision = self.conclude(&finite, (start, end), learner, &mut scores);
@@ -187,11 +191,15 @@ impl Decider {
             scores.0.clear();
             Decision::Quiet
         };
+        if awake && let Some(distances) = self.evidence.squared_distances() {
+            squared_distances.extend_from_slice(distances);
+        }
         events.push(WindowDecision {
             start,
             end,
             decision,
             scores,
+            squared_distances,
         });
         Ok(())
     }
