@@ -34,13 +34,18 @@ pub struct InitArgs {
     #[arg(long, default_value_t = HeadKind::default(), value_name = "HEAD")]
     head: HeadKind,
 
+    /// Learn each clip as one example, even if the backbone's card names decision windows.
+    /// Recordings that hold more than the sound itself are then learned with all of it
+    #[arg(long)]
+    whole_clips: bool,
+
     /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
     /// [default: that of the backbone]
     #[arg(long, value_name = "POOL")]
     pool: Option<Pool>,
 
-    /// Transform of the embeddings: none, l2, signed-sqrt or standardise [default: that
-    /// of the backbone]
+    /// Transform of the embeddings: none, l2, signed-sqrt, signed-sqrt+l2 or standardise
+    /// [default: that of the backbone]
     #[arg(long, value_name = "TRANSFORM")]
     transform: Option<Transform>,
 
@@ -82,6 +87,7 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         backbone: args.backbone,
         head: args.head,
         pool: args.pool,
+        whole_clips: args.whole_clips,
         transform: args.transform,
         rehearsal: args.rehearsal,
         seed: args.seed,

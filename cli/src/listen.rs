@@ -325,7 +325,9 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
         let Some(truth) = &clip.label else { continue };
         let name = clip.path.display().to_string();
         let mut recording = Recording::open_with(&clip.path, &args.sensor.format())?;
-        let embeddings = engine.embed(&mut recording).with_context(|| name.clone())?;
+        let embeddings = engine
+            .embed_to_teach(&mut recording)
+            .with_context(|| name.clone())?;
         note(&embeddings.notes, &name);
         let prediction = engine.predict_embeddings(&embeddings)?;
         note_look_alike(engine, truth);

@@ -39,6 +39,7 @@ mod reference;
 mod resume;
 mod rollback;
 mod run_bar;
+mod soundscape;
 mod status;
 mod teach;
 mod typed;
@@ -101,6 +102,7 @@ enum Command {
     Diff(diff::DiffArgs),
     #[command(name = "compact", visible_alias = "fold")]
     Compact(compact::CompactArgs),
+    Soundscape(soundscape::SoundscapeArgs),
     Doctor(doctor::DoctorArgs),
     Merge(merge::MergeArgs),
     Predict(predict::PredictArgs),
@@ -131,6 +133,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Rollback(args) => rollback::rollback(args, places),
         Command::Diff(args) => diff::run(args, places),
         Command::Compact(args) => compact::run(args, places),
+        Command::Soundscape(args) => soundscape::run(args, places),
         Command::Doctor(args) => doctor::run(args, places),
         Command::Merge(args) => merge::run(args),
         Command::Predict(args) => predict::run(args, places),

@@ -207,7 +207,7 @@ impl Teaching<'_> {
     }
 
     fn embed(&self, mut recording: Recording) -> Result<Embedded> {
-        let embedded = self.engine.embed(&mut recording);
+        let embedded = self.engine.embed_to_teach(&mut recording);
         let embeddings = embedded.with_context(|| recording.name().to_owned())?;
         Ok((recording, embeddings))
     }

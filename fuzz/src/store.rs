@@ -20,7 +20,7 @@ pub fn run(bytes: &[u8]) {
         windows: vec![0.5; session.learner().contract().embedding_size],
         clip_sha256: [9; 32],
         duration: Micros(1),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     };
     let label = Label::new("fuzz").expect("a label");
     if session.teach(&label, &heard, "fuzz", 1).is_ok() {

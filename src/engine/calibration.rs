@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{
     Error, LearnerOptions, OptionError, backbone_contract, embed_files, load_backbone, recorded,
+    window_contract,
 };
 use crate::backbone::Mode;
 use crate::frontend::Normalisation;
@@ -27,6 +28,10 @@ pub(super) fn calibrated_contract(
     }
     if !standardise && !learner.calibrate.is_empty() {
         return Err(OptionError::CalibratedInVain.into());
+    }
+    let whole = standardise || learner.whole_clips;
+    if !whole && let Some(contract) = window_contract(card, learner.pool, learner.transform)? {
+        return Ok(contract);
     }
     if !standardise {
         return Ok(backbone_contract(card, learner.pool, learner.transform)?);

@@ -7,7 +7,9 @@ use std::ops::Range;
 use sha2::{Digest, Sha256};
 
 use super::Error;
+use super::loudness::Loudness;
 use super::sample_check::SampleCheck;
+use super::soundscape::{HeardSound, Soundscape};
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
@@ -15,10 +17,16 @@ use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
 use crate::source::{Note, Source};
 
 /// The embeddings of a clip, with its hash and length, and what is odd about it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub struct ClipEmbeddings {
     /// Embeddings, row-major `[rows, embedding size]`.
     pub windows: Vec<f32>,
+    /// The share in `[0, 1]` of the window of each embedding that sounds: that lies within 15 dB
+    /// of the loudest tenth of a second of the clip. Empty if that is not known, as for sensors.
+    pub sounding: Vec<f32>,
+    /// Embeddings of the same windows, mixed with the soundscape: one list a level. Empty without
+    /// a soundscape.
+    pub mixtures: Vec<Vec<f32>>,
     /// sha256 of the sample rate, of the channels unless they are mono sound, and of the samples
     /// as the source gave them. The same recording has the same hash under any name.
     pub clip_sha256: [u8; 32],
@@ -43,6 +51,8 @@ impl ClipEmbeddings {
             let windows = self.windows.get(rows.start * size..rows.end * size);
             Self {
                 windows: windows.unwrap_or_default().to_vec(),
+                sounding: self.sounding.get(rows.clone()).unwrap_or_default().to_vec(),
+                mixtures: Vec::new(),
                 clip_sha256: hash.finalize().into(),
                 duration: Micros(self.duration.0 * rows.len() as u64 / all as u64),
                 notes: Vec::new(),
@@ -63,6 +73,20 @@ pub fn embed(
     card: &Card,
     backbone: &Backbone,
 ) -> Result<ClipEmbeddings, Error> {
+    embed_mixed(source, card, backbone, None)
+}
+
+/// As [`embed`], with the embeddings of the clip mixed with `soundscape`, if there is one and the
+/// clip is no longer than [`HeardSound::LONGEST`].
+pub(super) fn embed_mixed(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    soundscape: Option<&Soundscape>,
+) -> Result<ClipEmbeddings, Error> {
+    let mut sound = soundscape.map(|_| HeardSound::default());
+    let longest = HeardSound::LONGEST.as_secs() * u64::from(card.sample_rate.hz());
+    let mut captured = 0;
     let rate = source.rate();
     let channels = source.channels().len();
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
@@ -72,12 +96,17 @@ pub fn embed(
     let mut samples = 0;
     let mut check = SampleCheck::new(card, source.channels());
     let mut segment = Segment::new(rate);
+    let mut loudness = Loudness::new(card);
     while source.read(&mut chunk)? {
         if segment.is_gap(chunk.start) {
             if !segment.is_empty() {
                 stream.finish(&mut windows)?;
+                loudness.end_segment(windows.len() / card.embedding.size);
             }
             segment.restart(chunk.start);
+            if let Some(sound) = &mut sound {
+                sound.segments.push(Vec::new());
+            }
         }
         hash.update(&chunk.samples);
         let count = (chunk.samples.len() / channels) as u64;
@@ -85,8 +114,20 @@ pub fn embed(
         segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
         check.push(&chunk.samples, stream.resampled());
+        loudness.push(stream.resampled());
+        captured += stream.resampled().len() as u64;
+        if captured > longest {
+            sound = None;
+        }
+        if let Some(sound) = &mut sound {
+            match sound.segments.last_mut() {
+                Some(latest) => latest.extend_from_slice(stream.resampled()),
+                None => sound.segments.push(stream.resampled().to_vec()),
+            }
+        }
     }
     stream.finish(&mut windows)?;
+    loudness.end_segment(windows.len() / card.embedding.size);
     if windows.is_empty() {
         return Err(Error::Silent);
     }
@@ -99,9 +140,34 @@ pub fn embed(
     if skipped > 0 {
         notes.push(Note::WindowsSkipped { windows: skipped });
     }
+    let sounding = match skipped {
+        0 => loudness.sounding(),
+        _ => Vec::new(),
+    };
+    let clip_sha256 = hash.finish();
+    let mut mixtures = Vec::new();
+    if let (Some(soundscape), Some(mut sound), 0) = (soundscape, sound, skipped) {
+        sound.level = loudness.level();
+        mixtures = soundscape.mixtures(&sound, &clip_sha256, card, backbone)?;
+        // The last samples of a resampled clip come at its end, and may complete a window.
+        mixtures.iter_mut().for_each(|rows| {
+            let last = rows.len().saturating_sub(card.embedding.size);
+            let missing = windows.len().saturating_sub(rows.len());
+            for at in 0..missing {
+                rows.push(
+                    rows.get(last + at % card.embedding.size)
+                        .copied()
+                        .unwrap_or(0.0),
+                );
+            }
+            rows.truncate(windows.len());
+        });
+    }
     Ok(ClipEmbeddings {
         windows,
-        clip_sha256: hash.finish(),
+        sounding,
+        mixtures,
+        clip_sha256,
         duration: Micros::from_samples(samples, rate),
         notes,
     })
@@ -184,7 +250,7 @@ mod tests {
             windows: (0..20).map(|i| i as f32).collect(),
             clip_sha256: [7; 32],
             duration: Micros(10_000_000),
-            notes: Vec::new(),
+            ..ClipEmbeddings::default()
         };
         let window = |rows, every_rows| Window { rows, every_rows };
         let parts = clip.cut(2, window(4, 3));

@@ -17,14 +17,36 @@ pub fn backbone_contract(
     let spec = &card.embedding;
     let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
     let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
-    let space = EmbeddingSpace::new(&card.name, spec.size, spec.max_abs)
-        .file_sha256(card.origin.sha256())
-        .frontend(front_description(card));
-    let contract = Contract::new(space, pool, transform)?;
+    let contract = Contract::new(space(card), pool, transform)?;
     if own == (pool, transform) && !spec.nuisance.is_empty() {
         return contract.damped(Nuisance::new(spec.nuisance.clone())?);
     }
     Ok(contract)
+}
+
+/// The contract of a learner on the decision windows of `card`'s backbone; `None` if the card names
+/// none.
+///
+/// # Errors
+/// As [`backbone_contract`].
+pub fn window_contract(
+    card: &Card,
+    pool: Option<Pool>,
+    transform: Option<Transform>,
+) -> Result<Option<Contract>, LearnError> {
+    let Some(spec) = &card.decision else {
+        return Ok(None);
+    };
+    let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
+    let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
+    let contract = Contract::new(space(card), pool, transform)?;
+    Ok(Some(contract.windowed(spec.rows)))
+}
+
+fn space(card: &Card) -> EmbeddingSpace {
+    EmbeddingSpace::new(&card.name, card.embedding.size, card.embedding.max_abs)
+        .file_sha256(card.origin.sha256())
+        .frontend(front_description(card))
 }
 
 /// Everything on the card that affects the embeddings of a signal, as canonical JSON.

@@ -9,7 +9,8 @@ use super::calibration::{calibrated_contract, normalised_card};
 use super::{
     ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
     EngineOptions, Error, Event, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions,
-    Listening, OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
+    Listening, OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone,
+    clip_embeddings::embed_mixed, embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;
@@ -217,7 +218,7 @@ impl Engine {
     {
         let label = label.try_into()?;
         let mut recording = recording;
-        let heard = self.embed(&mut recording)?;
+        let heard = self.embed_to_teach(&mut recording)?;
         let (name, group) = (recording.name(), recording.group());
         let now = self.now();
         self.session().teach_from(&label, &heard, name, group, now)
@@ -285,8 +286,9 @@ impl Engine {
     pub fn predict_embeddings(&self, heard: &ClipEmbeddings) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
-        let scores = session.predict(heard)?;
-        Ok(Prediction::new(session.learner().classes(), &scores.0))
+        let (scores, p) = session.judge(heard)?;
+        let prediction = Prediction::new(session.learner().classes(), &scores.0);
+        Ok(prediction.of_p_value(p))
     }
 
     /// The embeddings of a recording.
@@ -296,6 +298,26 @@ impl Engine {
     pub fn embed(&self, recording: &mut Recording) -> Result<ClipEmbeddings, Error> {
         let backbone = self.backbone()?;
         embed(recording.source(), self.card(), backbone)
+    }
+
+    /// The embeddings of a recording that is to be taught: also those of the recording mixed with
+    /// the soundscape, if there is one.
+    ///
+    /// # Errors
+    /// As [`Self::embed`]; [`Error::Source`] also if the soundscape cannot be read.
+    pub fn embed_to_teach(&self, recording: &mut Recording) -> Result<ClipEmbeddings, Error> {
+        let windowed = self.session().learner().contract().window_rows.is_some();
+        let soundscape = match windowed {
+            true => self.soundscape()?,
+            false => None,
+        };
+        let backbone = self.backbone()?;
+        embed_mixed(
+            recording.source(),
+            self.card(),
+            backbone,
+            soundscape.as_ref(),
+        )
     }
 
     /// The events of a source: an iterator that ends when the source does.

@@ -113,6 +113,14 @@ pub enum Error {
         /// The reason.
         reason: &'static str,
     },
+    /// The soundscape cannot be written or removed.
+    #[error("{}: {error}", path.display())]
+    Soundscape {
+        /// Its file.
+        path: PathBuf,
+        /// Why.
+        error: std::io::Error,
+    },
     /// One of several recordings failed.
     #[error("{what}: {error}")]
     Of {
@@ -159,6 +167,7 @@ impl Error {
             Self::TooLittleAudio { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
                 ErrorKind::NotFound
             }
+            Self::Soundscape { .. } => ErrorKind::Io,
             Self::Contended => ErrorKind::Busy,
             Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
             Self::DiskLimit { .. } => ErrorKind::Limit,

@@ -84,7 +84,7 @@ impl Lesson {
         label: &Label,
         mut recording: Recording,
     ) -> Result<Vec<TaughtAs>, Error> {
-        let embeddings = self.engine.embed(&mut recording)?;
+        let embeddings = self.engine.embed_to_teach(&mut recording)?;
         self.teach_embeddings(label, &embeddings, &recording)
     }
 

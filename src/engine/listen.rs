@@ -76,12 +76,9 @@ impl Listening {
         if live && options.start.is_some() {
             return Err(OptionError::StartOfSeveral.into());
         }
-        let seconds = match options.window_seconds {
-            Some(seconds) => seconds,
-            None => engine.session().median_clip_seconds()?.unwrap_or(0.0),
-        };
+        let window = listening_window(&engine, &options)?;
         let mut listening = Self {
-            window: Window::spanning(engine.card(), seconds, options.every_seconds),
+            window,
             recordings: Vec::new(),
             unopened: None,
             pipe: None,
@@ -445,6 +442,26 @@ impl Listening {
             self.events.push_back(event);
         }
     }
+}
+
+/// The window of one decision: as asked for, as the learner was taught, or as long as the taught
+/// clips.
+fn listening_window(engine: &Engine, options: &ListenOptions) -> Result<Window, Error> {
+    let session = engine.session();
+    let every = options.every_seconds;
+    let rows = session.learner().contract().window_rows;
+    if let (None, Some(rows)) = (options.window_seconds, rows) {
+        let rows = rows.get();
+        return Ok(Window {
+            rows,
+            ..Window::spanning(engine.card(), 0.0, every)
+        });
+    }
+    let seconds = match options.window_seconds {
+        Some(seconds) => seconds,
+        None => session.median_clip_seconds()?.unwrap_or(0.0),
+    };
+    Ok(Window::spanning(engine.card(), seconds, every))
 }
 
 /// The time of the next event. Late samples may come in a burst, and their times do not step back.

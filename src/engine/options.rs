@@ -32,6 +32,9 @@ pub struct LearnerOptions {
     pub pool: Option<Pool>,
     /// The transform after pooling; `None` means the transform of the backbone's card.
     pub transform: Option<Transform>,
+    /// Learn whole clips, each pooled into one example, even if the card names decision windows.
+    /// [`Transform::Standardise`] always does.
+    pub whole_clips: bool,
     /// Rehearsal memory, for heads that need one.
     pub rehearsal: Plan,
     /// Seed of all random numbers.
@@ -120,6 +123,24 @@ pub enum OptionError {
         "a start is for one file: several files have several starts, live sources the host's clock"
     )]
     StartOfSeveral,
+    /// A soundscape for a sensor.
+    #[error("a soundscape is for sound; {backbone} takes a sensor")]
+    SoundscapeOfSensor {
+        /// The backbone.
+        backbone: String,
+    },
+    /// A soundscape for a learner of whole clips.
+    #[error("the learner learns whole clips, which cannot be mixed with a soundscape")]
+    SoundscapeOfClips,
+    /// A soundscape that is too short.
+    #[error("a soundscape needs at least {} s of sound", shortest.as_secs())]
+    SoundscapeTooShort {
+        /// The shortest.
+        shortest: std::time::Duration,
+    },
+    /// A soundscape of digital silence.
+    #[error("the recording of the soundscape is digital silence")]
+    SoundscapeSilent,
     /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {
@@ -133,7 +154,10 @@ impl OptionError {
     pub fn kind(&self) -> ErrorKind {
         match self {
             Self::OtherBackbone { .. } => ErrorKind::Mismatch,
-            Self::NormalisedSound { .. } | Self::GateOfSensor { .. } => ErrorKind::Unsupported,
+            Self::NormalisedSound { .. }
+            | Self::GateOfSensor { .. }
+            | Self::SoundscapeOfSensor { .. }
+            | Self::SoundscapeOfClips => ErrorKind::Unsupported,
             _ => ErrorKind::InvalidInput,
         }
     }

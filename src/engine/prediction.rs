@@ -7,30 +7,56 @@ use serde::ser::{SerializeMap, Serializer};
 
 use crate::signal::Label;
 
+/// The p-value below which a recording is of no taught class.
+const UNKNOWN_BELOW: f32 = 0.05;
+
 /// The classes of a learner with their probabilities for one recording.
 ///
 /// Displayed as the best class and its probability, such as `kettle (0.97)`; serialised as an
 /// object of labels and probabilities.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Prediction(Vec<(Label, f32)>);
+pub struct Prediction {
+    scores: Vec<(Label, f32)>,
+    p_value: Option<f32>,
+}
 
 impl Prediction {
     pub(super) fn new(classes: &[Label], probabilities: &[f32]) -> Self {
         let pairs = classes.iter().cloned().zip(probabilities.iter().copied());
-        Self(pairs.collect())
+        Self {
+            scores: pairs.collect(),
+            p_value: None,
+        }
+    }
+
+    pub(super) fn of_p_value(self, p_value: Option<f32>) -> Self {
+        Self { p_value, ..self }
+    }
+
+    /// How unlike everything taught the recording is, in `[0, 1)`: the share of taught clips of
+    /// which each, if it had not been taught, would be more like its class. `None` if the head
+    /// cannot say so, or too few clips were taught. See [`Novelty`](crate::decision::Novelty).
+    pub fn novelty(&self) -> Option<f32> {
+        self.p_value.map(|p| 1.0 - p)
+    }
+
+    /// Whether the recording is probably of no taught class: fewer than one in twenty taught clips
+    /// is as unlike its own. `false` if [`Self::novelty`] is `None`.
+    pub fn is_unknown(&self) -> bool {
+        self.p_value.is_some_and(|p| p < UNKNOWN_BELOW)
     }
 
     /// Every class with its probability in `[0, 1]`, in the learner's class order. The
     /// probabilities sum to 1; there are none if no class has been taught.
     pub fn scores(&self) -> &[(Label, f32)] {
-        &self.0
+        &self.scores
     }
 
     /// The most probable class and its probability; the first of equally probable ones. `None` if
     /// no class has been taught.
     pub fn best(&self) -> Option<(&Label, f32)> {
         let mut best: Option<(&Label, f32)> = None;
-        for (label, p) in &self.0 {
+        for (label, p) in &self.scores {
             if best.is_none_or(|(_, top)| *p > top) {
                 best = Some((label, *p));
             }
@@ -42,6 +68,9 @@ impl Prediction {
 impl fmt::Display for Prediction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.best() {
+            Some((label, p)) if self.is_unknown() => {
+                write!(f, "unknown (nearest {label}, {p:.2})")
+            }
             Some((label, p)) => write!(f, "{label} ({p:.2})"),
             None => f.write_str("no class taught"),
         }
@@ -50,8 +79,8 @@ impl fmt::Display for Prediction {
 
 impl Serialize for Prediction {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (label, p) in &self.0 {
+        let mut map = serializer.serialize_map(Some(self.scores.len()))?;
+        for (label, p) in &self.scores {
             map.serialize_entry(label.as_str(), p)?;
         }
         map.end()

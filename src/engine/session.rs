@@ -5,12 +5,14 @@ use std::path::Path;
 use super::batch::Batch;
 use super::error::damaged;
 use super::memory::Memory;
+use super::novelty::AtRevision;
 use super::replay::apply;
 use super::solver::Solver;
 use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
 use super::{ClipEmbeddings, Error};
-use crate::decision::Probabilities;
-use crate::learner::{Contract, Learner, Settings};
+use crate::decision::{Novelty, Probabilities};
+use crate::head::Evidence;
+use crate::learner::{Contract, Example, Learner, Settings, decision_windows};
 use crate::model::Card;
 use crate::pipeline::{Decider, Embedder, WindowDecision};
 use crate::signal::{Chunk, Micros};
@@ -29,6 +31,7 @@ pub struct Session {
     pub(super) card: Card,
     pub(super) memory: Memory,
     solver: Option<Solver>,
+    pub(super) novelty: Option<AtRevision>,
 }
 
 impl Session {
@@ -89,6 +92,7 @@ impl Session {
             card,
             memory,
             solver: None,
+            novelty: None,
         })
     }
 
@@ -107,6 +111,7 @@ impl Session {
             card,
             memory,
             solver: None,
+            novelty: None,
         })
     }
 
@@ -197,15 +202,64 @@ impl Session {
         Ok(self.store.max_disk()?)
     }
 
+    /// The evidence for a clip, and its p-value: how likely a clip of its most probable class is
+    /// as unlike that class. `None` if the head cannot say so, or too few clips were taught.
+    ///
+    /// # Errors
+    /// [`Error`] when the embeddings do not fit the contract, or the log cannot be read.
+    pub(super) fn judge(
+        &mut self,
+        heard: &ClipEmbeddings,
+    ) -> Result<(Probabilities, Option<f32>), Error> {
+        let example = self.encode(heard, false)?;
+        let mut evidence = Evidence::with_distances();
+        self.memory.learner.evidence_into(&example, &mut evidence)?;
+        let probabilities = Probabilities::of(&evidence);
+        let (Some((class, _)), Some(distances)) =
+            (probabilities.best(), evidence.squared_distances())
+        else {
+            return Ok((probabilities, None));
+        };
+        let Some(score) = Novelty::score(class, distances) else {
+            return Ok((probabilities, None));
+        };
+        let p = self.novelty()?.p_value(score);
+        Ok((probabilities, p))
+    }
+
     /// Probabilities of the classes for the embeddings of a clip.
     ///
     /// # Errors
     /// [`Error`] when the embeddings do not fit the contract.
     pub fn predict(&self, heard: &ClipEmbeddings) -> Result<Probabilities, Error> {
-        Ok(self
-            .memory
-            .learner
-            .predict_one(&self.memory.learner.encode(&heard.windows)?)?)
+        Ok((self.memory.learner).predict_one(&self.encode(heard, false)?)?)
+    }
+
+    /// The example of a clip: for a contract of decision windows, those that sound, and, to teach,
+    /// the same windows mixed with the soundscape.
+    pub(super) fn encode(&self, heard: &ClipEmbeddings, to_teach: bool) -> Result<Example, Error> {
+        let learner = &self.memory.learner;
+        let (size, rows) = (
+            learner.contract().embedding_size.max(1),
+            learner.contract().window_rows,
+        );
+        let Some(rows) = rows else {
+            return Ok(learner.encode(&heard.windows)?);
+        };
+        let all = heard.windows.len() / size;
+        if all == 0 || !heard.windows.len().is_multiple_of(size) {
+            return Ok(learner.encode(&heard.windows)?);
+        }
+        let chosen = decision_windows(all, rows.get(), &heard.sounding);
+        let mixtures = match to_teach {
+            true => heard.mixtures.as_slice(),
+            false => &[],
+        };
+        let recordings = std::iter::once(&heard.windows).chain(mixtures);
+        let windows = recordings.flat_map(|rows| {
+            (chosen.iter()).filter_map(|at| rows.get(at.start * size..at.end * size))
+        });
+        Ok(learner.encode_windows(windows)?)
     }
 
     /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and
@@ -302,7 +356,7 @@ impl Session {
         let (learner, contract) = (&self.memory.learner, self.memory.learner.contract());
         let settings = learner.settings();
         let classes = (learner.classes().iter().zip(learner.counts()))
-            .map(|(label, &examples)| ClassStatus {
+            .map(|(label, examples)| ClassStatus {
                 label: label.to_string(),
                 examples,
             })

@@ -26,7 +26,7 @@ fn heard(seed: u8) -> ClipEmbeddings {
         windows: (0..3 * 16).map(|i| f32::from(seed) + i as f32).collect(),
         clip_sha256: [seed; 32],
         duration: Micros(500_000),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     }
 }
 

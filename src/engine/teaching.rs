@@ -84,8 +84,8 @@ impl Session {
     ) -> Result<TaughtAs, Error> {
         let clip = TaughtClip {
             label: label.clone(),
-            features: (self.memory.learner)
-                .encode(&heard.windows)?
+            features: self
+                .encode(heard, !label.is_background())?
                 .features()
                 .to_vec(),
             id: ClipId::from(heard.clip_sha256),

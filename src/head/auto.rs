@@ -39,7 +39,7 @@ impl Auto {
         Self {
             steps: steps.to_vec(),
             seed,
-            exact: EXACT.map(|kind| kind.build(steps, seed)),
+            exact: EXACT.map(|kind| kind.build(steps, seed, 1)),
             linear: Trained::new(Recipe::of(HeadKind::LINEAR), steps, seed),
             knn: Knn::new(Knn::NEIGHBOURS, steps),
             selection: Selection::start(),
@@ -99,7 +99,7 @@ impl Auto {
             .map_err(|_| damaged("what was compared is unreadable"))?;
         let mut exact = Vec::new();
         for kind in EXACT {
-            exact.push(kind.load(steps, seed, sized(&mut rest)?)?);
+            exact.push(kind.load(steps, seed, 1, sized(&mut rest)?)?);
         }
         let linear = Recipe::of(HeadKind::LINEAR);
         let linear = Trained::load(linear, steps, seed, sized(&mut rest)?)?;

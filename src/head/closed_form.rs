@@ -53,6 +53,21 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     ) {
     }
 
+    /// Overwrites `distances` with the squared distance from each of `rows`, row-major, to the mean
+    /// of each class, `[rows, classes]`, as if the rows had not been learned: each `copies` times
+    /// as an example of `class`. Returns whether there is an answer.
+    fn left_out_into(
+        &self,
+        _solved: &Self::Solved,
+        _statistic: &Statistic,
+        _rows: &[i16],
+        _class: usize,
+        _copies: u64,
+        _distances: &mut Vec<f32>,
+    ) -> bool {
+        false
+    }
+
     /// The function that [`Self::scores_into`] computes from an exact solve and the raw features
     /// of an example.
     fn formula(&self, solved: &Self::Solved) -> Formula;
@@ -133,6 +148,12 @@ impl<M: Method> ClosedForm<M> {
         })
     }
 
+    /// This head, with `unit` examples for one independent observation, at least 1.
+    pub(super) fn of_units(mut self, unit: u64) -> Self {
+        self.state.statistic = self.state.statistic.of_units(unit);
+        self
+    }
+
     /// The method of this head.
     #[cfg(test)]
     pub(super) fn method(&self) -> &M {
@@ -176,6 +197,21 @@ impl<M: Method> Head for ClosedForm<M> {
         let Self { method, state } = self;
         method.seen(x, |x| state.evidence_into(method, x, evidence));
         Ok(())
+    }
+
+    fn left_out_into(
+        &self,
+        rows: &[i16],
+        class: usize,
+        copies: u64,
+        distances: &mut Vec<f32>,
+    ) -> bool {
+        let Self { method, state } = self;
+        if state.statistic.counts().is_empty() {
+            return false;
+        }
+        let solved = state.solved(method);
+        method.left_out_into(solved, &state.statistic, rows, class, copies, distances)
     }
 
     fn solve(&self) {

@@ -50,19 +50,35 @@ pub(super) fn second_moments(statistic: &Statistic, steps: &[f64]) -> Mat<f64> {
     moments
 }
 
-/// Returns the shrunk covariance of a scatter (both lower triangles), and the mean variance of the
-/// shrinkage target.
+/// A shrunk covariance.
+pub(super) struct Shrunk {
+    /// Its lower triangle.
+    pub(super) covariance: Mat<f64>,
+    /// The mean variance of the shrinkage target.
+    pub(super) variance: f64,
+    /// The factor of the scatter in it.
+    pub(super) kept: f64,
+}
+
+/// Shrinks the covariance of a scatter, of which the lower triangle is given.
 pub(super) fn shrunk(
     mut scatter: Mat<f64>,
     statistic: &Statistic,
     means: &ClassMeans<'_>,
     shrinkage: Shrinkage,
-) -> (Mat<f64>, f64) {
+) -> Shrunk {
     let p = statistic.width() as f64;
-    let freedom = (statistic.total() as f64 - means.order.len() as f64).max(1.0);
+    // The scatter of clips that are several examples each is that of their copies. One degree of
+    // freedom a class is not lost then: windows of one clip differ, too.
+    let unit = statistic.unit as f64;
+    let (observations, lost) = match statistic.unit {
+        1 => (statistic.total() as f64, means.order.len() as f64),
+        _ => (statistic.total() as f64 / unit, 0.0),
+    };
+    let freedom = (observations - lost).max(1.0);
     let (mut trace, mut squares) = (0.0, 0.0);
     for (j, column) in scatter.col_iter().enumerate() {
-        let mut below = column.iter().skip(j).map(|value| value / freedom);
+        let mut below = column.iter().skip(j).map(|value| value / unit / freedom);
         let variance = below.next().unwrap_or(0.0);
         trace += variance;
         squares += variance * variance + 2.0 * below.map(|value| value * value).sum::<f64>();
@@ -72,13 +88,17 @@ pub(super) fn shrunk(
     // duplicates, it is the only variance.
     let rounding: f64 = means.steps().iter().map(|step| step * step / 12.0).sum();
     let variance = trace.max(rounding) / p;
-    let kept = (1.0 - intensity) / freedom;
+    let kept = (1.0 - intensity) / unit / freedom;
     for (j, column) in scatter.col_iter_mut().enumerate() {
         for (i, value) in column.iter_mut().enumerate().skip(j) {
             *value = *value * kept + if i == j { intensity * variance } else { 0.0 };
         }
     }
-    (scatter, variance)
+    Shrunk {
+        covariance: scatter,
+        variance,
+        kept,
+    }
 }
 
 /// Overwrites the lower triangle with its Cholesky factor. Returns whether the matrix is positive

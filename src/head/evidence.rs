@@ -94,6 +94,25 @@ impl Evidence {
         self.squared_distances.clear();
     }
 
+    /// Adds the scores and distances of another example.
+    pub(crate) fn add(&mut self, other: &Self) {
+        let pairs = [
+            (&mut self.scores, &other.scores),
+            (&mut self.squared_distances, &other.squared_distances),
+        ];
+        for (sums, values) in pairs {
+            for (sum, value) in sums.iter_mut().zip(values) {
+                *sum += value;
+            }
+        }
+    }
+
+    /// Divides the scores and distances, which are sums over `n` examples.
+    pub(crate) fn divide(&mut self, n: usize) {
+        let values = self.scores.iter_mut().chain(&mut self.squared_distances);
+        values.for_each(|value| *value /= n as f32);
+    }
+
     /// The buffer for log scores.
     pub(super) fn log_scores(&mut self) -> &mut Vec<f32> {
         self.kind = ScoreKind::Log;

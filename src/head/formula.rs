@@ -182,7 +182,7 @@ mod tests {
     #[test]
     fn predictions_of_every_head_match_its_formula() {
         for kind in HeadKind::variants() {
-            let mut head = kind.build(&STEPS, 3);
+            let mut head = kind.build(&STEPS, 3, 1);
             assert_eq!(head.formula(), None, "{kind}: nothing learned yet");
             let (mut features, mut classes) = (Vec::new(), Vec::new());
             for (class, i) in (0..3).flat_map(|class| (0..9).map(move |i| (class, i))) {

@@ -202,12 +202,13 @@ impl HeadKind {
     }
 
     /// Creates an empty head for examples of `steps.len()` features. One unit of feature `i` is
-    /// worth `steps[i]`. All random numbers derive from `seed`.
-    pub(crate) fn build(self, steps: &[f32], seed: u64) -> Box<dyn Head> {
+    /// worth `steps[i]`. All random numbers derive from `seed`. Exact heads take `unit` examples
+    /// as one independent observation.
+    pub(crate) fn build(self, steps: &[f32], seed: u64, unit: u64) -> Box<dyn Head> {
         match self.0 {
-            Kind::Ncm(distance) => Box::new(Ncm::new(steps, distance)),
-            Kind::Lda(options) => Box::new(Lda::new(steps, options)),
-            Kind::Ridge(width) => Box::new(Ridge::new(steps, width)),
+            Kind::Ncm(distance) => Box::new(Ncm::new(steps, distance).of_units(unit)),
+            Kind::Lda(options) => Box::new(Lda::new(steps, options).of_units(unit)),
+            Kind::Ridge(width) => Box::new(Ridge::new(steps, width).of_units(unit)),
             Kind::Knn(k) => Box::new(Knn::new(k, steps)),
             Kind::Auto => Box::new(Auto::new(steps, seed)),
             Kind::Linear(_)
@@ -219,7 +220,7 @@ impl HeadKind {
         }
     }
 
-    /// Loads the head that [`Head::save_into`] wrote, with the seed it was built with.
+    /// Loads the head that [`Head::save_into`] wrote, with the seed and the unit it was built with.
     ///
     /// # Errors
     /// [`HeadError::Damaged`] for bytes that no head of this kind and width
@@ -228,12 +229,13 @@ impl HeadKind {
         self,
         steps: &[f32],
         seed: u64,
+        unit: u64,
         bytes: &[u8],
     ) -> Result<Box<dyn Head>, HeadError> {
         Ok(match self.0 {
-            Kind::Ncm(distance) => Box::new(Ncm::load(steps, distance, bytes)?),
-            Kind::Lda(options) => Box::new(Lda::load(steps, options, bytes)?),
-            Kind::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?),
+            Kind::Ncm(distance) => Box::new(Ncm::load(steps, distance, bytes)?.of_units(unit)),
+            Kind::Lda(options) => Box::new(Lda::load(steps, options, bytes)?.of_units(unit)),
+            Kind::Ridge(width) => Box::new(Ridge::load(steps, width, bytes)?.of_units(unit)),
             Kind::Knn(k) => Box::new(Knn::load(k, steps, bytes)?),
             Kind::Auto => Box::new(Auto::load(steps, seed, bytes)?),
             Kind::Linear(_)
@@ -394,7 +396,7 @@ mod tests {
         fn any_bytes_never_panic(bytes in proptest::collection::vec(any::<u8>(), 0..400)) {
             // There is no checksum here, so a head may accept random bytes.
             for head in HeadKind::variants() {
-                let _ = head.load(&[1.0; 4], 0, &bytes);
+                let _ = head.load(&[1.0; 4], 0, 1, &bytes);
             }
         }
     }

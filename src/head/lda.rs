@@ -7,9 +7,10 @@ use faer::linalg::triangular_solve::{
 };
 
 use super::closed_form::{Change, ClosedForm, Method};
-use super::covariance::{factorise, shrunk, within_scatter};
+use super::covariance::{Shrunk, factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
+use super::left_out::LeftOut;
 use super::means::{ClassMeans, half_excess, sharpness};
 use super::shrinkage::Shrinkage;
 use super::{Formula, HeadError, Moments, Statistic};
@@ -88,6 +89,8 @@ pub(crate) struct Solved {
     discriminant: Discriminant,
     /// Factor of the shrunk covariance.
     factor: Factor,
+    /// The factor of the scatter within classes in the covariance.
+    kept: f64,
     /// The origin of the offsets. Any point works; this one is central.
     centre: Vec<f64>,
     /// Class means minus the centre, `[classes, width]`.
@@ -150,7 +153,11 @@ impl Method for SharedCovariance {
         let width = self.steps.len();
         let means = ClassMeans::new(statistic, &self.steps);
         let scatter = within_scatter(statistic, &means);
-        let (mut covariance, variance) = shrunk(scatter, statistic, &means, self.options.shrinkage);
+        let Shrunk {
+            mut covariance,
+            variance,
+            mut kept,
+        } = shrunk(scatter, statistic, &means, self.options.shrinkage);
         let mut directions = means.offsets.clone();
         // A covariance that is shrunk by any amount is positive definite. If rounding still breaks
         // the factorisation, the shrinkage target replaces the covariance; the result is nearest
@@ -164,12 +171,14 @@ impl Method for SharedCovariance {
             Factor::pack(l)
         } else {
             directions.iter_mut().for_each(|d| *d /= variance);
+            kept = 0.0;
             Factor::diagonal(width, variance.sqrt())
         };
         let log_priors = self.log_priors(statistic);
         Solved {
             discriminant: means.discriminant(&directions, width, 1.0, &log_priors),
             factor,
+            kept,
             offsets: means.in_taught_order(&means.offsets),
             directions: means.in_taught_order(&directions),
             centre: means.centre,
@@ -220,6 +229,46 @@ impl Method for SharedCovariance {
         }));
     }
 
+    /// As if the covariance had been computed without the rows, too; only its shrinkage and its
+    /// divisor stay.
+    fn left_out_into(
+        &self,
+        solved: &Solved,
+        statistic: &Statistic,
+        rows: &[i16],
+        class: usize,
+        copies: u64,
+        distances: &mut Vec<f32>,
+    ) -> bool {
+        let width = self.steps.len();
+        let at = class * width..(class + 1) * width;
+        let (Some(offset), Some(&n)) = (
+            solved.offsets.get(at.clone()),
+            statistic.counts().get(class),
+        ) else {
+            return false;
+        };
+        let units = self.steps.iter().zip(&solved.centre).zip(offset);
+        let mut residuals = Vec::with_capacity(rows.len());
+        for row in rows.chunks_exact(width) {
+            let relative = row.iter().zip(units.clone());
+            residuals.extend(relative.map(|(&x, ((&step, centre), &offset))| {
+                (f64::from(x) * f64::from(step) - centre) as f32 - offset
+            }));
+        }
+        let mut solutions = residuals.clone();
+        solved.factor.solve_in_place(&mut solutions);
+        let clip = LeftOut {
+            width,
+            residuals: &residuals,
+            solutions: &solutions,
+            copies: copies as f64,
+            n: n as f64,
+            kept: solved.kept,
+        };
+        clip.distances_into(class, &solved.offsets, &solved.directions, distances)
+    }
+
     fn formula(&self, solved: &Solved) -> Formula {
         Formula::Linear(solved.discriminant.layer())
     }
@@ -240,7 +289,7 @@ impl Method for SharedCovariance {
             let classes = solved.offsets.len() / width;
             followed.weights.resize(classes * width, 0.0);
             for (class, row) in followed.weights.chunks_exact_mut(width).enumerate() {
-                let n = statistic.counts()[class];
+                let n = statistic.observations(class);
                 followed.biases.push(self.row(solved, class, n, row));
             }
             followed
@@ -266,7 +315,8 @@ impl Method for SharedCovariance {
         for (&class, direction) in changed.iter().zip(directions.chunks_exact(width)) {
             solved.directions[at(class)].copy_from_slice(direction);
             let weights = &mut followed.weights[at(class)];
-            followed.biases[class] = self.row(solved, class, statistic.counts()[class], weights);
+            let n = statistic.observations(class);
+            followed.biases[class] = self.row(solved, class, n, weights);
         }
         followed.sharpness = spread_sharpness(&solved.offsets, &solved.directions, width);
         followed.log_priors = self.log_priors(statistic);

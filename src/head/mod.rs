@@ -25,6 +25,7 @@ mod formula;
 mod kind;
 mod knn;
 mod lda;
+mod left_out;
 mod loss;
 mod means;
 #[cfg(test)]
@@ -85,6 +86,20 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`HeadError::Width`].
     fn evidence_into(&self, features: &[i16], evidence: &mut Evidence) -> Result<(), HeadError>;
+
+    /// Overwrites `distances` with the squared distance from each of `rows` to the mean of each
+    /// class, `[rows, classes]`, as if the rows had not been learned, each `copies` times as an
+    /// example of `class`. Returns whether the head has an answer: `lda` has, unless these rows
+    /// are the whole class.
+    fn left_out_into(
+        &self,
+        _rows: &[i16],
+        _class: usize,
+        _copies: u64,
+        _distances: &mut Vec<f32>,
+    ) -> bool {
+        false
+    }
 
     /// Does the work now that the next [`Self::evidence_into`] would otherwise do first.
     fn solve(&self);

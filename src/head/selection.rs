@@ -254,7 +254,7 @@ fn trained(kind: HeadKind, steps: &[f32], seed: u64, training: Replay<'_>) -> Bo
         linear.fit(training);
         return Box::new(linear);
     }
-    let mut head = kind.build(steps, seed);
+    let mut head = kind.build(steps, seed, 1);
     let rows = training.features.chunks_exact(steps.len().max(1));
     for (row, &class) in rows.zip(training.classes) {
         // Classes are numbered in order of first occurrence.

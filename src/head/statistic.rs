@@ -23,6 +23,9 @@ pub(crate) struct Statistic {
     pub(super) sums: Vec<i64>,
     /// See [`Moments`].
     pub(super) second: Vec<i64>,
+    /// Examples that count as one independent observation: the copies of a clip. It is an option
+    /// of the head and not saved.
+    pub(super) unit: u64,
 }
 
 /// Which second moments a statistic keeps.
@@ -55,7 +58,20 @@ impl Statistic {
             counts: Vec::new(),
             sums: Vec::new(),
             second: vec![0; moments.len(width)],
+            unit: 1,
         }
+    }
+
+    /// This statistic with `unit` examples for one independent observation, at least 1.
+    pub(crate) fn of_units(self, unit: u64) -> Self {
+        Self { unit, ..self }
+    }
+
+    /// Number of independent observations of a class, at least 1.
+    pub(crate) fn observations(&self, class: usize) -> u64 {
+        self.counts
+            .get(class)
+            .map_or(1, |&n| (n / self.unit).max(1))
     }
 
     /// Number of features of an example.
@@ -351,6 +367,7 @@ mod tests {
             counts: vec![n],
             sums: vec![-32768 * n as i64; 2],
             second: vec![(1 << 30) * n as i64; 3],
+            unit: 1,
         };
         statistic.add(&[-32768; 2], 0).unwrap();
         assert_eq!(statistic.second, [1_i64 << 62; 3]);

@@ -77,6 +77,7 @@ impl Statistic {
             counts,
             sums,
             second,
+            unit: 1,
         };
         if statistic.squares().any(|square| square < 0) {
             return Err(damaged("a negative square"));

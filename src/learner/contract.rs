@@ -4,6 +4,8 @@
 //! [`Stage`]s, and the fixed point. A new kind of stage does not change contracts that do not use
 //! it. `contract_json` defines the written form of contracts.
 
+use std::num::NonZeroUsize;
+
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
@@ -39,7 +41,9 @@ pub struct Contract {
     pub frontend: String,
     /// Length of the embedding of one window.
     pub embedding_size: usize,
-    /// How the embeddings of a clip are pooled.
+    /// Embeddings in one example, pooled together: a decision window. `None`: all of a clip.
+    pub window_rows: Option<NonZeroUsize>,
+    /// How the embeddings of an example are pooled.
     pub pool: Pool,
     /// The stages applied to the pooled vector, in this order.
     pub(super) stages: Vec<Stage>,
@@ -63,6 +67,7 @@ impl Contract {
             Transform::None => Vec::new(),
             Transform::L2 => vec![Stage::L2],
             Transform::SignedSqrt => vec![Stage::SignedSqrt],
+            Transform::SignedSqrtL2 => vec![Stage::SignedSqrt, Stage::L2],
             Transform::Standardise => return Err(unstandardised()),
         };
         Self::of_stages(space, pool, stages)
@@ -87,12 +92,36 @@ impl Contract {
             backbone_sha256: space.backbone_sha256,
             frontend: space.frontend,
             embedding_size: space.size,
+            window_rows: None,
             pool,
             stages,
             fixed_point,
         };
         contract.check()?;
         Ok(contract)
+    }
+
+    /// This contract with decision windows of `rows` embeddings as examples, in place of whole
+    /// clips. A clip is then 1 to [`Self::MOST_ROWS`] examples, which are learned and unlearned
+    /// together.
+    #[must_use]
+    pub fn windowed(self, rows: NonZeroUsize) -> Self {
+        Self {
+            window_rows: Some(rows),
+            ..self
+        }
+    }
+
+    /// The most examples of one clip.
+    pub const MOST_ROWS: usize = 16;
+
+    /// The number of copies that an exact head learns of the examples of one clip together. A clip
+    /// therefore counts as much as any other, however many windows it has.
+    pub(crate) fn copies_of_clip(&self) -> u64 {
+        match self.window_rows {
+            Some(_) => Self::MOST_ROWS as u64,
+            None => 1,
+        }
     }
 
     /// This contract with damping of `nuisance` after its other stages.
@@ -183,7 +212,7 @@ impl Contract {
         if names.is_empty() {
             return Transform::None.name().to_owned();
         }
-        names.join(", ")
+        names.join("+")
     }
 
     /// The means and deviations of the standardisation, if there is one.

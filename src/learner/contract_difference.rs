@@ -58,6 +58,11 @@ impl Contract {
             ("backbone-sha256", self.backbone_sha256.clone()),
             ("frontend", self.frontend.clone()),
             ("embedding-size", self.embedding_size.to_string()),
+            (
+                "window-rows",
+                self.window_rows
+                    .map_or_else(|| "all of a clip".to_owned(), |rows| rows.to_string()),
+            ),
             ("pool", self.pool.to_string()),
         ];
         match self.as_transform() {

@@ -3,11 +3,14 @@
 //! A contract's digest is the digest of its JSON. Each contract therefore has exactly one form,
 //! which must never change:
 //!
+//! - a contract of whole clips has no field `window-rows`;
 //! - at most one transform, followed by at most one nuisance: the fields `transform`,
 //!   `standardisation` and `nuisance`, the original format;
 //! - any other list of stages: the field `stages`, in order, in place of these three.
 //!
 //! Both forms can be read for every list.
+
+use std::num::NonZeroUsize;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
@@ -51,6 +54,8 @@ struct Written<'a> {
     backbone_sha256: &'a str,
     frontend: &'a str,
     embedding_size: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    window_rows: Option<NonZeroUsize>,
     pool: Pool,
     #[serde(skip_serializing_if = "Option::is_none")]
     transform: Option<Transform>,
@@ -71,6 +76,7 @@ impl Serialize for Contract {
             backbone_sha256: &self.backbone_sha256,
             frontend: &self.frontend,
             embedding_size: self.embedding_size,
+            window_rows: self.window_rows,
             pool: self.pool,
             transform: plain.as_ref().map(|plain| plain.transform),
             standardisation: plain.as_ref().and_then(|plain| plain.standardisation),
@@ -90,6 +96,7 @@ struct Read {
     backbone_sha256: String,
     frontend: String,
     embedding_size: usize,
+    window_rows: Option<NonZeroUsize>,
     pool: Pool,
     transform: Option<Transform>,
     standardisation: Option<Standardisation>,
@@ -109,6 +116,9 @@ impl Read {
             (Some(Transform::None), None) => {}
             (Some(Transform::L2), None) => stages.push(Stage::L2),
             (Some(Transform::SignedSqrt), None) => stages.push(Stage::SignedSqrt),
+            (Some(Transform::SignedSqrtL2), None) => {
+                return fault("the transform signed-sqrt+l2 is written as stages".to_owned());
+            }
             (transform, Some(_)) => {
                 let transform = transform.unwrap_or(Transform::None);
                 return fault(format!(
@@ -128,6 +138,7 @@ impl Read {
             backbone_sha256: self.backbone_sha256,
             frontend: self.frontend,
             embedding_size: self.embedding_size,
+            window_rows: self.window_rows,
             pool: self.pool,
             stages,
             fixed_point: self.fixed_point,

@@ -1,6 +1,7 @@
 //! One example: the pooled and transformed embeddings of a clip, as integers.
 
-/// The fixed-point features of one clip under a contract.
+/// The fixed-point features of one clip under a contract: one row of the contract's width, or, for
+/// a contract of decision windows, 1 to 16 rows, one a window.
 ///
 /// A learner keeps nothing else of a recording.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
@@ -18,7 +19,7 @@ impl Example {
         }
     }
 
-    /// The features.
+    /// The features, row-major `[rows, width]`.
     pub fn features(&self) -> &[i16] {
         &self.features
     }

@@ -8,6 +8,7 @@
 mod contract;
 mod contract_difference;
 mod contract_json;
+mod decision_windows;
 mod embedding_space;
 mod error;
 mod example;
@@ -35,6 +36,7 @@ pub use crate::rehearsal::Origin;
 pub use crate::signal::{Pool, Transform};
 pub use contract::Contract;
 pub use contract_difference::ContractDifference;
+pub(crate) use decision_windows::decision_windows;
 pub use embedding_space::EmbeddingSpace;
 pub use error::LearnError;
 pub use example::Example;
@@ -95,7 +97,11 @@ impl Learner {
     /// capacity is too small for one example.
     pub fn new(contract: Contract, settings: Settings) -> Result<Self, LearnError> {
         contract.check()?;
-        let head = (settings.head).build(&contract.fixed_point().steps(), settings.seed);
+        let unit = match settings.head.is_exact() {
+            true => contract.copies_of_clip(),
+            false => 1,
+        };
+        let head = (settings.head).build(&contract.fixed_point().steps(), settings.seed, unit);
         let rehearsal = match settings.keeps_rehearsal() {
             true => {
                 let (width, seed) = (contract.width(), settings.seed);
@@ -114,18 +120,45 @@ impl Learner {
     }
 
     /// Encodes a clip whose windows have these embeddings, row-major `[n, embedding_size]` with
-    /// `n >= 1`.
+    /// `n >= 1`. With a contract of decision windows, up to four of them, evenly spaced, become
+    /// rows of the example.
     ///
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
     pub fn encode(&self, windows: &[f32]) -> Result<Example, LearnError> {
-        let (mut example, mut pooled) = (Example::default(), Vec::new());
-        self.encode_into(windows, &mut pooled, &mut example)?;
-        Ok(example)
+        let size = self.contract.embedding_size;
+        let Some(rows) = self.contract.window_rows else {
+            return self.encode_windows([windows]);
+        };
+        let chosen = decision_windows(windows.len() / size.max(1), rows.get(), &[]);
+        if chosen.is_empty() || !windows.len().is_multiple_of(size) {
+            let values = windows.len();
+            return Err(LearnError::Windows { values, size });
+        }
+        let chosen = chosen.into_iter();
+        self.encode_windows(chosen.filter_map(|at| windows.get(at.start * size..at.end * size)))
     }
 
-    /// As [`Self::encode`], into an existing example; `pooled` is scratch. It allocates nothing
-    /// once both have grown.
+    /// Encodes a clip as one example with a row for each of `windows`, which are embeddings,
+    /// row-major `[n, embedding_size]` with `n >= 1`.
+    ///
+    /// # Errors
+    /// As [`Self::encode`].
+    pub(crate) fn encode_windows<'a>(
+        &self,
+        windows: impl IntoIterator<Item = &'a [f32]>,
+    ) -> Result<Example, LearnError> {
+        let (mut clip, mut row, mut pooled) = (Example::default(), Example::default(), Vec::new());
+        for window in windows {
+            self.encode_into(window, &mut pooled, &mut row)?;
+            clip.features.extend_from_slice(&row.features);
+            clip.saturated += row.saturated;
+        }
+        Ok(clip)
+    }
+
+    /// Encodes one decision, whose windows have these embeddings, into an existing example of one
+    /// row; `pooled` is scratch. It allocates nothing once both have grown.
     ///
     /// # Errors
     /// As [`Self::encode`]; the content of the example is then unspecified.
@@ -161,26 +194,52 @@ impl Learner {
         label: &Label,
         origin: Origin,
     ) -> Result<(), LearnError> {
-        self.check_width(example)?;
+        let copies = self.copies_of_row(example)?;
         let class = self.class(label).unwrap_or(self.classes.len());
-        let (rows, draw) = (self.settings.head.replay_rows(), self.examples());
-        self.replay.clear();
-        if let Some(rehearsal) = &self.rehearsal {
-            rehearsal.draw_into(rows, draw, &mut self.replay);
-        }
-        let features = example.features();
-        match self.head.memory() {
-            Some(head) => head.learn_with(features, class, replayed(&self.replay))?,
-            None => self.head.learn_one(features, class)?,
+        let width = self.contract.width();
+        let mut learned = 0;
+        for row in example.features().chunks_exact(width) {
+            for _ in 0..copies {
+                if let Err(error) = self.learn_row(row, class, origin) {
+                    self.unlearn_rows(example.features(), class, copies, learned);
+                    return Err(error);
+                }
+                learned += 1;
+            }
         }
         if class == self.classes.len() {
             self.classes.push(label.clone());
         }
-        if let Some(rehearsal) = &mut self.rehearsal {
-            rehearsal.insert(features, class, origin)?;
-        }
         self.show_memory();
         Ok(())
+    }
+
+    /// Learns one row of an example.
+    fn learn_row(&mut self, row: &[i16], class: usize, origin: Origin) -> Result<(), LearnError> {
+        let (rows, draw) = (self.settings.head.replay_rows(), self.head_examples());
+        self.replay.clear();
+        if let Some(rehearsal) = &self.rehearsal {
+            rehearsal.draw_into(rows, draw, &mut self.replay);
+        }
+        match self.head.memory() {
+            Some(head) => head.learn_with(row, class, replayed(&self.replay))?,
+            None => self.head.learn_one(row, class)?,
+        }
+        if let Some(rehearsal) = &mut self.rehearsal {
+            rehearsal.insert(row, class, origin)?;
+        }
+        Ok(())
+    }
+
+    /// Takes back the first `learned` copies of rows of an exact head, which has just learned
+    /// them.
+    fn unlearn_rows(&mut self, features: &[i16], class: usize, copies: u64, learned: u64) {
+        let rows = features.chunks_exact(self.contract.width());
+        let all = rows.flat_map(|row| (0..copies).map(move |_| row));
+        for row in all.take(learned as usize) {
+            // What was just learned can be unlearned.
+            let _ = self.head.unlearn_one(row, class);
+        }
     }
 
     /// Unlearns one example. A class without examples is removed, and the classes taught after it
@@ -195,17 +254,51 @@ impl Learner {
     /// [`LearnError::Width`], [`LearnError::UnknownLabel`], and [`LearnError::Head`] if the
     /// example was provably not learned or the head cannot unlearn.
     pub fn unlearn_one(&mut self, example: &Example, label: &Label) -> Result<(), LearnError> {
-        self.check_width(example)?;
+        let copies = self.copies_of_row(example)?;
         let class = self.class(label).ok_or_else(|| LearnError::UnknownLabel {
             label: label.clone(),
         })?;
-        let features = example.features();
+        let width = self.contract.width();
+        let rows = example.features().chunks_exact(width);
+        let all = rows.len() as u64 * copies;
+        // A class that loses its last example in between would give its number to another.
+        if self.head.counts().get(class).is_none_or(|&n| n < all) {
+            return Err(HeadError::NeverLearned.into());
+        }
         // The head may return an error, so the new memory is stored only after it succeeds.
+        let before = self.rehearsal.clone();
+        if let Some(mut trial) = before.clone() {
+            let all_held = trial.held(class) as u64 == trial.seen(class);
+            for row in rows.clone() {
+                if !trial.remove(row, class)? && all_held {
+                    return Err(HeadError::NeverLearned.into());
+                }
+            }
+        }
+        let mut unlearned = 0;
+        for row in rows {
+            for _ in 0..copies {
+                if let Err(error) = self.unlearn_row(row, class) {
+                    self.rehearsal = before;
+                    self.learn_rows_again(example.features(), class, copies, unlearned);
+                    return Err(error);
+                }
+                unlearned += 1;
+            }
+        }
+        if self.head.counts().len() < self.classes.len() {
+            self.classes.remove(class);
+        }
+        Ok(())
+    }
+
+    /// Unlearns one row of an example.
+    fn unlearn_row(&mut self, row: &[i16], class: usize) -> Result<(), LearnError> {
         let mut rehearsal = self.rehearsal.clone();
         self.replay.clear();
         if let Some(rehearsal) = &mut rehearsal {
             let all_held = rehearsal.held(class) as u64 == rehearsal.seen(class);
-            if !rehearsal.remove(features, class)? && all_held {
+            if !rehearsal.remove(row, class)? && all_held {
                 return Err(HeadError::NeverLearned.into());
             }
             if self.head.counts().get(class) == Some(&1) {
@@ -214,14 +307,40 @@ impl Learner {
             rehearsal.all_into(&mut self.replay);
         }
         match self.head.memory() {
-            Some(head) => head.unlearn_with(features, class, replayed(&self.replay))?,
-            None => self.head.unlearn_one(features, class)?,
-        }
-        if self.head.counts().len() < self.classes.len() {
-            self.classes.remove(class);
+            Some(head) => head.unlearn_with(row, class, replayed(&self.replay))?,
+            None => self.head.unlearn_one(row, class)?,
         }
         self.rehearsal = rehearsal;
         Ok(())
+    }
+
+    /// Puts back the first `unlearned` copies of rows of an exact head.
+    fn learn_rows_again(&mut self, features: &[i16], class: usize, copies: u64, unlearned: u64) {
+        let rows = features.chunks_exact(self.contract.width());
+        let all = rows.flat_map(|row| (0..copies).map(move |_| row));
+        for row in all.take(unlearned as usize) {
+            // There was room for it before.
+            let _ = self.head.learn_one(row, class);
+        }
+    }
+
+    /// Copies of each row of `example` that the head learns. An exact head learns as many rows for
+    /// every clip.
+    fn copies_of_row(&self, example: &Example) -> Result<u64, LearnError> {
+        let (expected, actual) = (self.contract.width(), example.features().len());
+        let rows = actual / expected.max(1);
+        let most = match self.contract.window_rows {
+            Some(_) => Contract::MOST_ROWS,
+            None => 1,
+        };
+        let fits = actual == rows * expected && rows >= 1 && rows <= most;
+        if !fits || !most.is_multiple_of(rows) {
+            return Err(LearnError::Width { expected, actual });
+        }
+        Ok(match self.settings.head.is_exact() {
+            true => (most / rows) as u64,
+            false => 1,
+        })
     }
 
     /// Passes the memory to a head that reads it.
@@ -236,7 +355,7 @@ impl Learner {
     }
 
     /// Overwrites `evidence` with the head's evidence for `example`, one value for each of
-    /// [`Self::classes`]. The saved state does not change. The first call after learning may have
+    /// [`Self::classes`]: the mean over the example's rows. The saved state does not change. The first call after learning may have
     /// to [`Self::solve`]. Allocates nothing once `evidence` has grown.
     ///
     /// # Errors
@@ -246,8 +365,40 @@ impl Learner {
         example: &Example,
         evidence: &mut Evidence,
     ) -> Result<(), LearnError> {
-        self.check_width(example)?;
-        Ok(self.head.evidence_into(example.features(), evidence)?)
+        let width = self.contract.width();
+        self.copies_of_row(example)?;
+        let mut rows = example.features().chunks_exact(width);
+        if let Some(first) = rows.next() {
+            self.head.evidence_into(first, evidence)?;
+        }
+        if rows.len() > 0 {
+            let mut other = evidence.clone();
+            for row in rows {
+                self.head.evidence_into(row, &mut other)?;
+                evidence.add(&other);
+            }
+            evidence.divide(example.features().len() / width);
+        }
+        Ok(())
+    }
+
+    /// Overwrites `distances` with the squared distance from each row of an example that was
+    /// learned to the mean of each class, `[rows, classes]`, as if it had not been learned as
+    /// `label`. Returns whether the head has an answer; see `Head::left_out_into`.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub(crate) fn left_out_into(
+        &self,
+        example: &Example,
+        label: &Label,
+        distances: &mut Vec<f32>,
+    ) -> Result<bool, LearnError> {
+        let copies = self.copies_of_row(example)?;
+        let Some(class) = self.class(label) else {
+            return Ok(false);
+        };
+        Ok((self.head).left_out_into(example.features(), class, copies, distances))
     }
 
     /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.
@@ -367,7 +518,7 @@ impl Learner {
             .map(|label| self.class(label).ok_or_else(|| unknown(label)))
             .collect::<Result<Vec<usize>, _>>()?;
         let emptied: Vec<usize> = (to.iter().zip(other.counts()))
-            .filter(|&(&class, count)| self.counts().get(class) == Some(count))
+            .filter(|&(&class, count)| self.counts().get(class) == Some(&count))
             .map(|(&class, _)| class)
             .collect();
         let head = self.head.exact_mut().ok_or(HeadError::CannotMerge)?;
@@ -405,14 +556,28 @@ impl Learner {
         &self.classes
     }
 
-    /// Number of learned examples of each class, all at least 1.
-    pub fn counts(&self) -> &[u64] {
-        self.head.counts()
+    /// Number of learned examples of each class, all at least 1. With a contract of decision
+    /// windows, these are clips for exact heads and windows for other heads.
+    pub fn counts(&self) -> Vec<u64> {
+        let copies = self.copies_of_clip();
+        self.head.counts().iter().map(|n| n / copies).collect()
     }
 
     /// Number of learned examples of all classes.
     pub fn examples(&self) -> u64 {
-        self.counts().iter().sum()
+        self.head_examples() / self.copies_of_clip()
+    }
+
+    fn head_examples(&self) -> u64 {
+        self.head.counts().iter().sum()
+    }
+
+    /// Examples of the head for each clip, if they are always as many; otherwise 1.
+    fn copies_of_clip(&self) -> u64 {
+        match self.settings.head.is_exact() {
+            true => self.contract.copies_of_clip(),
+            false => 1,
+        }
     }
 
     /// The contract of this learner's examples.

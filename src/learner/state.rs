@@ -89,7 +89,8 @@ impl Learner {
         }
         let head = take(&mut rest)?;
         let steps = learner.contract.fixed_point().steps();
-        learner.head = settings.head.load(&steps, settings.seed, head)?;
+        let unit = learner.copies_of_clip();
+        learner.head = settings.head.load(&steps, settings.seed, unit, head)?;
         if learner.head.counts().len() != learner.classes.len() {
             return Err(damaged("labels and counts differ in number".into()));
         }

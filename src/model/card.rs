@@ -6,6 +6,7 @@
 
 use std::fs::File;
 use std::io::Read;
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,8 @@ pub struct Card {
     pub(crate) output: Output,
     /// The embedding: its size, its range, and the pool and transform that suit it.
     pub embedding: EmbeddingSpec,
+    /// The windows that new learners learn and decide on; `None` if they learn whole clips.
+    pub decision: Option<DecisionSpec>,
     /// How a clip shorter than the receptive field is padded.
     pub(crate) padding: Padding,
     /// The front end that computes its input.
@@ -229,6 +232,8 @@ struct Unchecked {
     input: Input,
     output: Output,
     embedding: EmbeddingSpec,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    decision: Option<DecisionSpec>,
     padding: Padding,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     frontend: Option<LogMel>,
@@ -257,6 +262,7 @@ impl Unchecked {
             input: self.input,
             output: self.output,
             embedding: self.embedding,
+            decision: self.decision,
             padding: self.padding,
             frontend,
         };
@@ -283,6 +289,7 @@ impl From<Card> for Unchecked {
             input: card.input,
             output: card.output,
             embedding: card.embedding,
+            decision: card.decision,
             padding: card.padding,
             frontend,
             sensor,
@@ -412,6 +419,18 @@ pub struct EmbeddingSpec {
     /// most 1.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub nuisance: Vec<Vec<f32>>,
+}
+
+/// The windows that a learner learns and decides on: each is one example.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, rename_all = "kebab-case")]
+pub struct DecisionSpec {
+    /// Embeddings in a window, 1 to 1,000.
+    pub rows: NonZeroUsize,
+    /// How the embeddings of a window are pooled, as [`EmbeddingSpec::pool`].
+    pub pool: String,
+    /// The transform after the pool, as [`EmbeddingSpec::transform`].
+    pub transform: String,
 }
 
 /// How a clip shorter than the receptive field is padded to it.

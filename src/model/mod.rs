@@ -25,7 +25,7 @@ mod wheel;
 
 pub use cache::Cache;
 pub(crate) use card::{Align, Fill, Log, MelScale, Padding, Spectrum};
-pub use card::{Card, EmbeddingSpec, FrontEnd, LogMel, Origin};
+pub use card::{Card, DecisionSpec, EmbeddingSpec, FrontEnd, LogMel, Origin};
 pub use checksum::of_bytes as sha256;
 pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress};

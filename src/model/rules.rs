@@ -21,7 +21,15 @@ const MAX_NUMBERS: usize = 1 << 24;
 /// The largest number of embeddings of a padded clip.
 const MAX_PADDED_WINDOWS: usize = 64;
 /// Transforms that need only a card, without calibration.
-const TRANSFORMS: [Transform; 3] = [Transform::None, Transform::L2, Transform::SignedSqrt];
+/// The longest decision window, in embeddings.
+const MOST_DECISION_ROWS: usize = 1_000;
+
+const TRANSFORMS: [Transform; 4] = [
+    Transform::None,
+    Transform::L2,
+    Transform::SignedSqrt,
+    Transform::SignedSqrtL2,
+];
 
 /// A key with an invalid value.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]
@@ -50,6 +58,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     tensors(card)?;
     padding(card)?;
     embedding(card)?;
+    decision(card)?;
     match &card.frontend {
         FrontEnd::LogMel(front) => frontend(front, card.sample_rate.hz())?,
         FrontEnd::Sensor(front) => sensor(front)?,
@@ -260,6 +269,17 @@ fn embedding(card: &Card) -> Result<(), Fault> {
         )?;
     }
     Ok(())
+}
+
+fn decision(card: &Card) -> Result<(), Fault> {
+    let Some(spec) = &card.decision else {
+        return Ok(());
+    };
+    let rows = spec.rows.get();
+    within("decision.rows", rows, 1, MOST_DECISION_ROWS, "embeddings")?;
+    word("decision.pool", &spec.pool, &Pool::ALL.map(Pool::name))?;
+    let transforms = TRANSFORMS.map(Transform::name);
+    word("decision.transform", &spec.transform, &transforms)
 }
 
 fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {

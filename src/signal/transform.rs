@@ -19,6 +19,10 @@ pub enum Transform {
     /// `sign(x) sqrt(|x|)`, the power normalisation of Perronnin et al. 2010. It shortens the
     /// heavy tail of activations after a ReLU.
     SignedSqrt,
+    /// [`Self::SignedSqrt`], then [`Self::L2`]. Examples then differ in direction alone, so that
+    /// a loud sound and a soft one are as far from a class mean.
+    #[serde(rename = "signed-sqrt+l2")]
+    SignedSqrtL2,
     /// `(x - mean) / deviation` by component. The contract holds the means and deviations of
     /// the calibration clips.
     Standardise,
@@ -26,7 +30,13 @@ pub enum Transform {
 
 impl Transform {
     /// Every transform.
-    pub const ALL: [Self; 4] = [Self::None, Self::L2, Self::SignedSqrt, Self::Standardise];
+    pub const ALL: [Self; 5] = [
+        Self::None,
+        Self::L2,
+        Self::SignedSqrt,
+        Self::SignedSqrtL2,
+        Self::Standardise,
+    ];
 
     /// The name, as on a card.
     pub fn name(self) -> &'static str {
@@ -34,6 +44,7 @@ impl Transform {
             Self::None => "none",
             Self::L2 => "l2",
             Self::SignedSqrt => "signed-sqrt",
+            Self::SignedSqrtL2 => "signed-sqrt+l2",
             Self::Standardise => "standardise",
         }
     }

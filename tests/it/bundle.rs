@@ -76,7 +76,7 @@ fn heard(seed: u64) -> ClipEmbeddings {
         windows: (0..3 * 16).map(value).collect(),
         clip_sha256,
         duration: Micros(500_000),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     }
 }
 

@@ -27,7 +27,7 @@ fn heard(seed: u64) -> ClipEmbeddings {
         windows,
         clip_sha256,
         duration: Micros(500_000),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     }
 }
 

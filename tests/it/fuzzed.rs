@@ -219,7 +219,7 @@ fn write_the_seeds() {
             windows: (0..16_u8).map(|j| f32::from(i * 7 + j * i) / 9.0).collect(),
             clip_sha256: [i; 32],
             duration: Micros(9),
-            notes: Vec::new(),
+            ..ClipEmbeddings::default()
         };
         let label = Label::new(["dog", "rain"][usize::from(i % 2)]).unwrap();
         session.teach(&label, &heard, "a.wav", i.into()).unwrap();

@@ -20,7 +20,7 @@ fn heard(seed: u8) -> ClipEmbeddings {
             .collect(),
         clip_sha256: [seed; 32],
         duration: Micros(500_000),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     }
 }
 

@@ -188,7 +188,7 @@ fn goes_on(mut session: Session, dir: &Path, seed: u64) {
         windows: vec![0.5; session.learner().contract().embedding_size],
         clip_sha256,
         duration: Micros(1),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     };
     session.teach(&label, &heard, "test", 0).unwrap();
     let state = session.learner().save();

@@ -79,6 +79,16 @@ fn of_options(error: &OptionError) -> String {
             "give recordings of everything that will be measured".to_owned()
         }
         OptionError::GateOfSensor { .. } => "leave --gate out".to_owned(),
+        OptionError::SoundscapeOfSensor { .. } => {
+            "teach recordings in which nothing happens as `background`".to_owned()
+        }
+        OptionError::SoundscapeOfClips => {
+            "make a learner without --whole-clips, on a backbone whose card names decision windows"
+                .to_owned()
+        }
+        OptionError::SoundscapeTooShort { .. } | OptionError::SoundscapeSilent => {
+            "record a minute or two in which nothing happens".to_owned()
+        }
         OptionError::StartOfSeveral => "name one file, or leave --start out".to_owned(),
         _ => "see `afield init --help`".to_owned(),
     }

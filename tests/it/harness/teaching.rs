@@ -26,7 +26,7 @@ pub fn heard(class: usize, seed: u64) -> ClipEmbeddings {
         windows,
         clip_sha256,
         duration: Micros(500_000),
-        notes: Vec::new(),
+        ..ClipEmbeddings::default()
     }
 }
 

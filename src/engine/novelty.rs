@@ -1,0 +1,95 @@
+//! The scores of taught clips, from which the novelty of a sound is computed.
+
+use std::sync::Arc;
+
+use super::{Error, Session};
+use crate::decision::Novelty;
+use crate::learner::Example;
+use crate::signal::Label;
+use crate::store::{ClipFilter, TaughtClip};
+
+/// The most clips of one class, and of all, that are taken: enough for a p-value of .01.
+const MOST_OF_CLASS: usize = 24;
+const MOST: usize = 120;
+
+/// The parts of a clip that have a score each. A clip of several recordings (itself, and mixed with
+/// the soundscape) has as many rows of each.
+const PARTS: usize = 4;
+
+/// The scores of the learner at one revision.
+#[derive(Debug, Clone)]
+pub(super) struct AtRevision {
+    revision: i64,
+    /// Pending changes on top of it.
+    pending: usize,
+    novelty: Arc<Novelty>,
+}
+
+impl Session {
+    /// The scores of the taught clips, computed anew if the learner has changed.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub(super) fn novelty(&mut self) -> Result<Arc<Novelty>, Error> {
+        let (revision, pending) = (self.memory.at.id, self.memory.batch.pending.len());
+        if let Some(known) = &self.novelty
+            && (known.revision, known.pending) == (revision, pending)
+        {
+            return Ok(Arc::clone(&known.novelty));
+        }
+        let novelty = Arc::new(self.calibrated_novelty()?);
+        self.novelty = Some(AtRevision {
+            revision,
+            pending,
+            novelty: Arc::clone(&novelty),
+        });
+        Ok(novelty)
+    }
+
+    /// Computes the scores of taught clips, each as if it had not been taught. Compacted clips are
+    /// no longer known. Only `lda` gives scores.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    fn calibrated_novelty(&self) -> Result<Novelty, Error> {
+        let learner = &self.memory.learner;
+        let (width, mut scores) = (learner.contract().width(), Vec::new());
+        let classes = learner.classes().iter().enumerate();
+        let classes: Vec<(usize, &Label)> = classes.filter(|(_, l)| !l.is_background()).collect();
+        let each = (MOST / classes.len().max(1)).clamp(1, MOST_OF_CLASS);
+        let mut distances = Vec::new();
+        for (class, label) in classes {
+            for clip in self.evenly(label, each)? {
+                let example = Example::from_fixed(clip.features);
+                if !learner.left_out_into(&example, label, &mut distances)? {
+                    continue;
+                }
+                let rows = example.features().len() / width;
+                let part = (rows / PARTS).max(1) * (distances.len() / rows);
+                let means = distances
+                    .chunks(part)
+                    .map(|rows| mean(rows, learner.classes().len()));
+                scores.extend(means.filter_map(|means| Novelty::score(class, &means)));
+            }
+        }
+        Ok(Novelty::new(scores))
+    }
+
+    /// Up to `most` clips of a class, evenly spaced in the order of their teaching.
+    fn evenly(&self, label: &Label, most: usize) -> Result<Vec<TaughtClip>, Error> {
+        let filter = ClipFilter {
+            label: Some(label.clone()),
+            ..ClipFilter::default()
+        };
+        let clips = self.clips(&filter)?;
+        let step = clips.len().div_ceil(most.max(1)).max(1);
+        Ok(clips.into_iter().step_by(step).collect())
+    }
+}
+
+/// The mean of rows of `size` numbers.
+fn mean(rows: &[f32], size: usize) -> Vec<f32> {
+    let count = (rows.len() / size.max(1)).max(1) as f32;
+    let column = |j: usize| rows.iter().skip(j).step_by(size.max(1)).sum::<f32>() / count;
+    (0..size).map(column).collect()
+}

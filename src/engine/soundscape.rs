@@ -1,0 +1,257 @@
+//! The soundscape: what the place of a learner sounds like when nothing happens.
+//!
+//! A learner that is taught in a quiet room and asked in the rain fails, so every clip is also
+//! learned mixed with its place, at several levels. The place itself is learned as the class
+//! [`Label::BACKGROUND`].
+
+use std::fs::File;
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+
+use super::{Durability, Engine, Error, OptionError, Recording};
+use crate::backbone::Backbone;
+use crate::model::Card;
+use crate::pipeline::EmbeddingStream;
+use crate::signal::{Chunk, Label, SOUND, SampleRate};
+use crate::source::{Excerpt, SensorFormat, open_recording};
+use crate::store::ClipFilter;
+
+/// Its file in a learner's folder.
+const FILE: &str = "soundscape.wav";
+/// The name of the recording of its examples.
+const NAME: &str = "soundscape";
+
+/// How many decibels a clip is above the soundscape.
+const LEVELS_DB: [f64; 3] = [3.0, 10.0, 20.0];
+
+/// The sound of a place, mono, at the rate of the backbone.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Soundscape {
+    rate: SampleRate,
+    samples: Vec<f32>,
+}
+
+impl Soundscape {
+    /// The shortest soundscape, and the longest; what is longer is cut.
+    pub const SHORTEST: Duration = Duration::from_secs(4);
+    /// See [`Self::SHORTEST`].
+    pub const LONGEST: Duration = Duration::from_secs(120);
+
+    /// Its length.
+    pub fn duration(&self) -> Duration {
+        Duration::from_secs_f64(self.samples.len() as f64 / f64::from(self.rate.hz()))
+    }
+
+    /// Its level: the root of the mean square, in decibels of full scale.
+    pub fn level_db(&self) -> f64 {
+        20.0 * root_mean_square(&self.samples).log10()
+    }
+
+    /// Reads the beginning of `recording` at the rate of `card`.
+    fn of(recording: &mut Recording, card: &Card, backbone: &Backbone) -> Result<Self, Error> {
+        let source = recording.source();
+        let (rate, channels) = (source.rate(), source.channels().to_vec());
+        let mut stream = EmbeddingStream::of_channels(card, backbone, rate, &channels)?;
+        let (mut chunk, mut unused, mut samples) = (Chunk::default(), Vec::new(), Vec::new());
+        let most = Self::LONGEST.as_secs() as usize * card.sample_rate.hz() as usize;
+        while samples.len() < most && source.read(&mut chunk)? {
+            stream.push(&chunk.samples, &mut unused)?;
+            unused.clear();
+            samples.extend_from_slice(stream.resampled());
+        }
+        samples.truncate(most);
+        let soundscape = Self {
+            rate: card.sample_rate,
+            samples,
+        };
+        if soundscape.duration() < Self::SHORTEST {
+            return Err(OptionError::SoundscapeTooShort {
+                shortest: Self::SHORTEST,
+            }
+            .into());
+        }
+        if soundscape.samples.iter().all(|&sample| sample == 0.0) {
+            return Err(OptionError::SoundscapeSilent.into());
+        }
+        Ok(soundscape)
+    }
+
+    /// The soundscape in the folder of a learner, if there is one.
+    fn read(dir: &Path) -> Result<Option<Self>, Error> {
+        let path = dir.join(FILE);
+        if !path.exists() {
+            return Ok(None);
+        }
+        let mut source = open_recording(&path, &SensorFormat::default())?;
+        let (mut chunk, mut samples) = (Chunk::default(), Vec::new());
+        while source.read(&mut chunk)? {
+            samples.extend_from_slice(&chunk.samples);
+        }
+        Ok(Some(Self {
+            rate: source.rate(),
+            samples,
+        }))
+    }
+
+    /// A WAV file of 32-bit floats.
+    fn to_wave(&self) -> Vec<u8> {
+        let bytes = (self.samples.len() * 4) as u32;
+        let rate = self.rate.hz();
+        let mut wave = Vec::with_capacity(44 + bytes as usize);
+        wave.extend_from_slice(b"RIFF");
+        wave.extend_from_slice(&(36 + bytes).to_le_bytes());
+        wave.extend_from_slice(b"WAVEfmt ");
+        wave.extend_from_slice(&16_u32.to_le_bytes());
+        wave.extend_from_slice(&3_u16.to_le_bytes());
+        wave.extend_from_slice(&1_u16.to_le_bytes());
+        wave.extend_from_slice(&rate.to_le_bytes());
+        wave.extend_from_slice(&(rate * 4).to_le_bytes());
+        wave.extend_from_slice(&4_u16.to_le_bytes());
+        wave.extend_from_slice(&32_u16.to_le_bytes());
+        wave.extend_from_slice(b"data");
+        wave.extend_from_slice(&bytes.to_le_bytes());
+        wave.extend(self.samples.iter().flat_map(|sample| sample.to_le_bytes()));
+        wave
+    }
+
+    /// The embeddings of a clip mixed with the soundscape: one list a level. The clip's hash
+    /// chooses the stretches, so the same clip always gives the same mixtures. Empty if the clip
+    /// is silent.
+    pub(super) fn mixtures(
+        &self,
+        clip: &HeardSound,
+        sha256: &[u8; 32],
+        card: &Card,
+        backbone: &Backbone,
+    ) -> Result<Vec<Vec<f32>>, Error> {
+        let level = clip.level;
+        if level == 0.0 || self.samples.is_empty() {
+            return Ok(Vec::new());
+        }
+        let mut mixtures = Vec::with_capacity(LEVELS_DB.len());
+        for (index, decibels) in (0_u8..).zip(LEVELS_DB) {
+            let digest = Sha256::digest([sha256.as_slice(), &[index]].concat());
+            let number = u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default());
+            let from = (number % self.samples.len() as u64) as usize;
+            let all: usize = clip.segments.iter().map(Vec::len).sum();
+            let stretch = || self.samples.iter().cycle().skip(from).take(all);
+            let squares: f64 = stretch().map(|&x| f64::from(x) * f64::from(x)).sum();
+            let place = (squares / all.max(1) as f64).sqrt();
+            let gain = place * 10_f64.powf(decibels / 20.0) / level;
+            let mut stretch = stretch();
+            let mut stream = EmbeddingStream::new(card, backbone, card.sample_rate)?;
+            let mut embeddings = Vec::new();
+            for segment in &clip.segments {
+                let mixed: Vec<f32> = (segment.iter().zip(&mut stretch))
+                    .map(|(&x, &place)| (f64::from(x) * gain) as f32 + place)
+                    .collect();
+                stream.push(&mixed, &mut embeddings)?;
+                stream.finish(&mut embeddings)?;
+            }
+            mixtures.push(embeddings);
+        }
+        Ok(mixtures)
+    }
+}
+
+/// The samples of a clip at the backbone's rate, to be mixed.
+#[derive(Debug, Default)]
+pub(super) struct HeardSound {
+    /// The samples of each segment.
+    pub(super) segments: Vec<Vec<f32>>,
+    /// The root of the mean square of what sounds.
+    pub(super) level: f64,
+}
+
+impl HeardSound {
+    /// The longest clip that is mixed.
+    pub(super) const LONGEST: Duration = Duration::from_secs(60);
+}
+
+fn root_mean_square(samples: &[f32]) -> f64 {
+    let squares: f64 = samples.iter().map(|&x| f64::from(x) * f64::from(x)).sum();
+    (squares / samples.len().max(1) as f64).sqrt()
+}
+
+impl Engine {
+    /// The soundscape with which taught clips are mixed, if there is one.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if its file cannot be read.
+    pub fn soundscape(&self) -> Result<Option<Soundscape>, Error> {
+        Soundscape::read(self.dir())
+    }
+
+    /// Makes the beginning of `recording` the soundscape, up to [`Soundscape::LONGEST`]. It is
+    /// kept in the learner's folder, and learned as the class [`Label::BACKGROUND`] in place of an
+    /// earlier soundscape. Clips that are taught from now on are also learned mixed with it;
+    /// earlier examples stay as they are.
+    ///
+    /// # Errors
+    /// [`OptionError`] if the learner is for a sensor or learns whole clips, or if the recording
+    /// is silent or too short. [`Error`] if it cannot be read or stored.
+    pub fn use_soundscape(&self, mut recording: Recording) -> Result<Soundscape, Error> {
+        let card = self.card();
+        if card.sensor().is_some() {
+            return Err(OptionError::SoundscapeOfSensor {
+                backbone: card.name.clone(),
+            }
+            .into());
+        }
+        if self.session().learner().contract().window_rows.is_none() {
+            return Err(OptionError::SoundscapeOfClips.into());
+        }
+        let soundscape = Soundscape::of(&mut recording, card, self.backbone()?)?;
+        self.drop_soundscape()?;
+        let label = Label::new(Label::BACKGROUND)?;
+        let mut lesson = self.lesson(Durability::Immediate)?;
+        let piece = Soundscape::SHORTEST.as_secs() as usize * soundscape.rate.hz() as usize;
+        for samples in soundscape.samples.chunks_exact(piece) {
+            let excerpt = Excerpt::new(soundscape.rate, SOUND.to_vec(), samples.to_vec());
+            lesson.teach(&label, Recording::from_source(Box::new(excerpt), NAME))?;
+        }
+        lesson.finish()?;
+        write_durably(&self.dir().join(FILE), &soundscape.to_wave())
+            .map_err(|error| unwritten(self.dir(), error))?;
+        Ok(soundscape)
+    }
+
+    /// Removes the soundscape, and what was learned from it as [`Label::BACKGROUND`]. Returns
+    /// whether there was one.
+    ///
+    /// # Errors
+    /// [`Error`] if the examples cannot be unlearned or the file cannot be removed.
+    pub fn drop_soundscape(&self) -> Result<bool, Error> {
+        let filter = ClipFilter {
+            label: Some(Label::new(Label::BACKGROUND)?),
+            source: Some(NAME.to_owned()),
+            ..ClipFilter::default()
+        };
+        let forgotten = self.forget(&filter)?;
+        match std::fs::remove_file(self.dir().join(FILE)) {
+            Ok(()) => Ok(true),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!forgotten.is_empty()),
+            Err(error) => Err(unwritten(self.dir(), error)),
+        }
+    }
+}
+
+/// Replaces the file at `path`, or leaves it as it is.
+fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let folder = path.parent().unwrap_or(Path::new("."));
+    let mut file = tempfile::NamedTempFile::new_in(folder)?;
+    file.write_all(bytes)?;
+    file.as_file().sync_all()?;
+    file.persist(path)?;
+    File::open(folder)?.sync_all()
+}
+
+fn unwritten(dir: &Path, error: io::Error) -> Error {
+    Error::Soundscape {
+        path: dir.join(FILE),
+        error,
+    }
+}
