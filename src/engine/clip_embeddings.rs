@@ -52,6 +52,19 @@ impl ClipEmbeddings {
     }
 }
 
+/// A clip that was embedded, without its embeddings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddedClip {
+    /// Number of embeddings.
+    pub rows: u64,
+    /// As [`ClipEmbeddings::clip_sha256`].
+    pub clip_sha256: [u8; 32],
+    /// The clip's length.
+    pub duration: Micros,
+    /// What is odd about the recording.
+    pub notes: Vec<Note>,
+}
+
 /// Runs `source` to its end through the backbone. No embedding spans a gap: each segment is
 /// embedded separately. Embeddings with NaN or infinity are left out, and a note counts them.
 ///
@@ -63,16 +76,64 @@ pub fn embed(
     card: &Card,
     backbone: &Backbone,
 ) -> Result<ClipEmbeddings, Error> {
+    let mut windows = Vec::new();
+    let clip = embed_into(source, card, backbone, |rows| {
+        windows.extend_from_slice(rows);
+        Ok::<_, Error>(())
+    })?;
+    Ok(ClipEmbeddings {
+        windows,
+        clip_sha256: clip.clip_sha256,
+        duration: clip.duration,
+        notes: clip.notes,
+    })
+}
+
+/// As [`embed`], in memory that does not grow with the length of the recording. `take` receives
+/// the embeddings in parts, row-major `[n, embedding size]`.
+///
+/// # Errors
+/// As [`embed`], and those of `take`. What it received before is then of no use.
+pub fn embed_into<E: From<Error>>(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    mut take: impl FnMut(&[f32]) -> Result<(), E>,
+) -> Result<EmbeddedClip, E> {
+    // An error of `take` ends the reading, whatever its type.
+    let mut refused = None;
+    let read = read_through(source, card, backbone, &mut |rows| {
+        let taken = take(rows);
+        let go_on = taken.is_ok();
+        refused = taken.err();
+        go_on
+    });
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(read?),
+    }
+}
+
+/// Reads to the end, or until `take` returns `false`.
+fn read_through(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    take: &mut dyn FnMut(&[f32]) -> bool,
+) -> Result<EmbeddedClip, Error> {
     let rate = source.rate();
     let channels = source.channels().len();
+    let size = card.embedding.size;
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
     let mut chunk = Chunk::default();
     let mut windows = Vec::new();
+    let (mut rows, mut skipped, mut go_on) = (0, 0, true);
     let mut hash = ClipHash::new(rate, source.channels());
     let mut samples = 0;
     let mut check = SampleCheck::new(card, source.channels());
     let mut segment = Segment::new(rate);
-    while source.read(&mut chunk)? {
+    while go_on && source.read(&mut chunk)? {
+        windows.clear();
         if segment.is_gap(chunk.start) {
             if !segment.is_empty() {
                 stream.finish(&mut windows)?;
@@ -85,22 +146,29 @@ pub fn embed(
         segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
         check.push(&chunk.samples, stream.resampled());
+        skipped += keep_finite(&mut windows, size);
+        rows += (windows.len() / size) as u64;
+        go_on = take(&windows);
     }
+    windows.clear();
     stream.finish(&mut windows)?;
-    if windows.is_empty() {
-        return Err(Error::Silent);
+    skipped += keep_finite(&mut windows, size);
+    rows += (windows.len() / size) as u64;
+    if go_on {
+        take(&windows);
     }
-    let skipped = keep_finite(&mut windows, card.embedding.size);
-    if windows.is_empty() {
-        return Err(Error::NoFiniteEmbedding { windows: skipped });
+    match (rows, skipped) {
+        (0, 0) => return Err(Error::Silent),
+        (0, windows) => return Err(Error::NoFiniteEmbedding { windows }),
+        _ => {}
     }
     let mut notes = source.notes();
     notes.extend(check.notes());
     if skipped > 0 {
         notes.push(Note::WindowsSkipped { windows: skipped });
     }
-    Ok(ClipEmbeddings {
-        windows,
+    Ok(EmbeddedClip {
+        rows,
         clip_sha256: hash.finish(),
         duration: Micros::from_samples(samples, rate),
         notes,

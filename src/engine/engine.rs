@@ -9,7 +9,8 @@ use super::calibration::{calibrated_contract, normalised_card};
 use super::{
     ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
     EngineOptions, Error, Event, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions,
-    Listening, OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone, embed,
+    Listening, OptionError, PooledClip, Prediction, Recording, Session, Status, TaughtAs, Undone,
+    embed,
 };
 use crate::backbone::{Backbone, Mode};
 use crate::learner::Settings;
@@ -274,8 +275,19 @@ impl Engine {
     /// [`Error`] if the recording cannot be read.
     pub fn predict(&self, recording: Recording) -> Result<Prediction, Error> {
         let mut recording = recording;
-        let heard = self.embed(&mut recording)?;
-        self.predict_embeddings(&heard)
+        let clip = self.pool(&mut recording)?;
+        self.predict_pooled(&clip)
+    }
+
+    /// As [`Self::predict`], for a recording that is already pooled.
+    ///
+    /// # Errors
+    /// [`Error`] if the vector does not fit the learner.
+    pub fn predict_pooled(&self, clip: &PooledClip) -> Result<Prediction, Error> {
+        let mut session = self.session();
+        session.catch_up()?;
+        let scores = session.predict_pooled(&clip.pooled)?;
+        Ok(Prediction::new(session.learner().classes(), &scores.0))
     }
 
     /// As [`Self::predict`], for a recording that is already embedded.
@@ -287,6 +299,17 @@ impl Engine {
         session.catch_up()?;
         let scores = session.predict(heard)?;
         Ok(Prediction::new(session.learner().classes(), &scores.0))
+    }
+
+    /// A recording as the one vector that predictions need. Its memory does not grow with the length of
+    /// the recording.
+    ///
+    /// # Errors
+    /// [`Error`] if the recording cannot be read or has no sample.
+    pub fn pool(&self, recording: &mut Recording) -> Result<PooledClip, Error> {
+        let backbone = self.backbone()?;
+        let pool = self.session().learner().contract().pool;
+        PooledClip::read(recording, self.card(), backbone, pool)
     }
 
     /// The embeddings of a recording.

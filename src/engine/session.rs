@@ -208,6 +208,12 @@ impl Session {
             .predict_one(&self.memory.learner.encode(&heard.windows)?)?)
     }
 
+    /// As [`Self::predict`], for a clip whose embeddings are pooled already.
+    pub(super) fn predict_pooled(&self, pooled: &[f32]) -> Result<Probabilities, Error> {
+        let learner = &self.memory.learner;
+        Ok(learner.predict_one(&learner.encode_pooled(pooled)?)?)
+    }
+
     /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and
     /// decisions may not yet include the latest examples.
     pub(crate) fn solve_in_background(&mut self) {

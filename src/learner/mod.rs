@@ -14,6 +14,7 @@ mod example;
 mod fixed_point;
 mod nuisance;
 mod pool;
+mod pooling;
 #[cfg(test)]
 mod predictions;
 mod settings;
@@ -40,6 +41,7 @@ pub use error::LearnError;
 pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use nuisance::Nuisance;
+pub(crate) use pooling::Pooling;
 pub use settings::Settings;
 pub(crate) use stage::Stage;
 pub use standardisation::Standardisation;
@@ -140,6 +142,18 @@ impl Learner {
         let features = &mut example.features;
         example.saturated = contract.fixed_point().encode_into(pooled, features)?;
         Ok(())
+    }
+
+    /// As [`Self::encode`], for embeddings that are pooled already as the contract says.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`], [`LearnError::NotFinite`].
+    pub(crate) fn encode_pooled(&self, pooled: &[f32]) -> Result<Example, LearnError> {
+        let mut example = Example::default();
+        let features = self.contract.features_of_pooled(pooled)?;
+        let fixed = self.contract.fixed_point();
+        example.saturated = fixed.encode_into(&features, &mut example.features)?;
+        Ok(example)
     }
 
     /// Learns one example of unknown origin. A new label becomes the last class.
