@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
-"""Makes the small files under tests/goldens/wild/ with ffmpeg: a chirp in formats that need a coder.
+"""Makes the small files under tests/goldens/wild/ with ffmpeg: sounds in formats that need a coder.
 
     python scripts/make_wild_audio.py
 
-It needs numpy and an ffmpeg with libopus and libvorbis. The chirp is synthesised.
+It needs numpy and an ffmpeg with libmp3lame, libopus and libvorbis. The sounds are synthesised.
 """
 
 import pathlib
@@ -30,9 +30,12 @@ FILES = [
     ("opus.webm", ["-c:a", "libopus", "-b:a", "16k"]),
 ]
 
+# Rate, channels and name of files of 0.8 s of a sine of 440 Hz, which tests join.
+SINES = [(44_100, 1, "sine-44100.mp3"), (22_050, 2, "sine-22050-stereo.mp3")]
+
 
 def main():
-    """Half a second at 16 kHz: a rising tone."""
+    """Half a second of a rising tone at 16 kHz, and the sines."""
     OUT.mkdir(parents=True, exist_ok=True)
     n = np.arange(RATE // 2) / RATE
     samples = (12_000 * np.sin(2 * np.pi * (200 + 900 * n) * n)).astype("<i2").tobytes()
@@ -41,6 +44,13 @@ def main():
         command += ["-f", "s16le", "-ar", str(RATE), "-ac", "1", "-i", "pipe:"]
         command += options + ["-map_metadata", "-1", "-flags:a", "+bitexact", str(OUT / name)]
         subprocess.run(command, input=samples, check=True)
+    for rate, channels, name in SINES:
+        n = np.arange(rate * 8 // 10) / rate
+        mono = (12_000 * np.sin(2 * np.pi * 440 * n)).astype("<i2")
+        command = ["ffmpeg", "-v", "error", "-y", "-f", "s16le", "-ar", str(rate)]
+        command += ["-ac", str(channels), "-i", "pipe:", "-c:a", "libmp3lame", "-b:a", "32k"]
+        command += ["-metadata", "title=A sine", "-write_id3v1", "1", str(OUT / name)]
+        subprocess.run(command, input=mono.repeat(channels).tobytes(), check=True)
 
 
 if __name__ == "__main__":

@@ -66,6 +66,8 @@ pub mod signal;
 
 pub mod model;
 
+mod resample;
+
 pub mod source;
 
 pub mod frontend;

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::path::PathBuf;
 
 use afield::backbone::{Backbone, Mode};
-use afield::engine::{backbone_contract, embed};
+use afield::engine::{Error as EngineError, backbone_contract, embed_into};
 use afield::learner::Pool;
 use afield::model::Card;
 use afield::source::Note;
@@ -104,7 +104,7 @@ pub struct EmbedArgs {
 #[derive(Serialize)]
 struct Line<'a> {
     path: &'a str,
-    rows: usize,
+    rows: u64,
     seconds: f64,
     cpu_seconds: f64,
     mode: String,
@@ -160,6 +160,28 @@ pub fn run(args: EmbedArgs, places: &Places) -> Result<()> {
     batch.finish()
 }
 
+/// Why a recording has no rows: that of the others, too, if the array cannot be written.
+enum Failure {
+    Recording(anyhow::Error),
+    Array(anyhow::Error),
+}
+
+impl Failure {
+    /// The same, with the name of the recording.
+    fn of(self, name: &str) -> Self {
+        match self {
+            Self::Recording(error) => Self::Recording(error.context(name.to_owned())),
+            Self::Array(error) => Self::Array(error),
+        }
+    }
+}
+
+impl From<EngineError> for Failure {
+    fn from(error: EngineError) -> Self {
+        Self::Recording(error.into())
+    }
+}
+
 /// The options that decide what is computed, unless they are the default.
 fn flags(args: &EmbedArgs) -> String {
     let mode = match args.mode {
@@ -189,13 +211,17 @@ fn embed_all(
             continue;
         }
         let started = ProcessTime::now();
-        let embedded =
-            (args.sensor.open(path).map_err(anyhow::Error::from)).and_then(|mut source| {
-                embed(&mut *source, card, backbone).with_context(|| name.clone())
-            });
-        let clip_rows = match embedded {
-            Ok(clip_rows) => clip_rows,
-            Err(error) => {
+        let opened = args.sensor.open(path);
+        let embedded = opened.map_err(|error| Failure::Recording(error.into()));
+        let embedded = embedded.and_then(|mut source| {
+            let write = |rows: &[f32]| array.write(rows).map_err(Failure::Array);
+            embed_into(&mut *source, card, backbone, write).map_err(|failure| failure.of(&name))
+        });
+        let clip = match embedded {
+            Ok(clip) => clip,
+            Err(Failure::Array(error)) => return Err(error),
+            Err(Failure::Recording(error)) => {
+                array.discard()?;
                 if let Some(line) = batch.fail_with_line(path, error)? {
                     bar.suspend(|| writeln!(io::stdout(), "{line}"))?;
                 }
@@ -205,15 +231,15 @@ fn embed_all(
         };
         let line = serde_json::to_string(&Line {
             path: &name,
-            rows: clip_rows.windows.len() / card.embedding.size,
-            seconds: clip_rows.duration.as_secs_f64(),
+            rows: clip.rows,
+            seconds: clip.duration.as_secs_f64(),
             cpu_seconds: started.elapsed().as_secs_f64(),
             mode: backbone.execution().to_string(),
-            notes: &clip_rows.notes,
+            notes: &clip.notes,
         })?;
-        array.append(path, &line, &clip_rows.windows, from)?;
+        array.append(path, &line, from)?;
         bar.suspend(|| {
-            note(&clip_rows.notes, &name);
+            note(&clip.notes, &name);
             writeln!(io::stdout(), "{line}")
         })?;
         bar.inc(1);

@@ -12,7 +12,7 @@ use afield_lab::data::NpyWriter;
 use anyhow::Result;
 
 use super::output::unwritable;
-use super::resume::{Line, Lines, MadeBy, MadeFrom, Standing, checksum};
+use super::resume::{Checksum, Line, Lines, MadeBy, MadeFrom, Standing};
 
 /// The flag that names the array.
 const FLAG: &str = "--output";
@@ -26,6 +26,8 @@ pub struct PartialArray {
     lines: Lines,
     rows: Writer,
     size: usize,
+    /// The rows since the last line: their number and checksum.
+    unfinished: (u64, Checksum),
     /// The first row and the number of rows of each recording of this run, in order.
     ranges: Vec<(u64, u64)>,
 }
@@ -69,6 +71,7 @@ impl PartialArray {
             lines,
             rows: rows.map_err(refused)?,
             size,
+            unfinished: Default::default(),
             ranges: Vec::new(),
         })
     }
@@ -94,23 +97,45 @@ impl PartialArray {
         }
     }
 
-    /// Appends the rows of a recording, then its line.
+    /// Appends rows of the recording that is next.
     ///
     /// # Errors
     /// If they cannot be written.
-    pub fn append(
-        &mut self,
-        path: &Path,
-        line: &str,
-        rows: &[f32],
-        mut from: MadeFrom,
-    ) -> Result<()> {
-        let first = self.lines.rows();
-        let count = (rows.len() / self.size) as u64;
-        let written = self.rows.write(rows).and_then(|()| self.rows.flush());
+    pub fn write(&mut self, rows: &[f32]) -> Result<()> {
+        let written = self.rows.write(rows);
         written.map_err(|error| unwritable(FLAG, &self.output, &error))?;
-        let bytes: Vec<u8> = rows.iter().flat_map(|x| x.to_le_bytes()).collect();
-        from.rows_sha256 = Some(checksum(&bytes));
+        let (count, sum) = &mut self.unfinished;
+        *count += (rows.len() / self.size) as u64;
+        rows.iter().for_each(|x| sum.update(&x.to_le_bytes()));
+        Ok(())
+    }
+
+    /// Removes the rows of a recording that failed.
+    ///
+    /// # Errors
+    /// If the array cannot be written.
+    pub fn discard(&mut self) -> Result<()> {
+        if std::mem::take(&mut self.unfinished).0 == 0 {
+            return Ok(());
+        }
+        let kept = usize::try_from(self.lines.rows()).unwrap_or(usize::MAX);
+        let shortened = self.rows.truncate(kept).and_then(|()| {
+            let file = OpenOptions::new().write(true).open(&self.partial)?;
+            file.set_len(Writer::offset(self.size, kept))
+        });
+        Ok(shortened.map_err(|error| unwritable(FLAG, &self.output, &error))?)
+    }
+
+    /// Appends the line of a recording whose rows are all written.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn append(&mut self, path: &Path, line: &str, mut from: MadeFrom) -> Result<()> {
+        let first = self.lines.rows();
+        let written = self.rows.flush();
+        written.map_err(|error| unwritable(FLAG, &self.output, &error))?;
+        let (count, sum) = std::mem::take(&mut self.unfinished);
+        from.rows_sha256 = Some(sum.finish());
         let name = path.display().to_string();
         self.lines.append(&name, line, count, &from)?;
         self.ranges.push((first, count));
@@ -207,11 +232,11 @@ impl StoredRows {
     /// The checksum of the next `rows` rows; `None` if they are not there.
     fn next(&mut self, rows: u64) -> Option<String> {
         let length = rows.checked_mul(self.size as u64 * 4)?;
-        let mut bytes = Vec::new();
+        let mut sum = Checksum::default();
         let reader = self.reader.as_mut()?;
-        let read = reader.take(length).read_to_end(&mut bytes);
+        let read = io::copy(&mut reader.take(length), &mut sum);
         match read {
-            Ok(found) if found as u64 == length => Some(checksum(&bytes)),
+            Ok(found) if found == length => Some(sum.finish()),
             _ => {
                 self.reader = None;
                 None
@@ -233,4 +258,42 @@ fn folder(path: &Path) -> &Path {
         .parent()
         .filter(|folder| !folder.as_os_str().is_empty());
     folder.unwrap_or(Path::new("."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_of_a_recording_that_failed_are_cut_off() {
+        let folder = tempfile::tempdir().unwrap();
+        let written = |name: &str, fails: bool| {
+            let output = folder.path().join(name);
+            let made_by = MadeBy {
+                by: "x".to_owned(),
+                options: String::new(),
+            };
+            let mut array = PartialArray::open(&output, 2, false, made_by).unwrap();
+            for (path, rows) in [("a", [1.0, 2.0, 3.0, 4.0]), ("b", [5.0, 6.0, 7.0, 8.0])] {
+                let path = Path::new(path);
+                let (from, _) = array.standing(path).unwrap();
+                if fails {
+                    array.write(&[9.0; 20_000]).unwrap();
+                    array.discard().unwrap();
+                }
+                rows.chunks(2).for_each(|rows| array.write(rows).unwrap());
+                array.append(path, "{}", from).unwrap();
+            }
+            if fails {
+                array.write(&[9.0; 6]).unwrap();
+                array.discard().unwrap();
+            }
+            array.finish().unwrap();
+            fs::read(output).unwrap()
+        };
+        let expected = written("plain.npy", false);
+        assert_eq!(written("failed.npy", true), expected);
+        let numbers = expected.len() as u64 - Writer::offset(2, 0);
+        assert_eq!(numbers, 8 * 4);
+    }
 }

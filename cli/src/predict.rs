@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use afield::engine::{ClipEmbeddings, OptionError};
+use afield::engine::{OptionError, PooledClip};
 use afield::signal::{Label, Timestamp};
 use afield::source::Note;
 use afield::{Engine, Prediction, Recording};
@@ -63,6 +63,12 @@ struct Line<'a> {
     at: Option<Timestamp>,
     label: Option<&'a Label>,
     confidence: Option<f32>,
+    /// How unlike everything taught it is, if that can be said; and whether it is so unlike that
+    /// the label is probably wrong.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    novelty: Option<f32>,
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    unknown: bool,
     scores: serde_json::Value,
     #[serde(skip_serializing_if = "<[Note]>::is_empty")]
     notes: &'a [Note],
@@ -100,16 +106,18 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
             continue;
         }
         let line = match predicted(&engine, path, &args.sensor) {
-            Ok((embeddings, prediction)) => {
-                bar.suspend(|| note(&embeddings.notes, &name));
+            Ok((clip, prediction)) => {
+                bar.suspend(|| note(&clip.notes, &name));
                 let best = prediction.best();
                 Some(serde_json::to_string(&Line {
                     path: &name,
                     at: args.start.start.or_else(|| engine.recorded_at(path)),
                     label: best.map(|(label, _)| label),
                     confidence: best.map(|(_, p)| p),
+                    novelty: prediction.novelty(),
+                    unknown: prediction.is_unknown(),
                     scores: serde_json::to_value(&prediction)?,
-                    notes: &embeddings.notes,
+                    notes: &clip.notes,
                 })?)
             }
             Err(error) => batch.fail_with_line(path, error)?,
@@ -198,10 +206,10 @@ fn predicted(
     engine: &Engine,
     path: &Path,
     sensor: &SensorArgs,
-) -> Result<(ClipEmbeddings, Prediction)> {
+) -> Result<(PooledClip, Prediction)> {
     let name = || path.display().to_string();
     let mut recording = Recording::open_with(path, &sensor.format())?;
-    let embeddings = engine.embed(&mut recording).with_context(name)?;
-    let prediction = engine.predict_embeddings(&embeddings).with_context(name)?;
-    Ok((embeddings, prediction))
+    let clip = engine.pool(&mut recording).with_context(name)?;
+    let prediction = engine.predict_pooled(&clip).with_context(name)?;
+    Ok((clip, prediction))
 }

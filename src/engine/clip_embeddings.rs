@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use super::Error;
 use super::loudness::Loudness;
 use super::sample_check::SampleCheck;
-use super::soundscape::{HeardSound, Soundscape};
+use super::soundscape::{ClipSound, Soundscape};
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::{EmbeddingStream, Window};
@@ -52,7 +52,7 @@ impl ClipEmbeddings {
             Self {
                 windows: windows.unwrap_or_default().to_vec(),
                 sounding: self.sounding.get(rows.clone()).unwrap_or_default().to_vec(),
-                mixtures: Vec::new(),
+                mixtures: self.mixtures_of(size, &rows),
                 clip_sha256: hash.finalize().into(),
                 duration: Micros(self.duration.0 * rows.len() as u64 / all as u64),
                 notes: Vec::new(),
@@ -60,6 +60,29 @@ impl ClipEmbeddings {
         };
         window.pieces(all).map(part).collect()
     }
+
+    /// The embeddings `rows` of each mixture.
+    fn mixtures_of(&self, size: usize, rows: &Range<usize>) -> Vec<Vec<f32>> {
+        let part = |mixture: &Vec<f32>| {
+            mixture
+                .get(rows.start * size..rows.end * size)
+                .map(<[f32]>::to_vec)
+        };
+        self.mixtures.iter().filter_map(part).collect()
+    }
+}
+
+/// A clip that was embedded, without its embeddings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EmbeddedClip {
+    /// Number of embeddings.
+    pub rows: u64,
+    /// As [`ClipEmbeddings::clip_sha256`].
+    pub clip_sha256: [u8; 32],
+    /// The clip's length.
+    pub duration: Micros,
+    /// What is odd about the recording.
+    pub notes: Vec<Note>,
 }
 
 /// Runs `source` to its end through the backbone. No embedding spans a gap: each segment is
@@ -77,36 +100,145 @@ pub fn embed(
 }
 
 /// As [`embed`], with the embeddings of the clip mixed with `soundscape`, if there is one and the
-/// clip is no longer than [`HeardSound::LONGEST`].
+/// clip is no longer than [`ClipSound::LONGEST`].
 pub(super) fn embed_mixed(
     source: &mut dyn Source,
     card: &Card,
     backbone: &Backbone,
     soundscape: Option<&Soundscape>,
 ) -> Result<ClipEmbeddings, Error> {
-    let mut sound = soundscape.map(|_| HeardSound::default());
-    let longest = HeardSound::LONGEST.as_secs() * u64::from(card.sample_rate.hz());
-    let mut captured = 0;
+    let mut sounds = Sounds {
+        loudness: Loudness::new(card),
+        clip: soundscape.map(|_| ClipSound::default()),
+    };
+    let mut windows = Vec::new();
+    let clip = read_through(source, card, backbone, Some(&mut sounds), &mut |rows| {
+        windows.extend_from_slice(rows);
+        true
+    })?;
+    // Where embeddings were left out, the others are no longer those of the sounds.
+    let whole = sounds.loudness.rows() == windows.len() / card.embedding.size;
+    let (mut sounding, mut mixtures) = (Vec::new(), Vec::new());
+    if whole {
+        sounding = sounds.loudness.sounding();
+    }
+    if let (true, Some(soundscape), Some(mut sound)) = (whole, soundscape, sounds.clip) {
+        sound.level = sounds.loudness.level();
+        mixtures = soundscape.mixtures(&sound, &clip.clip_sha256, card, backbone)?;
+        mixtures.retain(|rows| rows.len() == windows.len());
+    }
+    Ok(ClipEmbeddings {
+        windows,
+        sounding,
+        mixtures,
+        clip_sha256: clip.clip_sha256,
+        duration: clip.duration,
+        notes: clip.notes,
+    })
+}
+
+/// As [`embed_into`]. Also returns the share of each embedding's window that sounds, as in
+/// [`ClipEmbeddings::sounding`].
+pub(super) fn embed_sounding(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    mut take: impl FnMut(&[f32]),
+) -> Result<(EmbeddedClip, Vec<f32>), Error> {
+    let mut sounds = Sounds {
+        loudness: Loudness::new(card),
+        clip: None,
+    };
+    let clip = read_through(source, card, backbone, Some(&mut sounds), &mut |rows| {
+        take(rows);
+        true
+    })?;
+    let sounding = match sounds.loudness.rows() as u64 == clip.rows {
+        true => sounds.loudness.sounding(),
+        false => Vec::new(),
+    };
+    Ok((clip, sounding))
+}
+
+/// As [`embed`], in memory that does not grow with the length of the recording. `take` receives
+/// the embeddings in parts, row-major `[n, embedding size]`.
+///
+/// # Errors
+/// As [`embed`], and those of `take`. What it received before is then of no use.
+pub fn embed_into<E: From<Error>>(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    mut take: impl FnMut(&[f32]) -> Result<(), E>,
+) -> Result<EmbeddedClip, E> {
+    // An error of `take` ends the reading, whatever its type.
+    let mut refused = None;
+    let read = read_through(source, card, backbone, None, &mut |rows| {
+        let taken = take(rows);
+        let go_on = taken.is_ok();
+        refused = taken.err();
+        go_on
+    });
+    match refused {
+        Some(error) => Err(error),
+        None => Ok(read?),
+    }
+}
+
+/// What is kept of the samples of a clip besides its embeddings.
+struct Sounds {
+    loudness: Loudness,
+    /// The samples themselves, if they are to be mixed.
+    clip: Option<ClipSound>,
+}
+
+impl Sounds {
+    /// Takes samples at the card's rate.
+    fn push(&mut self, samples: &[f32]) {
+        self.loudness.push(samples);
+        if let Some(clip) = &mut self.clip {
+            clip.push(samples);
+        }
+    }
+
+    /// Ends a segment; there are `rows` embeddings so far.
+    fn end_segment(&mut self, rows: usize) {
+        self.loudness.end_segment(rows);
+        if let Some(clip) = &mut self.clip {
+            clip.segments.push(Vec::new());
+        }
+    }
+}
+
+/// Reads to the end, or until `take` returns `false`.
+fn read_through(
+    source: &mut dyn Source,
+    card: &Card,
+    backbone: &Backbone,
+    mut sounds: Option<&mut Sounds>,
+    take: &mut dyn FnMut(&[f32]) -> bool,
+) -> Result<EmbeddedClip, Error> {
     let rate = source.rate();
     let channels = source.channels().len();
+    let size = card.embedding.size;
     let mut stream = EmbeddingStream::of_channels(card, backbone, rate, source.channels())?;
     let mut chunk = Chunk::default();
     let mut windows = Vec::new();
+    let (mut rows, mut skipped, mut go_on) = (0, 0, true);
     let mut hash = ClipHash::new(rate, source.channels());
     let mut samples = 0;
     let mut check = SampleCheck::new(card, source.channels());
     let mut segment = Segment::new(rate);
-    let mut loudness = Loudness::new(card);
-    while source.read(&mut chunk)? {
+    while go_on && source.read(&mut chunk)? {
+        windows.clear();
         if segment.is_gap(chunk.start) {
             if !segment.is_empty() {
                 stream.finish(&mut windows)?;
-                loudness.end_segment(windows.len() / card.embedding.size);
+                if let Some(sounds) = &mut sounds {
+                    sounds.end_segment(rows as usize + windows.len() / size);
+                }
             }
             segment.restart(chunk.start);
-            if let Some(sound) = &mut sound {
-                sound.segments.push(Vec::new());
-            }
         }
         hash.update(&chunk.samples);
         let count = (chunk.samples.len() / channels) as u64;
@@ -114,60 +246,36 @@ pub(super) fn embed_mixed(
         segment.advance(count);
         stream.push(&chunk.samples, &mut windows)?;
         check.push(&chunk.samples, stream.resampled());
-        loudness.push(stream.resampled());
-        captured += stream.resampled().len() as u64;
-        if captured > longest {
-            sound = None;
+        if let Some(sounds) = &mut sounds {
+            sounds.push(stream.resampled());
         }
-        if let Some(sound) = &mut sound {
-            match sound.segments.last_mut() {
-                Some(latest) => latest.extend_from_slice(stream.resampled()),
-                None => sound.segments.push(stream.resampled().to_vec()),
-            }
-        }
+        skipped += keep_finite(&mut windows, size);
+        rows += (windows.len() / size) as u64;
+        go_on = take(&windows);
     }
+    windows.clear();
     stream.finish(&mut windows)?;
-    loudness.end_segment(windows.len() / card.embedding.size);
-    if windows.is_empty() {
-        return Err(Error::Silent);
+    if let Some(sounds) = &mut sounds {
+        sounds.end_segment(rows as usize + windows.len() / size);
     }
-    let skipped = keep_finite(&mut windows, card.embedding.size);
-    if windows.is_empty() {
-        return Err(Error::NoFiniteEmbedding { windows: skipped });
+    skipped += keep_finite(&mut windows, size);
+    rows += (windows.len() / size) as u64;
+    if go_on {
+        take(&windows);
+    }
+    match (rows, skipped) {
+        (0, 0) => return Err(Error::Silent),
+        (0, windows) => return Err(Error::NoFiniteEmbedding { windows }),
+        _ => {}
     }
     let mut notes = source.notes();
     notes.extend(check.notes());
     if skipped > 0 {
         notes.push(Note::WindowsSkipped { windows: skipped });
     }
-    let sounding = match skipped {
-        0 => loudness.sounding(),
-        _ => Vec::new(),
-    };
-    let clip_sha256 = hash.finish();
-    let mut mixtures = Vec::new();
-    if let (Some(soundscape), Some(mut sound), 0) = (soundscape, sound, skipped) {
-        sound.level = loudness.level();
-        mixtures = soundscape.mixtures(&sound, &clip_sha256, card, backbone)?;
-        // The last samples of a resampled clip come at its end, and may complete a window.
-        mixtures.iter_mut().for_each(|rows| {
-            let last = rows.len().saturating_sub(card.embedding.size);
-            let missing = windows.len().saturating_sub(rows.len());
-            for at in 0..missing {
-                rows.push(
-                    rows.get(last + at % card.embedding.size)
-                        .copied()
-                        .unwrap_or(0.0),
-                );
-            }
-            rows.truncate(windows.len());
-        });
-    }
-    Ok(ClipEmbeddings {
-        windows,
-        sounding,
-        mixtures,
-        clip_sha256,
+    Ok(EmbeddedClip {
+        rows,
+        clip_sha256: hash.finish(),
         duration: Micros::from_samples(samples, rate),
         notes,
     })

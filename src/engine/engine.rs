@@ -9,7 +9,7 @@ use super::calibration::{calibrated_contract, normalised_card};
 use super::{
     ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
     EngineOptions, Error, Event, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions,
-    Listening, OptionError, Prediction, Recording, Session, Status, TaughtAs, Undone,
+    Listening, OptionError, PooledClip, Prediction, Recording, Session, Status, TaughtAs, Undone,
     clip_embeddings::embed_mixed, embed,
 };
 use crate::backbone::{Backbone, Mode};
@@ -275,8 +275,20 @@ impl Engine {
     /// [`Error`] if the recording cannot be read.
     pub fn predict(&self, recording: Recording) -> Result<Prediction, Error> {
         let mut recording = recording;
-        let heard = self.embed(&mut recording)?;
-        self.predict_embeddings(&heard)
+        let clip = self.pool(&mut recording)?;
+        self.predict_pooled(&clip)
+    }
+
+    /// As [`Self::predict`], for a recording that is already pooled.
+    ///
+    /// # Errors
+    /// [`Error`] if the vector does not fit the learner.
+    pub fn predict_pooled(&self, clip: &PooledClip) -> Result<Prediction, Error> {
+        let mut session = self.session();
+        session.catch_up()?;
+        let (scores, p) = session.judge_pooled(&clip.pooled)?;
+        let prediction = Prediction::new(session.learner().classes(), &scores.0);
+        Ok(prediction.of_p_value(p))
     }
 
     /// As [`Self::predict`], for a recording that is already embedded.
@@ -289,6 +301,21 @@ impl Engine {
         let (scores, p) = session.judge(heard)?;
         let prediction = Prediction::new(session.learner().classes(), &scores.0);
         Ok(prediction.of_p_value(p))
+    }
+
+    /// A recording as the one vector that predictions need. Its memory does not grow with the length of
+    /// the recording.
+    ///
+    /// # Errors
+    /// [`Error`] if the recording cannot be read or has no sample.
+    pub fn pool(&self, recording: &mut Recording) -> Result<PooledClip, Error> {
+        let backbone = self.backbone()?;
+        let (pool, rows) = {
+            let session = self.session();
+            let contract = session.learner().contract();
+            (contract.pool, contract.window_rows)
+        };
+        PooledClip::read(recording, self.card(), backbone, pool, rows)
     }
 
     /// The embeddings of a recording.

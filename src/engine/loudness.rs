@@ -70,6 +70,11 @@ impl Loudness {
         (self.begins, self.rows) = (self.blocks.len(), rows);
     }
 
+    /// Embeddings so far.
+    pub(super) fn rows(&self) -> usize {
+        self.rows
+    }
+
     /// The root of the mean square of all that sounds; 0 for digital silence.
     pub(super) fn level(&self) -> f64 {
         let loudest = self.blocks.iter().copied().fold(0.0, f64::max);

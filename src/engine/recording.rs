@@ -1,10 +1,10 @@
 //! A recording: samples with an end, and a name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::{Engine, Error};
 use crate::signal::{Channel, Group, SOUND, SampleRate, Timestamp};
-use crate::source::{Excerpt, SensorFormat, Source, open_recording, recorded_at};
+use crate::source::{Excerpt, SensorFormat, Source, SourceError, open_recording, recorded_at};
 
 /// A day in milliseconds. A date without an offset from UTC may be ahead by the zones of the world.
 const DAY_MS: i64 = 86_400_000;
@@ -25,6 +25,8 @@ pub struct Recording {
     source: Box<dyn Source>,
     name: String,
     group: Option<Group>,
+    /// The file, if it can be read again.
+    file: Option<(PathBuf, SensorFormat)>,
 }
 
 impl Recording {
@@ -44,7 +46,34 @@ impl Recording {
     pub fn open_with(path: impl AsRef<Path>, format: &SensorFormat) -> Result<Self, Error> {
         let path = path.as_ref();
         let source = open_recording(path, format)?;
-        Ok(Self::from_source(source, path.display().to_string()))
+        // Pipes have paths, too.
+        let is_file = path.metadata().is_ok_and(|metadata| metadata.is_file());
+        let mut recording = Self::from_source(source, path.display().to_string());
+        recording.file = is_file.then(|| (path.to_owned(), format.clone()));
+        Ok(recording)
+    }
+
+    /// Whether [`Self::repeat`] can read it again.
+    pub(super) fn can_repeat(&self) -> bool {
+        self.file.is_some()
+    }
+
+    /// All samples once more.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if the file cannot be read or decoded, or if it is none.
+    pub(super) fn repeat(&self) -> Result<Box<dyn Source>, Error> {
+        let (path, format) = self.file.as_ref().ok_or_else(|| self.changed())?;
+        Ok(open_recording(path, format)?)
+    }
+
+    /// The error that it is not the same when it is read again.
+    pub(super) fn changed(&self) -> Error {
+        let path = self.file.as_ref().map(|(path, _)| path.clone());
+        SourceError::Changed {
+            path: path.unwrap_or_else(|| PathBuf::from(&self.name)),
+        }
+        .into()
     }
 
     /// Mono sound in memory: samples in `[-1, 1]`, `rate` of them a second (1 to 768,000).
@@ -74,6 +103,7 @@ impl Recording {
             source,
             name: name.into(),
             group: None,
+            file: None,
         }
     }
 

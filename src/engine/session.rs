@@ -211,9 +211,20 @@ impl Session {
         &mut self,
         heard: &ClipEmbeddings,
     ) -> Result<(Probabilities, Option<f32>), Error> {
-        let example = self.encode(heard, false)?;
+        self.judge_example(&self.encode(heard, false)?)
+    }
+
+    /// As [`Self::judge`], for a clip whose embeddings are pooled already.
+    pub(super) fn judge_pooled(
+        &mut self,
+        pooled: &[f32],
+    ) -> Result<(Probabilities, Option<f32>), Error> {
+        self.judge_example(&self.memory.learner.encode_pooled(pooled)?)
+    }
+
+    fn judge_example(&mut self, example: &Example) -> Result<(Probabilities, Option<f32>), Error> {
         let mut evidence = Evidence::with_distances();
-        self.memory.learner.evidence_into(&example, &mut evidence)?;
+        self.memory.learner.evidence_into(example, &mut evidence)?;
         let probabilities = Probabilities::of(&evidence);
         let (Some((class, _)), Some(distances)) =
             (probabilities.best(), evidence.squared_distances())

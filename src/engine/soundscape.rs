@@ -122,13 +122,13 @@ impl Soundscape {
     /// is silent.
     pub(super) fn mixtures(
         &self,
-        clip: &HeardSound,
+        clip: &ClipSound,
         sha256: &[u8; 32],
         card: &Card,
         backbone: &Backbone,
     ) -> Result<Vec<Vec<f32>>, Error> {
         let level = clip.level;
-        if level == 0.0 || self.samples.is_empty() {
+        if level == 0.0 || self.samples.is_empty() || clip.is_too_long {
             return Ok(Vec::new());
         }
         let mut mixtures = Vec::with_capacity(LEVELS_DB.len());
@@ -144,7 +144,7 @@ impl Soundscape {
             let mut stretch = stretch();
             let mut stream = EmbeddingStream::new(card, backbone, card.sample_rate)?;
             let mut embeddings = Vec::new();
-            for segment in &clip.segments {
+            for segment in clip.segments.iter().filter(|segment| !segment.is_empty()) {
                 let mixed: Vec<f32> = (segment.iter().zip(&mut stretch))
                     .map(|(&x, &place)| (f64::from(x) * gain) as f32 + place)
                     .collect();
@@ -159,16 +159,33 @@ impl Soundscape {
 
 /// The samples of a clip at the backbone's rate, to be mixed.
 #[derive(Debug, Default)]
-pub(super) struct HeardSound {
+pub(super) struct ClipSound {
     /// The samples of each segment.
     pub(super) segments: Vec<Vec<f32>>,
     /// The root of the mean square of what sounds.
     pub(super) level: f64,
+    is_too_long: bool,
 }
 
-impl HeardSound {
-    /// The longest clip that is mixed.
-    pub(super) const LONGEST: Duration = Duration::from_secs(60);
+impl ClipSound {
+    /// The longest clip that is mixed, in samples: a minute at 48 kHz.
+    pub(super) const LONGEST: usize = 60 * 48_000;
+
+    /// Takes samples at the backbone's rate.
+    pub(super) fn push(&mut self, samples: &[f32]) {
+        let held: usize = self.segments.iter().map(Vec::len).sum();
+        if held + samples.len() > Self::LONGEST {
+            self.segments.clear();
+            self.is_too_long = true;
+        }
+        if self.is_too_long {
+            return;
+        }
+        match self.segments.last_mut() {
+            Some(latest) => latest.extend_from_slice(samples),
+            None => self.segments.push(samples.to_vec()),
+        }
+    }
 }
 
 fn root_mean_square(samples: &[f32]) -> f64 {

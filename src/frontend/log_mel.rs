@@ -18,8 +18,8 @@ use super::FrontendError;
 use super::hann::periodic_hann;
 use super::logarithm::Logarithm;
 use super::mel::{MAX_BANDS, MAX_FFT_SIZE, MelFilterBank};
-use super::repair::append_repaired;
 use crate::model::{LogMel, Spectrum};
+use crate::resample::append_repaired;
 use crate::signal::SampleRate;
 
 /// Longest hop, in samples: over a minute at 16 kHz.

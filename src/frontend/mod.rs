@@ -13,20 +13,18 @@ mod log_mel;
 mod logarithm;
 mod mel;
 mod normalisation;
-mod repair;
-mod resample;
 mod sensor;
 mod wide;
 mod window;
 
 pub use log_mel::LogMelFrontend;
 pub(crate) use normalisation::Normalisation;
-pub use resample::Resampler;
 pub use sensor::SensorFrontend;
 #[cfg(feature = "tract")]
 pub(crate) use wide::wide;
 pub(crate) use window::WindowFrontend;
 
+pub use crate::resample::{ResampleError, Resampler};
 use crate::signal::{ErrorKind, SampleRate};
 
 /// Why a front end or a resampler cannot be built.
@@ -93,6 +91,13 @@ pub enum FrontendError {
         /// The message of the resampling library.
         reason: String,
     },
+}
+
+impl From<ResampleError> for FrontendError {
+    fn from(error: ResampleError) -> Self {
+        let ResampleError { from, to, reason } = error;
+        Self::Resampler { from, to, reason }
+    }
 }
 
 impl FrontendError {

@@ -10,9 +10,9 @@
 //! 0 does not mean silence for a sensor. The caller detects gaps and ends each segment with
 //! [`SensorFrontend::finish`].
 
-use super::repair::append_repaired;
 use super::{FrontendError, Resampler};
 use crate::model::{Sensor, SensorChannel};
+use crate::resample::append_repaired;
 use crate::signal::{Channel, Quantity, SampleRate};
 
 /// Shortest block of the resampler on the slower side, in samples. At higher rates a block

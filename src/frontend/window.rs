@@ -13,9 +13,9 @@ use super::FrontendError;
 use super::hann::periodic_hann;
 use super::logarithm::{exp, ln};
 use super::mel::MelFilterBank;
-use super::repair::append_repaired;
 use super::wide::wide;
 use crate::model::{Normalise, Spectrogram, Waveform};
+use crate::resample::append_repaired;
 use crate::signal::SampleRate;
 
 /// Frames that are computed together, one a lane of the widest registers.

@@ -190,6 +190,25 @@ impl Contract {
         Ok(())
     }
 
+    /// The features of a clip, whose embeddings are pooled already, before they become integers.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`], [`LearnError::NotFinite`].
+    pub(crate) fn features_of_pooled(&self, pooled: &[f32]) -> Result<Vec<f32>, LearnError> {
+        let (expected, actual) = (self.width(), pooled.len());
+        if expected != actual {
+            return Err(LearnError::Width { expected, actual });
+        }
+        if let Some(index) = pooled.iter().position(|x| !x.is_finite()) {
+            return Err(LearnError::NotFinite { index });
+        }
+        let mut features = pooled.to_vec();
+        for stage in &self.stages {
+            stage.apply(&mut features);
+        }
+        Ok(features)
+    }
+
     /// The stages applied to the pooled vector, in this order.
     #[cfg(feature = "tract")]
     pub(crate) fn stages(&self) -> &[Stage] {

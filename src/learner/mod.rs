@@ -15,6 +15,7 @@ mod example;
 mod fixed_point;
 mod nuisance;
 mod pool;
+mod pooling;
 #[cfg(test)]
 mod predictions;
 mod settings;
@@ -42,6 +43,7 @@ pub use error::LearnError;
 pub use example::Example;
 pub use fixed_point::FixedPoint;
 pub use nuisance::Nuisance;
+pub(crate) use pooling::Pooling;
 pub use settings::Settings;
 pub(crate) use stage::Stage;
 pub use standardisation::Standardisation;
@@ -173,6 +175,23 @@ impl Learner {
         let features = &mut example.features;
         example.saturated = contract.fixed_point().encode_into(pooled, features)?;
         Ok(())
+    }
+
+    /// As [`Self::encode`], for embeddings that are pooled already as the contract says: one row a
+    /// window.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`], [`LearnError::NotFinite`].
+    pub(crate) fn encode_pooled(&self, pooled: &[f32]) -> Result<Example, LearnError> {
+        let (mut clip, mut row) = (Example::default(), Vec::new());
+        let width = self.contract.width();
+        let fixed = self.contract.fixed_point();
+        for pooled in pooled.chunks(width.max(1)) {
+            let features = self.contract.features_of_pooled(pooled)?;
+            clip.saturated += fixed.encode_into(&features, &mut row)?;
+            clip.features.extend_from_slice(&row);
+        }
+        Ok(clip)
     }
 
     /// Learns one example of unknown origin. A new label becomes the last class.

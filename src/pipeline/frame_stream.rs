@@ -46,7 +46,7 @@ impl FrameStream {
             FrontEnd::LogMel(front) => {
                 check_sound(channels)?;
                 let front = Front::Sound {
-                    resampler: Resampler::new(rate, to)?,
+                    resampler: Resampler::new(rate, to).map_err(FrontendError::from)?,
                     frontend: LogMelFrontend::new(front, to)?,
                 };
                 (front, 1)
@@ -54,7 +54,7 @@ impl FrameStream {
             FrontEnd::Waveform(front) => {
                 check_sound(channels)?;
                 let front = Front::Waveform {
-                    resampler: Resampler::new(rate, to)?,
+                    resampler: Resampler::new(rate, to).map_err(FrontendError::from)?,
                     // A front end that takes whole windows scales them itself.
                     scale: if front.needs_windows() {
                         1.0

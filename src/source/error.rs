@@ -40,7 +40,7 @@ pub enum SourceError {
         /// What is wrong.
         reason: String,
     },
-    /// A file is damaged, or changes its rate, after some samples.
+    /// A file is damaged after some samples.
     #[error("{} is damaged after {seconds:.3} s: {reason}", path.display())]
     Damaged {
         /// The file.
@@ -49,6 +49,12 @@ pub enum SourceError {
         seconds: f64,
         /// What is wrong.
         reason: String,
+    },
+    /// A file that is read twice was not the same.
+    #[error("{} changed while it was read", path.display())]
+    Changed {
+        /// The file.
+        path: PathBuf,
     },
     /// A clip or folder is larger than allowed.
     #[error("{} is too large: the limit is {limit} {unit}", path.display())]
@@ -175,7 +181,7 @@ impl SourceError {
                 ErrorKind::Unsupported
             }
             Self::Device { .. } | Self::PortSilent { .. } => ErrorKind::Unavailable,
-            Self::Mismatch { .. } => ErrorKind::Mismatch,
+            Self::Mismatch { .. } | Self::Changed { .. } => ErrorKind::Mismatch,
         }
     }
 

@@ -4,7 +4,8 @@
 //! them, so a recording of ten hours needs no more than one of a second. Encoder delay and
 //! padding are trimmed if the format states them. A corrupt packet is skipped and counted, and its
 //! time passes. A truncated file ends early and says so. Headers of plain samples are repaired
-//! first (`wave`), and tags before MPEG frames skipped (`mpeg`).
+//! first (`wave`), and tags before MPEG frames skipped (`mpeg`). Files that were joined are read on,
+//! at the rate of the first (`rate_change`).
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -16,7 +17,7 @@ use symphonia::core::audio::GenericAudioBufferRef;
 use symphonia::core::codecs::audio::well_known::{
     CODEC_ID_FLAC, CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3,
 };
-use symphonia::core::codecs::audio::{AudioDecoder, AudioDecoderOptions};
+use symphonia::core::codecs::audio::{AudioCodecId, AudioDecoder, AudioDecoderOptions};
 use symphonia::core::errors::Error as DecodeError;
 use symphonia::core::formats::probe::Hint;
 use symphonia::core::formats::well_known::{
@@ -34,9 +35,11 @@ use super::container_time::is_cut_mp4;
 use super::file_bytes::{bytes_at, read_at};
 use super::matroska::is_cut_matroska;
 use super::mixing::Mixing;
+use super::rate_change::{Place, RateChange};
 use super::spliced::Spliced;
 use super::{ChannelChoice, Note, Recorded, Source, SourceError, mpeg, ogg, wave};
-use crate::signal::{Chunk, Micros, SampleRate};
+use crate::resample::ResampleError;
+use crate::signal::{Chunk, SampleRate};
 
 /// A file counts as damaged after this number of consecutive packets without a sample.
 const MAX_IDLE_PACKETS: u32 = 4096;
@@ -64,11 +67,17 @@ pub struct AudioFile {
     decoding: Decoding,
     rate: SampleRate,
     mixing: Mixing,
-    /// Packets that were decoded on opening, to learn the rate and to choose a channel.
+    conversion: RateChange,
+    /// Packets that were decoded and not given out: those of the opening, to learn the rate and to
+    /// choose a channel, and the one after a change of the rate.
     ahead: VecDeque<Block>,
     /// The error after those packets.
     failed: Option<SourceError>,
+    /// Whether no more packets follow those.
+    is_read: bool,
     ended: bool,
+    /// The samples of a packet, mixed.
+    mono: Vec<f32>,
 }
 
 /// The demuxer and decoder of one file.
@@ -77,16 +86,22 @@ struct Decoding {
     format: Box<dyn FormatReader>,
     decoder: Box<dyn AudioDecoder>,
     track_id: u32,
-    /// Stream position in samples: those decoded and those lost.
-    position: u64,
+    /// The place of the next sample: after those decoded and those lost.
+    position: Place,
+    /// The rate of the first samples in Hz.
+    first_hz: u32,
+    /// The length of the file in bytes.
+    len: u64,
+    /// Where the next of the files begins that were joined.
+    next_part: Option<u64>,
     /// The number of samples that the header states, if packets state their positions.
     stated: Option<u64>,
     /// The length that other headers state.
     stated_seconds: Option<f64>,
     /// Whether packets state the exact position of their samples.
     is_numbered: bool,
-    /// The rate and the channels of the samples decoded last.
-    spec: (u32, usize),
+    /// The number of channels of the samples decoded last.
+    channels: usize,
     skipped_packets: u64,
     truncated: bool,
     /// What was found on opening.
@@ -96,9 +111,8 @@ struct Decoding {
 /// The samples of one packet, interleaved.
 #[derive(Debug, Default)]
 struct Block {
-    /// The position of the first frame in the stream.
-    start: u64,
-    hz: u32,
+    /// The place of the first frame, with its rate.
+    place: Place,
     channels: usize,
     interleaved: Vec<f32>,
 }
@@ -106,7 +120,7 @@ struct Block {
 impl Block {
     /// Takes over what was decoded.
     fn take(&mut self, decoded: &GenericAudioBufferRef<'_>) {
-        self.hz = decoded.spec().rate();
+        self.place.hz = decoded.spec().rate();
         self.channels = decoded.spec().channels().count();
         decoded.copy_to_vec_interleaved(&mut self.interleaved);
     }
@@ -139,14 +153,14 @@ impl AudioFile {
             result => result?,
         };
         let hz = if is_there {
-            first.hz
+            first.place.hz
         } else {
             declared_hz.unwrap_or(0)
         };
         let rate =
             SampleRate::new(hz).map_err(|error| unrecognised(&decoding.path, error.to_string()))?;
         let channels = first.channels;
-        let mut failed = None;
+        let (mut failed, mut is_read) = (None, !is_there);
         let mut ahead = VecDeque::new();
         if is_there {
             ahead.push_back(first);
@@ -164,9 +178,13 @@ impl AudioFile {
             }
             match decoding.next_packet(&mut next) {
                 Ok(true) => ahead.push_back(next),
-                Ok(false) => break,
+                Ok(false) => {
+                    is_read = true;
+                    break;
+                }
                 Err(error) => {
                     failed = Some(error);
+                    is_read = true;
                     break;
                 }
             }
@@ -183,9 +201,38 @@ impl AudioFile {
             decoding,
             rate,
             mixing,
+            conversion: RateChange::new(rate),
             ahead,
             failed,
+            is_read,
+            mono: Vec::new(),
         })
+    }
+
+    /// The next packet. `None` at the end.
+    fn next_block(&mut self) -> Result<Option<Block>, SourceError> {
+        if let Some(block) = self.ahead.pop_front() {
+            return Ok(Some(block));
+        }
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        // A damaged file is not read again.
+        if std::mem::replace(&mut self.is_read, true) {
+            return Ok(None);
+        }
+        let mut block = Block::default();
+        if !self.decoding.next_packet(&mut block)? {
+            return Ok(None);
+        }
+        self.is_read = false;
+        Ok(Some(block))
+    }
+
+    /// What the conversion held back, before the end or an error.
+    fn rest(&mut self, chunk: &mut Chunk) -> bool {
+        self.conversion.finish(chunk);
+        !chunk.samples.is_empty()
     }
 
     /// The file's path, as given.
@@ -219,50 +266,46 @@ impl Source for AudioFile {
                 blocks: self.decoding.skipped_packets,
             });
         }
+        notes.extend(self.conversion.note());
         notes.extend(self.mixing.notes());
         notes
     }
 
     fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
         chunk.samples.clear();
-        if self.ended {
-            return Ok(false);
-        }
-        let mut packet = match self.ahead.pop_front() {
-            Some(packet) => packet,
-            None => {
-                // A damaged file is not read again.
-                self.ended = true;
-                if let Some(error) = self.failed.take() {
+        while !self.ended {
+            let mut block = match self.next_block() {
+                Ok(Some(block)) => block,
+                Ok(None) => {
+                    self.ended = true;
+                    return Ok(self.rest(chunk));
+                }
+                Err(error) => {
+                    if self.rest(chunk) {
+                        self.failed = Some(error);
+                        return Ok(true);
+                    }
+                    self.ended = true;
                     return Err(error);
                 }
-                let mut packet = Block::default();
-                if !self.decoding.next_packet(&mut packet)? {
-                    return Ok(false);
-                }
-                self.ended = false;
-                packet
+            };
+            if self.conversion.ends_before(block.place) && self.rest(chunk) {
+                self.ahead.push_front(block);
+                return Ok(true);
             }
-        };
-        if packet.hz != self.rate.hz() {
-            self.ended = true;
-            return Err(SourceError::Damaged {
-                path: self.decoding.path.clone(),
-                seconds: packet.start as f64 / f64::from(self.rate.hz()),
-                reason: format!(
-                    "its sample rate changes from {} to {} Hz",
-                    self.rate, packet.hz
-                ),
-            });
+            self.mono.clear();
+            self.mixing
+                .mix(&mut block.interleaved, block.channels, &mut self.mono);
+            let pushed = self.conversion.push(block.place, &mut self.mono, chunk);
+            if let Err(ResampleError { reason, .. }) = pushed {
+                self.ended = true;
+                return Err(self.decoding.damaged(reason));
+            }
+            if !chunk.samples.is_empty() {
+                return Ok(true);
+            }
         }
-        let Block {
-            interleaved,
-            channels,
-            ..
-        } = &mut packet;
-        self.mixing.mix(interleaved, *channels, &mut chunk.samples);
-        chunk.start = Micros::from_samples(packet.start, self.rate);
-        Ok(true)
+        Ok(false)
     }
 }
 
@@ -280,19 +323,12 @@ impl Decoding {
                 endings: &[],
             });
         }
-        let mut hint = Hint::new();
-        if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
-            hint.with_extension(extension);
-        }
-        let probe = |source: Box<dyn MediaSource>| {
-            symphonia::default::get_probe().probe(
-                &hint,
-                MediaSourceStream::new(source, MediaSourceStreamOptions::default()),
-                FormatOptions::default(),
-                MetadataOptions::default(),
-            )
-        };
-        let Prepared { source, mut notes } = prepared(file, metadata.len()).map_err(io)?;
+        let probe = |source: Box<dyn MediaSource>| probe(path, source);
+        let Prepared {
+            source,
+            mut notes,
+            next_part,
+        } = prepared(file, metadata.len()).map_err(io)?;
         let format = match probe(source) {
             // The AIFF reader first seeks to the data after the sound, which fails in a truncated
             // file. With a source that cannot seek, it reads the sound.
@@ -319,11 +355,11 @@ impl Decoding {
             unrecognised(path, reason.unwrap_or_else(|| error.to_string()))
         })?;
         let (track_id, decoder) =
-            decoder_of(&*format).map_err(|reason| unrecognised(path, reason))?;
+            decoder_of(&*format, true).map_err(|reason| unrecognised(path, reason))?;
         let codec = decoder.codec_params().codec;
         let container = format.format_info().format;
         // Formats without a header that states the length.
-        let is_mpeg = [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&codec);
+        let is_mpeg = is_mpeg(codec);
         if is_mpeg || container == FORMAT_ID_OGG {
             let mut file = File::open(path).map_err(io)?;
             let is_cut = if is_mpeg {
@@ -359,11 +395,14 @@ impl Decoding {
             format,
             decoder,
             track_id,
-            position: 0,
+            position: Place::default(),
+            first_hz: 0,
+            len: metadata.len(),
+            next_part,
             stated: stated.filter(|_| is_numbered),
             stated_seconds,
             is_numbered,
-            spec: (0, 0),
+            channels: 0,
             skipped_packets: 0,
             truncated: false,
             notes,
@@ -376,13 +415,16 @@ impl Decoding {
             let packet = match self.format.next_packet() {
                 Ok(Some(packet)) => packet,
                 Ok(None) => {
+                    if self.open_next_part()? {
+                        continue;
+                    }
                     self.truncated |= self.lacks_samples();
                     return Ok(false);
                 }
                 Err(DecodeError::ResetRequired) => {
                     // A chained stream: another stream follows in the same file.
                     let (track_id, decoder) =
-                        decoder_of(&*self.format).map_err(|reason| self.damaged(reason))?;
+                        decoder_of(&*self.format, true).map_err(|reason| self.damaged(reason))?;
                     self.track_id = track_id;
                     self.decoder = decoder;
                     self.stated = None;
@@ -405,16 +447,15 @@ impl Decoding {
             // FLAC numbers its samples. A jump is a block that the demuxer passed over.
             if self.is_numbered
                 && let Ok(at) = u64::try_from(packet.pts.get())
-                && at > self.position
+                && at > self.position.at
                 && self.is_plausible(at)
             {
                 self.skipped_packets += 1;
-                self.position = at;
+                self.position.at = at;
             }
             match self.decoder.decode(&packet) {
                 Ok(decoded) => {
                     out.take(&decoded);
-                    self.spec = (out.hz, out.channels);
                 }
                 Err(
                     DecodeError::DecodeError(_)
@@ -423,15 +464,15 @@ impl Decoding {
                 ) => {
                     if !self.decode_anew(&packet, out) {
                         self.skipped_packets += 1;
-                        self.position += packet.dur.get().min(MAX_LOST_SAMPLES);
+                        self.position.at += packet.dur.get().min(MAX_LOST_SAMPLES);
                         continue;
                     }
                 }
                 Err(error) => return Err(self.damaged(error.to_string())),
             }
             let frames = out.interleaved.len() / out.channels.max(1);
-            out.start = self.position;
-            self.position += frames as u64;
+            self.follow(out);
+            self.position.at += frames as u64;
             if frames > 0 {
                 return Ok(true);
             }
@@ -445,42 +486,81 @@ impl Decoding {
     /// A decoder of MPEG audio keeps to the rate and the channels of its first packet. Files that
     /// were joined have several.
     fn decode_anew(&mut self, packet: &Packet, out: &mut Block) -> bool {
-        let Ok((_, mut decoder)) = decoder_of(&*self.format) else {
+        // The end of the sound is stated for the first rate.
+        let Ok((_, mut decoder)) = decoder_of(&*self.format, false) else {
             return false;
         };
         let Ok(decoded) = decoder.decode(packet) else {
             return false;
         };
         out.take(&decoded);
-        let spec = (out.hz, out.channels);
-        if self.spec == (0, 0) || spec == self.spec {
+        let before = (self.position.hz, self.channels);
+        if before == (0, 0) || before == (out.place.hz, out.channels) {
             return false;
         }
-        self.spec = spec;
         self.decoder = decoder;
         true
     }
 
+    /// Gives the decoded samples their place, which may begin another rate.
+    fn follow(&mut self, out: &mut Block) {
+        let hz = out.place.hz;
+        if self.position.hz == 0 {
+            (self.position.hz, self.first_hz) = (hz, hz);
+        } else if self.position.hz != hz {
+            self.position = Place {
+                base: self.position.at_first_rate(self.first_hz),
+                at: 0,
+                hz,
+            };
+        }
+        self.channels = out.channels;
+        out.place = self.position;
+    }
+
+    /// Goes on to the next of the files that were joined. `false` if there is none.
+    fn open_next_part(&mut self) -> Result<bool, SourceError> {
+        let Some(start) = self.next_part.take() else {
+            return Ok(false);
+        };
+        let io = |error| SourceError::io(&self.path, error);
+        let mut file = File::open(&self.path).map_err(io)?;
+        let Some(part) = mpeg::part(&mut file, start, self.len).map_err(io)? else {
+            return Ok(false);
+        };
+        let source = Box::new(Spliced::new(Vec::new(), file, part.bytes));
+        let opened = probe(&self.path, source).map_err(|error| error.to_string());
+        let opened = opened.and_then(|format| Ok((decoder_of(&*format, true)?, format)));
+        let ((track_id, decoder), format) = opened.map_err(|reason| self.damaged(reason))?;
+        (self.track_id, self.decoder, self.format) = (track_id, decoder, format);
+        self.next_part = part.next;
+        Ok(true)
+    }
+
     /// Whether samples are missing at the end. Coders other than FLAC add some and take some away.
     fn lacks_samples(&self) -> bool {
-        let seconds = self.position as f64 / f64::from(self.spec.0.max(1));
-        self.stated.is_some_and(|all| self.position < all)
+        let seconds = self.seconds();
+        self.stated.is_some_and(|all| self.position.at < all)
             || (self.stated_seconds).is_some_and(|all| seconds < 0.98 * all - 0.1)
+    }
+
+    /// The seconds up to the next sample.
+    fn seconds(&self) -> f64 {
+        self.position.at_first_rate(self.first_hz) as f64 / f64::from(self.first_hz.max(1))
     }
 
     /// Whether a packet may begin at sample `at`: before the stated end, or within a minute.
     fn is_plausible(&self, at: u64) -> bool {
         match self.stated {
             Some(all) => at < all,
-            None => at - self.position <= 60 * u64::from(self.spec.0),
+            None => at - self.position.at <= 60 * u64::from(self.position.hz),
         }
     }
 
     fn damaged(&self, reason: String) -> SourceError {
-        let hz = self.decoder.codec_params().sample_rate.unwrap_or(0).max(1);
         SourceError::Damaged {
             path: self.path.clone(),
-            seconds: self.position as f64 / f64::from(hz),
+            seconds: self.seconds(),
             reason,
         }
     }
@@ -504,8 +584,26 @@ fn unrecognised(path: &Path, reason: impl Into<String>) -> SourceError {
     }
 }
 
-/// The default audio track and its decoder, or the reason why there is none.
-fn decoder_of(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>), String> {
+/// Finds the format of bytes. The extension of `path` only breaks ties.
+fn probe(path: &Path, source: Box<dyn MediaSource>) -> Result<Box<dyn FormatReader>, DecodeError> {
+    let mut hint = Hint::new();
+    if let Some(extension) = path.extension().and_then(|e| e.to_str()) {
+        hint.with_extension(extension);
+    }
+    symphonia::default::get_probe().probe(
+        &hint,
+        MediaSourceStream::new(source, MediaSourceStreamOptions::default()),
+        FormatOptions::default(),
+        MetadataOptions::default(),
+    )
+}
+
+/// The default audio track and its decoder, or the reason why there is none. With `trims`, the
+/// decoder leaves out the samples that the encoder added at both ends.
+fn decoder_of(
+    format: &dyn FormatReader,
+    trims: bool,
+) -> Result<(u32, Box<dyn AudioDecoder>), String> {
     let track = format
         .default_track(TrackType::Audio)
         .ok_or("no audio track")?;
@@ -514,45 +612,60 @@ fn decoder_of(format: &dyn FormatReader) -> Result<(u32, Box<dyn AudioDecoder>),
         .as_ref()
         .and_then(|parameters| parameters.audio())
         .ok_or("the audio track says nothing of its codec")?;
+    // Without a tag that states the delay, the demuxer of MPEG audio estimates the end.
+    let is_estimate = is_mpeg(parameters.codec) && track.delay.is_none();
+    let options = AudioDecoderOptions::default().gapless(trims && !is_estimate);
     let decoder = symphonia::default::get_codecs()
-        .make_audio_decoder(parameters, &AudioDecoderOptions::default())
+        .make_audio_decoder(parameters, &options)
         .map_err(|error| error.to_string())?;
     Ok((track.id, decoder))
+}
+
+fn is_mpeg(codec: AudioCodecId) -> bool {
+    [CODEC_ID_MP1, CODEC_ID_MP2, CODEC_ID_MP3].contains(&codec)
 }
 
 /// A file as the decoder reads it, and what was wrong with it.
 struct Prepared {
     source: Box<dyn MediaSource>,
     notes: Vec<Note>,
+    /// Where the next file begins, if several were joined.
+    next_part: Option<u64>,
+}
+
+impl Prepared {
+    fn new(source: impl MediaSource + 'static) -> Self {
+        Self {
+            source: Box::new(source),
+            notes: Vec::new(),
+            next_part: None,
+        }
+    }
 }
 
 /// Corrects the header of a file of `len` bytes, or skips its tags, where that is necessary.
 fn prepared(mut file: File, len: u64) -> std::io::Result<Prepared> {
     if let Some(repaired) = wave::repaired(file.try_clone()?, len, false)? {
         return Ok(Prepared {
-            source: Box::new(repaired.source),
             notes: repaired.notes,
+            ..Prepared::new(repaired.source)
         });
     }
-    let start = mpeg::after_tags(&mut file)?;
-    let notes = Vec::new();
-    if (1..len).contains(&start) {
+    let start = mpeg::after_tags(&mut file, 0)?;
+    if let Some(part) = mpeg::part(&mut file, start, len)? {
         return Ok(Prepared {
-            source: Box::new(Spliced::new(Vec::new(), file, start..len)),
-            notes,
+            next_part: part.next,
+            ..Prepared::new(Spliced::new(Vec::new(), file, part.bytes))
         });
+    }
+    if (1..len).contains(&start) {
+        return Ok(Prepared::new(Spliced::new(Vec::new(), file, start..len)));
     }
     if let Some(head) = flac_head(&mut file)? {
-        return Ok(Prepared {
-            source: Box::new(Spliced::new(head, file, FLAC_HEAD..len)),
-            notes,
-        });
+        return Ok(Prepared::new(Spliced::new(head, file, FLAC_HEAD..len)));
     }
     file.seek(SeekFrom::Start(0))?;
-    Ok(Prepared {
-        source: Box::new(file),
-        notes,
-    })
+    Ok(Prepared::new(file))
 }
 
 /// Bytes of a FLAC file up to its smallest and largest block size.

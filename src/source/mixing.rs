@@ -119,6 +119,10 @@ impl Mixing {
             return;
         }
         if self.channels.len() < channels {
+            if let [only] = self.channels.as_slice() {
+                // Mono sound until here, as in files that were joined.
+                self.mixed = only.squares;
+            }
             self.channels.resize(channels, Channel::default());
         }
         for sample in interleaved.iter_mut().filter(|sample| !sample.is_finite()) {
@@ -141,7 +145,7 @@ impl Mixing {
                     .map(|frame| frame.iter().sum::<f32>() / channels as f32),
             ),
         }
-        if channels > 1 {
+        if self.channels.len() > 1 {
             let mixed = out.get(before..).unwrap_or_default();
             self.mixed += mixed.iter().map(|&x| f64::from(x).powi(2)).sum::<f64>();
         }

@@ -40,6 +40,7 @@ mod ogg;
 mod pace;
 mod pcm;
 mod piped;
+mod rate_change;
 mod recorded_at;
 mod recording;
 mod row_times;

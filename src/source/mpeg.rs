@@ -1,10 +1,13 @@
 //! MPEG audio: where its frames begin and end in a file with tags, and whether the last is whole.
 //!
 //! A picture in a tag may contain bytes that look like frames. So the tags are skipped by their
-//! sizes, before the decoder looks for a frame.
+//! sizes, before the decoder looks for a frame. Of files that were joined, as by `cat a.mp3 b.mp3`,
+//! each is found by the size in the tag of the one before. The decoder would stop after the first,
+//! and would not know how much of the others to leave out at their ends.
 
 use std::fs::File;
 use std::io;
+use std::ops::Range;
 
 use super::file_bytes::read_at;
 
@@ -13,12 +16,123 @@ const MOST_TAGS: usize = 16;
 /// The longest frame: 320 kbit/s at 8 kHz, and padding.
 const LONGEST_FRAME: u64 = 5_761;
 
-/// The offset after all tags at the start of the file: ID3v2, APEv2.
-pub(super) fn after_tags(file: &mut File) -> io::Result<u64> {
-    let mut at = 0;
+/// How far behind the end of a file the next one is looked for, if neither tag nor frame follows.
+const MOST_BETWEEN: u64 = 65_536;
+
+/// The frames of one file, or of one of several that were joined.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Part {
+    pub(super) bytes: Range<u64>,
+    /// Where the frames of the next one begin.
+    pub(super) next: Option<u64>,
+}
+
+/// The frames from `start` on in a file of `len` bytes. `None` if there are none at `start`.
+pub(super) fn part(file: &mut File, start: u64, len: u64) -> io::Result<Option<Part>> {
+    let head = read_at(file, start, 2 * LONGEST_FRAME)?;
+    let Some(first) =
+        frame_length(&head).filter(|&first| frames_in(&head, 2) || first == head.len())
+    else {
+        return Ok(None);
+    };
+    let whole = |from: u64| {
+        Some(Part {
+            bytes: from..len,
+            next: None,
+        })
+    };
+    let size = match head.get(..first).and_then(stated_size) {
+        None | Some(None) => return Ok(whole(start)),
+        Some(Some(size)) => u64::from(size),
+    };
+    if size < first as u64 {
+        // A tag that was to be completed at the end of the recording.
+        return Ok(whole(start + first as u64));
+    }
+    let (end, next) = following(file, start + size, len)?;
+    Ok(Some(Part {
+        bytes: start..end,
+        next,
+    }))
+}
+
+/// Where the frames before `end`, the stated end, really end; and where those of the next file
+/// begin, if there is one.
+fn following(file: &mut File, end: u64, len: u64) -> io::Result<(u64, Option<u64>)> {
+    if end >= len {
+        return Ok((len, None));
+    }
+    // Some encoders do not count the frame of the tag, so the last frame may still follow.
+    let mut at = end;
+    let mut last = None;
+    for _ in 0..3 {
+        let bytes = read_at(file, at, LONGEST_FRAME)?;
+        let frame = frame_length(&bytes);
+        let head = bytes.get(..frame.unwrap_or(0)).unwrap_or_default();
+        if stated_size(head).is_some() || after_tags(file, at)? > at {
+            last = Some(at);
+            break;
+        }
+        let Some(frame) = frame else { break };
+        at += frame as u64;
+    }
+    let end = last.unwrap_or(end);
+    let from = after_tags(file, end)?;
+    let bytes = read_at(file, from, MOST_BETWEEN + 3 * LONGEST_FRAME)?;
+    let most = bytes.len().min(MOST_BETWEEN as usize);
+    let next = (0..most).find(|&at| bytes.get(at..).is_some_and(|bytes| frames_in(bytes, 3)));
+    Ok(match next {
+        Some(next) => (end, Some(from + next as u64)),
+        // What is left has no sound.
+        None => (at.min(len), None),
+    })
+}
+
+/// Whether the bytes begin with so many frames.
+fn frames_in(bytes: &[u8], frames: usize) -> bool {
+    let mut rest = bytes;
+    (0..frames).all(|_| {
+        let frame = frame_length(rest).filter(|&frame| frame <= rest.len());
+        rest = frame
+            .and_then(|frame| rest.get(frame..))
+            .unwrap_or_default();
+        frame.is_some()
+    })
+}
+
+/// The size in bytes that the tag in the first frame states, of all frames. `None` if the frame
+/// holds sound.
+fn stated_size(frame: &[u8]) -> Option<Option<u32>> {
+    let &[_, second, _, fourth] = frame.first_chunk::<4>()?;
+    if second >> 1 & 3 != 1 {
+        return None;
+    }
+    let number = |at: usize| {
+        let bytes = frame.get(at..)?.first_chunk::<4>()?;
+        Some(u32::from_be_bytes(*bytes))
+    };
+    let side = match (second >> 3 & 3 == 3, fourth >> 6 == 3) {
+        (true, false) => 32,
+        (true, true) | (false, false) => 17,
+        (false, true) => 9,
+    };
+    let xing = 4 + side;
+    if matches!(frame.get(xing..xing + 4)?, b"Xing" | b"Info") {
+        let flags = number(xing + 4)?;
+        let at = xing + 8 + if flags & 1 != 0 { 4 } else { 0 };
+        return Some(number(at).filter(|_| flags & 2 != 0));
+    }
+    let is_vbri = frame.get(36..40)? == b"VBRI";
+    is_vbri.then(|| number(46))
+}
+
+/// The offset after all tags from `at` on: ID3v1, ID3v2, APEv2.
+pub(super) fn after_tags(file: &mut File, mut at: u64) -> io::Result<u64> {
     for _ in 0..MOST_TAGS {
         let head = read_at(file, at, 32)?;
-        let Some(size) = id3_size(&head).or_else(|| ape_size(&head)) else {
+        let id3v1 = (at > 0 && head.starts_with(b"TAG")).then_some(128);
+        let size = id3_size(&head).or_else(|| ape_size(&head)).or(id3v1);
+        let Some(size) = size else {
             break;
         };
         at += size;
@@ -206,11 +320,63 @@ mod tests {
         ];
         for (bytes, expected) in cases {
             assert_eq!(
-                after_tags(&mut file(&bytes)).unwrap(),
+                after_tags(&mut file(&bytes), 0).unwrap(),
                 expected,
                 "{bytes:?}"
             );
         }
+    }
+
+    /// Five frames of 104 bytes: MPEG 1 layer III, 32 kbit/s, 44.1 kHz, mono. The first states the
+    /// size.
+    fn tagged(size: u32) -> Vec<u8> {
+        let frame = [&[0xFF, 0xFB, 0x10, 0xC4][..], &[0; 100]].concat();
+        let mut bytes = frame.repeat(5);
+        bytes[21..33].copy_from_slice(b"Info\0\0\0\x03\0\0\0\x04");
+        bytes[33..37].copy_from_slice(&size.to_be_bytes());
+        bytes
+    }
+
+    #[test]
+    fn joined_files_are_told_apart_by_the_size_in_the_tag() {
+        let one = tagged(520);
+        let id3 = b"ID3\x04\0\0\0\0\0\x05.....".to_vec();
+        let id3v1 = [&b"TAG"[..], &[0; 125]].concat();
+        for (name, files, end, next) in [
+            ("one", vec![one.clone()], 520, None),
+            ("a tag behind", vec![one.clone(), id3v1.clone()], 520, None),
+            ("garbage", vec![one.clone(), vec![7; 900]], 520, None),
+            ("two", vec![one.clone(), one.clone()], 520, Some(520)),
+            (
+                "tags between",
+                vec![one.clone(), id3v1, id3, one.clone()],
+                520,
+                Some(520 + 128 + 15),
+            ),
+            (
+                "garbage",
+                vec![one.clone(), vec![7; 900], one.clone()],
+                520,
+                Some(1_420),
+            ),
+            (
+                "the tag is not counted",
+                vec![tagged(416), one.clone()],
+                520,
+                Some(520),
+            ),
+            ("one, not counted", vec![tagged(416)], 520, None),
+            ("too long", vec![tagged(9_999)], 520, None),
+        ] {
+            let bytes = files.concat();
+            let found = part(&mut file(&bytes), 0, bytes.len() as u64)
+                .unwrap()
+                .unwrap();
+            assert_eq!((found.bytes, found.next), (0..end, next), "{name}");
+        }
+        let unpatched = part(&mut file(&tagged(0)), 0, 520).unwrap().unwrap();
+        assert_eq!((unpatched.bytes, unpatched.next), (104..520, None));
+        assert_eq!(part(&mut file(&[7; 900]), 0, 900).unwrap(), None);
     }
 
     #[test]

@@ -143,6 +143,20 @@ pub enum Note {
         /// The upper limit of the backbone's band in Hz.
         limit_hz: f64,
     },
+    /// The sample rate changes within a file, as in files that were joined. The sound was brought to
+    /// the rate at the beginning.
+    SampleRateChanged {
+        /// Number of changes.
+        changes: u64,
+        /// When the first of them is, in seconds.
+        seconds: f64,
+        /// The rate before the first change in Hz.
+        from_hz: u32,
+        /// The rate after the first change in Hz.
+        to_hz: u32,
+        /// The rate that was used in Hz: that at the beginning.
+        used_hz: u32,
+    },
     /// A stream of samples began with a file header. The header was used.
     HeaderInStream {
         /// Its rate in Hz.
@@ -292,6 +306,24 @@ impl fmt::Display for Note {
                 f,
                 "nearly all of the sound is above {limit_hz:.0} Hz, which the backbone does not read"
             ),
+            Self::SampleRateChanged {
+                changes,
+                seconds,
+                from_hz,
+                to_hz,
+                used_hz,
+            } => match changes {
+                1 => write!(
+                    f,
+                    "the sample rate changes from {from_hz} Hz to {to_hz} Hz at {seconds:.3} s; \
+                     the sound after it was resampled to {used_hz} Hz"
+                ),
+                _ => write!(
+                    f,
+                    "the sample rate changes {changes} times, first from {from_hz} Hz to {to_hz} Hz \
+                     at {seconds:.3} s; all sound was resampled to {used_hz} Hz"
+                ),
+            },
             Self::HeaderInStream { rate_hz, channels } => write!(
                 f,
                 "the stream began with a WAV header, which was used: {rate_hz} Hz, {channels} {}",

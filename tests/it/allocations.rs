@@ -3,16 +3,20 @@
 //! Allocations are counted on the thread that runs the pipeline, after all buffers have grown to
 //! their size.
 
-use crate::harness::models;
+use crate::harness::recording::tone;
+use crate::harness::{Sandbox, models};
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::{Decision, Threshold};
+use afield::engine::{EngineOptions, Error, embed_into};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
 use afield::learner::{Contract, EmbeddingSpace, Learner, Nuisance, Pool, Settings, Transform};
 use afield::model::Card;
 use afield::pipeline::{Decider, Embedder, EmbeddingStream, Gate, Reader, Window, WindowDecision};
 use afield::signal::{Chunk, Label, Micros, SOUND, SampleRate};
+use afield::source::{Source, SourceError};
+use afield::{Engine, Recording};
 use allocation_counter::measure;
 
 /// A second of a chirp at `rate`, other in each second.
@@ -23,6 +27,80 @@ fn sound(rate: u32, second: u32) -> Vec<f32> {
             0.4 * (std::f32::consts::TAU * (200.0 + 300.0 * second as f32 + 800.0 * t) * t).sin()
         })
         .collect()
+}
+
+/// Noise that is made as it is read.
+struct Noise {
+    left: u32,
+    at: u64,
+    state: u32,
+}
+
+impl Source for Noise {
+    fn rate(&self) -> SampleRate {
+        SampleRate::new(8_000).unwrap()
+    }
+
+    fn read(&mut self, chunk: &mut Chunk) -> Result<bool, SourceError> {
+        chunk.samples.clear();
+        chunk.start = Micros::from_samples(self.at, self.rate());
+        if self.left == 0 {
+            return Ok(false);
+        }
+        self.left -= 1;
+        self.at += 800;
+        chunk.samples.extend((0..800).map(|_| {
+            self.state = self
+                .state
+                .wrapping_mul(1_664_525)
+                .wrapping_add(1_013_904_223);
+            self.state as f32 / u32::MAX as f32 - 0.5
+        }));
+        Ok(true)
+    }
+}
+
+#[test]
+fn peak_memory_does_not_grow_with_the_length_of_a_recording() {
+    let (card, path) = models::fixture("tiny");
+    let backbone = Backbone::load(&path, &card, Mode::Auto).unwrap();
+    let embedded = |seconds: u32| {
+        let mut source = Noise {
+            left: seconds * 10,
+            at: 0,
+            state: 1,
+        };
+        let mut rows = 0;
+        let counted = measure(|| {
+            let clip = embed_into(&mut source, &card, &backbone, |part| {
+                rows += part.len() / card.embedding.size;
+                Ok::<_, Error>(())
+            });
+            assert_eq!(clip.unwrap().rows, rows as u64);
+        });
+        assert!(rows as u32 >= seconds * 20, "{rows}");
+        counted.bytes_max
+    };
+    let sandbox = Sandbox::taught();
+    let options = EngineOptions {
+        cache_dir: Some(models::cache().root().to_owned()),
+        ..EngineOptions::default()
+    };
+    let engine = Engine::open_with(sandbox.learner(), options).unwrap();
+    let predicted = |seconds: u32| {
+        let samples = tone(8_000, 440.0, f64::from(seconds), 1);
+        let path = sandbox.wav("long.wav", 8_000, &samples);
+        drop(samples);
+        let mut recording = Recording::open(path).unwrap();
+        measure(|| drop(engine.pool(&mut recording).unwrap())).bytes_max
+    };
+    for (what, short, long) in [
+        ("embed_into", embedded(60), embedded(600)),
+        ("pool", predicted(60), predicted(600)),
+    ] {
+        println!("{what}: {short} bytes at most, {long} for ten times the length");
+        assert!(long < short + 50_000, "{what}: {short}, {long}");
+    }
 }
 
 fn assert_none(what: &str, work: impl FnOnce()) {

@@ -57,8 +57,9 @@ fn of_source(error: &SourceError) -> Option<String> {
         }
         SourceError::Unrecognised { reason, .. } => of_sensor_data(reason),
         SourceError::Damaged { .. } => {
-            "cut or split the file there, or convert it again from its original to one rate"
+            "cut or split the file there, or convert it again from its original"
         }
+        SourceError::Changed { .. } => "repeat the command when nothing writes to it any more",
         SourceError::Limit { unit: "s", .. } => "cut it, or use it as a stream",
         SourceError::Limit { .. } => "name a folder further down",
         SourceError::Syntax { form, .. } => return Some(format!("write {form}")),
@@ -292,6 +293,10 @@ mod tests {
                     reason: "noise".to_owned(),
                 },
                 "cut or split",
+            ),
+            (
+                SourceError::Changed { path: "x".into() },
+                "when nothing writes",
             ),
             (limit("s"), "as a stream"),
             (limit("clips"), "further down"),

@@ -113,6 +113,17 @@ impl<W: Write + Seek> NpyWriter<W> {
         self.sink.flush()
     }
 
+    /// Goes back behind the first `rows` rows. Later bytes are replaced by the next rows.
+    ///
+    /// # Errors
+    /// The sink's.
+    pub fn truncate(&mut self, rows: usize) -> io::Result<()> {
+        self.sink
+            .seek(SeekFrom::Start(Self::offset(self.size, rows)))?;
+        self.rows = rows;
+        Ok(())
+    }
+
     /// Appends rows, row-major `[n, size]`.
     ///
     /// # Errors

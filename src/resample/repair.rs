@@ -7,10 +7,10 @@
 
 /// Largest magnitude of a repaired sample: 36 dB above full scale. With this limit no power
 /// spectrum of a valid card overflows `f32`.
-pub(super) const MAX_ABS_SAMPLE: f32 = 64.0;
+const MAX_ABS_SAMPLE: f32 = 64.0;
 
 /// Appends the repaired `samples` to `out`. Returns how many were changed.
-pub(super) fn append_repaired(samples: &[f32], out: &mut Vec<f32>) -> u64 {
+pub(crate) fn append_repaired(samples: &[f32], out: &mut Vec<f32>) -> u64 {
     let start = out.len();
     out.extend_from_slice(samples);
     // Most blocks need no repair, and one branch-free pass detects that. The comparison is

@@ -1,4 +1,4 @@
-//! Streaming conversion from a source's rate to the backbone's.
+//! A resampler for one channel.
 //!
 //! rubato's FFT resampler does the work: overlap-add with one linear-phase low-pass as long as
 //! a block. This module adds what a stream needs: pushes of any size, removal of the delay, an
@@ -23,7 +23,7 @@ use std::fmt;
 use rubato::audioadapter_buffers::direct::SequentialSlice;
 use rubato::{Fft, FixedSync, Resampler as _};
 
-use super::FrontendError;
+use super::ResampleError;
 use super::repair::append_repaired;
 use crate::signal::SampleRate;
 
@@ -36,8 +36,8 @@ const LEAST_BLOCK_SAMPLES: usize = 512;
 /// The filter's delay is removed: output sample `j` lies at input time `j * from / to`. After
 /// [`finish`](Self::finish), `n` input samples have given `round(n * to / from)` output
 /// samples. Silence continues the input at both ends. The sizes of the pushes do not change a
-/// bit of the output. Non-finite samples are repaired as in
-/// [`LogMelFrontend`](super::LogMelFrontend). If the rates are equal, samples are copied.
+/// bit of the output. A non-finite sample becomes 0, and others are clamped to 36 dB above full
+/// scale. If the rates are equal, samples are copied.
 ///
 /// ```
 /// use afield::frontend::Resampler;
@@ -75,8 +75,8 @@ impl Resampler {
     /// A converter from `from` to `to`, for any two rates.
     ///
     /// # Errors
-    /// [`FrontendError::Resampler`] when the library cannot build the filter.
-    pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, FrontendError> {
+    /// [`ResampleError`] when the library cannot build the filter.
+    pub fn new(from: SampleRate, to: SampleRate) -> Result<Self, ResampleError> {
         Self::with_block(from, to, LEAST_BLOCK_SAMPLES)
     }
 
@@ -89,7 +89,7 @@ impl Resampler {
         from: SampleRate,
         to: SampleRate,
         samples: usize,
-    ) -> Result<Self, FrontendError> {
+    ) -> Result<Self, ResampleError> {
         let blocks = if from == to {
             None
         } else {
@@ -174,8 +174,8 @@ impl Resampler {
 }
 
 impl Blocks {
-    fn new(from: SampleRate, to: SampleRate, least: usize) -> Result<Self, FrontendError> {
-        let refuse = |reason: String| FrontendError::Resampler { from, to, reason };
+    fn new(from: SampleRate, to: SampleRate, least: usize) -> Result<Self, ResampleError> {
+        let refuse = |reason: String| ResampleError { from, to, reason };
         let (from_hz, to_hz) = (from.hz() as usize, to.hz() as usize);
         let divisor = greatest_common_divisor(from_hz, to_hz);
         let (unit_in, unit_out) = (from_hz / divisor, to_hz / divisor);
