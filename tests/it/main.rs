@@ -66,6 +66,7 @@ mod resume;
 
 // Devices: serial ports, emulated boards, heads in fixed memory.
 mod cli_serial;
+mod cli_soundscape;
 mod firmware;
 mod firmware_head;
 mod serial_ports;
