@@ -35,6 +35,10 @@ impl Label {
     /// The longest label, in bytes.
     pub const MAX_BYTES: usize = 128;
 
+    /// The label of the class of what is not an event: the sound of a place in which nothing
+    /// happens. A class of any other name is an event.
+    pub const BACKGROUND: &str = "background";
+
     /// Validates `text` as a label, and composes its characters.
     ///
     /// # Errors
@@ -62,6 +66,11 @@ impl Label {
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// Whether this is the class [`Self::BACKGROUND`].
+    pub fn is_background(&self) -> bool {
+        self.as_str() == Self::BACKGROUND
     }
 
     /// Whether the other label is another one and differs only in case, in accents, or in
