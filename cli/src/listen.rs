@@ -151,9 +151,11 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         window_seconds: args.window,
         every_seconds: args.every,
         min_confidence: args.min_confidence,
+        windows: true,
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),
+        ..ListenOptions::default()
     };
     let spec = args.source.clone();
     let live = spec.is_live();

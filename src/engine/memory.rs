@@ -3,9 +3,12 @@
 //! Every method that changes it reads the log through one view of the store. So a revision, its
 //! lineage and the entries come from the same state of the file.
 
+use std::sync::Arc;
+
 use super::Error;
 use super::batch::{Batch, Pending};
 use super::replay::{apply, replay, restore};
+use crate::decision::Novelty;
 use crate::learner::{Contract, Learner, Settings};
 use crate::signal::ClipId;
 use crate::store::{Change, Entry, EntryId, Lineage, Revision, Store, TaughtClip};
@@ -21,6 +24,8 @@ pub(super) struct Memory {
     pub(super) snapshot_at: EntryId,
     /// Changes that are learned but not yet stored.
     pub(super) batch: Batch,
+    /// How unlike their class the taught clips are.
+    pub(super) novelty: Arc<Novelty>,
 }
 
 impl Memory {
@@ -39,6 +44,7 @@ impl Memory {
             lineage,
             snapshot_at,
             batch: Batch::default(),
+            novelty: Arc::default(),
         })
     }
 

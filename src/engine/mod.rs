@@ -26,6 +26,7 @@ mod lesson;
 mod listen;
 mod memory;
 mod merge;
+mod novelty;
 mod options;
 mod prediction;
 mod recording;

@@ -83,6 +83,7 @@ impl Session {
             at,
             snapshot_at: 0,
             batch: Batch::default(),
+            novelty: Default::default(),
         };
         Ok(Self {
             store,
