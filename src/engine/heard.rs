@@ -8,7 +8,7 @@ use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
 use crate::pipeline::{Decider, Embedder, WindowDecision};
 use crate::signal::{Chunk, Label, Micros, Timestamp};
-use crate::source::{Health, Note, Source};
+use crate::source::{Health, LiveSource, Note, Source};
 
 /// The shortest time between two reports of losses of a device, and between two notes about a live
 /// source.
@@ -58,6 +58,13 @@ impl Heard {
         session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
         // The classes are those by which the windows were decided: the learner is still locked.
         self.join(&mut session, made, segments);
+        let is_gone = |device: &dyn LiveSource| !device.health().connected;
+        if self.source.live().is_some_and(is_gone)
+            && let Some(segmenter) = &mut self.segmenter
+        {
+            // A gap follows when the device is back, which may take hours.
+            segmenter.finish(&session.novelty(), segments);
+        }
         drop(session);
         if let Some(recent) = &self.recent {
             recent.push(chunk, Instant::now());
