@@ -112,7 +112,10 @@ fn a_soundscape_is_shown_replaced_and_dropped() {
     assert_ne!(sandbox.run("soundscape show").ok().stdout, shown.stdout);
     sandbox.run("soundscape drop").ok();
     assert_eq!(examples(&sandbox, "background"), 0);
-    assert_eq!(sandbox.run("soundscape show").ok().stdout, "no soundscape\n");
+    assert_eq!(
+        sandbox.run("soundscape show").ok().stdout,
+        "no soundscape\n"
+    );
     let dropped = sandbox.run("soundscape drop").ok();
     assert_eq!(dropped.stderr, "there is no soundscape\n");
 }
@@ -126,8 +129,14 @@ fn a_soundscape_that_cannot_be_one_is_refused_with_the_reason() {
     sandbox.wav("short.wav", 16_000, &recording::tone(16_000, 300.0, 3.9, 1));
     let before = sandbox.run("soundscape show").ok().stdout;
     for (file, reason) in [
-        ("silent.wav", "silent.wav: the recording of the soundscape is digital silence"),
-        ("short.wav", "short.wav: a soundscape needs at least 4 s of sound"),
+        (
+            "silent.wav",
+            "silent.wav: the recording of the soundscape is digital silence",
+        ),
+        (
+            "short.wav",
+            "short.wav: a soundscape needs at least 4 s of sound",
+        ),
         ("missing.wav", "missing.wav"),
     ] {
         let run = sandbox.run(["soundscape", "use", file]);

@@ -55,6 +55,7 @@ mod batches;
 mod cli_demo;
 mod cli_embed;
 mod cli_evaluate;
+mod cli_events;
 mod cli_help;
 mod cli_learner;
 mod cli_listen;
