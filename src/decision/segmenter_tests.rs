@@ -81,13 +81,13 @@ fn an_event_enters_high_and_leaves_low() {
     let mut stream = Stream::new(&THREE);
     stream.margins(
         1,
-        &[-20.0, -20.0, -20.0, 4.0, 12.0, 12.0, 4.0, 4.0, -20.0, -20.0],
+        &[-40.0, -40.0, -40.0, 8.0, 24.0, 24.0, 8.0, 8.0, -40.0, -40.0],
     );
     let found = stream.finish();
     let [event] = found.as_slice() else {
         panic!("{found:?}");
     };
-    // Smoothed, the margin of windows 4 to 6 is at least `leave`: 2 is at -14, 3 at 0, 7 at -2.
+    // Smoothed, the margin of windows 4 to 6 is at least `leave`: 2 is at -28, 3 at 0, 7 at -4.
     // A quarter of a window is cut off at both ends.
     assert_eq!(event.start, Micros(4 * HALF + HALF / 2));
     assert_eq!(event.end, Micros(6 * HALF + HALF + HALF / 2));
@@ -100,9 +100,9 @@ fn an_event_enters_high_and_leaves_low() {
 
     // Above `leave` for long, and never at `enter`.
     let mut stream = Stream::new(&THREE);
-    stream.margins(1, &[7.0; 20]);
+    stream.margins(1, &[14.0; 20]);
     assert_eq!(stream.finish(), []);
-    stream.margins(1, &[7.6; 20]);
+    stream.margins(1, &[15.2; 20]);
     assert_eq!(stream.finish().len(), 1);
 }
 
@@ -236,12 +236,12 @@ fn a_change_of_the_classes_ends_the_event() {
 #[test]
 fn the_end_and_a_gap_end_an_event_and_smooth_nothing_across() {
     let mut stream = Stream::new(&THREE);
-    stream.margins(1, &[-20.0, -20.0, 20.0]);
+    stream.margins(1, &[-40.0, -40.0, 40.0]);
     stream.segmenter.finish(&stream.novelty, &mut stream.found);
     stream.now += 60_000_000;
     // By itself, the first window after the gap is no event; smoothed with the one before, it
     // would be one.
-    stream.margins(1, &[-20.0, -20.0]);
+    stream.margins(1, &[-40.0, -40.0]);
     let found = stream.finish();
     assert_eq!(found.len(), 1, "{found:?}");
     assert_eq!(found[0].start, Micros(2 * HALF + HALF / 2));

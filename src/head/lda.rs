@@ -403,8 +403,10 @@ mod tests {
             let mut statistic = Statistic::new(40, Moments::Full).of_units(2);
             for i in 0..120_usize {
                 let value = |j: usize| {
-                    let mixed = (i / 2 * 104_729 + j * 1_299_709 + 1) as u64;
-                    let noise = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+                    let mixed = (i / 2 * 40 + j + 1) as u64;
+                    let mixed = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                    let mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+                    let noise = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb) >> 54;
                     ((noise as i32 - 512) * scales(j) / 100) as i16
                 };
                 let x: Vec<i16> = (0..40).map(value).collect();

