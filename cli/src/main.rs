@@ -16,6 +16,7 @@ mod embed;
 mod embedding;
 mod evaluate;
 mod export;
+mod field;
 mod forget;
 mod heads;
 mod hints;
