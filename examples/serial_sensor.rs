@@ -16,6 +16,7 @@ fn main() -> afield::Result<()> {
     let engine = Engine::open_or_create(dir, "imu")?;
     let options = ListenOptions {
         window_seconds: Some(3.0),
+        windows: true,
         ..ListenOptions::default()
     };
     let source = SourceSpec::parse(&format!("serial:{port}"))?;

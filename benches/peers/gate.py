@@ -101,7 +101,7 @@ def measure(afield, run, call, shared, work, rounds):
         samples, spans, loudness = scene(heard, pause)
         hours = len(samples) / RATE / 3600
         share = sum(end - start for start, end, _ in spans) / hours / 3600
-        listen = [afield, "listen", "--learner", learner]
+        listen = [afield, "listen", "--windows", "--learner", learner]
         places = [(f"{level} dB", level, samples, spans) for level in LEVELS]
         places.append(("background alone", 30, np.zeros(RATE * 600, np.float32), []))
         for title, level, scenery, sounds in places:
@@ -132,7 +132,7 @@ def endless(afield, run, shared, work):
     rain = np.tile(clip, 480 * RATE // len(clip) + 1)[: 480 * RATE]
     samples = np.concatenate([np.zeros(30 * RATE, np.float32), rain])
     write(work / "gate.wav", samples + pink(len(samples), 5) * loudness * 0.01)
-    lines, _, _ = run([afield, "listen", "--learner", work / "gate-sounds", "--source", f"wav:{work / 'gate.wav'}", "--gate"])
+    lines, _, _ = run([afield, "listen", "--windows", "--learner", work / "gate-sounds", "--source", f"wav:{work / 'gate.wav'}", "--gate"])
     quiet = [one["start"] for one in map(json.loads, lines) if one.get("quiet") and one["start"] > 30]
     return quiet[0] - 30 if quiet else None
 

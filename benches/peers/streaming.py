@@ -194,7 +194,7 @@ def spread(values, digits=2):
 def first_decisions(signal, times):
     """Milliseconds from the start of the process to its first line, and to its end."""
     took = []
-    command = [AFIELD, "listen", "--source", f"wav:{signal}", "--learner", LEARNER]
+    command = [AFIELD, "listen", "--windows", "--source", f"wav:{signal}", "--learner", LEARNER]
     for _ in range(times):
         started = time.monotonic()
         child = subprocess.Popen([str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -221,14 +221,14 @@ def measure(rounds, seconds, dist):
     resources = Path(openwakeword.__file__).parent / "resources" / "models"
     words = [str(resources / "alexa_v0.1.onnx")]
     jobs = [
-        ("Afield, file to decision", lambda: run([AFIELD, "listen", "--source", f"wav:{signal}", "--learner", LEARNER]), True),
+        ("Afield, file to decision", lambda: run([AFIELD, "listen", "--windows", "--source", f"wav:{signal}", "--learner", LEARNER]), True),
         ("Afield, file to embeddings", lambda: run([AFIELD, "embed", signal, "--backbone", "speech-embedding", "-o", WORK / "e.npy"]), True),
         ("openWakeWord 0.4.0, features", lambda: run(None, dict(what="listen", wav=str(signal), words=[])), False),
         ("openWakeWord 0.4.0, one wake word", lambda: run(None, dict(what="listen", wav=str(signal), words=words)), False),
         ("Afield, file to `yamnet` embeddings", lambda: run([AFIELD, "embed", signal, "--backbone", "yamnet", "-o", WORK / "e.npy"]), True),
         ("Afield, file to `yamnet-256` embeddings", lambda: run([AFIELD, "embed", signal, "--backbone", "yamnet-256", "-o", WORK / "e.npy"]), True),
     ]
-    listen = ["listen", "--source", f"wav:{signal}", "--learner", LEARNER]
+    listen = ["listen", "--windows", "--source", f"wav:{signal}", "--learner", LEARNER]
     jobs += [(shipped(name), lambda binary=binary: run([binary, *listen]), True) for name, binary in dist.items()]
     whole = {name: [] for name, _, _ in jobs}
     graphs = backbone_rows(seconds)

@@ -1,20 +1,23 @@
-//! `afield listen`: reads a stream and prints decisions as they are made.
+//! `afield listen`: reads a stream and prints its events.
 
 use std::ffi::OsStr;
 use std::fmt;
 use std::io::{self, Write};
+use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use afield::engine::{Durability, EventId, ListenOptions, Watchdog};
-use afield::signal::{Label, Micros, Timestamp};
-use afield::source::{Health, PcmFormat, SourceError, SourceOptions};
-use afield::{Engine, Error, Event, Recording, SourceSpec};
+use afield::engine::{Durability, ListenOptions, Watchdog};
+use afield::signal::Label;
+use afield::source::{PcmFormat, Recorded, SourceError, SourceOptions};
+use afield::{Engine, Error, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use clap::builder::TypedValueParser;
 use serde::Serialize;
 
 use super::durability::durability;
+use super::event_clips::{EventClips, size};
+use super::event_output::{EventLines, Output};
 use super::hints;
 use super::learner::LearnerPlace;
 use super::model::Places;
@@ -22,11 +25,18 @@ use super::recording::{SensorArgs, StartArgs, note};
 use super::teach::note_look_alike;
 use super::typed::Typed;
 
-/// Listen to a source and print one JSON line per decision
+/// Listen to a source and print one JSON line per event
 ///
-/// Each line has the time in seconds at which the window of the decision ends, the label
-/// and the confidence. The label is null if no class reaches --min-confidence. An example
-/// that another command teaches counts from the next decision on.
+/// An event is one sound: where it starts and ends in seconds, the label, the confidence
+/// and, if enough was taught, the novelty (0: as taught, near 1: new). The kind is known or
+/// unknown. The label of an unknown event is null. An example that another command teaches
+/// counts from the next decision on.
+///
+/// Teach a recording of the place in which nothing happens as the class `background`:
+/// events are told from it. Without that class, all sound belongs to one event or another.
+///
+/// With --windows, each line is one decision: the time at which its window ends, the label
+/// and the confidence. The label is null if no class reaches --min-confidence.
 ///
 /// The latest audio of a live source (mic, stdin, serial, a network stream) can be taught
 /// by `afield teach LABEL --last 2s` in another terminal. Except with stdin, you can also type a label and
@@ -43,11 +53,11 @@ use super::typed::Typed;
 /// of the system's buffer ("overruns"). Changes appear on stderr. `afield status` shows
 /// all values.
 ///
-/// With --gate, the backbone pauses while only the background is heard. One line with
-/// "quiet": true appears, then none until a sound occurs. Decisions with sound in their
-/// window are the same as without --gate.
+/// With --gate, the backbone pauses while only the background is heard, which ends an
+/// event. With --windows, one line with "quiet": true appears, then none until a sound
+/// occurs. Decisions with sound in their window are the same as without --gate.
 ///
-/// The background is the quietest moment of the last five minutes, so a longer sound
+/// The background of --gate is the quietest moment of the last five minutes, so a longer sound
 /// without a pause counts as background. It is known ten seconds after the start or a
 /// gap; until then, the gate is open.
 ///
@@ -57,6 +67,8 @@ use super::typed::Typed;
 #[command(after_help = "Examples:\n  \
     afield listen --source mic --learner box\n  \
     afield listen --source wav:morning.flac --learner birds\n  \
+    afield listen --source wav:morning.flac --output raven --learner birds > morning.txt\n  \
+    afield listen --source mic --clips heard/ --learner box\n  \
     arecord -f S16_LE -r 16000 -c 1 | afield listen --source stdin --learner birds\n  \
     imu-logger | afield listen --source stdin --rate 50 --window 3 --learner watch\n  \
     afield listen --source dir:labelled/ --learn --learner birds\n  \
@@ -90,6 +102,33 @@ pub struct ListenArgs {
     #[arg(long)]
     learn: bool,
 
+    /// Print one JSON line per decision instead of one per event
+    #[arg(long, conflicts_with = "learn")]
+    windows: bool,
+
+    /// Format of events: jsonl, csv, raven (a selection table) or audacity (a label track)
+    #[arg(
+        long,
+        value_enum,
+        default_value_t = Output::Jsonl,
+        value_name = "FORMAT",
+        hide_possible_values = true,
+        conflicts_with = "learn"
+    )]
+    output: Output,
+
+    /// Write the sound of each event to this folder, as DIR/LABEL/START_LABEL.wav
+    #[arg(long, value_name = "DIR", conflicts_with_all = ["learn", "windows"])]
+    clips: Option<PathBuf>,
+
+    /// With --clips, the most clips of each class; the oldest are deleted
+    #[arg(long, default_value = "100", value_name = "N", value_parser = at_least_one, requires = "clips")]
+    clips_per_class: usize,
+
+    /// With --clips, the most bytes of all clips; the oldest are deleted
+    #[arg(long, default_value = "500MB", value_name = "SIZE", value_parser = size, requires = "clips")]
+    clips_bytes: u64,
+
     /// Length of the window of a decision, in seconds [default: the median length of the
     /// taught clips]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
@@ -103,7 +142,7 @@ pub struct ListenArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 
-    /// Lowest probability, 0 to 1, at which a decision names a label
+    /// Lowest probability, 0 to 1, at which an event or decision names a label
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
@@ -147,13 +186,18 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     if args.learn {
         return learn(&engine, &args);
     }
+    let mut lines = args.event_lines(&engine)?;
+    let mut clips = args.open_clips(&engine)?;
     let options = ListenOptions {
         window_seconds: args.window,
         every_seconds: args.every,
         min_confidence: args.min_confidence,
+        windows: args.windows,
+        keep_samples: args.clips.is_some(),
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),
+        ..ListenOptions::default()
     };
     let spec = args.source.clone();
     let live = spec.is_live();
@@ -172,20 +216,32 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         false => None,
     };
     let started = Instant::now();
+    let mut lacks_background = !args.windows && !knows_background(&engine);
     let mut out = io::stdout().lock();
-    let mut end = Micros(0);
+    lines.begin(&mut out).map_err(|e| gone(e.into(), live))?;
     loop {
         for note in listening.notes() {
             eprintln!("note: {note}");
         }
         let more = listening.step()?;
+        if std::mem::take(&mut lacks_background) {
+            eprintln!(
+                "note: no class background is taught: events cannot be told from background; teach it (`afield teach background FILE`)"
+            );
+        }
         if !listening.is_idle() {
             watchdog.alive();
         }
         let health = listening.health();
         for event in listening.drain() {
-            end = event.end;
-            write_event(&mut out, &event, live, health.as_ref()).map_err(|e| gone(e, live))?;
+            let written = lines.write(&mut out, &event, health.as_ref());
+            written.map_err(|e| gone(e.into(), live))?;
+            match clips.as_mut().map(|clips| clips.keep(&event)) {
+                // A device goes on: the disk may have room again.
+                Some(Err(error)) if live => eprintln!("note: {}", super::message(&error)),
+                Some(kept) => kept?,
+                None => {}
+            }
         }
         // Readers want each line at once.
         out.flush().map_err(|error| gone(error.into(), live))?;
@@ -209,12 +265,17 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     if !live || args.duration.is_some_and(is_over) {
         return Ok(());
     }
-    let seconds = end.as_secs_f64();
+    let seconds = listening.decided().as_secs_f64();
     Err(Ended(format!(
         "{} ended: the last decision was at {seconds:.1} s",
         args.source
     ))
     .into())
+}
+
+fn knows_background(engine: &Engine) -> bool {
+    let classes = engine.classes();
+    classes.iter().any(|class| class.label == Label::BACKGROUND)
 }
 
 /// Listening to a live source ended, and nobody asked for it.
@@ -237,56 +298,6 @@ fn gone(error: anyhow::Error, live: bool) -> anyhow::Error {
         true => Ended("nothing reads the output any more".to_owned()).into(),
         false => error,
     }
-}
-
-/// One decision, as a line of output.
-#[derive(Serialize)]
-struct DecisionLine<'a> {
-    time: f64,
-    start: f64,
-    label: Option<&'a Label>,
-    confidence: f32,
-    /// True on the line that begins a quiet period, otherwise absent.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    quiet: Option<bool>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    path: Option<&'a str>,
-    /// Wall-clock time of `time`, if it is known.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    at: Option<Timestamp>,
-    /// Of a live source: the event's id, for `afield teach --event`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    event: Option<EventId>,
-    /// For a device: samples lost so far, and the latency of the latest ones.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    lost: Option<u64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    latency_ms: Option<f64>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    overruns: Option<u64>,
-}
-
-fn write_event(
-    out: &mut impl Write,
-    event: &Event,
-    live: bool,
-    health: Option<&Health>,
-) -> Result<()> {
-    let line = DecisionLine {
-        time: event.end.as_secs_f64(),
-        start: event.start.as_secs_f64(),
-        label: event.label.as_ref(),
-        confidence: event.confidence,
-        quiet: event.quiet.then_some(true),
-        path: (!live).then_some(&*event.source),
-        at: event.at,
-        event: live.then_some(event.id),
-        lost: health.map(|health| health.lost_samples),
-        latency_ms: health.map(|health| health.latency_us as f64 / 1e3),
-        overruns: health.and_then(|health| health.overruns),
-    };
-    serde_json::to_writer(&mut *out, &line)?;
-    Ok(out.write_all(b"\n")?)
 }
 
 /// One clip that was decided on and then learned, as a line of output.
@@ -350,6 +361,47 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
 }
 
 impl ListenArgs {
+    /// How events are printed.
+    fn event_lines(&self, engine: &Engine) -> Result<EventLines> {
+        if self.windows && self.output != Output::Jsonl {
+            bail!("--output: windows are printed as jsonl\nhint: leave --windows or --output out");
+        }
+        let is_live = self.source.is_live();
+        if self.output.is_of_one_recording()
+            && !is_live
+            && self
+                .source
+                .recordings(engine.recorded())
+                .context("--source")?
+                .len()
+                != 1
+        {
+            bail!(
+                "--output: a selection table or label track is of one recording\nhint: give --source wav:FILE, or --output csv"
+            );
+        }
+        Ok(EventLines {
+            output: (!self.windows).then_some(self.output),
+            is_live,
+            highest_hz: f64::from(engine.card().sample_rate.hz()) / 2.0,
+            written: 0,
+        })
+    }
+
+    /// The folder of clips, if one is named.
+    fn open_clips(&self, engine: &Engine) -> Result<Option<EventClips>> {
+        let Some(folder) = &self.clips else {
+            return Ok(None);
+        };
+        if engine.recorded() == Recorded::Sensor {
+            bail!(
+                "--clips: clips are sound; {} takes a sensor\nhint: leave --clips out, and cut the table by the times of the events",
+                engine.card().name
+            );
+        }
+        EventClips::open(folder, self.clips_per_class, self.clips_bytes).map(Some)
+    }
+
     fn source_options(&self) -> SourceOptions {
         SourceOptions {
             pcm: self.format,
@@ -384,6 +436,13 @@ fn seconds(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(seconds) if seconds > 0.0 && seconds <= 3600.0 => Ok(seconds),
         _ => Err("expected seconds above 0, up to 3600".to_owned()),
+    }
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(number) if number > 0 => Ok(number),
+        _ => Err("expected a whole number above 0".to_owned()),
     }
 }
 

@@ -15,6 +15,8 @@ mod durability;
 mod embed;
 mod embedding;
 mod evaluate;
+mod event_clips;
+mod event_output;
 mod export;
 mod field;
 mod forget;

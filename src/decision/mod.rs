@@ -1,11 +1,15 @@
 //! Turns evidence into decisions. A stage has state and is stepped once a window.
 //!
-//! The first stage is a [`Threshold`]: it returns the most probable class, if it is probable
-//! enough. Calibration, unknown classes, smoothing over windows, drift and requests for labels
-//! belong here. This module does no I/O and reads no clock: each window carries its time.
+//! A [`Threshold`] decides on one window: it returns the most probable class, if it is probable
+//! enough. A [`Segmenter`] joins windows to segments, one for each sound, and judges a segment as
+//! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
+//! module does no I/O and reads no clock: each window carries its time.
 
 mod novelty;
 mod probabilities;
+mod segment;
+mod segmenter;
+mod tally;
 mod threshold;
 
 use std::fmt;
@@ -15,6 +19,8 @@ use crate::signal::{Label, Micros};
 
 pub use novelty::Novelty;
 pub use probabilities::Probabilities;
+pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};
+pub use segmenter::Segmenter;
 pub use threshold::Threshold;
 
 /// The decision about one window of a signal.

@@ -1,4 +1,4 @@
-//! An event: one decision as a value that can be printed, sent and taught.
+//! An event: one sound, or one decision, as a value that can be printed, sent and taught.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{Error, Recording, RetainedAudio};
+use crate::decision::SegmentKind;
 use crate::signal::{Chunk, Label, Micros, Timestamp};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
@@ -67,54 +68,71 @@ impl From<EventId> for String {
     }
 }
 
-/// One decision about one window of a source.
+/// One sound of a source; or one window, with
+/// [`ListenOptions::windows`](super::ListenOptions::windows).
 ///
-/// Serialised as `{"event", "start", "end", "at"?, "label", "confidence", "quiet"?, "source"}`,
-/// times in seconds of the stream, `at` as RFC 3339.
+/// Serialised as `{"event", "start", "end", "peak", "at"?, "label", "kind", "confidence",
+/// "novelty"?, "quiet"?, "source"}`, times in seconds of the stream, `at` as RFC 3339.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
     /// The number of the event.
     #[serde(rename = "event")]
     pub id: EventId,
-    /// Stream time at which the window begins.
+    /// Stream time at which the event begins, as [`Segment::start`](crate::decision::Segment)
+    /// defines it, or its window.
     #[serde(serialize_with = "seconds")]
     pub start: Micros,
-    /// Stream time at which the window ends.
+    /// Stream time at which it ends.
     #[serde(serialize_with = "seconds")]
     pub end: Micros,
-    /// Wall-clock time at which the window ended: by the host's clock for live sources, and by
-    /// [`recorded_at`](crate::source::recorded_at) for files; `None` if it is not known.
+    /// Stream time at which it is clearest.
+    #[serde(serialize_with = "seconds")]
+    pub peak: Micros,
+    /// Wall-clock time at which the event began; of a single window, at which it ended. By the
+    /// host's clock for live sources, and by [`recorded_at`](crate::source::recorded_at) for
+    /// files; `None` if it is not known.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub at: Option<Timestamp>,
-    /// The class; `None` if no class is probable enough, or if the event is quiet.
+    /// The class; `None` if the event is unknown or quiet.
     pub label: Option<Label>,
+    /// What it is.
+    #[serde(serialize_with = "kind")]
+    pub kind: SegmentKind,
     /// The probability of the most probable class, in `[0, 1]`; 0 if there is none.
     pub confidence: f32,
+    /// How unlike the taught clips of its class it is: the share of them that are less unlike, in
+    /// `[0, 1]`. `None` for a single window, or if it is not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<f32>,
     /// Whether the gate found only background, so that nothing was decided.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
     /// The source: a file's path, or the name of a live source.
     #[serde(serialize_with = "text")]
     pub source: Arc<str>,
+    /// Where its samples begin and end, as far as they are kept.
+    #[serde(skip)]
+    pub(super) samples: (Micros, Micros),
     #[serde(skip)]
     pub(super) audio: Audio,
 }
 
 impl Event {
-    /// Whether the event is not quiet and no taught class is probable enough.
+    /// Whether the event is of no taught class.
     pub fn is_unknown(&self) -> bool {
-        self.label.is_none() && !self.quiet
+        self.kind == SegmentKind::Unknown
     }
 
-    /// The samples of the event, to be taught. At most the last 30 s of a live source are kept; a
-    /// file is read again.
+    /// The samples of the event, to be taught. At most the last 30 s of a live source are kept, and
+    /// none from before a gap; of an event longer than 20 s, the last 20 s. A file is read again.
     ///
     /// # Errors
     /// [`Error::TooLittleAudio`] if the samples are no longer kept, [`Error::Source`] if the file
     /// can no longer be read.
     pub fn recording(&self) -> Result<Recording, Error> {
-        self.audio.recording(&self.source, self.start, self.end)
+        let (start, end) = self.samples;
+        self.audio.recording(&self.source, start, end)
     }
 }
 
@@ -135,8 +153,8 @@ impl fmt::Display for Event {
 pub(super) enum Audio {
     /// The audio buffer of a live source.
     Live(RetainedAudio),
-    /// A file.
-    File(Arc<SensorFormat>),
+    /// A file, and its latest samples if they are kept.
+    File(Arc<SensorFormat>, Option<RetainedAudio>),
 }
 
 impl Audio {
@@ -147,7 +165,6 @@ impl Audio {
         start: Micros,
         end: Micros,
     ) -> Result<Recording, Error> {
-        let start = first_sample(start, end);
         let excerpt = match self {
             Self::Live(recent) => {
                 recent
@@ -157,7 +174,13 @@ impl Audio {
                         available: less.available,
                     })?
             }
-            Self::File(format) => cut(source, format, start, end)?,
+            Self::File(format, recent) => {
+                let kept = recent.as_ref().map(|recent| recent.between(start, end));
+                match kept {
+                    Some(Ok(excerpt)) => excerpt,
+                    _ => cut(source, format, start, end)?,
+                }
+            }
         };
         let name = format!(
             "{source} from {:.2} to {:.2} s",
@@ -204,6 +227,10 @@ fn cut(path: &str, format: &SensorFormat, start: Micros, end: Micros) -> Result<
         );
     }
     Ok(Excerpt::new(rate, channels, samples))
+}
+
+fn kind<S: serde::Serializer>(kind: &SegmentKind, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_str(kind.as_str())
 }
 
 fn text<S: serde::Serializer>(text: &Arc<str>, serializer: S) -> Result<S::Ok, S::Error> {

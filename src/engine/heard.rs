@@ -4,10 +4,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use super::event::Audio;
-use super::{Engine, Error, Lending, RetainedAudio};
-use crate::pipeline::{self, Decider, Embedder};
-use crate::signal::{Chunk, Timestamp};
-use crate::source::{Health, Note, Source};
+use super::{Engine, Error, Lending, RetainedAudio, Session};
+use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
+use crate::pipeline::{Decider, Embedder, WindowDecision};
+use crate::signal::{Chunk, Label, Micros, Timestamp};
+use crate::source::{Health, LiveSource, Note, Source};
 
 /// The shortest time between two reports of losses of a device, and between two notes about a live
 /// source.
@@ -19,7 +20,11 @@ pub(super) struct Heard {
     pub(super) name: Arc<str>,
     pub(super) embedder: Embedder,
     pub(super) decider: Decider,
-    /// The audio buffer of a live source.
+    /// Joins windows to events; `None` if each window is one.
+    pub(super) segmenter: Option<Segmenter>,
+    /// The end of the latest window.
+    pub(super) decided: Micros,
+    /// The audio buffer of a live source, or of a file if its samples are kept.
     pub(super) recent: Option<RetainedAudio>,
     pub(super) audio: Audio,
     /// When a file's recording began, if it is known.
@@ -35,21 +40,31 @@ pub(super) struct Heard {
 }
 
 impl Heard {
-    /// Reads a chunk. Returns whether there was one.
+    /// Reads a chunk, and makes its windows and segments. Returns whether there was one.
     pub(super) fn advance(
         &mut self,
         engine: &Engine,
         chunk: &mut Chunk,
-        made: &mut Vec<pipeline::WindowDecision>,
+        made: &mut Vec<WindowDecision>,
+        segments: &mut Vec<Segment>,
     ) -> Result<bool, Error> {
         // The learner is not locked while the source is read.
         let more = self.source.read(chunk)?;
         let mut session = engine.session();
         if !more {
-            session.finish(&mut self.embedder, &mut self.decider, made)?;
+            self.finish(&mut session, made, segments)?;
             return Ok(false);
         }
         session.step(&mut self.embedder, &mut self.decider, chunk, made)?;
+        // The classes are those by which the windows were decided: the learner is still locked.
+        self.join(&mut session, made, segments)?;
+        let is_gone = |device: &dyn LiveSource| !device.health().connected;
+        if self.source.live().is_some_and(is_gone)
+            && let Some(segmenter) = &mut self.segmenter
+        {
+            // A gap follows when the device is back, which may take hours.
+            segmenter.finish(&session.novelty()?.heard, segments);
+        }
         drop(session);
         if let Some(recent) = &self.recent {
             recent.push(chunk, Instant::now());
@@ -58,6 +73,49 @@ impl Heard {
             }
         }
         Ok(true)
+    }
+
+    /// Ends the source: makes its last windows and segments.
+    pub(super) fn finish(
+        &mut self,
+        session: &mut Session,
+        made: &mut Vec<WindowDecision>,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), Error> {
+        session.finish(&mut self.embedder, &mut self.decider, made)?;
+        self.join(session, made, segments)?;
+        if let Some(segmenter) = &mut self.segmenter {
+            segmenter.finish(&session.novelty()?.heard, segments);
+        }
+        Ok(())
+    }
+
+    /// Joins windows to segments, or makes each one a segment.
+    fn join(
+        &mut self,
+        session: &mut Session,
+        made: &mut Vec<WindowDecision>,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), Error> {
+        if let Some(window) = made.last() {
+            self.decided = window.end;
+        }
+        if made.is_empty() {
+            return Ok(());
+        }
+        let novelty = match self.segmenter {
+            Some(_) => session.novelty()?.heard,
+            None => Arc::default(),
+        };
+        let classes = session.learner().classes();
+        for window in made.drain(..) {
+            match &mut self.segmenter {
+                Some(segmenter) => join(&window, classes, segmenter, &novelty, segments),
+                None => segments.push(segment_of(&window)),
+            }
+            self.decider.recycle(window);
+        }
+        Ok(())
     }
 
     /// The length of `chunk`.
@@ -103,5 +161,54 @@ impl Heard {
         self.reported = health;
         self.reported_at = Instant::now();
         Some(device.report())
+    }
+}
+
+/// Joins a window to those before it.
+fn join(
+    window: &WindowDecision,
+    classes: &[Label],
+    segmenter: &mut Segmenter,
+    novelty: &Novelty,
+    segments: &mut Vec<Segment>,
+) {
+    let is_quiet = window.decision == Decision::Quiet;
+    // After a quiet window, none follows until there is sound again.
+    if window.is_first || is_quiet {
+        segmenter.finish(novelty, segments);
+    }
+    if !is_quiet {
+        let scored = ScoredWindow {
+            start: window.start,
+            end: window.end,
+            classes,
+            probabilities: &window.scores,
+            squared_distances: &window.squared_distances,
+        };
+        segmenter.step(&scored, novelty, segments);
+    }
+}
+
+/// A window as a segment of its own.
+fn segment_of(window: &WindowDecision) -> Segment {
+    let (start, end) = (window.start, window.end);
+    let (label, confidence) = match &window.decision {
+        Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
+        _ => (None, window.scores.best().map_or(0.0, |(_, p)| p)),
+    };
+    let kind = match &label {
+        Some(label) if label.is_background() => SegmentKind::Background,
+        Some(_) => SegmentKind::Known,
+        None if window.decision == Decision::Quiet => SegmentKind::Background,
+        None => SegmentKind::Unknown,
+    };
+    Segment {
+        start,
+        end,
+        peak: Micros(start.0 + end.0.saturating_sub(start.0) / 2),
+        kind,
+        label,
+        confidence,
+        p_value: None,
     }
 }

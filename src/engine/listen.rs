@@ -1,4 +1,4 @@
-//! Listening: turns a source into an iterator of events.
+//! Listening: turns a source into an iterator of events, one for each sound or each window.
 
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -13,9 +13,9 @@ use super::heard::Heard;
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
 };
-use crate::decision::{Decision, Threshold};
+use crate::decision::{Segment, SegmentKind, Segmenter, SegmenterOptions, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
-use crate::signal::{Chunk, Timestamp};
+use crate::signal::{Chunk, Micros, Timestamp};
 use crate::source::{Health, LiveSource, Note, Piped, Recorded, Source, SourceSpec};
 
 /// Samples come late by less than this. A larger step back is a clock that was set.
@@ -46,6 +46,11 @@ pub struct Listening {
     under_way: Option<Heard>,
     chunk: Chunk,
     made: Vec<pipeline::WindowDecision>,
+    segments: Vec<Segment>,
+    /// The end of the latest window.
+    decided: Micros,
+    /// The kept samples of the file that was read last.
+    file_samples: Option<RetainedAudio>,
     events: VecDeque<Event>,
     /// The first part of the ids of events.
     origin: u64,
@@ -88,6 +93,9 @@ impl Listening {
             under_way: None,
             chunk: Chunk::default(),
             made: Vec::new(),
+            segments: Vec::new(),
+            decided: Micros(0),
+            file_samples: None,
             events: VecDeque::new(),
             origin: 0,
             number: 0,
@@ -143,11 +151,13 @@ impl Listening {
     }
 
     /// A number that is the same whenever the same files are read with the same windows, and
-    /// differs otherwise: the first eight bytes of a sha256.
+    /// differs otherwise: the first eight bytes of a sha256. Windows and events differ.
     fn origin_of_files(&self, spec: &SourceSpec) -> u64 {
         let Window { rows, every_rows } = self.window;
         let gate = self.options.gate_db;
-        let digest = Sha256::digest(format!("{spec} {rows} {every_rows} {gate:?}"));
+        let windows = self.options.windows;
+        let text = format!("{spec} {rows} {every_rows} {gate:?} {windows}");
+        let digest = Sha256::digest(text);
         u64::from_be_bytes(digest.first_chunk().copied().unwrap_or_default())
     }
 
@@ -162,25 +172,37 @@ impl Listening {
         if self.live {
             decider = decider.prompt();
         }
-        let recent = self
-            .live
-            .then(|| RetainedAudio::of(&*source, Instant::now()));
+        let segmenter = (!self.options.windows).then(|| {
+            Segmenter::new(SegmenterOptions {
+                unknown_below: self.options.unknown_below,
+                min_confidence: self.options.min_confidence,
+                ..SegmenterOptions::default()
+            })
+        });
+        self.drop_samples();
+        let is_kept = self.live || self.options.keep_samples;
+        let recent = is_kept.then(|| RetainedAudio::of(&*source, Instant::now()));
         if let (Some(recent), Some(device)) = (&recent, source.live()) {
             recent.note(device);
         }
         let audio = match &recent {
-            Some(recent) => Audio::Live(recent.clone()),
-            None => Audio::File(Arc::new(self.options.source.sensor.clone())),
+            Some(recent) if self.live => Audio::Live(recent.clone()),
+            _ => Audio::File(Arc::new(self.options.source.sensor.clone()), recent.clone()),
         };
         let lending = match &recent {
-            Some(recent) => self.lend(recent, &name),
-            None => None,
+            Some(recent) if self.live => self.lend(recent, &name),
+            _ => None,
         };
+        if !self.live {
+            self.file_samples.clone_from(&recent);
+        }
         self.under_way = Some(Heard {
             source,
             name,
             embedder,
             decider,
+            segmenter,
+            decided: Micros(0),
             recent,
             audio,
             began: None,
@@ -192,6 +214,14 @@ impl Listening {
             noted_at: None,
         });
         Ok(())
+    }
+
+    /// Drops the kept samples of the file that was read last. The engine may keep its events for
+    /// long.
+    fn drop_samples(&mut self) {
+        if let Some(samples) = self.file_samples.take() {
+            samples.clear();
+        }
     }
 
     /// Serves the audio buffer to other processes, if that is possible.
@@ -249,7 +279,8 @@ impl Listening {
         let Some(heard) = &mut self.under_way else {
             return Ok(false);
         };
-        let result = heard.advance(&self.engine, &mut self.chunk, &mut self.made);
+        let (made, segments) = (&mut self.made, &mut self.segments);
+        let result = heard.advance(&self.engine, &mut self.chunk, made, segments);
         let result = if self.live {
             result
         } else {
@@ -298,7 +329,7 @@ impl Listening {
         self.pipe = None;
         if let Some(heard) = &mut self.under_way {
             let mut session = self.engine.session();
-            session.finish(&mut heard.embedder, &mut heard.decider, &mut self.made)?;
+            heard.finish(&mut session, &mut self.made, &mut self.segments)?;
         }
         self.hand_out();
         self.end();
@@ -365,6 +396,11 @@ impl Listening {
         now.or(self.health)
     }
 
+    /// Stream time at which the latest window ended that was decided on.
+    pub fn decided(&self) -> Micros {
+        self.decided
+    }
+
     /// The length of the window of one decision.
     pub fn span(&self) -> Duration {
         self.window.span(self.engine.card())
@@ -398,20 +434,20 @@ impl Listening {
         self.under_way.as_ref()?.source.live()
     }
 
-    /// Converts the pipeline's events.
+    /// Converts segments to events.
     fn hand_out(&mut self) {
         let Some(heard) = &mut self.under_way else {
             return;
         };
+        self.decided = heard.decided;
         let (now, until) = (self.engine.now(), heard.embedder.end());
-        for made in self.made.drain(..) {
-            let (label, confidence) = match &made.decision {
-                Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
-                _ => (None, made.scores.best().map_or(0.0, |(_, p)| p)),
-            };
-            let since_ms = until.0.saturating_sub(made.end.0) / 1_000;
+        let by_window = self.options.windows;
+        for segment in self.segments.drain(..) {
+            let Segment { start, end, .. } = segment;
+            let timed = if by_window { end } else { start };
+            let since_ms = until.0.saturating_sub(timed.0) / 1_000;
             let at = match heard.began {
-                Some(began) => began.after(Duration::from_micros(made.end.0)),
+                Some(began) => began.after(Duration::from_micros(timed.0)),
                 None if self.live => {
                     let at = Timestamp::from_unix_ms(now.saturating_sub_unsigned(since_ms));
                     heard.latest = following(heard.latest, at);
@@ -419,25 +455,35 @@ impl Listening {
                 }
                 None => None,
             };
+            let first = match &heard.recent {
+                Some(recent) if self.live && !by_window => {
+                    recent.first_within_reach(first_sample(start, end), end)
+                }
+                _ => first_sample(start, end),
+            };
+            let is_quiet = segment.kind == SegmentKind::Background && segment.label.is_none();
             let event = Event {
                 id: EventId::new(self.origin, self.number),
-                start: made.start,
-                end: made.end,
+                start,
+                end,
+                peak: segment.peak,
                 at,
-                label,
-                confidence,
-                quiet: made.decision == Decision::Quiet,
+                label: segment.label,
+                kind: segment.kind,
+                confidence: segment.confidence,
+                novelty: segment.p_value.map(novelty_of),
+                quiet: is_quiet,
                 source: Arc::clone(&heard.name),
+                samples: (first, end),
                 audio: heard.audio.clone(),
             };
             self.number += 1;
             if let (Some(label), Some(device)) = (&event.label, heard.source.live()) {
                 device.show(label.as_str(), (event.confidence * 100.0) as u8);
             }
-            if let Some(recent) = &heard.recent {
-                recent.note_event(event.id, first_sample(event.start, event.end), event.end);
+            if let Some(recent) = heard.recent.as_ref().filter(|_| self.live) {
+                recent.note_event(event.id, first, end);
             }
-            heard.decider.recycle(made);
             self.engine.remember(event.clone());
             self.events.push_back(event);
         }
@@ -464,6 +510,11 @@ fn listening_window(engine: &Engine, options: &ListenOptions) -> Result<Window, 
     Ok(Window::spanning(engine.card(), seconds, every))
 }
 
+/// The novelty of an event, to three decimals.
+fn novelty_of(p_value: f32) -> f32 {
+    ((1.0 - p_value) * 1e3).round() / 1e3
+}
+
 /// The time of the next event. Late samples may come in a burst, and their times do not step back.
 /// A clock that is set back is followed.
 fn following(latest: Option<Timestamp>, at: Option<Timestamp>) -> Option<Timestamp> {
@@ -472,6 +523,12 @@ fn following(latest: Option<Timestamp>, at: Option<Timestamp>) -> Option<Timesta
     };
     let is_burst = before.unix_ms() - now.unix_ms() < LATE_MS;
     at.max(latest.filter(|_| is_burst))
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.drop_samples();
+    }
 }
 
 impl Iterator for Listening {

@@ -17,12 +17,21 @@ const MOST: usize = 120;
 const PARTS: usize = 4;
 
 /// The scores of the learner at one revision.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(super) struct AtRevision {
     revision: i64,
     /// Pending changes on top of it.
     pending: usize,
-    novelty: Arc<Novelty>,
+    scores: Scores,
+}
+
+/// The scores of taught clips.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Scores {
+    /// Of clips as they are.
+    pub(super) clips: Arc<Novelty>,
+    /// Of clips as they are, and mixed with the soundscape: what is heard in its place.
+    pub(super) heard: Arc<Novelty>,
 }
 
 impl Session {
@@ -30,20 +39,20 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    pub(super) fn novelty(&mut self) -> Result<Arc<Novelty>, Error> {
+    pub(super) fn novelty(&mut self) -> Result<Scores, Error> {
         let (revision, pending) = (self.memory.at.id, self.memory.batch.pending.len());
         if let Some(known) = &self.novelty
             && (known.revision, known.pending) == (revision, pending)
         {
-            return Ok(Arc::clone(&known.novelty));
+            return Ok(known.scores.clone());
         }
-        let novelty = Arc::new(self.calibrated_novelty()?);
+        let scores = self.calibrated_novelty()?;
         self.novelty = Some(AtRevision {
             revision,
             pending,
-            novelty: Arc::clone(&novelty),
+            scores: scores.clone(),
         });
-        Ok(novelty)
+        Ok(scores)
     }
 
     /// Computes the scores of taught clips, each as if it had not been taught. Compacted clips are
@@ -51,9 +60,10 @@ impl Session {
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
-    fn calibrated_novelty(&self) -> Result<Novelty, Error> {
+    fn calibrated_novelty(&self) -> Result<Scores, Error> {
         let learner = &self.memory.learner;
-        let (width, mut scores) = (learner.contract().width(), Vec::new());
+        let width = learner.contract().width();
+        let (mut clips, mut heard) = (Vec::new(), Vec::new());
         let classes = learner.classes().iter().enumerate();
         let classes: Vec<(usize, &Label)> = classes.filter(|(_, l)| !l.is_background()).collect();
         let each = (MOST / classes.len().max(1)).clamp(1, MOST_OF_CLASS);
@@ -69,10 +79,16 @@ impl Session {
                 let means = distances
                     .chunks(part)
                     .map(|rows| mean(rows, learner.classes().len()));
-                scores.extend(means.filter_map(|means| Novelty::score(class, &means)));
+                let mut scores = means.map(|means| Novelty::score(class, &means));
+                let first = scores.next().flatten();
+                clips.extend(first);
+                heard.extend(first.into_iter().chain(scores.flatten()));
             }
         }
-        Ok(Novelty::new(scores))
+        Ok(Scores {
+            clips: Arc::new(Novelty::new(clips)),
+            heard: Arc::new(Novelty::new(heard)),
+        })
     }
 
     /// Up to `most` clips of a class, evenly spaced in the order of their teaching.

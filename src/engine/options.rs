@@ -4,6 +4,7 @@
 use std::path::PathBuf;
 
 use super::Clock;
+use crate::decision::SegmenterOptions;
 use crate::head::HeadKind;
 use crate::learner::{Pool, Transform};
 use crate::rehearsal::Plan;
@@ -62,6 +63,14 @@ pub struct ListenOptions {
     pub every_seconds: f64,
     /// Probability in `[0, 1]` below which an event has no label.
     pub min_confidence: f32,
+    /// Give each window as an event of its own, instead of one event for each sound.
+    pub windows: bool,
+    /// The p-value below which an event is unknown: the share of events of taught classes that
+    /// are given as unknown.
+    pub unknown_below: f32,
+    /// Keep the latest samples of files, too: [`Event::recording`](super::Event::recording) need
+    /// not read a file again for an event that has just ended. Costs up to 6 MB.
+    pub keep_samples: bool,
     /// Decide only if a sound is this many decibels louder than the background.
     pub gate_db: Option<f32>,
     /// When the recording of a file began, instead of what the file states.
@@ -76,6 +85,9 @@ impl Default for ListenOptions {
             window_seconds: None,
             every_seconds: 0.5,
             min_confidence: 0.5,
+            windows: false,
+            unknown_below: SegmenterOptions::default().unknown_below,
+            keep_samples: false,
             gate_db: None,
             start: None,
             source: SourceOptions::default(),

@@ -175,6 +175,21 @@ impl RetainedAudio {
         Ok(Excerpt::new(held.rate, held.channels.clone(), samples))
     }
 
+    /// Where the samples of an event begin that can still be asked for after it: at `start`, or
+    /// two thirds of the buffer before `end`, whichever is later.
+    pub(super) fn first_within_reach(&self, start: Micros, end: Micros) -> Micros {
+        let held = self.lock();
+        let rows = held.most / held.channels.len().max(1) * 2 / 3;
+        let reach = Micros::from_samples(rows as u64, held.rate);
+        start.max(Micros(end.0.saturating_sub(reach.0)))
+    }
+
+    /// Drops all samples.
+    pub(super) fn clear(&self) {
+        let mut held = self.lock();
+        held.samples = VecDeque::new();
+    }
+
     /// Records that event `id` covers `start` to `end`.
     pub(super) fn note_event(&self, id: EventId, start: Micros, end: Micros) {
         let mut held = self.lock();

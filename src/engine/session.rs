@@ -234,7 +234,7 @@ impl Session {
         let Some(score) = Novelty::score(class, distances) else {
             return Ok((probabilities, None));
         };
-        let p = self.novelty()?.p_value(score);
+        let p = self.novelty()?.clips.p_value(score);
         Ok((probabilities, p))
     }
 

@@ -501,7 +501,7 @@ mod tests {
         let width = steps.len();
         let means = ClassMeans::new(statistic, steps);
         let scatter = within_scatter(statistic, &means);
-        let (lower, _) = shrunk(scatter, statistic, &means, Shrinkage::Oas);
+        let lower = shrunk(scatter, statistic, &means, Shrinkage::Oas).covariance;
         let covariance = faer::Mat::from_fn(width, width, |i, j| lower[(i.max(j), i.min(j))]);
         let inverse = covariance.partial_piv_lu();
         (0..statistic.counts().len())

@@ -23,6 +23,8 @@ mod stage;
 mod standardisation;
 mod state;
 mod transform;
+#[cfg(test)]
+mod windowed_tests;
 
 use std::cell::RefCell;
 

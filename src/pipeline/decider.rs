@@ -24,6 +24,9 @@ pub struct WindowDecision {
     /// The squared distance to the mean of each class, in the same order; none if it was quiet or
     /// the head has no distances.
     pub squared_distances: Vec<f32>,
+    /// Whether no window comes before it without a gap: the first one of the stream, or after a
+    /// gap.
+    pub is_first: bool,
 }
 
 /// Makes decisions for one learner, one window at a time. An [`Embedder`] steps it.
@@ -42,6 +45,8 @@ pub struct Decider {
     place: Place,
     /// Whether the last event was quiet.
     asleep: bool,
+    /// Whether the next event is the first of its segment.
+    is_first: bool,
     /// Scratch, and memory of recycled events: decisions allocate nothing.
     pooled: Vec<f32>,
     example: Example,
@@ -73,6 +78,7 @@ impl Decider {
             prompt: false,
             place: Place::default(),
             asleep: false,
+            is_first: true,
             pooled: Vec::new(),
             example: Example::default(),
             evidence: Evidence::with_distances(),
@@ -110,6 +116,7 @@ impl Decider {
             due: first + self.window.rows as u64,
         };
         self.asleep = false;
+        self.is_first = true;
         self.stage.reset();
     }
 
@@ -200,6 +207,7 @@ impl Decider {
             decision,
             scores,
             squared_distances,
+            is_first: std::mem::replace(&mut self.is_first, false),
         });
         Ok(())
     }

@@ -7,7 +7,9 @@ use crate::harness::recording::tone;
 use crate::harness::{Sandbox, models};
 
 use afield::backbone::{Backbone, Mode};
-use afield::decision::{Decision, Threshold};
+use afield::decision::{
+    Decision, Novelty, Probabilities, ScoredWindow, Segmenter, SegmenterOptions, Threshold,
+};
 use afield::engine::{EngineOptions, Error, embed_into};
 use afield::frontend::{LogMelFrontend, Resampler};
 use afield::head::HeadKind;
@@ -205,6 +207,45 @@ fn falling_asleep_and_waking_allocate_nothing() {
         let gate = Gate::new(&card, Gate::MARGIN_DB);
         let what = format!("{name}, gated");
         listen(&card, &backbone, &what, HeadKind::LDA, true, Some(gate));
+    }
+}
+
+#[test]
+fn joining_windows_to_events_allocates_nothing() {
+    for first in ["background", "cat"] {
+        let names = [first, "dog", "rain"];
+        let classes = names.map(|name| Label::new(name).unwrap());
+        let novelty = Novelty::new((0..50).map(|n| n as f32 * 0.1).collect());
+        let mut segmenter = Segmenter::new(SegmenterOptions::default());
+        let (mut segments, mut found) = (Vec::with_capacity(8), 0);
+        let mut probabilities = Probabilities(vec![0.0; 3]);
+        let mut now = 0;
+        let mut hear = || {
+            for n in 0..400_usize {
+                // Twenty windows of the first class, then twenty of another.
+                let class = if n % 40 < 20 { 0 } else { 1 + n / 40 % 2 };
+                probabilities.0.fill(1e-4);
+                probabilities.0[class] = 0.98;
+                let mut distances = [90.0, 95.0, 100.0];
+                distances[class] = 20.0;
+                let window = ScoredWindow {
+                    start: Micros(now),
+                    end: Micros(now + 960_000),
+                    classes: &classes,
+                    probabilities: &probabilities,
+                    // With and without distances.
+                    squared_distances: if n < 200 { &distances } else { &[] },
+                };
+                now += 480_000;
+                segmenter.step(&window, &novelty, &mut segments);
+                found += segments.drain(..).count();
+            }
+            segmenter.finish(&novelty, &mut segments);
+            found += segments.drain(..).count();
+        };
+        hear();
+        assert_none(&format!("a segmenter, {first}"), hear);
+        assert!(found >= 20, "{found} segments");
     }
 }
 

@@ -60,7 +60,9 @@ fn spoken_digits_of_two_people_are_taught_and_recognised() {
     // Real words from a stream, at the file's own 8 kHz.
     let (digit, clip) = &clips[0];
     let source = format!("wav:{clip}");
-    let decisions = sandbox.run(["listen", "--source", &source]).ok();
+    let decisions = sandbox
+        .run(["listen", "--windows", "--source", &source])
+        .ok();
     assert!(!decisions.json_lines().is_empty());
     println!("{digit}: {}", decisions.stdout);
 }

@@ -12,9 +12,11 @@ fn a_file_and_the_same_samples_on_stdin_give_the_same_decisions() {
         let mut samples = recording::tone(rate, 300.0, 3.0, 1);
         samples.extend(recording::tone(rate, 3_000.0, 2.0, 2));
         sandbox.wav("long.wav", rate, &samples);
-        let file = sandbox.run("listen --source wav:long.wav").ok();
+        let file = sandbox.run("listen --windows --source wav:long.wav").ok();
         let stdin = sandbox
-            .afield(format!("listen --source stdin --format s16le:{rate}:1"))
+            .afield(format!(
+                "listen --windows --source stdin --format s16le:{rate}:1"
+            ))
             .stdin(recording::pcm(&samples))
             .run();
         assert_eq!(stdin.code, Some(ENDED), "{stdin}");
@@ -74,7 +76,9 @@ fn a_gate_reports_quiet_once_and_changes_no_other_decision() {
     }
     sandbox.wav("night.wav", 16_000, &samples);
     let listen = |gate: &str| {
-        let program = sandbox.afield("listen --source wav:night.wav").args(gate);
+        let program = sandbox
+            .afield("listen --windows --source wav:night.wav")
+            .args(gate);
         program.run().ok().json_lines()
     };
     let (all, gated) = (listen(""), listen("--gate"));
@@ -142,7 +146,7 @@ fn lines_state_the_wall_clock_time_where_it_is_known() {
         sandbox.wav(&format!("{name}.wav"), 16_000, &samples);
     }
     let first = |line: &str| sandbox.run(line).ok().json_lines()[0].clone();
-    let line = first("listen --source wav:20260601T221000+0200.wav --every 1");
+    let line = first("listen --windows --source wav:20260601T221000+0200.wav --every 1");
     let seconds = line["time"].as_f64().unwrap();
     let expected = format!("2026-06-01T20:10:{seconds:06.3}Z");
     // A line's time has microseconds.
@@ -152,7 +156,11 @@ fn lines_state_the_wall_clock_time_where_it_is_known() {
         "2026-06-01T20:10:00.000Z"
     );
     assert!(first("predict unknown.wav").get("at").is_none());
-    assert!(first("listen --source wav:unknown.wav").get("at").is_none());
+    assert!(
+        first("listen --windows --source wav:unknown.wav")
+            .get("at")
+            .is_none()
+    );
     let line = first("predict unknown.wav --start 2026-06-01T22:10:00Z");
     assert_eq!(line["at"], "2026-06-01T22:10:00.000Z");
     let both = "predict unknown.wav 20260601T221000+0200.wav --start 2026-06-01T22:10:00Z";

@@ -25,7 +25,9 @@ use crate::harness::{Sandbox, recording};
 /// `afield listen --source stdin` with more arguments, and its standard input, which begins
 /// with `first`.
 fn listen(sandbox: &Sandbox, arguments: &str, first: &[u8]) -> (ListeningProcess, ChildStdin) {
-    let program = sandbox.afield("listen --source stdin").args(arguments);
+    let program = sandbox
+        .afield("listen --windows --source stdin")
+        .args(arguments);
     let mut listening = ListeningProcess::start(program.pipe_stdin());
     listening.read();
     let mut stdin = listening.child.stdin.take().unwrap();
@@ -105,7 +107,9 @@ fn teaching_the_last_seconds_equals_teaching_a_recording_of_them() {
 #[test]
 fn a_silent_pipe_is_told_once_and_when_it_is_back() {
     let sandbox = Sandbox::taught();
-    let program = sandbox.afield("listen --source stdin").pipe_stdin();
+    let program = sandbox
+        .afield("listen --windows --source stdin")
+        .pipe_stdin();
     let mut listening = ListeningProcess::start(program);
     listening.read();
     let told = listening.wait_for("nothing has arrived");
@@ -132,7 +136,10 @@ fn a_file_in_a_pipe_is_told_to_be_faster_than_real_time() {
     let sandbox = Sandbox::taught();
     for seconds in [4.0, 60.0] {
         let bytes = recording::pcm(&middle(seconds));
-        let run = sandbox.afield("listen --source stdin").stdin(bytes).run();
+        let run = sandbox
+            .afield("listen --windows --source stdin")
+            .stdin(bytes)
+            .run();
         let notes = run
             .stderr
             .lines()
@@ -140,7 +147,10 @@ fn a_file_in_a_pipe_is_told_to_be_faster_than_real_time() {
         assert_eq!(notes.count(), 1, "{run}");
     }
     let word = recording::pcm(&middle(1.0));
-    let run = sandbox.afield("listen --source stdin").stdin(word).run();
+    let run = sandbox
+        .afield("listen --windows --source stdin")
+        .stdin(word)
+        .run();
     assert!(!run.stderr.contains("real time"), "{run}");
 }
 
@@ -219,7 +229,11 @@ fn the_socket_of_a_killed_listener_is_replaced_and_of_a_living_one_is_not() {
     let last = || latest_audio(sandbox.learner(), Duration::from_secs(1));
     wait_until("the new one answers", || last().is_ok());
     // A second listener says that `teach --last` does not reach it.
-    let mut second = ListeningProcess::start(sandbox.afield("listen --source stdin").pipe_stdin());
+    let mut second = ListeningProcess::start(
+        sandbox
+            .afield("listen --windows --source stdin")
+            .pipe_stdin(),
+    );
     second.read();
     drop(second.child.stdin.take());
     second.wait_for("other processes cannot teach what is heard here");
@@ -452,7 +466,7 @@ fn malformed_answers_of_a_listener_are_errors() {
 #[test]
 fn a_listener_whose_reader_is_gone_ends_and_says_so() {
     let sandbox = Sandbox::taught();
-    let program = sandbox.afield("listen --source stdin");
+    let program = sandbox.afield("listen --windows --source stdin");
     let mut listening = ListeningProcess::start(program.pipe_stdin());
     drop(listening.child.stdout.take());
     let mut stdin = listening.child.stdin.take().unwrap();

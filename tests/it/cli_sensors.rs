@@ -90,7 +90,7 @@ fn movements_at_another_rate_in_other_units_are_recognised_offline() {
 fn json_lines_give_the_same_decisions_as_a_table() {
     let sandbox = taught();
     write_movement(&sandbox, "new.csv", LIFT, 0.5);
-    let listen = "listen --window 3 --every 1 --source";
+    let listen = "listen --windows --window 3 --every 1 --source";
     let file = sandbox.afield(listen).args("csv:new.csv").run().ok();
     let text: String = (0..600)
         .map(|i| {
@@ -123,7 +123,7 @@ fn no_decision_looks_across_missing_samples() {
         })
         .collect();
     sandbox.table("gap.csv", &format!("time [s],{HEAD}"), 50, &rows);
-    let listen = "listen --window 3 --every 0.5 --source csv:gap.csv";
+    let listen = "listen --windows --window 3 --every 0.5 --source csv:gap.csv";
     let events = sandbox.run(listen).ok().json_lines();
     let (mut before, mut after) = (0, 0);
     for event in &events {
@@ -141,6 +141,18 @@ fn no_decision_looks_across_missing_samples() {
         }
     }
     assert!(before >= 3 && after >= 3, "{events:?}");
+    // Nor does an event.
+    let listen = "listen --window 3 --every 0.5 --source csv:gap.csv";
+    let events = sandbox.run(listen).ok().json_lines();
+    let [before, after] = events.as_slice() else {
+        panic!("{events:#?}");
+    };
+    assert_eq!(
+        (&before["label"], &after["label"]),
+        (&"row".into(), &"lift".into())
+    );
+    assert!(before["end"].as_f64().unwrap() <= 5.0, "{before}");
+    assert!(after["start"].as_f64().unwrap() >= 7.0, "{after}");
 }
 
 #[test]

@@ -97,8 +97,9 @@ fn listen_decides_on_the_samples_of_a_board() {
     let folder = tempfile::tempdir().unwrap();
     let dir = learner(folder.path(), "");
     let source = format!("serial:{}", board.port().display());
-    let listen =
-        format!("listen --source {source} --window 1.2 --every 0.25 --for 30s --learner {dir}");
+    let listen = format!(
+        "listen --windows --source {source} --window 1.2 --every 0.25 --for 30s --learner {dir}"
+    );
     let (output, status) = thread::scope(|scope| {
         let asked = scope.spawn(|| {
             thread::sleep(Duration::from_secs(15));
@@ -149,8 +150,9 @@ fn listen_decides_on_a_board_with_one_percent_of_faults_on_the_line() {
     };
     let line = NoisyLine::to(board.port(), faults, 21);
     let source = format!("serial:{}", line.port().display());
-    let listen =
-        format!("listen --source {source} --window 1.2 --every 0.25 --for 60s --learner {dir}");
+    let listen = format!(
+        "listen --windows --source {source} --window 1.2 --every 0.25 --for 60s --learner {dir}"
+    );
     let output = afield(folder.path(), &listen);
     let (decisions, right, lost) = judged(&output);
     eprintln!("noise: {right} of {decisions} decisions right, {lost} samples lost");
@@ -215,8 +217,9 @@ fn recorded_exercises_that_a_board_replays_are_recognised() {
         afield(folder.path(), arguments);
     }
     let source = format!("serial:{}", board.port().display());
-    let listen =
-        format!("listen --source {source} --window 4 --every 0.5 --for 60s --learner {dir}");
+    let listen = format!(
+        "listen --windows --source {source} --window 4 --every 0.5 --for 60s --learner {dir}"
+    );
     let output = afield(folder.path(), &listen);
     let (mut decisions, mut right, mut lost) = (0, 0, 0);
     let length = parts.last().unwrap().end;

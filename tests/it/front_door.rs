@@ -107,6 +107,7 @@ fn an_engine_is_taught_while_its_events_are_read() {
     let engine = Engine::create_with(&dir, &learner, options(), &|_, _| {}).unwrap();
     let listen = ListenOptions {
         window_seconds: Some(0.5),
+        windows: true,
         ..ListenOptions::default()
     };
     let mut unknown = 0;

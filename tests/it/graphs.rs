@@ -331,7 +331,7 @@ fn a_window_without_a_finite_embedding_is_skipped_counted_and_told() {
         out.contains("one") && told.contains("5 windows skipped"),
         "{out} {told}"
     );
-    let listen = "listen --source csv:some.csv --learner box --window 0.12 --every 0.04";
+    let listen = "listen --windows --source csv:some.csv --learner box --window 0.12 --every 0.04";
     let (code, out, told) = afield(listen);
     assert_eq!(code, 0, "{told}");
     assert_eq!(out.lines().count(), 23, "{out}");

@@ -324,7 +324,7 @@ fn heads_with_rehearsal_unlearn_by_refitting_from_their_memory() {
         let example = learner.encode(&features(1, 4)).unwrap();
         learner.unlearn_one(&example, &label(1)).unwrap();
         let rehearsal = learner.rehearsal().unwrap();
-        assert_eq!((rehearsal.len(), learner.counts()), (23, &[8, 7, 8][..]));
+        assert_eq!((rehearsal.len(), learner.counts()), (23, vec![8, 7, 8]));
         assert!(rehearsal.examples(1).all(|held| held != example.features()));
         // Held completely and not among them any more: taken back only once.
         let again = learner.unlearn_one(&example, &label(1));

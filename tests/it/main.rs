@@ -55,6 +55,7 @@ mod batches;
 mod cli_demo;
 mod cli_embed;
 mod cli_evaluate;
+mod cli_events;
 mod cli_help;
 mod cli_learner;
 mod cli_listen;
@@ -66,6 +67,7 @@ mod resume;
 
 // Devices: serial ports, emulated boards, heads in fixed memory.
 mod cli_serial;
+mod cli_soundscape;
 mod firmware;
 mod firmware_head;
 mod serial_ports;

@@ -70,7 +70,7 @@ impl FakeMicrophone {
     /// A listener, whose output is not read yet.
     fn listen_unread(&self, sandbox: &Sandbox, source: &str, arguments: &str) -> ListeningProcess {
         let program = sandbox
-            .afield(["listen", "--source", source])
+            .afield(["listen", "--windows", "--source", source])
             .args(arguments)
             .env("ALSA_CONFIG_PATH", &self.config);
         let mut listening = ListeningProcess::start(program);
@@ -176,7 +176,7 @@ fn a_microphone_and_a_file_give_the_same_decisions() {
     spoken.resize(spoken.len().next_multiple_of(BLOCK) + 2 * HZ, 0);
     recording::write_wav(&sandbox.path("spoken.wav"), HZ as u32, &spoken);
     let run = sandbox
-        .run("listen --source wav:spoken.wav --every 0.2")
+        .run("listen --windows --source wav:spoken.wav --every 0.2")
         .ok();
     let file = run.json_lines();
     // What the end of the file alone decides is left out.
@@ -232,7 +232,9 @@ fn a_microphone_of_two_channels_and_a_stereo_file_give_the_same_decisions() {
         .flat_map(<[i16; 2]>::from)
         .collect();
     recording::write_wav_of(&sandbox.path("both.wav"), HZ as u32, 2, &both);
-    let run = sandbox.run("listen --source wav:both.wav --every 0.2").ok();
+    let run = sandbox
+        .run("listen --windows --source wav:both.wav --every 0.2")
+        .ok();
     let file = run.json_lines();
     let file: Vec<&Value> = (file.iter())
         .filter(|event| number(event, "time") <= 8.0)
@@ -334,7 +336,7 @@ fn a_typed_label_teaches_the_last_seconds() {
         .open(terminal.name().unwrap())
         .unwrap();
     let program = sandbox
-        .afield("listen --source mic --every 0.2")
+        .afield("listen --windows --source mic --every 0.2")
         .env("ALSA_CONFIG_PATH", &microphone.config)
         .stdin_from(terminal);
     let mut listening = ListeningProcess::start(program);

@@ -110,7 +110,7 @@ fn a_stream_is_decided_on_taught_and_connected_again_without_showing_its_passwor
     });
     let url = format!("http://anna:s3cret@{address}/live.wav?channel=1&token=t0psecret");
     let shown = format!("http://{address}/live.wav?channel=1&token=***");
-    let program = sandbox.afield(["listen", "--window", "0.5", "--source", &url]);
+    let program = sandbox.afield(["listen", "--windows", "--window", "0.5", "--source", &url]);
     let mut listening = ListeningProcess::start(program);
     listening.read();
     listening.wait_for(&format!(
@@ -283,7 +283,7 @@ fn the_sound_of_a_camera_is_decided_on() {
     let address = listener.local_addr().unwrap();
     thread::spawn(move || camera(listener.accept().unwrap().0));
     let url = format!("rtsp://{address}/stream");
-    let arguments = ["listen", "--for", "8s", "--source", &url];
+    let arguments = ["listen", "--windows", "--for", "8s", "--source", &url];
     let run = sandbox.run(arguments).ok();
     let events = run.json_lines();
     assert!(events.len() > 5, "{run}");
@@ -337,7 +337,8 @@ fn http_live_streaming_is_decided_on() {
         let _ = sender.send(name);
     });
     let url = format!("http://{address}/live.m3u8");
-    let mut listening = ListeningProcess::start(sandbox.afield(["listen", "--source", &url]));
+    let mut listening =
+        ListeningProcess::start(sandbox.afield(["listen", "--windows", "--source", &url]));
     listening.read();
     for _ in 0..5 {
         let event = listening.next().unwrap();

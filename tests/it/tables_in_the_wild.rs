@@ -880,7 +880,7 @@ fn a_live_table_goes_on_deciding_after_a_restart_and_tells_it() {
     let before = timed(HEAD, |i| format!("{:.6}", 100.0 + f64::from(i) * 0.02));
     let after = control();
     let (_, after) = after.split_once('\n').unwrap();
-    let listen = "listen --source stdin --window 2 --every 1";
+    let listen = "listen --windows --source stdin --window 2 --every 1";
     let mut listening = ListeningProcess::start(sandbox.afield(listen).pipe_stdin());
     listening.read();
     let mut stdin = listening.child.stdin.take().unwrap();

@@ -24,7 +24,7 @@ fn a_listener_sends_signs_of_life_only_while_samples_come() {
     let path = sandbox.path("notify");
     let socket = UnixDatagram::bind(&path).unwrap();
     let program = sandbox
-        .afield("listen --source stdin")
+        .afield("listen --windows --source stdin")
         .env("NOTIFY_SOCKET", &path)
         .env("WATCHDOG_USEC", "200000");
     let mut child = program
