@@ -8,7 +8,7 @@ use afield::head::HeadKind;
 use afield::learner::Transform;
 use afield::signal::Label;
 use afield_lab::evaluate::{HeadChoice, TransformChoice};
-use afield_lab::field::{DayPlan, FieldPlan, FieldProgress, FieldReport, Variant};
+use afield_lab::field::{DayPlan, FieldError, FieldPlan, FieldProgress, FieldReport, Variant};
 use afield_lab::render::{day_picture, field_html, field_table};
 use afield_lab::streams::{Imbalance, LabelNoise};
 use anyhow::{Context, Result, bail};
@@ -68,16 +68,13 @@ pub fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Resu
     let plan = plan(args, places)?;
     let (labelled, card) = labelled(args, places, batch)?;
     let library = labelled.sounds(&card, &args.sensor.format(), &args.test_groups);
-    let (library, read) = match args.test_groups.is_empty() {
-        true => library?,
-        false => library.context("--test-groups")?,
-    };
+    let (library, read) = library?;
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}]");
     let bar =
         ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
     let report = plan.run(&library, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
-    let report = report?;
+    let report = report.map_err(naming_flag)?;
     let made_on = MadeOn {
         text: read.text(batch),
         json: read.json(batch),
@@ -96,6 +93,17 @@ pub fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Resu
         false => format!("{}{}\n", field_table(&report), made_on.text),
     };
     write_stdout(&text)
+}
+
+/// Adds the flag that an error is about.
+fn naming_flag(error: FieldError) -> anyhow::Error {
+    let flag = match &error {
+        FieldError::TooShort { .. } => "--minutes",
+        FieldError::NoSoundscapeClass { .. } => "--soundscape-class",
+        FieldError::NothingToTeach => "--test-groups",
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(flag)
 }
 
 /// The first day as the last variant heard it.

@@ -12,7 +12,7 @@ use afield::source::{Note, SensorFormat};
 use afield_lab::data::{
     self, ClipList, Clips, FailedRecording, ListedClip, list_folder, read_manifest,
 };
-use afield_lab::field::SoundLibrary;
+use afield_lab::field::{FieldError, SoundLibrary};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -196,7 +196,10 @@ impl<'a> Labelled<'a> {
         let show = |done: usize, of: usize| advance(&bar, done, of);
         let library = SoundLibrary::read(list, card, format, test_groups, strict, &show);
         bar.finish_and_clear();
-        let (library, failed) = library?;
+        let (library, failed) = library.map_err(|error| match &error {
+            FieldError::Split(_) => anyhow::Error::from(error).context("--test-groups"),
+            _ => error.into(),
+        })?;
         clips.retain(|clip| failed.iter().all(|failed| failed.path != clip.path));
         self.leave_out(failed)?;
         let read = self.read(&clips);

@@ -156,7 +156,10 @@ impl FieldPlan {
 
 /// The events that the learner finds in a recording.
 fn listen(engine: &Engine, wave: &Path, variant: Variant) -> Result<Vec<FoundEvent>, FieldError> {
-    let options = ListenOptions::default();
+    let options = ListenOptions {
+        windows: variant == Variant::Windows,
+        ..ListenOptions::default()
+    };
     let mut found: Vec<FoundEvent> = Vec::new();
     // Whether the last window continues the last event.
     let mut open = false;
