@@ -79,9 +79,10 @@ pub struct EvaluateArgs {
     /// meaning. The other class is never taught under its own label, and the joint fit
     /// learns the final meaning.
     ///
-    /// field: composes days of sound from the test clips: events of taught and of never
-    /// taught classes, 5 to 20 dB over the sound of a place. A learner is taught, listens,
-    /// and its events are scored, in four variants. Options below.
+    /// field: days of sound, made of the test clips, with events of taught and of never
+    /// taught classes 5 to 20 dB over the sound of a place. A learner is taught the other
+    /// clips and listens, in four variants, and its events are scored. One day a seed; several
+    /// give means and standard deviations. The head is lda if --head names none.
     #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
     pub(super) protocol: Order,
 

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use afield::engine::{EngineOptions, LearnerOptions};
 use afield::head::HeadKind;
 use afield::learner::Transform;
+use afield::model::Card;
 use afield::signal::Label;
 use afield_lab::evaluate::{HeadChoice, TransformChoice};
 use afield_lab::field::{DayPlan, FieldError, FieldPlan, FieldProgress, FieldReport, Variant};
@@ -65,8 +66,8 @@ impl FieldArgs {
 /// written.
 pub fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<()> {
     check(args)?;
-    let plan = plan(args, places)?;
     let (labelled, card) = labelled(args, places, batch)?;
+    let plan = plan(args, places, &card)?;
     let library = labelled.sounds(&card, &args.sensor.format(), &args.test_groups);
     let (library, read) = library?;
     let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}]");
@@ -152,7 +153,7 @@ fn check(args: &EvaluateArgs) -> Result<()> {
     Ok(())
 }
 
-fn plan(args: &EvaluateArgs, places: &Places) -> Result<FieldPlan> {
+fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> {
     let default = DayPlan::default();
     Ok(FieldPlan {
         day: DayPlan {
@@ -176,7 +177,7 @@ fn plan(args: &EvaluateArgs, places: &Places) -> Result<FieldPlan> {
             cache_dir: places.cache_dir.clone(),
             ..EngineOptions::default()
         },
-        variants: Variant::ALL.to_vec(),
+        variants: Variant::suiting(card),
     })
 }
 

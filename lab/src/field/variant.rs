@@ -1,5 +1,6 @@
 //! How a learner is taught and how it listens: today's way and what it is made of.
 
+use afield::model::Card;
 use serde::{Serialize, Serializer};
 
 /// One way to teach and to listen.
@@ -23,6 +24,12 @@ impl Variant {
         Self::NoSoundscape,
         Self::Full,
     ];
+
+    /// Those that suit a backbone: without decision windows, it learns whole clips alone.
+    pub fn suiting(card: &Card) -> Vec<Self> {
+        let suits = |variant: &Self| variant.taught() == Taught::Clips || card.decision.is_some();
+        Self::ALL.into_iter().filter(suits).collect()
+    }
 
     /// A short name.
     pub fn name(self) -> &'static str {
