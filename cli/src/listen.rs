@@ -146,6 +146,17 @@ pub struct ListenArgs {
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
+    /// p-value, 0 to 1, below which an event is unknown: about the share of events of taught
+    /// classes that are then called unknown. A higher value gives fewer false alarms
+    #[arg(
+        long,
+        default_value_t = 0.05,
+        value_name = "P",
+        value_parser = probability,
+        conflicts_with_all = ["windows", "learn"]
+    )]
+    unknown_below: f32,
+
     /// With --learn, when an example becomes durable: immediate (before its line is
     /// printed) or batched:SECONDS (with all others of that time)
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
@@ -192,6 +203,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         window_seconds: args.window,
         every_seconds: args.every,
         min_confidence: args.min_confidence,
+        unknown_below: args.unknown_below,
         windows: args.windows,
         keep_samples: args.clips.is_some(),
         gate_db: args.gate,

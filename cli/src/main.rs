@@ -6,6 +6,7 @@
 
 mod batch;
 mod compact;
+mod correct;
 mod data;
 mod demo;
 mod devices;
@@ -98,6 +99,7 @@ enum Command {
     Demo(demo::DemoArgs),
     Init(init::InitArgs),
     Teach(teach::TeachArgs),
+    Correct(correct::CorrectArgs),
     Forget(forget::ForgetArgs),
     History(history::HistoryArgs),
     Undo(rollback::UndoArgs),
@@ -130,6 +132,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Demo(args) => demo::run(args, places),
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
+        Command::Correct(args) => correct::run(args, places),
         Command::Forget(args) => forget::run(args, places),
         Command::History(args) => history::run(args, places),
         Command::Undo(args) => rollback::undo(args, places),

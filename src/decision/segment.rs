@@ -11,7 +11,7 @@ pub enum SegmentKind {
     /// No taught class, or none with enough confidence.
     Unknown,
     /// No event: the class [`background`](Label::BACKGROUND), or too quiet for the gate.
-    /// A [`Segmenter`] gives none; a single window may be one.
+    /// A [`Segmenter`](super::Segmenter) gives none; a single window may be one.
     Background,
 }
 
@@ -26,7 +26,7 @@ impl SegmentKind {
     }
 }
 
-/// Options of a [`Segmenter`].
+/// Options of a [`Segmenter`](super::Segmenter).
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct SegmenterOptions {
     /// The margin over the background, as a difference of log scores, that an event reaches at
@@ -54,7 +54,7 @@ impl Default for SegmenterOptions {
     }
 }
 
-/// One window and its scores, as input of a [`Segmenter`].
+/// One window and its scores, as input of a [`Segmenter`](super::Segmenter).
 #[derive(Debug, Clone, Copy)]
 pub struct ScoredWindow<'a> {
     /// Stream time at which the window starts.
@@ -87,7 +87,7 @@ pub struct Segment {
     /// The probability of the most probable class but the background, in `[0, 1]`; 0 if there is
     /// none.
     pub confidence: f32,
-    /// The p-value that it is of that class, as [`Novelty::p_value`] defines it; `None` if the
+    /// The p-value that it is of that class, as [`Novelty::p_value`](super::Novelty::p_value) defines it; `None` if the
     /// head has no distances, or too few clips were taught.
     pub p_value: Option<f32>,
 }

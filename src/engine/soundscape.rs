@@ -226,7 +226,8 @@ impl Engine {
         let label = Label::new(Label::BACKGROUND)?;
         let mut lesson = self.lesson(Durability::Immediate)?;
         let piece = Soundscape::SHORTEST.as_secs() as usize * soundscape.rate.hz() as usize;
-        for samples in soundscape.samples.chunks_exact(piece) {
+        // Pieces overlap by half, so that their windows begin at more moments.
+        for samples in soundscape.samples.windows(piece).step_by(piece / 2) {
             let excerpt = Excerpt::new(soundscape.rate, SOUND.to_vec(), samples.to_vec());
             lesson.teach(&label, Recording::from_source(Box::new(excerpt), NAME))?;
         }

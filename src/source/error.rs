@@ -135,6 +135,16 @@ pub enum SourceError {
         /// Number of intact frames that arrived.
         frames: u64,
     },
+    /// A port that was lost came back with lines of other columns: another device answers.
+    #[error("{what} came back with other columns: {found}; expected {expected}")]
+    OtherColumns {
+        /// The port.
+        what: String,
+        /// The columns before.
+        expected: String,
+        /// The columns now, or the format of the lines.
+        found: String,
+    },
     /// A device sends something other than expected.
     #[error("the {property} of {device} is {actual}, expected {expected}")]
     Mismatch {
@@ -181,7 +191,9 @@ impl SourceError {
                 ErrorKind::Unsupported
             }
             Self::Device { .. } | Self::PortSilent { .. } => ErrorKind::Unavailable,
-            Self::Mismatch { .. } | Self::Changed { .. } => ErrorKind::Mismatch,
+            Self::Mismatch { .. } | Self::Changed { .. } | Self::OtherColumns { .. } => {
+                ErrorKind::Mismatch
+            }
         }
     }
 

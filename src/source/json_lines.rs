@@ -15,6 +15,7 @@ use std::io::Read;
 
 use serde_json::{Map, Value};
 
+use super::comeback::{self, Comeback, Format, listed};
 use super::fields::is_missing;
 use super::lines::{Line, Lines};
 use super::rows::{Row, Skipped};
@@ -26,6 +27,10 @@ use crate::signal::{Channel, Chunk, SampleRate, excerpt};
 
 /// The most lines among which the first object is looked for.
 const MOST_LINES: usize = 16;
+/// The most lines after a loss of the port in which its members are looked for, and the most
+/// objects.
+const MOST_COMPARED: usize = 256;
+const MOST_OBJECTS: usize = 64;
 
 /// JSON lines from a reader.
 pub(crate) struct JsonLines(SensorRows<LineReader>);
@@ -197,10 +202,52 @@ impl LineReader {
     }
 }
 
+impl LineReader {
+    /// Compares the members of the objects after a loss of the port with those that are read.
+    fn check_comeback(&mut self) -> Result<(), SourceError> {
+        let time = self.time.as_ref().map(|(name, _)| name);
+        let known: Vec<&str> = time
+            .into_iter()
+            .chain(&self.members)
+            .map(String::as_str)
+            .collect();
+        let (mut found, mut objects) = (Vec::<String>::new(), 0);
+        let before = listed(known.iter().copied());
+        comeback::check(&mut self.lines, &before, MOST_COMPARED, |seen| {
+            if seen.len() == 1 {
+                (found, objects) = (Vec::new(), 0);
+            }
+            let Some(members) = seen.last().and_then(object) else {
+                return comeback::other_format(seen, Format::Json).map(Comeback::Other);
+            };
+            objects += 1;
+            for (name, _) in members {
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+            // A slower sensor is not in each object.
+            let are_there = known.iter().filter(|name| found.iter().any(|n| n == *name));
+            match are_there.count() {
+                count if count == known.len() => Some(Comeback::Same),
+                0 if objects >= 3 => {
+                    Some(Comeback::Other(listed(found.iter().map(String::as_str))))
+                }
+                _ if objects >= MOST_OBJECTS => {
+                    Some(Comeback::Other(listed(found.iter().map(String::as_str))))
+                }
+                _ => None,
+            }
+        })
+    }
+}
+
 impl RowReader for LineReader {
     fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
         while self.lines.next(&mut self.line)? {
-            if !self.line.is_blank() || self.line.is_too_long {
+            if self.line.is_loss() {
+                self.check_comeback()?;
+            } else if !self.line.is_blank() || self.line.is_too_long {
                 return Ok(Some(self.row()));
             }
         }
@@ -338,6 +385,52 @@ mod tests {
             (10, vec![Note::Gaps { gaps: 1 }])
         );
         assert_eq!((chunks.len(), chunks[1].start), (2, Micros(1_000_000)));
+    }
+
+    fn come_back(after: &str) -> Result<Vec<f32>, String> {
+        let loss = std::str::from_utf8(crate::source::lines::LOSS).unwrap();
+        let before = "{\"ax\":1,\"ay\":2}\n{\"ax\":1,\"ay\":2}\n{\"ax\":3";
+        let text = std::io::Cursor::new([before, loss, after].concat());
+        let format = SensorFormat {
+            rate: SensorRate::new(10.0).ok(),
+            ..SensorFormat::default()
+        };
+        let mut lines = JsonLines::new(text, "port", &format).unwrap();
+        let (mut samples, mut chunk) = (Vec::new(), Chunk::default());
+        loop {
+            match lines.read(&mut chunk) {
+                Ok(true) => samples.extend_from_slice(&chunk.samples),
+                Ok(false) => return Ok(samples),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    #[test]
+    fn objects_after_a_loss_of_the_port_have_the_same_members_or_are_an_error() {
+        let row = "{\"ax\":5,\"ay\":6}\n";
+        let slower = "{\"ax\":5}\n{\"ax\":5}\n{\"ay\":6,\"ax\":5}\n";
+        for (after, rows) in [
+            (["y\":2}\n", row, row].concat(), 2),
+            (["boot\nok\n", row].concat(), 1),
+            ("x\n{\"ax\":5,\"ay\":6,\"new\":1}\n".to_owned(), 1),
+            // A row without a value is held only in a regular pattern.
+            (["\n", slower].concat(), 1),
+        ] {
+            let samples = come_back(&after).unwrap();
+            assert_eq!(samples.len(), 4 + 2 * rows, "{after:?}: {samples:?}");
+            assert_eq!(samples[samples.len() - 2..], [5.0, 6.0], "{after:?}");
+        }
+        let renamed = "{\"ax\":5,\"az\":6}\n".repeat(80);
+        for (after, found) in [
+            ("\n{\"bx\":5}\n{\"by\":6}\n{\"bx\":5}\n", "bx, by"),
+            (&renamed, "ax, az"),
+            ("x\n1,2\n1,2\n1,2\n", "rows of a table"),
+        ] {
+            let error = come_back(after).unwrap_err();
+            let expected = format!("port came back with other columns: {found}; expected ax, ay");
+            assert_eq!(error, expected, "{after:?}");
+        }
     }
 
     #[test]

@@ -13,6 +13,11 @@ use super::SourceError;
 /// The longest line, in bytes.
 const MAX_LINE_BYTES: usize = 1 << 20;
 
+/// The line in place of the bytes that were lost with a port. The line before it is no row.
+pub(super) const LOSS: &[u8] = b"\0\n\0lost\0\n";
+/// That line, without the end.
+const LOSS_LINE: &[u8] = b"\0lost\0";
+
 /// One line.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Line {
@@ -41,6 +46,11 @@ impl Line {
             let text: String = self.bytes.iter().map(|&byte| char::from(byte)).collect();
             Cow::Owned(text.trim().to_owned())
         })
+    }
+
+    /// Whether a port was lost here ([`LOSS`]).
+    pub(super) fn is_loss(&self) -> bool {
+        self.bytes == LOSS_LINE
     }
 
     /// Whether it is empty or a comment.

@@ -11,6 +11,7 @@ mod caf;
 mod capture;
 mod channel_choice;
 mod clock_fit;
+mod comeback;
 mod container_time;
 mod device_info;
 mod error;

@@ -11,6 +11,7 @@
 //! chosen column. Its time is the time of day in the sentences, if they have one. A checksum that is
 //! wrong costs a row. Lists, as of satellites in view, are not read.
 
+use super::comeback::{self, Comeback, Format, listed};
 use super::lines::{Line, Lines};
 use super::rows::{Row, Skipped};
 use super::sensor_format::{Cell, SensorFormat};
@@ -21,6 +22,8 @@ use crate::signal::{Channel, Chunk, SampleRate, excerpt};
 
 /// The most lines that are read to find the columns.
 const MOST_LINES: usize = 256;
+/// So many sentences without any of the columns are those of another device.
+const MOST_OTHERS: usize = 32;
 /// So often the first kind comes before all kinds are known.
 const CYCLES: usize = 3;
 /// Kinds that are lists or text.
@@ -106,7 +109,8 @@ impl Nmea {
         let layout = format.layout(&head, &cells);
         let layout = layout.map_err(|reason| fault(&lines, reason))?;
         let chosen = layout.columns.iter().filter_map(|&column| head.get(column));
-        let columns: Vec<String> = chosen.map(|name| bare(name).to_owned()).collect();
+        let names: Vec<String> = chosen.map(|name| (*name).to_owned()).collect();
+        let columns: Vec<String> = names.iter().map(|name| bare(name).to_owned()).collect();
         let kind = |column: &String| column.split('.').next().unwrap_or_default().to_owned();
         let kinds: Vec<String> = columns.iter().map(kind).collect();
         let is_read = |kind: &String| kinds.contains(kind);
@@ -135,6 +139,7 @@ impl Nmea {
             lines,
             row: Cycle::new(columns.len()),
             columns,
+            names,
             kinds,
             line: Line::default(),
             latest: None,
@@ -378,6 +383,8 @@ impl Cycle {
 struct SentenceReader {
     lines: Lines,
     columns: Vec<String>,
+    /// The same with their units.
+    names: Vec<String>,
     /// The kind of each column.
     kinds: Vec<String>,
     row: Cycle,
@@ -449,9 +456,51 @@ impl SentenceReader {
     }
 }
 
+impl SentenceReader {
+    /// Compares the columns of the sentences after a loss of the port with those that are read.
+    fn check_comeback(&mut self) -> Result<(), SourceError> {
+        let known = &self.names;
+        let before = listed(known.iter().map(String::as_str));
+        let (mut found, mut sentences) = (Vec::<String>::new(), 0);
+        comeback::check(&mut self.lines, &before, MOST_LINES, |seen| {
+            if seen.len() == 1 {
+                (found, sentences) = (Vec::new(), 0);
+            }
+            let text = seen.last().and_then(Line::text);
+            let Some(sentence) = text.as_deref().and_then(|text| sentence(text).ok()) else {
+                return comeback::other_format(seen, Format::Nmea).map(Comeback::Other);
+            };
+            sentences += 1;
+            for (name, _) in sentence.values() {
+                // The same column in another unit.
+                let is_other = |known: &&String| bare(known) == bare(&name) && **known != name;
+                if known.iter().any(|known| is_other(&known)) {
+                    return Some(Comeback::Other(name));
+                }
+                if !found.contains(&name) {
+                    found.push(name);
+                }
+            }
+            let all = || listed(found.iter().map(String::as_str));
+            match known.iter().filter(|name| found.contains(name)).count() {
+                count if count == known.len() => Some(Comeback::Same),
+                0 if sentences >= MOST_OTHERS => Some(Comeback::Other(all())),
+                _ if seen.len() + 1 >= MOST_LINES => Some(Comeback::Other(all())),
+                _ => None,
+            }
+        })
+    }
+}
+
 impl RowReader for SentenceReader {
     fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
         while self.lines.next(&mut self.line)? {
+            if self.line.is_loss() {
+                // A row is not joined across a loss.
+                self.row.take();
+                self.check_comeback()?;
+                continue;
+            }
             if self.line.is_blank() && !self.line.is_too_long {
                 continue;
             }

@@ -195,3 +195,44 @@ fn only_intact_sentences_are_sentences() {
             .is_none()
     );
 }
+
+#[test]
+fn sentences_after_a_loss_of_the_port_have_the_same_columns_or_are_an_error() {
+    let roll = |unit: &str, count: u32| -> String {
+        (0..count)
+            .map(|i| with_sum(&format!("IIXDR,A,{i}.5,{unit},ROLL")))
+            .collect()
+    };
+    let gps = |count: u32| -> String {
+        (0..count)
+            .map(|_| with_sum("GPVTG,1.0,T,,M,2.0,N,3.0,K"))
+            .collect()
+    };
+    let come_back = |after: String| {
+        let loss = std::str::from_utf8(crate::source::lines::LOSS).unwrap();
+        let text = [&roll("D", 4), "$IIX", loss, "*00\r\n", &after].concat();
+        read(text, &["XDR.ROLL"], Some(10.0)).map(|(chunks, ..)| {
+            let samples = chunks.into_iter().map(|chunk| chunk.samples.len());
+            samples.sum::<usize>()
+        })
+    };
+    assert_eq!(come_back(roll("D", 5)).unwrap(), 9);
+    // Another kind comes more often.
+    assert_eq!(
+        come_back([gps(40), roll("D", 5)].concat())
+            .err()
+            .map(|_| ()),
+        Some(())
+    );
+    assert_eq!(come_back([gps(20), roll("D", 5)].concat()).unwrap(), 9);
+    for (after, found) in [
+        (roll("C", 1), "XDR.ROLL [C]"),
+        (gps(40), "VTG.course [deg], VTG.speed [km/h]"),
+        ("1,2\r\n".repeat(4), "rows of a table"),
+        ("{\"a\":1}\r\n".repeat(4), "JSON lines"),
+    ] {
+        let error = come_back(after).err().unwrap().to_string();
+        let expected = format!("came back with other columns: {found}; expected XDR.ROLL [deg]");
+        assert!(error.ends_with(&expected), "{error}");
+    }
+}

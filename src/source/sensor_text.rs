@@ -51,7 +51,7 @@ pub(super) fn sensor_text(
 
 /// Whether a line is a JSON object, or a row of a table; `None` if it is neither. The first line
 /// may be an array.
-fn is_json_line(line: &Line, is_first: bool) -> Option<bool> {
+pub(super) fn is_json_line(line: &Line, is_first: bool) -> Option<bool> {
     let text = line.text()?;
     if object(line).is_some() || (is_first && text.starts_with('[')) {
         return Some(true);

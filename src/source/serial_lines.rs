@@ -1,9 +1,9 @@
 //! Rows of text from a serial port, for devices that print a table, JSON lines or NMEA sentences.
 //!
 //! A separate thread reads the port. If the port is lost, the thread opens it again as soon as it is
-//! back, as for devices of Afield's protocol: the columns stay those of the first head, the rest of
-//! the first line is passed over, and the samples after it begin a new segment, by the host's clock.
-//! Nothing is sent to the device.
+//! back, as for devices of Afield's protocol: the rest of the first line is passed over, and the
+//! samples after it begin a new segment, by the host's clock. If the columns are not those of the
+//! first head any more, it ends with an error (`comeback`). Nothing is sent to the device.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{
@@ -14,6 +14,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use super::lateness::Lateness;
+use super::lines::LOSS;
 use super::live::{LOOK_AGAIN, PATIENCE};
 use super::lock::lock;
 use super::sensor_text::sensor_text;
@@ -23,8 +24,6 @@ use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
 
 /// Length of the queue, in chunks.
 const CHUNKS_WAITING: usize = 512;
-/// A line that is no row, in place of the rest of a line that was lost.
-const NO_ROW: &[u8] = b"\0\n";
 
 /// Rows of text from a serial port, as a [`Source`] that ends only with an error.
 #[derive(Debug)]
@@ -117,7 +116,6 @@ impl SerialLines {
             name: port.clone(),
             shared: Arc::clone(&shared),
             lost_at: Instant::now(),
-            is_within_line: false,
         };
         let name = SourceSpec::serial(port.clone()).to_string();
         let (what, format) = (name.clone(), format.clone());
@@ -280,8 +278,6 @@ struct PortText {
     name: PortName,
     shared: Arc<Shared>,
     lost_at: Instant,
-    /// Whether the bytes to come are the rest of a line that began before the port was opened again.
-    is_within_line: bool,
 }
 
 impl Read for PortText {
@@ -296,17 +292,6 @@ impl Read for PortText {
             };
             match port.read(bytes) {
                 Ok(0) => {}
-                Ok(count) if self.is_within_line => {
-                    let read = bytes.get(..count).unwrap_or_default();
-                    let Some(end) = read.iter().position(|byte| *byte == b'\n') else {
-                        continue;
-                    };
-                    self.is_within_line = false;
-                    bytes.copy_within(end + 1..count, 0);
-                    if end + 1 < count {
-                        return Ok(count - end - 1);
-                    }
-                }
                 Ok(count) => return Ok(count),
                 Err(_) => {
                     self.port = None;
@@ -317,7 +302,7 @@ impl Read for PortText {
                     }
                     state.connected = false;
                     state.reconnects += 1;
-                    return NO_ROW.take(bytes.len() as u64).read(bytes);
+                    return LOSS.take(bytes.len() as u64).read(bytes);
                 }
             }
         }
@@ -329,7 +314,6 @@ impl PortText {
         thread::sleep(LOOK_AGAIN);
         if let Ok(port) = Port::open(&self.name) {
             self.port = Some(port);
-            self.is_within_line = true;
             let mut state = lock(&self.shared.0);
             state.connected = true;
             state.gone += self.lost_at.elapsed();

@@ -17,19 +17,22 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
-use super::fields::{Fields, is_missing, number};
+use super::comeback::{self, Comeback, Format, listed};
+use super::fields::{self, Fields, is_missing, number};
 use super::lines::{Line, Lines};
 use super::rows::{Row, Skipped};
 use super::sensor_format::{Cell, SensorFormat};
 use super::sensor_rate::SensorRate;
 use super::sensor_rows::{RowReader, SensorRows, Setup};
 use super::stamp::{StampReader, TimeUnit};
-use super::table_head::TableHead;
+use super::table_head::{self, TableHead};
 use super::{Note, SkippedRow, Source, SourceError};
 use crate::signal::{Channel, Chunk, SampleRate, excerpt};
 
 /// The most lines that a field in quotes may span.
 const MOST_QUOTED_LINES: usize = 4;
+/// The most lines after a loss of the port among which the head is looked for.
+const MOST_COMPARED: usize = 64;
 /// The number of rows after which the last row is compared with them.
 const ROWS_TO_COMPARE: u64 = 3;
 
@@ -81,6 +84,8 @@ impl SensorTable {
             lines,
             separator: head.separator,
             head: head.names,
+            head_text: head.text,
+            is_headless: head.is_absent,
             columns: layout.columns,
             time: layout.time.map(|time| (time.column, time.unit)),
             stamps: StampReader::default(),
@@ -128,6 +133,9 @@ struct TableReader {
     lines: Lines,
     separator: char,
     head: Vec<String>,
+    /// The line with the head, or the first row if there is none.
+    head_text: String,
+    is_headless: bool,
     columns: Vec<usize>,
     /// The column with the time, and its unit if it is stated.
     time: Option<(usize, Option<TimeUnit>)>,
@@ -277,7 +285,8 @@ impl TableReader {
 
     /// Whether `text`, which was split, is the head.
     fn is_head(&self, text: &str) -> bool {
-        self.fields.len() == self.head.len()
+        !self.is_headless
+            && self.fields.len() == self.head.len()
             && self.head.iter().any(|name| !name.is_empty())
             && self
                 .fields
@@ -289,7 +298,9 @@ impl TableReader {
 impl RowReader for TableReader {
     fn next_row(&mut self) -> Result<Option<Row>, SourceError> {
         while self.lines.next(&mut self.line)? {
-            if !self.line.is_blank() || self.line.is_too_long {
+            if self.line.is_loss() {
+                self.check_comeback()?;
+            } else if !self.line.is_blank() || self.line.is_too_long {
                 return self.row().map(Some);
             }
         }
@@ -309,6 +320,141 @@ impl RowReader for TableReader {
 
     fn first_odd(&self) -> Option<&str> {
         self.first_odd.as_deref()
+    }
+}
+
+impl TableReader {
+    /// Compares the lines after a loss of the port with the head.
+    fn check_comeback(&mut self) -> Result<(), SourceError> {
+        let before = match self.is_headless {
+            true => columns(self.head.len()),
+            false => listed(self.head.iter().map(String::as_str)),
+        };
+        let (head, text) = (&self.head, &self.head_text);
+        let known = Known {
+            head,
+            text,
+            separator: self.separator,
+            is_headless: self.is_headless,
+        };
+        comeback::check(&mut self.lines, &before, MOST_COMPARED, |seen| {
+            known.compare(seen)
+        })
+    }
+}
+
+/// The head of a table before its port was lost.
+struct Known<'a> {
+    head: &'a [String],
+    text: &'a str,
+    separator: char,
+    is_headless: bool,
+}
+
+impl Known<'_> {
+    /// Compares lines with the head. The first may be the rest of a line.
+    fn compare(&self, seen: &[Line]) -> Option<Comeback> {
+        if let Some(found) = comeback::other_format(seen, Format::Table) {
+            return Some(Comeback::Other(found));
+        }
+        let text = |line: &Line| line.text().map(|text| text.into_owned());
+        let texts: Vec<(Line, String)> = seen
+            .iter()
+            .map(|line| (line.clone(), text(line).unwrap_or_default()))
+            .collect();
+        let ((_, first), whole) = texts.split_first()?;
+        let (_, latest) = texts.last()?;
+        if !self.is_headless && whole.iter().any(|(_, text)| *text == self.text) {
+            return Some(Comeback::Same);
+        }
+        let is_number = |text: &str| number(text, self.separator).is_some();
+        if let [.., (_, before), _] = whole
+            && is_number(before)
+            && is_number(latest)
+        {
+            return Some(self.compare_width(1));
+        }
+        if let Some((at, separator, is_absent)) = table_head::find(whole) {
+            let (_, head) = whole.get(at)?;
+            let names = names(head, separator);
+            if is_absent {
+                return Some(self.compare_width(names.len()));
+            }
+            // Units below a head that is the first line.
+            let is_units = table_head::with_units(&names, head, separator).is_some();
+            if at == 0 && is_units {
+                return Some(match whole_head(first, separator, names.len()) {
+                    Some(names) => self.compare_first(first, names, head, separator),
+                    None => self.compare_width(names.len()),
+                });
+            }
+            let units = whole.get(at + 1).map_or("", |(_, text)| text);
+            return Some(self.compare_names(names, units, separator));
+        }
+        // The first line may be a head, right before the first row.
+        let (_, row) = whole.first()?;
+        let separator = fields::separator(first, row)?;
+        let head = whole_head(first, separator, names(row, separator).len())?;
+        Some(self.compare_first(first, head, row, separator))
+    }
+
+    /// Compares the names in the first line, which may lack its beginning.
+    fn compare_first(
+        &self,
+        first: &str,
+        names: Vec<String>,
+        units: &str,
+        separator: char,
+    ) -> Comeback {
+        match *first != *self.text && self.text.ends_with(first) {
+            true => self.compare_width(names.len()),
+            false => self.compare_names(names, units, separator),
+        }
+    }
+
+    /// Compares rows without a head, of so many columns.
+    fn compare_width(&self, width: usize) -> Comeback {
+        // A row may lack its last, empty field, or have a comma at its end.
+        let most = usize::from(self.head.len() > 2);
+        match self.head.len().abs_diff(width) <= most {
+            true => Comeback::Same,
+            false => Comeback::Other(columns(width)),
+        }
+    }
+
+    fn compare_names(&self, names: Vec<String>, units: &str, separator: char) -> Comeback {
+        if self.is_headless {
+            return self.compare_width(names.len());
+        }
+        let names = table_head::with_units(&names, units, separator).unwrap_or(names);
+        match names == self.head {
+            true => Comeback::Same,
+            false => Comeback::Other(listed(names.iter().map(String::as_str))),
+        }
+    }
+}
+
+/// The names in a line that may lack its beginning, if it seems to be a whole head of rows of so
+/// many fields.
+fn whole_head(text: &str, separator: char, width: usize) -> Option<Vec<String>> {
+    let names = names(text, separator);
+    let is_begun = names.first().is_some_and(|name| !name.is_empty());
+    (fields::is_head(text, separator) && names.len() == width && is_begun).then_some(names)
+}
+
+fn names(text: &str, separator: char) -> Vec<String> {
+    let mut fields = Fields::default();
+    fields.split(text, separator);
+    fields
+        .iter(text)
+        .map(|name| name.replace("\"\"", "\""))
+        .collect()
+}
+
+fn columns(count: usize) -> String {
+    match count {
+        1 => "1 column".to_owned(),
+        _ => format!("{count} columns"),
     }
 }
 
@@ -449,6 +595,88 @@ mod tests {
         let samples: Vec<f32> = chunks.into_iter().flat_map(|chunk| chunk.samples).collect();
         assert_eq!(samples, [1.0, 2.0, 4.0, 5.0, 6.0, 7.0]);
         assert_eq!(table.notes().len(), 2, "{:?}", table.notes());
+    }
+
+    /// The samples before and after a loss of the port, or why it is not the same table.
+    fn come_back(before: &str, after: &str, columns: &[&str]) -> Result<Vec<f32>, String> {
+        let loss = std::str::from_utf8(crate::source::lines::LOSS).unwrap();
+        let text = std::io::Cursor::new([before, "0.", loss, after].concat());
+        let format = SensorFormat {
+            rate: SensorRate::new(10.0).ok(),
+            columns: columns.iter().map(|&column| column.to_owned()).collect(),
+            ..SensorFormat::default()
+        };
+        let mut table = SensorTable::new(text, "port", &format).unwrap();
+        let (mut samples, mut chunk) = (Vec::new(), Chunk::default());
+        loop {
+            match table.read(&mut chunk) {
+                Ok(true) => samples.extend_from_slice(&chunk.samples),
+                Ok(false) => return Ok(samples),
+                Err(error) => return Err(error.to_string()),
+            }
+        }
+    }
+
+    #[test]
+    fn the_same_table_goes_on_after_a_loss_of_the_port() {
+        let head = "t,ax [g],ay [g]\n";
+        let rows = "0,1,2\n1,3,4\n";
+        let before = [head, rows].concat();
+        let all = [1.0, 2.0, 3.0, 4.0, 1.0, 2.0, 3.0, 4.0];
+        let columns = ["ax", "ay"];
+        for (name, after) in [
+            ("within a row", [",7,7\n", rows].concat()),
+            ("the head again", ["x\n", head, rows].concat()),
+            ("the head is the first line", [head, rows].concat()),
+            ("the head is cut", [",ax [g],ay [g]\n", rows].concat()),
+            (
+                "after a boot message",
+                ["ot\nrst:0x1 (POWERON),boot:0x8\nready\n", head, rows].concat(),
+            ),
+            ("after sentences", ["$\nboot ok\n", rows].concat()),
+            ("commas at the end", ["\n", "0,1,2,\n1,3,4,\n"].concat()),
+        ] {
+            assert_eq!(come_back(&before, &after, &columns).unwrap(), all, "{name}");
+        }
+        // The head is cut within its first name, and units are below it.
+        let units = "ax,ay\ng,g\n1,2\n";
+        for after in ["x,ay\ng,g\n5,6\n5,6\n", "ax,ay\ng,g\n5,6\n5,6\n"] {
+            let samples = come_back(units, after, &[]).unwrap();
+            assert_eq!(samples, [1.0, 2.0, 5.0, 6.0, 5.0, 6.0], "{after:?}");
+        }
+        // Without a head at first.
+        let samples = come_back("1,2\n3,4\n", "\nax,ay\n5,6\n", &["p", "q"]).unwrap();
+        assert_eq!(samples, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]);
+        let samples = come_back("a\n1\n", "\n5\n6\n", &[]).unwrap();
+        assert_eq!(samples, [1.0, 5.0, 6.0]);
+    }
+
+    #[test]
+    fn another_table_after_a_loss_of_the_port_is_an_error() {
+        let before = "ax [g],ay [g]\n1,2\n3,4\n";
+        for (after, found) in [
+            ("x\nbx,by\n5,6\n", "bx, by"),
+            ("bx,by\n5,6\n", "bx, by"),
+            ("x\nay [g],ax [g]\n5,6\n", "ay [g], ax [g]"),
+            ("x\nax [m/s2],ay [m/s2]\n5,6\n", "ax [m/s2], ay [m/s2]"),
+            ("x\nax,ay\nm/s2,m/s2\n5,6\n", "ax [m/s2], ay [m/s2]"),
+            ("ax,ay\nm/s2,m/s2\n5,6\n", "ax [m/s2], ay [m/s2]"),
+            (
+                "x\nboot v1\nax [g],ay [g],az [g]\n5,6,7\n",
+                "ax [g], ay [g], az [g]",
+            ),
+            ("x\n5,6,7\n5,6,7\n", "3 columns"),
+            ("x\n5;6;7\n5;6;7\n", "3 columns"),
+            ("x\n5\n6\n", "1 column"),
+            ("\n{\"a\":1}\n{\"a\":1}\n{\"a\":1}\n", "JSON lines"),
+        ] {
+            let error = come_back(before, after, &[]).unwrap_err();
+            let expected =
+                format!("port came back with other columns: {found}; expected ax [g], ay [g]");
+            assert_eq!(error, expected, "{after:?}");
+        }
+        let error = come_back("1,2\n3,4\n", "\n5,6,7\n5,6,7\n", &["p", "q"]).unwrap_err();
+        assert!(error.ends_with("3 columns; expected 2 columns"), "{error}");
     }
 
     #[test]

@@ -24,7 +24,9 @@ pub(super) struct TableHead {
     /// The rate in a comment.
     pub(super) rate: Option<SensorRate>,
     /// Whether there is none: the columns are called by their numbers.
-    is_absent: bool,
+    pub(super) is_absent: bool,
+    /// The line itself.
+    pub(super) text: String,
     cells: Vec<Cell>,
     /// The lines before it that are not part of the table.
     pub(super) before: Vec<u64>,
@@ -73,6 +75,7 @@ impl TableHead {
                 .map(|name| name.replace("\"\"", "\""))
                 .collect(),
         };
+        let head_text = text.to_owned();
         let mut rest = found.split_off(if is_absent { at } else { at + 1 });
         let before = found.iter().take(at).map(|(line, _)| line.number);
         let before = before.collect();
@@ -98,6 +101,7 @@ impl TableHead {
             separator,
             rate,
             is_absent,
+            text: head_text,
             cells,
             before,
         })
@@ -141,7 +145,7 @@ impl TableHead {
 
 /// The line with the head among the first lines, the separator, and whether there is no head and
 /// the line is the first row.
-fn find(found: &[(Line, String)]) -> Option<(usize, char, bool)> {
+pub(super) fn find(found: &[(Line, String)]) -> Option<(usize, char, bool)> {
     let (_, latest) = found.last()?;
     for (at, (_, head)) in found.iter().enumerate().take(found.len() - 1) {
         if let Some(separator) = fields::separator(head, latest) {
@@ -162,7 +166,7 @@ fn find(found: &[(Line, String)]) -> Option<(usize, char, bool)> {
 }
 
 /// The names with the units in `text`, if it is a line of units below the names.
-fn with_units(names: &[String], text: &str, separator: char) -> Option<Vec<String>> {
+pub(super) fn with_units(names: &[String], text: &str, separator: char) -> Option<Vec<String>> {
     let mut fields = Fields::default();
     fields.split(text, separator);
     let unit = |field: &str| {

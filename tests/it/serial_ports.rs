@@ -1,6 +1,8 @@
 //! Serial ports without one of our devices behind them.
 
 use std::io::Write;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -12,7 +14,8 @@ use afield::source::{
 };
 use serialport::{SerialPort, TTYPort};
 
-use crate::harness::Program;
+use crate::harness::listener::{ListeningProcess, wait_until};
+use crate::harness::{Program, Sandbox, skip};
 
 /// What opening a port comes to on which `bytes` are said five times a second.
 fn opened(bytes: &[u8]) -> SourceError {
@@ -177,6 +180,11 @@ fn lines_go_on_after_a_gap_when_a_lost_port_is_back() {
             column("ax"),
         ),
         (
+            format!("ax [g],ay\r\n{}", rows(0..60)),
+            format!("boot\r\nrst:1,boot:8\r\nax [g],ay\r\n{}", rows(0..60)),
+            column("ax"),
+        ),
+        (
             timed(0..60),
             format!("x\":3}}\r\n{}", timed(0..60)),
             column("ax"),
@@ -243,5 +251,159 @@ fn lines_go_on_after_a_gap_when_a_lost_port_is_back() {
         assert_eq!(device(&*source).troubles, 1);
         let report = source.live().unwrap().report();
         assert!(report.contains("1 reconnects"), "{report}");
+    }
+}
+
+/// Lines after a loss that another board prints, and what is said of them.
+fn others() -> [(String, &'static str); 3] {
+    let rows = "0.5,0.5,9.8\r\n".repeat(60);
+    [
+        (
+            format!("boot\r\nbx [g],by [g]\r\n{}", "0.5,1\r\n".repeat(60)),
+            "bx [g], by [g]",
+        ),
+        (format!("7\r\n{rows}"), "3 columns"),
+        ("{\"ax\":1}\r\n".repeat(60), "JSON lines"),
+    ]
+}
+
+#[test]
+fn a_lost_port_that_comes_back_with_other_lines_is_an_error() {
+    for (after, found) in others() {
+        let mut port = Pluggable::new();
+        port.plug();
+        let options = SourceOptions {
+            serial_lines: true,
+            sensor: SensorFormat {
+                rate: SensorRate::new(50.0).ok(),
+                ..SensorFormat::default()
+            },
+            ..SourceOptions::default()
+        };
+        let spec = port.spec();
+        let opened = thread::spawn(move || {
+            spec.open_live(Recorded::Sensor, SampleRate::ONE_HZ, &options)
+                .unwrap()
+        });
+        thread::sleep(Duration::from_millis(500));
+        port.say(&format!("ax [g],ay [g]\r\n{}", "0.5,1\r\n".repeat(60)));
+        let mut source = opened.join().unwrap();
+        read(&mut *source, 2 * 59);
+        port.unplug();
+        let is_connected = |source: &dyn Source| source.live().unwrap().health().connected;
+        let mut chunk = Chunk::default();
+        while is_connected(&*source) {
+            source.read(&mut chunk).unwrap();
+        }
+        port.plug();
+        while !is_connected(&*source) {
+            source.read(&mut chunk).unwrap();
+        }
+        port.say(&after);
+        let began = Instant::now();
+        let error = loop {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "{found}: no error"
+            );
+            match source.read(&mut chunk) {
+                Ok(more) => assert!(more, "it ends with an error"),
+                Err(error) => break error,
+            }
+            // What came before the loss.
+            assert!(
+                chunk.samples.chunks(2).all(|row| row == [0.5, 1.0]),
+                "{chunk:?}"
+            );
+        };
+        assert!(matches!(error, SourceError::OtherColumns { .. }), "{error}");
+        let text = error.to_string();
+        let expected = format!("came back with other columns: {found}; expected ax [g], ay [g]");
+        assert!(text.ends_with(&expected), "{text}");
+        assert!(!source.read(&mut chunk).unwrap(), "it is over");
+    }
+}
+
+/// A port in a process of its own, which another process can lose: the pseudo-terminals of this one
+/// are inherited by all that it starts.
+struct Board(Child);
+
+impl Board {
+    /// A board at the end of the link `path`; `None` without a Python.
+    fn plug(path: &Path) -> Option<Self> {
+        let script = "\
+import os, pty, sys, tty
+near, far = pty.openpty()
+tty.setraw(far)
+os.symlink(os.ttyname(far), sys.argv[1])
+while text := os.read(0, 4096):
+    os.write(near, text)
+";
+        let mut python = Command::new("python3");
+        let board = python.args(["-c", script]).arg(path).stdin(Stdio::piped());
+        let board = board.spawn().ok().map(Self)?;
+        wait_until("the port is there", || path.exists());
+        Some(board)
+    }
+
+    fn say(&mut self, text: &str) {
+        let stdin = self.0.stdin.as_mut().unwrap();
+        stdin.write_all(text.as_bytes()).unwrap();
+    }
+}
+
+impl Drop for Board {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn listen_ends_with_an_error_when_another_board_answers() {
+    let head = "ax [g],ay [g],az [g],wx [deg/s],wy [deg/s],wz [deg/s]\r\n";
+    let rows = |count: u32| -> String {
+        (0..count)
+            .map(|i| format!("0.{},0.1,1.0,0.5,{}.0,0.1\r\n", i % 10, i % 7))
+            .collect()
+    };
+    let sandbox = Sandbox::cold().with_learner("box");
+    sandbox.run("init box --backbone imu").ok();
+    sandbox.write("a.csv", format!("# rate: 50 Hz\n{head}{}", rows(300)));
+    sandbox.run("teach still a.csv").ok();
+    let path = sandbox.path("port");
+    let Some(mut board) = Board::plug(&path) else {
+        skip("another board", "there is no python3");
+        return;
+    };
+    let arguments = "listen --source serial:port --lines --rate 50 --window 2";
+    let mut listening = ListeningProcess::start(sandbox.afield(arguments));
+    listening.read();
+    thread::sleep(Duration::from_secs(2));
+    board.say(&format!("{head}{}", rows(40)));
+    for _ in 0..6 {
+        thread::sleep(Duration::from_millis(100));
+        board.say(&rows(40));
+    }
+    assert!(listening.next().is_some());
+    std::fs::remove_file(&path).unwrap();
+    drop(board);
+    listening.wait_for("no connection: ");
+    let mut other = Board::plug(&path).unwrap();
+    listening.stderr.clear();
+    listening.wait_for("connected: ");
+    other.say(&format!(
+        "boot\r\nt [C],hum\r\n{}",
+        "21.5,40\r\n".repeat(40)
+    ));
+    let (status, said) = listening.end();
+    // A status that `Restart=on-failure` restarts.
+    assert_eq!(status.code(), Some(1), "{said:?}");
+    let said = said.join("\n");
+    for part in [
+        "came back with other columns: t [C], hum; expected ax [g], ay [g], az [g], wx [deg/s]",
+        "hint: was another one plugged in?",
+    ] {
+        assert!(said.contains(part), "{said}");
     }
 }

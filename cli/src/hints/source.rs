@@ -126,7 +126,7 @@ fn of_source(error: &SourceError) -> Option<String> {
         SourceError::Mismatch { device, .. } if device.is_microphone() => {
             "was another one plugged in? start again to listen to it"
         }
-        SourceError::Mismatch { .. } => {
+        SourceError::Mismatch { .. } | SourceError::OtherColumns { .. } => {
             "was another one plugged in? a path under /dev/serial/by-id names one device"
         }
         _ => return None,
@@ -293,6 +293,14 @@ mod tests {
                     reason: "noise".to_owned(),
                 },
                 "cut or split",
+            ),
+            (
+                SourceError::OtherColumns {
+                    what: "serial:/dev/x".to_owned(),
+                    expected: "a".to_owned(),
+                    found: "b".to_owned(),
+                },
+                "by-id",
             ),
             (
                 SourceError::Changed { path: "x".into() },

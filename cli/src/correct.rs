@@ -1,0 +1,65 @@
+//! `afield correct`: says what an event was.
+
+use afield::engine::{Durability, EventId};
+use afield::signal::Label;
+use anyhow::{Context, Result};
+use clap::{ArgGroup, Args};
+
+use super::learner::LearnerPlace;
+use super::model::Places;
+use super::teach::note_look_alike;
+
+/// Say what an event of a running `afield listen` was
+///
+/// The event's sound becomes an example, and the next decision includes it. `afield undo`
+/// removes it again. The sounds of a live source are kept for 30 s.
+#[derive(Debug, Args)]
+#[command(
+    group = ArgGroup::new("truth").required(true).args(["label", "not", "background"]),
+    after_help = "Examples:\n  afield correct 19ac5e1f2b3-17 --label kettle --learner box\n  \
+        afield correct 19ac5e1f2b3-17 --not 'hey box' --learner box"
+)]
+pub struct CorrectArgs {
+    /// Id of the event, in its line
+    event: EventId,
+
+    /// It was an example of this class; a new label creates a class
+    #[arg(long, value_name = "LABEL")]
+    label: Option<Label>,
+
+    /// It was none of this class and is no event: it is learned as `background`
+    #[arg(long, value_name = "LABEL")]
+    not: Option<Label>,
+
+    /// It is no event: it is learned as `background`
+    #[arg(long)]
+    background: bool,
+
+    #[command(flatten)]
+    place: LearnerPlace,
+}
+
+/// Runs the command.
+pub fn run(args: CorrectArgs, places: &Places) -> Result<()> {
+    let engine = args.place.open(places)?;
+    if let Some(wrong) = &args.not
+        && !engine
+            .classes()
+            .iter()
+            .any(|class| class.label == wrong.as_str())
+    {
+        anyhow::bail!("--not: no class {wrong}\nhint: `afield status` lists the classes");
+    }
+    let label = match args.label {
+        Some(label) => label,
+        None => Label::new(Label::BACKGROUND)?,
+    };
+    let mut recording = engine.event_audio(args.event).context("EVENT")?;
+    note_look_alike(&engine, &label);
+    let heard = engine.embed_to_teach(&mut recording)?;
+    let mut lesson = engine.lesson(Durability::Immediate)?;
+    lesson.teach_embeddings(&label, &heard, &recording)?;
+    lesson.finish()?;
+    eprintln!("event {}: learned as {label}", args.event);
+    Ok(())
+}
