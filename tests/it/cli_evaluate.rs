@@ -430,7 +430,12 @@ fn field_clips() -> Sandbox {
     ] {
         for (group, clip) in [(1, 0), (1, 1), (1, 2), (2, 3), (2, 4)] {
             let mut samples = vec![0; 16_000];
-            samples.extend(tone(16_000, hz + 5.0 * f64::from(clip), seconds, clip as u64));
+            samples.extend(tone(
+                16_000,
+                hz + 5.0 * f64::from(clip),
+                seconds,
+                clip as u64,
+            ));
             samples.extend([0; 16_000]);
             if class == "hum" {
                 samples.retain(|&sample| sample != 0);
@@ -471,7 +476,11 @@ fn days_in_the_field_are_reported_and_drawn() {
     let picture = fs::read_to_string(sandbox.path("day.svg")).unwrap();
     assert!(page.contains(&picture) && page.contains("made on 20 recordings"));
     let table = sandbox.run(FIELD).ok().stdout;
-    for said in ["event F1", "clips, single decisions", "2 classes taught, 1 never taught"] {
+    for said in [
+        "event F1",
+        "clips, single decisions",
+        "2 classes taught, 1 never taught",
+    ] {
         assert!(table.contains(said), "{said}");
     }
 }
@@ -480,21 +489,54 @@ fn days_in_the_field_are_reported_and_drawn() {
 fn what_does_not_apply_to_days_in_the_field_is_refused() {
     let sandbox = field_clips();
     for (more, said) in [
-        ("--minutes 2", "--minutes: 26 events do not fit into 2 minutes\nhint: --minutes 4"),
-        ("--soundscape-class wind", "hint: the classes are beep, buzz, hum, whistle"),
-        ("--label-noise 0.1", "--label-noise has no effect on --protocol field\nhint: leave it out"),
-        ("--head ncm,lda", "--head: --protocol field teaches one head\nhint: name one"),
-        ("--transform auto", "--transform: --protocol field takes none, l2 or signed-sqrt"),
+        (
+            "--minutes 2",
+            "--minutes: 26 events do not fit into 2 minutes\nhint: --minutes 4",
+        ),
+        (
+            "--soundscape-class wind",
+            "hint: the classes are beep, buzz, hum, whistle",
+        ),
+        (
+            "--label-noise 0.1",
+            "--label-noise has no effect on --protocol field\nhint: leave it out",
+        ),
+        (
+            "--head ncm,lda",
+            "--head: --protocol field teaches one head\nhint: name one",
+        ),
+        (
+            "--transform auto",
+            "--transform: --protocol field takes none, l2 or signed-sqrt",
+        ),
     ] {
-        let error = sandbox.afield(FIELD.replace("--minutes 4", "")).args(more).run().fails(1);
+        let error = sandbox
+            .afield(FIELD.replace("--minutes 4", ""))
+            .args(more)
+            .run()
+            .fails(1);
         assert!(error.stderr.contains(said), "{error}");
     }
-    let of_stream = sandbox.run("evaluate --data clips --backbone tiny --minutes 4").fails(1);
-    assert!(of_stream.stderr.contains("--minutes is for days of sound\nhint: add --protocol field"));
+    let of_stream = sandbox
+        .run("evaluate --data clips --backbone tiny --minutes 4")
+        .fails(1);
+    assert!(
+        of_stream
+            .stderr
+            .contains("--minutes is for days of sound\nhint: add --protocol field")
+    );
     let embeddings = Data::new(1.0, true).evaluate("--protocol field").fails(1);
-    assert!(embeddings.stderr.contains("--embeddings: days are composed of sound"));
+    assert!(
+        embeddings
+            .stderr
+            .contains("--embeddings: days are composed of sound")
+    );
     let sides = sandbox
         .run("evaluate --data clips --backbone tiny --protocol field")
         .fails(1);
-    assert!(sides.stderr.contains("--test-groups: the test side of the split is empty\nhint:"));
+    assert!(
+        sides
+            .stderr
+            .contains("--test-groups: the test side of the split is empty\nhint:")
+    );
 }
