@@ -45,7 +45,7 @@ use super::run_bar::RunBar;
         afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
         afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
         afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json\n  \
-        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field --seeds 5 --report field.html")
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field")
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder per class: DIR/<class>/<clip>
@@ -86,9 +86,6 @@ pub struct EvaluateArgs {
     #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
     pub(super) protocol: Order,
 
-    #[command(flatten)]
-    pub(super) field: FieldArgs,
-
     /// Share of the taught labels to replace, 0 to 1
     ///
     /// The seed draws the clips and their new labels, from all other classes of the
@@ -125,7 +122,7 @@ pub struct EvaluateArgs {
     /// data, else about 30 %]
     ///
     /// each holds out every group in turn, one run per group. The default of about 30 %
-    /// of the clips takes whole groups if groups are known.
+    /// of the clips takes whole groups if groups are known. --protocol field has neither.
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
     pub(super) test_groups: Vec<String>,
 
@@ -197,6 +194,9 @@ pub struct EvaluateArgs {
     /// Write a page with accuracy curves, or with the picture of a day, to this file
     #[arg(long, value_name = "OUT.html")]
     pub(super) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) field: FieldArgs,
 }
 
 /// Runs the command.

@@ -200,7 +200,7 @@ fn transform(args: &EvaluateArgs) -> Result<Option<Transform>> {
         None | Some(TransformChoice::Default) => Ok(None),
         Some(TransformChoice::Named(Transform::Standardise)) | Some(TransformChoice::Auto) => {
             bail!(
-                "--transform: --protocol field takes none, l2 or signed-sqrt\nhint: leave it out for the transform of the backbone"
+                "--transform: --protocol field takes a fixed transform, such as l2\nhint: leave it out for the transform of the backbone"
             )
         }
         Some(TransformChoice::Named(transform)) => Ok(Some(transform)),

@@ -507,7 +507,7 @@ fn what_does_not_apply_to_days_in_the_field_is_refused() {
         ),
         (
             "--transform auto",
-            "--transform: --protocol field takes none, l2 or signed-sqrt",
+            "--transform: --protocol field takes a fixed transform",
         ),
     ] {
         let error = sandbox
