@@ -129,14 +129,15 @@ pub struct ListenArgs {
     #[arg(long, default_value = "500MB", value_name = "SIZE", value_parser = size, requires = "clips")]
     clips_bytes: u64,
 
-    /// Length of the window of a decision, in seconds [default: the median length of the
-    /// taught clips]
+    /// Length of the window of a decision, in seconds [default: the decision window that was
+    /// taught, or the median length of the taught clips]
     #[arg(long, value_name = "SECONDS", value_parser = seconds)]
     window: Option<f64>,
 
-    /// Time between decisions, in seconds
-    #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
-    every: f64,
+    /// Time between decisions, in seconds [default: 0.5, or a quarter of a decision window
+    /// of the backbone's card if that is shorter]
+    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    every: Option<f64>,
 
     /// Stop listening to a device after this time, such as 30s or 2h [default: no limit]
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]

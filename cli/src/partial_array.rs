@@ -123,7 +123,7 @@ impl PartialArray {
             let file = OpenOptions::new().write(true).open(&self.partial)?;
             file.set_len(Writer::offset(self.size, kept))
         });
-        Ok(shortened.map_err(|error| unwritable(FLAG, &self.output, &error))?)
+        shortened.map_err(|error| unwritable(FLAG, &self.output, &error))
     }
 
     /// Appends the line of a recording whose rows are all written.

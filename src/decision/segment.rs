@@ -45,8 +45,8 @@ pub struct SegmenterOptions {
 impl Default for SegmenterOptions {
     fn default() -> Self {
         Self {
-            enter: 7.5,
-            leave: 1.25,
+            enter: 15.0,
+            leave: 2.5,
             unknown_below: 0.05,
             min_confidence: 0.5,
             longest: Micros(60_000_000),

@@ -20,7 +20,7 @@ const MOST_STEPS: u32 = 3;
 ///
 /// The log scores of three consecutive windows are averaged with weights 1/4, 1/2 and 1/4, so a
 /// segment is given one window late. The log score of a class is minus half its squared distance,
-/// or the logarithm of its probability if the head has no distances.
+/// or twice the logarithm of its probability if the head has no distances.
 ///
 /// With a class [`background`](Label::BACKGROUND), the margin of a window is the highest score of
 /// another class minus the score of the background. Windows whose margin is at least
@@ -340,7 +340,8 @@ impl Scored {
             self.distances.extend_from_slice(window.squared_distances);
             self.scores.extend(self.distances.iter().map(|d| -d / 2.0));
         } else {
-            self.scores.extend_from_slice(&self.logs);
+            // Probabilities stay farther from 0 than the densities that distances stand for.
+            self.scores.extend(self.logs.iter().map(|log| 2.0 * log));
         }
     }
 }

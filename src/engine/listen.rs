@@ -18,6 +18,9 @@ use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Micros, Timestamp};
 use crate::source::{Health, LiveSource, Note, Piped, Recorded, Source, SourceSpec};
 
+/// The time between two decisions if windows are not shorter than four times that.
+const EVERY_SECONDS: f64 = 0.5;
+
 /// Samples come late by less than this. A larger step back is a clock that was set.
 const LATE_MS: i64 = 60_000;
 
@@ -494,15 +497,21 @@ impl Listening {
 /// clips.
 fn listening_window(engine: &Engine, options: &ListenOptions) -> Result<Window, Error> {
     let session = engine.session();
-    let every = options.every_seconds;
     let rows = session.learner().contract().window_rows;
     if let (None, Some(rows)) = (options.window_seconds, rows) {
         let rows = rows.get();
+        let span = Window {
+            rows,
+            every_rows: 1,
+        };
+        let quarter = span.span(engine.card()).as_secs_f64() / 4.0;
+        let every = options.every_seconds.unwrap_or(quarter.min(EVERY_SECONDS));
         return Ok(Window {
             rows,
             ..Window::spanning(engine.card(), 0.0, every)
         });
     }
+    let every = options.every_seconds.unwrap_or(EVERY_SECONDS);
     let seconds = match options.window_seconds {
         Some(seconds) => seconds,
         None => session.median_clip_seconds()?.unwrap_or(0.0),

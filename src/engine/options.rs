@@ -56,11 +56,12 @@ pub struct LearnerOptions {
 /// Options of listening to a source.
 #[derive(Debug, Clone)]
 pub struct ListenOptions {
-    /// Length of the window of one decision, in seconds; `None` means the median length of the
-    /// taught clips.
+    /// Length of the window of one decision, in seconds; `None` means the decision window that the
+    /// learner was taught, or the median length of the taught clips.
     pub window_seconds: Option<f64>,
-    /// Seconds between decisions.
-    pub every_seconds: f64,
+    /// Seconds between decisions; `None` means half a second, or a quarter of the learner's
+    /// decision window if that is shorter.
+    pub every_seconds: Option<f64>,
     /// Probability in `[0, 1]` below which an event has no label.
     pub min_confidence: f32,
     /// Give each window as an event of its own, instead of one event for each sound.
@@ -83,7 +84,7 @@ impl Default for ListenOptions {
     fn default() -> Self {
         Self {
             window_seconds: None,
-            every_seconds: 0.5,
+            every_seconds: None,
             min_confidence: 0.5,
             windows: false,
             unknown_below: SegmenterOptions::default().unknown_below,
