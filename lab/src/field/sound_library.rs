@@ -60,16 +60,15 @@ impl SoundLibrary {
             let backbone = card.name.clone();
             return Err(FieldError::Sensor { backbone });
         }
-        let is_test = test_side(&list, test_groups)?;
+        let sides = test_side(&list, test_groups)?;
         let mut library = Self::empty(card.sample_rate);
         library.test_groups = test_groups.to_vec();
         library.format = format.clone();
         let (mut failed, all) = (Vec::new(), list.clips.len());
-        for (number, clip) in list.clips.into_iter().enumerate() {
+        for (number, (clip, on_test_side)) in list.clips.into_iter().zip(sides).enumerate() {
             if strict && !failed.is_empty() {
                 break;
             }
-            let on_test_side = is_test(&clip);
             match library.add(&clip, on_test_side) {
                 Ok(()) => {}
                 Err(FieldError::Engine(error)) => failed.push(clip.failed(error)),
@@ -168,16 +167,16 @@ impl SoundLibrary {
     }
 }
 
-/// Tells the clips of the test side.
-fn test_side(
-    list: &ClipList,
-    groups: &[String],
-) -> Result<Box<dyn Fn(&ListedClip) -> bool>, SplitFault> {
+/// For each clip, whether it is on the test side.
+fn test_side(list: &ClipList, groups: &[String]) -> Result<Vec<bool>, SplitFault> {
     if groups.is_empty() {
-        if !list.clips.iter().any(|clip| clip.test == Some(true)) {
-            return Err(SplitFault::EmptySide { side: "test" });
-        }
-        return Ok(Box::new(|clip| clip.test == Some(true)));
+        let marked: Vec<bool> = (list.clips.iter())
+            .map(|clip| clip.test == Some(true))
+            .collect();
+        return match marked.contains(&true) {
+            true => Ok(marked),
+            false => Err(SplitFault::EmptySide { side: "test" }),
+        };
     }
     let known: BTreeSet<&str> = (list.clips.iter())
         .filter_map(|clip| clip.group.as_deref())
@@ -191,8 +190,7 @@ fn test_side(
             known: known.into_iter().map(str::to_owned).collect(),
         });
     }
-    let groups = groups.to_vec();
-    Ok(Box::new(move |clip| {
-        (clip.group.as_ref()).is_some_and(|group| groups.contains(group))
-    }))
+    let is_test =
+        |clip: &ListedClip| (clip.group.as_ref()).is_some_and(|group| groups.contains(group));
+    Ok(list.clips.iter().map(is_test).collect())
 }
