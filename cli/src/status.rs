@@ -124,6 +124,9 @@ fn text(report: &Report) -> String {
         ),
         None => "none: the head needs none".to_owned(),
     };
+    let windows = status
+        .window_rows
+        .map_or(String::new(), |rows| format!("windows of {rows}, "));
     let mut rows = vec![
         (
             "backbone",
@@ -132,8 +135,9 @@ fn text(report: &Report) -> String {
         (
             "contract",
             format!(
-                "{}, pool {}, transform {}, {} features",
+                "{}, {}pool {}, transform {}, {} features",
                 short(&status.contract),
+                windows,
                 status.pool,
                 status.transform,
                 status.features

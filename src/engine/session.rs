@@ -1,5 +1,6 @@
 //! An open learner's folder.
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 
 use super::batch::Batch;
@@ -382,6 +383,7 @@ impl Session {
             backbone: contract.backbone.clone(),
             backbone_sha256: contract.backbone_sha256.clone(),
             contract: contract.digest(),
+            window_rows: contract.window_rows.map(NonZeroUsize::get),
             pool: contract.pool.to_string(),
             transform: contract.transform_name(),
             features: contract.width(),

@@ -13,7 +13,10 @@ pub struct Status {
     pub backbone_sha256: String,
     /// sha256 of the contract.
     pub contract: String,
-    /// The pooling of a clip's embeddings.
+    /// Embeddings in a decision window, if these are the examples; `None` for whole clips.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub window_rows: Option<usize>,
+    /// The pooling of the embeddings of an example.
     pub pool: String,
     /// The transform after pooling.
     pub transform: String,

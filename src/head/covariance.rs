@@ -58,6 +58,8 @@ pub(super) struct Shrunk {
     pub(super) variance: f64,
     /// The factor of the scatter in it.
     pub(super) kept: f64,
+    /// The share of the target in it, in `[0, 1]`.
+    pub(super) intensity: f64,
 }
 
 /// Shrinks the covariance of a scatter, of which the lower triangle is given.
@@ -98,6 +100,7 @@ pub(super) fn shrunk(
         covariance: scatter,
         variance,
         kept,
+        intensity,
     }
 }
 

@@ -89,6 +89,8 @@ pub(crate) struct Solved {
     discriminant: Discriminant,
     /// Factor of the shrunk covariance.
     factor: Factor,
+    /// Features whose uncertainty counts in the distance to a mean.
+    uncertain: usize,
     /// The factor of the scatter within classes in the covariance.
     kept: f64,
     /// The origin of the offsets. Any point works; this one is central.
@@ -130,7 +132,7 @@ impl SharedCovariance {
     fn row(&self, solved: &Solved, class: usize, n: u64, weights: &mut [f32]) -> f32 {
         let at = class * self.steps.len()..(class + 1) * self.steps.len();
         let (offset, direction) = (&solved.offsets[at.clone()], &solved.directions[at]);
-        let mut bias = half_excess(self.steps.len(), n);
+        let mut bias = half_excess(solved.uncertain, n);
         for (j, weight) in weights.iter_mut().enumerate() {
             *weight = direction[j] * self.steps[j];
             bias -= f64::from(direction[j]) * (solved.centre[j] + f64::from(offset[j]) / 2.0);
@@ -157,6 +159,7 @@ impl Method for SharedCovariance {
             mut covariance,
             variance,
             mut kept,
+            intensity,
         } = shrunk(scatter, statistic, &means, self.options.shrinkage);
         let mut directions = means.offsets.clone();
         // A covariance that is shrunk by any amount is positive definite. If rounding still breaks
@@ -175,9 +178,14 @@ impl Method for SharedCovariance {
             Factor::diagonal(width, variance.sqrt())
         };
         let log_priors = self.log_priors(statistic);
+        let uncertain = match statistic.unit {
+            1 => width,
+            _ => effective_features(&factor, width, intensity, variance),
+        };
         Solved {
-            discriminant: means.discriminant(&directions, width, 1.0, &log_priors),
+            discriminant: means.discriminant(&directions, uncertain, 1.0, &log_priors),
             factor,
+            uncertain,
             kept,
             offsets: means.in_taught_order(&means.offsets),
             directions: means.in_taught_order(&directions),
@@ -324,6 +332,31 @@ impl Method for SharedCovariance {
     }
 }
 
+/// The number of features that vary: the trace of the sample covariance under the inverse of the
+/// shrunk one, `Q`. The uncertainty of a mean adds as much to its distance. In directions in which
+/// examples hardly vary, `Q` is the target alone, and nothing is added.
+///
+/// As `Q = (1 - a) S + a v I`, the trace is `(d - a v tr(Q^-1)) / (1 - a)`. That of the inverse is
+/// estimated by fixed vectors of ones and minus ones (Hutchinson 1990).
+fn effective_features(factor: &Factor, width: usize, intensity: f64, variance: f64) -> usize {
+    const PROBES: usize = 16;
+    if intensity > 0.95 {
+        return width;
+    }
+    let sign = |at: usize| {
+        let mixed = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        if mixed >> 63 == 0 { 1.0 } else { -1.0 }
+    };
+    let probes: Vec<f32> = (0..PROBES * width).map(sign).collect();
+    let mut solutions = probes.clone();
+    factor.solve_in_place(&mut solutions);
+    let pairs = probes.iter().zip(&solutions);
+    let trace = pairs.map(|(a, b)| f64::from(a * b)).sum::<f64>() / PROBES as f64;
+    let varying = (width as f64 - intensity * variance * trace) / (1.0 - intensity);
+    varying.round().clamp(0.0, width as f64) as usize
+}
+
 /// The sharpness of classes whose offsets have any common origin.
 fn spread_sharpness(offsets: &[f32], directions: &[f32], width: usize) -> f32 {
     let classes = offsets.len() / width;
@@ -362,6 +395,28 @@ mod tests {
             }
         }
         statistic
+    }
+
+    #[test]
+    fn features_that_hardly_vary_add_no_uncertainty_to_a_mean() {
+        let varying = |scales: &dyn Fn(usize) -> i32| {
+            let mut statistic = Statistic::new(40, Moments::Full).of_units(2);
+            for i in 0..120_usize {
+                let value = |j: usize| {
+                    let mixed = (i / 2 * 104_729 + j * 1_299_709 + 1) as u64;
+                    let noise = mixed.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 54;
+                    ((noise as i32 - 512) * scales(j) / 100) as i16
+                };
+                let x: Vec<i16> = (0..40).map(value).collect();
+                statistic.add(&x, i / 2 % 2).unwrap();
+            }
+            let lda = SharedCovariance::new(&[0.01; 40], LdaOptions::default());
+            lda.solve(&statistic).uncertain
+        };
+        let all = varying(&|_| 1000);
+        assert!((34..=40).contains(&all), "{all}");
+        let three = varying(&|j| if j < 3 { 1000 } else { 20 });
+        assert!((2..=6).contains(&three), "{three}");
     }
 
     /// The offset and the direction of each class, as bits.
