@@ -386,7 +386,7 @@ fn values_outside_their_range_are_refused_with_a_hint() {
         (
             "--transform",
             "sqrt",
-            "expected one of none, l2, signed-sqrt, standardise, or auto",
+            "expected one of none, l2, signed-sqrt, signed-sqrt+l2, standardise, or auto",
         ),
     ] {
         let run = data.evaluate(&format!("{flag}={value}")).fails(2);
