@@ -2,13 +2,17 @@
 //!
 //! stdout has only the report. Notes and progress go to stderr.
 
+use std::fmt;
 use std::fs;
 use std::io::{self, Write};
+use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use afield::head::HeadKind;
 use afield::learner::Pool;
+use afield::model::Card;
 use afield::rehearsal::Plan;
 use afield_lab::data::{Dataset, read_npz, splits};
 use afield_lab::evaluate::{
@@ -23,6 +27,7 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::batch::{Batch, BatchArgs};
+use super::field::{self, FieldArgs};
 use super::heads;
 use super::hints;
 use super::labelled::{Labelled, Read, ReadJson};
@@ -39,23 +44,25 @@ use super::run_bar::RunBar;
         afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet\n  \
         afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
         afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
-        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json")
+        afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json\n  \
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field")
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder per class: DIR/<class>/<clip>
     #[arg(long, value_name = "DIR", conflicts_with = "embeddings")]
-    data: Option<PathBuf>,
+    pub(super) data: Option<PathBuf>,
 
     /// CSV file with the columns path, label and optionally group and split (train or
     /// test). Paths are relative to --data, or else to the file
     #[arg(long, value_name = "FILE", conflicts_with = "embeddings")]
-    manifest: Option<PathBuf>,
+    pub(super) manifest: Option<PathBuf>,
 
     /// NPZ file with X (float32 [n,d]), y, and optionally group and test (bool)
     #[arg(long, value_name = "FILE")]
-    embeddings: Option<PathBuf>,
+    pub(super) embeddings: Option<PathBuf>,
 
-    /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift
+    /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift; or
+    /// field, days of sound
     ///
     /// class-incremental: one class after another, tested on the classes so far. All
     /// other orders are tested on all test clips.
@@ -71,8 +78,13 @@ pub struct EvaluateArgs {
     /// another class. The seed draws both classes; the label is tested on its current
     /// meaning. The other class is never taught under its own label, and the joint fit
     /// learns the final meaning.
-    #[arg(long, default_value_t = Protocol::ClassIncremental, value_name = "ORDER")]
-    protocol: Protocol,
+    ///
+    /// field: days of sound, made of the test clips, with events of taught and of never
+    /// taught classes 5 to 20 dB over the sound of a place. A learner is taught the other
+    /// clips and listens, in four variants, and its events are scored. One day a seed; several
+    /// give means and standard deviations. The head is lda if --head names none.
+    #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
+    pub(super) protocol: Order,
 
     /// Share of the taught labels to replace, 0 to 1
     ///
@@ -80,14 +92,14 @@ pub struct EvaluateArgs {
     /// stream. Tests keep the true labels. The joint fit and all choices see the replaced
     /// labels.
     #[arg(long, default_value_t = LabelNoise::NONE, value_name = "SHARE", value_parser = hints::parse::<LabelNoise>)]
-    label_noise: LabelNoise,
+    pub(super) label_noise: LabelNoise,
 
     /// Imbalance of the classes: the rarest keeps 1/RATIO of its training clips
     ///
     /// The number of clips falls exponentially from class to class, to at least 1. The
     /// seed ranks the classes. Test clips do not change.
     #[arg(long, default_value_t = Imbalance::NONE, value_name = "RATIO", value_parser = hints::parse::<Imbalance>)]
-    imbalance: Imbalance,
+    pub(super) imbalance: Imbalance,
 
     /// Heads to teach, listed below, comma-separated, with their options, such as
     /// ncm,linear:adam
@@ -98,46 +110,46 @@ pub struct EvaluateArgs {
         long, value_name = "HEADS", value_delimiter = ',', value_parser = hints::parse::<HeadChoice>,
         default_values_t = HeadKind::ALL.map(HeadChoice::from)
     )]
-    head: Vec<HeadChoice>,
+    pub(super) head: Vec<HeadChoice>,
 
     /// Rehearsal memory of heads that use one: none or POLICY:SIZE[:STORAGE], such as
     /// balanced:512KiB or herding:200:int8. Policies: reservoir, balanced, herding,
     /// recent. Storages: int8, i16, f32
     #[arg(long, default_value_t = Plan::default(), value_name = "PLAN", value_parser = hints::parse::<Plan>)]
-    rehearsal: Plan,
+    pub(super) rehearsal: Plan,
 
     /// Groups held out for testing, comma-separated, or each [default: as marked in the
     /// data, else about 30 %]
     ///
     /// each holds out every group in turn, one run per group. The default of about 30 %
-    /// of the clips takes whole groups if groups are known.
+    /// of the clips takes whole groups if groups are known. --protocol field has neither.
     #[arg(long, value_name = "GROUPS", value_delimiter = ',')]
-    test_groups: Vec<String>,
+    pub(super) test_groups: Vec<String>,
 
     /// Regular expression whose first capture in a file name is the group of the clip,
     /// such as '^(\d+)-'
     #[arg(long, value_name = "REGEX", conflicts_with = "embeddings")]
-    group_pattern: Option<String>,
+    pub(super) group_pattern: Option<String>,
 
     /// Name of the backbone that embeds the clips
     #[arg(long, value_name = "NAME", conflicts_with = "embeddings")]
-    backbone: Option<String>,
+    pub(super) backbone: Option<String>,
 
     /// Cut each recording into pieces of SECONDS, one clip each, starting every STEP
     /// seconds [default: whole recordings; STEP: SECONDS]
     #[arg(long, value_name = "SECONDS[:STEP]", conflicts_with = "embeddings")]
-    cut: Option<Cut>,
+    pub(super) cut: Option<Cut>,
 
     #[command(flatten)]
-    sensor: SensorArgs,
+    pub(super) sensor: SensorArgs,
 
     #[command(flatten)]
-    batch: BatchArgs,
+    pub(super) batch: BatchArgs,
 
     /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
     /// [default: that of the backbone]
     #[arg(long, value_name = "POOL", conflicts_with = "embeddings", value_parser = hints::parse::<Pool>)]
-    pool: Option<Pool>,
+    pub(super) pool: Option<Pool>,
 
     /// Transform of the embeddings: none, l2, signed-sqrt, standardise or auto [default:
     /// that of the backbone; none for --embeddings]
@@ -148,11 +160,11 @@ pub struct EvaluateArgs {
     /// cross-validation on the training side puts clearly ahead of it. For the joint fit,
     /// auto takes the transform with the lowest log loss.
     #[arg(long, value_name = "TRANSFORM", value_parser = transform)]
-    transform: Option<TransformChoice>,
+    pub(super) transform: Option<TransformChoice>,
 
-    /// Seed of the order, the learners and the drawn split
+    /// Seed of the order, the learners and the drawn split, or of the day
     #[arg(long, default_value_t = 0, value_name = "N")]
-    seed: u64,
+    pub(super) seed: u64,
 
     /// Number of seeds, from --seed up, one run each. Several runs give means and 95 %
     /// confidence intervals
@@ -160,11 +172,11 @@ pub struct EvaluateArgs {
         long, default_value_t = 1, value_name = "N",
         value_parser = clap::value_parser!(u64).range(1..=1000)
     )]
-    seeds: u64,
+    pub(super) seeds: u64,
 
     /// Skip the joint offline upper bound, which takes long with many classes
     #[arg(long)]
-    no_upper_bound: bool,
+    pub(super) no_upper_bound: bool,
 
     /// Write the stream as JSON to this file, for other programs; with several runs, an
     /// array
@@ -172,16 +184,19 @@ pub struct EvaluateArgs {
     /// The stream has the tasks, the clips by their row in the data, the taught labels,
     /// and the tests of each task.
     #[arg(long, value_name = "FILE")]
-    save_stream: Option<PathBuf>,
+    pub(super) save_stream: Option<PathBuf>,
 
     /// Print one JSON object instead of a table; with several runs
     /// {"runs":[...],"summary":{...}}
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
 
-    /// Write a page with accuracy curves to this file
+    /// Write a page with accuracy curves, or with the picture of a day, to this file
     #[arg(long, value_name = "OUT.html")]
-    report: Option<PathBuf>,
+    pub(super) report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub(super) field: FieldArgs,
 }
 
 /// Runs the command.
@@ -204,16 +219,15 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
             .open(path)
             .with_context(|| format!("--report {}", path.display()))?;
     }
-    let Some(last_seed) = args.seed.checked_add(args.seeds - 1) else {
-        bail!(
-            "--seed {} leaves no room for {} seeds\nhint: the largest seed is {}",
-            args.seed,
-            args.seeds,
-            u64::MAX
-        );
+    let order = match args.protocol {
+        Order::Stream(order) => order,
+        Order::Field => return field::evaluate(args, places, batch),
     };
+    if let Some(flag) = args.field.given() {
+        bail!("{flag} is for days of sound\nhint: add --protocol field");
+    }
+    let seeds = args.seeds()?;
     let (clips, read) = read_clips(args, places, batch)?;
-    let seeds = args.seed..=last_seed;
     let runs = splits(&clips.clips, &args.test_groups, seeds).map_err(naming_test_groups(args))?;
     for (_, dataset) in &runs {
         note_draw(dataset);
@@ -222,7 +236,7 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
         eprintln!("note: tested but never taught: {names}");
     }
     let order = StreamOrder {
-        protocol: args.protocol,
+        protocol: order,
         label_noise: args.label_noise,
         imbalance: args.imbalance,
     };
@@ -250,10 +264,58 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
         json: read.json(batch),
     });
     let text = write_report(args, reports, made_on)?;
+    write_stdout(&text)
+}
+
+pub(super) fn write_stdout(text: &str) -> Result<()> {
     match io::stdout().lock().write_all(text.as_bytes()) {
         // The reader closed stdout early, as in `| head -1`.
         Err(closed) if closed.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to stdout"),
+    }
+}
+
+impl EvaluateArgs {
+    /// The seeds of the runs.
+    pub(super) fn seeds(&self) -> Result<RangeInclusive<u64>> {
+        let Some(last) = self.seed.checked_add(self.seeds - 1) else {
+            bail!(
+                "--seed {} leaves no room for {} seeds\nhint: the largest seed is {}",
+                self.seed,
+                self.seeds,
+                u64::MAX
+            );
+        };
+        Ok(self.seed..=last)
+    }
+}
+
+/// What to evaluate: a stream of clips in some order, or days in the field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Order {
+    Stream(Protocol),
+    Field,
+}
+
+impl fmt::Display for Order {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stream(protocol) => protocol.fmt(f),
+            Self::Field => f.pad("field"),
+        }
+    }
+}
+
+impl FromStr for Order {
+    type Err = String;
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "field" => Ok(Self::Field),
+            text => text
+                .parse()
+                .map(Self::Stream)
+                .map_err(|error| error + ", field"),
+        }
     }
 }
 
@@ -384,6 +446,23 @@ fn read_clips(
         };
         return Ok((clips, None));
     }
+    let (labelled, card) = labelled(args, places, batch)?;
+    let format = args.sensor.format();
+    let cut = args.cut.map(|cut| cut.window(&card));
+    let (clips, read) = labelled.embed(&card, &format, cut, places)?;
+    let clips = EmbeddedClips {
+        clips: Arc::new(clips),
+        backbone: Some((card, args.pool)),
+    };
+    Ok((clips, Some(read)))
+}
+
+/// The recordings that the arguments name, with their groups, and the backbone for them.
+pub(super) fn labelled<'a>(
+    args: &EvaluateArgs,
+    places: &Places,
+    batch: &'a mut Batch,
+) -> Result<(Labelled<'a>, Card)> {
     let Some(name) = &args.backbone else {
         bail!(
             "clips need a backbone that embeds them\nhint: give --backbone NAME; `afield model list` shows the names"
@@ -402,14 +481,7 @@ fn read_clips(
     if let Some(pattern) = &args.group_pattern {
         labelled.set_groups(pattern).context("--group-pattern")?;
     }
-    let format = args.sensor.format();
-    let cut = args.cut.map(|cut| cut.window(&card));
-    let (clips, read) = labelled.embed(&card, &format, cut, places)?;
-    let clips = EmbeddedClips {
-        clips: Arc::new(clips),
-        backbone: Some((card, args.pool)),
-    };
-    Ok((clips, Some(read)))
+    Ok((labelled, card))
 }
 
 /// `--transform`: the names of transforms, and `auto`.

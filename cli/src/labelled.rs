@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use afield::model::Card;
 use afield::pipeline::Window;
 use afield::source::{Note, SensorFormat};
-use afield_lab::data::{self, ClipList, Clips, FailedRecording, list_folder, read_manifest};
+use afield_lab::data::{
+    self, ClipList, Clips, FailedRecording, ListedClip, list_folder, read_manifest,
+};
+use afield_lab::field::{FieldError, SoundLibrary};
 use anyhow::Result;
 use serde::Serialize;
 
@@ -160,16 +163,61 @@ impl<'a> Labelled<'a> {
         bar.finish_and_clear();
         let mut embedded = embedded?;
         self.leave_out(std::mem::take(&mut embedded.failed))?;
-        for clip in &embedded.list().clips {
+        let list = &embedded.list().clips;
+        let read = self.read(list);
+        let noted = |(path, notes): (&PathBuf, &[Note])| Noted {
+            path: path.display().to_string(),
+            notes: notes.to_vec(),
+        };
+        let notes = embedded.notes().map(|(clip, notes)| (&clip.path, notes));
+        let read = Read {
+            notes: notes.map(noted).collect(),
+            ..read
+        };
+        note_all((read.notes.iter()).map(|noted| (noted.path.as_str(), noted.notes.as_slice())));
+        let clips = embedded.clips(cut)?;
+        Ok((clips, read))
+    }
+
+    /// Reads the recordings for days in the field; those of `test_groups` make the days. Prints
+    /// which classes and groups are lost.
+    ///
+    /// # Errors
+    /// If no such groups exist; with `--strict`, for the first recording that fails.
+    pub fn sounds(
+        mut self,
+        card: &Card,
+        format: &SensorFormat,
+        test_groups: &[String],
+    ) -> Result<(SoundLibrary, Read)> {
+        let (list, strict) = (std::mem::take(&mut self.list), self.batch.is_strict());
+        let mut clips = list.clips.clone();
+        let bar = progress(0, "read");
+        let show = |done: usize, of: usize| advance(&bar, done, of);
+        let library = SoundLibrary::read(list, card, format, test_groups, strict, &show);
+        bar.finish_and_clear();
+        let (library, failed) = library.map_err(|error| match &error {
+            FieldError::Split(_) => anyhow::Error::from(error).context("--test-groups"),
+            _ => error.into(),
+        })?;
+        clips.retain(|clip| failed.iter().all(|failed| failed.path != clip.path));
+        self.leave_out(failed)?;
+        let read = self.read(&clips);
+        Ok((library, read))
+    }
+
+    /// Which classes and groups are lost if these clips are left.
+    fn read(&mut self, clips: &[ListedClip]) -> Read {
+        for clip in clips {
             self.lost.classes.remove(&clip.label);
             if let Some(group) = &clip.group {
                 self.lost.groups.remove(group);
             }
         }
-        let Names { classes, groups } = match embedded.list().clips.is_empty() {
+        let Names { classes, groups } = match clips.is_empty() {
             // The failures say it all.
             true => Names::default(),
-            false => self.lost,
+            false => std::mem::take(&mut self.lost),
         };
         for (what, lost) in [("class", &classes), ("group", &groups)] {
             for name in lost {
@@ -178,20 +226,12 @@ impl<'a> Labelled<'a> {
                 );
             }
         }
-        let noted = |(path, notes): (&PathBuf, &[Note])| Noted {
-            path: path.display().to_string(),
-            notes: notes.to_vec(),
-        };
-        let notes = embedded.notes().map(|(clip, notes)| (&clip.path, notes));
-        let read = Read {
-            recordings: embedded.list().clips.len(),
+        Read {
+            recordings: clips.len(),
             lost_classes: classes.into_iter().collect(),
             lost_groups: groups.into_iter().collect(),
-            notes: notes.map(noted).collect(),
-        };
-        note_all((read.notes.iter()).map(|noted| (noted.path.as_str(), noted.notes.as_slice())));
-        let clips = embedded.clips(cut)?;
-        Ok((clips, read))
+            notes: Vec::new(),
+        }
     }
 }
 

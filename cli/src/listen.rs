@@ -210,7 +210,6 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),
-        ..ListenOptions::default()
     };
     let spec = args.source.clone();
     let live = spec.is_live();

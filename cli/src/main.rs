@@ -19,6 +19,7 @@ mod evaluate;
 mod event_clips;
 mod event_output;
 mod export;
+mod field;
 mod forget;
 mod heads;
 mod hints;

@@ -7,6 +7,7 @@ use ndarray::{Array1, Array2};
 use ndarray_npy::NpzWriter;
 use serde_json::Value;
 
+use crate::harness::recording::tone;
 use crate::harness::{Run, Sandbox};
 
 /// Five classes in eight dimensions, four groups; `spread` blurs the classes.
@@ -416,4 +417,126 @@ fn protocols_need_enough_classes_and_groups() {
         let refused = data.evaluate(arguments).refused();
         assert!(refused.contains(words), "{refused}");
     }
+}
+
+/// Clips of four classes in two groups: one sounds throughout, the others for half a second.
+fn field_clips() -> Sandbox {
+    let sandbox = Sandbox::new();
+    for (class, hz, seconds) in [
+        ("hum", 300.0, 5.0),
+        ("beep", 900.0, 0.5),
+        ("whistle", 2_500.0, 0.5),
+        ("buzz", 5_000.0, 0.5),
+    ] {
+        for (group, clip) in [(1, 0), (1, 1), (1, 2), (2, 3), (2, 4)] {
+            let mut samples = vec![0; 16_000];
+            samples.extend(tone(
+                16_000,
+                hz + 5.0 * f64::from(clip),
+                seconds,
+                clip as u64,
+            ));
+            samples.extend([0; 16_000]);
+            if class == "hum" {
+                samples.retain(|&sample| sample != 0);
+            }
+            let name = format!("clips/{class}/{group}-{clip}.wav");
+            sandbox.wav(&name, 16_000, &samples);
+        }
+    }
+    sandbox
+}
+
+const FIELD: &str = "evaluate --data clips --backbone tiny --protocol field --group-pattern ^(.)- \
+                     --test-groups 2 --known 2 --minutes 4";
+
+#[test]
+fn days_in_the_field_are_reported_and_drawn() {
+    let sandbox = field_clips();
+    let more = "--seeds 2 --json --report page.html --picture day.svg";
+    let report = sandbox.afield(FIELD).args(more).run().ok().json();
+    let again = sandbox.afield(FIELD).args(more).run().ok().json();
+    assert_eq!(report, again);
+    assert_eq!(report["protocol"], "field");
+    assert_eq!(report["recordings"], 20);
+    let days = report["days"].as_array().unwrap();
+    assert_eq!(days.len(), 2);
+    for day in days {
+        assert_eq!(day["soundscape"], "hum");
+        assert_eq!(day["events"].as_array().unwrap().len(), 26);
+    }
+    assert_ne!(days[0]["events"], days[1]["events"]);
+    for variant in report["variants"].as_array().unwrap() {
+        let f1 = &variant["summary"]["event_f1"];
+        assert!((0.0..=1.0).contains(&f1["mean"].as_f64().unwrap()));
+        assert!(f1["deviation"].as_f64().is_some());
+        assert_eq!(variant["found"].as_array().unwrap().len(), 2);
+    }
+    let page = fs::read_to_string(sandbox.path("page.html")).unwrap();
+    let picture = fs::read_to_string(sandbox.path("day.svg")).unwrap();
+    assert!(page.contains(&picture) && page.contains("made on 20 recordings"));
+    let table = sandbox.run(FIELD).ok().stdout;
+    for said in [
+        "event F1",
+        "clips, single decisions",
+        "2 classes taught, 1 never taught",
+    ] {
+        assert!(table.contains(said), "{said}");
+    }
+}
+
+#[test]
+fn what_does_not_apply_to_days_in_the_field_is_refused() {
+    let sandbox = field_clips();
+    for (more, said) in [
+        (
+            "--minutes 2",
+            "--minutes: 26 events do not fit into 2 minutes\nhint: --minutes 4",
+        ),
+        (
+            "--soundscape-class wind",
+            "hint: the classes are beep, buzz, hum, whistle",
+        ),
+        (
+            "--label-noise 0.1",
+            "--label-noise has no effect on --protocol field\nhint: leave it out",
+        ),
+        (
+            "--head ncm,lda",
+            "--head: --protocol field teaches one head\nhint: name one",
+        ),
+        (
+            "--transform auto",
+            "--transform: --protocol field takes a fixed transform",
+        ),
+    ] {
+        let error = sandbox
+            .afield(FIELD.replace("--minutes 4", ""))
+            .args(more)
+            .run()
+            .fails(1);
+        assert!(error.stderr.contains(said), "{error}");
+    }
+    let of_stream = sandbox
+        .run("evaluate --data clips --backbone tiny --minutes 4")
+        .fails(1);
+    assert!(
+        of_stream
+            .stderr
+            .contains("--minutes is for days of sound\nhint: add --protocol field")
+    );
+    let embeddings = Data::new(1.0, true).evaluate("--protocol field").fails(1);
+    assert!(
+        embeddings
+            .stderr
+            .contains("--embeddings: days are composed of sound")
+    );
+    let sides = sandbox
+        .run("evaluate --data clips --backbone tiny --protocol field")
+        .fails(1);
+    assert!(
+        sides
+            .stderr
+            .contains("--test-groups: the test side of the split is empty\nhint:")
+    );
 }

@@ -9,6 +9,7 @@ use afield_lab::corpus::{CorpusError, FetchTask, PackageFault};
 use afield_lab::data::{
     ArrayFault, ArrayType, DataError, EmbedError, ManifestFault, NpzFault, PatternFault, SplitFault,
 };
+use afield_lab::field::FieldError;
 use afield_lab::streams::StreamError;
 
 /// One thing to type or check, if there is a hint.
@@ -28,6 +29,9 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref() {
         return some(of_stream(error));
+    }
+    if let Some(error) = error.downcast_ref() {
+        return of_field(error);
     }
     of_corpus(error.downcast_ref()?)
 }
@@ -105,6 +109,25 @@ fn of_stream(error: &StreamError) -> &'static str {
             "write a number from 1 (all alike) up; with 50 the rarest class keeps one clip in fifty"
         }
         _ => GROUPS,
+    }
+}
+
+fn of_field(error: &FieldError) -> Option<String> {
+    match error {
+        FieldError::TooShort { needed, .. } => Some(format!("--minutes {needed}")),
+        FieldError::NoSoundscapeClass { known, .. } => {
+            let known: Vec<&str> = known.iter().map(|label| label.as_str()).collect();
+            Some(format!("the classes are {}", known.join(", ")))
+        }
+        FieldError::Classes { .. } => {
+            some("lay clips out as DIR/<class>/<clip>, three classes at least")
+        }
+        FieldError::NothingToTeach => some("leave a group of every class out of the test groups"),
+        FieldError::SilentSoundscape { .. } => some("name another class with --soundscape-class"),
+        FieldError::Sensor { .. } => {
+            some("choose a backbone for sound; `afield model list` shows them")
+        }
+        _ => None,
     }
 }
 
@@ -277,6 +300,32 @@ mod tests {
                 StreamError::Ratio { text: text() }.into(),
                 "one clip in fifty",
             ),
+        ]);
+    }
+
+    #[test]
+    fn faults_of_days_have_their_hints() {
+        let label = afield::signal::Label::new("rain").unwrap();
+        let too_short = FieldError::TooShort {
+            minutes: 5,
+            events: 74,
+            needed: 9,
+        };
+        let no_class = FieldError::NoSoundscapeClass {
+            class: "wind".to_owned(),
+            known: vec![label.clone()],
+        };
+        let split = FieldError::from(SplitFault::NoGroups);
+        check(vec![
+            (too_short.into(), "--minutes 9"),
+            (no_class.into(), "the classes are rain"),
+            (FieldError::Classes { classes: 2 }.into(), "three classes"),
+            (FieldError::NothingToTeach.into(), "leave a group"),
+            (
+                FieldError::SilentSoundscape { class: label }.into(),
+                "--soundscape-class",
+            ),
+            (split.into(), "--group-pattern"),
         ]);
     }
 

@@ -1,11 +1,14 @@
 //! Reports as text for a terminal and as self-contained HTML pages.
 //!
 //! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) or
-//! a [`Series`](crate::evaluate::Series) holds.
+//! a [`Series`](crate::evaluate::Series) or a [`FieldReport`](crate::field::FieldReport) holds.
 
 mod chart;
 mod curves;
+mod day_picture;
 mod error;
+mod field_page;
+mod field_table;
 mod html;
 mod page;
 mod percent;
@@ -15,7 +18,10 @@ mod style;
 mod table;
 
 pub use curves::{curves, verdict};
+pub use day_picture::day_picture;
 pub use error::ChartError;
+pub use field_page::field_html;
+pub use field_table::field_table;
 pub use html::{html, series_html};
 pub use provenance::Provenance;
 pub use scoreboard::Scoreboard;

@@ -38,20 +38,11 @@ impl View<'_> {
             report.classes,
             self.runs
         );
-        let mut page = format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
-             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-             <meta name=\"color-scheme\" content=\"light dark\">\n\
-             <title>Evaluation: {title}</title>\n<style>{}</style>\n<main>\n\
-             <h1>Evaluation</h1>\n<p class=\"lead\">{title} &middot; {} training and {} test clips \
-             &middot; {} features, transform {}</p>\n",
-            style(),
-            report.train,
-            report.test,
-            report.features,
-            escape(&report.transform),
-            title = escape(&title),
+        let lead = format!(
+            "{title} \u{b7} {} training and {} test clips \u{b7} {} features, transform {}",
+            report.train, report.test, report.features, report.transform,
         );
+        let mut page = begin_titled("Evaluation", &title, &lead);
         let curves = Curves {
             protocol: &report.protocol,
             heads: self.heads.iter().map(|head| head.curve.clone()).collect(),
@@ -180,34 +171,67 @@ impl View<'_> {
     }
 
     pub fn end(&self, page: &mut String, provenance: &Provenance) {
-        let Provenance {
-            command,
-            recordings,
-            version,
-            machine,
-        } = provenance;
-        let recordings = recordings
-            .as_deref()
-            .map_or(String::new(), |text| format!("<p>{}</p>\n", escape(text)));
-        let _ = write!(
+        footer(
             page,
-            "<footer>\n{recordings}<p><code>{}</code></p>\n<p>afield {} &middot; {} &middot; {} thread{} &middot; {}",
-            escape(command),
-            escape(version),
-            escape(machine.processor.as_deref().unwrap_or("unknown processor")),
-            machine.threads,
-            if machine.threads == 1 { "" } else { "s" },
-            escape(&machine.platform),
+            provenance,
+            self.peak,
+            "Average incremental accuracy: Rebuffi et al. 2017. Forgetting: Chaudhry et al. \
+             2018. Backward transfer: Lopez-Paz & Ranzato 2017.",
         );
-        if let Some(peak) = self.peak {
-            let _ = write!(page, " &middot; peak memory {}", bytes(peak));
-        }
-        page.push_str(
-        "</p>\n<p>Average incremental accuracy: Rebuffi et al. 2017. Forgetting: Chaudhry et al. \
-         2018. Backward transfer: Lopez-Paz &amp; Ranzato 2017.</p>\n</footer>\n",
-    );
-        page.push_str("</main>\n</html>\n");
     }
+}
+
+/// A page from its top to the line below its heading.
+pub(crate) fn begin(heading: &str, lead: &str) -> String {
+    begin_titled(heading, lead, lead)
+}
+
+fn begin_titled(heading: &str, title: &str, lead: &str) -> String {
+    let (heading, title, lead) = (escape(heading), escape(title), escape(lead));
+    format!(
+        "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n\
+         <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n\
+         <title>{heading}: {title}</title>\n<style>{}</style>\n<main>\n\
+         <h1>{heading}</h1>\n<p class=\"lead\">{lead}</p>\n",
+        style(),
+    )
+}
+
+/// The end of a page: where it comes from, and whose measures it uses.
+pub(crate) fn footer(
+    page: &mut String,
+    provenance: &Provenance,
+    peak: Option<u64>,
+    measures: &str,
+) {
+    let Provenance {
+        command,
+        recordings,
+        version,
+        machine,
+    } = provenance;
+    let recordings = recordings
+        .as_deref()
+        .map_or(String::new(), |text| format!("<p>{}</p>\n", escape(text)));
+    let _ = write!(
+        page,
+        "<footer>\n{recordings}<p><code>{}</code></p>\n<p>afield {} &middot; {} &middot; {} thread{} &middot; {}",
+        escape(command),
+        escape(version),
+        escape(machine.processor.as_deref().unwrap_or("unknown processor")),
+        machine.threads,
+        if machine.threads == 1 { "" } else { "s" },
+        escape(&machine.platform),
+    );
+    if let Some(peak) = peak {
+        let _ = write!(page, " &middot; peak memory {}", bytes(peak));
+    }
+    let _ = write!(
+        page,
+        "</p>\n<p>{}</p>\n</footer>\n</main>\n</html>\n",
+        escape(measures)
+    );
 }
 
 /// A head on a page, over one run or several.

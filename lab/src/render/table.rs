@@ -167,7 +167,7 @@ fn cost([learn, predict, solve]: [Percentiles; 3], state: usize) -> [String; 4] 
 }
 
 /// Aligns the first column to the left and all others to the right.
-fn aligned(rows: &[Vec<String>]) -> String {
+pub(crate) fn aligned(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or(0);
     let mut widths = vec![0; columns];
     for row in rows {

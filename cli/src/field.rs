@@ -1,0 +1,208 @@
+//! `afield evaluate --protocol field`: days of sound, and what a learner finds in them.
+
+use std::fs;
+use std::path::PathBuf;
+
+use afield::engine::{EngineOptions, LearnerOptions};
+use afield::head::HeadKind;
+use afield::learner::Transform;
+use afield::model::Card;
+use afield::signal::Label;
+use afield_lab::evaluate::{HeadChoice, TransformChoice};
+use afield_lab::field::{DayPlan, FieldError, FieldPlan, FieldProgress, FieldReport, Variant};
+use afield_lab::render::{day_picture, field_html, field_table};
+use afield_lab::streams::{Imbalance, LabelNoise};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use super::batch::Batch;
+use super::evaluate::{EvaluateArgs, MadeOn, labelled, write_page, write_stdout};
+use super::hints;
+use super::model::Places;
+
+/// Options of days of sound.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Options of --protocol field")]
+pub struct FieldArgs {
+    /// Length of a day in minutes [default: 15]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1440))]
+    minutes: Option<u32>,
+
+    /// Number of classes to teach, drawn by the seed; the other classes are never taught, at
+    /// least one [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    known: Option<u32>,
+
+    /// Class whose clips are the sound of the place [default: drawn from those that sound
+    /// throughout]
+    #[arg(long, value_name = "CLASS", value_parser = hints::parse::<Label>)]
+    soundscape_class: Option<Label>,
+
+    /// Write the picture of the first day to this file
+    #[arg(long, value_name = "OUT.svg")]
+    picture: Option<PathBuf>,
+}
+
+impl FieldArgs {
+    /// The first flag that was given, if any.
+    pub fn given(&self) -> Option<&'static str> {
+        let flags = [
+            (self.minutes.is_some(), "--minutes"),
+            (self.known.is_some(), "--known"),
+            (self.soundscape_class.is_some(), "--soundscape-class"),
+            (self.picture.is_some(), "--picture"),
+        ];
+        flags
+            .into_iter()
+            .find_map(|(given, flag)| given.then_some(flag))
+    }
+}
+
+/// Runs the days that the arguments describe, and prints the report.
+///
+/// # Errors
+/// For arguments that do not apply, recordings that no day can be made of, and output that cannot be
+/// written.
+pub fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<()> {
+    check(args)?;
+    let (labelled, card) = labelled(args, places, batch)?;
+    let plan = plan(args, places, &card)?;
+    let library = labelled.sounds(&card, &args.sensor.format(), &args.test_groups);
+    let (library, read) = library?;
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}]");
+    let bar =
+        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let report = plan.run(&library, &mut |progress| show(&bar, progress));
+    bar.finish_and_clear();
+    let report = report.map_err(naming_flag)?;
+    let made_on = MadeOn {
+        text: read.text(batch),
+        json: read.json(batch),
+    };
+    if let Some(path) = &args.report {
+        write_page(path, Some(made_on.text.clone()), |provenance| {
+            Ok(field_html(&report, provenance))
+        })?;
+    }
+    if let Some(path) = &args.field.picture {
+        let picture = picture(&report);
+        fs::write(path, picture).with_context(|| format!("--picture {}", path.display()))?;
+    }
+    let text = match args.json {
+        true => MadeOn::json(Some(&made_on), &report)?,
+        false => format!("{}{}\n", field_table(&report), made_on.text),
+    };
+    write_stdout(&text)
+}
+
+/// Adds the flag that an error is about.
+fn naming_flag(error: FieldError) -> anyhow::Error {
+    let flag = match &error {
+        FieldError::TooShort { .. } => "--minutes",
+        FieldError::NoSoundscapeClass { .. } => "--soundscape-class",
+        FieldError::NothingToTeach => "--test-groups",
+        _ => return error.into(),
+    };
+    anyhow::Error::from(error).context(flag)
+}
+
+/// The first day as the last variant heard it.
+fn picture(report: &FieldReport) -> String {
+    let (day, variant) = (report.days.first(), report.variants.last());
+    let found = variant.and_then(|variant| variant.found.first());
+    match (day, found) {
+        (Some(day), Some(found)) => day_picture(day, found, report.minutes),
+        _ => String::new(),
+    }
+}
+
+fn show(bar: &ProgressBar, progress: FieldProgress) {
+    bar.set_length(progress.total as u64);
+    bar.set_position(progress.done as u64);
+    let what = match progress.teaching {
+        true => "teaching",
+        false => "listening",
+    };
+    let (seed, variant) = (progress.seed, progress.variant.name());
+    bar.set_message(format!("seed {seed}, {variant}: {what}"));
+}
+
+/// Rejects arguments that have no effect on days of sound.
+fn check(args: &EvaluateArgs) -> Result<()> {
+    if args.embeddings.is_some() {
+        bail!(
+            "--embeddings: days are composed of sound, not of embeddings\nhint: give --data DIR, laid out as DIR/<class>/<clip>"
+        );
+    }
+    let flags = [
+        (args.label_noise != LabelNoise::NONE, "--label-noise"),
+        (args.imbalance != Imbalance::NONE, "--imbalance"),
+        (args.cut.is_some(), "--cut"),
+        (args.save_stream.is_some(), "--save-stream"),
+        (args.no_upper_bound, "--no-upper-bound"),
+    ];
+    if let Some((_, flag)) = flags.into_iter().find(|(given, _)| *given) {
+        bail!("{flag} has no effect on --protocol field\nhint: leave it out");
+    }
+    if args.test_groups == ["each"] {
+        bail!(
+            "--test-groups each does not apply to --protocol field\nhint: name the groups of which days are made"
+        );
+    }
+    Ok(())
+}
+
+fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> {
+    let default = DayPlan::default();
+    Ok(FieldPlan {
+        day: DayPlan {
+            minutes: args.field.minutes.unwrap_or(default.minutes),
+            known: args
+                .field
+                .known
+                .map_or(default.known, |known| known as usize),
+            soundscape_class: args.field.soundscape_class.clone(),
+        },
+        seeds: args.seeds()?.collect(),
+        learner: LearnerOptions {
+            backbone: args.backbone.clone(),
+            head: head(args)?,
+            pool: args.pool,
+            transform: transform(args)?,
+            rehearsal: args.rehearsal,
+            ..LearnerOptions::default()
+        },
+        engine: EngineOptions {
+            cache_dir: places.cache_dir.clone(),
+            ..EngineOptions::default()
+        },
+        variants: Variant::suiting(card),
+    })
+}
+
+/// The head of the learners. Without the flag, the default of `afield init`.
+fn head(args: &EvaluateArgs) -> Result<HeadKind> {
+    if args.head == HeadKind::ALL.map(HeadChoice::from) {
+        return Ok(HeadKind::default());
+    }
+    match args.head.as_slice() {
+        [HeadChoice::Named(head)] => Ok(*head),
+        [HeadChoice::Best] => bail!(
+            "--head best does not apply to --protocol field\nhint: name one head, such as lda"
+        ),
+        _ => bail!("--head: --protocol field teaches one head\nhint: name one, such as lda"),
+    }
+}
+
+fn transform(args: &EvaluateArgs) -> Result<Option<Transform>> {
+    match args.transform {
+        None | Some(TransformChoice::Default) => Ok(None),
+        Some(TransformChoice::Named(Transform::Standardise)) | Some(TransformChoice::Auto) => {
+            bail!(
+                "--transform: --protocol field takes a fixed transform, such as l2\nhint: leave it out for the transform of the backbone"
+            )
+        }
+        Some(TransformChoice::Named(transform)) => Ok(Some(transform)),
+    }
+}

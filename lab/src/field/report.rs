@@ -1,0 +1,89 @@
+//! The report of days in the field.
+
+use afield::signal::Label;
+use serde::Serialize;
+
+use super::day::Day;
+use super::event::{FoundEvent, TrueEvent};
+use super::score::{Score, Spread};
+use super::variant::Variant;
+
+/// Days, and what each variant found in them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct FieldReport {
+    /// `field`.
+    pub protocol: &'static str,
+    /// The backbone.
+    pub backbone: String,
+    /// The head.
+    pub head: String,
+    /// The length of each day.
+    pub minutes: u32,
+    /// The groups whose clips make the days.
+    pub test_groups: Vec<String>,
+    /// The days, one a seed.
+    pub days: Vec<DayReport>,
+    /// The variants, each on every day.
+    pub variants: Vec<VariantReport>,
+}
+
+/// A day without its samples.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct DayReport {
+    /// The seed.
+    pub seed: u64,
+    /// The class of the place.
+    pub soundscape: Label,
+    /// The classes that were taught.
+    pub known: Vec<Label>,
+    /// The classes that were not.
+    pub unknown: Vec<Label>,
+    /// The events, in order of time.
+    pub events: Vec<TrueEvent>,
+}
+
+/// A variant on all days.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct VariantReport {
+    /// The variant.
+    pub variant: Variant,
+    /// How it is taught and how it listens.
+    pub about: &'static str,
+    /// The scores over all days.
+    pub summary: Score<Option<Spread>>,
+    /// The scores of each day, in the order of [`FieldReport::days`].
+    pub scores: Vec<Score>,
+    /// The events found in each day.
+    pub found: Vec<Vec<FoundEvent>>,
+}
+
+impl From<Day> for DayReport {
+    fn from(day: Day) -> Self {
+        Self {
+            seed: day.seed,
+            soundscape: day.soundscape,
+            known: day.known,
+            unknown: day.unknown,
+            events: day.events,
+        }
+    }
+}
+
+impl VariantReport {
+    pub(crate) fn new(variant: Variant) -> Self {
+        Self {
+            variant,
+            about: variant.about(),
+            summary: Score::spread(&[]),
+            scores: Vec::new(),
+            found: Vec::new(),
+        }
+    }
+
+    /// Adds what was found in a day of this many hours.
+    pub(crate) fn add(&mut self, day: &Day, found: Vec<FoundEvent>, hours: f64) {
+        self.scores.push(Score::of(&day.events, &found, hours));
+        self.found.push(found);
+        self.summary = Score::spread(&self.scores);
+    }
+}

@@ -1,0 +1,191 @@
+//! Runs days: makes a learner, teaches it as a user does, and lets it listen.
+
+use std::path::Path;
+use std::time::Duration;
+
+use afield::engine::{Durability, EngineOptions, LearnerOptions, ListenOptions};
+use afield::signal::Label;
+use afield::{Engine, Event, Recording, SourceSpec};
+
+use super::day::{Day, DayPlan};
+use super::error::FieldError;
+use super::event::FoundEvent;
+use super::report::{FieldReport, VariantReport};
+use super::sound_library::SoundLibrary;
+use super::variant::{Taught, Variant};
+use super::wave::write_wave;
+
+/// Seconds of the place in one example, where it is taught as a class.
+const PLACE_SECONDS: usize = 4;
+
+/// What is taught is stored at least this often.
+const BATCH: Duration = Duration::from_secs(60);
+
+/// Days to run, and the learners that listen to them.
+#[derive(Debug, Clone)]
+pub struct FieldPlan {
+    /// How days are composed.
+    pub day: DayPlan,
+    /// The seeds, one day each.
+    pub seeds: Vec<u64>,
+    /// How each learner is created.
+    pub learner: LearnerOptions,
+    /// The cache of backbones.
+    pub engine: EngineOptions,
+    /// The variants to compare.
+    pub variants: Vec<Variant>,
+}
+
+/// One step of a run.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct FieldProgress {
+    /// Runs that are done: one a day and variant.
+    pub done: usize,
+    /// All runs.
+    pub total: usize,
+    /// The seed of the day.
+    pub seed: u64,
+    /// The variant.
+    pub variant: Variant,
+    /// Whether the learner is being taught. Otherwise it listens.
+    pub teaching: bool,
+}
+
+impl FieldPlan {
+    /// Runs every variant on every day. `progress` is called at each step.
+    ///
+    /// # Errors
+    /// [`FieldError`] if a day cannot be composed, a learner cannot be taught, or a file cannot be
+    /// written.
+    pub fn run(
+        &self,
+        library: &SoundLibrary,
+        progress: &mut dyn FnMut(FieldProgress),
+    ) -> Result<FieldReport, FieldError> {
+        let total = self.seeds.len() * self.variants.len();
+        let mut variants: Vec<VariantReport> = Vec::new();
+        variants.extend(self.variants.iter().copied().map(VariantReport::new));
+        let (mut days, mut done, mut backbone) = (Vec::new(), 0, String::new());
+        for &seed in &self.seeds {
+            let day = self.day.compose(library, seed)?;
+            let folder = tempfile::tempdir()?;
+            let wave = folder.path().join("day.wav");
+            write_wave(&wave, day.rate, &day.samples)?;
+            let mut latest: Option<(Taught, Engine)> = None;
+            for report in &mut variants {
+                let variant = report.variant;
+                let mut step = |teaching| {
+                    progress(FieldProgress {
+                        done,
+                        total,
+                        seed,
+                        variant,
+                        teaching,
+                    });
+                };
+                let taught = variant.taught();
+                let engine = match &latest {
+                    Some((same, engine)) if *same == taught => engine.clone(),
+                    _ => {
+                        step(true);
+                        let dir = folder.path().join(format!("{taught:?}"));
+                        let engine = self.teach(&dir, taught, library, &day)?;
+                        latest = Some((taught, engine.clone()));
+                        engine
+                    }
+                };
+                step(false);
+                backbone.clone_from(&engine.card().name);
+                let found = listen(&engine, &wave, variant)?;
+                report.add(&day, found, f64::from(self.day.minutes) / 60.0);
+                done += 1;
+            }
+            days.push(day.into());
+        }
+        Ok(FieldReport {
+            protocol: "field",
+            backbone,
+            head: self.learner.head.to_string(),
+            minutes: self.day.minutes,
+            test_groups: library.test_groups().to_vec(),
+            days,
+            variants,
+        })
+    }
+
+    /// A learner in `dir` that knows the known classes and the place.
+    fn teach(
+        &self,
+        dir: &Path,
+        taught: Taught,
+        library: &SoundLibrary,
+        day: &Day,
+    ) -> Result<Engine, FieldError> {
+        let options = LearnerOptions {
+            whole_clips: taught == Taught::Clips,
+            seed: day.seed,
+            ..self.learner.clone()
+        };
+        let engine = Engine::create_with(dir, &options, self.engine.clone(), &|_, _| {})?;
+        let hz = day.rate.hz();
+        if taught == Taught::MixedWindows {
+            engine.use_soundscape(Recording::from_sound(hz, day.own.clone())?)?;
+        }
+        let mut lesson = engine.lesson(Durability::Batched(BATCH))?;
+        if taught != Taught::MixedWindows {
+            // The same seconds of the place, as a class.
+            let background = Label::new(Label::BACKGROUND)?;
+            for piece in day.own.chunks_exact(PLACE_SECONDS * hz as usize) {
+                let recording = Recording::from_sound(hz, piece.to_vec())?;
+                lesson.teach(&background, recording.named("place"))?;
+            }
+        }
+        for label in &day.known {
+            for clip in library.taught(label) {
+                let mut recording = Recording::open_with(&clip.path, library.format())?;
+                if let Some(group) = &clip.group {
+                    recording = recording.of_group(group.clone());
+                }
+                lesson.teach(label, recording)?;
+            }
+        }
+        lesson.finish()?;
+        Ok(engine)
+    }
+}
+
+/// The events that the learner finds in a recording.
+fn listen(engine: &Engine, wave: &Path, variant: Variant) -> Result<Vec<FoundEvent>, FieldError> {
+    let options = ListenOptions {
+        windows: variant == Variant::Windows,
+        ..ListenOptions::default()
+    };
+    let mut found: Vec<FoundEvent> = Vec::new();
+    // Whether the last window continues the last event.
+    let mut open = false;
+    for event in engine.listen_with(SourceSpec::file(wave), options)? {
+        let event = event?;
+        let Some(next) = found_event(&event) else {
+            open = false;
+            continue;
+        };
+        match found.last_mut() {
+            Some(last) if variant == Variant::Windows && open && last.label == next.label => {
+                last.end = next.end;
+            }
+            _ => found.push(next),
+        }
+        open = true;
+    }
+    Ok(found)
+}
+
+/// An event of a class or of an unknown sound; `None` for the background.
+fn found_event(event: &Event) -> Option<FoundEvent> {
+    let label = event.label.as_ref().filter(|label| !label.is_background());
+    (label.is_some() || event.is_unknown()).then(|| FoundEvent {
+        start: event.start.as_secs_f64(),
+        end: event.end.as_secs_f64(),
+        label: label.cloned(),
+    })
+}
