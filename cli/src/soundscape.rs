@@ -39,7 +39,7 @@ enum SoundscapeCommand {
         arecord -d 60 -f S16_LE -r 16000 -c 1 quiet.wav\n  \
         afield soundscape use quiet.wav --learner box")]
     Use {
-        /// Recording of at least 4 s in which nothing happens
+        /// Recording of at least 4.5 s in which nothing happens
         file: PathBuf,
         #[command(flatten)]
         sensor: SensorArgs,

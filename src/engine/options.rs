@@ -146,7 +146,7 @@ pub enum OptionError {
     #[error("the learner learns whole clips, which cannot be mixed with a soundscape")]
     SoundscapeOfClips,
     /// A soundscape that is too short.
-    #[error("a soundscape needs at least {} s of sound", shortest.as_secs())]
+    #[error("a soundscape needs at least {} s of sound", shortest.as_secs_f64())]
     SoundscapeTooShort {
         /// The shortest.
         shortest: std::time::Duration,

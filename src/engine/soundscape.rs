@@ -24,6 +24,10 @@ const FILE: &str = "soundscape.wav";
 /// The name of the recording of its examples.
 const NAME: &str = "soundscape";
 
+/// The length of the clips of the class background, and the fewest of a soundscape.
+const PIECE_SECONDS: usize = 4;
+const LEAST_PIECES: usize = 16;
+
 /// How many decibels a clip is above the soundscape.
 const LEVELS_DB: [f64; 3] = [3.0, 10.0, 20.0];
 
@@ -36,7 +40,7 @@ pub struct Soundscape {
 
 impl Soundscape {
     /// The shortest soundscape, and the longest; what is longer is cut.
-    pub const SHORTEST: Duration = Duration::from_secs(4);
+    pub const SHORTEST: Duration = Duration::from_millis(4_500);
     /// See [`Self::SHORTEST`].
     pub const LONGEST: Duration = Duration::from_secs(120);
 
@@ -225,9 +229,12 @@ impl Engine {
         self.drop_soundscape()?;
         let label = Label::new(Label::BACKGROUND)?;
         let mut lesson = self.lesson(Durability::Immediate)?;
-        let piece = Soundscape::SHORTEST.as_secs() as usize * soundscape.rate.hz() as usize;
-        // Pieces overlap by half, so that their windows begin at more moments.
-        for samples in soundscape.samples.windows(piece).step_by(piece / 2) {
+        // Pieces overlap by half or more, so that their windows begin at more moments. A place is
+        // more alike than the sounds of a class, so a short recording has as many pieces.
+        let piece = PIECE_SECONDS * soundscape.rate.hz() as usize;
+        let rest = soundscape.samples.len() - piece;
+        let step = (piece / 2).min(rest / (LEAST_PIECES - 1)).max(1);
+        for samples in soundscape.samples.windows(piece).step_by(step) {
             let excerpt = Excerpt::new(soundscape.rate, SOUND.to_vec(), samples.to_vec());
             lesson.teach(&label, Recording::from_source(Box::new(excerpt), NAME))?;
         }

@@ -85,7 +85,13 @@ fn states_are_equal_to_the_bit_after_any_order_unlearning_and_merging() {
 #[test]
 fn a_clip_that_was_never_learned_is_refused_and_changes_nothing() {
     // The sums of an exact head prove it only if the class has few clips.
-    for (head, clips) in [("lda", 2), ("ncm", 2), ("ridge:8", 2), ("linear", 12), ("knn", 12)] {
+    for (head, clips) in [
+        ("lda", 2),
+        ("ncm", 2),
+        ("ridge:8", 2),
+        ("linear", 12),
+        ("knn", 12),
+    ] {
         let mut learner = learner(head.parse().unwrap());
         for seed in 0..clips {
             let clip = clip(&learner, seed % 2, seed);

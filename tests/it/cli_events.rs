@@ -473,7 +473,15 @@ fn events_on_recordings_are_found_between_waves() {
         truth.len(),
         events.len()
     );
-    assert!(found >= 5, "{found} of {}", truth.len());
+    // Each sound is an event. Some are called unknown: these clips are from other recordings.
+    let all = truth.iter().filter(|(_, start)| {
+        events.iter().any(|event| {
+            let middle = (number(event, "start") + number(event, "end")) / 2.0;
+            (*start..start + 5.0).contains(&middle)
+        })
+    });
+    assert_eq!(all.count(), truth.len());
+    assert!(found >= 3, "{found} of {}", truth.len());
     assert!(
         events.len() <= 12 && windows > 100,
         "{} of {windows}",

@@ -45,7 +45,7 @@ fn clips_taught_in_a_place_are_known_in_it_and_other_sounds_are_new() {
     let Some((sandbox, shared)) = in_the_rain("novelty") else {
         return;
     };
-    assert_eq!(examples(&sandbox, "background"), 1);
+    assert_eq!(examples(&sandbox, "background"), 16);
     for class in ["dog_bark", "rooster", "clock_tick"] {
         for fold in ["1", "2"] {
             let clips = clips(&shared, class, fold);
@@ -108,7 +108,7 @@ fn a_soundscape_is_shown_replaced_and_dropped() {
     assert!(shown.stdout.starts_with("5.0 s at -"), "{shown}");
     let waves = clips(&shared, "sea_waves", "1").remove(0);
     sandbox.afield("soundscape use").args([waves]).run().ok();
-    assert_eq!(examples(&sandbox, "background"), 1);
+    assert_eq!(examples(&sandbox, "background"), 16);
     assert_ne!(sandbox.run("soundscape show").ok().stdout, shown.stdout);
     sandbox.run("soundscape drop").ok();
     assert_eq!(examples(&sandbox, "background"), 0);
@@ -135,7 +135,7 @@ fn a_soundscape_that_cannot_be_one_is_refused_with_the_reason() {
         ),
         (
             "short.wav",
-            "short.wav: a soundscape needs at least 4 s of sound",
+            "short.wav: a soundscape needs at least 4.5 s of sound",
         ),
         ("missing.wav", "missing.wav"),
     ] {
@@ -144,7 +144,7 @@ fn a_soundscape_that_cannot_be_one_is_refused_with_the_reason() {
         assert!(run.stderr.contains(reason), "{run}");
         assert!(run.stderr.contains("hint: "), "{run}");
         assert_eq!(sandbox.run("soundscape show").ok().stdout, before);
-        assert_eq!(examples(&sandbox, "background"), 1);
+        assert_eq!(examples(&sandbox, "background"), 16);
     }
     // Learners that cannot have one.
     sandbox.wav("place.wav", 16_000, &recording::tone(16_000, 300.0, 5.0, 1));

@@ -54,10 +54,20 @@ fn every_invalid_value_is_refused_and_names_its_key() {
         ("max-abs = 128.0", "max-abs = 0", "embedding.max-abs"),
         ("max-abs = 128.0", "max-abs = inf", "embedding.max-abs"),
         ("max-abs = 128.0", "max-abs = nan", "embedding.max-abs"),
-        ("pool = \"mean\"", "pool = \"median\"", "embedding.pool"),
         (
-            "transform = \"none\"",
-            "transform = \"\"",
+            "max-abs = 128.0\npool = \"mean\"",
+            "max-abs = 128.0\npool = \"median\"",
+            "embedding.pool",
+        ),
+        ("rows = 7", "rows = 1001", "decision.rows"),
+        (
+            "rows = 7\npool = \"mean\"",
+            "rows = 7\npool = \"median\"",
+            "decision.pool",
+        ),
+        (
+            "transform = \"none\"\n\n[decision]",
+            "transform = \"\"\n\n[decision]",
             "embedding.transform",
         ),
         (

@@ -376,7 +376,7 @@ fn listen_ends_with_an_error_when_another_board_answers() {
         skip("another board", "there is no python3");
         return;
     };
-    let arguments = "listen --source serial:port --lines --rate 50 --window 2";
+    let arguments = "listen --source serial:port --lines --rate 50 --window 2 --windows";
     let mut listening = ListeningProcess::start(sandbox.afield(arguments));
     listening.read();
     thread::sleep(Duration::from_secs(2));
