@@ -255,7 +255,12 @@ impl Segmenter {
         if self.open.is_none() {
             self.tally.clear(self.classes.len());
         }
-        self.tally.add(&self.logs, &latest.distances);
+        // Windows in the middle of a sound hold more of it than those at its ends.
+        let weight = match verdict {
+            None => f64::from(clear).max(1.0).sqrt(),
+            Some(_) => 1.0,
+        };
+        self.tally.add(weight, &self.logs, &latest.distances);
         let open = self.open.get_or_insert(Open {
             first: times,
             last: times,

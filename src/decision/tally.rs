@@ -13,12 +13,13 @@ pub(super) fn log(probability: f32) -> f32 {
 /// Sums over windows, by class.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Tally {
-    windows: u32,
+    /// The weights of all windows.
+    windows: f64,
     logs: Vec<f64>,
     /// Scratch: the mean distances.
     means: Vec<f32>,
     distances: Vec<f64>,
-    with_distances: u32,
+    with_distances: f64,
 }
 
 /// What a tally says of its windows as a whole.
@@ -35,24 +36,25 @@ pub(super) struct Verdict {
 impl Tally {
     /// Empties the sums, for `classes` classes.
     pub(super) fn clear(&mut self, classes: usize) {
-        (self.windows, self.with_distances) = (0, 0);
+        (self.windows, self.with_distances) = (0.0, 0.0);
         for sums in [&mut self.logs, &mut self.distances] {
             sums.clear();
             sums.resize(classes, 0.0);
         }
     }
 
-    /// Adds a window: the logarithms of its probabilities, and its squared distances, if any.
-    pub(super) fn add(&mut self, logs: &[f32], distances: &[f32]) {
-        self.windows += 1;
+    /// Adds a window of a weight above 0: the logarithms of its probabilities, and its squared
+    /// distances, if any.
+    pub(super) fn add(&mut self, weight: f64, logs: &[f32], distances: &[f32]) {
+        self.windows += weight;
         let add = |sums: &mut [f64], values: &[f32]| {
             for (sum, &value) in sums.iter_mut().zip(values) {
-                *sum += f64::from(value);
+                *sum += weight * f64::from(value);
             }
         };
         add(&mut self.logs, logs);
         if !distances.is_empty() {
-            self.with_distances += 1;
+            self.with_distances += weight;
             add(&mut self.distances, distances);
         }
     }
@@ -65,7 +67,7 @@ impl Tally {
         excluded: Option<usize>,
         novelty: &Novelty,
     ) -> Option<Verdict> {
-        let windows = f64::from(self.windows.max(1));
+        let windows = self.windows.max(f64::MIN_POSITIVE);
         let taking_part = |&class: &usize| Some(class) != excluded;
         let of = |class: usize| self.logs.get(class).map_or(f64::MIN, |sum| sum / windows);
         let mut best: Option<usize> = None;
@@ -87,10 +89,10 @@ impl Tally {
     }
 
     fn p_value(&mut self, class: usize, novelty: &Novelty) -> Option<f32> {
-        if self.with_distances == 0 || self.with_distances < self.windows {
+        if self.with_distances == 0.0 || self.with_distances < self.windows {
             return None;
         }
-        let windows = f64::from(self.with_distances);
+        let windows = self.with_distances;
         self.means.clear();
         let means = self.distances.iter().map(|sum| (sum / windows) as f32);
         self.means.extend(means);

@@ -4,6 +4,7 @@
 //! learned mixed with its place, at several levels. The place itself is learned as the class
 //! [`Label::BACKGROUND`].
 
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Write};
 use std::path::Path;
@@ -13,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Durability, Engine, Error, OptionError, Recording};
 use crate::backbone::Backbone;
-use crate::model::Card;
+use crate::model::{Align, Card};
 use crate::pipeline::EmbeddingStream;
 use crate::signal::{Chunk, Label, SOUND, SampleRate};
 use crate::source::{Excerpt, SensorFormat, open_recording};
@@ -135,12 +136,13 @@ impl Soundscape {
         if level == 0.0 || self.samples.is_empty() || clip.is_too_long {
             return Ok(Vec::new());
         }
+        let segments = clip.in_full(card);
+        let all: usize = segments.iter().map(|segment| segment.len()).sum();
         let mut mixtures = Vec::with_capacity(LEVELS_DB.len());
         for (index, decibels) in (0_u8..).zip(LEVELS_DB) {
             let digest = Sha256::digest([sha256.as_slice(), &[index]].concat());
             let number = u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default());
             let from = (number % self.samples.len() as u64) as usize;
-            let all: usize = clip.segments.iter().map(Vec::len).sum();
             let stretch = || self.samples.iter().cycle().skip(from).take(all);
             let squares: f64 = stretch().map(|&x| f64::from(x) * f64::from(x)).sum();
             let place = (squares / all.max(1) as f64).sqrt();
@@ -148,7 +150,7 @@ impl Soundscape {
             let mut stretch = stretch();
             let mut stream = EmbeddingStream::new(card, backbone, card.sample_rate)?;
             let mut embeddings = Vec::new();
-            for segment in clip.segments.iter().filter(|segment| !segment.is_empty()) {
+            for segment in &segments {
                 let mixed: Vec<f32> = (segment.iter().zip(&mut stretch))
                     .map(|(&x, &place)| (f64::from(x) * gain) as f32 + place)
                     .collect();
@@ -174,6 +176,30 @@ pub(super) struct ClipSound {
 impl ClipSound {
     /// The longest clip that is mixed, in samples: a minute at 48 kHz.
     pub(super) const LONGEST: usize = 60 * 48_000;
+
+    /// The segments that have samples. A clip shorter than the receptive field is lengthened by
+    /// silence as the front end would do, so that it is mixed over all of its windows.
+    fn in_full(&self, card: &Card) -> Vec<Cow<'_, [f32]>> {
+        let segments = self.segments.iter().filter(|segment| !segment.is_empty());
+        let mut segments: Vec<Cow<'_, [f32]>> = segments.map(Cow::from).collect();
+        let field = card.receptive_field_samples();
+        if let [short] = segments.as_mut_slice()
+            && short.len() < field
+        {
+            let beyond = (card.embeddings_of_short_clip() - 1) * card.hop_samples();
+            let missing = field + beyond - short.len();
+            let before = match card.padding.align {
+                Align::Start => 0,
+                Align::Center => missing / 2,
+                Align::End => missing,
+            };
+            let mut long = vec![0.0; before];
+            long.extend_from_slice(short);
+            long.resize(field + beyond, 0.0);
+            *short = Cow::Owned(long);
+        }
+        segments
+    }
 
     /// Takes samples at the backbone's rate.
     pub(super) fn push(&mut self, samples: &[f32]) {
