@@ -14,7 +14,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Durability, Engine, Error, OptionError, Recording};
 use crate::backbone::Backbone;
-use crate::model::{Align, Card};
+use crate::model::Card;
 use crate::pipeline::EmbeddingStream;
 use crate::signal::{Chunk, Label, SOUND, SampleRate};
 use crate::source::{Excerpt, SensorFormat, open_recording};
@@ -136,13 +136,13 @@ impl Soundscape {
         if level == 0.0 || self.samples.is_empty() || clip.is_too_long {
             return Ok(Vec::new());
         }
-        let segments = clip.in_full(card);
-        let all: usize = segments.iter().map(|segment| segment.len()).sum();
         let mut mixtures = Vec::with_capacity(LEVELS_DB.len());
         for (index, decibels) in (0_u8..).zip(LEVELS_DB) {
             let digest = Sha256::digest([sha256.as_slice(), &[index]].concat());
             let number = u64::from_le_bytes(digest.first_chunk().copied().unwrap_or_default());
             let from = (number % self.samples.len() as u64) as usize;
+            let segments = clip.in_full(card, digest.last().copied().unwrap_or_default());
+            let all: usize = segments.iter().map(|segment| segment.len()).sum();
             let stretch = || self.samples.iter().cycle().skip(from).take(all);
             let squares: f64 = stretch().map(|&x| f64::from(x) * f64::from(x)).sum();
             let place = (squares / all.max(1) as f64).sqrt();
@@ -178,8 +178,9 @@ impl ClipSound {
     pub(super) const LONGEST: usize = 60 * 48_000;
 
     /// The segments that have samples. A clip shorter than the receptive field is lengthened by
-    /// silence as the front end would do, so that it is mixed over all of its windows.
-    fn in_full(&self, card: &Card) -> Vec<Cow<'_, [f32]>> {
+    /// silence to the length to which the front end lengthens it, so that it is mixed over all of
+    /// its windows. It begins after the share `at / 256` of the silence: a stream has it anywhere.
+    fn in_full(&self, card: &Card, at: u8) -> Vec<Cow<'_, [f32]>> {
         let segments = self.segments.iter().filter(|segment| !segment.is_empty());
         let mut segments: Vec<Cow<'_, [f32]>> = segments.map(Cow::from).collect();
         let field = card.receptive_field_samples();
@@ -188,12 +189,7 @@ impl ClipSound {
         {
             let beyond = (card.embeddings_of_short_clip() - 1) * card.hop_samples();
             let missing = field + beyond - short.len();
-            let before = match card.padding.align {
-                Align::Start => 0,
-                Align::Center => missing / 2,
-                Align::End => missing,
-            };
-            let mut long = vec![0.0; before];
+            let mut long = vec![0.0; missing * usize::from(at) / 256];
             long.extend_from_slice(short);
             long.resize(field + beyond, 0.0);
             *short = Cow::Owned(long);
