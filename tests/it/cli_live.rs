@@ -181,6 +181,39 @@ fn teaching_an_event_equals_teaching_a_recording_of_it() {
     assert!(late.contains("nobody listens"), "{late}");
 }
 
+#[test]
+fn an_event_is_corrected_to_a_class_or_to_the_background() {
+    let sandbox = Sandbox::taught();
+    let samples = middle(3.0);
+    let (mut listening, stdin) = listen(&sandbox, "", &recording::pcm(&samples));
+    let event = listening.next().unwrap();
+    let id = event["event"].as_str().unwrap().to_owned();
+    let examples = |class: &str| -> u64 {
+        let status = sandbox.status();
+        let classes = status["classes"].as_array().unwrap();
+        let of = classes.iter().find(|of| of["label"] == class);
+        of.map_or(0, |of| of["examples"].as_u64().unwrap())
+    };
+    let said = sandbox
+        .run(["correct", &id, "--label", "middle"])
+        .ok()
+        .stderr;
+    assert_eq!(said, format!("event {id}: learned as middle\n"));
+    assert_eq!((examples("middle"), examples("background")), (1, 0));
+    sandbox.run(["correct", &id, "--not", "low"]).ok();
+    assert_eq!((examples("middle"), examples("background")), (0, 1));
+    sandbox.run("undo").ok();
+    assert_eq!((examples("middle"), examples("background")), (1, 0));
+
+    let no_class = sandbox.run(["correct", &id, "--not", "nothing"]).refused();
+    assert!(no_class.contains("--not: no class nothing"), "{no_class}");
+    let unknown = sandbox.run("correct 1-0 --background").refused();
+    assert!(unknown.contains("event 1-0"), "{unknown}");
+    drop(stdin);
+    while listening.next().is_some() {}
+    listening.end();
+}
+
 /// The last audio of the process that listens.
 struct LatestAudio {
     samples: Vec<f32>,
