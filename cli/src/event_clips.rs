@@ -10,6 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use afield::Event;
 use afield::signal::Chunk;
+use afield::source::{WaveEncoding, wave_head};
 use anyhow::{Context, Result, anyhow};
 
 use super::event_output::name;
@@ -234,24 +235,9 @@ fn wav_of(event: &Event) -> Result<Vec<u8>> {
             data.extend_from_slice(&whole.to_le_bytes());
         }
     }
-    let channels = u16::try_from(channels).context("it has too many channels")?;
-    let size = u32::try_from(data.len()).context("it is too long")?;
-    let mut wav = Vec::with_capacity(data.len() + 44);
-    wav.extend_from_slice(b"RIFF");
-    wav.extend_from_slice(&size.saturating_add(36).to_le_bytes());
-    wav.extend_from_slice(b"WAVEfmt ");
-    wav.extend_from_slice(&16_u32.to_le_bytes());
-    wav.extend_from_slice(&1_u16.to_le_bytes());
-    wav.extend_from_slice(&channels.to_le_bytes());
-    wav.extend_from_slice(&hz.to_le_bytes());
-    let frame = 2 * channels;
-    wav.extend_from_slice(&hz.saturating_mul(u32::from(frame)).to_le_bytes());
-    wav.extend_from_slice(&frame.to_le_bytes());
-    wav.extend_from_slice(&16_u16.to_le_bytes());
-    wav.extend_from_slice(b"data");
-    wav.extend_from_slice(&size.to_le_bytes());
-    wav.extend_from_slice(&data);
-    Ok(wav)
+    let head = wave_head(hz, channels, WaveEncoding::Int16, data.len());
+    let head = head.context("it is too long, or has too many channels")?;
+    Ok([head.as_slice(), &data].concat())
 }
 
 /// Parses a size in bytes, such as `500MB` or `2GiB`.

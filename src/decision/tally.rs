@@ -19,7 +19,8 @@ pub(super) struct Tally {
     /// Scratch: the mean distances.
     means: Vec<f32>,
     distances: Vec<f64>,
-    with_distances: f64,
+    /// Whether a window had no distances.
+    unmeasured: bool,
 }
 
 /// What a tally says of its windows as a whole.
@@ -36,7 +37,7 @@ pub(super) struct Verdict {
 impl Tally {
     /// Empties the sums, for `classes` classes.
     pub(super) fn clear(&mut self, classes: usize) {
-        (self.windows, self.with_distances) = (0.0, 0.0);
+        (self.windows, self.unmeasured) = (0.0, false);
         for sums in [&mut self.logs, &mut self.distances] {
             sums.clear();
             sums.resize(classes, 0.0);
@@ -53,10 +54,8 @@ impl Tally {
             }
         };
         add(&mut self.logs, logs);
-        if !distances.is_empty() {
-            self.with_distances += weight;
-            add(&mut self.distances, distances);
-        }
+        add(&mut self.distances, distances);
+        self.unmeasured |= distances.is_empty();
     }
 
     /// Judges the windows as `class`, or as the class of the highest mean logarithm. The class
@@ -89,10 +88,10 @@ impl Tally {
     }
 
     fn p_value(&mut self, class: usize, novelty: &Novelty) -> Option<f32> {
-        if self.with_distances == 0.0 || self.with_distances < self.windows {
+        if self.unmeasured || self.windows == 0.0 {
             return None;
         }
-        let windows = self.with_distances;
+        let windows = self.windows;
         self.means.clear();
         let means = self.distances.iter().map(|sum| (sum / windows) as f32);
         self.means.extend(means);

@@ -97,12 +97,10 @@ impl Heard {
         made: &mut Vec<WindowDecision>,
         segments: &mut Vec<Segment>,
     ) -> Result<(), Error> {
-        if let Some(window) = made.last() {
-            self.decided = window.end;
-        }
-        if made.is_empty() {
+        let Some(latest) = made.last() else {
             return Ok(());
-        }
+        };
+        self.decided = latest.end;
         let novelty = match self.segmenter {
             Some(_) => session.novelty()?.heard,
             None => Arc::default(),

@@ -41,8 +41,10 @@ impl Session {
     /// [`Error`] when the log cannot be read.
     pub(super) fn novelty(&mut self) -> Result<Scores, Error> {
         let (revision, pending) = (self.memory.at.id, self.memory.batch.pending.len());
+        // A live source does not wait for a solve: until it is done, the earlier scores serve.
+        let must_wait = self.solver.is_some() && !self.memory.learner.is_solved();
         if let Some(known) = &self.novelty
-            && (known.revision, known.pending) == (revision, pending)
+            && (must_wait || (known.revision, known.pending) == (revision, pending))
         {
             return Ok(known.scores.clone());
         }

@@ -45,7 +45,7 @@ impl PooledClip {
         window_rows: Option<NonZeroUsize>,
     ) -> Result<Self, Error> {
         if let Some(rows) = window_rows {
-            return Self::read_windows(recording, card, backbone, pool, rows.get(), MOST_HELD);
+            return Self::read_windows(recording, card, backbone, pool, rows.get());
         }
         Self::read_holding(recording, card, backbone, pool, MOST_HELD)
     }
@@ -57,9 +57,8 @@ impl PooledClip {
         backbone: &Backbone,
         pool: Pool,
         rows: usize,
-        most: usize,
     ) -> Result<Self, Error> {
-        let mut held = Thinned::new(card.embedding.size, rows, most);
+        let mut held = Thinned::new(card.embedding.size, rows, MOST_HELD);
         let (clip, sounding) =
             embed_sounding(recording.source(), card, backbone, |rows| held.push(rows))?;
         let sounding = held.shares(&sounding);

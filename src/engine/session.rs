@@ -13,7 +13,7 @@ use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, 
 use super::{ClipEmbeddings, Error};
 use crate::decision::{Novelty, Probabilities};
 use crate::head::Evidence;
-use crate::learner::{Contract, Example, Learner, Settings, decision_windows};
+use crate::learner::{Contract, Example, Learner, Settings};
 use crate::model::Card;
 use crate::pipeline::{Decider, Embedder, WindowDecision};
 use crate::signal::{Chunk, Micros};
@@ -31,7 +31,7 @@ pub struct Session {
     pub(super) store: Store,
     pub(super) card: Card,
     pub(super) memory: Memory,
-    solver: Option<Solver>,
+    pub(super) solver: Option<Solver>,
     pub(super) novelty: Option<AtRevision>,
 }
 
@@ -250,28 +250,13 @@ impl Session {
     /// The example of a clip: for a contract of decision windows, those that sound, and, to teach,
     /// the same windows mixed with the soundscape.
     pub(super) fn encode(&self, heard: &ClipEmbeddings, to_teach: bool) -> Result<Example, Error> {
-        let learner = &self.memory.learner;
-        let (size, rows) = (
-            learner.contract().embedding_size.max(1),
-            learner.contract().window_rows,
-        );
-        let Some(rows) = rows else {
-            return Ok(learner.encode(&heard.windows)?);
-        };
-        let all = heard.windows.len() / size;
-        if all == 0 || !heard.windows.len().is_multiple_of(size) {
-            return Ok(learner.encode(&heard.windows)?);
-        }
-        let chosen = decision_windows(all, rows.get(), &heard.sounding);
         let mixtures = match to_teach {
             true => heard.mixtures.as_slice(),
             false => &[],
         };
         let recordings = std::iter::once(&heard.windows).chain(mixtures);
-        let windows = recordings.flat_map(|rows| {
-            (chosen.iter()).filter_map(|at| rows.get(at.start * size..at.end * size))
-        });
-        Ok(learner.encode_windows(windows)?)
+        let recordings = recordings.map(Vec::as_slice);
+        Ok((self.memory.learner).encode_recordings(recordings, &heard.sounding)?)
     }
 
     /// After this call [`Self::step`] never waits for a solve. A separate thread solves, and

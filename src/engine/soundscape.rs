@@ -17,7 +17,7 @@ use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::EmbeddingStream;
 use crate::signal::{Chunk, Label, SOUND, SampleRate};
-use crate::source::{Excerpt, SensorFormat, open_recording};
+use crate::source::{Excerpt, SensorFormat, WaveEncoding, open_recording, wave_head};
 use crate::store::ClipFilter;
 
 /// Its file in a learner's folder.
@@ -101,25 +101,12 @@ impl Soundscape {
         }))
     }
 
-    /// A WAV file of 32-bit floats.
+    /// A WAV file. It is short enough for the format.
     fn to_wave(&self) -> Vec<u8> {
-        let bytes = (self.samples.len() * 4) as u32;
-        let rate = self.rate.hz();
-        let mut wave = Vec::with_capacity(44 + bytes as usize);
-        wave.extend_from_slice(b"RIFF");
-        wave.extend_from_slice(&(36 + bytes).to_le_bytes());
-        wave.extend_from_slice(b"WAVEfmt ");
-        wave.extend_from_slice(&16_u32.to_le_bytes());
-        wave.extend_from_slice(&3_u16.to_le_bytes());
-        wave.extend_from_slice(&1_u16.to_le_bytes());
-        wave.extend_from_slice(&rate.to_le_bytes());
-        wave.extend_from_slice(&(rate * 4).to_le_bytes());
-        wave.extend_from_slice(&4_u16.to_le_bytes());
-        wave.extend_from_slice(&32_u16.to_le_bytes());
-        wave.extend_from_slice(b"data");
-        wave.extend_from_slice(&bytes.to_le_bytes());
-        wave.extend(self.samples.iter().flat_map(|sample| sample.to_le_bytes()));
-        wave
+        let bytes = self.samples.len() * 4;
+        let head = wave_head(self.rate.hz(), 1, WaveEncoding::Float32, bytes);
+        let samples = self.samples.iter().flat_map(|sample| sample.to_le_bytes());
+        head.into_iter().flatten().chain(samples).collect()
     }
 
     /// The embeddings of a clip mixed with the soundscape: one list a level. The clip's hash

@@ -214,6 +214,10 @@ impl<M: Method> Head for ClosedForm<M> {
         method.left_out_into(solved, &state.statistic, rows, class, copies, distances)
     }
 
+    fn is_solved(&self) -> bool {
+        self.counts().is_empty() || self.state.exact.get().is_some()
+    }
+
     fn solve(&self) {
         if !self.counts().is_empty() {
             self.state.solved(&self.method);
@@ -338,7 +342,7 @@ impl<M: Method> State<M> {
     }
 
     fn evidence_into(&self, method: &M, x: &[i16], evidence: &mut Evidence) {
-        evidence.start(self.statistic.counts());
+        evidence.start(self.statistic.counts(), self.statistic.unit);
         if !self.statistic.counts().is_empty() {
             self.evidence_by(method, self.solved(method), x, evidence);
         }
@@ -368,7 +372,7 @@ impl<M: Method> State<M> {
             }
             behind.follow(method, statistic, &self.changes, now, usize::MAX);
             let lag = now - behind.solved_at.changes;
-            evidence.start(self.statistic.counts());
+            evidence.start(self.statistic.counts(), self.statistic.unit);
             if let Some(behind) = &self.behind {
                 self.evidence_by(method, &behind.solved, x, evidence);
             }

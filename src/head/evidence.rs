@@ -85,12 +85,12 @@ impl Evidence {
         measured.then_some(&self.squared_distances)
     }
 
-    /// Clears the evidence and sets the counts.
-    pub(super) fn start(&mut self, counts: &[u64]) {
+    /// Clears the evidence and sets the counts, in observations of `unit` examples.
+    pub(super) fn start(&mut self, counts: &[u64], unit: u64) {
         self.kind = ScoreKind::Log;
         self.scores.clear();
         self.counts.clear();
-        self.counts.extend_from_slice(counts);
+        self.counts.extend(counts.iter().map(|n| n / unit));
         self.squared_distances.clear();
     }
 

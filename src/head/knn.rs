@@ -131,7 +131,7 @@ impl Head for Knn {
 
     fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
         self.check_width(x)?;
-        evidence.start(&self.counts);
+        evidence.start(&self.counts, 1);
         let Neighbourhood { centre, rows } = self.solved();
         let width = self.steps.len();
         let (votes, scratch) = evidence.votes();

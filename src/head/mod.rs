@@ -101,6 +101,11 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Whether [`Self::solve`] has nothing to do.
+    fn is_solved(&self) -> bool {
+        true
+    }
+
     /// Does the work now that the next [`Self::evidence_into`] would otherwise do first.
     fn solve(&self);
 

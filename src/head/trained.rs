@@ -199,7 +199,7 @@ impl Head for Trained {
 
     fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
         self.statistic.check_width(x)?;
-        evidence.start(self.counts());
+        evidence.start(self.counts(), 1);
         self.solved().scores_into(x, evidence.log_scores());
         Ok(())
     }

@@ -27,6 +27,7 @@ mod transform;
 mod windowed_tests;
 
 use std::cell::RefCell;
+use std::num::NonZeroUsize;
 
 use crate::decision::Probabilities;
 use crate::head::{
@@ -130,33 +131,36 @@ impl Learner {
     /// # Errors
     /// [`LearnError::Windows`], [`LearnError::NotFinite`].
     pub fn encode(&self, windows: &[f32]) -> Result<Example, LearnError> {
-        let size = self.contract.embedding_size;
-        let Some(rows) = self.contract.window_rows else {
-            return self.encode_windows([windows]);
-        };
-        let chosen = decision_windows(windows.len() / size.max(1), rows.get(), &[]);
-        if chosen.is_empty() || !windows.len().is_multiple_of(size) {
-            let values = windows.len();
-            return Err(LearnError::Windows { values, size });
-        }
-        let chosen = chosen.into_iter();
-        self.encode_windows(chosen.filter_map(|at| windows.get(at.start * size..at.end * size)))
+        self.encode_recordings([windows], &[])
     }
 
-    /// Encodes a clip as one example with a row for each of `windows`, which are embeddings,
-    /// row-major `[n, embedding_size]` with `n >= 1`.
+    /// Encodes a clip from several recordings of it: itself, and mixed with its place. Each gives
+    /// the embeddings of the same windows, row-major `[n, embedding_size]` with `n >= 1`. With a
+    /// contract of decision windows, those that sound become rows of the example, as
+    /// [`decision_windows`] chooses them.
     ///
     /// # Errors
     /// As [`Self::encode`].
-    pub(crate) fn encode_windows<'a>(
+    pub(crate) fn encode_recordings<'a>(
         &self,
-        windows: impl IntoIterator<Item = &'a [f32]>,
+        recordings: impl IntoIterator<Item = &'a [f32]>,
+        sounding: &[f32],
     ) -> Result<Example, LearnError> {
+        let size = self.contract.embedding_size;
         let (mut clip, mut row, mut pooled) = (Example::default(), Example::default(), Vec::new());
-        for window in windows {
-            self.encode_into(window, &mut pooled, &mut row)?;
-            clip.features.extend_from_slice(&row.features);
-            clip.saturated += row.saturated;
+        for embeddings in recordings {
+            let all = embeddings.len().checked_div(size).unwrap_or(0);
+            if all == 0 || all * size != embeddings.len() {
+                let values = embeddings.len();
+                return Err(LearnError::Windows { values, size });
+            }
+            let rows = self.contract.window_rows.map_or(all, NonZeroUsize::get);
+            for at in decision_windows(all, rows, sounding) {
+                let window = embeddings.get(at.start * size..at.end * size);
+                self.encode_into(window.unwrap_or_default(), &mut pooled, &mut row)?;
+                clip.features.extend_from_slice(&row.features);
+                clip.saturated += row.saturated;
+            }
         }
         Ok(clip)
     }
@@ -217,15 +221,13 @@ impl Learner {
     ) -> Result<(), LearnError> {
         let copies = self.copies_of_row(example)?;
         let class = self.class(label).unwrap_or(self.classes.len());
-        let width = self.contract.width();
-        let mut learned = 0;
-        for row in example.features().chunks_exact(width) {
-            for _ in 0..copies {
-                if let Err(error) = self.learn_row(row, class, origin) {
-                    self.unlearn_rows(example.features(), class, copies, learned);
-                    return Err(error);
+        for (learned, row) in self.copied(example, copies).enumerate() {
+            if let Err(error) = self.learn_row(row, class, origin) {
+                // What an exact head has just learned can be unlearned.
+                for row in self.copied(example, copies).take(learned) {
+                    let _ = self.head.unlearn_one(row, class);
                 }
-                learned += 1;
+                return Err(error);
             }
         }
         if class == self.classes.len() {
@@ -252,17 +254,6 @@ impl Learner {
         Ok(())
     }
 
-    /// Takes back the first `learned` copies of rows of an exact head, which has just learned
-    /// them.
-    fn unlearn_rows(&mut self, features: &[i16], class: usize, copies: u64, learned: u64) {
-        let rows = features.chunks_exact(self.contract.width());
-        let all = rows.flat_map(|row| (0..copies).map(move |_| row));
-        for row in all.take(learned as usize) {
-            // What was just learned can be unlearned.
-            let _ = self.head.unlearn_one(row, class);
-        }
-    }
-
     /// Unlearns one example. A class without examples is removed, and the classes taught after it
     /// move up: the state is as if the example had never been taught.
     ///
@@ -279,70 +270,66 @@ impl Learner {
         let class = self.class(label).ok_or_else(|| LearnError::UnknownLabel {
             label: label.clone(),
         })?;
-        let width = self.contract.width();
-        let rows = example.features().chunks_exact(width);
-        let all = rows.len() as u64 * copies;
+        let all = self.copied(example, copies).count() as u64;
         // A class that loses its last example in between would give its number to another.
         if self.head.counts().get(class).is_none_or(|&n| n < all) {
             return Err(HeadError::NeverLearned.into());
         }
-        // The head may return an error, so the new memory is stored only after it succeeds.
-        let before = self.rehearsal.clone();
-        if let Some(mut trial) = before.clone() {
+        if let Some(mut trial) = self.rehearsal.clone() {
             let all_held = trial.held(class) as u64 == trial.seen(class);
-            for row in rows.clone() {
+            for row in self.copied(example, copies) {
                 if !trial.remove(row, class)? && all_held {
                     return Err(HeadError::NeverLearned.into());
                 }
             }
         }
-        let mut unlearned = 0;
-        for row in rows {
-            for _ in 0..copies {
-                if let Err(error) = self.unlearn_row(row, class) {
-                    self.rehearsal = before;
-                    self.learn_rows_again(example.features(), class, copies, unlearned);
-                    return Err(error);
+        // The head may return an error, so the new memory is stored only after it succeeds.
+        let mut rehearsal = self.rehearsal.clone();
+        for (unlearned, row) in self.copied(example, copies).enumerate() {
+            if let Err(error) = self.unlearn_row(row, class, rehearsal.as_mut()) {
+                // There was room for them before.
+                for row in self.copied(example, copies).take(unlearned) {
+                    let _ = self.head.learn_one(row, class);
                 }
-                unlearned += 1;
+                return Err(error);
             }
         }
         if self.head.counts().len() < self.classes.len() {
             self.classes.remove(class);
         }
+        self.rehearsal = rehearsal;
         Ok(())
     }
 
-    /// Unlearns one row of an example.
-    fn unlearn_row(&mut self, row: &[i16], class: usize) -> Result<(), LearnError> {
-        let mut rehearsal = self.rehearsal.clone();
+    /// Unlearns one row of an example, in the head and in a copy of the memory.
+    fn unlearn_row(
+        &mut self,
+        row: &[i16],
+        class: usize,
+        rehearsal: Option<&mut Rehearsal>,
+    ) -> Result<(), LearnError> {
         self.replay.clear();
-        if let Some(rehearsal) = &mut rehearsal {
-            let all_held = rehearsal.held(class) as u64 == rehearsal.seen(class);
-            if !rehearsal.remove(row, class)? && all_held {
-                return Err(HeadError::NeverLearned.into());
-            }
+        if let Some(rehearsal) = rehearsal {
+            rehearsal.remove(row, class)?;
             if self.head.counts().get(class) == Some(&1) {
                 rehearsal.remove_class(class);
             }
             rehearsal.all_into(&mut self.replay);
         }
         match self.head.memory() {
-            Some(head) => head.unlearn_with(row, class, replayed(&self.replay))?,
-            None => self.head.unlearn_one(row, class)?,
+            Some(head) => Ok(head.unlearn_with(row, class, replayed(&self.replay))?),
+            None => Ok(self.head.unlearn_one(row, class)?),
         }
-        self.rehearsal = rehearsal;
-        Ok(())
     }
 
-    /// Puts back the first `unlearned` copies of rows of an exact head.
-    fn learn_rows_again(&mut self, features: &[i16], class: usize, copies: u64, unlearned: u64) {
-        let rows = features.chunks_exact(self.contract.width());
-        let all = rows.flat_map(|row| (0..copies).map(move |_| row));
-        for row in all.take(unlearned as usize) {
-            // There was room for it before.
-            let _ = self.head.learn_one(row, class);
-        }
+    /// The rows of an example, each as often as the head learns it.
+    fn copied<'a>(
+        &self,
+        example: &'a Example,
+        copies: u64,
+    ) -> impl Iterator<Item = &'a [i16]> + use<'a> {
+        let rows = example.features().chunks_exact(self.contract.width());
+        rows.flat_map(move |row| (0..copies).map(move |_| row))
     }
 
     /// Copies of each row of `example` that the head learns. An exact head learns as many rows for
@@ -563,6 +550,11 @@ impl Learner {
         }
         let exact = other.head.exact().ok_or(HeadError::CannotMerge)?;
         Ok(exact.statistic())
+    }
+
+    /// Whether no solve is due.
+    pub(crate) fn is_solved(&self) -> bool {
+        self.head.is_solved()
     }
 
     /// Does the work now that the next prediction would otherwise do first. Does nothing if no

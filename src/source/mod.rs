@@ -63,6 +63,7 @@ mod table;
 mod table_head;
 mod timeline;
 mod wave;
+mod wave_head;
 
 pub use channel_choice::ChannelChoice;
 pub use device_info::{DeviceChannel, DeviceCounts, DeviceInfo};
@@ -88,6 +89,7 @@ pub use serial_link::LinkStatus;
 pub use serial_port::{PortInfo, PortName, ports};
 pub use spec::{SourceOptions, SourceSpec};
 use table::SensorTable;
+pub use wave_head::{WaveEncoding, wave_head};
 
 use crate::signal::{Channel, Chunk, SOUND, SampleRate};
 

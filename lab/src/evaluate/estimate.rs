@@ -32,17 +32,22 @@ impl Estimate {
     /// ```
     pub fn of(values: &[f64]) -> Option<Self> {
         let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let ci95 = (n > 1).then(|| {
-            let error = (squares / (n - 1) as f64 / n as f64).sqrt();
-            student_t(n - 1) * error
-        });
+        let (mean, variance) = mean_and_variance(values)?;
+        let ci95 = variance.map(|variance| student_t(n - 1) * (variance / n as f64).sqrt());
         Some(Self { mean, ci95 })
     }
+}
+
+/// The mean of some numbers and the variance of the sample, which a single number does not have.
+/// `None` without numbers.
+pub(crate) fn mean_and_variance(values: &[f64]) -> Option<(f64, Option<f64>)> {
+    let n = values.len();
+    if n == 0 {
+        return None;
+    }
+    let mean = values.iter().sum::<f64>() / n as f64;
+    let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
+    Some((mean, (n > 1).then(|| squares / (n - 1) as f64)))
 }
 
 /// The `t` for which a Student variable with `freedom` degrees of freedom is from `-t` to `t` with

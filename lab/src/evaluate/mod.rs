@@ -32,6 +32,7 @@ pub use contracts::Contracts;
 pub use embedded_clips::{EmbeddedClips, TransformChoice};
 pub use error::EvaluateError;
 pub use estimate::Estimate;
+pub(crate) use estimate::mean_and_variance;
 pub use evaluation::Evaluation;
 pub use fits::Fits;
 pub use head_choice::HeadChoice;

@@ -7,6 +7,7 @@ use super::counts::Counts;
 use super::event::{FoundEvent, TrueEvent, shared};
 use super::intersection::intersection_counts;
 use super::judgement::{Judgement, Verdict};
+use crate::evaluate::mean_and_variance;
 
 /// The collar of the onset, and of the offset.
 pub(crate) const COLLAR_SECONDS: f64 = 1.0;
@@ -74,13 +75,8 @@ pub struct Spread {
 impl Spread {
     /// The spread of some numbers. `None` without numbers.
     pub fn of(values: &[f64]) -> Option<Self> {
-        let n = values.len();
-        if n == 0 {
-            return None;
-        }
-        let mean = values.iter().sum::<f64>() / n as f64;
-        let squares: f64 = values.iter().map(|value| (value - mean).powi(2)).sum();
-        let deviation = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
+        let (mean, variance) = mean_and_variance(values)?;
+        let deviation = variance.map(f64::sqrt);
         Some(Self { mean, deviation })
     }
 }

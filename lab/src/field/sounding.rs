@@ -1,4 +1,7 @@
 //! Which parts of a clip sound, and how loud.
+//!
+//! The program has such a rule of its own. This one belongs to the days: they stay as they are when
+//! the program's rule changes.
 
 use std::ops::Range;
 
