@@ -16,6 +16,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use super::alarm_rate::AlarmRate;
 use super::batch::Batch;
 use super::evaluate::{EvaluateArgs, MadeOn, labelled, write_page, write_stdout};
 use super::hints;
@@ -39,6 +40,10 @@ pub struct FieldArgs {
     #[arg(long, value_name = "CLASS", value_parser = hints::parse::<Label>)]
     soundscape_class: Option<Label>,
 
+    /// False alarms to allow, such as 2/day or 10/hour [default: as `afield listen`]
+    #[arg(long, value_name = "RATE", value_parser = str::parse::<AlarmRate>)]
+    false_alarms: Option<AlarmRate>,
+
     /// Write the picture of the first day to this file
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
@@ -51,6 +56,7 @@ impl FieldArgs {
             (self.minutes.is_some(), "--minutes"),
             (self.known.is_some(), "--known"),
             (self.soundscape_class.is_some(), "--soundscape-class"),
+            (self.false_alarms.is_some(), "--false-alarms"),
             (self.picture.is_some(), "--picture"),
         ];
         flags
@@ -177,6 +183,7 @@ fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> 
             cache_dir: places.cache_dir.clone(),
             ..EngineOptions::default()
         },
+        false_alarms_per_day: args.field.false_alarms.map(|rate| rate.0),
         variants: Variant::suiting(card),
     })
 }

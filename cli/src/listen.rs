@@ -15,6 +15,7 @@ use clap::Args;
 use clap::builder::TypedValueParser;
 use serde::Serialize;
 
+use super::alarm_rate::AlarmRate;
 use super::durability::durability;
 use super::event_clips::{EventClips, size};
 use super::event_output::{EventLines, Output};
@@ -147,16 +148,30 @@ pub struct ListenArgs {
     #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
     min_confidence: f32,
 
-    /// p-value, 0 to 1, below which an event is unknown: about the share of events of taught
-    /// classes that are then called unknown. A higher value gives fewer false alarms
+    /// False alarms to allow: sounds never taught that are told as a taught class, such as
+    /// 2/day or 1/hour
+    ///
+    /// What is too unlike the taught clips is unknown. How unlike follows from this number, from
+    /// the taught classes, each as if it had not been taught, and from the unknown events that
+    /// are heard. At most a fifth of the sounds of taught classes is lost by it.
     #[arg(
         long,
-        default_value_t = 0.05,
-        value_name = "P",
-        value_parser = probability,
+        default_value_t = AlarmRate(2.0),
+        value_name = "RATE",
+        value_parser = str::parse::<AlarmRate>,
         conflicts_with_all = ["windows", "learn"]
     )]
-    unknown_below: f32,
+    false_alarms: AlarmRate,
+
+    /// p-value, 0 to 1, below which an event is unknown: about the share of events of taught
+    /// classes that are then called unknown [default: by --false-alarms]
+    #[arg(
+        long,
+        value_name = "P",
+        value_parser = probability,
+        conflicts_with_all = ["windows", "learn", "false_alarms"]
+    )]
+    unknown_below: Option<f32>,
 
     /// With --learn, when an example becomes durable: immediate (before its line is
     /// printed) or batched:SECONDS (with all others of that time)
@@ -204,6 +219,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         window_seconds: args.window,
         every_seconds: args.every,
         min_confidence: args.min_confidence,
+        false_alarms_per_day: args.false_alarms.0,
         unknown_below: args.unknown_below,
         windows: args.windows,
         keep_samples: args.clips.is_some(),

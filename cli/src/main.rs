@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod alarm_rate;
 mod batch;
 mod compact;
 mod correct;

@@ -5,6 +5,7 @@
 //! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
 //! module does no I/O and reads no clock: each window carries its time.
 
+mod false_alarms;
 mod novelty;
 mod probabilities;
 mod segment;
@@ -17,6 +18,7 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
+pub use false_alarms::FalseAlarms;
 pub use novelty::Novelty;
 pub use probabilities::Probabilities;
 pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};

@@ -38,6 +38,8 @@ pub struct SegmenterOptions {
     pub unknown_below: f32,
     /// The confidence below which a segment is unknown.
     pub min_confidence: f32,
+    /// The longest gap between two segments of one class that are given as one.
+    pub join: Micros,
     /// The longest segment. What lasts longer is given in several.
     pub longest: Micros,
 }
@@ -49,6 +51,7 @@ impl Default for SegmenterOptions {
             leave: 2.5,
             unknown_below: 0.05,
             min_confidence: 0.5,
+            join: Micros(2_000_000),
             longest: Micros(60_000_000),
         }
     }
@@ -85,7 +88,7 @@ pub struct Segment {
     /// The class; `None` unless it is known.
     pub label: Option<Label>,
     /// The probability of the most probable class but the background, in `[0, 1]`; 0 if there is
-    /// none.
+    /// none. Of joined segments, it and the p-value are those of the clearer one.
     pub confidence: f32,
     /// The p-value that it is of that class, as [`Novelty::p_value`](super::Novelty::p_value) defines it; `None` if the
     /// head has no distances, or too few clips were taught.

@@ -18,8 +18,9 @@ const MOST_STEPS: u32 = 3;
 
 /// Joins windows to segments. It is stepped by the windows of one stream in their order.
 ///
-/// The log scores of three consecutive windows are averaged with weights 1/4, 1/2 and 1/4, so a
-/// segment is given one window late. The log score of a class is minus half its squared distance,
+/// The log scores of three consecutive windows are averaged with weights 1/4, 1/2 and 1/4. Segments
+/// of one class with a gap of at most [`join`](SegmenterOptions::join) are one, so a segment is
+/// given that much late. The log score of a class is minus half its squared distance,
 /// or twice the logarithm of its probability if the head has no distances.
 ///
 /// With a class [`background`](Label::BACKGROUND), the margin of a window is the highest score of
@@ -65,6 +66,8 @@ pub struct Segmenter {
     /// Whether windows overlap.
     overlap: bool,
     open: Option<Open>,
+    /// The segment before, as long as the next one may belong to it.
+    ended: Option<Segment>,
     tally: Tally,
     /// The end of the segment before.
     until: Micros,
@@ -138,11 +141,17 @@ impl Segmenter {
             held: 0,
             overlap: false,
             open: None,
+            ended: None,
             tally: Tally::default(),
             until: Micros(0),
             scores: Vec::new(),
             logs: Vec::new(),
         }
+    }
+
+    /// Changes the p-value below which a segment is unknown.
+    pub fn set_unknown_below(&mut self, p_value: f32) {
+        self.options.unknown_below = p_value;
     }
 
     /// Takes the next window, and adds the segments that ended before it to `out`. If the classes
@@ -163,6 +172,13 @@ impl Segmenter {
             self.overlap |= latest.times.end > incoming.times.start;
             self.settle(2, novelty, out);
         }
+        let [_, _, incoming] = &self.windows;
+        let is_over = |ended: &mut Segment| {
+            incoming.times.start.0 > ended.end.0.saturating_add(self.options.join.0)
+        };
+        if self.open.is_none() {
+            out.extend(self.ended.take_if(is_over));
+        }
         self.windows.rotate_left(1);
         self.held = (self.held + 1).min(2);
     }
@@ -174,6 +190,7 @@ impl Segmenter {
             self.settle(1, novelty, out);
         }
         self.close(novelty, out);
+        out.extend(self.ended.take());
         self.held = 0;
         self.overlap = false;
     }
@@ -302,7 +319,7 @@ impl Segmenter {
         let label = label.and_then(|judged| self.classes.get(judged.class).cloned());
         let (start, end) = self.times(&open);
         self.until = end;
-        out.push(Segment {
+        let segment = Segment {
             start,
             end,
             peak: open.peak,
@@ -313,7 +330,20 @@ impl Segmenter {
             label,
             confidence,
             p_value,
-        });
+        };
+        if let Some(ended) = &mut self.ended
+            && is_one(ended, &segment, &self.options)
+        {
+            ended.end = segment.end;
+            let clear = |segment: &Segment| (segment.p_value, segment.confidence);
+            if clear(&segment) > clear(ended) {
+                ended.peak = segment.peak;
+                ended.p_value = segment.p_value;
+                ended.confidence = segment.confidence;
+            }
+            return;
+        }
+        out.extend(self.ended.replace(segment));
     }
 
     /// The beginning and end of a segment.
@@ -381,6 +411,14 @@ fn verdict(
 
 fn is_unknown(confidence: f32, p_value: Option<f32>, options: &SegmenterOptions) -> bool {
     p_value.is_some_and(|p| p < options.unknown_below) || confidence < options.min_confidence
+}
+
+/// Whether a sound that was not heard for a short time goes on.
+fn is_one(ended: &Segment, next: &Segment, options: &SegmenterOptions) -> bool {
+    let gap = next.start.0.saturating_sub(ended.end.0);
+    let length = next.end.0.saturating_sub(ended.start.0);
+    let is_same = ended.label.is_some() && ended.label == next.label;
+    is_same && gap <= options.join.0 && length <= options.longest.0
 }
 
 /// The highest score but that of `background`, minus that one.

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::alarms::Alarms;
 use super::event::Audio;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
@@ -22,6 +23,8 @@ pub(super) struct Heard {
     pub(super) decider: Decider,
     /// Joins windows to events; `None` if each window is one.
     pub(super) segmenter: Option<Segmenter>,
+    /// What makes an event unknown.
+    pub(super) alarms: Alarms,
     /// The end of the latest window.
     pub(super) decided: Micros,
     /// The audio buffer of a live source, or of a file if its samples are kept.
@@ -101,10 +104,14 @@ impl Heard {
             return Ok(());
         };
         self.decided = latest.end;
-        let novelty = match self.segmenter {
-            Some(_) => session.novelty()?.heard,
+        let novelty = match &mut self.segmenter {
+            Some(segmenter) => {
+                segmenter.set_unknown_below(self.alarms.unknown_below(session, latest.end)?);
+                session.novelty()?.heard
+            }
             None => Arc::default(),
         };
+        let before = segments.len();
         let classes = session.learner().classes();
         for window in made.drain(..) {
             match &mut self.segmenter {
@@ -113,6 +120,7 @@ impl Heard {
             }
             self.decider.recycle(window);
         }
+        self.alarms.count(&segments[before..]);
         Ok(())
     }
 

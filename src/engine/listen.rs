@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use sha2::{Digest, Sha256};
 
+use super::alarms::Alarms;
 use super::arrival::Arrival;
 use super::event::{Audio, first_sample};
 use super::heard::Heard;
@@ -50,6 +51,8 @@ pub struct Listening {
     chunk: Chunk,
     made: Vec<pipeline::WindowDecision>,
     segments: Vec<Segment>,
+    /// The false alarms to expect, between two sources.
+    alarms: Option<Alarms>,
     /// The end of the latest window.
     decided: Micros,
     /// The kept samples of the file that was read last.
@@ -97,6 +100,7 @@ impl Listening {
             chunk: Chunk::default(),
             made: Vec::new(),
             segments: Vec::new(),
+            alarms: None,
             decided: Micros(0),
             file_samples: None,
             events: VecDeque::new(),
@@ -111,7 +115,7 @@ impl Listening {
         };
         if live {
             // Live sources do not wait for a solve. Files do, and give the same events every time.
-            listening.engine.session().solve_in_background();
+            listening.prepare()?;
             let now = listening.engine.now();
             listening.origin = u64::try_from(now).unwrap_or(0);
             // The header of a stream of sound comes with its first bytes: a caller need not wait
@@ -138,6 +142,18 @@ impl Listening {
             listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
         }
         Ok(listening)
+    }
+
+    /// Does what would make a live source wait later.
+    fn prepare(&mut self) -> Result<(), Error> {
+        let mut session = self.engine.session();
+        session.solve_in_background();
+        if !self.options.windows {
+            let mut alarms = Alarms::new(&self.options, true);
+            alarms.unknown_below(&mut session, Micros(0))?;
+            self.alarms = Some(alarms);
+        }
+        Ok(())
     }
 
     /// Opens the live source that was asked for.
@@ -177,11 +193,13 @@ impl Listening {
         }
         let segmenter = (!self.options.windows).then(|| {
             Segmenter::new(SegmenterOptions {
-                unknown_below: self.options.unknown_below,
                 min_confidence: self.options.min_confidence,
                 ..SegmenterOptions::default()
             })
         });
+        let known = self.alarms.take();
+        let mut alarms = known.unwrap_or_else(|| Alarms::new(&self.options, self.live));
+        alarms.restart();
         self.drop_samples();
         let is_kept = self.live || self.options.keep_samples;
         let recent = is_kept.then(|| RetainedAudio::of(&*source, Instant::now()));
@@ -205,6 +223,7 @@ impl Listening {
             embedder,
             decider,
             segmenter,
+            alarms,
             decided: Micros(0),
             recent,
             audio,
@@ -347,6 +366,7 @@ impl Listening {
             .and_then(|arrival| arrival.ended(elapsed));
         self.notes_of_arrival(odd);
         if let Some(heard) = self.under_way.take() {
+            self.alarms = Some(heard.alarms.clone());
             let mut notes = heard.source_notes();
             notes.retain(|note| !heard.noted.contains(note));
             if !notes.is_empty() {

@@ -4,6 +4,7 @@
 //! succeeds only after the change is on disk. This module reads sources. Other modules parse
 //! arguments and print results.
 
+mod alarms;
 mod arrival;
 mod audio_exchange;
 mod batch;

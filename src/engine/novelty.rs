@@ -12,6 +12,10 @@ use crate::store::{ClipFilter, TaughtClip};
 const MOST_OF_CLASS: usize = 24;
 const MOST: usize = 120;
 
+/// The most classes that are left out, and the most clips of each.
+const MOST_STRANGE_CLASSES: usize = 8;
+const MOST_STRANGE_CLIPS: usize = 16;
+
 /// The parts of a clip that have a score each. A clip of several recordings (itself, and mixed with
 /// the soundscape) has as many rows of each.
 const PARTS: usize = 4;
@@ -91,6 +95,56 @@ impl Session {
             clips: Arc::new(Novelty::new(clips)),
             heard: Arc::new(Novelty::new(heard)),
         })
+    }
+
+    /// The p-values of taught clips as if their class had never been taught: of what is heard in
+    /// the learner's place, and of the class that is then the nearest one but the background.
+    /// Sorted by class; empty if fewer than two classes were taught, or the head has no distances.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub(super) fn strangers(&mut self) -> Result<Vec<f32>, Error> {
+        let heard = self.novelty()?.heard;
+        let learner = &self.memory.learner;
+        let (width, all) = (learner.contract().width(), learner.classes().len());
+        let background = learner.classes().iter().position(Label::is_background);
+        let sounds = (0..all).filter(|&class| Some(class) != background);
+        let sounds: Vec<usize> = sounds.collect();
+        let (mut p_values, mut distances) = (Vec::new(), Vec::new());
+        if sounds.len() < 2 {
+            return Ok(p_values);
+        }
+        let step = sounds.len().div_ceil(MOST_STRANGE_CLASSES);
+        for &class in sounds.iter().step_by(step) {
+            let label = &learner.classes()[class];
+            let clips = self.evenly(label, MOST_STRANGE_CLIPS)?.into_iter();
+            let clips: Vec<Example> = clips.map(|c| Example::from_fixed(c.features)).collect();
+            if clips.is_empty() || !learner.class_left_out_into(&clips, label, &mut distances)? {
+                continue;
+            }
+            let mut rest = distances.as_slice();
+            for clip in clips {
+                let rows = clip.features().len() / width;
+                let (of_clip, others) = rest.split_at(rows * all);
+                rest = others;
+                for part in of_clip.chunks((rows / PARTS).max(1) * all) {
+                    let mut means = mean(part, all);
+                    let nearest = sounds.iter().filter(|&&other| other != class);
+                    let nearest = nearest.min_by(|a, b| means[**a].total_cmp(&means[**b]));
+                    let Some(&nearest) = nearest else {
+                        continue;
+                    };
+                    if background.is_some_and(|b| means[b] <= means[nearest]) {
+                        // No event.
+                        continue;
+                    }
+                    means[class] = f32::INFINITY;
+                    let p = Novelty::score(nearest, &means).and_then(|score| heard.p_value(score));
+                    p_values.extend(p);
+                }
+            }
+        }
+        Ok(p_values)
     }
 
     /// Up to `most` clips of a class, evenly spaced in the order of their teaching.

@@ -4,7 +4,6 @@
 use std::path::PathBuf;
 
 use super::Clock;
-use crate::decision::SegmenterOptions;
 use crate::head::HeadKind;
 use crate::learner::{Pool, Transform};
 use crate::rehearsal::Plan;
@@ -66,9 +65,13 @@ pub struct ListenOptions {
     pub min_confidence: f32,
     /// Give each window as an event of its own, instead of one event for each sound.
     pub windows: bool,
-    /// The p-value below which an event is unknown: the share of events of taught classes that
-    /// are given as unknown.
-    pub unknown_below: f32,
+    /// Events of sounds that were never taught to take for taught ones, in a day, at most. The
+    /// p-value below which an event is unknown follows from it; see
+    /// [`FalseAlarms`](crate::decision::FalseAlarms).
+    pub false_alarms_per_day: f64,
+    /// The p-value below which an event is unknown, instead of one that follows from the false
+    /// alarms: about the share of events of taught classes that are given as unknown.
+    pub unknown_below: Option<f32>,
     /// Keep the latest samples of files, too: [`Event::recording`](super::Event::recording) need
     /// not read a file again for an event that has just ended. Costs up to 6 MB.
     pub keep_samples: bool,
@@ -87,7 +90,8 @@ impl Default for ListenOptions {
             every_seconds: None,
             min_confidence: 0.5,
             windows: false,
-            unknown_below: SegmenterOptions::default().unknown_below,
+            false_alarms_per_day: 2.0,
+            unknown_below: None,
             keep_samples: false,
             gate_db: None,
             start: None,

@@ -54,15 +54,16 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     }
 
     /// Overwrites `distances` with the squared distance from each of `rows`, row-major, to the mean
-    /// of each class, `[rows, classes]`, as if the rows had not been learned: each `copies` times
-    /// as an example of `class`. Returns whether there is an answer.
+    /// of each class, `[rows, classes]`, as if the rows had not been learned; `weights` is how
+    /// often each is in the statistic as an example of `class`. If they are the whole class, the
+    /// distances to it are infinite. Returns whether there is an answer.
     fn left_out_into(
         &self,
         _solved: &Self::Solved,
         _statistic: &Statistic,
         _rows: &[i16],
         _class: usize,
-        _copies: u64,
+        _weights: &[f64],
         _distances: &mut Vec<f32>,
     ) -> bool {
         false
@@ -203,7 +204,7 @@ impl<M: Method> Head for ClosedForm<M> {
         &self,
         rows: &[i16],
         class: usize,
-        copies: u64,
+        weights: &[f64],
         distances: &mut Vec<f32>,
     ) -> bool {
         let Self { method, state } = self;
@@ -211,7 +212,7 @@ impl<M: Method> Head for ClosedForm<M> {
             return false;
         }
         let solved = state.solved(method);
-        method.left_out_into(solved, &state.statistic, rows, class, copies, distances)
+        method.left_out_into(solved, &state.statistic, rows, class, weights, distances)
     }
 
     fn is_solved(&self) -> bool {

@@ -209,7 +209,7 @@ impl Method for SharedCovariance {
     fn distances_into(
         &self,
         solved: &Solved,
-        _: &Statistic,
+        statistic: &Statistic,
         x: &[i16],
         distances: &mut Vec<f32>,
         scratch: &mut Vec<f32>,
@@ -231,21 +231,21 @@ impl Method for SharedCovariance {
         let classes =
             (solved.offsets.chunks_exact(width)).zip(solved.directions.chunks_exact(width));
         distances.clear();
-        distances.extend(classes.map(|(offset, direction)| {
+        distances.extend(classes.enumerate().map(|(class, (offset, direction))| {
             let squared = own - 2.0 * product(point, direction) + product(offset, direction);
-            squared.max(0.0) as f32
+            less_excess(squared, excess(solved, statistic, class, 0)) as f32
         }));
     }
 
-    /// As if the covariance had been computed without the rows, too; only its shrinkage and its
-    /// divisor stay.
+    /// As if the covariance had been computed without the rows, too; only its shrinkage and, unless
+    /// they are a whole class, its divisor stay.
     fn left_out_into(
         &self,
         solved: &Solved,
         statistic: &Statistic,
         rows: &[i16],
         class: usize,
-        copies: u64,
+        weights: &[f64],
         distances: &mut Vec<f32>,
     ) -> bool {
         let width = self.steps.len();
@@ -270,11 +270,26 @@ impl Method for SharedCovariance {
             width,
             residuals: &residuals,
             solutions: &solutions,
-            copies: copies as f64,
+            weights,
             n: n as f64,
             kept: solved.kept,
         };
-        clip.distances_into(class, &solved.offsets, &solved.directions, distances)
+        if !clip.distances_into(class, &solved.offsets, &solved.directions, distances) {
+            return false;
+        }
+        let (classes, total) = (solved.offsets.len() / width, statistic.total() as f64);
+        // Without a class, the covariance is divided by the number of the other examples.
+        let is_whole = distances.get(class).is_some_and(|d| d.is_infinite());
+        let factor = match is_whole {
+            true => (total - n as f64) / total,
+            false => 1.0,
+        };
+        for (at, distance) in distances.iter_mut().enumerate() {
+            let fewer = u64::from(at % classes == class);
+            let excess = excess(solved, statistic, at % classes, fewer);
+            *distance = less_excess(f64::from(*distance) * factor, excess) as f32;
+        }
+        true
     }
 
     fn formula(&self, solved: &Solved) -> Formula {
@@ -297,7 +312,7 @@ impl Method for SharedCovariance {
             let classes = solved.offsets.len() / width;
             followed.weights.resize(classes * width, 0.0);
             for (class, row) in followed.weights.chunks_exact_mut(width).enumerate() {
-                let n = statistic.observations(class);
+                let n = statistic.observations_of_mean(class, 0);
                 followed.biases.push(self.row(solved, class, n, row));
             }
             followed
@@ -323,13 +338,29 @@ impl Method for SharedCovariance {
         for (&class, direction) in changed.iter().zip(directions.chunks_exact(width)) {
             solved.directions[at(class)].copy_from_slice(direction);
             let weights = &mut followed.weights[at(class)];
-            let n = statistic.observations(class);
+            let n = statistic.observations_of_mean(class, 0);
             followed.biases[class] = self.row(solved, class, n, weights);
         }
         followed.sharpness = spread_sharpness(&solved.offsets, &solved.directions, width);
         followed.log_priors = self.log_priors(statistic);
         solved.followed = Some(followed);
     }
+}
+
+/// What the uncertainty of the mean of a class adds to a squared distance, if `fewer` of its
+/// observations are left out. Where a clip is one example, as before decision windows, distances
+/// contain it.
+fn excess(solved: &Solved, statistic: &Statistic, class: usize, fewer: u64) -> f64 {
+    match statistic.unit {
+        1 => 0.0,
+        _ => solved.uncertain as f64 / statistic.observations_of_mean(class, fewer) as f64,
+    }
+}
+
+/// A squared distance without its excess, and at least a quarter of it: the excess is an average,
+/// and near the mean it may be more than the distance.
+fn less_excess(squared: f64, excess: f64) -> f64 {
+    (squared - excess).max(squared / 4.0).max(0.0)
 }
 
 /// The number of features that vary: the trace of the sample covariance under the inverse of the

@@ -1,4 +1,5 @@
-//! Distances of a clip's rows as if the clip had not been learned, without another solve.
+//! Distances of a clip's rows as if the clip had not been learned, without another solve; and of
+//! the rows of a class as if the class had not.
 //!
 //! Taking a clip out of the exact sums moves its class mean and takes a matrix of low rank from the
 //! covariance within classes. The inverse follows from the Woodbury identity, so a clip of `r` rows
@@ -13,8 +14,8 @@ pub(super) struct LeftOut<'a> {
     pub(super) residuals: &'a [f32],
     /// The inverse covariance times each residual.
     pub(super) solutions: &'a [f32],
-    /// Copies of each row in the statistic.
-    pub(super) copies: f64,
+    /// How often the statistic holds each row.
+    pub(super) weights: &'a [f64],
     /// Examples of the class in the statistic, with those of the clip.
     pub(super) n: f64,
     /// The factor of the scatter in the covariance.
@@ -23,8 +24,9 @@ pub(super) struct LeftOut<'a> {
 
 impl LeftOut<'_> {
     /// Overwrites `distances` with those of each row to each class, `[rows, classes]`. `offsets`
-    /// are class means, and `directions` the inverse covariance times them. Returns whether it is
-    /// possible: the class needs other examples.
+    /// are class means, and `directions` the inverse covariance times them. If the rows are the
+    /// whole class, their distances to it are infinite. Returns whether it is possible: the
+    /// covariance needs other examples.
     pub(super) fn distances_into(
         &self,
         class: usize,
@@ -35,11 +37,16 @@ impl LeftOut<'_> {
         distances.clear();
         let width = self.width;
         let (rows, classes) = (self.residuals.len() / width, offsets.len() / width);
-        let weight = rows as f64 * self.copies;
+        let weight: f64 = self.weights.iter().sum();
         let rest = self.n - weight;
-        if rows == 0 || rest < 0.5 {
+        if rows == 0 || self.weights.len() != rows || rest < -0.5 {
             return false;
         }
+        // Without its rows, the class has no mean.
+        let (shift, of_mean) = match rest < 0.5 {
+            true => (0.0, 0.0),
+            false => (weight / rest, (weight * weight / rest).sqrt()),
+        };
         let residual = |i: usize| &self.residuals[i * width..(i + 1) * width];
         let solution = |i: usize| &self.solutions[i * width..(i + 1) * width];
         let of = |rows: &[f32], k: usize| rows[k * width..(k + 1) * width].to_vec();
@@ -61,36 +68,39 @@ impl LeftOut<'_> {
             ));
         }
         // The columns taken from the scatter: each row, and the mean of all.
-        let scales = (self.copies.sqrt(), (weight * weight / rest).sqrt());
+        let scales: Vec<f64> = self.weights.iter().map(|weight| weight.sqrt()).collect();
+        let mean_of = |of_row: &dyn Fn(usize) -> f64| -> f64 {
+            let weighted = self.weights.iter().enumerate();
+            weighted.map(|(i, w)| w * of_row(i)).sum::<f64>() / weight
+        };
         let column = |of_row: &dyn Fn(usize) -> f64| -> Vec<f64> {
-            let values: Vec<f64> = (0..rows).map(of_row).collect();
-            let mean = values.iter().sum::<f64>() / rows as f64;
-            let scaled = values.iter().map(|value| value * scales.0);
-            scaled.chain([mean * scales.1]).collect()
+            let scaled = scales
+                .iter()
+                .enumerate()
+                .map(|(i, scale)| scale * of_row(i));
+            scaled.chain([of_mean * mean_of(of_row)]).collect()
         };
-        let mut between = Vec::with_capacity(rows + 1);
-        for j in 0..rows {
-            between.push(column(&|i| gram.at(i, j)));
-        }
-        let mean_of = |at: usize| -> f64 {
-            between.iter().map(|column| column[at]).sum::<f64>() / rows as f64
-        };
-        let means: Vec<f64> = (0..=rows).map(mean_of).collect();
+        let between: Vec<Vec<f64>> = (0..rows).map(|j| column(&|i| gram.at(i, j))).collect();
+        let means: Vec<f64> = (0..=rows).map(|at| mean_of(&|j| between[j][at])).collect();
         let mut inner = Square::of(rows + 1, |i, j| {
-            let product = match j < rows {
-                true => between[j][i] * scales.0,
-                false => means[i] * scales.1,
+            let product = match scales.get(j) {
+                Some(scale) => between[j][i] * scale,
+                None => means[i] * of_mean,
             };
             f64::from(u8::from(i == j)) - self.kept * product
         });
         if !inner.factorise() {
             return false;
         }
-        let shift = weight / rest;
-        let mean_product = |i: usize| (0..rows).map(|j| gram.at(i, j)).sum::<f64>() / rows as f64;
-        let mean_square = (0..rows).map(mean_product).sum::<f64>() / rows as f64;
+        let products_with_mean: Vec<f64> = (0..rows).map(|i| mean_of(&|j| gram.at(i, j))).collect();
+        let mean_product = |i: usize| products_with_mean[i];
+        let mean_square = mean_of(&mean_product);
         for i in 0..rows {
             for (k, (way, length)) in ways.iter().enumerate() {
+                if k == class && shift == 0.0 {
+                    distances.push(f32::INFINITY);
+                    continue;
+                }
                 let (square, mut products) = if k == class {
                     let square =
                         gram.at(i, i) + 2.0 * shift * mean_product(i) + shift * shift * mean_square;
@@ -194,7 +204,7 @@ mod tests {
                 .collect();
         }
         let mut distances = Vec::new();
-        assert!(head.left_out_into(&rows.concat(), 1, 4, &mut distances));
+        assert!(head.left_out_into(&rows.concat(), 1, &[4.0; 4], &mut distances));
         distances
     }
 
@@ -212,16 +222,59 @@ mod tests {
     }
 
     #[test]
-    fn the_only_clip_of_a_class_cannot_be_left_out() {
+    fn without_its_only_clip_a_class_is_infinitely_far() {
         let mut head = HeadKind::LDA.build(&[0.001; WIDTH], 0, 16);
         let rows: Vec<i16> = (0..4).flat_map(|at| row(0, 0, at)).collect();
-        for row in rows.chunks(WIDTH) {
-            (0..4).for_each(|_| head.learn_one(row, 0).unwrap());
+        let mut learn = |class, clip| {
+            for at in 0..4 {
+                (0..4).for_each(|_| head.learn_one(&row(class, clip, at), class).unwrap());
+            }
+        };
+        learn(0, 0);
+        (0..20).for_each(|clip| learn(1, clip));
+        let mut distances = Vec::new();
+        assert!(head.left_out_into(&rows, 0, &[4.0; 4], &mut distances));
+        for distances in distances.chunks(2) {
+            assert!(distances[0].is_infinite() && distances[1].is_finite());
+        }
+        assert!(!head.left_out_into(&rows, 5, &[4.0; 4], &mut distances));
+        let ncm = HeadKind::NCM.build(&[0.001; WIDTH], 0, 16);
+        assert!(!ncm.left_out_into(&rows, 0, &[4.0; 4], &mut distances));
+    }
+
+    #[test]
+    fn a_class_left_out_is_as_far_as_if_it_had_never_been_learned() {
+        let (mut all, mut two) = (
+            HeadKind::LDA.build(&[0.001; WIDTH], 0, 16),
+            HeadKind::LDA.build(&[0.001; WIDTH], 0, 16),
+        );
+        let mut rows = Vec::new();
+        for class in 0..3 {
+            for clip in 0..40 {
+                for at in 0..4 {
+                    // The last class varies along one feature, as no other does.
+                    let mut row = row(class, clip, at);
+                    if class == 2 {
+                        row[5] += (clip as i16 - 20) * 300;
+                        rows.extend_from_slice(&row);
+                    } else {
+                        (0..4).for_each(|_| two.learn_one(&row, class).unwrap());
+                    }
+                    (0..4).for_each(|_| all.learn_one(&row, class).unwrap());
+                }
+            }
         }
         let mut distances = Vec::new();
-        assert!(!head.left_out_into(&rows, 0, 4, &mut distances));
-        assert!(!head.left_out_into(&rows, 5, 4, &mut distances));
-        let ncm = HeadKind::NCM.build(&[0.001; WIDTH], 0, 16);
-        assert!(!ncm.left_out_into(&rows, 0, 4, &mut distances));
+        assert!(all.left_out_into(&rows, 2, &[4.0; 160], &mut distances));
+        let mut evidence = crate::head::Evidence::with_distances();
+        for (row, fast) in rows.chunks(WIDTH).zip(distances.chunks(3)) {
+            two.evidence_into(row, &mut evidence).unwrap();
+            let slow = evidence.squared_distances().unwrap();
+            assert!(fast[2].is_infinite());
+            for (fast, slow) in fast.iter().zip(slow) {
+                // The shrinkage stays that of all classes.
+                assert!((fast / slow - 1.0).abs() < 0.1, "{fast} {slow}");
+            }
+        }
     }
 }

@@ -96,7 +96,7 @@ impl<'a> ClassMeans<'a> {
             }
             let at = row * width..(row + 1) * width;
             let (direction, offset) = (&directions[at.clone()], &self.offsets[at]);
-            let n = self.statistic.observations(class);
+            let n = self.statistic.observations_of_mean(class, 0);
             let mut bias = sharpness * half_excess(uncertain, n);
             for j in 0..width {
                 let weight = sharpness * direction[j];

@@ -88,14 +88,14 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     fn evidence_into(&self, features: &[i16], evidence: &mut Evidence) -> Result<(), HeadError>;
 
     /// Overwrites `distances` with the squared distance from each of `rows` to the mean of each
-    /// class, `[rows, classes]`, as if the rows had not been learned, each `copies` times as an
-    /// example of `class`. Returns whether the head has an answer: `lda` has, unless these rows
-    /// are the whole class.
+    /// class, `[rows, classes]`, as if the rows had not been learned; `weights` is how often each is
+    /// in the statistic as an example of `class`. If they are the whole class, the distances to it
+    /// are infinite. Returns whether the head has an answer: `lda` has, if it knows other examples.
     fn left_out_into(
         &self,
         _rows: &[i16],
         _class: usize,
-        _copies: u64,
+        _weights: &[f64],
         _distances: &mut Vec<f32>,
     ) -> bool {
         false

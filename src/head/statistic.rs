@@ -74,6 +74,16 @@ impl Statistic {
             .map_or(1, |&n| (n / self.unit).max(1))
     }
 
+    /// The observations by which the uncertainty of the mean of a class is counted, if `fewer` of
+    /// them are left out.
+    ///
+    /// Where a clip is several examples, at least 3: in a stream of sounds a mean of fewer would
+    /// have so much subtracted from its distance that most sounds were nearest to it.
+    pub(crate) fn observations_of_mean(&self, class: usize, fewer: u64) -> u64 {
+        let least = if self.unit == 1 { 1 } else { 3 };
+        self.observations(class).saturating_sub(fewer).max(least)
+    }
+
     /// Number of features of an example.
     pub(crate) fn width(&self) -> usize {
         self.width

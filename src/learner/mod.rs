@@ -406,7 +406,39 @@ impl Learner {
         let Some(class) = self.class(label) else {
             return Ok(false);
         };
-        Ok((self.head).left_out_into(example.features(), class, copies, distances))
+        let rows = example.features();
+        let weights = vec![copies as f64; rows.len() / self.contract.width()];
+        Ok((self.head).left_out_into(rows, class, &weights, distances))
+    }
+
+    /// As [`Self::left_out_into`], for the rows of several examples of a class, as if the whole
+    /// class had not been learned. The distances to it are infinite.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub(crate) fn class_left_out_into(
+        &self,
+        examples: &[Example],
+        label: &Label,
+        distances: &mut Vec<f32>,
+    ) -> Result<bool, LearnError> {
+        let Some(class) = self.class(label) else {
+            return Ok(false);
+        };
+        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        for example in examples {
+            let copies = self.copies_of_row(example)?;
+            let features = example.features();
+            rows.extend_from_slice(features);
+            weights.resize(rows.len() / self.contract.width(), copies as f64);
+        }
+        // The examples may be a part of the class: they then stand for all of it.
+        let known: f64 = weights.iter().sum();
+        let of_class = self.head.counts().get(class).copied().unwrap_or(0);
+        weights
+            .iter_mut()
+            .for_each(|w| *w *= of_class as f64 / known);
+        Ok(self.head.left_out_into(&rows, class, &weights, distances))
     }
 
     /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.

@@ -32,6 +32,8 @@ pub struct FieldPlan {
     pub learner: LearnerOptions,
     /// The cache of backbones.
     pub engine: EngineOptions,
+    /// False alarms to allow in a day; `None` means the default of [`ListenOptions`].
+    pub false_alarms_per_day: Option<f64>,
     /// The variants to compare.
     pub variants: Vec<Variant>,
 }
@@ -96,7 +98,7 @@ impl FieldPlan {
                 };
                 step(false);
                 backbone.clone_from(&engine.card().name);
-                let found = listen(&engine, &wave, variant)?;
+                let found = self.listen(&engine, &wave, variant)?;
                 report.add(&day, found, f64::from(self.day.minutes) / 60.0);
                 done += 1;
             }
@@ -152,32 +154,40 @@ impl FieldPlan {
         lesson.finish()?;
         Ok(engine)
     }
-}
 
-/// The events that the learner finds in a recording.
-fn listen(engine: &Engine, wave: &Path, variant: Variant) -> Result<Vec<FoundEvent>, FieldError> {
-    let options = ListenOptions {
-        windows: variant == Variant::Windows,
-        ..ListenOptions::default()
-    };
-    let mut found: Vec<FoundEvent> = Vec::new();
-    // Whether the last window continues the last event.
-    let mut open = false;
-    for event in engine.listen_with(SourceSpec::file(wave), options)? {
-        let event = event?;
-        let Some(next) = found_event(&event) else {
-            open = false;
-            continue;
+    /// The events that the learner finds in a recording.
+    fn listen(
+        &self,
+        engine: &Engine,
+        wave: &Path,
+        variant: Variant,
+    ) -> Result<Vec<FoundEvent>, FieldError> {
+        let default = ListenOptions::default();
+        let options = ListenOptions {
+            windows: variant == Variant::Windows,
+            false_alarms_per_day: (self.false_alarms_per_day)
+                .unwrap_or(default.false_alarms_per_day),
+            ..default
         };
-        match found.last_mut() {
-            Some(last) if variant == Variant::Windows && open && last.label == next.label => {
-                last.end = next.end;
+        let mut found: Vec<FoundEvent> = Vec::new();
+        // Whether the last window continues the last event.
+        let mut open = false;
+        for event in engine.listen_with(SourceSpec::file(wave), options)? {
+            let event = event?;
+            let Some(next) = found_event(&event) else {
+                open = false;
+                continue;
+            };
+            match found.last_mut() {
+                Some(last) if variant == Variant::Windows && open && last.label == next.label => {
+                    last.end = next.end;
+                }
+                _ => found.push(next),
             }
-            _ => found.push(next),
+            open = true;
         }
-        open = true;
+        Ok(found)
     }
-    Ok(found)
 }
 
 /// An event of a class or of an unknown sound; `None` for the background.
