@@ -5,11 +5,14 @@
 //! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
 //! module does no I/O and reads no clock: each window carries its time.
 
+mod auroc;
 mod novelty;
 mod probabilities;
+mod reliability;
 mod segment;
 mod segmenter;
 mod tally;
+mod temperature;
 mod threshold;
 
 use std::fmt;
@@ -17,10 +20,13 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
-pub use novelty::Novelty;
+pub use auroc::auroc;
+pub use novelty::{LeftOutClip, Novelty};
 pub use probabilities::Probabilities;
+pub use reliability::{Reliability, ReliabilityBin};
 pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};
 pub use segmenter::Segmenter;
+pub use temperature::Temperature;
 pub use threshold::Threshold;
 
 /// The decision about one window of a signal.

@@ -10,7 +10,7 @@ use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{Shrunk, factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, LeftOutEvidence};
 use super::means::{ClassMeans, half_excess, sharpness};
 use super::shrinkage::Shrinkage;
 use super::{Formula, HeadError, Moments, Statistic};
@@ -246,7 +246,7 @@ impl Method for SharedCovariance {
         rows: &[i16],
         class: usize,
         copies: u64,
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> bool {
         let width = self.steps.len();
         let at = class * width..(class + 1) * width;
@@ -274,7 +274,24 @@ impl Method for SharedCovariance {
             n: n as f64,
             kept: solved.kept,
         };
-        clip.distances_into(class, &solved.offsets, &solved.directions, distances)
+        let (offsets, directions) = (&solved.offsets, &solved.directions);
+        let distances = &mut left_out.squared_distances;
+        if !clip.distances_into(class, offsets, directions, distances) {
+            return false;
+        }
+        let sharpness = spread_sharpness(offsets, directions, width);
+        let log_priors = self.log_priors(statistic);
+        let biases: Vec<f32> = (log_priors.iter().enumerate())
+            .map(|(other, log_prior)| {
+                let left_out = u64::from(other == class);
+                let n = (statistic.observations(other) - left_out).max(1);
+                sharpness * half_excess(solved.uncertain, n) as f32 + log_prior
+            })
+            .collect();
+        let scores = distances.iter().zip(biases.iter().cycle());
+        left_out.log_scores.clear();
+        (left_out.log_scores).extend(scores.map(|(d, bias)| bias - sharpness * d / 2.0));
+        true
     }
 
     fn formula(&self, solved: &Solved) -> Formula {

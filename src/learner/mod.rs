@@ -31,7 +31,8 @@ use std::num::NonZeroUsize;
 
 use crate::decision::Probabilities;
 use crate::head::{
-    Evidence, Formula, Head, HeadError, Job, Replay, Selection, Solution, Statistic,
+    Evidence, Formula, Head, HeadError, Job, LeftOutEvidence, Replay, Selection, Solution,
+    Statistic,
 };
 use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::Label;
@@ -390,9 +391,9 @@ impl Learner {
         Ok(())
     }
 
-    /// Overwrites `distances` with the squared distance from each row of an example that was
-    /// learned to the mean of each class, `[rows, classes]`, as if it had not been learned as
-    /// `label`. Returns whether the head has an answer; see `Head::left_out_into`.
+    /// Overwrites `left_out` with the evidence for each row of an example that was learned, as if it
+    /// had not been learned as `label`. Returns whether the head has an answer; see
+    /// `Head::left_out_into`.
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -400,13 +401,13 @@ impl Learner {
         &self,
         example: &Example,
         label: &Label,
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> Result<bool, LearnError> {
         let copies = self.copies_of_row(example)?;
         let Some(class) = self.class(label) else {
             return Ok(false);
         };
-        Ok((self.head).left_out_into(example.features(), class, copies, distances))
+        Ok((self.head).left_out_into(example.features(), class, copies, left_out))
     }
 
     /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.
