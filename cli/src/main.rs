@@ -35,6 +35,7 @@ mod merge;
 mod model;
 mod model_add;
 mod output;
+mod own_learners;
 mod partial_array;
 mod ports;
 mod predict;
@@ -47,6 +48,7 @@ mod soundscape;
 mod status;
 mod teach;
 mod typed;
+mod unknown;
 
 use std::io;
 use std::process::ExitCode;
