@@ -34,6 +34,7 @@ use super::labelled::{Labelled, Read, ReadJson};
 use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
+use super::unknown;
 
 /// Teach a stream of examples to heads, and score them beside the joint offline upper
 /// bound
@@ -45,7 +46,8 @@ use super::run_bar::RunBar;
         afield evaluate --embeddings speech.npz --protocol domain-incremental --head ncm,lda --json\n  \
         afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
         afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json\n  \
-        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field")
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field\n  \
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups each --backbone yamnet --protocol unknown")
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder per class: DIR/<class>/<clip>
@@ -62,7 +64,7 @@ pub struct EvaluateArgs {
     pub(super) embeddings: Option<PathBuf>,
 
     /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift; or
-    /// field, days of sound
+    /// field, days of sound; or unknown, classes left out
     ///
     /// class-incremental: one class after another, tested on the classes so far. All
     /// other orders are tested on all test clips.
@@ -83,6 +85,12 @@ pub struct EvaluateArgs {
     /// taught classes 5 to 20 dB over the sound of a place. A learner is taught the other
     /// clips and listens, in four variants, and its events are scored. One day a seed; several
     /// give means and standard deviations. The head is lda if --head names none.
+    ///
+    /// unknown: each seed draws a third of the classes that is never taught. A learner is
+    /// taught the training clips of the others, by decision windows and by whole clips, and is
+    /// asked about all test clips, as by predict. Scored is how well it tells taught classes
+    /// from never taught ones, and how far its confidence can be trusted. With --test-groups
+    /// each, every draw has one learner a group. The head is lda if --head names none.
     #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
     pub(super) protocol: Order,
 
@@ -167,12 +175,9 @@ pub struct EvaluateArgs {
     pub(super) seed: u64,
 
     /// Number of seeds, from --seed up, one run each. Several runs give means and 95 %
-    /// confidence intervals
-    #[arg(
-        long, default_value_t = 1, value_name = "N",
-        value_parser = clap::value_parser!(u64).range(1..=1000)
-    )]
-    pub(super) seeds: u64,
+    /// confidence intervals [default: 1; with --protocol unknown: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
+    pub(super) seeds: Option<u64>,
 
     /// Skip the joint offline upper bound, which takes long with many classes
     #[arg(long)]
@@ -222,10 +227,12 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
     let order = match args.protocol {
         Order::Stream(order) => order,
         Order::Field => return field::evaluate(args, places, batch),
+        Order::Unknown => {
+            args.field.check_not_given()?;
+            return unknown::evaluate(args, places, batch);
+        }
     };
-    if let Some(flag) = args.field.given() {
-        bail!("{flag} is for days of sound\nhint: add --protocol field");
-    }
+    args.field.check_not_given()?;
     let seeds = args.seeds()?;
     let (clips, read) = read_clips(args, places, batch)?;
     let runs = splits(&clips.clips, &args.test_groups, seeds).map_err(naming_test_groups(args))?;
@@ -278,11 +285,15 @@ pub(super) fn write_stdout(text: &str) -> Result<()> {
 impl EvaluateArgs {
     /// The seeds of the runs.
     pub(super) fn seeds(&self) -> Result<RangeInclusive<u64>> {
-        let Some(last) = self.seed.checked_add(self.seeds - 1) else {
+        let default = match self.protocol {
+            Order::Unknown => 5,
+            Order::Stream(_) | Order::Field => 1,
+        };
+        let seeds = self.seeds.unwrap_or(default);
+        let Some(last) = self.seed.checked_add(seeds - 1) else {
             bail!(
-                "--seed {} leaves no room for {} seeds\nhint: the largest seed is {}",
+                "--seed {} leaves no room for {seeds} seeds\nhint: the largest seed is {}",
                 self.seed,
-                self.seeds,
                 u64::MAX
             );
         };
@@ -290,11 +301,12 @@ impl EvaluateArgs {
     }
 }
 
-/// What to evaluate: a stream of clips in some order, or days in the field.
+/// What to evaluate: a stream of clips in some order, days in the field, or classes left out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Stream(Protocol),
     Field,
+    Unknown,
 }
 
 impl fmt::Display for Order {
@@ -302,6 +314,7 @@ impl fmt::Display for Order {
         match self {
             Self::Stream(protocol) => protocol.fmt(f),
             Self::Field => f.pad("field"),
+            Self::Unknown => f.pad("unknown"),
         }
     }
 }
@@ -311,10 +324,11 @@ impl FromStr for Order {
     fn from_str(text: &str) -> Result<Self, String> {
         match text {
             "field" => Ok(Self::Field),
+            "unknown" => Ok(Self::Unknown),
             text => text
                 .parse()
                 .map(Self::Stream)
-                .map_err(|error| error + ", field"),
+                .map_err(|error| error + ", field, unknown"),
         }
     }
 }
@@ -374,7 +388,7 @@ fn write_report(
 }
 
 /// Adds the flag to an error if the flag named the test side.
-fn naming_test_groups<E>(args: &EvaluateArgs) -> impl FnOnce(E) -> anyhow::Error + use<E>
+pub(super) fn naming_test_groups<E>(args: &EvaluateArgs) -> impl FnOnce(E) -> anyhow::Error + use<E>
 where
     anyhow::Error: From<E>,
 {
@@ -496,17 +510,21 @@ pub(super) fn write_page(
     recordings: Option<String>,
     page: impl FnOnce(&Provenance) -> Result<String, ChartError>,
 ) -> Result<()> {
+    let page = page(&provenance(recordings))?;
+    fs::write(path, page).with_context(|| format!("--report {}", path.display()))
+}
+
+/// This program and its command line.
+pub(super) fn provenance(recordings: Option<String>) -> Provenance {
     let command: Vec<String> = std::env::args_os()
         .map(|arg| quoted(&arg.to_string_lossy()))
         .collect();
-    let provenance = Provenance {
+    Provenance {
         command: command.join(" "),
         recordings,
         version: env!("CARGO_PKG_VERSION").to_owned(),
         machine: Machine::this(),
-    };
-    let page = page(&provenance)?;
-    fs::write(path, page).with_context(|| format!("--report {}", path.display()))
+    }
 }
 
 /// An argument, quoted for a shell.

@@ -3,15 +3,10 @@
 use std::fs;
 use std::path::PathBuf;
 
-use afield::engine::{EngineOptions, LearnerOptions};
-use afield::head::HeadKind;
-use afield::learner::Transform;
 use afield::model::Card;
 use afield::signal::Label;
-use afield_lab::evaluate::{HeadChoice, TransformChoice};
 use afield_lab::field::{DayPlan, FieldError, FieldPlan, FieldProgress, FieldReport, Variant};
 use afield_lab::render::{day_picture, field_html, field_table};
-use afield_lab::streams::{Imbalance, LabelNoise};
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -50,8 +45,11 @@ pub struct FieldArgs {
 }
 
 impl FieldArgs {
-    /// The first flag that was given, if any.
-    pub fn given(&self) -> Option<&'static str> {
+    /// Rejects these options for another protocol.
+    ///
+    /// # Errors
+    /// For the first flag that was given.
+    pub fn check_not_given(&self) -> Result<()> {
         let flags = [
             (self.minutes.is_some(), "--minutes"),
             (self.known.is_some(), "--known"),
@@ -59,9 +57,10 @@ impl FieldArgs {
             (self.false_alarms.is_some(), "--false-alarms"),
             (self.picture.is_some(), "--picture"),
         ];
-        flags
-            .into_iter()
-            .find_map(|(given, flag)| given.then_some(flag))
+        match flags.into_iter().find(|(given, _)| *given) {
+            Some((_, flag)) => bail!("{flag} is for days of sound\nhint: add --protocol field"),
+            None => Ok(()),
+        }
     }
 }
 
@@ -136,20 +135,9 @@ fn show(bar: &ProgressBar, progress: FieldProgress) {
 
 /// Rejects arguments that have no effect on days of sound.
 fn check(args: &EvaluateArgs) -> Result<()> {
-    if args.embeddings.is_some() {
-        bail!(
-            "--embeddings: days are composed of sound, not of embeddings\nhint: give --data DIR, laid out as DIR/<class>/<clip>"
-        );
-    }
-    let flags = [
-        (args.label_noise != LabelNoise::NONE, "--label-noise"),
-        (args.imbalance != Imbalance::NONE, "--imbalance"),
-        (args.cut.is_some(), "--cut"),
-        (args.save_stream.is_some(), "--save-stream"),
-        (args.no_upper_bound, "--no-upper-bound"),
-    ];
-    if let Some((_, flag)) = flags.into_iter().find(|(given, _)| *given) {
-        bail!("{flag} has no effect on --protocol field\nhint: leave it out");
+    args.check_own_learners()?;
+    if args.cut.is_some() {
+        bail!("--cut has no effect on --protocol field\nhint: leave it out");
     }
     if args.test_groups == ["each"] {
         bail!(
@@ -171,45 +159,9 @@ fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> 
             soundscape_class: args.field.soundscape_class.clone(),
         },
         seeds: args.seeds()?.collect(),
-        learner: LearnerOptions {
-            backbone: args.backbone.clone(),
-            head: head(args)?,
-            pool: args.pool,
-            transform: transform(args)?,
-            rehearsal: args.rehearsal,
-            ..LearnerOptions::default()
-        },
-        engine: EngineOptions {
-            cache_dir: places.cache_dir.clone(),
-            ..EngineOptions::default()
-        },
+        learner: args.own_learners()?,
+        engine: places.engine(),
         false_alarms_per_day: args.field.false_alarms.map(|rate| rate.0),
         variants: Variant::suiting(card),
     })
-}
-
-/// The head of the learners. Without the flag, the default of `afield init`.
-fn head(args: &EvaluateArgs) -> Result<HeadKind> {
-    if args.head == HeadKind::ALL.map(HeadChoice::from) {
-        return Ok(HeadKind::default());
-    }
-    match args.head.as_slice() {
-        [HeadChoice::Named(head)] => Ok(*head),
-        [HeadChoice::Best] => bail!(
-            "--head best does not apply to --protocol field\nhint: name one head, such as lda"
-        ),
-        _ => bail!("--head: --protocol field teaches one head\nhint: name one, such as lda"),
-    }
-}
-
-fn transform(args: &EvaluateArgs) -> Result<Option<Transform>> {
-    match args.transform {
-        None | Some(TransformChoice::Default) => Ok(None),
-        Some(TransformChoice::Named(Transform::Standardise)) | Some(TransformChoice::Auto) => {
-            bail!(
-                "--transform: --protocol field takes a fixed transform, such as l2\nhint: leave it out for the transform of the backbone"
-            )
-        }
-        Some(TransformChoice::Named(transform)) => Ok(Some(transform)),
-    }
 }

@@ -13,6 +13,7 @@ use afield_lab::data::{
     self, ClipList, Clips, FailedRecording, ListedClip, list_folder, read_manifest,
 };
 use afield_lab::field::{FieldError, SoundLibrary};
+use afield_lab::unknown::EmbeddedRecordings;
 use anyhow::Result;
 use serde::Serialize;
 
@@ -163,20 +164,35 @@ impl<'a> Labelled<'a> {
         bar.finish_and_clear();
         let mut embedded = embedded?;
         self.leave_out(std::mem::take(&mut embedded.failed))?;
-        let list = &embedded.list().clips;
-        let read = self.read(list);
-        let noted = |(path, notes): (&PathBuf, &[Note])| Noted {
-            path: path.display().to_string(),
-            notes: notes.to_vec(),
-        };
-        let notes = embedded.notes().map(|(clip, notes)| (&clip.path, notes));
-        let read = Read {
-            notes: notes.map(noted).collect(),
-            ..read
-        };
-        note_all((read.notes.iter()).map(|noted| (noted.path.as_str(), noted.notes.as_slice())));
+        let notes = embedded.notes();
+        let notes = notes.map(|(clip, notes)| (clip.path.clone(), notes.to_vec()));
+        let read = self.read_with(&embedded.list().clips, &notes.collect::<Vec<_>>());
         let clips = embedded.clips(cut)?;
         Ok((clips, read))
+    }
+
+    /// Embeds the recordings as a learner takes them, cut into pieces if `cut` is given, and prints
+    /// what is odd about them and which classes and groups are lost.
+    ///
+    /// # Errors
+    /// As [`Self::embed`].
+    pub fn recordings(
+        mut self,
+        card: &Card,
+        format: &SensorFormat,
+        cut: Option<Window>,
+        places: &Places,
+    ) -> Result<(EmbeddedRecordings, Read)> {
+        let (list, strict) = (std::mem::take(&mut self.list), self.batch.is_strict());
+        let bar = progress(0, "embedded");
+        let show = |done: usize, of: usize| advance(&bar, done, of);
+        let cache = places.cache()?;
+        let embedded = EmbeddedRecordings::embed(list, card, format, cut, &cache, strict, &show);
+        bar.finish_and_clear();
+        let (recordings, failed) = embedded?;
+        self.leave_out(failed)?;
+        let read = self.read_with(&recordings.list().clips, recordings.notes());
+        Ok((recordings, read))
     }
 
     /// Reads the recordings for days in the field; those of `test_groups` make the days. Prints
@@ -204,6 +220,20 @@ impl<'a> Labelled<'a> {
         self.leave_out(failed)?;
         let read = self.read(&clips);
         Ok((library, read))
+    }
+
+    /// As [`Self::read`], with what is odd about recordings, which is printed.
+    fn read_with(&mut self, clips: &[ListedClip], notes: &[(PathBuf, Vec<Note>)]) -> Read {
+        let noted = |(path, notes): &(PathBuf, Vec<Note>)| Noted {
+            path: path.display().to_string(),
+            notes: notes.clone(),
+        };
+        let read = Read {
+            notes: notes.iter().map(noted).collect(),
+            ..self.read(clips)
+        };
+        note_all((read.notes.iter()).map(|noted| (noted.path.as_str(), noted.notes.as_slice())));
+        read
     }
 
     /// Which classes and groups are lost if these clips are left.

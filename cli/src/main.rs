@@ -36,6 +36,7 @@ mod merge;
 mod model;
 mod model_add;
 mod output;
+mod own_learners;
 mod partial_array;
 mod ports;
 mod predict;
@@ -48,6 +49,7 @@ mod soundscape;
 mod status;
 mod teach;
 mod typed;
+mod unknown;
 
 use std::io;
 use std::process::ExitCode;

@@ -1,5 +1,5 @@
 //! Afield's laboratory: data sets, streams of examples, continual-learning metrics, the
-//! joint offline fit, days in the field, and reports.
+//! joint offline fit, days in the field, classes left out, and reports.
 //!
 //! A room uses only the rooms above it in the list below; `module_order.rs` checks this, and
 //! the order of the files in each room. No code here runs on a device.
@@ -17,6 +17,8 @@ pub mod joint;
 pub mod evaluate;
 
 pub mod field;
+
+pub mod unknown;
 
 pub mod render;
 

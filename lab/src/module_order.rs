@@ -108,6 +108,19 @@ const ORDER: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "unknown",
+        &[
+            "error",
+            "draw",
+            "separation",
+            "score",
+            "teaching",
+            "recordings",
+            "report",
+            "run",
+        ],
+    ),
+    (
         "render",
         &[
             "error",
@@ -123,6 +136,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "day_picture",
             "field_table",
             "field_page",
+            "unknown_table",
+            "unknown_page",
         ],
     ),
     ("demo", &[]),

@@ -5,12 +5,15 @@
 //! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
 //! module does no I/O and reads no clock: each window carries its time.
 
+mod auroc;
 mod false_alarms;
 mod novelty;
 mod probabilities;
+mod reliability;
 mod segment;
 mod segmenter;
 mod tally;
+mod temperature;
 mod threshold;
 
 use std::fmt;
@@ -18,11 +21,14 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
+pub use auroc::auroc;
 pub use false_alarms::FalseAlarms;
-pub use novelty::Novelty;
+pub use novelty::{LeftOutClip, Novelty};
 pub use probabilities::Probabilities;
+pub use reliability::{Reliability, ReliabilityBin};
 pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};
 pub use segmenter::Segmenter;
+pub use temperature::Temperature;
 pub use threshold::Threshold;
 
 /// The decision about one window of a signal.

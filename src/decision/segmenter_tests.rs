@@ -1,5 +1,5 @@
 use super::*;
-use crate::decision::Probabilities;
+use crate::decision::{LeftOutClip, Probabilities};
 
 /// Windows of a second, every half second, of a learner with the classes `background`, `dog` and
 /// `rain`.
@@ -36,8 +36,12 @@ impl Stream {
     /// Twenty taught clips, whose scores are those of distances of 1 to their own class and 100
     /// to the next.
     fn knowing(mut self) -> Self {
-        let score = Novelty::score(0, &[1.0, 100.0]).unwrap();
-        self.novelty = Novelty::new((0..20).map(|n| score + n as f32 * 0.01).collect());
+        let clip = |n: u8| LeftOutClip {
+            class: 0,
+            squared_distances: vec![1.0 + f32::from(n) * 0.01, 100.0],
+            log_scores: Vec::new(),
+        };
+        self.novelty = Novelty::calibrated(&(0..20).map(clip).collect::<Vec<_>>(), None);
         self
     }
 
@@ -184,7 +188,12 @@ fn without_a_background_class_equal_verdicts_are_one_segment() {
 #[test]
 fn with_the_background_alone_what_is_unlike_it_is_unknown() {
     let mut stream = Stream::new(&["background"]);
-    stream.novelty = Novelty::new((0..20).map(|n| 1.0 + n as f32 * 0.01).collect());
+    let clip = |n: u8| LeftOutClip {
+        class: 0,
+        squared_distances: vec![3.0 + f32::from(n) * 0.01],
+        log_scores: Vec::new(),
+    };
+    stream.novelty = Novelty::calibrated(&(0..20).map(clip).collect::<Vec<_>>(), None);
     for distance in [2.0, 2.0, 2.0, 900.0, 900.0, 900.0, 2.0, 2.0, 2.0] {
         stream.window(&[1.0], &[distance]);
     }

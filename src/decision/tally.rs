@@ -101,5 +101,5 @@ impl Tally {
 
 /// The p-value that a window at these squared distances is of `class`.
 pub(super) fn p_value(class: usize, distances: &[f32], novelty: &Novelty) -> Option<f32> {
-    novelty.p_value(Novelty::score(class, distances)?)
+    novelty.p_value(novelty.score(class, distances)?)
 }

@@ -286,9 +286,8 @@ impl Engine {
     pub fn predict_pooled(&self, clip: &PooledClip) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
-        let (scores, p) = session.judge_pooled(&clip.pooled)?;
-        let prediction = Prediction::new(session.learner().classes(), &scores.0);
-        Ok(prediction.of_p_value(p))
+        let judgement = session.judge_pooled(&clip.pooled)?;
+        Ok(Prediction::new(session.learner().classes(), &judgement))
     }
 
     /// As [`Self::predict`], for a recording that is already embedded.
@@ -298,9 +297,8 @@ impl Engine {
     pub fn predict_embeddings(&self, heard: &ClipEmbeddings) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
-        let (scores, p) = session.judge(heard)?;
-        let prediction = Prediction::new(session.learner().classes(), &scores.0);
-        Ok(prediction.of_p_value(p))
+        let judgement = session.judge(heard)?;
+        Ok(Prediction::new(session.learner().classes(), &judgement))
     }
 
     /// A recording as the one vector that predictions need. Its memory does not grow with the length of

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::alarms::Alarms;
 use super::event::Audio;
+use super::novelty::Calibration;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
 use crate::pipeline::{Decider, Embedder, WindowDecision};
@@ -66,7 +67,7 @@ impl Heard {
             && let Some(segmenter) = &mut self.segmenter
         {
             // A gap follows when the device is back, which may take hours.
-            segmenter.finish(&session.novelty()?.heard, segments);
+            segmenter.finish(&session.novelty()?.heard.novelty, segments);
         }
         drop(session);
         if let Some(recent) = &self.recent {
@@ -88,7 +89,7 @@ impl Heard {
         session.finish(&mut self.embedder, &mut self.decider, made)?;
         self.join(session, made, segments)?;
         if let Some(segmenter) = &mut self.segmenter {
-            segmenter.finish(&session.novelty()?.heard, segments);
+            segmenter.finish(&session.novelty()?.heard.novelty, segments);
         }
         Ok(())
     }
@@ -104,16 +105,20 @@ impl Heard {
             return Ok(());
         };
         self.decided = latest.end;
-        let novelty = match &mut self.segmenter {
+        let Calibration {
+            novelty,
+            temperature,
+        } = match &mut self.segmenter {
             Some(segmenter) => {
                 segmenter.set_unknown_below(self.alarms.unknown_below(session, latest.end)?);
                 session.novelty()?.heard
             }
-            None => Arc::default(),
+            None => Calibration::default(),
         };
         let before = segments.len();
         let classes = session.learner().classes();
-        for window in made.drain(..) {
+        for mut window in made.drain(..) {
+            temperature.apply(&mut window.scores);
             match &mut self.segmenter {
                 Some(segmenter) => join(&window, classes, segmenter, &novelty, segments),
                 None => segments.push(segment_of(&window)),

@@ -1,9 +1,10 @@
-//! The scores of taught clips, from which the novelty of a sound is computed.
+//! The scores of taught clips, from which novelty and confidence are calibrated.
 
 use std::sync::Arc;
 
-use super::{Error, Session};
-use crate::decision::Novelty;
+use super::{Error, Session, soundscape};
+use crate::decision::{LeftOutClip, Novelty, Temperature};
+use crate::head::LeftOutEvidence;
 use crate::learner::Example;
 use crate::signal::Label;
 use crate::store::{ClipFilter, TaughtClip};
@@ -18,7 +19,7 @@ const MOST_STRANGE_CLIPS: usize = 16;
 
 /// The parts of a clip that have a score each. A clip of several recordings (itself, and mixed with
 /// the soundscape) has as many rows of each.
-const PARTS: usize = 4;
+pub(super) const PARTS: usize = 4;
 
 /// The scores of the learner at one revision.
 #[derive(Debug)]
@@ -33,9 +34,16 @@ pub(super) struct AtRevision {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Scores {
     /// Of clips as they are.
-    pub(super) clips: Arc<Novelty>,
+    pub(super) clips: Calibration,
     /// Of clips as they are, and mixed with the soundscape: what is heard in its place.
-    pub(super) heard: Arc<Novelty>,
+    pub(super) heard: Calibration,
+}
+
+/// What taught clips say of novelty and of confidence.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Calibration {
+    pub(super) novelty: Arc<Novelty>,
+    pub(super) temperature: Temperature,
 }
 
 impl Session {
@@ -69,31 +77,41 @@ impl Session {
     fn calibrated_novelty(&self) -> Result<Scores, Error> {
         let learner = &self.memory.learner;
         let width = learner.contract().width();
+        let all = learner.classes().len();
+        let is_mixed = self.has_soundscape()?;
         let (mut clips, mut heard) = (Vec::new(), Vec::new());
         let classes = learner.classes().iter().enumerate();
         let classes: Vec<(usize, &Label)> = classes.filter(|(_, l)| !l.is_background()).collect();
         let each = (MOST / classes.len().max(1)).clamp(1, MOST_OF_CLASS);
-        let mut distances = Vec::new();
+        let mut left_out = LeftOutEvidence::default();
         for (class, label) in classes {
             for clip in self.evenly(label, each)? {
                 let example = Example::from_fixed(clip.features);
-                if !learner.left_out_into(&example, label, &mut distances)? {
+                if !learner.left_out_into(&example, label, &mut left_out)? {
                     continue;
                 }
                 let rows = example.features().len() / width;
-                let part = (rows / PARTS).max(1) * (distances.len() / rows);
-                let means = distances
-                    .chunks(part)
-                    .map(|rows| mean(rows, learner.classes().len()));
-                let mut scores = means.map(|means| Novelty::score(class, &means));
-                let first = scores.next().flatten();
-                clips.extend(first);
-                heard.extend(first.into_iter().chain(scores.flatten()));
+                let parts = |rows: usize| {
+                    let distances = left_out.squared_distances.chunks(rows * all);
+                    let parts = distances.zip(left_out.log_scores.chunks(rows * all));
+                    parts.map(|(distances, scores)| LeftOutClip {
+                        class,
+                        squared_distances: mean(distances, all),
+                        log_scores: mean(scores, all),
+                    })
+                };
+                clips.extend(parts(as_it_is(rows, is_mixed)).next());
+                heard.extend(parts((rows / PARTS).max(1)));
             }
         }
+        let background = learner.classes().iter().position(Label::is_background);
+        let calibration = |clips: &[LeftOutClip]| Calibration {
+            novelty: Arc::new(Novelty::calibrated(clips, background)),
+            temperature: Temperature::fitted(clips),
+        };
         Ok(Scores {
-            clips: Arc::new(Novelty::new(clips)),
-            heard: Arc::new(Novelty::new(heard)),
+            clips: calibration(&clips),
+            heard: calibration(&heard),
         })
     }
 
@@ -104,13 +122,13 @@ impl Session {
     /// # Errors
     /// [`Error`] when the log cannot be read.
     pub(super) fn strangers(&mut self) -> Result<Vec<f32>, Error> {
-        let heard = self.novelty()?.heard;
+        let heard = self.novelty()?.heard.novelty;
         let learner = &self.memory.learner;
         let (width, all) = (learner.contract().width(), learner.classes().len());
         let background = learner.classes().iter().position(Label::is_background);
         let sounds = (0..all).filter(|&class| Some(class) != background);
         let sounds: Vec<usize> = sounds.collect();
-        let (mut p_values, mut distances) = (Vec::new(), Vec::new());
+        let (mut p_values, mut left_out) = (Vec::new(), LeftOutEvidence::default());
         if sounds.len() < 2 {
             return Ok(p_values);
         }
@@ -119,10 +137,10 @@ impl Session {
             let label = &learner.classes()[class];
             let clips = self.evenly(label, MOST_STRANGE_CLIPS)?.into_iter();
             let clips: Vec<Example> = clips.map(|c| Example::from_fixed(c.features)).collect();
-            if clips.is_empty() || !learner.class_left_out_into(&clips, label, &mut distances)? {
+            if clips.is_empty() || !learner.class_left_out_into(&clips, label, &mut left_out)? {
                 continue;
             }
-            let mut rest = distances.as_slice();
+            let mut rest = left_out.squared_distances.as_slice();
             for clip in clips {
                 let rows = clip.features().len() / width;
                 let (of_clip, others) = rest.split_at(rows * all);
@@ -139,12 +157,25 @@ impl Session {
                         continue;
                     }
                     means[class] = f32::INFINITY;
-                    let p = Novelty::score(nearest, &means).and_then(|score| heard.p_value(score));
-                    p_values.extend(p);
+                    let score = heard.score(nearest, &means);
+                    p_values.extend(score.and_then(|score| heard.p_value(score)));
                 }
             }
         }
         Ok(p_values)
+    }
+
+    /// Whether pieces of a soundscape are learned.
+    ///
+    /// # Errors
+    /// [`Error`] when the log cannot be read.
+    pub(super) fn has_soundscape(&self) -> Result<bool, Error> {
+        let filter = ClipFilter {
+            label: Some(Label::new(Label::BACKGROUND)?),
+            source: Some(soundscape::NAME.to_owned()),
+            ..ClipFilter::default()
+        };
+        Ok(!self.clips(&filter)?.is_empty())
     }
 
     /// Up to `most` clips of a class, evenly spaced in the order of their teaching.
@@ -159,8 +190,17 @@ impl Session {
     }
 }
 
+/// How many rows of a clip of `rows` are of the clip as it is; those mixed with the soundscape follow
+/// them. `is_mixed` says whether there is a soundscape: four rows are then of one window.
+pub(super) fn as_it_is(rows: usize, is_mixed: bool) -> usize {
+    match rows > PARTS || (rows == PARTS && is_mixed) {
+        true => rows / PARTS,
+        false => rows,
+    }
+}
+
 /// The mean of rows of `size` numbers.
-fn mean(rows: &[f32], size: usize) -> Vec<f32> {
+pub(super) fn mean(rows: &[f32], size: usize) -> Vec<f32> {
     let count = (rows.len() / size.max(1)).max(1) as f32;
     let column = |j: usize| rows.iter().skip(j).step_by(size.max(1)).sum::<f32>() / count;
     (0..size).map(column).collect()

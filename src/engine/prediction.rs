@@ -5,6 +5,7 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
+use crate::decision::Probabilities;
 use crate::signal::Label;
 
 /// The p-value below which a recording is of no taught class.
@@ -17,20 +18,33 @@ const UNKNOWN_BELOW: f32 = 0.05;
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prediction {
     scores: Vec<(Label, f32)>,
+    raw_confidence: Option<f32>,
+    novelty_score: Option<f32>,
     p_value: Option<f32>,
 }
 
-impl Prediction {
-    pub(super) fn new(classes: &[Label], probabilities: &[f32]) -> Self {
-        let pairs = classes.iter().cloned().zip(probabilities.iter().copied());
-        Self {
-            scores: pairs.collect(),
-            p_value: None,
-        }
-    }
+/// What a session says of a clip.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Judgement {
+    /// In the order of the learner's classes.
+    pub(super) probabilities: Probabilities,
+    /// The highest probability before calibration.
+    pub(super) raw_confidence: Option<f32>,
+    /// The score of the most probable class, and its p-value; see
+    /// [`Novelty`](crate::decision::Novelty).
+    pub(super) novelty_score: Option<f32>,
+    pub(super) p_value: Option<f32>,
+}
 
-    pub(super) fn of_p_value(self, p_value: Option<f32>) -> Self {
-        Self { p_value, ..self }
+impl Prediction {
+    pub(super) fn new(classes: &[Label], judgement: &Judgement) -> Self {
+        let probabilities = judgement.probabilities.0.iter().copied();
+        Self {
+            scores: classes.iter().cloned().zip(probabilities).collect(),
+            raw_confidence: judgement.raw_confidence,
+            novelty_score: judgement.novelty_score,
+            p_value: judgement.p_value,
+        }
     }
 
     /// How unlike everything taught the recording is, in `[0, 1)`: the share of taught clips of
@@ -40,6 +54,13 @@ impl Prediction {
         self.p_value.map(|p| 1.0 - p)
     }
 
+    /// The score behind [`Self::novelty`], higher for a recording that is less like its most
+    /// probable class. It has no unit: compare it with other recordings of the same learner. `None`
+    /// if the head has no distances. See [`Novelty::score`](crate::decision::Novelty::score).
+    pub fn novelty_score(&self) -> Option<f32> {
+        self.novelty_score
+    }
+
     /// Whether the recording is probably of no taught class: fewer than one in twenty taught clips
     /// is as unlike its own. `false` if [`Self::novelty`] is `None`.
     pub fn is_unknown(&self) -> bool {
@@ -47,9 +68,16 @@ impl Prediction {
     }
 
     /// Every class with its probability in `[0, 1]`, in the learner's class order. The
-    /// probabilities sum to 1; there are none if no class has been taught.
+    /// probabilities sum to 1; there are none if no class has been taught. With the head `lda`, the
+    /// taught clips calibrate them; see [`Temperature`](crate::decision::Temperature).
     pub fn scores(&self) -> &[(Label, f32)] {
         &self.scores
+    }
+
+    /// The highest probability in `[0, 1]` as the head gives it, before calibration. `None` if no
+    /// class has been taught.
+    pub fn raw_confidence(&self) -> Option<f32> {
+        self.raw_confidence
     }
 
     /// The most probable class and its probability; the first of equally probable ones. `None` if
@@ -91,10 +119,18 @@ impl Serialize for Prediction {
 mod tests {
     use super::*;
 
+    fn prediction(labels: &[Label], probabilities: &[f32]) -> Prediction {
+        let judgement = Judgement {
+            probabilities: Probabilities(probabilities.to_vec()),
+            ..Judgement::default()
+        };
+        Prediction::new(labels, &judgement)
+    }
+
     #[test]
     fn best_is_the_first_of_the_most_probable() {
         let labels = ["a", "b", "c"].map(|text| Label::new(text).unwrap());
-        let prediction = Prediction::new(&labels, &[0.2, 0.4, 0.4]);
+        let prediction = prediction(&labels, &[0.2, 0.4, 0.4]);
         assert_eq!(prediction.best(), Some((&labels[1], 0.4)));
         assert_eq!(prediction.to_string(), "b (0.40)");
         assert_eq!(Prediction::default().best(), None);
@@ -104,7 +140,7 @@ mod tests {
     #[test]
     fn prediction_serialises_as_an_object_of_labels() {
         let labels = ["rain", "dog"].map(|text| Label::new(text).unwrap());
-        let prediction = Prediction::new(&labels, &[0.25, 0.75]);
+        let prediction = prediction(&labels, &[0.25, 0.75]);
         let json = serde_json::to_string(&prediction).unwrap();
         assert_eq!(json, r#"{"rain":0.25,"dog":0.75}"#);
     }

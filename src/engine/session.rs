@@ -6,12 +6,13 @@ use std::path::Path;
 use super::batch::Batch;
 use super::error::damaged;
 use super::memory::Memory;
-use super::novelty::AtRevision;
+use super::novelty::{AtRevision, Calibration};
+use super::prediction::Judgement;
 use super::replay::apply;
 use super::solver::Solver;
 use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
 use super::{ClipEmbeddings, Error};
-use crate::decision::{Novelty, Probabilities};
+use crate::decision::Probabilities;
 use crate::head::Evidence;
 use crate::learner::{Contract, Example, Learner, Settings};
 use crate::model::Card;
@@ -203,40 +204,42 @@ impl Session {
         Ok(self.store.max_disk()?)
     }
 
-    /// The evidence for a clip, and its p-value: how likely a clip of its most probable class is
-    /// as unlike that class. `None` if the head cannot say so, or too few clips were taught.
+    /// The probabilities of a clip, and how unlike its most probable class it is. No novelty if the
+    /// head cannot say so, and no p-value if too few clips were taught.
     ///
     /// # Errors
     /// [`Error`] when the embeddings do not fit the contract, or the log cannot be read.
-    pub(super) fn judge(
-        &mut self,
-        heard: &ClipEmbeddings,
-    ) -> Result<(Probabilities, Option<f32>), Error> {
+    pub(super) fn judge(&mut self, heard: &ClipEmbeddings) -> Result<Judgement, Error> {
         self.judge_example(&self.encode(heard, false)?)
     }
 
     /// As [`Self::judge`], for a clip whose embeddings are pooled already.
-    pub(super) fn judge_pooled(
-        &mut self,
-        pooled: &[f32],
-    ) -> Result<(Probabilities, Option<f32>), Error> {
+    pub(super) fn judge_pooled(&mut self, pooled: &[f32]) -> Result<Judgement, Error> {
         self.judge_example(&self.memory.learner.encode_pooled(pooled)?)
     }
 
-    fn judge_example(&mut self, example: &Example) -> Result<(Probabilities, Option<f32>), Error> {
+    fn judge_example(&mut self, example: &Example) -> Result<Judgement, Error> {
         let mut evidence = Evidence::with_distances();
         self.memory.learner.evidence_into(example, &mut evidence)?;
-        let probabilities = Probabilities::of(&evidence);
-        let (Some((class, _)), Some(distances)) =
-            (probabilities.best(), evidence.squared_distances())
-        else {
-            return Ok((probabilities, None));
-        };
-        let Some(score) = Novelty::score(class, distances) else {
-            return Ok((probabilities, None));
-        };
-        let p = self.novelty()?.clips.p_value(score);
-        Ok((probabilities, p))
+        let mut probabilities = Probabilities::of(&evidence);
+        let raw_confidence = probabilities.best().map(|(_, confidence)| confidence);
+        let best = probabilities.best().zip(evidence.squared_distances());
+        let (mut novelty_score, mut p_value) = (None, None);
+        if let Some(((class, _), distances)) = best {
+            let Calibration {
+                novelty,
+                temperature,
+            } = self.novelty()?.clips;
+            novelty_score = novelty.score(class, distances);
+            p_value = novelty_score.and_then(|score| novelty.p_value(score));
+            temperature.apply(&mut probabilities);
+        }
+        Ok(Judgement {
+            probabilities,
+            raw_confidence,
+            novelty_score,
+            p_value,
+        })
     }
 
     /// Probabilities of the classes for the embeddings of a clip.

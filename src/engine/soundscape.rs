@@ -23,7 +23,7 @@ use crate::store::ClipFilter;
 /// Its file in a learner's folder.
 const FILE: &str = "soundscape.wav";
 /// The name of the recording of its examples.
-const NAME: &str = "soundscape";
+pub(super) const NAME: &str = "soundscape";
 
 /// The length of the clips of the class background, and the fewest of a soundscape.
 const PIECE_SECONDS: usize = 4;

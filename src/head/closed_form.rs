@@ -8,6 +8,7 @@ use std::fmt;
 use std::sync::OnceLock;
 
 use super::deferred::{Job, Solution, Version};
+use super::left_out::LeftOutEvidence;
 use super::statistic_state::damaged;
 use super::{DeferredHead, Evidence, ExactHead, Formula, Head, HeadError, Moments, Statistic};
 
@@ -53,10 +54,10 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     ) {
     }
 
-    /// Overwrites `distances` with the squared distance from each of `rows`, row-major, to the mean
-    /// of each class, `[rows, classes]`, as if the rows had not been learned; `weights` is how
-    /// often each is in the statistic as an example of `class`. If they are the whole class, the
-    /// distances to it are infinite. Returns whether there is an answer.
+    /// Overwrites `left_out` with the evidence for each of `rows`, row-major, as if the rows had not
+    /// been learned; `weights` is how often each is in the statistic as an example of `class`. If
+    /// they are the whole class, the distances to it are infinite. Returns whether there is an
+    /// answer.
     fn left_out_into(
         &self,
         _solved: &Self::Solved,
@@ -64,7 +65,7 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
         _rows: &[i16],
         _class: usize,
         _weights: &[f64],
-        _distances: &mut Vec<f32>,
+        _left_out: &mut LeftOutEvidence,
     ) -> bool {
         false
     }
@@ -205,14 +206,14 @@ impl<M: Method> Head for ClosedForm<M> {
         rows: &[i16],
         class: usize,
         weights: &[f64],
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> bool {
         let Self { method, state } = self;
         if state.statistic.counts().is_empty() {
             return false;
         }
         let solved = state.solved(method);
-        method.left_out_into(solved, &state.statistic, rows, class, weights, distances)
+        method.left_out_into(solved, &state.statistic, rows, class, weights, left_out)
     }
 
     fn is_solved(&self) -> bool {

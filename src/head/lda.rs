@@ -10,7 +10,7 @@ use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{Shrunk, factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot};
 use super::factor::Factor;
-use super::left_out::LeftOut;
+use super::left_out::{LeftOut, LeftOutEvidence};
 use super::means::{ClassMeans, half_excess, sharpness};
 use super::shrinkage::Shrinkage;
 use super::{Formula, HeadError, Moments, Statistic};
@@ -246,7 +246,7 @@ impl Method for SharedCovariance {
         rows: &[i16],
         class: usize,
         weights: &[f64],
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> bool {
         let width = self.steps.len();
         let at = class * width..(class + 1) * width;
@@ -274,19 +274,32 @@ impl Method for SharedCovariance {
             n: n as f64,
             kept: solved.kept,
         };
-        if !clip.distances_into(class, &solved.offsets, &solved.directions, distances) {
+        let (offsets, directions) = (&solved.offsets, &solved.directions);
+        let distances = &mut left_out.squared_distances;
+        if !clip.distances_into(class, offsets, directions, distances) {
             return false;
         }
-        let (classes, total) = (solved.offsets.len() / width, statistic.total() as f64);
+        let sharpness = spread_sharpness(offsets, directions, width);
+        let log_priors = self.log_priors(statistic);
+        let fewer = |other: usize| u64::from(other == class);
+        let biases: Vec<f32> = (log_priors.iter().enumerate())
+            .map(|(other, log_prior)| {
+                let n = statistic.observations_of_mean(other, fewer(other));
+                sharpness * half_excess(solved.uncertain, n) as f32 + log_prior
+            })
+            .collect();
+        let scores = distances.iter().zip(biases.iter().cycle());
+        left_out.log_scores.clear();
+        (left_out.log_scores).extend(scores.map(|(d, bias)| bias - sharpness * d / 2.0));
+        let (classes, total) = (log_priors.len(), statistic.total() as f64);
         // Without a class, the covariance is divided by the number of the other examples.
-        let is_whole = distances.get(class).is_some_and(|d| d.is_infinite());
-        let factor = match is_whole {
+        let factor = match distances.get(class).is_some_and(|d| d.is_infinite()) {
             true => (total - n as f64) / total,
             false => 1.0,
         };
         for (at, distance) in distances.iter_mut().enumerate() {
-            let fewer = u64::from(at % classes == class);
-            let excess = excess(solved, statistic, at % classes, fewer);
+            let other = at % classes;
+            let excess = excess(solved, statistic, other, fewer(other));
             *distance = less_excess(f64::from(*distance) * factor, excess) as f32;
         }
         true

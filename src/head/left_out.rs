@@ -7,6 +7,15 @@
 
 use super::discriminant::dot;
 
+/// What a head says of the rows of a clip, as if the clip had not been learned.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct LeftOutEvidence {
+    /// The squared distance from each row to the mean of each class, `[rows, classes]`.
+    pub(crate) squared_distances: Vec<f32>,
+    /// The log score of each class for each row, `[rows, classes]`.
+    pub(crate) log_scores: Vec<f32>,
+}
+
 /// A clip that was learned.
 pub(super) struct LeftOut<'a> {
     pub(super) width: usize,
@@ -164,6 +173,7 @@ impl Square {
 
 #[cfg(test)]
 mod tests {
+    use super::LeftOutEvidence;
     use crate::head::HeadKind;
 
     const WIDTH: usize = 6;
@@ -181,8 +191,9 @@ mod tests {
         (0..WIDTH).map(value).collect()
     }
 
-    /// Distances of the rows of a clip to all classes, by a head that never learned the clip.
-    fn without(clip: usize, left_out: bool, rows: &[Vec<i16>]) -> Vec<f32> {
+    /// Distances of the rows of a clip to all classes, or their scores, by a head that never learned
+    /// the clip.
+    fn without(clip: usize, left_out: bool, rows: &[Vec<i16>], scores: bool) -> Vec<f32> {
         let mut head = HeadKind::LDA.build(&[0.001; WIDTH], 0, 16);
         for class in 0..3 {
             for other in 0..40 {
@@ -199,24 +210,42 @@ mod tests {
             return (rows.iter())
                 .flat_map(|row| {
                     head.evidence_into(row, &mut evidence).unwrap();
-                    evidence.squared_distances().unwrap().to_vec()
+                    match scores {
+                        true => evidence.scores().to_vec(),
+                        false => evidence.squared_distances().unwrap().to_vec(),
+                    }
                 })
                 .collect();
         }
-        let mut distances = Vec::new();
-        assert!(head.left_out_into(&rows.concat(), 1, &[4.0; 4], &mut distances));
-        distances
+        let mut left_out = LeftOutEvidence::default();
+        assert!(head.left_out_into(&rows.concat(), 1, &[4.0; 4], &mut left_out));
+        match scores {
+            true => left_out.log_scores,
+            false => left_out.squared_distances,
+        }
     }
 
     #[test]
     fn a_clip_left_out_is_as_far_as_if_it_had_never_been_learned() {
         for clip in [0, 7, 31] {
             let rows: Vec<Vec<i16>> = (0..4).map(|at| row(1, clip, at)).collect();
-            let (fast, slow) = (without(clip, false, &rows), without(clip, true, &rows));
+            let of = |left_out, scores| without(clip, left_out, &rows, scores);
+            let (fast, slow) = (of(false, false), of(true, false));
             assert_eq!(fast.len(), 4 * 3);
-            for (fast, slow) in fast.iter().zip(slow) {
+            for (fast, slow) in fast.iter().zip(&slow) {
                 // The shrinkage and the divisor of the covariance stay those of all clips.
                 assert!((fast / slow - 1.0).abs() < 0.02, "{fast} {slow}");
+            }
+            let (fast, slow) = (of(false, true), of(true, true));
+            for (fast, slow) in fast.chunks(3).zip(slow.chunks(3)) {
+                // Only differences of scores have a meaning.
+                for (class, gap) in [(0, slow[1] - slow[0]), (2, slow[1] - slow[2])] {
+                    let found = fast[1] - fast[class];
+                    assert!(
+                        (found - gap).abs() < 0.02 * gap.abs() + 0.1,
+                        "{found} {gap}"
+                    );
+                }
             }
         }
     }
@@ -232,14 +261,14 @@ mod tests {
         };
         learn(0, 0);
         (0..20).for_each(|clip| learn(1, clip));
-        let mut distances = Vec::new();
-        assert!(head.left_out_into(&rows, 0, &[4.0; 4], &mut distances));
-        for distances in distances.chunks(2) {
+        let mut left_out = LeftOutEvidence::default();
+        assert!(head.left_out_into(&rows, 0, &[4.0; 4], &mut left_out));
+        for distances in left_out.squared_distances.chunks(2) {
             assert!(distances[0].is_infinite() && distances[1].is_finite());
         }
-        assert!(!head.left_out_into(&rows, 5, &[4.0; 4], &mut distances));
+        assert!(!head.left_out_into(&rows, 5, &[4.0; 4], &mut left_out));
         let ncm = HeadKind::NCM.build(&[0.001; WIDTH], 0, 16);
-        assert!(!ncm.left_out_into(&rows, 0, &[4.0; 4], &mut distances));
+        assert!(!ncm.left_out_into(&rows, 0, &[4.0; 4], &mut left_out));
     }
 
     #[test]
@@ -264,10 +293,10 @@ mod tests {
                 }
             }
         }
-        let mut distances = Vec::new();
-        assert!(all.left_out_into(&rows, 2, &[4.0; 160], &mut distances));
+        let mut left_out = LeftOutEvidence::default();
+        assert!(all.left_out_into(&rows, 2, &[4.0; 160], &mut left_out));
         let mut evidence = crate::head::Evidence::with_distances();
-        for (row, fast) in rows.chunks(WIDTH).zip(distances.chunks(3)) {
+        for (row, fast) in rows.chunks(WIDTH).zip(left_out.squared_distances.chunks(3)) {
             two.evidence_into(row, &mut evidence).unwrap();
             let slow = evidence.squared_distances().unwrap();
             assert!(fast[2].is_infinite());

@@ -55,6 +55,7 @@ pub use error::HeadError;
 pub use evidence::{Evidence, ScoreKind};
 pub(crate) use formula::{Formula, Layer, Neighbours};
 pub use kind::HeadKind;
+pub(crate) use left_out::LeftOutEvidence;
 pub use selection::{Score, Selection};
 pub(crate) use statistic::{Moments, Statistic};
 
@@ -87,16 +88,16 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     /// [`HeadError::Width`].
     fn evidence_into(&self, features: &[i16], evidence: &mut Evidence) -> Result<(), HeadError>;
 
-    /// Overwrites `distances` with the squared distance from each of `rows` to the mean of each
-    /// class, `[rows, classes]`, as if the rows had not been learned; `weights` is how often each is
-    /// in the statistic as an example of `class`. If they are the whole class, the distances to it
-    /// are infinite. Returns whether the head has an answer: `lda` has, if it knows other examples.
+    /// Overwrites `left_out` with the evidence for each of `rows`, as if the rows had not
+    /// been learned; `weights` is how often each is in the statistic as an example of `class`. If
+    /// they are the whole class, the distances to it are infinite. Returns whether the head has
+    /// an answer: `lda` has, if it knows other examples.
     fn left_out_into(
         &self,
         _rows: &[i16],
         _class: usize,
         _weights: &[f64],
-        _distances: &mut Vec<f32>,
+        _left_out: &mut LeftOutEvidence,
     ) -> bool {
         false
     }

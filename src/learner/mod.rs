@@ -31,7 +31,8 @@ use std::num::NonZeroUsize;
 
 use crate::decision::Probabilities;
 use crate::head::{
-    Evidence, Formula, Head, HeadError, Job, Replay, Selection, Solution, Statistic,
+    Evidence, Formula, Head, HeadError, Job, LeftOutEvidence, Replay, Selection, Solution,
+    Statistic,
 };
 use crate::rehearsal::{Rehearsal, Rows};
 use crate::signal::Label;
@@ -390,9 +391,9 @@ impl Learner {
         Ok(())
     }
 
-    /// Overwrites `distances` with the squared distance from each row of an example that was
-    /// learned to the mean of each class, `[rows, classes]`, as if it had not been learned as
-    /// `label`. Returns whether the head has an answer; see `Head::left_out_into`.
+    /// Overwrites `left_out` with the evidence for each row of an example that was learned, as if it
+    /// had not been learned as `label`. Returns whether the head has an answer; see
+    /// `Head::left_out_into`.
     ///
     /// # Errors
     /// [`LearnError::Width`]
@@ -400,7 +401,7 @@ impl Learner {
         &self,
         example: &Example,
         label: &Label,
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> Result<bool, LearnError> {
         let copies = self.copies_of_row(example)?;
         let Some(class) = self.class(label) else {
@@ -408,7 +409,10 @@ impl Learner {
         };
         let rows = example.features();
         let weights = vec![copies as f64; rows.len() / self.contract.width()];
-        Ok((self.head).left_out_into(rows, class, &weights, distances))
+        let is_known = (self.head).left_out_into(rows, class, &weights, left_out);
+        // The clip may be the only one of its class.
+        let own = left_out.squared_distances.get(class);
+        Ok(is_known && own.is_some_and(|distance| distance.is_finite()))
     }
 
     /// As [`Self::left_out_into`], for the rows of several examples of a class, as if the whole
@@ -420,7 +424,7 @@ impl Learner {
         &self,
         examples: &[Example],
         label: &Label,
-        distances: &mut Vec<f32>,
+        left_out: &mut LeftOutEvidence,
     ) -> Result<bool, LearnError> {
         let Some(class) = self.class(label) else {
             return Ok(false);
@@ -438,7 +442,7 @@ impl Learner {
         weights
             .iter_mut()
             .for_each(|w| *w *= of_class as f64 / known);
-        Ok(self.head.left_out_into(&rows, class, &weights, distances))
+        Ok(self.head.left_out_into(&rows, class, &weights, left_out))
     }
 
     /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.

@@ -529,7 +529,7 @@ fn what_does_not_apply_to_days_in_the_field_is_refused() {
     assert!(
         embeddings
             .stderr
-            .contains("--embeddings: days are composed of sound")
+            .contains("--embeddings: --protocol field needs recordings")
     );
     let sides = sandbox
         .run("evaluate --data clips --backbone tiny --protocol field")
@@ -538,5 +538,88 @@ fn what_does_not_apply_to_days_in_the_field_is_refused() {
         sides
             .stderr
             .contains("--test-groups: the test side of the split is empty\nhint:")
+    );
+}
+
+const UNKNOWN: &str = "evaluate --data clips --backbone tiny --protocol unknown \
+                       --group-pattern ^(.)- --test-groups each";
+
+#[test]
+fn classes_are_left_out_and_all_are_asked_about() {
+    let sandbox = field_clips();
+    let more = "--json --report page.html";
+    let report = sandbox.afield(UNKNOWN).args(more).run().ok().json();
+    let again = sandbox.afield(UNKNOWN).args(more).run().ok().json();
+    assert_eq!(report, again);
+    assert_eq!(report["protocol"], "unknown");
+    assert_eq!(
+        (&report["recordings"], &report["clips"]),
+        (&20.into(), &20.into())
+    );
+    assert_eq!(report["folds"].as_array().unwrap().len(), 2);
+    let draws = report["draws"].as_array().unwrap();
+    assert_eq!(draws.len(), 5, "five draws without --seeds");
+    for draw in draws {
+        assert_eq!(draw["never_taught"].as_array().unwrap().len(), 1);
+    }
+    for teaching in report["teachings"].as_array().unwrap() {
+        for score in ["auroc", "auroc_of_confidence", "accuracy", "ece"] {
+            let spread = &teaching["summary"][score];
+            assert!(
+                (0.0..=1.0).contains(&spread["mean"].as_f64().unwrap()),
+                "{score}"
+            );
+            assert!(spread["deviation"].as_f64().is_some(), "{score}");
+        }
+        // Pure tones are far from each other.
+        let auroc = teaching["summary"]["auroc"]["mean"].as_f64().unwrap();
+        assert!(auroc > 0.9, "{auroc}");
+        assert_eq!(teaching["scores"].as_array().unwrap().len(), 5);
+    }
+    let page = fs::read_to_string(sandbox.path("page.html")).unwrap();
+    assert!(page.contains("AUROC of novelty") && page.contains("made on 20 recordings"));
+    let table = sandbox
+        .afield(UNKNOWN)
+        .args("--seeds 1 --seed 3")
+        .run()
+        .ok()
+        .stdout;
+    for said in [
+        "unknown, seed 3, 2 groups held out in turn: 3 of 4 classes taught, 1 never taught",
+        "AUROC of the highest probability",
+        "never taught, seed 3: ",
+    ] {
+        assert!(table.contains(said), "{said}\n{table}");
+    }
+}
+
+#[test]
+fn what_does_not_apply_to_classes_left_out_is_refused() {
+    let sandbox = field_clips();
+    for (more, said) in [
+        (
+            "--imbalance 10",
+            "--imbalance has no effect on --protocol unknown\nhint: leave it out",
+        ),
+        (
+            "--head ncm,lda",
+            "--head: --protocol unknown teaches one head\nhint: name one",
+        ),
+        (
+            "--minutes 4",
+            "--minutes is for days of sound\nhint: add --protocol field",
+        ),
+    ] {
+        let error = sandbox.afield(UNKNOWN).args(more).run().fails(1);
+        assert!(error.stderr.contains(said), "{error}");
+    }
+    for class in ["buzz", "whistle"] {
+        fs::remove_dir_all(sandbox.path(&format!("clips/{class}"))).unwrap();
+    }
+    let few = sandbox.run(UNKNOWN).fails(1);
+    assert!(
+        few.stderr
+            .contains("at least 3 classes are needed to leave one out, the data hold 2\nhint:"),
+        "{few}"
     );
 }

@@ -11,6 +11,7 @@ use afield_lab::data::{
 };
 use afield_lab::field::FieldError;
 use afield_lab::streams::StreamError;
+use afield_lab::unknown::UnknownError;
 
 /// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
@@ -32,6 +33,16 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     }
     if let Some(error) = error.downcast_ref() {
         return of_field(error);
+    }
+    match error.downcast_ref() {
+        Some(UnknownError::Classes { .. }) => {
+            return some("lay clips out as DIR/<class>/<clip>, three classes at least");
+        }
+        Some(UnknownError::NothingToTeach { .. }) => {
+            return some("leave a group of every class out of the test groups");
+        }
+        Some(_) => return None,
+        None => {}
     }
     of_corpus(error.downcast_ref()?)
 }

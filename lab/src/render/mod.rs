@@ -1,7 +1,8 @@
 //! Reports as text for a terminal and as self-contained HTML pages.
 //!
-//! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) or
-//! a [`Series`](crate::evaluate::Series) or a [`FieldReport`](crate::field::FieldReport) holds.
+//! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) a
+//! [`Series`](crate::evaluate::Series), a [`FieldReport`](crate::field::FieldReport) or an
+//! [`UnknownReport`](crate::unknown::UnknownReport) holds.
 
 mod chart;
 mod curves;
@@ -16,6 +17,8 @@ mod provenance;
 mod scoreboard;
 mod style;
 mod table;
+mod unknown_page;
+mod unknown_table;
 
 pub use curves::{curves, verdict};
 pub use day_picture::day_picture;
@@ -26,3 +29,5 @@ pub use html::{html, series_html};
 pub use provenance::Provenance;
 pub use scoreboard::Scoreboard;
 pub use table::{series_table, table};
+pub use unknown_page::unknown_html;
+pub use unknown_table::unknown_table;
