@@ -27,7 +27,8 @@ pub struct CorrectArgs {
     #[arg(long, value_name = "LABEL")]
     label: Option<Label>,
 
-    /// It was none of this class and is no event: it is learned as `background`
+    /// It was none of this class and is no event: it is learned as `not LABEL`, a class without
+    /// events
     #[arg(long, value_name = "LABEL")]
     not: Option<Label>,
 
@@ -50,9 +51,10 @@ pub fn run(args: CorrectArgs, places: &Places) -> Result<()> {
     {
         anyhow::bail!("--not: no class {wrong}\nhint: `afield status` lists the classes");
     }
-    let label = match args.label {
-        Some(label) => label,
-        None => Label::new(Label::BACKGROUND)?,
+    let label = match (args.label, &args.not) {
+        (Some(label), _) => label,
+        (None, Some(wrong)) => wrong.not().context("--not")?,
+        (None, None) => Label::new(Label::BACKGROUND)?,
     };
     let mut recording = engine.event_audio(args.event).context("EVENT")?;
     note_look_alike(&engine, &label);

@@ -9,8 +9,6 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, UNIX_EPOCH};
 
 use afield::Event;
-use afield::signal::Chunk;
-use afield::source::{WaveEncoding, wave_head};
 use anyhow::{Context, Result, anyhow};
 
 use super::event_output::name;
@@ -91,7 +89,10 @@ impl EventClips {
     /// Writes the sound of an event, and removes the oldest clips that are too many.
     pub fn keep(&mut self, event: &Event) -> Result<()> {
         let context = || format!("{FLAG}: the sound of event {}", event.id);
-        let wav = wav_of(event).with_context(context)?;
+        let wav = event
+            .recording()
+            .and_then(|mut recording| recording.to_wave());
+        let wav = wav.with_context(context)?;
         let class = file_name_of(name(event));
         let folder = self.folder.join(&class);
         let start = match event.at {
@@ -219,25 +220,6 @@ fn is_reserved(label: &str) -> bool {
         number.is_some_and(|number| number.chars().count() == 1)
     };
     ["con", "prn", "aux", "nul"].contains(&stem.as_str()) || is_port("com") || is_port("lpt")
-}
-
-/// The sound of an event as a WAV file of 16 bits.
-fn wav_of(event: &Event) -> Result<Vec<u8>> {
-    let mut recording = event.recording()?;
-    let source = recording.source();
-    let (hz, channels) = (source.rate().hz(), source.channels().len());
-    let mut data = Vec::new();
-    let mut chunk = Chunk::default();
-    while source.read(&mut chunk)? {
-        for sample in &chunk.samples {
-            let whole = (f64::from(*sample) * 32_768.0).round();
-            let whole = whole.clamp(-32_768.0, 32_767.0) as i16;
-            data.extend_from_slice(&whole.to_le_bytes());
-        }
-    }
-    let head = wave_head(hz, channels, WaveEncoding::Int16, data.len());
-    let head = head.context("it is too long, or has too many channels")?;
-    Ok([head.as_slice(), &data].concat())
 }
 
 /// Parses a size in bytes, such as `500MB` or `2GiB`.

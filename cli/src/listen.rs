@@ -122,6 +122,11 @@ pub struct ListenArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["learn", "windows"])]
     clips: Option<PathBuf>,
 
+    /// Keep the sounds that are unknown or unlike the taught clips, to be answered by
+    /// `afield queue`
+    #[arg(long, conflicts_with_all = ["learn", "windows"])]
+    ask: bool,
+
     /// With --clips, the most clips of each class; the oldest are deleted
     #[arg(long, default_value = "100", value_name = "N", value_parser = at_least_one, requires = "clips")]
     clips_per_class: usize,
@@ -222,7 +227,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         false_alarms_per_day: args.false_alarms.0,
         unknown_below: args.unknown_below,
         windows: args.windows,
-        keep_samples: args.clips.is_some(),
+        keep_samples: args.clips.is_some() || args.ask,
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),
@@ -264,11 +269,14 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         for event in listening.drain() {
             let written = lines.write(&mut out, &event, health.as_ref());
             written.map_err(|e| gone(e.into(), live))?;
-            match clips.as_mut().map(|clips| clips.keep(&event)) {
+            let mut kept = clips.as_mut().map_or(Ok(()), |clips| clips.keep(&event));
+            if args.ask && kept.is_ok() {
+                kept = engine.ask(&event).map(|_| ()).context("--ask");
+            }
+            match kept {
                 // A device goes on: the disk may have room again.
-                Some(Err(error)) if live => eprintln!("note: {}", super::message(&error)),
-                Some(kept) => kept?,
-                None => {}
+                Err(error) if live => eprintln!("note: {}", super::message(&error)),
+                kept => kept?,
             }
         }
         // Readers want each line at once.

@@ -40,6 +40,7 @@ mod own_learners;
 mod partial_array;
 mod ports;
 mod predict;
+mod queue;
 mod recording;
 mod reference;
 mod resume;
@@ -103,6 +104,7 @@ enum Command {
     Init(init::InitArgs),
     Teach(teach::TeachArgs),
     Correct(correct::CorrectArgs),
+    Queue(queue::QueueArgs),
     Forget(forget::ForgetArgs),
     History(history::HistoryArgs),
     Undo(rollback::UndoArgs),
@@ -136,6 +138,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Init(args) => init::run(args, places),
         Command::Teach(args) => teach::run(args, places),
         Command::Correct(args) => correct::run(args, places),
+        Command::Queue(args) => queue::run(args, places),
         Command::Forget(args) => forget::run(args, places),
         Command::History(args) => history::run(args, places),
         Command::Undo(args) => rollback::undo(args, places),

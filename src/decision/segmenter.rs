@@ -167,7 +167,7 @@ impl Segmenter {
         let [_, latest, incoming] = &mut self.windows;
         incoming.set(window);
         (incoming.verdict, incoming.confidence) =
-            verdict(incoming, self.background, &self.options, novelty);
+            verdict(incoming, &self.classes, &self.options, novelty);
         if self.held > 0 {
             self.overlap |= latest.times.end > incoming.times.start;
             self.settle(2, novelty, out);
@@ -296,7 +296,7 @@ impl Segmenter {
         }
     }
 
-    /// Ends the segment under way, and gives it if it is one.
+    /// Ends the segment under way, and gives it if it is one. A sound of a silent class is none.
     fn close(&mut self, novelty: &Novelty, out: &mut Vec<Segment>) {
         let Some(open) = self.open.take().filter(|open| open.entered) else {
             return;
@@ -319,6 +319,9 @@ impl Segmenter {
         let label = label.and_then(|judged| self.classes.get(judged.class).cloned());
         let (start, end) = self.times(&open);
         self.until = end;
+        if label.as_ref().is_some_and(Label::is_silent) {
+            return;
+        }
         let segment = Segment {
             start,
             end,
@@ -384,7 +387,7 @@ impl Scored {
 /// What a window says by itself, and the probability of its most probable class.
 fn verdict(
     window: &Scored,
-    background: Option<usize>,
+    classes: &[Label],
     options: &SegmenterOptions,
     novelty: &Novelty,
 ) -> (Verdict, f32) {
@@ -401,7 +404,7 @@ fn verdict(
     let p_value = p_value(class, &window.distances, novelty);
     let verdict = if is_unknown(confidence, p_value, options) {
         Verdict::Unknown
-    } else if Some(class) == background {
+    } else if classes.get(class).is_some_and(Label::is_silent) {
         Verdict::Background
     } else {
         Verdict::Class(class)

@@ -113,10 +113,22 @@ pub enum Error {
         /// The reason.
         reason: &'static str,
     },
-    /// The soundscape cannot be written or removed.
+    /// A recording has more samples or channels than a WAV file can hold.
+    #[error("{name} is too long or has too many channels for a WAV file")]
+    TooLong {
+        /// The recording.
+        name: String,
+    },
+    /// No open question has this id.
+    #[error("no open question {id}")]
+    NoQuestion {
+        /// The id.
+        id: String,
+    },
+    /// A file in the learner's folder cannot be written, read or removed.
     #[error("{}: {error}", path.display())]
-    Soundscape {
-        /// Its file.
+    File {
+        /// The file.
         path: PathBuf,
         /// Why.
         error: std::io::Error,
@@ -164,10 +176,12 @@ impl Error {
             Self::Silent | Self::NoFiniteEmbedding { .. } => ErrorKind::InvalidInput,
             Self::Damaged { .. } => ErrorKind::Damaged,
             Self::NobodyListens { .. } | Self::AudioExchange { .. } => ErrorKind::Unavailable,
-            Self::TooLittleAudio { .. } | Self::NoEvent { .. } | Self::NothingToUndo { .. } => {
-                ErrorKind::NotFound
-            }
-            Self::Soundscape { .. } => ErrorKind::Io,
+            Self::TooLittleAudio { .. }
+            | Self::NoEvent { .. }
+            | Self::NoQuestion { .. }
+            | Self::NothingToUndo { .. } => ErrorKind::NotFound,
+            Self::File { .. } => ErrorKind::Io,
+            Self::TooLong { .. } => ErrorKind::Unsupported,
             Self::Contended => ErrorKind::Busy,
             Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
             Self::DiskLimit { .. } => ErrorKind::Limit,

@@ -208,7 +208,7 @@ fn segment_of(window: &WindowDecision) -> Segment {
         _ => (None, window.scores.best().map_or(0.0, |(_, p)| p)),
     };
     let kind = match &label {
-        Some(label) if label.is_background() => SegmentKind::Background,
+        Some(label) if label.is_silent() => SegmentKind::Background,
         Some(_) => SegmentKind::Known,
         None if window.decision == Decision::Quiet => SegmentKind::Background,
         None => SegmentKind::Unknown,

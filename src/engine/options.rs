@@ -158,6 +158,12 @@ pub enum OptionError {
     /// A soundscape of digital silence.
     #[error("the recording of the soundscape is digital silence")]
     SoundscapeSilent,
+    /// Questions about a sensor.
+    #[error("questions are about sounds; {backbone} takes a sensor")]
+    QuestionsOfSensor {
+        /// The backbone.
+        backbone: String,
+    },
     /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {
@@ -174,6 +180,7 @@ impl OptionError {
             Self::NormalisedSound { .. }
             | Self::GateOfSensor { .. }
             | Self::SoundscapeOfSensor { .. }
+            | Self::QuestionsOfSensor { .. }
             | Self::SoundscapeOfClips => ErrorKind::Unsupported,
             _ => ErrorKind::InvalidInput,
         }

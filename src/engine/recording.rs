@@ -3,8 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{Engine, Error};
-use crate::signal::{Channel, Group, SOUND, SampleRate, Timestamp};
-use crate::source::{Excerpt, SensorFormat, Source, SourceError, open_recording, recorded_at};
+use crate::signal::{Channel, Chunk, Group, SOUND, SampleRate, Timestamp};
+use crate::source::{
+    Excerpt, SensorFormat, Source, SourceError, WaveEncoding, open_recording, recorded_at,
+    wave_head,
+};
 
 /// A day in milliseconds. A date without an offset from UTC may be ahead by the zones of the world.
 const DAY_MS: i64 = 86_400_000;
@@ -129,6 +132,29 @@ impl Recording {
     /// The group, if it is known.
     pub fn group(&self) -> Option<&Group> {
         self.group.as_ref()
+    }
+
+    /// The rest of its samples as a WAV file of 16 bits. Samples outside of `[-1, 1]` are clipped.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if it cannot be read; [`Error::TooLong`] if it has more samples or channels
+    /// than a WAV file.
+    pub fn to_wave(&mut self) -> Result<Vec<u8>, Error> {
+        let source = self.source();
+        let (hz, channels) = (source.rate().hz(), source.channels().len());
+        let (mut data, mut chunk) = (Vec::new(), Chunk::default());
+        while source.read(&mut chunk)? {
+            for sample in &chunk.samples {
+                let whole = (f64::from(*sample) * 32_768.0).round();
+                let whole = whole.clamp(-32_768.0, 32_767.0) as i16;
+                data.extend_from_slice(&whole.to_le_bytes());
+            }
+        }
+        let head = wave_head(hz, channels, WaveEncoding::Int16, data.len());
+        let head = head.ok_or_else(|| Error::TooLong {
+            name: self.name.clone(),
+        })?;
+        Ok([head.as_slice(), &data].concat())
     }
 
     /// The samples.

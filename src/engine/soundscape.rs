@@ -274,7 +274,7 @@ impl Engine {
 }
 
 /// Replaces the file at `path`, or leaves it as it is.
-fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(bytes)?;
@@ -284,7 +284,7 @@ fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
 }
 
 fn unwritten(dir: &Path, error: io::Error) -> Error {
-    Error::Soundscape {
+    Error::File {
         path: dir.join(FILE),
         error,
     }

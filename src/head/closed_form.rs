@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 
 use super::deferred::{Job, Solution, Version};
 use super::left_out::LeftOutEvidence;
+use super::plain_metric;
 use super::statistic_state::damaged;
 use super::{DeferredHead, Evidence, ExactHead, Formula, Head, HeadError, Moments, Statistic};
 
@@ -68,6 +69,17 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
         _left_out: &mut LeftOutEvidence,
     ) -> bool {
         false
+    }
+
+    /// See [`Head::metric_into`].
+    fn metric_into(
+        &self,
+        _solved: &Self::Solved,
+        x: &[i16],
+        point: &mut Vec<f32>,
+        direction: &mut Vec<f32>,
+    ) {
+        plain_metric(x, point, direction);
     }
 
     /// The function that [`Self::scores_into`] computes from an exact solve and the raw features
@@ -214,6 +226,14 @@ impl<M: Method> Head for ClosedForm<M> {
         }
         let solved = state.solved(method);
         method.left_out_into(solved, &state.statistic, rows, class, weights, left_out)
+    }
+
+    fn metric_into(&self, x: &[i16], point: &mut Vec<f32>, direction: &mut Vec<f32>) {
+        let Self { method, state } = self;
+        match state.statistic.counts().is_empty() {
+            true => plain_metric(x, point, direction),
+            false => method.metric_into(state.solved(method), x, point, direction),
+        }
     }
 
     fn is_solved(&self) -> bool {

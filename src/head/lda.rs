@@ -305,6 +305,21 @@ impl Method for SharedCovariance {
         true
     }
 
+    fn metric_into(
+        &self,
+        solved: &Solved,
+        x: &[i16],
+        point: &mut Vec<f32>,
+        direction: &mut Vec<f32>,
+    ) {
+        let centred = x.iter().zip(&self.steps).zip(&solved.centre);
+        let centred = centred.map(|((&x, &step), centre)| f64::from(x) * f64::from(step) - centre);
+        point.clear();
+        point.extend(centred.map(|x| x as f32));
+        direction.clone_from(point);
+        solved.factor.solve_in_place(direction);
+    }
+
     fn formula(&self, solved: &Solved) -> Formula {
         Formula::Linear(solved.discriminant.layer())
     }

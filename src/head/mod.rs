@@ -102,6 +102,14 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
         false
     }
 
+    /// Overwrites `point` with an example relative to the centre of the classes, and `direction`
+    /// with the metric of the head times it, so that the product of the point of one example and
+    /// the direction of another is their likeness. The metric of `lda` is the inverse covariance
+    /// within classes; other heads have none.
+    fn metric_into(&self, x: &[i16], point: &mut Vec<f32>, direction: &mut Vec<f32>) {
+        plain_metric(x, point, direction);
+    }
+
     /// Whether [`Self::solve`] has nothing to do.
     fn is_solved(&self) -> bool {
         true
@@ -148,6 +156,13 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
         None
     }
+}
+
+/// See [`Head::metric_into`].
+fn plain_metric(x: &[i16], point: &mut Vec<f32>, direction: &mut Vec<f32>) {
+    point.clear();
+    point.extend(x.iter().map(|&x| f32::from(x)));
+    direction.clone_from(point);
 }
 
 /// Extra methods of an exact head. Its state is a function of sums, which can be merged and

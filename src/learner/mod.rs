@@ -445,6 +445,27 @@ impl Learner {
         Ok(self.head.left_out_into(&rows, class, &weights, left_out))
     }
 
+    /// The mean row of an example in the metric of the head; see `Head::metric_into`.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub(crate) fn in_metric(&self, example: &Example) -> Result<(Vec<f32>, Vec<f32>), LearnError> {
+        self.copies_of_row(example)?;
+        let (mut points, mut directions) = (Vec::new(), Vec::new());
+        let (mut point, mut direction) = (Vec::new(), Vec::new());
+        let rows = example.features().chunks_exact(self.contract.width());
+        let all = rows.len().max(1) as f32;
+        for row in rows {
+            self.head.metric_into(row, &mut point, &mut direction);
+            for (sums, values) in [(&mut points, &point), (&mut directions, &direction)] {
+                sums.resize(values.len(), 0.0);
+                let pairs = sums.iter_mut().zip(values);
+                pairs.for_each(|(sum, value)| *sum += value / all);
+            }
+        }
+        Ok((points, directions))
+    }
+
     /// As [`Self::evidence_into`], but does not wait for a solve if an earlier one is available.
     /// Returns how many of the latest examples are included only approximately; 0 means exact.
     ///

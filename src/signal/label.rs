@@ -63,6 +63,8 @@ impl Label {
         }
     }
 
+    const NOT: &str = "not ";
+
     /// The text.
     pub fn as_str(&self) -> &str {
         &self.0
@@ -71,6 +73,20 @@ impl Label {
     /// Whether this is the class [`Self::BACKGROUND`].
     pub fn is_background(&self) -> bool {
         self.as_str() == Self::BACKGROUND
+    }
+
+    /// The class of sounds that are taken for `self` and are not it: `not `, then the label.
+    ///
+    /// # Errors
+    /// [`SignalError`] if it is longer than a label may be.
+    pub fn not(&self) -> Result<Self, SignalError> {
+        Self::new(format!("{}{self}", Self::NOT))
+    }
+
+    /// Whether sounds of this class are no events: [`Self::BACKGROUND`], and the classes of
+    /// [`Self::not`].
+    pub fn is_silent(&self) -> bool {
+        self.is_background() || self.as_str().starts_with(Self::NOT)
     }
 
     /// Whether the other label is another one and differs only in case, in accents, or in

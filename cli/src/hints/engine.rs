@@ -60,6 +60,8 @@ fn engine(error: &Error) -> Option<String> {
         Error::DiskLimit { .. } => {
             "forget classes that are not needed, or raise the limit with `afield compact --max-disk SIZE`"
         }
+        Error::NoQuestion { .. } => "`afield queue list` lists the open questions",
+        Error::File { .. } => "check whose folder the learner is, and how its disk is mounted",
         Error::NothingToUndo { .. } => "`afield history` lists what can be gone back to",
         _ => return None,
     };

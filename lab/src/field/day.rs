@@ -73,10 +73,33 @@ impl DayPlan {
     /// # Errors
     /// [`FieldError`] if the library has too few classes, or the day is too short for its events.
     pub fn compose(&self, library: &SoundLibrary, seed: u64) -> Result<Day, FieldError> {
+        self.compose_of(library, seed, None)
+    }
+
+    /// As [`Self::compose`], with events of every other clip of each class, and the same classes
+    /// as the other day of the seed.
+    pub(crate) fn compose_half(
+        &self,
+        library: &SoundLibrary,
+        seed: u64,
+        half: Half,
+    ) -> Result<Day, FieldError> {
+        self.compose_of(library, seed, Some(half))
+    }
+
+    fn compose_of(
+        &self,
+        library: &SoundLibrary,
+        seed: u64,
+        half: Option<Half>,
+    ) -> Result<Day, FieldError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let rate = library.rate();
         let soundscape = self.soundscape(library, &mut rng)?;
         let (known, unknown) = self.classes(library, &soundscape, &mut rng)?;
+        if half == Some(Half::Second) {
+            rng.set_stream(1);
+        }
         let own = place(library, &soundscape, Half::First, OWN_SECONDS, &mut rng)?;
         let seconds = self.minutes as usize * 60;
         let mut samples = place(library, &soundscape, Half::Second, seconds, &mut rng)?;
@@ -100,7 +123,7 @@ impl DayPlan {
         let hz = rate.hz() as usize;
         let mut events = Vec::with_capacity(plan.len());
         for (number, (label, known)) in plan.into_iter().enumerate() {
-            let (clip, sound) = excerpt(library, label, &mut rng);
+            let (clip, sound) = excerpt(library, label, half, &mut rng);
             let decibels = rng.random_range(LEVELS_DB.0..LEVELS_DB.1);
             let length = sound.len() as f64 / hz as f64;
             let offset = rng.random_range(BEFORE_SECONDS..slot - length - AFTER_SECONDS + 1e-9);
@@ -188,11 +211,20 @@ impl DayPlan {
 fn excerpt<'a>(
     library: &'a SoundLibrary,
     label: &'a Label,
+    half: Option<Half>,
     rng: &mut ChaCha8Rng,
 ) -> (&'a [f32], &'a [f32]) {
     let hz = library.rate().hz() as usize;
     let longest = (LONGEST_SECONDS * hz as f64) as usize;
-    let clips: Vec<&[f32]> = library.of_class(label).collect();
+    let all: Vec<&[f32]> = library.of_class(label).collect();
+    let clips: Vec<&[f32]> = match half {
+        // A class of one clip is in both halves.
+        Some(half) if all.len() > 1 => {
+            let first = usize::from(half == Half::Second);
+            all.into_iter().skip(first).step_by(2).collect()
+        }
+        _ => all,
+    };
     let clip = clips[rng.random_range(0..clips.len())];
     let parts = sounding_parts(clip, hz);
     let drawn = rng.random_range(0..parts.len());

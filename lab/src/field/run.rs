@@ -1,6 +1,6 @@
 //! Runs days: makes a learner, teaches it as a user does, and lets it listen.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use afield::engine::{Durability, EngineOptions, LearnerOptions, ListenOptions};
@@ -9,7 +9,8 @@ use afield::{Engine, Event, Recording, SourceSpec};
 
 use super::day::{Day, DayPlan};
 use super::error::FieldError;
-use super::event::FoundEvent;
+use super::event::{FoundEvent, TrueEvent, shared};
+use super::place::Half;
 use super::report::{FieldReport, VariantReport};
 use super::sound_library::SoundLibrary;
 use super::variant::{Taught, Variant};
@@ -17,6 +18,9 @@ use super::wave::write_wave;
 
 /// Seconds of the place in one example, where it is taught as a class.
 const PLACE_SECONDS: usize = 4;
+
+/// The most questions that are answered.
+const ANSWERS: usize = 20;
 
 /// What is taught is stored at least this often.
 const BATCH: Duration = Duration::from_secs(60);
@@ -73,6 +77,17 @@ impl FieldPlan {
             let folder = tempfile::tempdir()?;
             let wave = folder.path().join("day.wav");
             write_wave(&wave, day.rate, &day.samples)?;
+            let has_next = self.variants.iter().any(|variant| variant.is_next_day());
+            let half = |half| -> Result<(Day, PathBuf), FieldError> {
+                let day = self.day.compose_half(library, seed, half)?;
+                let wave = folder.path().join(format!("{half:?}.wav"));
+                write_wave(&wave, day.rate, &day.samples)?;
+                Ok((day, wave))
+            };
+            let pair = match has_next {
+                true => Some((half(Half::First)?, half(Half::Second)?)),
+                false => None,
+            };
             let mut latest: Option<(Taught, Engine)> = None;
             for report in &mut variants {
                 let variant = report.variant;
@@ -98,8 +113,21 @@ impl FieldPlan {
                 };
                 step(false);
                 backbone.clone_from(&engine.card().name);
-                let found = self.listen(&engine, &wave, variant)?;
-                report.add(&day, found, f64::from(self.day.minutes) / 60.0);
+                let (day, wave) = match &pair {
+                    Some((before, after)) if variant.is_next_day() => {
+                        if variant == Variant::Answered {
+                            self.answer(&engine, &before.1, &before.0)?;
+                        }
+                        (&after.0, &after.1)
+                    }
+                    _ => (&day, &wave),
+                };
+                let mut found = self.listen(&engine, wave, variant)?;
+                for event in &mut found {
+                    // A class that was named by an answer is none that is looked for.
+                    event.label = event.label.take().filter(|label| day.known.contains(label));
+                }
+                report.add(day, found, f64::from(self.day.minutes) / 60.0);
                 done += 1;
             }
             days.push(day.into());
@@ -155,6 +183,41 @@ impl FieldPlan {
         Ok(engine)
     }
 
+    /// Lets the learner listen to a day and ask, and answers with the true classes: each question
+    /// by the event that its sound overlaps longest.
+    fn answer(&self, engine: &Engine, wave: &Path, day: &Day) -> Result<(), FieldError> {
+        let options = ListenOptions {
+            keep_samples: true,
+            ..self.listen_options()
+        };
+        for event in engine.listen_with(SourceSpec::file(wave), options)? {
+            engine.ask(&event?)?;
+        }
+        let questions = engine.questions(&|_, _| {})?;
+        for question in questions.iter().take(ANSWERS) {
+            let span = (question.sound.start, question.sound.end);
+            let events = day.events.iter();
+            let overlap = |event: &TrueEvent| shared(event.span(), span);
+            let truth = events.max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
+            let truth = truth.filter(|event| overlap(event) > 0.0);
+            let label = match truth {
+                Some(event) => event.label.clone(),
+                None => Label::new(Label::BACKGROUND)?,
+            };
+            engine.answer(question, &label)?;
+        }
+        Ok(())
+    }
+
+    fn listen_options(&self) -> ListenOptions {
+        let default = ListenOptions::default();
+        let per_day = self.false_alarms_per_day;
+        ListenOptions {
+            false_alarms_per_day: per_day.unwrap_or(default.false_alarms_per_day),
+            ..default
+        }
+    }
+
     /// The events that the learner finds in a recording.
     fn listen(
         &self,
@@ -162,12 +225,9 @@ impl FieldPlan {
         wave: &Path,
         variant: Variant,
     ) -> Result<Vec<FoundEvent>, FieldError> {
-        let default = ListenOptions::default();
         let options = ListenOptions {
             windows: variant == Variant::Windows,
-            false_alarms_per_day: (self.false_alarms_per_day)
-                .unwrap_or(default.false_alarms_per_day),
-            ..default
+            ..self.listen_options()
         };
         let mut found: Vec<FoundEvent> = Vec::new();
         // Whether the last window continues the last event.
@@ -192,7 +252,7 @@ impl FieldPlan {
 
 /// An event of a class or of an unknown sound; `None` for the background.
 fn found_event(event: &Event) -> Option<FoundEvent> {
-    let label = event.label.as_ref().filter(|label| !label.is_background());
+    let label = event.label.as_ref().filter(|label| !label.is_silent());
     (label.is_some() || event.is_unknown()).then(|| FoundEvent {
         start: event.start.as_secs_f64(),
         end: event.end.as_secs_f64(),

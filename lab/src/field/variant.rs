@@ -14,15 +14,21 @@ pub enum Variant {
     NoSoundscape,
     /// Decision windows, mixed with the place; windows become events. This is what a user gets.
     Full,
+    /// As [`Self::Full`], on another day.
+    NextDay,
+    /// As [`Self::NextDay`], after the questions of a day before it were answered.
+    Answered,
 }
 
 impl Variant {
     /// All of them, the simplest first.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 6] = [
         Self::Windows,
         Self::ClipEvents,
         Self::NoSoundscape,
         Self::Full,
+        Self::NextDay,
+        Self::Answered,
     ];
 
     /// Those that suit a backbone: without decision windows, it learns whole clips alone.
@@ -38,6 +44,8 @@ impl Variant {
             Self::ClipEvents => "clips, events",
             Self::NoSoundscape => "windows, events",
             Self::Full => "full",
+            Self::NextDay => "next day",
+            Self::Answered => "next day, answered",
         }
     }
 
@@ -55,7 +63,20 @@ impl Variant {
             Self::Full => {
                 "taught decision windows, also mixed with the soundscape; `listen` makes events"
             }
+            Self::NextDay => {
+                "as full, on a second day: events of one half of the clips, where the day before \
+                 has the other half"
+            }
+            Self::Answered => {
+                "as next day, after up to 20 questions about the day before were answered with \
+                 the true class"
+            }
         }
+    }
+
+    /// Whether the day is the second of two.
+    pub(crate) fn is_next_day(self) -> bool {
+        matches!(self, Self::NextDay | Self::Answered)
     }
 
     /// What the learner is taught.
@@ -63,7 +84,7 @@ impl Variant {
         match self {
             Self::Windows | Self::ClipEvents => Taught::Clips,
             Self::NoSoundscape => Taught::Windows,
-            Self::Full => Taught::MixedWindows,
+            Self::Full | Self::NextDay | Self::Answered => Taught::MixedWindows,
         }
     }
 }

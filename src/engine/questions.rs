@@ -1,0 +1,306 @@
+//! Open questions: sounds whose label would teach most, kept until somebody answers.
+//!
+//! Each is two files in the folder `questions` of a learner: the sound, and the event. Sounds that
+//! are alike are one question.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use serde::{Deserialize, Serialize};
+
+use super::soundscape::write_durably;
+use super::{Durability, Engine, Error, Event, EventId, OptionError, Recording};
+use crate::decision::SegmentKind;
+use crate::signal::Label;
+use crate::source::Recorded;
+
+/// The folder in that of a learner.
+const FOLDER: &str = "questions";
+
+/// The most sounds that are kept; the oldest are removed first.
+const MOST: usize = 200;
+/// Older sounds are removed.
+const LONGEST_KEPT: Duration = Duration::from_secs(30 * 86_400);
+
+/// The novelty from which on a sound is asked about: what is more alike to the taught clips is
+/// known well.
+const ASKED_FROM: f32 = 0.7;
+/// The confidence below which it is asked about if the head has no novelty.
+const ASKED_BELOW: f32 = 0.7;
+
+/// The cosine, in the metric of the head, from which on two sounds are one question.
+const ALIKE: f32 = 0.6;
+
+/// A sound that is kept.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct AskedSound {
+    /// The event.
+    pub event: EventId,
+    /// Its beginning in seconds of the stream.
+    pub start: f64,
+    /// Its end.
+    pub end: f64,
+    /// When it began, as RFC 3339, if that is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+    /// What the learner took it for; `None` if it was unknown.
+    pub label: Option<String>,
+    /// The confidence, in `[0, 1]`.
+    pub confidence: f32,
+    /// The novelty, in `[0, 1]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub novelty: Option<f32>,
+    /// The source.
+    pub source: String,
+    /// Its sound: a WAV file.
+    #[serde(skip_deserializing)]
+    pub path: PathBuf,
+}
+
+/// Sounds that are alike: one answer is for all of them.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Question {
+    /// The sound that is most like the others. Its event is the id of the question.
+    pub sound: AskedSound,
+    /// The others.
+    pub alike: Vec<AskedSound>,
+}
+
+impl Question {
+    /// All its sounds.
+    pub fn sounds(&self) -> impl Iterator<Item = &AskedSound> {
+        std::iter::once(&self.sound).chain(&self.alike)
+    }
+}
+
+impl Engine {
+    /// Keeps the sound of an event as a question, if its label would teach something: if the event
+    /// is unknown, or unlike the taught clips. Returns whether it was kept. The oldest sounds are
+    /// removed if there are more than 200, and after 30 days.
+    ///
+    /// # Errors
+    /// [`Error`] if the sound is no longer kept by its source, or cannot be written;
+    /// [`OptionError::QuestionsOfSensor`].
+    pub fn ask(&self, event: &Event) -> Result<bool, Error> {
+        self.check_questions()?;
+        let is_odd = match event.novelty {
+            Some(novelty) => novelty >= ASKED_FROM,
+            None => event.confidence < ASKED_BELOW,
+        };
+        let is_event = event.kind != SegmentKind::Background && !event.quiet;
+        if !is_event || !(is_odd || event.is_unknown()) {
+            return Ok(false);
+        }
+        let folder = self.dir().join(FOLDER);
+        let text = serde_json::to_vec(event).map_err(super::error::damaged)?;
+        let wave = event.recording()?.to_wave()?;
+        fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
+        // A sound without its event is not seen.
+        for (ending, bytes) in [("wav", wave), ("json", text)] {
+            let path = folder.join(format!("{}.{ending}", event.id));
+            write_durably(&path, &bytes).map_err(|error| failed(&path, error))?;
+        }
+        self.expire(&folder)?;
+        Ok(true)
+    }
+
+    /// Removes the oldest sounds that are too many, and those that are too old.
+    fn expire(&self, folder: &Path) -> Result<(), Error> {
+        let mut kept = Vec::new();
+        for path in files(folder)? {
+            let modified = fs::metadata(&path).and_then(|data| data.modified());
+            kept.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), path));
+        }
+        kept.sort();
+        let too_many = kept.len().saturating_sub(MOST);
+        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.now().unsigned_abs());
+        for (number, (modified, path)) in kept.iter().enumerate() {
+            let age = now.duration_since(*modified).unwrap_or_default();
+            if number < too_many || age > LONGEST_KEPT {
+                remove(path)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The open questions: those of most sounds first, then those of the highest novelty. `progress`
+    /// receives the number of sounds that were compared, and their number.
+    ///
+    /// # Errors
+    /// [`Error`] if they cannot be read; [`OptionError::QuestionsOfSensor`].
+    pub fn questions(&self, progress: &dyn Fn(usize, usize)) -> Result<Vec<Question>, Error> {
+        self.check_questions()?;
+        let mut sounds = Vec::new();
+        for path in files(&self.dir().join(FOLDER))? {
+            let text = fs::read(&path).map_err(|error| failed(&path, error))?;
+            let mut sound: AskedSound = serde_json::from_slice(&text)
+                .map_err(|error| failed(&path, io::Error::from(error)))?;
+            sound.path = path.with_extension("wav");
+            sounds.push(sound);
+        }
+        sounds.sort_by(|a, b| (&a.at, &a.source, a.event).cmp(&(&b.at, &b.source, b.event)));
+        let mut groups: Vec<Group> = Vec::new();
+        for (number, sound) in sounds.iter().enumerate() {
+            let heard = self.embed(&mut Recording::open(&sound.path)?)?;
+            let session = self.session();
+            let example = session.encode(&heard, false)?;
+            let (point, direction) = session.learner().in_metric(&example)?;
+            let likeness = |group: &Group| group.likeness(&point, &direction);
+            let best = (groups.iter_mut())
+                .map(|group| (likeness(group), group))
+                .max_by(|a, b| a.0.total_cmp(&b.0));
+            match best {
+                Some((likeness, group)) if likeness >= ALIKE => group.add(number, point, direction),
+                _ => groups.push(Group::new(number, point, direction)),
+            }
+            progress(number + 1, sounds.len());
+        }
+        let mut questions: Vec<Question> = groups.iter().map(|g| g.question(&sounds)).collect();
+        questions.sort_by(|a, b| {
+            let novelty = |question: &Question| question.sound.novelty.unwrap_or(0.0);
+            let by_size = b.alike.len().cmp(&a.alike.len());
+            by_size.then(novelty(b).total_cmp(&novelty(a)))
+        });
+        Ok(questions)
+    }
+
+    /// Teaches the sounds of a question as the class `label`, as one change, and closes it. Returns
+    /// the number of examples.
+    ///
+    /// # Errors
+    /// As [`Engine::teach`]; the question then stays open.
+    pub fn answer(&self, question: &Question, label: &Label) -> Result<usize, Error> {
+        let mut lesson = self.lesson(Durability::Immediate)?;
+        let mut taught = 0;
+        for sound in question.sounds() {
+            let name = format!(
+                "{} from {:.2} to {:.2} s",
+                sound.source, sound.start, sound.end
+            );
+            lesson.teach(label, Recording::open(&sound.path)?.named(name))?;
+            taught += 1;
+        }
+        lesson.finish()?;
+        self.drop_question(question)?;
+        Ok(taught)
+    }
+
+    /// Closes a question without an answer: removes its sounds.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn drop_question(&self, question: &Question) -> Result<(), Error> {
+        for sound in question.sounds() {
+            remove(&sound.path.with_extension("json"))?;
+        }
+        Ok(())
+    }
+
+    fn check_questions(&self) -> Result<(), Error> {
+        match self.recorded() {
+            Recorded::Sound => Ok(()),
+            Recorded::Sensor => Err(OptionError::QuestionsOfSensor {
+                backbone: self.card().name.clone(),
+            }
+            .into()),
+        }
+    }
+}
+
+/// Sounds that are alike, and their sums in the metric of the head.
+struct Group {
+    /// Each sound with its point.
+    members: Vec<(usize, Vec<f32>)>,
+    point: Vec<f32>,
+    direction: Vec<f32>,
+}
+
+impl Group {
+    fn new(number: usize, point: Vec<f32>, direction: Vec<f32>) -> Self {
+        Self {
+            members: vec![(number, point.clone())],
+            point,
+            direction,
+        }
+    }
+
+    fn add(&mut self, number: usize, point: Vec<f32>, direction: Vec<f32>) {
+        let sums = [(&mut self.point, &point), (&mut self.direction, &direction)];
+        for (sums, values) in sums {
+            let pairs = sums.iter_mut().zip(values);
+            pairs.for_each(|(sum, value)| *sum += value);
+        }
+        self.members.push((number, point));
+    }
+
+    /// The cosine between a sound and the sum of this group.
+    fn likeness(&self, point: &[f32], direction: &[f32]) -> f32 {
+        let lengths = dot(point, direction) * dot(&self.point, &self.direction);
+        match lengths > 0.0 {
+            true => dot(point, &self.direction) / lengths.sqrt(),
+            false => 0.0,
+        }
+    }
+
+    /// The sound that is most like the sum comes first.
+    fn question(&self, sounds: &[AskedSound]) -> Question {
+        let like = |point: &[f32]| dot(point, &self.direction);
+        let mut order: Vec<(f32, usize)> = (self.members.iter())
+            .map(|(number, point)| (like(point), *number))
+            .collect();
+        order.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut members = order.iter().map(|&(_, number)| sounds[number].clone());
+        let first = members.next();
+        Question {
+            sound: first.unwrap_or_else(|| sounds[self.members[0].0].clone()),
+            alike: members.collect(),
+        }
+    }
+}
+
+fn dot(a: &[f32], b: &[f32]) -> f32 {
+    a.iter().zip(b).map(|(a, b)| a * b).sum()
+}
+
+/// The events that are kept: their files, sorted.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(failed(folder, error)),
+    };
+    let mut paths = Vec::new();
+    for entry in entries {
+        let path = entry.map_err(|error| failed(folder, error))?.path();
+        let has_sound = path.with_extension("wav").is_file();
+        if path.extension().is_some_and(|ending| ending == "json") && has_sound {
+            paths.push(path);
+        }
+    }
+    paths.sort();
+    Ok(paths)
+}
+
+/// Removes an event and its sound.
+fn remove(path: &Path) -> Result<(), Error> {
+    for path in [path.to_owned(), path.with_extension("wav")] {
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                return Err(failed(&path, error));
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+fn failed(path: &Path, error: io::Error) -> Error {
+    Error::File {
+        path: path.to_owned(),
+        error,
+    }
+}
