@@ -158,7 +158,7 @@ pub struct ListenArgs {
     ///
     /// What is too unlike the taught clips is unknown. How unlike follows from this number, from
     /// the taught classes, each as if it had not been taught, and from the unknown events that
-    /// are heard. At most a fifth of the sounds of taught classes is lost by it.
+    /// are heard. At most about a seventh of the sounds of taught classes is lost by it.
     #[arg(
         long,
         default_value_t = AlarmRate(2.0),

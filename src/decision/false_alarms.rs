@@ -6,8 +6,8 @@
 /// The expected false alarms are the sounds that were never taught, by the hour, times the share of
 /// them that is taken for a taught class. The share at each p-value is that of the taught classes
 /// themselves, each as if it had never been taught. The number by the hour is that of the events
-/// heard so far: those of a small p-value, less the taught ones among them. Before the first hour is
-/// over, [`Self::FIRST_HOUR`] of them count for the rest of it.
+/// heard so far: those of a small p-value, less the taught ones among them. At first
+/// [`Self::PER_HOUR`] are assumed, as if they had been counted for a quarter of an hour.
 ///
 /// ```
 /// use afield::decision::FalseAlarms;
@@ -31,14 +31,16 @@ pub struct FalseAlarms {
 
 impl FalseAlarms {
     /// The range of p-values that are chosen. Below the least, few sounds of taught classes are
-    /// gained. At the most, a fifth of them is lost.
+    /// gained. At the most, about a seventh of them is lost.
     pub const LEAST: f32 = 0.05;
     /// See [`Self::LEAST`].
-    pub const MOST: f32 = 0.2;
+    pub const MOST: f32 = 0.15;
     /// The p-value if nothing is known of sounds that were never taught.
     pub const WITHOUT_STRANGERS: f32 = 0.1;
-    /// Sounds that were never taught, in the first hour, as long as nothing was heard.
-    pub const FIRST_HOUR: f64 = 20.0;
+    /// Sounds that were never taught, by the hour, as long as little was heard.
+    pub const PER_HOUR: f64 = 20.0;
+    /// The hours that this number counts for.
+    const ASSUMED_HOURS: f64 = 0.25;
 
     /// Allows `per_day` false alarms, at least 0. `strangers` are p-values of sounds of the taught
     /// classes, each computed as if its class had never been taught; empty if there are none.
@@ -112,8 +114,8 @@ impl FalseAlarms {
         let odds = l / (1.0 - l);
         let strangers = self.unlike as f64 - self.like as f64 * odds;
         let strangers = strangers.max(0.0) / (1.0 - q - q * odds).max(0.1);
-        let rest = (1.0 - self.hours).max(0.0);
-        (strangers + Self::FIRST_HOUR * rest) / self.hours.max(1.0)
+        let assumed = Self::PER_HOUR * Self::ASSUMED_HOURS;
+        (strangers + assumed) / (self.hours + Self::ASSUMED_HOURS)
     }
 }
 
@@ -121,11 +123,11 @@ impl FalseAlarms {
 mod tests {
     use super::*;
 
-    /// A third of the strangers has p-values above .05, a sixth above .1, a twelfth above .2.
+    /// A third of the strangers has p-values above .05, a sixth above .08, a twelfth above .15.
     fn strangers() -> Vec<f32> {
         let mut all = vec![0.01; 80];
         all.extend([0.07; 20]);
-        all.extend([0.15; 10]);
+        all.extend([0.12; 10]);
         all.extend([0.4; 10]);
         all
     }
@@ -136,28 +138,26 @@ mod tests {
         // Twenty strangers an hour: 160, 80 and 40 false alarms a day.
         assert_eq!(below(200.0), 0.05);
         assert!((below(100.0) - 0.07).abs() < 1e-4);
-        assert!((below(50.0) - 0.15).abs() < 1e-4);
-        assert_eq!(below(2.0), 0.2);
+        assert!((below(50.0) - 0.12).abs() < 1e-4);
+        assert_eq!(below(2.0), 0.15);
         assert!((FalseAlarms::new(2.0, strangers()).expected_per_day() - 40.0).abs() < 1e-9);
     }
 
     #[test]
     fn what_is_heard_counts() {
         let mut alarms = FalseAlarms::new(24.0, strangers());
-        alarms.listened(10.0 * 3600.0);
+        alarms.listened(9.75 * 3600.0);
         // Of 300 strangers a third is like a taught class; of 2,000 taught sounds 1 in 20 is not.
         (0..200 + 100).for_each(|_| alarms.heard(0.01));
         (0..100 + 1900).for_each(|_| alarms.heard(0.5));
         let rate = alarms.strangers_per_hour();
-        assert!((rate - 30.0).abs() < 0.1, "{rate}");
+        assert!((rate - 30.5).abs() < 0.1, "{rate}");
         let quiet = FalseAlarms {
             unlike: 0,
             ..alarms.clone()
         };
-        assert_eq!(
-            (quiet.strangers_per_hour(), quiet.unknown_below()),
-            (0.0, 0.05)
-        );
+        assert!((quiet.strangers_per_hour() - 0.5).abs() < 1e-9);
+        assert_eq!(quiet.unknown_below(), 0.05);
     }
 
     #[test]
@@ -165,6 +165,6 @@ mod tests {
         let mut alarms = FalseAlarms::new(0.0, Vec::new());
         assert_eq!(alarms.unknown_below(), 0.1);
         alarms.set_strangers(vec![f32::NAN, 0.3]);
-        assert_eq!(alarms.unknown_below(), 0.2);
+        assert_eq!(alarms.unknown_below(), 0.15);
     }
 }
