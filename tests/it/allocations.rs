@@ -8,7 +8,8 @@ use crate::harness::{Sandbox, models};
 
 use afield::backbone::{Backbone, Mode};
 use afield::decision::{
-    Decision, Novelty, Probabilities, ScoredWindow, Segmenter, SegmenterOptions, Threshold,
+    Decision, LeftOutClip, Novelty, Probabilities, ScoredWindow, Segmenter, SegmenterOptions,
+    Threshold,
 };
 use afield::engine::{EngineOptions, Error, embed_into};
 use afield::frontend::{LogMelFrontend, Resampler};
@@ -215,7 +216,12 @@ fn joining_windows_to_events_allocates_nothing() {
     for first in ["background", "cat"] {
         let names = [first, "dog", "rain"];
         let classes = names.map(|name| Label::new(name).unwrap());
-        let novelty = Novelty::new((0..50).map(|n| n as f32 * 0.1).collect());
+        let clip = |n: u8| LeftOutClip {
+            class: 0,
+            squared_distances: vec![1.0 + f32::from(n) * 0.1, 9.0],
+            log_scores: Vec::new(),
+        };
+        let novelty = Novelty::calibrated(&(0..50).map(clip).collect::<Vec<_>>(), None);
         let mut segmenter = Segmenter::new(SegmenterOptions::default());
         let (mut segments, mut found) = (Vec::with_capacity(8), 0);
         let mut probabilities = Probabilities(vec![0.0; 3]);
