@@ -191,7 +191,10 @@ impl<'a> Labelled<'a> {
         bar.finish_and_clear();
         let (recordings, failed) = embedded?;
         self.leave_out(failed)?;
-        let read = self.read_with(&recordings.list().clips, recordings.notes());
+        let mut whole = recordings.list().clips.clone();
+        // The pieces of a recording follow each other.
+        whole.dedup_by(|a, b| a.path == b.path);
+        let read = self.read_with(&whole, recordings.notes());
         Ok((recordings, read))
     }
 

@@ -47,6 +47,11 @@ impl NamedPlace {
         };
         Ok(dir)
     }
+
+    /// Opens the learner.
+    pub fn open(&self, places: &Places) -> Result<Engine> {
+        open(self.dir()?, places)
+    }
 }
 
 fn open(dir: &Path, places: &Places) -> Result<Engine> {

@@ -43,6 +43,7 @@ mod predict;
 mod queue;
 mod recording;
 mod reference;
+mod report;
 mod resume;
 mod rollback;
 mod run_bar;
@@ -118,6 +119,7 @@ enum Command {
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
+    Report(report::ReportArgs),
     Memory(memory::MemoryArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
@@ -151,6 +153,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args, places),
+        Command::Report(args) => report::run(args, places),
         Command::Memory(args) => memory::run(args, places),
         Command::Export(args) => export::run(args, places),
         Command::Import(args) => import::run(args, places),

@@ -138,6 +138,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "field_page",
             "unknown_table",
             "unknown_page",
+            "learner_table",
+            "learner_page",
         ],
     ),
     ("demo", &[]),

@@ -84,6 +84,11 @@ impl Novelty {
         self.ratio_weight
     }
 
+    /// The number of taught clips that have a score.
+    pub fn clips(&self) -> usize {
+        self.scores.len()
+    }
+
     /// The score of an example of class `class`, from its squared distance to the mean of each
     /// class: `ln a - w ln (b / a)`, where `a` is the distance to its class and `b` the smallest
     /// to another class, which counts only if there is one. `None` if there is no such class or
@@ -225,11 +230,11 @@ mod tests {
         // Without its class, each clip would be of the background, which is near to everything.
         let clip = |own: f32| LeftOutClip {
             class: 0,
-            squared_distances: vec![own, 500.0, own + 1.0],
+            squared_distances: vec![own, 3.0 * own, 1.02 * own],
             log_scores: Vec::new(),
         };
-        let clips: Vec<LeftOutClip> = (10..30).map(|own| clip(own as f32)).collect();
-        assert_eq!(Novelty::calibrated(&clips, Some(2)).ratio_weight(), 0.0);
-        assert!(Novelty::calibrated(&clips, None).ratio_weight() > 0.0);
+        let clips: Vec<LeftOutClip> = (0..20).map(|n| clip(1.5_f32.powi(n))).collect();
+        assert!(Novelty::calibrated(&clips, Some(2)).ratio_weight() >= 2.0);
+        assert_eq!(Novelty::calibrated(&clips, None).ratio_weight(), 0.0);
     }
 }

@@ -16,6 +16,14 @@ impl Probabilities {
         probabilities
     }
 
+    /// The softmax of log scores.
+    pub(crate) fn of_log_scores(scores: &[f32]) -> Self {
+        let top = scores.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let terms: Vec<f32> = scores.iter().map(|score| (score - top).exp()).collect();
+        let sum: f32 = terms.iter().sum();
+        Self(terms.into_iter().map(|term| term / sum).collect())
+    }
+
     /// As [`Self::of`], into this buffer.
     pub fn set(&mut self, evidence: &Evidence) {
         evidence.shares_into(&mut self.0);

@@ -105,6 +105,12 @@ pub(super) fn clip_name(span: Duration, source: &str) -> String {
     format!("last {} s of {source}", span.as_secs_f64())
 }
 
+/// Whether clips of this name are of one recording. Audio of a listener and samples in memory have
+/// names, too, which several clips share.
+pub(super) fn is_of_one_recording(name: &str) -> bool {
+    !name.starts_with("last ") && name != "memory"
+}
+
 fn failed(socket: &Path, reason: &dyn std::fmt::Display) -> Error {
     Error::AudioExchange {
         socket: PathBuf::from(socket),

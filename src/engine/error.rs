@@ -92,6 +92,18 @@ pub enum Error {
         /// The head.
         head: String,
     },
+    /// Too many clips for a head that is taught anew for each part of a report.
+    #[error(
+        "a report teaches the head {head} anew for each part that is held out: {clips} clips are more than {most}"
+    )]
+    TooManyToTeachAnew {
+        /// The head.
+        head: String,
+        /// The clips.
+        clips: usize,
+        /// The most clips.
+        most: usize,
+    },
     /// The limit of disk use leaves no room even after compaction.
     #[error(
         "the limit of {max_disk} bytes on disk leaves no room: {used} are used with all folded, and six tenths must be free to fold in"
@@ -184,7 +196,7 @@ impl Error {
             Self::TooLong { .. } => ErrorKind::Unsupported,
             Self::Contended => ErrorKind::Busy,
             Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
-            Self::DiskLimit { .. } => ErrorKind::Limit,
+            Self::DiskLimit { .. } | Self::TooManyToTeachAnew { .. } => ErrorKind::Limit,
         }
     }
 }

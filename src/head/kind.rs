@@ -175,6 +175,11 @@ impl HeadKind {
         matches!(self.0, Kind::Ncm(_) | Kind::Lda(_) | Kind::Ridge(_))
     }
 
+    /// Whether the head can tell how unlike everything taught an example is: `lda` alone.
+    pub fn judges_novelty(self) -> bool {
+        matches!(self.0, Kind::Lda(_))
+    }
+
     /// Whether the head is a baseline that demonstrates forgetting: it sees no example again and
     /// cannot unlearn.
     pub fn is_baseline(self) -> bool {

@@ -216,14 +216,12 @@ fn joining_windows_to_events_allocates_nothing() {
     for first in ["background", "cat"] {
         let names = [first, "dog", "rain"];
         let classes = names.map(|name| Label::new(name).unwrap());
-        let clips: Vec<LeftOutClip> = (0..50)
-            .map(|n| LeftOutClip {
-                class: 0,
-                squared_distances: vec![(n as f32 * 0.1).exp()],
-                log_scores: Vec::new(),
-            })
-            .collect();
-        let novelty = Novelty::calibrated(&clips, None);
+        let clip = |n: u8| LeftOutClip {
+            class: 0,
+            squared_distances: vec![1.0 + f32::from(n) * 0.1, 9.0],
+            log_scores: Vec::new(),
+        };
+        let novelty = Novelty::calibrated(&(0..50).map(clip).collect::<Vec<_>>(), None);
         let mut segmenter = Segmenter::new(SegmenterOptions::default());
         let (mut segments, mut found) = (Vec::with_capacity(8), 0);
         let mut probabilities = Probabilities(vec![0.0; 3]);

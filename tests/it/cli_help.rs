@@ -9,7 +9,7 @@ fn help_texts_match_their_snapshots() {
     insta::assert_snapshot!("help", help(""));
     for command in [
         "demo", "init", "teach", "predict", "listen", "status", "memory", "embed", "evaluate",
-        "model",
+        "model", "report",
     ] {
         insta::assert_snapshot!(format!("help_{command}"), help(command));
     }

@@ -61,6 +61,7 @@ mod cli_learner;
 mod cli_listen;
 mod cli_live;
 mod cli_model;
+mod cli_report;
 mod cli_sensors;
 mod messages;
 mod resume;

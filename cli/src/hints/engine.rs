@@ -54,6 +54,7 @@ fn engine(error: &Error) -> Option<String> {
         }
         Error::Contended => "try again when they are done",
         Error::InCheckpoint { .. } => "begin again from a learner that keeps its examples",
+        Error::TooManyToTeachAnew { .. } => "the heads lda, ncm and ridge have no such limit",
         Error::CannotCompact { .. } => {
             "the heads ncm, lda and ridge can do with a statistic of old examples"
         }

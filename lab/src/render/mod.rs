@@ -1,8 +1,9 @@
 //! Reports as text for a terminal and as self-contained HTML pages.
 //!
 //! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) a
-//! [`Series`](crate::evaluate::Series), a [`FieldReport`](crate::field::FieldReport) or an
-//! [`UnknownReport`](crate::unknown::UnknownReport) holds.
+//! [`Series`](crate::evaluate::Series), a [`FieldReport`](crate::field::FieldReport), an
+//! [`UnknownReport`](crate::unknown::UnknownReport) or a
+//! [`LearnerReport`](afield::engine::LearnerReport) holds.
 
 mod chart;
 mod curves;
@@ -11,6 +12,8 @@ mod error;
 mod field_page;
 mod field_table;
 mod html;
+mod learner_page;
+mod learner_table;
 mod page;
 mod percent;
 mod provenance;
@@ -26,6 +29,8 @@ pub use error::ChartError;
 pub use field_page::field_html;
 pub use field_table::field_table;
 pub use html::{html, series_html};
+pub use learner_page::learner_html;
+pub use learner_table::learner_table;
 pub use provenance::Provenance;
 pub use scoreboard::Scoreboard;
 pub use table::{series_table, table};

@@ -18,6 +18,9 @@ use crate::data::Dataset;
 /// What is taught is stored at least this often.
 const BATCH: Duration = Duration::from_secs(60);
 
+/// The answers of each learner of a draw.
+type OfLearners = Vec<Vec<Answer>>;
+
 /// How learners are created and taught.
 #[derive(Debug, Clone)]
 pub struct UnknownPlan {
@@ -57,7 +60,7 @@ impl UnknownPlan {
         let total = splits.len() * self.teachings.len();
         let (mut done, mut draws, mut folds) = (0, Vec::<DrawReport>::new(), Vec::new());
         // By draw and way of teaching.
-        let mut answers: Vec<Vec<Vec<Vec<Answer>>>> = Vec::new();
+        let mut answers: Vec<Vec<OfLearners>> = Vec::new();
         let mut classes = Vec::new();
         let mut backbone = String::new();
         for (seed, split) in splits {
