@@ -22,7 +22,21 @@ pub struct LearnerPlace {
 impl LearnerPlace {
     /// Opens the learner.
     pub fn open(&self, places: &Places) -> Result<Engine> {
-        open(&self.learner, places)
+        self.open_naming_from(None, places)
+    }
+
+    /// Opens the learner; published classes are named from this probability on, or from that of
+    /// their card.
+    pub fn open_naming_from(
+        &self,
+        published_min_confidence: Option<f32>,
+        places: &Places,
+    ) -> Result<Engine> {
+        let options = EngineOptions {
+            published_min_confidence,
+            ..places.engine()
+        };
+        Engine::open_with(&self.learner, options).context("--learner")
     }
 }
 
@@ -49,16 +63,13 @@ impl NamedPlace {
     }
 }
 
-fn open(dir: &Path, places: &Places) -> Result<Engine> {
-    Engine::open_with(dir, places.engine()).context("--learner")
-}
-
 impl Places {
     /// The same options, for the engine.
     pub fn engine(&self) -> EngineOptions {
         EngineOptions {
             cache_dir: self.cache_dir.clone(),
             clock: Clock::SYSTEM,
+            published_min_confidence: None,
         }
     }
 }

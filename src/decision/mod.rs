@@ -5,11 +5,14 @@
 //! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
 //! module does no I/O and reads no clock: each window carries its time.
 
+mod answer;
+mod answer_runs;
 mod novelty;
 mod probabilities;
 mod segment;
 mod segmenter;
 mod tally;
+mod taught_sounds;
 mod threshold;
 
 use std::fmt;
@@ -17,10 +20,13 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
+pub use answer::{Answer, AnswerFrom, AnswerRule, Findings};
+pub(crate) use answer_runs::{AnswerRuns, AnsweredWindow};
 pub use novelty::Novelty;
 pub use probabilities::Probabilities;
 pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};
 pub use segmenter::Segmenter;
+pub(crate) use taught_sounds::TaughtSounds;
 pub use threshold::Threshold;
 
 /// The decision about one window of a signal.

@@ -311,6 +311,7 @@ impl Segmenter {
                 None => SegmentKind::Unknown,
             },
             label,
+            from: None,
             confidence,
             p_value,
         });

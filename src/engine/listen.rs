@@ -175,13 +175,19 @@ impl Listening {
         if self.live {
             decider = decider.prompt();
         }
-        let segmenter = (!self.options.windows).then(|| {
-            Segmenter::new(SegmenterOptions {
-                unknown_below: self.options.unknown_below,
-                min_confidence: self.options.min_confidence,
-                ..SegmenterOptions::default()
-            })
-        });
+        let options = SegmenterOptions {
+            unknown_below: self.options.unknown_below,
+            min_confidence: self.options.min_confidence,
+            ..SegmenterOptions::default()
+        };
+        let published = self
+            .engine
+            .published_listener(options, self.options.windows)?;
+        if published.is_some() {
+            decider = decider.keeping_vectors();
+        }
+        let joins = published.is_none() && !self.options.windows;
+        let segmenter = joins.then(|| Segmenter::new(options));
         self.drop_samples();
         let is_kept = self.live || self.options.keep_samples;
         let recent = is_kept.then(|| RetainedAudio::of(&*source, Instant::now()));
@@ -205,6 +211,7 @@ impl Listening {
             embedder,
             decider,
             segmenter,
+            published,
             decided: Micros(0),
             recent,
             audio,
@@ -473,6 +480,7 @@ impl Listening {
                 at,
                 label: segment.label,
                 kind: segment.kind,
+                from: segment.from,
                 confidence: segment.confidence,
                 novelty: segment.p_value.map(novelty_of),
                 quiet: is_quiet,

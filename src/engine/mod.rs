@@ -32,6 +32,7 @@ mod novelty;
 mod options;
 mod pooled_clip;
 mod prediction;
+mod published;
 mod recording;
 mod replay;
 mod retained_audio;
@@ -71,6 +72,8 @@ pub use retained_audio::{DeviceReport, RetainedAudio};
 pub use session::Session;
 pub use solver::Solver;
 pub use soundscape::Soundscape;
-pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+pub use status::{
+    ClassStatus, CompactedStatus, GroupStatus, PublishedStatus, RehearsalStatus, Status,
+};
 pub use teaching::TaughtAs;
 pub use watchdog::Watchdog;

@@ -7,9 +7,12 @@ use super::batch::Batch;
 use super::error::damaged;
 use super::memory::Memory;
 use super::novelty::AtRevision;
+use super::published::SoundsAtRevision;
 use super::replay::apply;
 use super::solver::Solver;
-use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+use super::status::{
+    ClassStatus, CompactedStatus, GroupStatus, PublishedStatus, RehearsalStatus, Status,
+};
 use super::{ClipEmbeddings, Error};
 use crate::decision::{Novelty, Probabilities};
 use crate::head::Evidence;
@@ -33,6 +36,7 @@ pub struct Session {
     pub(super) memory: Memory,
     pub(super) solver: Option<Solver>,
     pub(super) novelty: Option<AtRevision>,
+    pub(super) sounds: Option<SoundsAtRevision>,
 }
 
 impl Session {
@@ -94,6 +98,7 @@ impl Session {
             memory,
             solver: None,
             novelty: None,
+            sounds: None,
         })
     }
 
@@ -113,6 +118,7 @@ impl Session {
             memory,
             solver: None,
             novelty: None,
+            sounds: None,
         })
     }
 
@@ -203,27 +209,16 @@ impl Session {
         Ok(self.store.max_disk()?)
     }
 
-    /// The evidence for a clip, and its p-value: how likely a clip of its most probable class is
-    /// as unlike that class. `None` if the head cannot say so, or too few clips were taught.
+    /// The evidence for the example of a clip, and its p-value: how likely a clip of its most
+    /// probable class is as unlike that class. `None` if the head cannot say so, or too few clips
+    /// were taught.
     ///
     /// # Errors
-    /// [`Error`] when the embeddings do not fit the contract, or the log cannot be read.
+    /// [`Error`] when the example does not fit the contract, or the log cannot be read.
     pub(super) fn judge(
         &mut self,
-        heard: &ClipEmbeddings,
+        example: &Example,
     ) -> Result<(Probabilities, Option<f32>), Error> {
-        self.judge_example(&self.encode(heard, false)?)
-    }
-
-    /// As [`Self::judge`], for a clip whose embeddings are pooled already.
-    pub(super) fn judge_pooled(
-        &mut self,
-        pooled: &[f32],
-    ) -> Result<(Probabilities, Option<f32>), Error> {
-        self.judge_example(&self.memory.learner.encode_pooled(pooled)?)
-    }
-
-    fn judge_example(&mut self, example: &Example) -> Result<(Probabilities, Option<f32>), Error> {
         let mut evidence = Evidence::with_distances();
         self.memory.learner.evidence_into(example, &mut evidence)?;
         let probabilities = Probabilities::of(&evidence);
@@ -358,6 +353,10 @@ impl Session {
                 examples,
             })
             .collect();
+        let published = self.card.classes.as_ref().map(|spec| PublishedStatus {
+            classes: spec.count,
+            min_confidence: spec.min_confidence,
+        });
         let rehearsal = learner.rehearsal().map(|memory| RehearsalStatus {
             setting: settings.rehearsal.to_string(),
             examples: memory.len(),
@@ -379,6 +378,7 @@ impl Session {
             operations: self.memory.lineage.len(),
             revision: self.memory.at.id,
             classes,
+            published,
             rehearsal,
             state_bytes: learner.state_bytes(),
             disk_bytes: self.store.bytes_on_disk(),
