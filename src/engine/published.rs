@@ -188,6 +188,64 @@ pub(super) struct ClipFindings<'a> {
     pub(super) p_value: Option<f32>,
 }
 
+/// What the windows of a clip are like.
+struct Compared<'s> {
+    /// The taught event that a window is most like, if it is alike; and its cosine.
+    event: Option<(&'s Label, f32)>,
+    background: Option<(&'s Label, f32)>,
+    /// The highest probability of each published class in windows like nothing taught.
+    most: Vec<f32>,
+}
+
+impl ClipFindings<'_> {
+    /// Compares each window with the taught sounds, and with the published classes if it is like
+    /// none.
+    #[expect(
+        clippy::type_complexity,
+        reason = "two lists that one caller takes apart"
+    )]
+    fn compare<'s>(
+        &self,
+        sounds: &'s TaughtSounds,
+        mut scorer: ClassScorer,
+        labels: &[Label],
+    ) -> Result<Compared<'s>, Error> {
+        let (mut nearest, mut most) = ([None::<(&Label, f32)>; 2], vec![0.0_f32; labels.len()]);
+        let mut sound = Vec::new();
+        let width = self.example.features().len() / self.embeddings.len().max(1);
+        let windows = self.example.features().chunks_exact(width.max(1));
+        for (embedding, features) in self.embeddings.iter().zip(windows) {
+            let alike = sounds.nearest(features, &mut sound);
+            let alike = alike.filter(|(label, cosine)| AnswerRule::is_alike(label, *cosine));
+            if let Some((label, cosine)) = alike {
+                let known = &mut nearest[usize::from(label.is_background())];
+                if known.is_none_or(|(_, best)| cosine > best) {
+                    *known = alike;
+                }
+                continue;
+            }
+            for (most, &p) in most.iter_mut().zip(scorer.score(embedding)?) {
+                *most = most.max(p);
+            }
+        }
+        let [event, background] = nearest;
+        Ok(Compared {
+            event,
+            background,
+            most,
+        })
+    }
+}
+
+/// The most probable classes, in falling order, without those of probability 0.
+fn most_probable(labels: &[Label], probabilities: &[f32]) -> Vec<(Label, f32)> {
+    let pairs = labels.iter().zip(probabilities.iter().copied());
+    let mut pairs: Vec<(&Label, f32)> = pairs.filter(|&(_, p)| p > 0.0).collect();
+    pairs.sort_by(|a, b| b.1.total_cmp(&a.1));
+    let top = pairs.into_iter().take(TOP);
+    top.map(|(label, p)| (label.clone(), p)).collect()
+}
+
 impl Engine {
     /// What answers for windows in place of a segmenter with these options, if the learner has
     /// published classes. With `windows`, each window is an event.
@@ -228,42 +286,17 @@ impl Engine {
             published_min_confidence: self.published_min_confidence(published),
         };
         let sounds = session.taught_sounds()?;
-        let (mut scorer, mut sound) = (published.scorer()?, Vec::new());
-        let mut most = vec![0.0_f32; published.labels().len()];
-        // The taught event and the taught background that a window is most like.
-        let mut nearest = [None::<(&Label, f32)>; 2];
-        let rows = clip.example.features().len() / clip.embeddings.len().max(1);
-        let windows = clip.example.features().chunks_exact(rows.max(1));
-        for (embedding, features) in clip.embeddings.iter().zip(windows) {
-            let alike = sounds.nearest(features, &mut sound);
-            let alike = alike.filter(|(label, cosine)| AnswerRule::is_alike(label, *cosine));
-            if let Some((label, cosine)) = alike {
-                let known = &mut nearest[usize::from(label.is_background())];
-                if known.is_none_or(|(_, best)| cosine > best) {
-                    *known = alike;
-                }
-                continue;
-            }
-            for (most, &p) in most.iter_mut().zip(scorer.score(embedding)?) {
-                *most = most.max(p);
-            }
-        }
-        let mut top: Vec<(Label, f32)> = Vec::new();
-        let mut order: Vec<usize> = (0..most.len()).filter(|&class| most[class] > 0.0).collect();
-        order.sort_by(|&a, &b| most[b].total_cmp(&most[a]));
-        for class in order.into_iter().take(TOP) {
-            top.push((published.labels()[class].clone(), most[class]));
-        }
-        let [event, background] = nearest;
+        let compared = clip.compare(&sounds, published.scorer()?, published.labels())?;
+        let top = most_probable(published.labels(), &compared.most);
         let findings = Findings {
             classes: session.learner().classes(),
             probabilities: clip.probabilities,
             p_value: clip.p_value.filter(|_| session.knows_p_values()),
-            nearest: event,
+            nearest: compared.event,
             published: top.first().map(|(label, p)| (label, *p)),
         };
         let in_background = || {
-            let nearest = background?;
+            let nearest = compared.background?;
             let findings = Findings {
                 nearest: Some(nearest),
                 ..findings
