@@ -200,10 +200,6 @@ struct Compared<'s> {
 impl ClipFindings<'_> {
     /// Compares each window with the taught sounds, and with the published classes if it is like
     /// none.
-    #[expect(
-        clippy::type_complexity,
-        reason = "two lists that one caller takes apart"
-    )]
     fn compare<'s>(
         &self,
         sounds: &'s TaughtSounds,
