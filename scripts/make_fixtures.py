@@ -13,6 +13,7 @@ tests of the runtime run without a network connection.
   its shapes do not show that it cannot stream.
 - squashed.onnx, squashed-padded.onnx: the same with a hyperbolic tangent in
   between. Our kernels have no such layer, so tract runs them.
+- classed.onnx: tiny with a dense layer of six classes after its embedding.
 
 The script prints each file's sha256 for its card. It needs numpy and onnx.
 """
@@ -34,12 +35,15 @@ def weights(rng, name, *shape):
     return numpy_helper.from_array(values, name)
 
 
-def save(name, nodes, constants, output_shape):
+def save(name, nodes, constants, output_shape, classes=None):
+    outputs = [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, output_shape)]
+    if classes:
+        outputs.append(helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", classes]))
     graph = helper.make_graph(
         nodes,
         name,
         [helper.make_tensor_value_info("mel", TensorProto.FLOAT, ["n", FRAMES, BANDS, 1])],
-        [helper.make_tensor_value_info("embedding", TensorProto.FLOAT, output_shape)],
+        outputs,
         constants,
     )
     model = helper.make_model(
@@ -55,7 +59,7 @@ def shape(name, *sizes):
     return numpy_helper.from_array(np.array(sizes, dtype=np.int64), name)
 
 
-def tiny(name="tiny", activation="Relu"):
+def tiny(name="tiny", activation="Relu", classes=None):
     rng = np.random.default_rng(2026)
     constants = [
         shape("channels-first", -1, 1, FRAMES, BANDS),
@@ -73,7 +77,15 @@ def tiny(name="tiny", activation="Relu"):
         helper.make_node("Conv", ["x4", "w3"], ["x5"]),
         helper.make_node("Reshape", ["x5", "channels-last"], ["embedding"]),
     ]
-    save(name, nodes, constants, ["n", 1, 1, SIZE])
+    if classes:
+        # A seed of which a tone of 300 Hz, one of 3 kHz and silence are of three kinds.
+        rng = np.random.default_rng(2026)
+        dense = [rng.normal(0, 0.125, (classes, SIZE)), rng.normal(0, 0.1, classes) - 1]
+        constants.append(shape("flat", -1, SIZE))
+        constants += [numpy_helper.from_array(v.astype(np.float32), n) for v, n in zip(dense, ("w4", "b4"))]
+        nodes.append(helper.make_node("Reshape", ["embedding", "flat"], ["x6"]))
+        nodes.append(helper.make_node("Gemm", ["x6", "w4", "b4"], ["logits"], transB=1))
+    save(name, nodes, constants, ["n", 1, 1, SIZE], classes)
 
 
 def padded(name="padded", activation=None):
@@ -97,3 +109,4 @@ if __name__ == "__main__":
     padded()
     tiny("squashed", "Tanh")
     padded("squashed-padded", "Tanh")
+    tiny("classed", classes=6)

@@ -1,5 +1,6 @@
 //! `afield correct`: says what an event was.
 
+use afield::Engine;
 use afield::engine::{Durability, EventId};
 use afield::signal::Label;
 use anyhow::{Context, Result};
@@ -27,8 +28,8 @@ pub struct CorrectArgs {
     #[arg(long, value_name = "LABEL")]
     label: Option<Label>,
 
-    /// It was none of this class and is no event: it is learned as `not LABEL`, a class without
-    /// events
+    /// It was none of this class, taught or published, and is no event: it is learned as
+    /// `not LABEL`, a class without events
     #[arg(long, value_name = "LABEL")]
     not: Option<Label>,
 
@@ -40,16 +41,23 @@ pub struct CorrectArgs {
     place: LearnerPlace,
 }
 
+/// Whether a class of this label is taught or published.
+fn knows(engine: &Engine, label: &Label) -> Result<bool> {
+    let taught = engine.classes();
+    if taught.iter().any(|class| class.label == label.as_str()) {
+        return Ok(true);
+    }
+    let published = engine.published_classes()?;
+    Ok(published.is_some_and(|classes| classes.labels().contains(label)))
+}
+
 /// Runs the command.
 pub fn run(args: CorrectArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     if let Some(wrong) = &args.not
-        && !engine
-            .classes()
-            .iter()
-            .any(|class| class.label == wrong.as_str())
+        && !knows(&engine, wrong)?
     {
-        anyhow::bail!("--not: no class {wrong}\nhint: `afield status` lists the classes");
+        anyhow::bail!("--not: no class {wrong}\nhint: `afield status` lists the taught classes");
     }
     let label = match (args.label, &args.not) {
         (Some(label), _) => label,

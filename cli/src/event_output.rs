@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use std::io::{self, Write};
 
 use afield::Event;
+use afield::decision::AnswerFrom;
 use afield::engine::EventId;
 use afield::signal::{Label, Timestamp};
 use afield::source::Health;
@@ -142,6 +143,9 @@ struct EventLine<'a> {
     at: Option<Timestamp>,
     label: Option<&'a Label>,
     kind: &'static str,
+    /// Of a learner with published classes: which classes the label is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<AnswerFrom>,
     confidence: f32,
     #[serde(skip_serializing_if = "Option::is_none")]
     novelty: Option<f32>,
@@ -165,6 +169,7 @@ impl<'a> EventLine<'a> {
             at: event.at,
             label: event.label.as_ref(),
             kind: event.kind.as_str(),
+            from: event.from,
             confidence: event.confidence,
             novelty: event.novelty,
             path: (!is_live).then_some(source),
@@ -180,6 +185,9 @@ struct WindowLine<'a> {
     time: f64,
     start: f64,
     label: Option<&'a Label>,
+    /// Of a learner with published classes: which classes the label is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<AnswerFrom>,
     confidence: f32,
     /// True on the line that begins a quiet period, otherwise absent.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -202,6 +210,7 @@ impl<'a> WindowLine<'a> {
             time: event.end.as_secs_f64(),
             start: event.start.as_secs_f64(),
             label: event.label.as_ref(),
+            from: event.from,
             confidence: event.confidence,
             quiet: event.quiet.then_some(true),
             path: (!is_live).then_some(&*event.source),

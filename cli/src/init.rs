@@ -20,7 +20,8 @@ use super::recording::SensorArgs;
 /// Create a learner in a folder
 #[derive(Debug, Args)]
 #[command(after_help = heads::help("Examples:\n  afield init birds --backbone yamnet\n  \
-                   afield init birds --backbone yamnet --transform standardise --calibrate clips/"))]
+                   afield init birds --backbone yamnet --transform standardise --calibrate clips/\n  \
+                   afield init garden --backbone birdnet --with-classes"))]
 pub struct InitArgs {
     #[command(flatten)]
     place: NamedPlace,
@@ -38,6 +39,11 @@ pub struct InitArgs {
     /// Recordings that hold more than the sound itself are then learned with all of it
     #[arg(long)]
     whole_clips: bool,
+
+    /// Use the classes that the backbone was published with, beside those that you teach.
+    /// `afield model show NAME` tells whether it has some
+    #[arg(long)]
+    with_classes: bool,
 
     /// Pool that summarises the windows of a clip: mean, mean+max or mean+std+max
     /// [default: that of the backbone]
@@ -88,6 +94,7 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         head: args.head,
         pool: args.pool,
         whole_clips: args.whole_clips,
+        with_classes: args.with_classes,
         transform: args.transform,
         rehearsal: args.rehearsal,
         seed: args.seed,
@@ -116,5 +123,11 @@ pub fn run(args: InitArgs, places: &Places) -> Result<()> {
         status.pool,
         status.transform
     );
+    if let Some(published) = &status.published {
+        eprintln!(
+            "it answers with {} published classes where nothing that was taught fits",
+            published.classes
+        );
+    }
     Ok(engine.close()?)
 }

@@ -22,7 +22,21 @@ pub struct LearnerPlace {
 impl LearnerPlace {
     /// Opens the learner.
     pub fn open(&self, places: &Places) -> Result<Engine> {
-        open(&self.learner, places)
+        self.open_naming_from(None, places)
+    }
+
+    /// Opens the learner; published classes are named from this probability on, or from that of
+    /// their card.
+    pub fn open_naming_from(
+        &self,
+        published_min_confidence: Option<f32>,
+        places: &Places,
+    ) -> Result<Engine> {
+        let options = EngineOptions {
+            published_min_confidence,
+            ..places.engine()
+        };
+        Engine::open_with(&self.learner, options).context("--learner")
     }
 }
 
@@ -50,12 +64,8 @@ impl NamedPlace {
 
     /// Opens the learner.
     pub fn open(&self, places: &Places) -> Result<Engine> {
-        open(self.dir()?, places)
+        Engine::open_with(self.dir()?, places.engine()).context("--learner")
     }
-}
-
-fn open(dir: &Path, places: &Places) -> Result<Engine> {
-    Engine::open_with(dir, places.engine()).context("--learner")
 }
 
 impl Places {
@@ -64,6 +74,7 @@ impl Places {
         EngineOptions {
             cache_dir: self.cache_dir.clone(),
             clock: Clock::SYSTEM,
+            published_min_confidence: None,
         }
     }
 }

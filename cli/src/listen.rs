@@ -33,6 +33,9 @@ use super::typed::Typed;
 /// unknown. The label of an unknown event is null. An example that another command teaches
 /// counts from the next decision on.
 ///
+/// A learner made with --with-classes also names published classes: "from" says whether the
+/// label is a taught or a published one. What was taught speaks first, if a sound fits it.
+///
 /// Teach a recording of the place in which nothing happens as the class `background`:
 /// events are told from it. Without that class, all sound belongs to one event or another.
 ///
@@ -149,16 +152,18 @@ pub struct ListenArgs {
     #[arg(long = "for", value_name = "TIME", value_parser = humantime::parse_duration)]
     duration: Option<Duration>,
 
-    /// Lowest probability, 0 to 1, at which an event or decision names a label
-    #[arg(long, default_value_t = 0.5, value_name = "P", value_parser = probability)]
-    min_confidence: f32,
+    /// Lowest probability, 0 to 1, at which an event or decision names a label [default: 0.5
+    /// for taught classes; for published ones, that of the backbone's card]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    min_confidence: Option<f32>,
 
     /// False alarms to allow: sounds never taught that are told as a taught class, such as
     /// 2/day or 1/hour
     ///
     /// What is too unlike the taught clips is unknown. How unlike follows from this number, from
     /// the taught classes, each as if it had not been taught, and from the unknown events that
-    /// are heard. At most about a seventh of the sounds of taught classes is lost by it.
+    /// are heard. At most about a seventh of the sounds of taught classes is lost by it. Not with published
+    /// classes.
     #[arg(
         long,
         default_value_t = AlarmRate(2.0),
@@ -204,7 +209,7 @@ pub struct ListenArgs {
 
 /// Runs the command.
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
-    let engine = args.place.open(places)?;
+    let engine = args.place.open_naming_from(args.min_confidence, places)?;
     if args.duration.is_some() && !args.source.is_device() && !args.learn {
         bail!(
             "--for: only a device sends without end\nhint: give --source mic, serial:PATH or a stream's address"
@@ -220,10 +225,10 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     }
     let mut lines = args.event_lines(&engine)?;
     let mut clips = args.open_clips(&engine)?;
+    let default = ListenOptions::default();
     let options = ListenOptions {
         window_seconds: args.window,
         every_seconds: args.every,
-        min_confidence: args.min_confidence,
         false_alarms_per_day: args.false_alarms.0,
         unknown_below: args.unknown_below,
         windows: args.windows,
@@ -231,6 +236,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),
+        min_confidence: args.min_confidence.unwrap_or(default.min_confidence),
     };
     let spec = args.source.clone();
     let live = spec.is_live();
@@ -258,8 +264,12 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         }
         let more = listening.step()?;
         if std::mem::take(&mut lacks_background) {
+            let means = match engine.card().classes {
+                Some(_) => "sounds that no class fits are not given as events",
+                None => "events cannot be told from background",
+            };
             eprintln!(
-                "note: no class background is taught: events cannot be told from background; teach it (`afield teach background FILE`)"
+                "note: no class background is taught: {means}; teach it (`afield teach background FILE`)"
             );
         }
         if !listening.is_idle() {
@@ -489,7 +499,7 @@ fn decibels(text: &str) -> Result<f32, String> {
     }
 }
 
-fn probability(text: &str) -> Result<f32, String> {
+pub fn probability(text: &str) -> Result<f32, String> {
     match text.parse::<f32>() {
         Ok(p) if (0.0..=1.0).contains(&p) => Ok(p),
         _ => Err("expected a probability from 0 to 1".to_owned()),

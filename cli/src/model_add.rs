@@ -15,11 +15,10 @@ use afield::backbone::{BackboneError, CardDraft};
 use afield::model::Cache;
 #[cfg(feature = "tract")]
 use afield::model::sha256;
-#[cfg(feature = "tract")]
-use anyhow::Context;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
 use clap::Args;
 
+use super::message;
 #[cfg(feature = "tract")]
 use super::output::unwritable;
 
@@ -34,6 +33,10 @@ pub struct AddArgs {
     #[arg(long, value_name = "CARD")]
     card: Option<String>,
 
+    /// File of the labels of the published classes, one a line, if the card has [classes]
+    #[arg(long, value_name = "FILE")]
+    labels: Option<PathBuf>,
+
     /// Where to write the new card [default: FILE.toml beside FILE.onnx]
     #[arg(long, value_name = "CARD.toml", conflicts_with = "card")]
     card_out: Option<PathBuf>,
@@ -42,14 +45,26 @@ pub struct AddArgs {
 /// Runs `afield model add`.
 pub fn add(args: &AddArgs, cache: &Cache, out: &mut dyn Write) -> Result<()> {
     match &args.card {
-        Some(card) => add_with_card(&args.file, card, cache, out),
+        Some(card) => add_with_card(&args.file, card, args.labels.as_deref(), cache, out),
         None => add_without_card(args, cache, out),
     }
 }
 
-fn add_with_card(file: &Path, card: &str, cache: &Cache, out: &mut dyn Write) -> Result<()> {
+fn add_with_card(
+    file: &Path,
+    card: &str,
+    labels: Option<&Path>,
+    cache: &Cache,
+    out: &mut dyn Write,
+) -> Result<()> {
     let added = cache.add(file, card, |_| {})?;
     eprintln!("added {}, checksum verified", added.card.name);
+    if let Some(labels) = labels {
+        cache.add_labels(labels, &added.card).context("--labels")?;
+        eprintln!("added the labels of its classes, checksum verified");
+    } else if let Err(error) = cache.class_labels(&added.card) {
+        eprintln!("note: {}", message(&error.into()));
+    }
     if !added.taken.is_empty() {
         eprintln!(
             "its weights from {} are in the same file now, and its card in the cache states the \
@@ -113,7 +128,8 @@ fn add_without_card(args: &AddArgs, cache: &Cache, out: &mut dyn Write) -> Resul
     // A path, even if it looks like a name.
     let named = fs::canonicalize(&path).with_context(|| card.to_string())?;
     eprintln!("wrote {card}");
-    add_with_card(&args.file, &named.to_string_lossy(), cache, out)
+    let card = &named.to_string_lossy();
+    add_with_card(&args.file, card, args.labels.as_deref(), cache, out)
 }
 
 /// Asks each open question, with the draft's guess as the answer of an empty line, until all are

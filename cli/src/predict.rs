@@ -3,22 +3,29 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use afield::decision::AnswerFrom;
 use afield::engine::{OptionError, PooledClip};
 use afield::signal::{Label, Timestamp};
 use afield::source::Note;
 use afield::{Engine, Prediction, Recording};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::batch::{Batch, BatchArgs};
 use super::embedding::progress;
 use super::learner::LearnerPlace;
+use super::listen::probability;
 use super::model::Places;
 use super::recording::{SensorArgs, StartArgs, note};
 use super::resume::{Lines, MadeBy, MadeFrom, Standing, checksum};
 
 /// Predict the class of each clip, one JSON line per file
+///
+/// "scores" are the probabilities of the taught classes. For a learner made with
+/// --with-classes, "from" says whether the label is a taught or a published class, and
+/// "published" names the most probable published classes. If neither names a class, the
+/// label is null.
 ///
 /// With --out, the lines go to a file. If the run is interrupted, the same command with
 /// --resume predicts what is missing: recordings that the file lacks, that failed, or
@@ -37,6 +44,11 @@ pub struct PredictArgs {
 
     #[command(flatten)]
     start: StartArgs,
+
+    /// Lowest probability, 0 to 1, at which a published class is named, of a learner made with
+    /// --with-classes [default: that of the backbone's card]
+    #[arg(long, value_name = "P", value_parser = probability)]
+    min_confidence: Option<f32>,
 
     #[command(flatten)]
     batch: BatchArgs,
@@ -62,6 +74,9 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     at: Option<Timestamp>,
     label: Option<&'a Label>,
+    /// Of a learner with published classes: which classes the label is one of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    from: Option<AnswerFrom>,
     confidence: Option<f32>,
     /// How unlike everything taught it is, if that can be said; and whether it is so unlike that
     /// the label is probably wrong.
@@ -70,14 +85,21 @@ struct Line<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     unknown: bool,
     scores: serde_json::Value,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    published: Option<MostProbable<'a>>,
     #[serde(skip_serializing_if = "<[Note]>::is_empty")]
     notes: &'a [Note],
 }
 
 /// Runs the command.
 pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
-    let engine = args.place.open(places)?;
-    if engine.classes().is_empty() {
+    let engine = args.place.open_naming_from(args.min_confidence, places)?;
+    if args.min_confidence.is_some() && engine.card().classes.is_none() {
+        bail!(
+            "--min-confidence: the learner has no published classes\nhint: leave it out; `afield init --with-classes` makes a learner that has some"
+        );
+    }
+    if engine.classes().is_empty() && engine.card().classes.is_none() {
         bail!("the learner knows no class yet\nhint: `afield teach LABEL FILE…` teaches it one");
     }
     args.sensor.check(engine.card())?;
@@ -113,10 +135,12 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
                     path: &name,
                     at: args.start.start.or_else(|| engine.recorded_at(path)),
                     label: best.map(|(label, _)| label),
+                    from: prediction.from(),
                     confidence: best.map(|(_, p)| p),
                     novelty: prediction.novelty(),
                     unknown: prediction.is_unknown(),
                     scores: serde_json::to_value(&prediction)?,
+                    published: prediction.published().map(MostProbable),
                     notes: &clip.notes,
                 })?)
             }
@@ -130,6 +154,28 @@ pub fn run(args: PredictArgs, places: &Places) -> Result<()> {
     bar.finish_and_clear();
     out.finish()?;
     batch.finish()
+}
+
+impl PredictArgs {
+    /// The flags that change what a line says.
+    fn flags(&self) -> String {
+        let flags = self.sensor.flags();
+        match self.min_confidence {
+            Some(p) => format!("{flags} --min-confidence {p}")
+                .trim_start()
+                .to_owned(),
+            None => flags,
+        }
+    }
+}
+
+/// Labels and their probabilities, as an object in their order.
+struct MostProbable<'a>(&'a [(Label, f32)]);
+
+impl Serialize for MostProbable<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(label, p)| (label, p)))
+    }
 }
 
 /// Where the lines go.
@@ -149,7 +195,7 @@ impl Output {
         };
         let made_by = MadeBy {
             by: checksum(&engine.session().learner().save()),
-            options: args.sensor.flags(),
+            options: args.flags(),
         };
         let lines = Lines::open(path, "--out", args.resume, made_by, &mut |_| true)?;
         Ok(Self::File {

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use afield::engine::{CompactedStatus, GroupStatus, ListeningState, Status};
+use afield::engine::{CompactedStatus, GroupStatus, ListeningState, PublishedStatus, Status};
 use afield::store::WriteVolume;
 use anyhow::Result;
 use clap::Args;
@@ -167,6 +167,16 @@ fn text(report: &Report) -> String {
             ),
         ),
     ];
+    if let Some(published) = &status.published {
+        let PublishedStatus {
+            classes,
+            min_confidence,
+        } = published;
+        rows.push((
+            "published",
+            format!("{classes} classes of the backbone, named from {min_confidence} on"),
+        ));
+    }
     if let Some(listening) = listening {
         rows.push(("listening", listening_row(listening)));
     }

@@ -20,6 +20,7 @@ mod chain_of_onnx;
 mod chain_of_tract;
 mod chain_reader;
 mod channelwise;
+mod classes;
 mod dense;
 mod dequantise;
 #[cfg(feature = "tract")]
@@ -91,6 +92,7 @@ use crate::model::Card;
 #[cfg(not(feature = "tract"))]
 use messages as pb;
 
+pub use classes::{ClassScorer, PublishedClasses};
 #[cfg(feature = "tract")]
 pub use draft::CardDraft;
 #[cfg(feature = "tract")]

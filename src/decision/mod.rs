@@ -5,6 +5,8 @@
 //! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
 //! module does no I/O and reads no clock: each window carries its time.
 
+mod answer;
+mod answer_runs;
 mod auroc;
 mod false_alarms;
 mod novelty;
@@ -13,6 +15,7 @@ mod reliability;
 mod segment;
 mod segmenter;
 mod tally;
+mod taught_sounds;
 mod temperature;
 mod threshold;
 
@@ -21,6 +24,8 @@ use std::fmt;
 use crate::head::Evidence;
 use crate::signal::{Label, Micros};
 
+pub use answer::{Answer, AnswerFrom, AnswerRule, Findings};
+pub(crate) use answer_runs::{AnswerRuns, AnsweredWindow};
 pub use auroc::auroc;
 pub use false_alarms::FalseAlarms;
 pub use novelty::{LeftOutClip, Novelty};
@@ -28,6 +33,7 @@ pub use probabilities::Probabilities;
 pub use reliability::{Reliability, ReliabilityBin};
 pub use segment::{ScoredWindow, Segment, SegmentKind, SegmenterOptions};
 pub use segmenter::Segmenter;
+pub(crate) use taught_sounds::TaughtSounds;
 pub use temperature::Temperature;
 pub use threshold::Threshold;
 

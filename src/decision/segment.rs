@@ -1,6 +1,6 @@
 //! A segment: the windows of one sound, as a value; and what it is made from.
 
-use super::Probabilities;
+use super::{AnswerFrom, Probabilities};
 use crate::signal::{Label, Micros};
 
 /// What a segment is.
@@ -87,6 +87,8 @@ pub struct Segment {
     pub kind: SegmentKind,
     /// The class; `None` unless it is known.
     pub label: Option<Label>,
+    /// The classes that the label comes from, if published classes take part.
+    pub from: Option<AnswerFrom>,
     /// The probability of the most probable class but the background, in `[0, 1]`; 0 if there is
     /// none. Of joined segments, it and the p-value are those of the clearer one.
     pub confidence: f32,

@@ -331,6 +331,7 @@ impl Segmenter {
                 None => SegmentKind::Unknown,
             },
             label,
+            from: None,
             confidence,
             p_value,
         };

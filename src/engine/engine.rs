@@ -6,14 +6,15 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use super::calibration::{calibrated_contract, normalised_card};
+use super::published::ClipFindings;
 use super::{
     ClassStatus, ClipEmbeddings, Compacted, CompactedStatus, Differences, Durability,
     EngineOptions, Error, Event, EventId, GroupStatus, LearnerOptions, Lesson, ListenOptions,
     Listening, OptionError, PooledClip, Prediction, Recording, Session, Status, TaughtAs, Undone,
     clip_embeddings::embed_mixed, embed,
 };
-use crate::backbone::{Backbone, Mode};
-use crate::learner::Settings;
+use crate::backbone::{Backbone, Mode, PublishedClasses};
+use crate::learner::{Example, Settings};
 use crate::model::{Cache, Card, Origin};
 use crate::signal::Label;
 use crate::source::{Recorded, SourceSpec};
@@ -54,7 +55,8 @@ struct Shared {
     options: EngineOptions,
     session: Mutex<Session>,
     backbone: OnceLock<Backbone>,
-    /// Held while the backbone is loaded, so that it is loaded only once.
+    published: OnceLock<PublishedClasses>,
+    /// Held while the backbone or its classes are loaded, so that they are loaded only once.
     loading: Mutex<()>,
     events: Mutex<VecDeque<Event>>,
 }
@@ -104,13 +106,22 @@ impl Engine {
     ) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let cache = Cache::locate(options.cache_dir.as_deref())?;
-        let card = match &learner.backbone {
+        let mut card = match &learner.backbone {
             Some(name) => cache.find(name)?,
             None => default_backbone(&cache)?,
         };
+        if !learner.with_classes {
+            card.classes = None;
+        } else if card.classes.is_none() {
+            return Err(OptionError::NoPublishedClasses {
+                backbone: card.name,
+            }
+            .into());
+        }
         learner.source.check(recorded(&card))?;
         // A learner is useless without its backbone.
         cache.model_bytes(&card)?;
+        cache.class_labels(&card)?;
         if learner.max_disk.is_some() && !learner.head.is_exact() {
             let head = learner.head.to_string();
             return Err(Error::CannotCompact { head });
@@ -159,6 +170,7 @@ impl Engine {
             options,
             session: Mutex::new(session),
             backbone: OnceLock::new(),
+            published: OnceLock::new(),
             loading: Mutex::new(()),
             events: Mutex::default(),
         };
@@ -286,8 +298,15 @@ impl Engine {
     pub fn predict_pooled(&self, clip: &PooledClip) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
-        let judgement = session.judge_pooled(&clip.pooled)?;
-        Ok(Prediction::new(session.learner().classes(), &judgement))
+        let example = session.learner().encode_pooled(&clip.pooled)?;
+        let (size, width) = (
+            self.card().embedding.size,
+            session.learner().contract().width(),
+        );
+        // Every pool begins with the mean.
+        let windows = clip.pooled.chunks_exact(width);
+        let embeddings = windows.filter_map(|pooled| pooled.get(..size)).collect();
+        self.predict_example(&mut session, &example, embeddings)
     }
 
     /// As [`Self::predict`], for a recording that is already embedded.
@@ -297,8 +316,30 @@ impl Engine {
     pub fn predict_embeddings(&self, heard: &ClipEmbeddings) -> Result<Prediction, Error> {
         let mut session = self.session();
         session.catch_up()?;
-        let judgement = session.judge(heard)?;
-        Ok(Prediction::new(session.learner().classes(), &judgement))
+        let example = session.encode(heard, false)?;
+        let means = match self.card().classes {
+            Some(_) => session.mean_embeddings(heard)?,
+            None => Vec::new(),
+        };
+        let embeddings = means.chunks_exact(self.card().embedding.size).collect();
+        self.predict_example(&mut session, &example, embeddings)
+    }
+
+    fn predict_example(
+        &self,
+        session: &mut Session,
+        example: &Example,
+        embeddings: Vec<&[f32]>,
+    ) -> Result<Prediction, Error> {
+        let judgement = session.judge(example)?;
+        let prediction = Prediction::new(session.learner().classes(), &judgement);
+        let clip = ClipFindings {
+            embeddings,
+            example,
+            probabilities: &judgement.probabilities,
+            p_value: judgement.p_value,
+        };
+        self.with_published(prediction, session, &clip)
     }
 
     /// A recording as the one vector that predictions need. Its memory does not grow with the length of
@@ -510,7 +551,7 @@ impl Engine {
         self.session().keep()
     }
 
-    /// The backbone. The first call loads it.
+    /// The backbone. The first call loads it, and its classes if the learner uses them.
     ///
     /// # Errors
     /// [`Error::Model`] if its file is not in the cache, [`Error::Pipeline`] if it cannot be run.
@@ -518,12 +559,43 @@ impl Engine {
         if let Some(backbone) = self.shared.backbone.get() {
             return Ok(backbone);
         }
+        // The classes come first: they need more memory while they are loaded than afterwards.
+        self.published_classes()?;
         let _loading = lock(&self.shared.loading);
         if let Some(backbone) = self.shared.backbone.get() {
             return Ok(backbone);
         }
         let backbone = load_backbone(self.card(), &self.cache()?, Mode::Auto)?;
         Ok(self.shared.backbone.get_or_init(|| backbone))
+    }
+
+    /// The classes that the backbone was published with; `None` if the learner does not use them.
+    /// The first call loads them.
+    ///
+    /// # Errors
+    /// [`Error::Model`] if the file or its labels are not in the cache, [`Error::Pipeline`] if the
+    /// layer of the classes cannot be run.
+    pub fn published_classes(&self) -> Result<Option<&PublishedClasses>, Error> {
+        if let Some(classes) = self.shared.published.get() {
+            return Ok(Some(classes));
+        }
+        if self.card().classes.is_none() {
+            return Ok(None);
+        }
+        let _loading = lock(&self.shared.loading);
+        if let Some(classes) = self.shared.published.get() {
+            return Ok(Some(classes));
+        }
+        let (card, cache) = (self.card(), self.cache()?);
+        let labels = cache.class_labels(card)?;
+        let classes = PublishedClasses::from_bytes(&cache.model_bytes(card)?, card, labels)?;
+        Ok(classes.map(|classes| self.shared.published.get_or_init(|| classes)))
+    }
+
+    /// The probability from which on a published class of `classes` is named.
+    pub(super) fn published_min_confidence(&self, classes: &PublishedClasses) -> f32 {
+        let asked = self.shared.options.published_min_confidence;
+        asked.unwrap_or(classes.min_confidence())
     }
 
     /// The cache of backbones.

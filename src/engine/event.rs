@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use std::time::Duration;
 
 use super::{Error, Recording, RetainedAudio};
-use crate::decision::SegmentKind;
+use crate::decision::{AnswerFrom, SegmentKind};
 use crate::signal::{Chunk, Label, Micros, Timestamp};
 use crate::source::{Excerpt, SensorFormat, open_recording};
 
@@ -71,8 +71,8 @@ impl From<EventId> for String {
 /// One sound of a source; or one window, with
 /// [`ListenOptions::windows`](super::ListenOptions::windows).
 ///
-/// Serialised as `{"event", "start", "end", "peak", "at"?, "label", "kind", "confidence",
-/// "novelty"?, "quiet"?, "source"}`, times in seconds of the stream, `at` as RFC 3339.
+/// Serialised as `{"event", "start", "end", "peak", "at"?, "label", "kind", "from"?,
+/// "confidence", "novelty"?, "quiet"?, "source"}`, times in seconds of the stream, `at` as RFC 3339.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -99,6 +99,10 @@ pub struct Event {
     /// What it is.
     #[serde(serialize_with = "kind")]
     pub kind: SegmentKind,
+    /// The classes that the label comes from; `None` without a label, or if the learner has no
+    /// published classes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub from: Option<AnswerFrom>,
     /// The probability of the most probable class, in `[0, 1]`; 0 if there is none.
     pub confidence: f32,
     /// How unlike the taught clips of its class it is: the share of them that are less unlike, in

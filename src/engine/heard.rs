@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::alarms::Alarms;
 use super::event::Audio;
 use super::novelty::Calibration;
+use super::published::PublishedListener;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
 use crate::pipeline::{Decider, Embedder, WindowDecision};
@@ -26,6 +27,8 @@ pub(super) struct Heard {
     pub(super) segmenter: Option<Segmenter>,
     /// What makes an event unknown.
     pub(super) alarms: Alarms,
+    /// Makes windows or events in its place, for a learner with published classes.
+    pub(super) published: Option<PublishedListener>,
     /// The end of the latest window.
     pub(super) decided: Micros,
     /// The audio buffer of a live source, or of a file if its samples are kept.
@@ -63,11 +66,9 @@ impl Heard {
         // The classes are those by which the windows were decided: the learner is still locked.
         self.join(&mut session, made, segments)?;
         let is_gone = |device: &dyn LiveSource| !device.health().connected;
-        if self.source.live().is_some_and(is_gone)
-            && let Some(segmenter) = &mut self.segmenter
-        {
+        if self.source.live().is_some_and(is_gone) {
             // A gap follows when the device is back, which may take hours.
-            segmenter.finish(&session.novelty()?.heard.novelty, segments);
+            self.end_segments(&mut session, segments)?;
         }
         drop(session);
         if let Some(recent) = &self.recent {
@@ -88,8 +89,20 @@ impl Heard {
     ) -> Result<(), Error> {
         session.finish(&mut self.embedder, &mut self.decider, made)?;
         self.join(session, made, segments)?;
+        self.end_segments(session, segments)
+    }
+
+    /// Ends the segment under way.
+    fn end_segments(
+        &mut self,
+        session: &mut Session,
+        segments: &mut Vec<Segment>,
+    ) -> Result<(), Error> {
         if let Some(segmenter) = &mut self.segmenter {
             segmenter.finish(&session.novelty()?.heard.novelty, segments);
+        }
+        if let Some(published) = &mut self.published {
+            published.finish(segments);
         }
         Ok(())
     }
@@ -105,6 +118,9 @@ impl Heard {
             return Ok(());
         };
         self.decided = latest.end;
+        if let Some(published) = &mut self.published {
+            return published.join(session, made, &mut self.decider, segments);
+        }
         let Calibration {
             novelty,
             temperature,
@@ -201,7 +217,7 @@ fn join(
 }
 
 /// A window as a segment of its own.
-fn segment_of(window: &WindowDecision) -> Segment {
+pub(super) fn segment_of(window: &WindowDecision) -> Segment {
     let (start, end) = (window.start, window.end);
     let (label, confidence) = match &window.decision {
         Decision::Known { label, confidence } => (Some(label.clone()), *confidence),
@@ -219,6 +235,7 @@ fn segment_of(window: &WindowDecision) -> Segment {
         peak: Micros(start.0 + end.0.saturating_sub(start.0) / 2),
         kind,
         label,
+        from: None,
         confidence,
         p_value: None,
     }

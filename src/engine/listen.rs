@@ -191,12 +191,20 @@ impl Listening {
         if self.live {
             decider = decider.prompt();
         }
-        let segmenter = (!self.options.windows).then(|| {
-            Segmenter::new(SegmenterOptions {
-                min_confidence: self.options.min_confidence,
-                ..SegmenterOptions::default()
-            })
-        });
+        let default = SegmenterOptions::default();
+        let options = SegmenterOptions {
+            unknown_below: (self.options.unknown_below).unwrap_or(default.unknown_below),
+            min_confidence: self.options.min_confidence,
+            ..default
+        };
+        let published = self
+            .engine
+            .published_listener(options, self.options.windows)?;
+        if published.is_some() {
+            decider = decider.keeping_vectors();
+        }
+        let joins = published.is_none() && !self.options.windows;
+        let segmenter = joins.then(|| Segmenter::new(options));
         let known = self.alarms.take();
         let mut alarms = known.unwrap_or_else(|| Alarms::new(&self.options, self.live));
         alarms.restart();
@@ -224,6 +232,7 @@ impl Listening {
             decider,
             segmenter,
             alarms,
+            published,
             decided: Micros(0),
             recent,
             audio,
@@ -493,6 +502,7 @@ impl Listening {
                 at,
                 label: segment.label,
                 kind: segment.kind,
+                from: segment.from,
                 confidence: segment.confidence,
                 novelty: segment.p_value.map(novelty_of),
                 quiet: is_quiet,

@@ -35,6 +35,7 @@ mod novelty;
 mod options;
 mod pooled_clip;
 mod prediction;
+mod published;
 mod questions;
 mod recording;
 mod replay;
@@ -81,6 +82,8 @@ pub use session::Session;
 pub use share::Share;
 pub use solver::Solver;
 pub use soundscape::Soundscape;
-pub use status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+pub use status::{
+    ClassStatus, CompactedStatus, GroupStatus, PublishedStatus, RehearsalStatus, Status,
+};
 pub use teaching::TaughtAs;
 pub use watchdog::Watchdog;

@@ -18,6 +18,9 @@ pub struct EngineOptions {
     pub cache_dir: Option<PathBuf>,
     /// The clock.
     pub clock: Clock,
+    /// The probability in `[0, 1]` from which on a published class is named; `None` means that of
+    /// the backbone's card. Only for learners with published classes.
+    pub published_min_confidence: Option<f32>,
 }
 
 /// How a new learner is created; the defaults suit most uses.
@@ -35,6 +38,8 @@ pub struct LearnerOptions {
     /// Learn whole clips, each pooled into one example, even if the card names decision windows.
     /// [`Transform::Standardise`] always does.
     pub whole_clips: bool,
+    /// Use the classes that the backbone was published with, beside those that are taught.
+    pub with_classes: bool,
     /// Rehearsal memory, for heads that need one.
     pub rehearsal: Plan,
     /// Seed of all random numbers.
@@ -120,6 +125,12 @@ pub enum OptionError {
         /// The requested backbone.
         expected: String,
     },
+    /// Published classes, of a backbone whose card names none.
+    #[error("the card of {backbone} names no published classes")]
+    NoPublishedClasses {
+        /// The backbone.
+        backbone: String,
+    },
     /// The transform `standardise` without recordings.
     #[error("the transform standardise needs recordings to take its means and deviations from")]
     NothingToCalibrate,
@@ -178,6 +189,7 @@ impl OptionError {
         match self {
             Self::OtherBackbone { .. } => ErrorKind::Mismatch,
             Self::NormalisedSound { .. }
+            | Self::NoPublishedClasses { .. }
             | Self::GateOfSensor { .. }
             | Self::SoundscapeOfSensor { .. }
             | Self::QuestionsOfSensor { .. }

@@ -5,22 +5,33 @@ use std::fmt;
 use serde::Serialize;
 use serde::ser::{SerializeMap, Serializer};
 
-use crate::decision::Probabilities;
+#[cfg(doc)]
+use crate::decision::AnswerRule;
+use crate::decision::{Answer, AnswerFrom, Probabilities};
 use crate::signal::Label;
-
-/// The p-value below which a recording is of no taught class.
-const UNKNOWN_BELOW: f32 = 0.05;
 
 /// The classes of a learner with their probabilities for one recording.
 ///
 /// Displayed as the best class and its probability, such as `kettle (0.97)`; serialised as an
-/// object of labels and probabilities.
+/// object of the taught labels and their probabilities.
+///
+/// If the learner has published classes, too, one of both speaks: see
+/// [`AnswerRule`].
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Prediction {
     scores: Vec<(Label, f32)>,
     raw_confidence: Option<f32>,
     novelty_score: Option<f32>,
     p_value: Option<f32>,
+    published: Option<PublishedPart>,
+}
+
+/// The part of published classes.
+#[derive(Debug, Clone, PartialEq)]
+struct PublishedPart {
+    /// The most probable ones, in falling order.
+    top: Vec<(Label, f32)>,
+    answer: Option<Answer>,
 }
 
 /// What a session says of a clip.
@@ -37,6 +48,9 @@ pub(super) struct Judgement {
 }
 
 impl Prediction {
+    /// The p-value below which a recording is of no taught class.
+    const UNKNOWN_BELOW: f32 = 0.05;
+
     pub(super) fn new(classes: &[Label], judgement: &Judgement) -> Self {
         let probabilities = judgement.probabilities.0.iter().copied();
         Self {
@@ -44,7 +58,14 @@ impl Prediction {
             raw_confidence: judgement.raw_confidence,
             novelty_score: judgement.novelty_score,
             p_value: judgement.p_value,
+            published: None,
         }
+    }
+
+    /// The same prediction with the most probable published classes, and the answer of both.
+    pub(super) fn answered(self, answer: Option<Answer>, top: Vec<(Label, f32)>) -> Self {
+        let published = Some(PublishedPart { top, answer });
+        Self { published, ..self }
     }
 
     /// How unlike everything taught the recording is, in `[0, 1)`: the share of taught clips of
@@ -62,12 +83,28 @@ impl Prediction {
     }
 
     /// Whether the recording is probably of no taught class: fewer than one in twenty taught clips
-    /// is as unlike its own. `false` if [`Self::novelty`] is `None`.
+    /// is as unlike its own. `false` if [`Self::novelty`] is `None`. With published classes: whether
+    /// neither these nor the taught ones name a class.
     pub fn is_unknown(&self) -> bool {
-        self.p_value.is_some_and(|p| p < UNKNOWN_BELOW)
+        match &self.published {
+            Some(published) => published.answer.is_none(),
+            None => self.p_value.is_some_and(|p| p < Self::UNKNOWN_BELOW),
+        }
     }
 
-    /// Every class with its probability in `[0, 1]`, in the learner's class order. The
+    /// The classes that [`Self::best`] comes from; `None` if it is unknown, or if the learner has
+    /// no published classes.
+    pub fn from(&self) -> Option<AnswerFrom> {
+        Some(self.published.as_ref()?.answer.as_ref()?.from)
+    }
+
+    /// The most probable published classes with their probabilities in `[0, 1]`, up to five, in
+    /// falling order; `None` if the learner has none. What sounds like a taught class is left out.
+    pub fn published(&self) -> Option<&[(Label, f32)]> {
+        Some(self.published.as_ref()?.top.as_slice())
+    }
+
+    /// Every taught class with its probability in `[0, 1]`, in the learner's class order. The
     /// probabilities sum to 1; there are none if no class has been taught. With the head `lda`, the
     /// taught clips calibrate them; see [`Temperature`](crate::decision::Temperature).
     pub fn scores(&self) -> &[(Label, f32)] {
@@ -81,8 +118,13 @@ impl Prediction {
     }
 
     /// The most probable class and its probability; the first of equally probable ones. `None` if
-    /// no class has been taught.
+    /// no class has been taught. With published classes: the class of the taught or the published
+    /// ones that the recording belongs to; `None` if it is unknown.
     pub fn best(&self) -> Option<(&Label, f32)> {
+        if let Some(published) = &self.published {
+            let answer = published.answer.as_ref()?;
+            return Some((&answer.label, answer.confidence));
+        }
         let mut best: Option<(&Label, f32)> = None;
         for (label, p) in &self.scores {
             if best.is_none_or(|(_, top)| *p > top) {
@@ -100,6 +142,7 @@ impl fmt::Display for Prediction {
                 write!(f, "unknown (nearest {label}, {p:.2})")
             }
             Some((label, p)) => write!(f, "{label} ({p:.2})"),
+            None if self.published.is_some() => f.write_str("unknown"),
             None => f.write_str("no class taught"),
         }
     }

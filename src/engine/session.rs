@@ -8,9 +8,12 @@ use super::error::damaged;
 use super::memory::Memory;
 use super::novelty::{AtRevision, Calibration};
 use super::prediction::Judgement;
+use super::published::SoundsAtRevision;
 use super::replay::apply;
 use super::solver::Solver;
-use super::status::{ClassStatus, CompactedStatus, GroupStatus, RehearsalStatus, Status};
+use super::status::{
+    ClassStatus, CompactedStatus, GroupStatus, PublishedStatus, RehearsalStatus, Status,
+};
 use super::{ClipEmbeddings, Error};
 use crate::decision::Probabilities;
 use crate::head::Evidence;
@@ -34,6 +37,7 @@ pub struct Session {
     pub(super) memory: Memory,
     pub(super) solver: Option<Solver>,
     pub(super) novelty: Option<AtRevision>,
+    pub(super) sounds: Option<SoundsAtRevision>,
 }
 
 impl Session {
@@ -95,6 +99,7 @@ impl Session {
             memory,
             solver: None,
             novelty: None,
+            sounds: None,
         })
     }
 
@@ -114,6 +119,7 @@ impl Session {
             memory,
             solver: None,
             novelty: None,
+            sounds: None,
         })
     }
 
@@ -204,21 +210,12 @@ impl Session {
         Ok(self.store.max_disk()?)
     }
 
-    /// The probabilities of a clip, and how unlike its most probable class it is. No novelty if the
+    /// The probabilities of the example of a clip, and how unlike its most probable class it is. No novelty if the
     /// head cannot say so, and no p-value if too few clips were taught.
     ///
     /// # Errors
-    /// [`Error`] when the embeddings do not fit the contract, or the log cannot be read.
-    pub(super) fn judge(&mut self, heard: &ClipEmbeddings) -> Result<Judgement, Error> {
-        self.judge_example(&self.encode(heard, false)?)
-    }
-
-    /// As [`Self::judge`], for a clip whose embeddings are pooled already.
-    pub(super) fn judge_pooled(&mut self, pooled: &[f32]) -> Result<Judgement, Error> {
-        self.judge_example(&self.memory.learner.encode_pooled(pooled)?)
-    }
-
-    fn judge_example(&mut self, example: &Example) -> Result<Judgement, Error> {
+    /// [`Error`] when the example does not fit the contract, or the log cannot be read.
+    pub(super) fn judge(&mut self, example: &Example) -> Result<Judgement, Error> {
         let mut evidence = Evidence::with_distances();
         self.memory.learner.evidence_into(example, &mut evidence)?;
         let mut probabilities = Probabilities::of(&evidence);
@@ -361,6 +358,10 @@ impl Session {
                 examples,
             })
             .collect();
+        let published = self.card.classes.as_ref().map(|spec| PublishedStatus {
+            classes: spec.count,
+            min_confidence: spec.min_confidence,
+        });
         let rehearsal = learner.rehearsal().map(|memory| RehearsalStatus {
             setting: settings.rehearsal.to_string(),
             examples: memory.len(),
@@ -382,6 +383,7 @@ impl Session {
             operations: self.memory.lineage.len(),
             revision: self.memory.at.id,
             classes,
+            published,
             rehearsal,
             state_bytes: learner.state_bytes(),
             disk_bytes: self.store.bytes_on_disk(),

@@ -36,6 +36,9 @@ pub struct Status {
     pub revision: i64,
     /// Classes, in the order in which they were first taught.
     pub classes: Vec<ClassStatus>,
+    /// The classes that the backbone was published with, if the learner uses them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub published: Option<PublishedStatus>,
     /// The rehearsal memory, for heads that keep one.
     pub rehearsal: Option<RehearsalStatus>,
     /// Bytes of the learner's state.
@@ -44,6 +47,15 @@ pub struct Status {
     pub disk_bytes: u64,
     /// When the learner was created, in milliseconds of Unix time.
     pub created_unix_ms: i64,
+}
+
+/// The classes that a backbone was published with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct PublishedStatus {
+    /// Their number.
+    pub classes: usize,
+    /// The probability in `(0, 1]` from which on one is named, unless another is asked for.
+    pub min_confidence: f32,
 }
 
 /// One class.

@@ -141,7 +141,8 @@ impl Cache {
             return Ok(path);
         }
         let what = format!("cached model {}", path.display());
-        Err(wrong_checksum(card, what, Checked::Cached, sum))
+        let expected = card.origin.sha256();
+        Err(wrong_checksum(card, what, Checked::Cached, expected, sum))
     }
 
     /// Reads a model from `from`, checks it against the card, and stores it. On any error the
@@ -154,15 +155,28 @@ impl Cache {
         seen: &mut dyn FnMut(u64),
     ) -> Result<PathBuf, ModelError> {
         let place = self.place_of(card);
-        self.install(&place, |file| {
-            let sum =
-                checksum::copy(from, file, MAX_MODEL_BYTES + 1, seen).map_err(|e| match e {
-                    CopyError::Read(e) => (source.read_error)(e),
-                    CopyError::Write(e) => ModelError::io("write", &place, e),
-                })?;
-            check_sum(card, source, sum)
-        })?;
+        let expected = (place.as_path(), card.origin.sha256(), MAX_MODEL_BYTES);
+        self.install_checked(card, expected, source, from, seen)?;
         Ok(place)
+    }
+
+    /// Reads a file of the card's model from `from`, and stores it at its place if it has the
+    /// checksum and at most as many bytes as given.
+    pub(super) fn install_checked(
+        &self,
+        card: &Card,
+        (place, sha256, limit): (&Path, &str, u64),
+        source: &Source<'_>,
+        from: &mut dyn Read,
+        seen: &mut dyn FnMut(u64),
+    ) -> Result<(), ModelError> {
+        self.install(place, |file| {
+            let sum = checksum::copy(from, file, limit + 1, seen).map_err(|e| match e {
+                CopyError::Read(e) => (source.read_error)(e),
+                CopyError::Write(e) => ModelError::io("write", place, e),
+            })?;
+            check_sum(card, source, sum, (sha256, limit))
+        })
     }
 
     /// Stores the text of a card under the card's name.
@@ -244,17 +258,22 @@ pub(super) struct Source<'a> {
     pub checked: Checked,
 }
 
-fn check_sum(card: &Card, source: &Source<'_>, sum: Sum) -> Result<(), ModelError> {
-    if sum.bytes > MAX_MODEL_BYTES {
+fn check_sum(
+    card: &Card,
+    source: &Source<'_>,
+    sum: Sum,
+    (sha256, limit): (&str, u64),
+) -> Result<(), ModelError> {
+    if sum.bytes > limit {
         return Err(ModelError::TooLarge {
             what: source.what.clone(),
             bytes: sum.bytes,
-            limit: MAX_MODEL_BYTES,
+            limit,
         });
     }
-    if sum.sha256 != card.origin.sha256() {
+    if sum.sha256 != sha256 {
         let what = source.what.clone();
-        return Err(wrong_checksum(card, what, source.checked, sum));
+        return Err(wrong_checksum(card, what, source.checked, sha256, sum));
     }
     Ok(())
 }
@@ -267,13 +286,19 @@ pub(super) fn not_fetched(card: &Card, reason: &'static str) -> ModelError {
     }
 }
 
-fn wrong_checksum(card: &Card, what: String, checked: Checked, sum: Sum) -> ModelError {
+pub(super) fn wrong_checksum(
+    card: &Card,
+    what: String,
+    checked: Checked,
+    expected: &str,
+    sum: Sum,
+) -> ModelError {
     ModelError::Checksum {
         what,
         name: card.name.clone(),
         origin: Box::new(card.origin.clone()),
         checked,
-        expected: card.origin.sha256().to_owned(),
+        expected: expected.to_owned(),
         actual: sum.sha256,
     }
 }

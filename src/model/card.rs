@@ -12,6 +12,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::ModelError;
+use super::classes::ClassesSpec;
 use super::rules;
 use super::sensor::Sensor;
 use super::waveform::Waveform;
@@ -41,6 +42,9 @@ pub struct Card {
     pub embedding: EmbeddingSpec,
     /// The windows that new learners learn and decide on; `None` if they learn whole clips.
     pub decision: Option<DecisionSpec>,
+    /// The classes that the backbone was published with, if its file has their layer. On the card
+    /// of a learner: `None` unless the learner uses them.
+    pub classes: Option<ClassesSpec>,
     /// How a clip shorter than the receptive field is padded.
     pub(crate) padding: Padding,
     /// The front end that computes its input.
@@ -234,6 +238,8 @@ struct Unchecked {
     embedding: EmbeddingSpec,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     decision: Option<DecisionSpec>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    classes: Option<ClassesSpec>,
     padding: Padding,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     frontend: Option<LogMel>,
@@ -263,6 +269,7 @@ impl Unchecked {
             output: self.output,
             embedding: self.embedding,
             decision: self.decision,
+            classes: self.classes,
             padding: self.padding,
             frontend,
         };
@@ -290,6 +297,7 @@ impl From<Card> for Unchecked {
             output: card.output,
             embedding: card.embedding,
             decision: card.decision,
+            classes: card.classes,
             padding: card.padding,
             frontend,
             sensor,

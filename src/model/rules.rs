@@ -20,10 +20,12 @@ const MAX_SPECTROGRAMS: usize = 8;
 const MAX_NUMBERS: usize = 1 << 24;
 /// The largest number of embeddings of a padded clip.
 const MAX_PADDED_WINDOWS: usize = 64;
-/// Transforms that need only a card, without calibration.
 /// The longest decision window, in embeddings.
 const MOST_DECISION_ROWS: usize = 1_000;
+/// The most published classes.
+const MOST_CLASSES: usize = 100_000;
 
+/// Transforms that need only a card, without calibration.
 const TRANSFORMS: [Transform; 4] = [
     Transform::None,
     Transform::L2,
@@ -59,6 +61,7 @@ pub(super) fn check(card: &Card) -> Result<(), Fault> {
     padding(card)?;
     embedding(card)?;
     decision(card)?;
+    classes(card)?;
     match &card.frontend {
         FrontEnd::LogMel(front) => frontend(front, card.sample_rate.hz())?,
         FrontEnd::Sensor(front) => sensor(front)?,
@@ -280,6 +283,53 @@ fn decision(card: &Card) -> Result<(), Fault> {
     word("decision.pool", &spec.pool, &Pool::ALL.map(Pool::name))?;
     let transforms = TRANSFORMS.map(Transform::name);
     word("decision.transform", &spec.transform, &transforms)
+}
+
+fn classes(card: &Card) -> Result<(), Fault> {
+    let Some(spec) = &card.classes else {
+        return Ok(());
+    };
+    line("classes.name", &spec.name)?;
+    rule(
+        "output.name",
+        card.output.name.is_some(),
+        "the tensor of the embedding, which [classes] begins at",
+        "none",
+    )?;
+    rule(
+        "classes.name",
+        card.output.name.as_ref() != Some(&spec.name),
+        "the tensor of the logits, not of the embedding",
+        quoted(&spec.name),
+    )?;
+    let shape = &card.output.shape;
+    let one = shape.iter().filter(|&&size| size == card.embedding.size);
+    rule(
+        "output.shape",
+        shape.len() > 1 && one.count() == 1,
+        format!("{} and axes of 1, for [classes]", card.embedding.size),
+        format!("{shape:?}"),
+    )?;
+    within("classes.count", spec.count, 2, MOST_CLASSES, "classes")?;
+    rule(
+        "classes.labels",
+        is_member(&spec.labels),
+        "a relative path with `/`, without `..`",
+        quoted(&spec.labels),
+    )?;
+    checksum("classes.labels-sha256", &spec.labels_sha256)?;
+    rule(
+        "classes.min-confidence",
+        spec.min_confidence > 0.0 && spec.min_confidence <= 1.0,
+        "a number above 0, up to 1",
+        spec.min_confidence,
+    )?;
+    rule(
+        "origin.kind",
+        !matches!(card.origin, Origin::BuiltIn { .. }),
+        "pypi or file, for a model with [classes]",
+        "built-in",
+    )
 }
 
 fn frontend(f: &LogMel, rate_hz: u32) -> Result<(), Fault> {

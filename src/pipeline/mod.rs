@@ -17,7 +17,7 @@ mod gate;
 mod lookback;
 mod window;
 
-pub use decider::{Decider, WindowDecision};
+pub use decider::{Decider, WindowDecision, WindowVectors};
 pub use embedder::{Embedder, Reader};
 pub use embedding_stream::EmbeddingStream;
 pub use gate::Gate;

