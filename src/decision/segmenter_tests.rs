@@ -112,8 +112,12 @@ fn an_event_enters_high_and_leaves_low() {
 
 #[test]
 fn gaps_of_two_windows_are_bridged_and_of_three_are_not() {
+    let options = SegmenterOptions {
+        join: Micros(0),
+        ..SegmenterOptions::default()
+    };
     for (gap, events) in [(1, 1), (3, 1), (4, 1), (5, 2)] {
-        let mut stream = Stream::new(&THREE);
+        let mut stream = Stream::with(&THREE, options);
         stream.margins(1, &[-9.0, 30.0, 30.0]);
         // Smoothing takes one window at either side of a gap: it is above `leave` by its
         // neighbours.
@@ -279,4 +283,40 @@ fn values_that_are_not_finite_give_no_event() {
     let mut stream = Stream::new(&["dog"]).knowing();
     (0..4).for_each(|_| stream.window(&[f32::NAN], &[f32::NAN]));
     assert_eq!(stream.finish().len(), 1);
+}
+
+#[test]
+fn a_pause_of_two_seconds_does_not_end_a_sound_of_one_class() {
+    // After smoothing, two windows fewer are below.
+    let events = |low: usize, second: usize| {
+        let mut stream = Stream::new(&THREE);
+        stream.margins(1, &[-90.0; 4]);
+        stream.margins(1, &[60.0; 6]);
+        stream.margins(1, &vec![-90.0; low]);
+        stream.margins(second, &[60.0; 6]);
+        stream.margins(1, &[-90.0; 8]);
+        stream.finish()
+    };
+    let one = events(4, 1);
+    assert_eq!(one.len(), 1, "{one:#?}");
+    assert!(one[0].end.0 - one[0].start.0 > 7_000_000, "{one:#?}");
+    assert_eq!(events(7, 1).len(), 2);
+    assert_eq!(events(4, 2).len(), 2);
+}
+
+#[test]
+fn sounds_of_silent_classes_are_no_events() {
+    let mut stream = Stream::new(&["background", "dog", "not dog"]);
+    for class in [1, 2, 1] {
+        stream.margins(1, &[-90.0; 8]);
+        stream.margins(class, &[60.0; 6]);
+    }
+    let found = stream.finish();
+    assert_eq!(found.len(), 2, "{found:#?}");
+    // Without a background, too.
+    let mut stream = Stream::new(&["dog", "not dog"]);
+    for _ in 0..6 {
+        stream.window(&[0.01, 0.99], &[]);
+    }
+    assert_eq!(stream.finish(), []);
 }

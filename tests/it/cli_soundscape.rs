@@ -160,3 +160,80 @@ fn a_soundscape_that_cannot_be_one_is_refused_with_the_reason() {
         fs::remove_dir_all(sandbox.path("other")).unwrap();
     }
 }
+
+#[test]
+fn sounds_that_are_alike_are_one_question_and_one_answer_teaches_them() {
+    let Some((sandbox, shared)) = in_the_rain("questions") else {
+        return;
+    };
+    for class in ["dog_bark", "rooster", "clock_tick"] {
+        let clips = clips(&shared, class, "1");
+        sandbox.afield(["teach", class]).args(clips).run().ok();
+    }
+    let listen = |clip: &PathBuf| {
+        let source = format!("wav:{}", clip.display());
+        let run = sandbox.afield(["listen", "--source", &source, "--ask"]);
+        run.run().ok().json_lines()
+    };
+    let heard = clips(&shared, "helicopter", "2");
+    let events: usize = heard.iter().map(|clip| listen(clip).len()).sum();
+    assert!(events >= 6, "{events}");
+    let questions = || sandbox.run("queue list --json").ok().json_lines();
+    let open = questions();
+    let sounds = |question: &Value| question["sounds"].as_u64().unwrap();
+    let all: u64 = open.iter().map(sounds).sum();
+    assert!(all >= 6 && sounds(&open[0]) >= 2, "{open:#?}");
+    assert!(
+        open.windows(2)
+            .all(|pair| sounds(&pair[0]) >= sounds(&pair[1]))
+    );
+    let wav = open[0]["sound"]["path"].as_str().unwrap();
+    assert!(
+        sandbox
+            .afield("predict")
+            .args([wav])
+            .run()
+            .ok()
+            .json_lines()[0]["label"]
+            .is_string()
+    );
+
+    // The same files again are the same questions.
+    listen(&heard[0]);
+    assert_eq!(questions(), open);
+
+    let id = open[0]["question"].as_str().unwrap();
+    let said = sandbox
+        .run(["queue", "label", id, "helicopter"])
+        .ok()
+        .stderr;
+    let taught = sounds(&open[0]);
+    assert_eq!(said, format!("learned {taught} sounds as helicopter\n"));
+    assert_eq!(examples(&sandbox, "helicopter"), taught);
+    let rest: u64 = questions().iter().map(sounds).sum();
+    assert_eq!(rest, all - taught);
+    sandbox.run("undo").ok();
+    assert!(
+        sandbox.status()["classes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|of| of["label"] != "helicopter")
+    );
+
+    let gone = sandbox.run(["queue", "label", id, "helicopter"]).refused();
+    assert!(
+        gone.contains(&format!("no open question {id}")) && gone.contains("hint: "),
+        "{gone}"
+    );
+    sandbox.run("queue drop --all").ok();
+    let list = sandbox.run("queue list").ok();
+    assert!(
+        list.stdout.is_empty() && list.stderr.contains("no open questions"),
+        "{list}"
+    );
+    assert_eq!(
+        fs::read_dir(sandbox.path("box/questions")).unwrap().count(),
+        0
+    );
+}
