@@ -115,7 +115,7 @@ impl fmt::Display for Lack {
             ),
             Self::ClipsForUnknown { clips, needed } => write!(
                 f,
-                "{} of classes with several: with fewer than {needed}, nothing is called unknown yet",
+                "{}, fewer than {needed}: nothing is called unknown yet",
                 counted(*clips, "clip")
             ),
             Self::HeadForUnknown { head } => {

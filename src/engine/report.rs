@@ -20,6 +20,10 @@ const FEWEST_FOR_UNKNOWN: usize = 20;
 const OFTEN: f64 = 0.2;
 const SEVERAL: usize = 2;
 
+/// A trend needs this many clips a class, and this many that are asked about.
+const FEWEST_A_CLASS: usize = 4;
+const FEWEST_ASKED: usize = 20;
+
 /// Accuracy that rises less when the clips are doubled has settled.
 const CLEARLY: f64 = 0.02;
 
@@ -273,7 +277,10 @@ fn lacking(report: &LearnerReport, taught: &Taught, compacted: &[CompactedStatus
         let needed = FEWEST_FOR_UNKNOWN;
         lacking.push(Lack::ClipsForUnknown { clips, needed });
     }
-    if let [.., before, after] = report.curve.as_slice() {
+    if let [.., before, after] = report.curve.as_slice()
+        && after.clips_a_class >= FEWEST_A_CLASS
+        && after.accuracy.of >= FEWEST_ASKED
+    {
         let (before, after) = [before, after]
             .map(|point| (point.clips_a_class, point.accuracy.share))
             .into();
