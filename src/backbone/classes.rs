@@ -70,7 +70,7 @@ impl std::fmt::Debug for PublishedClasses {
     }
 }
 
-/// Scores one embedding after another. Once it has grown, it allocates nothing.
+/// Scores one embedding after another. Where tract runs the layer, each score allocates a little.
 pub struct ClassScorer {
     stream: Stream,
     labels: Arc<[Label]>,

@@ -6,7 +6,7 @@
 use crate::harness::recording::tone;
 use crate::harness::{Sandbox, models};
 
-use afield::backbone::{Backbone, Mode, PublishedClasses};
+use afield::backbone::{Backbone, Mode};
 use afield::decision::{
     Decision, LeftOutClip, Novelty, Probabilities, ScoredWindow, Segmenter, SegmenterOptions,
     Threshold,
@@ -129,21 +129,6 @@ fn backbones() -> Vec<(Card, Backbone, &'static str)> {
         }
     }
     all
-}
-
-#[test]
-fn scoring_published_classes_allocates_nothing() {
-    let (card, path) = models::fixture("classed");
-    let labels = (0..6).map(|n| Label::new(format!("class {n}")).unwrap());
-    let bytes = std::fs::read(path).unwrap();
-    let classes = PublishedClasses::from_bytes(&bytes, &card, labels.collect()).unwrap();
-    let mut scorer = classes.unwrap().scorer().unwrap();
-    let embedding = [0.5; 16];
-    scorer.score(&embedding).unwrap();
-    assert_none("published classes", || {
-        scorer.score(&embedding).unwrap();
-        assert!(scorer.best().is_some());
-    });
 }
 
 #[test]
