@@ -162,7 +162,7 @@ pub struct ListenArgs {
     ///
     /// What is too unlike the taught clips is unknown. How unlike follows from this number, from
     /// the taught classes, each as if it had not been taught, and from the unknown events that
-    /// are heard. At most about a seventh of the sounds of taught classes is lost by it. Not with published
+    /// are heard. At most about an eighth of the sounds of taught classes is lost by it. Not with published
     /// classes.
     #[arg(
         long,

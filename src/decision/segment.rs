@@ -51,7 +51,7 @@ impl Default for SegmenterOptions {
             leave: 2.5,
             unknown_below: 0.05,
             min_confidence: 0.5,
-            join: Micros(2_000_000),
+            join: Micros(3_000_000),
             longest: Micros(60_000_000),
         }
     }

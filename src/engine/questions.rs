@@ -6,7 +6,7 @@
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
@@ -112,14 +112,15 @@ impl Engine {
     fn expire(&self, folder: &Path) -> Result<(), Error> {
         let mut kept = Vec::new();
         for path in files(folder)? {
-            let modified = fs::metadata(&path).and_then(|data| data.modified());
-            kept.push((modified.unwrap_or(SystemTime::UNIX_EPOCH), path));
+            let modified = fs::metadata(&path).and_then(|data| data.modified()).ok();
+            let since_1970 = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+            kept.push((since_1970.unwrap_or_default(), path));
         }
         kept.sort();
         let too_many = kept.len().saturating_sub(MOST);
-        let now = SystemTime::UNIX_EPOCH + Duration::from_millis(self.now().unsigned_abs());
+        let now = Duration::from_millis(u64::try_from(self.now()).unwrap_or(0));
         for (number, (modified, path)) in kept.iter().enumerate() {
-            let age = now.duration_since(*modified).unwrap_or_default();
+            let age = now.saturating_sub(*modified);
             if number < too_many || age > LONGEST_KEPT {
                 remove(path)?;
             }

@@ -302,7 +302,7 @@ mod tests {
             assert!(fast[2].is_infinite());
             for (fast, slow) in fast.iter().zip(slow) {
                 // The shrinkage stays that of all classes.
-                assert!((fast / slow - 1.0).abs() < 0.1, "{fast} {slow}");
+                assert!((fast / slow - 1.0).abs() < 0.2, "{fast} {slow}");
             }
         }
     }

@@ -77,10 +77,10 @@ impl Statistic {
     /// The observations by which the uncertainty of the mean of a class is counted, if `fewer` of
     /// them are left out.
     ///
-    /// Where a clip is several examples, at least 3: in a stream of sounds a mean of fewer would
+    /// Where a clip is several examples, at least 4: in a stream of sounds a mean of fewer would
     /// have so much subtracted from its distance that most sounds were nearest to it.
     pub(crate) fn observations_of_mean(&self, class: usize, fewer: u64) -> u64 {
-        let least = if self.unit == 1 { 1 } else { 3 };
+        let least = if self.unit == 1 { 1 } else { 4 };
         self.observations(class).saturating_sub(fewer).max(least)
     }
 

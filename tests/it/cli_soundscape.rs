@@ -177,12 +177,12 @@ fn sounds_that_are_alike_are_one_question_and_one_answer_teaches_them() {
     };
     let heard = clips(&shared, "helicopter", "2");
     let events: usize = heard.iter().map(|clip| listen(clip).len()).sum();
-    assert!(events >= 6, "{events}");
+    assert!(events >= 4, "{events}");
     let questions = || sandbox.run("queue list --json").ok().json_lines();
     let open = questions();
     let sounds = |question: &Value| question["sounds"].as_u64().unwrap();
     let all: u64 = open.iter().map(sounds).sum();
-    assert!(all >= 6 && sounds(&open[0]) >= 2, "{open:#?}");
+    assert!(all >= 4 && sounds(&open[0]) >= 2, "{open:#?}");
     assert!(
         open.windows(2)
             .all(|pair| sounds(&pair[0]) >= sounds(&pair[1]))
