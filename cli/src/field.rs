@@ -112,9 +112,9 @@ fn naming_flag(error: FieldError) -> anyhow::Error {
     anyhow::Error::from(error).context(flag)
 }
 
-/// The first day as the last variant heard it.
+/// The first day as the last variant of that day heard it.
 fn picture(report: &FieldReport) -> String {
-    let (day, variant) = (report.days.first(), report.variants.last());
+    let (day, variant) = (report.days.first(), report.pictured());
     let found = variant.and_then(|variant| variant.found.first());
     match (day, found) {
         (Some(day), Some(found)) => day_picture(day, found, report.minutes),

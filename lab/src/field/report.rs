@@ -21,10 +21,18 @@ pub struct FieldReport {
     pub minutes: u32,
     /// The groups whose clips make the days.
     pub test_groups: Vec<String>,
-    /// The days, one a seed.
+    /// The days, one a seed. Those of a second day are not among them.
     pub days: Vec<DayReport>,
     /// The variants, each on every day.
     pub variants: Vec<VariantReport>,
+}
+
+impl FieldReport {
+    /// The last variant that heard [`Self::days`] themselves.
+    pub fn pictured(&self) -> Option<&VariantReport> {
+        let same_day = |report: &&VariantReport| !report.variant.is_next_day();
+        self.variants.iter().rfind(same_day)
+    }
 }
 
 /// A day without its samples.

@@ -29,10 +29,10 @@ const PARTS: [Part; 4] = [
     ),
 ];
 
-/// The page: the picture of the first day as the last variant heard it, and the tables.
+/// The page: the picture of the first day as the last variant of that day heard it, and the tables.
 pub fn field_html(report: &FieldReport, provenance: &Provenance) -> String {
     let mut page = begin("Evaluation in the field", &lead(report));
-    if let (Some(day), Some(variant)) = (report.days.first(), report.variants.last())
+    if let (Some(day), Some(variant)) = (report.days.first(), report.pictured())
         && let Some(found) = variant.found.first()
     {
         let names = |labels: &[afield::signal::Label]| {
