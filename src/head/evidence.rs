@@ -77,8 +77,9 @@ impl Evidence {
     ///
     /// The distance is Euclidean, in the units of the embedding, for `ncm`. It is Mahalanobis,
     /// under the shrunk covariance within classes, for `lda`. The mean of `n` examples lies
-    /// farther away than the true mean, by `features / n` on average for `lda`; this bias is not
-    /// subtracted. Returns `None` for other heads and options, before anything was learned, and
+    /// farther away than the true mean, by `features / n` on average for `lda`. For a learner of
+    /// decision windows this excess is subtracted, counted as of at least four clips; a quarter of
+    /// the distance stays. Otherwise it is not. Returns `None` for other heads and options, before anything was learned, and
     /// unless [`Self::with_distances`] made this evidence.
     pub fn squared_distances(&self) -> Option<&[f32]> {
         let measured = !self.squared_distances.is_empty();

@@ -457,7 +457,7 @@ fn events_on_recordings_are_found_between_waves() {
     add(&waves[0]);
     sandbox.wav("day.wav", rate, &samples);
     let listen = "listen --source wav:day.wav --window 0.96 --every 0.48";
-    let events = sandbox.run(&format!("{listen} --unknown-below 0.05"));
+    let events = sandbox.run(format!("{listen} --unknown-below 0.05"));
     let events = events.ok().json_lines();
     println!("{events:#?}");
     let found = truth.iter().filter(|(label, start)| {
