@@ -115,8 +115,7 @@ pub fn run(args: QueueArgs, places: &Places) -> Result<()> {
             let question = found(&questions(&engine)?, question)?;
             note_look_alike(&engine, &label);
             let taught = engine.answer(&question, &label)?;
-            let sounds = if taught == 1 { "sound" } else { "sounds" };
-            eprintln!("learned {taught} {sounds} as {label}");
+            eprintln!("learned {} as {label}", counted(taught));
             Ok(engine.close()?)
         }
         QueueCommand::Drop {
@@ -125,25 +124,35 @@ pub fn run(args: QueueArgs, places: &Places) -> Result<()> {
             place,
         } => {
             let engine = place.open(places)?;
-            let mut dropped = questions(&engine)?;
-            if let Some(id) = question {
-                dropped = vec![found(&dropped, id)?];
-            }
-            for question in &dropped {
-                engine.drop_question(question)?;
-            }
-            eprintln!("removed {} of the open questions", dropped.len());
+            let sounds = match question {
+                Some(id) => {
+                    let question = found(&questions(&engine)?, id)?;
+                    engine.drop_question(&question)?;
+                    question.sounds().count()
+                }
+                None => engine.drop_questions()?,
+            };
+            eprintln!("removed {}", counted(sounds));
             Ok(())
         }
     }
 }
 
-/// The open questions, with a bar while they are compared.
+/// The open questions, with a bar while they are compared, and a note for each damaged one.
 fn questions(engine: &Engine) -> Result<Vec<Question>> {
     let bar = progress(0, "sounds compared");
-    let questions = engine.questions(&|done, all| advance(&bar, done, all));
+    let open = engine.questions(&|done, all| advance(&bar, done, all));
     bar.finish_and_clear();
-    Ok(questions?)
+    let open = open?;
+    for error in &open.damaged {
+        eprintln!("note: a sound is passed over: {error}");
+    }
+    Ok(open.questions)
+}
+
+fn counted(sounds: usize) -> String {
+    let noun = if sounds == 1 { "sound" } else { "sounds" };
+    format!("{sounds} {noun}")
 }
 
 /// The question with a sound of this id.

@@ -3,6 +3,7 @@
 //! One sound is enough for it: conformal p-values need nine (see `novelty`). It does not say how
 //! likely a class is.
 
+use crate::head::dot;
 use crate::signal::Label;
 
 /// The features of taught sounds, one row a window, with the class of each.
@@ -48,7 +49,7 @@ impl TaughtSounds {
             return None;
         }
         let rows = self.rows.chunks_exact(self.width);
-        let cosines = rows.map(|row| product(row, scratch));
+        let cosines = rows.map(|row| dot(row, scratch));
         let (index, cosine) = cosines.enumerate().max_by(|a, b| a.1.total_cmp(&b.1))?;
         Some((self.classes.get(index)?, cosine))
     }
@@ -56,23 +57,9 @@ impl TaughtSounds {
 
 /// Scales a row to length 1, unless it is zero.
 fn normalise(row: &mut [f32]) -> bool {
-    let length = product(row, row).sqrt();
+    let length = dot(row, row).sqrt();
     row.iter_mut().for_each(|x| *x /= length);
     length > 0.0
-}
-
-/// The scalar product, in eight sums that the compiler keeps in one register.
-fn product(a: &[f32], b: &[f32]) -> f32 {
-    let (a, rest_a) = a.as_chunks::<8>();
-    let (b, rest_b) = b.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for (a, b) in a.iter().zip(b) {
-        for (sum, (a, b)) in sums.iter_mut().zip(a.iter().zip(b)) {
-            *sum += a * b;
-        }
-    }
-    let rest: f32 = rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum();
-    sums.iter().sum::<f32>() + rest
 }
 
 #[cfg(test)]

@@ -10,6 +10,31 @@ use crate::learner::{Contract, Learner, Settings};
 use crate::signal::ClipId;
 use crate::store::{Change, Entry, EntryId, Lineage, Revision, Store, TaughtClip};
 
+/// What follows from the learner at one revision.
+#[derive(Debug)]
+pub(super) struct AtRevision<T> {
+    revision: i64,
+    /// Pending changes on top of it.
+    pending: usize,
+    pub(super) value: T,
+}
+
+impl<T> AtRevision<T> {
+    /// A value that was computed of the present state.
+    pub(super) fn new(memory: &Memory, value: T) -> Self {
+        Self {
+            revision: memory.at.id,
+            pending: memory.batch.pending.len(),
+            value,
+        }
+    }
+
+    /// Whether the learner is still the same.
+    pub(super) fn is_of(&self, memory: &Memory) -> bool {
+        (self.revision, self.pending) == (memory.at.id, memory.batch.pending.len())
+    }
+}
+
 /// The state of a session: always the state of the log, with the pending changes on top.
 pub(super) struct Memory {
     pub(super) learner: Learner,

@@ -74,7 +74,7 @@ pub use merge::Merged;
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
 pub use pooled_clip::PooledClip;
 pub use prediction::Prediction;
-pub use questions::{AskedSound, Question};
+pub use questions::{AskedSound, OpenQuestions, Question};
 pub use recording::Recording;
 pub use report::{ClassReport, HeldOut, LearnerReport, LearningPoint};
 pub use retained_audio::{DeviceReport, RetainedAudio};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::memory::AtRevision;
 use super::{Error, Session, soundscape};
 use crate::decision::{LeftOutClip, Novelty, Temperature};
 use crate::head::LeftOutEvidence;
@@ -20,15 +21,6 @@ const MOST_STRANGE_CLIPS: usize = 16;
 /// The parts of a clip that have a score each. A clip of several recordings (itself, and mixed with
 /// the soundscape) has as many rows of each.
 pub(super) const PARTS: usize = 4;
-
-/// The scores of the learner at one revision.
-#[derive(Debug)]
-pub(super) struct AtRevision {
-    revision: i64,
-    /// Pending changes on top of it.
-    pending: usize,
-    scores: Scores,
-}
 
 /// The scores of taught clips.
 #[derive(Debug, Clone, Default)]
@@ -52,20 +44,15 @@ impl Session {
     /// # Errors
     /// [`Error`] when the log cannot be read.
     pub(super) fn novelty(&mut self) -> Result<Scores, Error> {
-        let (revision, pending) = (self.memory.at.id, self.memory.batch.pending.len());
         // A live source does not wait for a solve: until it is done, the earlier scores serve.
         let must_wait = self.solver.is_some() && !self.memory.learner.is_solved();
         if let Some(known) = &self.novelty
-            && (must_wait || (known.revision, known.pending) == (revision, pending))
+            && (must_wait || known.is_of(&self.memory))
         {
-            return Ok(known.scores.clone());
+            return Ok(known.value.clone());
         }
         let scores = self.calibrated_novelty()?;
-        self.novelty = Some(AtRevision {
-            revision,
-            pending,
-            scores: scores.clone(),
-        });
+        self.novelty = Some(AtRevision::new(&self.memory, scores.clone()));
         Ok(scores)
     }
 

@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use super::heard::segment_of;
+use super::memory::AtRevision;
 use super::{ClipEmbeddings, Engine, Error, Prediction, Session};
 use crate::backbone::ClassScorer;
 use crate::decision::{
@@ -30,26 +31,16 @@ const FEWEST_OF_CLASS: u64 = 4;
 /// The published classes that a prediction names, at most.
 const TOP: usize = 5;
 
-/// The taught sounds of the learner at one revision.
-#[derive(Debug)]
-pub(super) struct SoundsAtRevision {
-    revision: i64,
-    /// Pending changes on top of it.
-    pending: usize,
-    sounds: Arc<TaughtSounds>,
-}
-
 impl Session {
     /// The latest taught clips, read anew if the learner has changed.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
     pub(super) fn taught_sounds(&mut self) -> Result<Arc<TaughtSounds>, Error> {
-        let (revision, pending) = (self.memory.at.id, self.memory.batch.pending.len());
         if let Some(known) = &self.sounds
-            && (known.revision, known.pending) == (revision, pending)
+            && known.is_of(&self.memory)
         {
-            return Ok(Arc::clone(&known.sounds));
+            return Ok(Arc::clone(&known.value));
         }
         let mut sounds = TaughtSounds::new(self.memory.learner.contract().width());
         let clips = self.clips(&ClipFilter::default())?;
@@ -57,11 +48,7 @@ impl Session {
             sounds.push(&clip.features, &clip.label);
         }
         let sounds = Arc::new(sounds);
-        self.sounds = Some(SoundsAtRevision {
-            revision,
-            pending,
-            sounds: Arc::clone(&sounds),
-        });
+        self.sounds = Some(AtRevision::new(&self.memory, Arc::clone(&sounds)));
         Ok(sounds)
     }
 

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 use super::soundscape::write_durably;
 use super::{Durability, Engine, Error, Event, EventId, OptionError, Recording};
 use crate::decision::SegmentKind;
+use crate::head::dot;
 use crate::signal::Label;
 use crate::source::Recorded;
 
@@ -68,6 +69,16 @@ pub struct Question {
     pub sound: AskedSound,
     /// The others.
     pub alike: Vec<AskedSound>,
+}
+
+/// The questions that nobody has answered.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct OpenQuestions {
+    /// Those of most sounds first, then those of the highest novelty.
+    pub questions: Vec<Question>,
+    /// Why a sound was passed over: its files are damaged. [`Engine::drop_questions`] removes them.
+    pub damaged: Vec<Error>,
 }
 
 impl Question {
@@ -128,25 +139,34 @@ impl Engine {
         Ok(())
     }
 
-    /// The open questions: those of most sounds first, then those of the highest novelty. `progress`
-    /// receives the number of sounds that were compared, and their number.
+    /// The open questions. `progress` receives the number of sounds that were compared, and their
+    /// number.
     ///
     /// # Errors
-    /// [`Error`] if they cannot be read; [`OptionError::QuestionsOfSensor`].
-    pub fn questions(&self, progress: &dyn Fn(usize, usize)) -> Result<Vec<Question>, Error> {
+    /// [`Error`] if the folder cannot be read, or the backbone fails;
+    /// [`OptionError::QuestionsOfSensor`].
+    pub fn questions(&self, progress: &dyn Fn(usize, usize)) -> Result<OpenQuestions, Error> {
         self.check_questions()?;
-        let mut sounds = Vec::new();
+        let (mut sounds, mut damaged) = (Vec::new(), Vec::new());
         for path in files(&self.dir().join(FOLDER))? {
-            let text = fs::read(&path).map_err(|error| failed(&path, error))?;
-            let mut sound: AskedSound = serde_json::from_slice(&text)
-                .map_err(|error| failed(&path, io::Error::from(error)))?;
-            sound.path = path.with_extension("wav");
-            sounds.push(sound);
+            match AskedSound::read(&path) {
+                Ok(sound) => sounds.push(sound),
+                Err(error) => damaged.push(error),
+            }
         }
         sounds.sort_by(|a, b| (&a.at, &a.source, a.event).cmp(&(&b.at, &b.source, b.event)));
         let mut groups: Vec<Group> = Vec::new();
         for (number, sound) in sounds.iter().enumerate() {
-            let heard = self.embed(&mut Recording::open(&sound.path)?)?;
+            progress(number + 1, sounds.len());
+            let opened = Recording::open(&sound.path);
+            let heard = match opened.and_then(|mut recording| self.embed(&mut recording)) {
+                Ok(heard) => heard,
+                Err(error @ (Error::Pipeline(_) | Error::Model(_))) => return Err(error),
+                Err(error) => {
+                    damaged.push(error);
+                    continue;
+                }
+            };
             let session = self.session();
             let example = session.encode(&heard, false)?;
             let (point, direction) = session.learner().in_metric(&example)?;
@@ -158,7 +178,6 @@ impl Engine {
                 Some((likeness, group)) if likeness >= ALIKE => group.add(number, point, direction),
                 _ => groups.push(Group::new(number, point, direction)),
             }
-            progress(number + 1, sounds.len());
         }
         let mut questions: Vec<Question> = groups.iter().map(|g| g.question(&sounds)).collect();
         questions.sort_by(|a, b| {
@@ -166,7 +185,7 @@ impl Engine {
             let by_size = b.alike.len().cmp(&a.alike.len());
             by_size.then(novelty(b).total_cmp(&novelty(a)))
         });
-        Ok(questions)
+        Ok(OpenQuestions { questions, damaged })
     }
 
     /// Teaches the sounds of a question as the class `label`, as one change, and closes it. Returns
@@ -201,6 +220,17 @@ impl Engine {
         Ok(())
     }
 
+    /// Closes all questions without reading them, damaged ones too. Returns the number of sounds
+    /// that were removed.
+    ///
+    /// # Errors
+    /// [`Error::File`]
+    pub fn drop_questions(&self) -> Result<usize, Error> {
+        let paths = files(&self.dir().join(FOLDER))?;
+        paths.iter().try_for_each(|path| remove(path))?;
+        Ok(paths.len())
+    }
+
     fn check_questions(&self) -> Result<(), Error> {
         match self.recorded() {
             Recorded::Sound => Ok(()),
@@ -209,6 +239,16 @@ impl Engine {
             }
             .into()),
         }
+    }
+}
+
+impl AskedSound {
+    fn read(path: &Path) -> Result<Self, Error> {
+        let text = fs::read(path).map_err(|error| failed(path, error))?;
+        let sound: Result<Self, _> = serde_json::from_slice(&text);
+        let sound = sound.map_err(|error| failed(path, io::Error::from(error)))?;
+        let path = path.with_extension("wav");
+        Ok(Self { path, ..sound })
     }
 }
 
@@ -261,10 +301,6 @@ impl Group {
             alike: members.collect(),
         }
     }
-}
-
-fn dot(a: &[f32], b: &[f32]) -> f32 {
-    a.iter().zip(b).map(|(a, b)| a * b).sum()
 }
 
 /// The events that are kept: their files, sorted.

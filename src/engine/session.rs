@@ -2,20 +2,20 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 use super::batch::Batch;
 use super::error::damaged;
-use super::memory::Memory;
-use super::novelty::{AtRevision, Calibration};
+use super::memory::{AtRevision, Memory};
+use super::novelty::{Calibration, Scores};
 use super::prediction::Judgement;
-use super::published::SoundsAtRevision;
 use super::replay::apply;
 use super::solver::Solver;
 use super::status::{
     ClassStatus, CompactedStatus, GroupStatus, PublishedStatus, RehearsalStatus, Status,
 };
 use super::{ClipEmbeddings, Error};
-use crate::decision::Probabilities;
+use crate::decision::{Probabilities, TaughtSounds};
 use crate::head::Evidence;
 use crate::learner::{Contract, Example, Learner, Settings};
 use crate::model::Card;
@@ -36,8 +36,8 @@ pub struct Session {
     pub(super) card: Card,
     pub(super) memory: Memory,
     pub(super) solver: Option<Solver>,
-    pub(super) novelty: Option<AtRevision>,
-    pub(super) sounds: Option<SoundsAtRevision>,
+    pub(super) novelty: Option<AtRevision<Scores>>,
+    pub(super) sounds: Option<AtRevision<Arc<TaughtSounds>>>,
 }
 
 impl Session {

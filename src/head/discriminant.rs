@@ -67,7 +67,7 @@ const LANES: usize = 16;
 /// As [`dot_fixed`], with a fixed number of lanes, for two real vectors.
 // Inlined into functions that are compiled for several vector instruction sets.
 #[inline(always)]
-pub(super) fn dot(a: &[f32], b: &[f32]) -> f32 {
+pub(crate) fn dot(a: &[f32], b: &[f32]) -> f32 {
     let mut lanes = [0.0; LANES];
     let (a, a_tail) = a.as_chunks::<LANES>();
     let (b, b_tail) = b.as_chunks::<LANES>();

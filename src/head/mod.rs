@@ -51,6 +51,7 @@ mod training;
 use std::fmt;
 
 pub use deferred::{Job, Solution};
+pub(crate) use discriminant::dot;
 pub use error::HeadError;
 pub use evidence::{Evidence, ScoreKind};
 pub(crate) use formula::{Formula, Layer, Neighbours};

@@ -226,7 +226,31 @@ fn sounds_that_are_alike_are_one_question_and_one_answer_teaches_them() {
         gone.contains(&format!("no open question {id}")) && gone.contains("hint: "),
         "{gone}"
     );
-    sandbox.run("queue drop --all").ok();
+    // What a full card leaves behind stops nothing, and can be removed.
+    let folder = sandbox.path("box/questions");
+    for (name, json, wav) in [
+        ("1-1", "", &b"RIFF"[..]),
+        ("1-2", "{}", b""),
+        ("1-3", "[", b""),
+    ] {
+        fs::write(folder.join(name).with_extension("json"), json).unwrap();
+        fs::write(folder.join(name).with_extension("wav"), wav).unwrap();
+    }
+    let kept = fs::read_dir(&folder).unwrap().find_map(|entry| {
+        let path = entry.unwrap().path();
+        let is_whole = path.extension().unwrap() == "wav" && path.metadata().unwrap().len() > 99;
+        is_whole.then_some(path)
+    });
+    fs::write(kept.unwrap(), "RIFF").unwrap();
+    let list = sandbox.run("queue list --json").ok();
+    assert_eq!(
+        list.stderr.matches("note: a sound is passed over").count(),
+        4
+    );
+    assert_eq!(list.json_lines().iter().map(sounds).sum::<u64>(), rest - 1);
+
+    let dropped = sandbox.run("queue drop --all").ok().stderr;
+    assert_eq!(dropped, format!("removed {} sounds\n", rest + 3));
     let list = sandbox.run("queue list").ok();
     assert!(
         list.stdout.is_empty() && list.stderr.contains("no open questions"),

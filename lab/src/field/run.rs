@@ -194,7 +194,7 @@ impl FieldPlan {
             engine.ask(&event?)?;
         }
         let questions = engine.questions(&|_, _| {})?;
-        for question in questions.iter().take(ANSWERS) {
+        for question in questions.questions.iter().take(ANSWERS) {
             let span = (question.sound.start, question.sound.end);
             let events = day.events.iter();
             let overlap = |event: &TrueEvent| shared(event.span(), span);
