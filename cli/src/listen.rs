@@ -11,8 +11,8 @@ use afield::signal::Label;
 use afield::source::{PcmFormat, Recorded, SourceError, SourceOptions};
 use afield::{Engine, Error, Recording, SourceSpec};
 use anyhow::{Context, Result, bail};
-use clap::Args;
 use clap::builder::TypedValueParser;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::alarm_rate::AlarmRate;
@@ -130,6 +130,12 @@ pub struct ListenArgs {
     #[arg(long, conflicts_with_all = ["learn", "windows"])]
     ask: bool,
 
+    /// keep: keep the quietest moments in the learner's folder, for `afield soundscape record`
+    ///
+    /// Of all the time that is listened, up to 30 moments of 4 s stay, and nowhere else.
+    #[arg(long, value_enum, value_name = "keep", hide_possible_values = true)]
+    soundscape: Option<KeepSoundscape>,
+
     /// With --clips, the most clips of each class; the oldest are deleted
     #[arg(long, default_value = "100", value_name = "N", value_parser = at_least_one, requires = "clips")]
     clips_per_class: usize,
@@ -207,6 +213,12 @@ pub struct ListenArgs {
     place: LearnerPlace,
 }
 
+/// What happens with quiet moments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum KeepSoundscape {
+    Keep,
+}
+
 /// Runs the command.
 pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
     let engine = args.place.open_naming_from(args.min_confidence, places)?;
@@ -233,6 +245,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         unknown_below: args.unknown_below,
         windows: args.windows,
         keep_samples: args.clips.is_some() || args.ask,
+        keep_quiet: args.soundscape == Some(KeepSoundscape::Keep),
         gate_db: args.gate,
         start: args.start.start,
         source: args.source_options(),

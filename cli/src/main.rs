@@ -4,6 +4,7 @@
 
 #![forbid(unsafe_code)]
 
+mod adapt;
 mod alarm_rate;
 mod batch;
 mod compact;
@@ -12,6 +13,7 @@ mod data;
 mod demo;
 mod devices;
 mod diff;
+mod discover;
 mod doctor;
 mod durability;
 mod embed;
@@ -106,6 +108,8 @@ enum Command {
     Teach(teach::TeachArgs),
     Correct(correct::CorrectArgs),
     Queue(queue::QueueArgs),
+    Discover(discover::DiscoverArgs),
+    Adapt(adapt::AdaptArgs),
     Forget(forget::ForgetArgs),
     History(history::HistoryArgs),
     Undo(rollback::UndoArgs),
@@ -141,6 +145,8 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Teach(args) => teach::run(args, places),
         Command::Correct(args) => correct::run(args, places),
         Command::Queue(args) => queue::run(args, places),
+        Command::Discover(args) => discover::run(args, places),
+        Command::Adapt(args) => adapt::run(args, places),
         Command::Forget(args) => forget::run(args, places),
         Command::History(args) => history::run(args, places),
         Command::Undo(args) => rollback::undo(args, places),

@@ -79,7 +79,7 @@ enum QueueCommand {
 
 /// A question as a JSON line.
 #[derive(Serialize)]
-struct Line<'a> {
+pub struct Line<'a> {
     question: EventId,
     sounds: usize,
     #[serde(flatten)]
@@ -139,7 +139,7 @@ pub fn run(args: QueueArgs, places: &Places) -> Result<()> {
 }
 
 /// The open questions, with a bar while they are compared, and a note for each damaged one.
-fn questions(engine: &Engine) -> Result<Vec<Question>> {
+pub fn questions(engine: &Engine) -> Result<Vec<Question>> {
     let bar = progress(0, "sounds compared");
     let open = engine.questions(&|done, all| advance(&bar, done, all));
     bar.finish_and_clear();
@@ -162,7 +162,7 @@ fn found(questions: &[Question], id: EventId) -> Result<Question> {
     question.ok_or_else(|| Error::NoQuestion { id: id.to_string() }.into())
 }
 
-fn line(question: &Question) -> Line<'_> {
+pub fn line(question: &Question) -> Line<'_> {
     Line {
         question: question.sound.event,
         sounds: 1 + question.alike.len(),
@@ -170,7 +170,7 @@ fn line(question: &Question) -> Line<'_> {
     }
 }
 
-fn described(question: &Question) -> String {
+pub fn described(question: &Question) -> String {
     let sound = &question.sound;
     let guess = match &sound.label {
         Some(label) => format!("{label}?"),

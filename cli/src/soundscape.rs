@@ -17,7 +17,8 @@ use super::recording::SensorArgs;
 /// above it, so that the learner knows the clip in its place. The soundscape itself is
 /// learned as the class `background`, which is no event.
 ///
-/// Up to two minutes are kept in the learner's folder, and nowhere else.
+/// Up to two minutes are kept in the learner's folder, and nowhere else. So are the quiet
+/// moments of `afield listen --soundscape keep`.
 #[derive(Debug, Args)]
 pub struct SoundscapeArgs {
     #[command(subcommand)]
@@ -26,7 +27,7 @@ pub struct SoundscapeArgs {
 
 #[derive(Debug, Subcommand)]
 enum SoundscapeCommand {
-    /// Show the length and the level of the soundscape
+    /// Show the length and the level of the soundscape, and how many quiet moments are kept
     Show {
         #[command(flatten)]
         place: LearnerPlace,
@@ -46,7 +47,16 @@ enum SoundscapeCommand {
         #[command(flatten)]
         place: LearnerPlace,
     },
-    /// Remove the soundscape, and what was learned from it as `background`
+    /// Make the quiet moments that were kept while listening the soundscape, in place of an
+    /// earlier one
+    #[command(after_help = "Examples:\n  \
+        afield listen --source mic --soundscape keep --learner box\n  \
+        afield soundscape record --learner box")]
+    Record {
+        #[command(flatten)]
+        place: LearnerPlace,
+    },
+    /// Remove the soundscape, what was learned from it as `background`, and the quiet moments
     Drop {
         #[command(flatten)]
         place: LearnerPlace,
@@ -57,9 +67,15 @@ enum SoundscapeCommand {
 pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
     match args.command {
         SoundscapeCommand::Show { place } => {
-            match place.open(places)?.soundscape()? {
+            let engine = place.open(places)?;
+            match engine.soundscape()? {
                 Some(soundscape) => println!("{}", described(&soundscape)),
                 None => println!("no soundscape"),
+            }
+            match engine.quiet_moments()?.len() {
+                0 => {}
+                1 => println!("1 quiet moment of 4 s"),
+                moments => println!("{moments} quiet moments of 4 s"),
             }
             Ok(())
         }
@@ -75,8 +91,15 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
             eprintln!("soundscape: {}", described(&soundscape));
             Ok(engine.close()?)
         }
+        SoundscapeCommand::Record { place } => {
+            let engine = place.open(places)?;
+            let soundscape = engine.record_soundscape()?;
+            eprintln!("soundscape: {}", described(&soundscape));
+            Ok(engine.close()?)
+        }
         SoundscapeCommand::Drop { place } => {
             let engine = place.open(places)?;
+            engine.drop_quiet_moments()?;
             match engine.drop_soundscape()? {
                 true => eprintln!("removed the soundscape"),
                 false => eprintln!("there is no soundscape"),

@@ -3,7 +3,9 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use afield::engine::{CompactedStatus, GroupStatus, ListeningState, PublishedStatus, Status};
+use afield::engine::{
+    ChangedPlace, CompactedStatus, GroupStatus, ListeningState, PublishedStatus, Status,
+};
 use afield::store::WriteVolume;
 use anyhow::Result;
 use clap::Args;
@@ -44,6 +46,9 @@ struct Report {
     /// The limit of disk use.
     max_disk_bytes: Option<u64>,
     written: Written,
+    /// That the place sounds different from before.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    changed_place: Option<ChangedPlace>,
     /// The state of a running `afield listen` on this learner.
     listening: Option<ListeningState>,
 }
@@ -92,6 +97,10 @@ pub fn run(args: StatusArgs, places: &Places) -> Result<()> {
         groups: engine.groups()?,
         folded: engine.compacted()?,
         max_disk_bytes: engine.max_disk()?,
+        changed_place: engine.changed_place().unwrap_or_else(|error| {
+            eprintln!("note: {}", message(&error.into()));
+            None
+        }),
         listening: engine.listened_to().unwrap_or_else(|error| {
             eprintln!("note: {}", message(&error.into()));
             None
@@ -112,6 +121,7 @@ fn text(report: &Report) -> String {
         folded,
         max_disk_bytes,
         written,
+        changed_place,
         listening,
     } = report;
     let rehearsal = match &status.rehearsal {
@@ -175,6 +185,15 @@ fn text(report: &Report) -> String {
         rows.push((
             "published",
             format!("{classes} classes of the backbone, named from {min_confidence} on"),
+        ));
+    }
+    if let Some(changed) = changed_place {
+        let since = changed.since.as_deref();
+        let since = since.map_or(String::new(), |since| format!(" since about {since}"));
+        let source = &changed.source;
+        rows.push((
+            "place",
+            format!("{source} has sounded different{since}\n           hint: give a new soundscape (`afield soundscape --help`)"),
         ));
     }
     if let Some(listening) = listening {

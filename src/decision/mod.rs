@@ -2,12 +2,13 @@
 //!
 //! A [`Threshold`] decides on one window: it returns the most probable class, if it is probable
 //! enough. A [`Segmenter`] joins windows to segments, one for each sound, and judges a segment as
-//! a whole, also by its [`Novelty`]. Calibration, drift and requests for labels belong here. This
+//! a whole, also by its [`Novelty`]. [`Drift`] finds when a place begins to sound different. This
 //! module does no I/O and reads no clock: each window carries its time.
 
 mod answer;
 mod answer_runs;
 mod auroc;
+mod drift;
 mod false_alarms;
 mod novelty;
 mod probabilities;
@@ -27,6 +28,7 @@ use crate::signal::{Label, Micros};
 pub use answer::{Answer, AnswerFrom, AnswerRule, Findings};
 pub(crate) use answer_runs::{AnswerRuns, AnsweredWindow};
 pub use auroc::auroc;
+pub use drift::{Drift, PlaceChange};
 pub use false_alarms::FalseAlarms;
 pub use novelty::{LeftOutClip, Novelty};
 pub use probabilities::Probabilities;

@@ -72,7 +72,7 @@ impl From<EventId> for String {
 /// [`ListenOptions::windows`](super::ListenOptions::windows).
 ///
 /// Serialised as `{"event", "start", "end", "peak", "at"?, "label", "kind", "from"?,
-/// "confidence", "novelty"?, "quiet"?, "source"}`, times in seconds of the stream, `at` as RFC 3339.
+/// "confidence", "novelty"?, "quiet"?, "drift"?, "source"}`, times in seconds of the stream, `at` as RFC 3339.
 #[derive(Debug, Clone, Serialize)]
 #[non_exhaustive]
 pub struct Event {
@@ -112,6 +112,9 @@ pub struct Event {
     /// Whether the gate found only background, so that nothing was decided.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub quiet: bool,
+    /// Whether the place has sounded different since before it: what was taught may no longer hold.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub drift: bool,
     /// The source: a file's path, or the name of a live source.
     #[serde(serialize_with = "text")]
     pub source: Arc<str>,

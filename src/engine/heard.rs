@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::alarms::Alarms;
 use super::event::Audio;
 use super::novelty::Calibration;
+use super::place::PlaceWatch;
 use super::published::PublishedListener;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
@@ -29,6 +30,8 @@ pub(super) struct Heard {
     pub(super) alarms: Alarms,
     /// Makes windows or events in its place, for a learner with published classes.
     pub(super) published: Option<PublishedListener>,
+    /// Whether the place sounds different.
+    pub(super) place: PlaceWatch,
     /// The end of the latest window.
     pub(super) decided: Micros,
     /// The audio buffer of a live source, or of a file if its samples are kept.
@@ -98,8 +101,10 @@ impl Heard {
         session: &mut Session,
         segments: &mut Vec<Segment>,
     ) -> Result<(), Error> {
+        let before = segments.len();
         if let Some(segmenter) = &mut self.segmenter {
             segmenter.finish(&session.novelty()?.heard.novelty, segments);
+            self.alarms.count(&segments[before..]);
         }
         if let Some(published) = &mut self.published {
             published.finish(segments);
@@ -118,6 +123,7 @@ impl Heard {
             return Ok(());
         };
         self.decided = latest.end;
+        self.place.step(session, made);
         if let Some(published) = &mut self.published {
             return published.join(session, made, &mut self.decider, segments);
         }
@@ -143,6 +149,25 @@ impl Heard {
         }
         self.alarms.count(&segments[before..]);
         Ok(())
+    }
+
+    /// The wall-clock time of the stream time `at`, if it is known: `until` was heard at `now`, in
+    /// milliseconds of Unix time.
+    pub(super) fn time_of(
+        &self,
+        at: Micros,
+        until: Micros,
+        now: i64,
+        live: bool,
+    ) -> Option<Timestamp> {
+        match self.began {
+            Some(began) => began.after(Duration::from_micros(at.0)),
+            None if live => {
+                let since_ms = until.0.saturating_sub(at.0) / 1_000;
+                Timestamp::from_unix_ms(now.saturating_sub_unsigned(since_ms))
+            }
+            None => None,
+        }
     }
 
     /// The length of `chunk`.

@@ -11,10 +11,11 @@ use super::alarms::Alarms;
 use super::arrival::Arrival;
 use super::event::{Audio, first_sample};
 use super::heard::Heard;
+use super::place::{PlaceWatch, QuietMoments};
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
 };
-use crate::decision::{Segment, SegmentKind, Segmenter, SegmenterOptions, Threshold};
+use crate::decision::{PlaceChange, Segment, SegmentKind, Segmenter, SegmenterOptions, Threshold};
 use crate::pipeline::{self, Decider, Embedder, Gate, Window};
 use crate::signal::{Chunk, Micros, Timestamp};
 use crate::source::{Health, LiveSource, Note, Piped, Recorded, Source, SourceSpec};
@@ -55,6 +56,10 @@ pub struct Listening {
     alarms: Option<Alarms>,
     /// The end of the latest window.
     decided: Micros,
+    /// The latest change of the place.
+    change: Option<PlaceChange>,
+    /// Keeps quiet moments, if that was asked for.
+    quiet: Option<QuietMoments>,
     /// The kept samples of the file that was read last.
     file_samples: Option<RetainedAudio>,
     events: VecDeque<Event>,
@@ -82,6 +87,12 @@ impl Listening {
             }
             .into());
         }
+        if options.keep_quiet && kind == Recorded::Sensor {
+            return Err(OptionError::SoundscapeOfSensor {
+                backbone: engine.card().name.clone(),
+            }
+            .into());
+        }
         engine.backbone()?;
         let (live, is_stdin) = (spec.is_live(), spec.is_stdin());
         if live && options.start.is_some() {
@@ -102,6 +113,8 @@ impl Listening {
             segments: Vec::new(),
             alarms: None,
             decided: Micros(0),
+            change: None,
+            quiet: None,
             file_samples: None,
             events: VecDeque::new(),
             origin: 0,
@@ -113,6 +126,9 @@ impl Listening {
             engine,
             options,
         };
+        if listening.options.keep_quiet {
+            listening.quiet = Some(QuietMoments::open(&listening.engine)?);
+        }
         if live {
             // Live sources do not wait for a solve. Files do, and give the same events every time.
             listening.prepare()?;
@@ -209,7 +225,8 @@ impl Listening {
         let mut alarms = known.unwrap_or_else(|| Alarms::new(&self.options, self.live));
         alarms.restart();
         self.drop_samples();
-        let is_kept = self.live || self.options.keep_samples;
+        let options = &self.options;
+        let is_kept = self.live || options.keep_samples || options.keep_quiet;
         let recent = is_kept.then(|| RetainedAudio::of(&*source, Instant::now()));
         if let (Some(recent), Some(device)) = (&recent, source.live()) {
             recent.note(device);
@@ -233,6 +250,7 @@ impl Listening {
             segmenter,
             alarms,
             published,
+            place: PlaceWatch::new(&self.engine, self.live),
             decided: Micros(0),
             recent,
             audio,
@@ -322,10 +340,46 @@ impl Listening {
         self.idle = !ended && seconds == 0.0 && heard.source.live().is_none();
         self.watch(seconds);
         self.hand_out();
+        self.watch_place();
         if ended {
             self.end();
         }
         Ok(!ended || !self.recordings.is_empty())
+    }
+
+    /// Notes a change of the place, and keeps quiet moments.
+    fn watch_place(&mut self) {
+        let Some(heard) = &mut self.under_way else {
+            return;
+        };
+        let until = heard.embedder.end();
+        // A full disk does not end listening.
+        if let (Some(quiet), Some(recent)) = (&mut self.quiet, &heard.recent)
+            && let Err(error) = quiet.step(recent, until)
+        {
+            let why = format!("quiet moments are no longer kept: {error}");
+            self.notes.push(why);
+            self.quiet = None;
+        }
+        let Some(change) = heard.place.take_change() else {
+            return;
+        };
+        self.change = Some(change);
+        let since = heard.time_of(change.since, until, self.engine.now(), self.live);
+        let when = match since {
+            Some(since) => since.to_string(),
+            None => format!("{:.0} s", change.since.as_secs_f64()),
+        };
+        let name = &heard.name;
+        self.notes.push(format!(
+            "{name}: the place has sounded different since about {when}"
+        ));
+        if self.live
+            && let Err(error) = self.engine.note_changed_place(since, name)
+        {
+            let why = format!("`status` will not say so: {error}");
+            self.notes.push(why);
+        }
     }
 
     /// Notes how the samples of the latest chunk arrived, if that is odd.
@@ -433,6 +487,12 @@ impl Listening {
         self.decided
     }
 
+    /// The latest change of the place of a source that has been told; `None` if there was none. Its
+    /// time is that of the stream.
+    pub fn place_change(&self) -> Option<PlaceChange> {
+        self.change
+    }
+
     /// The length of the window of one decision.
     pub fn span(&self) -> Duration {
         self.window.span(self.engine.card())
@@ -477,16 +537,11 @@ impl Listening {
         for segment in self.segments.drain(..) {
             let Segment { start, end, .. } = segment;
             let timed = if by_window { end } else { start };
-            let since_ms = until.0.saturating_sub(timed.0) / 1_000;
-            let at = match heard.began {
-                Some(began) => began.after(Duration::from_micros(timed.0)),
-                None if self.live => {
-                    let at = Timestamp::from_unix_ms(now.saturating_sub_unsigned(since_ms));
-                    heard.latest = following(heard.latest, at);
-                    heard.latest
-                }
-                None => None,
-            };
+            let mut at = heard.time_of(timed, until, now, self.live);
+            if self.live && heard.began.is_none() {
+                heard.latest = following(heard.latest, at);
+                at = heard.latest;
+            }
             let first = match &heard.recent {
                 Some(recent) if self.live && !by_window => {
                     recent.first_within_reach(first_sample(start, end), end)
@@ -506,6 +561,7 @@ impl Listening {
                 confidence: segment.confidence,
                 novelty: segment.p_value.map(novelty_of),
                 quiet: is_quiet,
+                drift: heard.place.has_changed(),
                 source: Arc::clone(&heard.name),
                 samples: (first, end),
                 audio: heard.audio.clone(),

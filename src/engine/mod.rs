@@ -4,6 +4,7 @@
 //! succeeds only after the change is on disk. This module reads sources. Other modules parse
 //! arguments and print results.
 
+mod adapt;
 mod alarms;
 mod arrival;
 mod audio_exchange;
@@ -33,6 +34,7 @@ mod memory;
 mod merge;
 mod novelty;
 mod options;
+mod place;
 mod pooled_clip;
 mod prediction;
 mod published;
@@ -52,6 +54,7 @@ mod status;
 mod teaching;
 mod watchdog;
 
+pub use adapt::{Adaptation, Adapted};
 pub use audio_exchange::{Lending, ListeningState};
 use audio_exchange::{latest_audio, listening};
 pub use batch::Durability;
@@ -72,6 +75,7 @@ pub use lesson::Lesson;
 pub use listen::Listening;
 pub use merge::Merged;
 pub use options::{EngineOptions, LearnerOptions, ListenOptions, OptionError};
+pub use place::ChangedPlace;
 pub use pooled_clip::PooledClip;
 pub use prediction::Prediction;
 pub use questions::{AskedSound, OpenQuestions, Question};

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::adapt::is_assumed;
 use super::memory::AtRevision;
 use super::{Error, Session, soundscape};
 use crate::decision::{LeftOutClip, Novelty, Temperature};
@@ -165,13 +166,14 @@ impl Session {
         Ok(!self.clips(&filter)?.is_empty())
     }
 
-    /// Up to `most` clips of a class, evenly spaced in the order of their teaching.
+    /// Up to `most` taught clips of a class, evenly spaced in the order of their teaching.
     fn evenly(&self, label: &Label, most: usize) -> Result<Vec<TaughtClip>, Error> {
         let filter = ClipFilter {
             label: Some(label.clone()),
             ..ClipFilter::default()
         };
-        let clips = self.clips(&filter)?;
+        let mut clips = self.clips(&filter)?;
+        clips.retain(|clip| !is_assumed(clip));
         let step = clips.len().div_ceil(most.max(1)).max(1);
         Ok(clips.into_iter().step_by(step).collect())
     }

@@ -80,6 +80,10 @@ pub struct ListenOptions {
     /// Keep the latest samples of files, too: [`Event::recording`](super::Event::recording) need
     /// not read a file again for an event that has just ended. Costs up to 6 MB.
     pub keep_samples: bool,
+    /// Keep the quietest moments, four seconds each, in the learner's folder: up to 30, spread over
+    /// all of the time. [`Engine::record_soundscape`](super::Engine::record_soundscape) makes a
+    /// soundscape of them.
+    pub keep_quiet: bool,
     /// Decide only if a sound is this many decibels louder than the background.
     pub gate_db: Option<f32>,
     /// When the recording of a file began, instead of what the file states.
@@ -98,6 +102,7 @@ impl Default for ListenOptions {
             false_alarms_per_day: 2.0,
             unknown_below: None,
             keep_samples: false,
+            keep_quiet: false,
             gate_db: None,
             start: None,
             source: SourceOptions::default(),
@@ -166,6 +171,9 @@ pub enum OptionError {
         /// The shortest.
         shortest: std::time::Duration,
     },
+    /// A soundscape of quiet moments, of which none was kept.
+    #[error("no quiet moments were kept")]
+    NoQuietMoments,
     /// A soundscape of digital silence.
     #[error("the recording of the soundscape is digital silence")]
     SoundscapeSilent,

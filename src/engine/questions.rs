@@ -86,6 +86,11 @@ impl Question {
     pub fn sounds(&self) -> impl Iterator<Item = &AskedSound> {
         std::iter::once(&self.sound).chain(&self.alike)
     }
+
+    /// How many of them were taken for no taught class.
+    pub fn unknown(&self) -> usize {
+        self.sounds().filter(|sound| sound.label.is_none()).count()
+    }
 }
 
 impl Engine {

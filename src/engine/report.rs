@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use serde::Serialize;
 
+use super::adapt::is_assumed;
 use super::held_out::{Answer, Taught, units};
 use super::lack::WANTED_SOURCES;
 use super::{CompactedStatus, Engine, Error, Lack, Session, Share};
@@ -148,15 +149,18 @@ impl Engine {
 }
 
 impl Session {
-    /// A copy of the learner and its clips.
-    fn taught(&mut self) -> Result<Taught, Error> {
+    /// A copy of the learner, and the clips that it was taught. Those with assumed labels are not
+    /// among them.
+    pub(super) fn taught(&mut self) -> Result<Taught, Error> {
         let learner = self.learner();
         let (contract, settings) = (learner.contract().clone(), *learner.settings());
         let copy = Learner::load(contract, settings, &learner.save())?;
+        let mut clips = self.clips(&ClipFilter::default())?;
+        clips.retain(|clip| !is_assumed(clip));
         Ok(Taught {
             classes: learner.classes().to_vec(),
             learner: copy,
-            clips: self.clips(&ClipFilter::default())?,
+            clips,
             calibration: self.novelty()?.clips,
             is_mixed: self.has_soundscape()?,
         })

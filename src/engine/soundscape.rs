@@ -29,6 +29,9 @@ pub(super) const NAME: &str = "soundscape";
 const PIECE_SECONDS: usize = 4;
 const LEAST_PIECES: usize = 16;
 
+/// Over so long a time two quiet moments are joined.
+const FADE: Duration = Duration::from_millis(50);
+
 /// How many decibels a clip is above the soundscape.
 const LEVELS_DB: [f64; 3] = [3.0, 10.0, 20.0];
 
@@ -55,19 +58,9 @@ impl Soundscape {
         20.0 * root_mean_square(&self.samples).log10()
     }
 
-    /// Reads the beginning of `recording` at the rate of `card`.
-    fn of(recording: &mut Recording, card: &Card, backbone: &Backbone) -> Result<Self, Error> {
-        let source = recording.source();
-        let (rate, channels) = (source.rate(), source.channels().to_vec());
-        let mut stream = EmbeddingStream::of_channels(card, backbone, rate, &channels)?;
-        let (mut chunk, mut unused, mut samples) = (Chunk::default(), Vec::new(), Vec::new());
-        let most = Self::LONGEST.as_secs() as usize * card.sample_rate.hz() as usize;
-        while samples.len() < most && source.read(&mut chunk)? {
-            stream.push(&chunk.samples, &mut unused)?;
-            unused.clear();
-            samples.extend_from_slice(stream.resampled());
-        }
-        samples.truncate(most);
+    /// The soundscape of samples at the rate of `card`.
+    fn of(card: &Card, mut samples: Vec<f32>) -> Result<Self, Error> {
+        samples.truncate(most_samples(card));
         let soundscape = Self {
             rate: card.sample_rate,
             samples,
@@ -224,6 +217,41 @@ impl Engine {
     /// [`OptionError`] if the learner is for a sensor or learns whole clips, or if the recording
     /// is silent or too short. [`Error`] if it cannot be read or stored.
     pub fn use_soundscape(&self, mut recording: Recording) -> Result<Soundscape, Error> {
+        self.check_place()?;
+        let card = self.card();
+        let samples = samples_of(&mut recording, card, self.backbone()?)?;
+        let soundscape = Soundscape::of(card, samples)?;
+        self.learn_place(&soundscape)?;
+        Ok(soundscape)
+    }
+
+    /// Makes the quiet moments that were kept while listening the soundscape, as
+    /// [`Self::use_soundscape`] does with a recording, and removes them. What cannot be read of
+    /// them is left out.
+    ///
+    /// # Errors
+    /// As [`Self::use_soundscape`]; [`OptionError::NoQuietMoments`].
+    pub fn record_soundscape(&self) -> Result<Soundscape, Error> {
+        self.check_place()?;
+        let (card, backbone) = (self.card(), self.backbone()?);
+        let mut samples = Vec::new();
+        let fade = (FADE.as_secs_f64() * f64::from(card.sample_rate.hz())) as usize;
+        for path in self.quiet_moments()? {
+            let moment =
+                Recording::open(&path).and_then(|mut r| samples_of(&mut r, card, backbone));
+            join(&mut samples, &moment.unwrap_or_default(), fade);
+        }
+        if samples.is_empty() {
+            return Err(OptionError::NoQuietMoments.into());
+        }
+        let soundscape = Soundscape::of(card, samples)?;
+        self.learn_place(&soundscape)?;
+        self.drop_quiet_moments()?;
+        Ok(soundscape)
+    }
+
+    /// Whether the learner can have a soundscape.
+    fn check_place(&self) -> Result<(), Error> {
         let card = self.card();
         if card.sensor().is_some() {
             return Err(OptionError::SoundscapeOfSensor {
@@ -234,7 +262,11 @@ impl Engine {
         if self.session().learner().contract().window_rows.is_none() {
             return Err(OptionError::SoundscapeOfClips.into());
         }
-        let soundscape = Soundscape::of(&mut recording, card, self.backbone()?)?;
+        Ok(())
+    }
+
+    /// Learns a soundscape in place of an earlier one, and keeps it.
+    fn learn_place(&self, soundscape: &Soundscape) -> Result<(), Error> {
         self.drop_soundscape()?;
         let label = Label::new(Label::BACKGROUND)?;
         let mut lesson = self.lesson(Durability::Immediate)?;
@@ -250,7 +282,7 @@ impl Engine {
         lesson.finish()?;
         write_durably(&self.dir().join(FILE), &soundscape.to_wave())
             .map_err(|error| unwritten(self.dir(), error))?;
-        Ok(soundscape)
+        self.place_is_known()
     }
 
     /// Removes the soundscape, and what was learned from it as [`Label::BACKGROUND`]. Returns
@@ -265,12 +297,47 @@ impl Engine {
             ..ClipFilter::default()
         };
         let forgotten = self.forget(&filter)?;
+        self.place_is_known()?;
         match std::fs::remove_file(self.dir().join(FILE)) {
             Ok(()) => Ok(true),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!forgotten.is_empty()),
             Err(error) => Err(unwritten(self.dir(), error)),
         }
     }
+}
+
+/// The samples of the beginning of `recording` at the rate of `card`.
+fn samples_of(
+    recording: &mut Recording,
+    card: &Card,
+    backbone: &Backbone,
+) -> Result<Vec<f32>, Error> {
+    let source = recording.source();
+    let (rate, channels) = (source.rate(), source.channels().to_vec());
+    let mut stream = EmbeddingStream::of_channels(card, backbone, rate, &channels)?;
+    let (mut chunk, mut unused, mut samples) = (Chunk::default(), Vec::new(), Vec::new());
+    while samples.len() < most_samples(card) && source.read(&mut chunk)? {
+        stream.push(&chunk.samples, &mut unused)?;
+        unused.clear();
+        samples.extend_from_slice(stream.resampled());
+    }
+    Ok(samples)
+}
+
+fn most_samples(card: &Card) -> usize {
+    Soundscape::LONGEST.as_secs() as usize * card.sample_rate.hz() as usize
+}
+
+/// Appends samples. The end of those before and the beginning of the next are faded into one
+/// another over `fade` samples, so that there is no click.
+fn join(samples: &mut Vec<f32>, next: &[f32], fade: usize) {
+    let fade = fade.min(samples.len()).min(next.len());
+    let first = samples.len() - fade;
+    for (n, (sample, next)) in samples[first..].iter_mut().zip(next).enumerate() {
+        let angle = std::f32::consts::FRAC_PI_2 * (n as f32 + 0.5) / fade as f32;
+        *sample = *sample * angle.cos() + next * angle.sin();
+    }
+    samples.extend_from_slice(&next[fade..]);
 }
 
 /// Replaces the file at `path`, or leaves it as it is.

@@ -94,15 +94,25 @@ impl Session {
             group: group.cloned(),
             taught_unix_ms: now_unix_ms,
         };
+        self.learn_clip(command, clip, format!("teach {label}"))
+    }
+
+    /// Learns a clip, in place of the class that it was taught before, if there is one.
+    pub(super) fn learn_clip(
+        &mut self,
+        command: &Command,
+        clip: TaughtClip,
+        why: String,
+    ) -> Result<TaughtAs, Error> {
         self.retry(|session| {
             let before = session.memory.taught(&session.store, &clip.id)?;
             let (outcome, entries) = decide(clip.clone(), before);
             if outcome != TaughtAs::Already {
                 let why = match &outcome {
-                    TaughtAs::Corrected { from } => format!("teach {label}, was {from}"),
-                    _ => format!("teach {label}"),
+                    TaughtAs::Corrected { from } => format!("{why}, was {from}"),
+                    _ => why.clone(),
                 };
-                session.commit(why, now_unix_ms, entries, command)?;
+                session.commit(why, clip.taught_unix_ms, entries, command)?;
             }
             Ok(outcome)
         })

@@ -261,3 +261,150 @@ fn sounds_that_are_alike_are_one_question_and_one_answer_teaches_them() {
         0
     );
 }
+
+/// Clips one after another as raw PCM, for so many minutes.
+fn stream(clips: &[PathBuf], rate: usize, minutes: usize) -> Vec<u8> {
+    let heard = clips
+        .iter()
+        .map(|clip| recording::Clip::read(clip).unwrap());
+    let samples: Vec<f32> = heard.flat_map(|heard| heard.samples).collect();
+    let samples = samples.iter().cycle().take(minutes * 60 * rate);
+    let whole = samples.map(|sample| (sample * 32_767.0) as i16);
+    recording::pcm(&whole.collect::<Vec<i16>>())
+}
+
+#[test]
+fn a_changed_place_is_told_and_its_quiet_moments_become_the_soundscape() {
+    let Some((sandbox, shared)) = in_the_rain("places") else {
+        return;
+    };
+    let dogs = clips(&shared, "dog_bark", "1");
+    sandbox.afield("teach dog").args(&dogs).run().ok();
+    let rate = recording::Clip::read(&dogs[0]).unwrap().rate.hz();
+    let of = |class| stream(&clips(&shared, class, "2"), rate as usize, 7);
+    let format = format!("s16le:{rate}:1");
+    let listen = |pcm: Vec<u8>| {
+        let run = sandbox.afield(["listen", "--source", "stdin", "--soundscape", "keep"]);
+        run.args(["--format", &format]).stdin(pcm).run()
+    };
+    let said = "stdin: the place has sounded different since about ";
+    // The same place, seven minutes.
+    let heard = listen(of("rain"));
+    assert!(!heard.stderr.contains(said), "{heard}");
+    let is_changed = || sandbox.status().get("changed_place").is_some();
+    assert!(!is_changed());
+
+    let heard = listen([of("rain"), of("sea_waves")].concat());
+    assert_eq!(heard.stderr.matches(said).count(), 1, "{heard}");
+    assert!(is_changed());
+    assert!(
+        sandbox
+            .run("status")
+            .ok()
+            .stdout
+            .contains("has sounded different since about ")
+    );
+    let lines = heard.json_lines();
+    let drifted = |line: &&Value| line.get("drift").is_some();
+    let first = lines.iter().find(drifted);
+    let start = first
+        .and_then(|line| line["start"].as_f64())
+        .unwrap_or(840.0);
+    assert!(start > 420.0, "{start}");
+
+    let shown = sandbox.run("soundscape show").ok().stdout;
+    let (_, moments) = shown.split_once('\n').unwrap();
+    let moments: usize = moments.split(' ').next().unwrap().parse().unwrap();
+    assert!((15..=30).contains(&moments), "{shown}");
+    let recorded = sandbox.run("soundscape record").ok().stderr;
+    let length: f64 = recorded.split(' ').nth(1).unwrap().parse().unwrap();
+    let expected = (4 * moments) as f64 - 0.05 * (moments - 1) as f64;
+    assert!((length - expected.min(120.0)).abs() < 0.2, "{recorded}");
+    assert!(!is_changed());
+    let refused = sandbox.run("soundscape record").refused();
+    assert!(refused.contains("no quiet moments") && refused.contains("hint: "));
+}
+
+#[test]
+fn recordings_without_labels_are_learned_where_the_learner_is_sure_and_can_be_forgotten() {
+    let Some((sandbox, shared)) = in_the_rain("adaptation") else {
+        return;
+    };
+    for class in ["dog_bark", "rooster", "clock_tick"] {
+        let clips = clips(&shared, class, "1");
+        sandbox.afield(["teach", class]).args(clips).run().ok();
+    }
+    let state = || sandbox.open("box").learner().save();
+    let taught = state();
+    let others = ["dog_bark", "rooster", "clock_tick", "helicopter"];
+    let others = others.map(|class| clips(&shared, class, "2")).concat();
+    let run = sandbox.afield("adapt --json").args(&others).run().ok();
+    let adapted = run.json();
+    assert_eq!(adapted["recordings"], 32);
+    assert_eq!(adapted["learned"], true);
+    let classes = adapted["assumed"].as_object().unwrap();
+    let assumed: u64 = classes.values().map(|clips| clips.as_u64().unwrap()).sum();
+    assert!((6..=26).contains(&assumed), "{adapted}");
+    let status = sandbox.status();
+    assert_eq!(status["examples"], 16 + 24 + assumed);
+
+    // What is known is not assumed again, and an assumed clip is corrected by a label.
+    let again = sandbox
+        .afield("adapt --json")
+        .args(&others)
+        .run()
+        .ok()
+        .json();
+    let more: u64 = again["assumed"]
+        .as_object()
+        .unwrap()
+        .values()
+        .map(|n| n.as_u64().unwrap())
+        .sum();
+    assert!(more < assumed, "{again}");
+    sandbox
+        .afield("teach dog_bark")
+        .args(&others[..8])
+        .run()
+        .ok();
+    let forgotten = sandbox.run("adapt --forget").ok().stderr;
+    assert!(forgotten.starts_with("unlearned "), "{forgotten}");
+    assert_eq!(sandbox.status()["examples"], 16 + 24 + 8);
+    let dogs = others[..8].iter().map(|clip| clip.display().to_string());
+    for dog in dogs {
+        sandbox.run(["forget", "--source", &dog]).ok();
+    }
+    assert_eq!(state(), taught);
+    let nothing = sandbox.run("adapt --forget").ok().stderr;
+    assert_eq!(nothing, "unlearned 0 recordings without labels\n");
+}
+
+#[test]
+fn unknown_sounds_of_recordings_are_proposed_in_groups() {
+    let Some((sandbox, shared)) = in_the_rain("discovery") else {
+        return;
+    };
+    for class in ["dog_bark", "rooster", "clock_tick"] {
+        let clips = clips(&shared, class, "1");
+        sandbox.afield(["teach", class]).args(clips).run().ok();
+    }
+    let heard = clips(&shared, "helicopter", "2");
+    let found = sandbox
+        .afield("discover --json --at-least 2")
+        .args(&heard)
+        .run()
+        .ok();
+    let groups = found.json_lines();
+    assert!(!groups.is_empty(), "{found}");
+    for group in &groups {
+        assert!(group["sounds"].as_u64().unwrap() >= 2);
+    }
+    // They are kept: without recordings, the same groups.
+    let again = sandbox.run("discover --json --at-least 2").ok();
+    assert_eq!(again.json_lines(), groups);
+    let none = sandbox.run("discover --at-least 100").ok();
+    assert_eq!(none.stderr, "no 100 unknown sounds are alike\n");
+    let id = groups[0]["question"].as_str().unwrap();
+    sandbox.run(["queue", "label", id, "helicopter"]).ok();
+    assert!(examples(&sandbox, "helicopter") >= 2);
+}

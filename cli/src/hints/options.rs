@@ -92,6 +92,7 @@ fn of_options(error: &OptionError) -> String {
             "make a learner without --whole-clips, on a backbone whose card names decision windows"
                 .to_owned()
         }
+        OptionError::NoQuietMoments => "`afield listen --soundscape keep` keeps them".to_owned(),
         OptionError::SoundscapeTooShort { .. } | OptionError::SoundscapeSilent => {
             "record a minute or two in which nothing happens".to_owned()
         }

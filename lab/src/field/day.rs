@@ -73,7 +73,7 @@ impl DayPlan {
     /// # Errors
     /// [`FieldError`] if the library has too few classes, or the day is too short for its events.
     pub fn compose(&self, library: &SoundLibrary, seed: u64) -> Result<Day, FieldError> {
-        self.compose_of(library, seed, None)
+        self.compose_of(library, seed, None, None)
     }
 
     /// As [`Self::compose`], with events of every other clip of each class, and the same classes
@@ -84,7 +84,25 @@ impl DayPlan {
         seed: u64,
         half: Half,
     ) -> Result<Day, FieldError> {
-        self.compose_of(library, seed, Some(half))
+        self.compose_of(library, seed, Some(half), None)
+    }
+
+    /// As [`Self::compose`], with the same classes in another place. `None` if there is none.
+    pub(crate) fn compose_moved(
+        &self,
+        library: &SoundLibrary,
+        seed: u64,
+        from: &Day,
+    ) -> Result<Option<Day>, FieldError> {
+        let mut others = continuous_classes(library);
+        others.retain(|label| *label != from.soundscape);
+        // A class that was not taught, if there is one.
+        let is_known = |label: &&Label| from.known.contains(label);
+        let place = others.iter().find(|label| !is_known(label));
+        let place = place.or_else(|| others.first());
+        place
+            .map(|place| self.compose_of(library, seed, None, Some(place)))
+            .transpose()
     }
 
     fn compose_of(
@@ -92,6 +110,7 @@ impl DayPlan {
         library: &SoundLibrary,
         seed: u64,
         half: Option<Half>,
+        moved_to: Option<&Label>,
     ) -> Result<Day, FieldError> {
         let mut rng = ChaCha8Rng::seed_from_u64(seed);
         let rate = library.rate();
@@ -100,6 +119,13 @@ impl DayPlan {
         if half == Some(Half::Second) {
             rng.set_stream(1);
         }
+        let soundscape = match moved_to {
+            Some(place) => {
+                rng.set_stream(2);
+                place.clone()
+            }
+            None => soundscape,
+        };
         let own = place(library, &soundscape, Half::First, OWN_SECONDS, &mut rng)?;
         let seconds = self.minutes as usize * 60;
         let mut samples = place(library, &soundscape, Half::Second, seconds, &mut rng)?;
@@ -108,6 +134,7 @@ impl DayPlan {
         let of_known = known.iter().map(|label| (label, true, KNOWN_EVENTS));
         let of_unknown = unknown.iter().map(|label| (label, false, UNKNOWN_EVENTS));
         let mut plan: Vec<(&Label, bool)> = (of_known.chain(of_unknown))
+            .filter(|(label, ..)| **label != soundscape)
             .flat_map(|(label, known, count)| std::iter::repeat_n((label, known), count))
             .collect();
         plan.shuffle(&mut rng);

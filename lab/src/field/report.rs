@@ -4,6 +4,7 @@ use afield::signal::Label;
 use serde::Serialize;
 
 use super::day::Day;
+use super::discovery::Discovery;
 use super::event::{FoundEvent, TrueEvent};
 use super::score::{Score, Spread};
 use super::variant::Variant;
@@ -25,12 +26,34 @@ pub struct FieldReport {
     pub days: Vec<DayReport>,
     /// The variants, each on every day.
     pub variants: Vec<VariantReport>,
+    /// Groups of unknown sounds, of the days before [`Variant::Answered`]; `None` without that
+    /// variant.
+    pub discovery: Option<Discovery<Option<Spread>>>,
+    /// Changes of the place, of [`Variant::Moved`]; `None` without that variant.
+    pub drift: Option<DriftReport>,
+}
+
+/// Changes of the place that were told, in streams that go from one place to another.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct DriftReport {
+    /// The streams.
+    pub streams: usize,
+    /// Hours before the change, in all of them.
+    pub hours_before: f64,
+    /// Changes that were told before it: false alarms.
+    pub before: usize,
+    /// Streams in which the change was told.
+    pub told: usize,
+    /// Minutes from the change to that.
+    pub delay_minutes: Option<Spread>,
+    /// Changes that were told after that, of the same change.
+    pub again: usize,
 }
 
 impl FieldReport {
     /// The last variant that heard [`Self::days`] themselves.
     pub fn pictured(&self) -> Option<&VariantReport> {
-        let same_day = |report: &&VariantReport| !report.variant.is_next_day();
+        let same_day = |report: &&VariantReport| report.variant.is_same_day();
         self.variants.iter().rfind(same_day)
     }
 }

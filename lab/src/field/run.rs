@@ -3,24 +3,27 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use afield::decision::{PlaceChange, SegmentKind};
 use afield::engine::{Durability, EngineOptions, LearnerOptions, ListenOptions};
 use afield::signal::Label;
 use afield::{Engine, Event, Recording, SourceSpec};
+use rand::SeedableRng;
+use rand::seq::SliceRandom;
+use rand_chacha::ChaCha8Rng;
 
 use super::day::{Day, DayPlan};
+use super::discovery::{Discovery, longest};
 use super::error::FieldError;
-use super::event::{FoundEvent, TrueEvent, shared};
+use super::event::FoundEvent;
 use super::place::Half;
-use super::report::{FieldReport, VariantReport};
+use super::report::{DriftReport, FieldReport, VariantReport};
+use super::score::Spread;
 use super::sound_library::SoundLibrary;
-use super::variant::{Taught, Variant};
+use super::variant::{Asked, Taught, Variant};
 use super::wave::write_wave;
 
 /// Seconds of the place in one example, where it is taught as a class.
 const PLACE_SECONDS: usize = 4;
-
-/// The most questions that are answered.
-const ANSWERS: usize = 20;
 
 /// What is taught is stored at least this often.
 const BATCH: Duration = Duration::from_secs(60);
@@ -72,66 +75,71 @@ impl FieldPlan {
         let mut variants: Vec<VariantReport> = Vec::new();
         variants.extend(self.variants.iter().copied().map(VariantReport::new));
         let (mut days, mut done, mut backbone) = (Vec::new(), 0, String::new());
+        let (mut discovery, mut drift) = (Vec::new(), Drifts::default());
         for &seed in &self.seeds {
-            let day = self.day.compose(library, seed)?;
             let folder = tempfile::tempdir()?;
-            let wave = folder.path().join("day.wav");
-            write_wave(&wave, day.rate, &day.samples)?;
-            let has_next = self.variants.iter().any(|variant| variant.is_next_day());
-            let half = |half| -> Result<(Day, PathBuf), FieldError> {
-                let day = self.day.compose_half(library, seed, half)?;
-                let wave = folder.path().join(format!("{half:?}.wav"));
-                write_wave(&wave, day.rate, &day.samples)?;
-                Ok((day, wave))
-            };
-            let pair = match has_next {
-                true => Some((half(Half::First)?, half(Half::Second)?)),
-                false => None,
-            };
-            let mut latest: Option<(Taught, Engine)> = None;
+            let scene = self.scene(library, seed, folder.path())?;
+            let mut latest: Option<(Taught, Engine, i64)> = None;
             for report in &mut variants {
                 let variant = report.variant;
+                let before = done;
+                done += 1;
                 let mut step = |teaching| {
                     progress(FieldProgress {
-                        done,
+                        done: before,
                         total,
                         seed,
                         variant,
                         teaching,
                     });
                 };
+                let heard = match (&scene.next, &scene.moved) {
+                    (Some((_, after)), _) if variant.is_next_day() => after,
+                    (_, Some(moved)) if variant.is_moved() => moved,
+                    _ if variant.is_moved() => continue,
+                    _ => &scene.day,
+                };
                 let taught = variant.taught();
-                let engine = match &latest {
-                    Some((same, engine)) if *same == taught => engine.clone(),
+                let (engine, fresh) = match &latest {
+                    Some((same, engine, fresh)) if *same == taught => (engine.clone(), *fresh),
                     _ => {
                         step(true);
                         let dir = folder.path().join(format!("{taught:?}"));
-                        let engine = self.teach(&dir, taught, library, &day)?;
-                        latest = Some((taught, engine.clone()));
-                        engine
+                        let own = match taught {
+                            Taught::Elsewhere => &heard.day.own,
+                            _ => &scene.day.day.own,
+                        };
+                        let engine = self.teach(&dir, taught, library, &scene.day.day, own)?;
+                        let fresh = engine.status().revision;
+                        latest = Some((taught, engine.clone(), fresh));
+                        (engine, fresh)
                     }
                 };
                 step(false);
                 backbone.clone_from(&engine.card().name);
-                let (day, wave) = match &pair {
-                    Some((before, after)) if variant.is_next_day() => {
-                        if variant == Variant::Answered {
-                            self.answer(&engine, &before.1, &before.0)?;
-                        }
-                        (&after.0, &after.1)
-                    }
-                    _ => (&day, &wave),
-                };
-                let mut found = self.listen(&engine, wave, variant)?;
-                for event in &mut found {
-                    // A class that was named by an answer is none that is looked for.
-                    event.label = event.label.take().filter(|label| day.known.contains(label));
+                if engine.status().revision != fresh {
+                    engine.roll_back(fresh)?;
                 }
-                report.add(day, found, f64::from(self.day.minutes) / 60.0);
-                done += 1;
+                if let Some((before, _)) = &scene.next {
+                    discovery.extend(self.answer(&engine, before, variant.asked(), seed)?);
+                }
+                let (mut found, changes) = self.listen(&engine, &heard.wave, variant)?;
+                if variant == Variant::Moved {
+                    drift.add(heard.after, &changes);
+                }
+                found.retain_mut(|event| {
+                    event.start -= heard.after;
+                    event.end -= heard.after;
+                    // A class that was named by an answer is none that is looked for.
+                    let known = |label: &Label| heard.day.known.contains(label);
+                    event.label = event.label.take().filter(known);
+                    event.end > 0.0
+                });
+                report.add(&heard.day, found, f64::from(self.day.minutes) / 60.0);
             }
-            days.push(day.into());
+            days.push(scene.day.day.into());
         }
+        variants.retain(|variant| !variant.scores.is_empty());
         Ok(FieldReport {
             protocol: "field",
             backbone,
@@ -140,16 +148,47 @@ impl FieldPlan {
             test_groups: library.test_groups().to_vec(),
             days,
             variants,
+            discovery: (!discovery.is_empty()).then(|| Discovery::spread(&discovery)),
+            drift: drift.report(),
         })
     }
 
-    /// A learner in `dir` that knows the known classes and the place.
+    /// The days of a seed, as far as the variants need them, and their files in `folder`.
+    fn scene(&self, library: &SoundLibrary, seed: u64, folder: &Path) -> Result<Scene, FieldError> {
+        let any = |is: fn(Variant) -> bool| self.variants.iter().copied().any(is);
+        let day = self.day.compose(library, seed)?;
+        let half = |half, name| {
+            let day = self.day.compose_half(library, seed, half)?;
+            Heard::written(folder.join(name), day, &[])
+        };
+        let next = match any(Variant::is_next_day) {
+            true => Some((
+                half(Half::First, "first.wav")?,
+                half(Half::Second, "second.wav")?,
+            )),
+            false => None,
+        };
+        let moved = match any(Variant::is_moved) {
+            true => self.day.compose_moved(library, seed, &day)?,
+            false => None,
+        };
+        let moved =
+            moved.map(|moved| Heard::written(folder.join("moved.wav"), moved, &day.samples));
+        Ok(Scene {
+            moved: moved.transpose()?,
+            day: Heard::written(folder.join("day.wav"), day, &[])?,
+            next,
+        })
+    }
+
+    /// A learner in `dir` that knows the known classes of a day and a place.
     fn teach(
         &self,
         dir: &Path,
         taught: Taught,
         library: &SoundLibrary,
         day: &Day,
+        own: &[f32],
     ) -> Result<Engine, FieldError> {
         let options = LearnerOptions {
             whole_clips: taught == Taught::Clips,
@@ -158,14 +197,15 @@ impl FieldPlan {
         };
         let engine = Engine::create_with(dir, &options, self.engine.clone(), &|_, _| {})?;
         let hz = day.rate.hz();
-        if taught == Taught::MixedWindows {
-            engine.use_soundscape(Recording::from_sound(hz, day.own.clone())?)?;
+        let is_mixed = matches!(taught, Taught::MixedWindows | Taught::Elsewhere);
+        if is_mixed {
+            engine.use_soundscape(Recording::from_sound(hz, own.to_vec())?)?;
         }
         let mut lesson = engine.lesson(Durability::Batched(BATCH))?;
-        if taught != Taught::MixedWindows {
+        if !is_mixed {
             // The same seconds of the place, as a class.
             let background = Label::new(Label::BACKGROUND)?;
-            for piece in day.own.chunks_exact(PLACE_SECONDS * hz as usize) {
+            for piece in own.chunks_exact(PLACE_SECONDS * hz as usize) {
                 let recording = Recording::from_sound(hz, piece.to_vec())?;
                 lesson.teach(&background, recording.named("place"))?;
             }
@@ -183,30 +223,66 @@ impl FieldPlan {
         Ok(engine)
     }
 
-    /// Lets the learner listen to a day and ask, and answers with the true classes: each question
-    /// by the event that its sound overlaps longest.
-    fn answer(&self, engine: &Engine, wave: &Path, day: &Day) -> Result<(), FieldError> {
+    /// Lets the learner listen to a day, and gives the true classes of what is asked: of the event
+    /// that a sound overlaps longest. Returns how well the groups of all questions are classes.
+    fn answer(
+        &self,
+        engine: &Engine,
+        heard: &Heard,
+        asked: Asked,
+        seed: u64,
+    ) -> Result<Option<Discovery>, FieldError> {
+        if asked == Asked::Nothing {
+            return Ok(None);
+        }
+        let events = &heard.day.events;
+        let truth = |span: (f64, f64)| match longest(events, span) {
+            Some(event) => Ok(events[event].label.clone()),
+            None => Label::new(Label::BACKGROUND),
+        };
         let options = ListenOptions {
             keep_samples: true,
             ..self.listen_options()
         };
-        for event in engine.listen_with(SourceSpec::file(wave), options)? {
-            engine.ask(&event?)?;
+        engine.drop_questions()?;
+        let mut sounds = Vec::new();
+        for event in engine.listen_with(SourceSpec::file(&heard.wave), options)? {
+            let event = event?;
+            match asked {
+                Asked::AtRandom(_) if event.kind != SegmentKind::Background => {
+                    let span = (event.start.as_secs_f64(), event.end.as_secs_f64());
+                    sounds.push((span, event.recording()?));
+                }
+                Asked::Questions(_) => {
+                    engine.ask(&event)?;
+                }
+                _ => {}
+            }
         }
-        let questions = engine.questions(&|_, _| {})?;
-        for question in questions.questions.iter().take(ANSWERS) {
-            let span = (question.sound.start, question.sound.end);
-            let events = day.events.iter();
-            let overlap = |event: &TrueEvent| shared(event.span(), span);
-            let truth = events.max_by(|a, b| overlap(a).total_cmp(&overlap(b)));
-            let truth = truth.filter(|event| overlap(event) > 0.0);
-            let label = match truth {
-                Some(event) => event.label.clone(),
-                None => Label::new(Label::BACKGROUND)?,
-            };
-            engine.answer(question, &label)?;
+        match asked {
+            Asked::AtRandom(most) => {
+                sounds.shuffle(&mut ChaCha8Rng::seed_from_u64(seed));
+                sounds.truncate(most);
+                let mut lesson = engine.lesson(Durability::Batched(BATCH))?;
+                for (span, recording) in sounds {
+                    lesson.teach(&truth(span)?, recording)?;
+                }
+                lesson.finish()?;
+                Ok(None)
+            }
+            Asked::Questions(most) => {
+                let open = engine.questions(&|_, _| {})?.questions;
+                for question in open.iter().take(most) {
+                    let label = truth((question.sound.start, question.sound.end))?;
+                    engine.answer(question, &label)?;
+                }
+                // Once a day.
+                let is_last = self.variants.iter().rev().map(|variant| variant.asked());
+                let is_last = is_last.clone().find(|asked| *asked != Asked::Nothing) == Some(asked);
+                Ok(is_last.then(|| Discovery::of(&open, events)))
+            }
+            Asked::Nothing => Ok(None),
         }
-        Ok(())
     }
 
     fn listen_options(&self) -> ListenOptions {
@@ -218,35 +294,106 @@ impl FieldPlan {
         }
     }
 
-    /// The events that the learner finds in a recording.
+    /// The events that the learner finds in a recording, and the changes of the place, each with
+    /// the second at which it was told.
     fn listen(
         &self,
         engine: &Engine,
         wave: &Path,
         variant: Variant,
-    ) -> Result<Vec<FoundEvent>, FieldError> {
+    ) -> Result<(Vec<FoundEvent>, Vec<f64>), FieldError> {
         let options = ListenOptions {
             windows: variant == Variant::Windows,
             ..self.listen_options()
         };
-        let mut found: Vec<FoundEvent> = Vec::new();
+        let (mut found, mut changes): (Vec<FoundEvent>, Vec<f64>) = (Vec::new(), Vec::new());
+        let mut latest: Option<PlaceChange> = None;
         // Whether the last window continues the last event.
         let mut open = false;
-        for event in engine.listen_with(SourceSpec::file(wave), options)? {
-            let event = event?;
-            let Some(next) = found_event(&event) else {
-                open = false;
-                continue;
-            };
-            match found.last_mut() {
-                Some(last) if variant == Variant::Windows && open && last.label == next.label => {
-                    last.end = next.end;
-                }
-                _ => found.push(next),
+        let mut listening = engine.listen_with(SourceSpec::file(wave), options)?;
+        loop {
+            let more = listening.step()?;
+            if listening.place_change() != latest {
+                latest = listening.place_change();
+                changes.push(listening.decided().as_secs_f64());
             }
-            open = true;
+            for event in listening.drain() {
+                let Some(next) = found_event(&event) else {
+                    open = false;
+                    continue;
+                };
+                match found.last_mut() {
+                    Some(last)
+                        if variant == Variant::Windows && open && last.label == next.label =>
+                    {
+                        last.end = next.end;
+                    }
+                    _ => found.push(next),
+                }
+                open = true;
+            }
+            if !more {
+                return Ok((found, changes));
+            }
         }
-        Ok(found)
+    }
+}
+
+/// A day and its file.
+struct Heard {
+    day: Day,
+    wave: PathBuf,
+    /// The second of the file at which the day begins.
+    after: f64,
+}
+
+impl Heard {
+    /// Writes a day to the file `wave`, after other samples.
+    fn written(wave: PathBuf, day: Day, before: &[f32]) -> Result<Self, FieldError> {
+        let samples = [before, &day.samples].concat();
+        write_wave(&wave, day.rate, &samples)?;
+        let after = before.len() as f64 / f64::from(day.rate.hz());
+        Ok(Self { day, wave, after })
+    }
+}
+
+/// What one seed gives.
+struct Scene {
+    day: Heard,
+    /// Two days with other clips of the same classes.
+    next: Option<(Heard, Heard)>,
+    /// The day, and after it a day in another place.
+    moved: Option<Heard>,
+}
+
+/// Changes of the place that were told.
+#[derive(Default)]
+struct Drifts {
+    report: DriftReport,
+    delays: Vec<f64>,
+}
+
+impl Drifts {
+    /// Adds a stream whose place changes at `moved`, and the changes that were told in it.
+    fn add(&mut self, moved: f64, told: &[f64]) {
+        let (before, after): (Vec<f64>, Vec<f64>) = told.iter().partition(|at| **at < moved);
+        self.report.streams += 1;
+        self.report.hours_before += moved / 3_600.0;
+        self.report.before += before.len();
+        if let Some(first) = after.first() {
+            self.report.told += 1;
+            self.report.again += after.len() - 1;
+            self.delays.push((first - moved) / 60.0);
+        }
+    }
+
+    /// `None` without a stream.
+    fn report(self) -> Option<DriftReport> {
+        let delay_minutes = Spread::of(&self.delays);
+        (self.report.streams > 0).then_some(DriftReport {
+            delay_minutes,
+            ..self.report
+        })
     }
 }
 

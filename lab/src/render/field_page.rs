@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use super::day_picture::day_picture;
 use super::field_table::{
-    ALARMS, LEVELS, MAIN, OTHERS, alarm_figures, explanation, lead, level_figures, main_figures,
-    other_figures,
+    ALARMS, LEVELS, MAIN, OTHERS, alarm_figures, beyond_scores, explanation, lead, level_figures,
+    main_figures, other_figures,
 };
 use super::page::{begin, escape, footer};
 use super::provenance::Provenance;
@@ -69,6 +69,9 @@ pub fn field_html(report: &FieldReport, provenance: &Provenance) -> String {
             page.push_str("</tr>\n");
         }
         page.push_str("</tbody></table></div>\n</section>\n");
+    }
+    for line in beyond_scores(report) {
+        let _ = writeln!(page, "<p>{}.</p>", escape(&line));
     }
     page.push_str("<section>\n<h2>What the figures mean</h2>\n");
     let meaning = explanation(report).replace('\n', " ");

@@ -1,7 +1,7 @@
 //! The report of days in the field as plain text.
 
 use super::table::{aligned, share};
-use crate::field::{FieldReport, Score, Spread, VariantReport};
+use crate::field::{DriftReport, FieldReport, Score, Spread, VariantReport};
 
 /// The columns of the first table, and of the table of details.
 pub(crate) const MAIN: [&str; 6] = [
@@ -33,6 +33,10 @@ pub fn field_table(report: &FieldReport) -> String {
     text.push_str("\nnever taught sounds, and stricter scores\n\n");
     text.push_str(&table(report, &OTHERS, &other_figures));
     text.push('\n');
+    for line in beyond_scores(report) {
+        text.push_str(&line);
+        text.push('\n');
+    }
     text.push_str(&explanation(report));
     for variant in &report.variants {
         text.push_str(&format!("{}: {}\n", variant.variant.name(), variant.about));
@@ -54,6 +58,36 @@ pub(crate) fn lead(report: &FieldReport) -> String {
          taught; {}, {}",
         report.minutes, report.backbone, report.head
     )
+}
+
+/// Groups of unknown sounds and changes of the place, a line each.
+pub(crate) fn beyond_scores(report: &FieldReport) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let Some(found) = &report.discovery {
+        lines.push(format!(
+            "groups of unknown sounds: {} a day, purity {}, coverage {} of the events of never taught \
+             classes",
+            rate(found.groups),
+            figure(found.purity),
+            figure(found.coverage)
+        ));
+    }
+    if let Some(drift) = &report.drift {
+        let DriftReport {
+            streams,
+            hours_before,
+            before,
+            told,
+            again,
+            ..
+        } = drift;
+        lines.push(format!(
+            "change of the place: told in {told} of {streams} streams after {} minutes, {again} times \
+             more; false alarms: {before} in {hours_before:.1} h",
+            rate(drift.delay_minutes)
+        ));
+    }
+    lines
 }
 
 /// What the figures mean.
