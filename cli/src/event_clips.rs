@@ -24,6 +24,8 @@ pub struct EventClips {
     folder: PathBuf,
     most_per_class: usize,
     most_bytes: u64,
+    /// How much of what came before an event is kept with it.
+    pre_roll: Duration,
     /// The clips of each class, oldest first.
     classes: BTreeMap<String, Vec<Clip>>,
     bytes: u64,
@@ -38,7 +40,12 @@ struct Clip {
 
 impl EventClips {
     /// Makes the folder, or counts the clips that are in it.
-    pub fn open(folder: &Path, most_per_class: usize, most_bytes: u64) -> Result<Self> {
+    pub fn open(
+        folder: &Path,
+        most_per_class: usize,
+        most_bytes: u64,
+        pre_roll: Duration,
+    ) -> Result<Self> {
         let unreadable = |error: io::Error| {
             anyhow!(
                 "{FLAG}: cannot use the folder {}: {error}\nhint: name a folder that is yours, or a new one in such a folder",
@@ -50,6 +57,7 @@ impl EventClips {
             folder: folder.to_owned(),
             most_per_class,
             most_bytes,
+            pre_roll,
             classes: BTreeMap::new(),
             bytes: 0,
         };
@@ -90,7 +98,7 @@ impl EventClips {
     pub fn keep(&mut self, event: &Event) -> Result<()> {
         let context = || format!("{FLAG}: the sound of event {}", event.id);
         let wav = event
-            .recording()
+            .recording_after(self.pre_roll)
             .and_then(|mut recording| recording.to_wave());
         let wav = wav.with_context(context)?;
         let class = file_name_of(name(event));

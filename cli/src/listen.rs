@@ -136,6 +136,10 @@ pub struct ListenArgs {
     #[arg(long, value_enum, value_name = "keep", hide_possible_values = true)]
     soundscape: Option<KeepSoundscape>,
 
+    /// With --clips, how much of what came before an event is in its clip, up to 10s
+    #[arg(long, default_value = "500ms", value_name = "TIME", value_parser = pre_roll, requires = "clips")]
+    pre_roll: Duration,
+
     /// With --clips, the most clips of each class; the oldest are deleted
     #[arg(long, default_value = "100", value_name = "N", value_parser = at_least_one, requires = "clips")]
     clips_per_class: usize,
@@ -217,6 +221,17 @@ pub struct ListenArgs {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum KeepSoundscape {
     Keep,
+}
+
+/// Of a live source no more is kept than this before an event.
+const LONGEST_PRE_ROLL: Duration = Duration::from_secs(10);
+
+fn pre_roll(text: &str) -> Result<Duration, String> {
+    let time = humantime::parse_duration(text).map_err(|error| error.to_string())?;
+    match time <= LONGEST_PRE_ROLL {
+        true => Ok(time),
+        false => Err("at most 10s is kept before an event".to_owned()),
+    }
 }
 
 /// Runs the command.
@@ -458,7 +473,13 @@ impl ListenArgs {
                 engine.card().name
             );
         }
-        EventClips::open(folder, self.clips_per_class, self.clips_bytes).map(Some)
+        EventClips::open(
+            folder,
+            self.clips_per_class,
+            self.clips_bytes,
+            self.pre_roll,
+        )
+        .map(Some)
     }
 
     fn source_options(&self) -> SourceOptions {

@@ -2,20 +2,21 @@
 
 use crate::signal::Micros;
 
-/// The length of a block. The median of its windows is one value, so short events do not count.
+/// The length of a block.
 const BLOCK: Micros = Micros(10_000_000);
 /// The fewest windows of a block that counts, and the most that are looked at.
 const FEWEST_WINDOWS: usize = 5;
-const MOST_WINDOWS: usize = 512;
+const MOST_WINDOWS: usize = 64;
 
-/// The latest blocks: three minutes.
-const LATEST: usize = 18;
-/// The most blocks before them: an hour.
-const MOST_BEFORE: usize = 360;
+/// The latest blocks: two minutes.
+const LATEST: usize = 12;
+/// The fewest blocks before them, and the most: three minutes, a quarter of an hour.
+const FEWEST_BEFORE: usize = 18;
+const MOST_BEFORE: usize = 90;
 
-/// Standard deviations of the rank sum from which on the latest blocks differ from those before.
-/// With as few blocks before as there are latest ones, all of them must differ.
-const LIMIT: f64 = 5.0;
+/// How much nearer the latest blocks are to one another than to those before, in mean squared
+/// distances of those from their own mean, from which on the place has changed.
+const LEAST_EFFECT: f64 = 1.0;
 
 /// A change of the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,106 +25,147 @@ pub struct PlaceChange {
     pub since: Micros,
 }
 
-/// Finds when a place begins to sound different, and stays so: the last three minutes are compared
-/// with up to an hour before them by the rank sum test of Mann and Whitney (1947).
+/// Finds when a place begins to sound different, and stays so.
 ///
-/// It is stepped by one value a window, in the order of a stream: how far the window lies from what
-/// was taught. It needs no labels, no model of the values and no clock, and allocates nothing after
-/// [`Self::new`]. A change is told once; what follows it is then the place.
+/// It is stepped by the features of each window, in the order of a stream. The median of ten
+/// seconds in each feature is a block, so that short events do not count. The latest twelve blocks
+/// are compared with up to ninety before them: the place has changed if each of the latest lies
+/// nearer to the mean of the other latest ones than to the mean of those before, and on average by
+/// the spread of those before. It needs no labels, no taught class and no clock, and allocates
+/// nothing after [`Self::new`]. A change is told once; what follows it is then the place.
 ///
 /// ```
 /// use afield::decision::Drift;
 /// use afield::signal::Micros;
-/// let mut drift = Drift::new();
+/// let mut drift = Drift::new(2);
 /// let mut changes = Vec::new();
 /// for second in 0..1200 {
-///     // Values between 0 and 1, and after ten minutes between 1 and 2.
-///     let value = (second * 37 % 101) as f32 / 101.0 + (second >= 600) as u8 as f32;
-///     changes.extend(drift.step(Micros(second * 1_000_000), value));
+///     let noise = (second * 37 % 101) as i16;
+///     // After ten minutes, the second feature is higher.
+///     let features = [noise, 100 - noise + 500 * (second >= 600) as i16];
+///     changes.extend(drift.step(Micros(second * 1_000_000), &features));
 /// }
 /// assert_eq!(changes.len(), 1);
-/// assert!((540..660).contains(&(changes[0].since.0 / 1_000_000)));
+/// assert!((560..640).contains(&(changes[0].since.0 / 1_000_000)));
 /// ```
 #[derive(Debug, Clone)]
 pub struct Drift {
-    /// The values of the block under way, and when it began.
-    windows: Vec<f32>,
+    width: usize,
+    /// The features of the windows of the block under way, and when it began.
+    windows: Vec<i16>,
     began: Micros,
-    /// The blocks, oldest first, each with its beginning.
-    blocks: Vec<(Micros, f32)>,
-}
-
-impl Default for Drift {
-    fn default() -> Self {
-        Self::new()
-    }
+    /// The beginnings of the blocks, oldest first, and their features.
+    times: Vec<Micros>,
+    blocks: Vec<f32>,
+    /// Scratch: one feature of all windows; means.
+    column: Vec<i16>,
+    before: Vec<f32>,
+    latest: Vec<f32>,
 }
 
 impl Drift {
-    /// Nothing heard yet.
-    pub fn new() -> Self {
+    /// Nothing heard yet, of windows of `width` features.
+    pub fn new(width: usize) -> Self {
+        let most = MOST_BEFORE + LATEST;
         Self {
-            windows: Vec::with_capacity(MOST_WINDOWS),
+            width,
+            windows: Vec::with_capacity(MOST_WINDOWS * width),
             began: Micros(0),
-            blocks: Vec::with_capacity(MOST_BEFORE + LATEST + 1),
+            times: Vec::with_capacity(most),
+            blocks: Vec::with_capacity(most * width),
+            column: Vec::with_capacity(MOST_WINDOWS),
+            before: Vec::with_capacity(width),
+            latest: Vec::with_capacity(width),
         }
     }
 
-    /// Forgets what was heard: values are no longer comparable with those before.
-    pub fn restart(&mut self) {
-        self.windows.clear();
-        self.blocks.clear();
-    }
-
-    /// Takes the value of the next window, which begins at `start`. NaN is passed over.
-    pub fn step(&mut self, start: Micros, value: f32) -> Option<PlaceChange> {
+    /// Takes the features of the next window, which begins at `start`. Features of another number
+    /// are passed over.
+    pub fn step(&mut self, start: Micros, features: &[i16]) -> Option<PlaceChange> {
         let is_over = start.0.saturating_sub(self.began.0) >= BLOCK.0;
         let change = (is_over && !self.windows.is_empty()).then(|| self.end_block());
         if self.windows.is_empty() {
             self.began = start;
         }
-        if !value.is_nan() && self.windows.len() < MOST_WINDOWS {
-            self.windows.push(value);
+        let is_full = self.windows.len() >= MOST_WINDOWS * self.width;
+        if features.len() == self.width && !is_full {
+            self.windows.extend_from_slice(features);
         }
         change.flatten()
     }
 
     fn end_block(&mut self) -> Option<PlaceChange> {
-        let median = (self.windows.len() >= FEWEST_WINDOWS).then(|| median(&mut self.windows));
-        self.windows.clear();
-        if self.blocks.len() == MOST_BEFORE + LATEST {
-            self.blocks.remove(0);
+        let width = self.width.max(1);
+        let is_block = self.windows.len() >= FEWEST_WINDOWS * width;
+        if is_block {
+            if self.times.len() == MOST_BEFORE + LATEST {
+                self.drop_blocks(1);
+            }
+            self.times.push(self.began);
+            for feature in 0..width {
+                self.column.clear();
+                let column = self.windows.iter().skip(feature).step_by(width);
+                self.column.extend(column);
+                let middle = self.column.len() / 2;
+                let (_, median, _) = self.column.select_nth_unstable(middle);
+                self.blocks.push(f32::from(*median));
+            }
         }
-        self.blocks.push((self.began, median?));
-        let (before, latest) = self
-            .blocks
-            .split_at_checked(self.blocks.len().checked_sub(LATEST)?)?;
-        if deviation(before, latest).abs() < LIMIT {
+        self.windows.clear();
+        let before = self.times.len().checked_sub(LATEST)?;
+        if !is_block || before < FEWEST_BEFORE || !self.has_changed(before) {
             return None;
         }
-        let since = latest.first()?.0;
-        self.blocks.drain(..self.blocks.len() - LATEST);
+        let since = *self.times.get(before)?;
+        self.drop_blocks(before);
         Some(PlaceChange { since })
     }
+
+    fn drop_blocks(&mut self, count: usize) {
+        self.times.drain(..count);
+        self.blocks.drain(..count * self.width);
+    }
+
+    /// Whether the blocks from `first` on are of another place than those before.
+    fn has_changed(&mut self, first: usize) -> bool {
+        let width = self.width.max(1);
+        let (before, latest) = self.blocks.split_at(first * width);
+        mean_into(&mut self.before, before, width);
+        mean_into(&mut self.latest, latest, width);
+        let spread = before
+            .chunks_exact(width)
+            .map(|block| squared_distance(block, &self.before));
+        let spread = spread.sum::<f64>() / first as f64;
+        // The mean of the others lies n / (n - 1) times as far as the mean of all.
+        let farther = (LATEST as f64 / (LATEST - 1) as f64).powi(2);
+        let mut effect = 0.0;
+        for block in latest.chunks_exact(width) {
+            let nearer = squared_distance(block, &self.before)
+                - farther * squared_distance(block, &self.latest);
+            if nearer <= 0.0 {
+                return false;
+            }
+            effect += nearer / LATEST as f64;
+        }
+        effect > LEAST_EFFECT * spread
+    }
 }
 
-fn median(values: &mut [f32]) -> f32 {
-    let middle = values.len() / 2;
-    *values.select_nth_unstable_by(middle, f32::total_cmp).1
-}
-
-/// The rank sum of the latest blocks, as a number of standard deviations from its mean if both are
-/// of one distribution.
-fn deviation(before: &[(Micros, f32)], latest: &[(Micros, f32)]) -> f64 {
-    let (n, m) = (before.len() as f64, latest.len() as f64);
-    let mut greater = 0.0;
-    for (_, now) in latest {
-        for (_, then) in before {
-            greater += f64::from(u8::from(now > then)) + f64::from(u8::from(now == then)) / 2.0;
+fn mean_into(mean: &mut Vec<f32>, rows: &[f32], width: usize) {
+    mean.clear();
+    mean.resize(width, 0.0);
+    for row in rows.chunks_exact(width) {
+        for (sum, x) in mean.iter_mut().zip(row) {
+            *sum += x;
         }
     }
-    let variance = n * m * (n + m + 1.0) / 12.0;
-    (greater - n * m / 2.0) / variance.sqrt().max(f64::MIN_POSITIVE)
+    let count = (rows.len() / width).max(1) as f32;
+    mean.iter_mut().for_each(|sum| *sum /= count);
+}
+
+fn squared_distance(a: &[f32], b: &[f32]) -> f64 {
+    let squares = a.iter().zip(b).map(|(a, b)| (a - b) * (a - b));
+    f64::from(squares.sum::<f32>())
 }
 
 #[cfg(test)]
@@ -133,66 +175,73 @@ mod tests {
 
     use super::*;
 
-    /// The changes that are told of `hours` of windows, four a second.
-    fn changes(hours: u64, mut value: impl FnMut(u64) -> f32) -> Vec<u64> {
-        let mut drift = Drift::new();
-        let windows = 0..hours * 14_400;
-        let told = windows.filter_map(|n| drift.step(Micros(n * 250_000), value(n)));
-        told.map(|change| change.since.0 / 1_000_000).collect()
-    }
+    const WIDTH: usize = 8;
 
-    #[test]
-    fn what_stays_the_same_is_not_told_in_three_million_windows() {
-        let mut rng = ChaCha8Rng::seed_from_u64(1);
-        let mut told = 0;
-        for _ in 0..4 {
-            // Neighbouring windows are alike, and events of some seconds stand out.
-            let (mut slow, mut event) = (0.0_f32, 0);
-            told += changes(50, |_| {
-                slow = 0.9 * slow + rng.random_range(-1.0..1.0);
-                if rng.random_range(0..200) == 0 {
-                    event = rng.random_range(4..20);
-                }
-                event -= i32::from(event > 0);
-                slow + if event > 0 { 30.0 } else { 0.0 }
-            })
-            .len();
+    /// The seconds from which on a change is told, of `hours` of windows, four a second. `window`
+    /// gives the mean of the features of a window.
+    fn changes(
+        hours: u64,
+        seed: u64,
+        mut window: impl FnMut(u64, &mut ChaCha8Rng) -> i16,
+    ) -> Vec<u64> {
+        let mut rng = ChaCha8Rng::seed_from_u64(seed);
+        let mut drift = Drift::new(WIDTH);
+        let mut told = Vec::new();
+        for number in 0..hours * 14_400 {
+            let mean = window(number, &mut rng);
+            let features: [i16; WIDTH] = std::array::from_fn(|_| mean + rng.random_range(-99..99));
+            let change = drift.step(Micros(number * 250_000), &features);
+            told.extend(change.map(|change| change.since.0 / 1_000_000));
         }
-        assert_eq!(told, 0);
+        told
     }
 
     #[test]
-    fn each_change_is_told_once_whatever_its_direction() {
-        let mut rng = ChaCha8Rng::seed_from_u64(2);
-        let told = changes(3, |window| {
-            let place = [0.0, 0.8, -0.4][(window / 14_400) as usize];
-            place + rng.random_range(-1.0..1.0)
-        });
-        assert_eq!(told.len(), 2, "{told:?}");
-        for (told, truth) in told.iter().zip([3_600, 7_200]) {
-            assert!(told.abs_diff(truth) < 180, "{told} {truth}");
-        }
-    }
-
-    #[test]
-    fn a_loud_minute_is_no_other_place() {
-        let mut rng = ChaCha8Rng::seed_from_u64(3);
-        let told = changes(1, |window| {
-            let mower = u8::from((7_200..7_440).contains(&window));
-            f32::from(mower) * 9.0 + rng.random_range(-1.0..1.0)
+    fn what_stays_the_same_is_not_told_in_a_million_windows() {
+        // Events of some seconds stand out, more of them in the second half.
+        let mut event = 0;
+        let told = changes(70, 1, |number, rng| {
+            let rare = if number > 500_000 { 60 } else { 200 };
+            if rng.random_range(0..rare) == 0 {
+                event = rng.random_range(4..20);
+            }
+            event -= i32::from(event > 0);
+            if event > 0 { 3_000 } else { 0 }
         });
         assert!(told.is_empty(), "{told:?}");
     }
 
     #[test]
-    fn gaps_and_values_that_are_no_number_are_passed_over() {
-        let mut drift = Drift::new();
-        for n in 0..100 {
-            assert_eq!(drift.step(Micros(n * 3_600_000_000), f32::NAN), None);
-            assert_eq!(drift.step(Micros(n * 3_600_000_000), n as f32), None);
+    fn each_change_is_told_once_whatever_its_direction() {
+        let places = [0, 60, -30];
+        let told = changes(3, 2, |number, _| places[(number / 14_400) as usize]);
+        assert_eq!(told.len(), 2, "{told:?}");
+        for (told, truth) in told.iter().zip([3_600, 7_200]) {
+            assert!(told.abs_diff(truth) < 60, "{told} {truth}");
         }
-        assert!(drift.blocks.is_empty());
-        drift.restart();
-        assert!(drift.windows.is_empty());
+    }
+
+    #[test]
+    fn a_loud_minute_is_no_other_place() {
+        let told = changes(1, 3, |number, _| match number {
+            7_200..7_440 => 3_000,
+            _ => 0,
+        });
+        assert!(told.is_empty(), "{told:?}");
+    }
+
+    #[test]
+    fn gaps_and_windows_of_another_width_are_passed_over() {
+        let mut drift = Drift::new(1);
+        for n in 0..100 {
+            let start = Micros(n * 3_600_000_000);
+            assert_eq!(drift.step(start, &[1, 2]), None);
+            assert_eq!(drift.step(start, &[(n * 300) as i16]), None);
+        }
+        assert!(drift.times.is_empty());
+        let mut nothing = Drift::new(0);
+        for n in 0..1_000 {
+            assert_eq!(nothing.step(Micros(n * 1_000_000), &[]), None);
+        }
     }
 }

@@ -17,7 +17,7 @@ use crate::backbone::{Backbone, Mode, PublishedClasses};
 use crate::learner::{Example, Settings};
 use crate::model::{Cache, Card, Origin};
 use crate::signal::Label;
-use crate::source::{Recorded, SourceSpec};
+use crate::source::{Note, Recorded, SourceSpec};
 use crate::store::{ClipFilter, Revision, RevisionId, TaughtClip, WriteVolume};
 
 /// The number of latest events that can be taught by their id.
@@ -306,7 +306,7 @@ impl Engine {
         // Every pool begins with the mean.
         let windows = clip.pooled.chunks_exact(width);
         let embeddings = windows.filter_map(|pooled| pooled.get(..size)).collect();
-        self.predict_example(&mut session, &example, embeddings)
+        self.predict_example(&mut session, &example, embeddings, &clip.notes)
     }
 
     /// As [`Self::predict`], for a recording that is already embedded.
@@ -322,7 +322,7 @@ impl Engine {
             None => Vec::new(),
         };
         let embeddings = means.chunks_exact(self.card().embedding.size).collect();
-        self.predict_example(&mut session, &example, embeddings)
+        self.predict_example(&mut session, &example, embeddings, &heard.notes)
     }
 
     fn predict_example(
@@ -330,9 +330,13 @@ impl Engine {
         session: &mut Session,
         example: &Example,
         embeddings: Vec<&[f32]>,
+        notes: &[Note],
     ) -> Result<Prediction, Error> {
         let judgement = session.judge(example)?;
-        let prediction = Prediction::new(session.learner().classes(), &judgement);
+        let mut prediction = Prediction::new(session.learner().classes(), &judgement);
+        if self.recorded() == Recorded::Sound {
+            prediction = prediction.noting(notes);
+        }
         let clip = ClipFindings {
             embeddings,
             example,

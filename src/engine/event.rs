@@ -141,6 +141,21 @@ impl Event {
         let (start, end) = self.samples;
         self.audio.recording(&self.source, start, end)
     }
+
+    /// As [`Self::recording`], from `pre_roll` before the event on, or from the beginning of the
+    /// source. Without it, if the samples before the event are no longer kept.
+    ///
+    /// # Errors
+    /// As [`Self::recording`].
+    pub fn recording_after(&self, pre_roll: Duration) -> Result<Recording, Error> {
+        let (start, end) = self.samples;
+        let before = u64::try_from(pre_roll.as_micros()).unwrap_or(u64::MAX);
+        let earlier = Micros(start.0.saturating_sub(before));
+        match self.audio.recording(&self.source, earlier, end) {
+            Err(Error::TooLittleAudio { .. }) => self.recording(),
+            recording => recording,
+        }
+    }
 }
 
 impl fmt::Display for Event {

@@ -203,7 +203,8 @@ impl Listening {
         if let Some(margin_db) = self.options.gate_db {
             embedder = embedder.gated(Gate::new(card, margin_db));
         }
-        let mut decider = Decider::new(self.window, Threshold::new(self.options.min_confidence));
+        let stage = Threshold::new(self.options.min_confidence);
+        let mut decider = Decider::new(self.window, stage).keeping_vectors();
         if self.live {
             decider = decider.prompt();
         }
@@ -216,9 +217,6 @@ impl Listening {
         let published = self
             .engine
             .published_listener(options, self.options.windows)?;
-        if published.is_some() {
-            decider = decider.keeping_vectors();
-        }
         let joins = published.is_none() && !self.options.windows;
         let segmenter = joins.then(|| Segmenter::new(options));
         let known = self.alarms.take();

@@ -13,7 +13,7 @@ use super::{Engine, Error, Recording, RetainedAudio, Session};
 use crate::decision::{Drift, PlaceChange};
 use crate::pipeline::WindowDecision;
 use crate::signal::{Micros, Timestamp};
-use crate::source::Excerpt;
+use crate::source::{Excerpt, Recorded};
 
 /// The file in a learner's folder that says that the place has changed.
 const CHANGED: &str = "place-changed.json";
@@ -113,8 +113,13 @@ pub(super) struct PlaceWatch {
 impl PlaceWatch {
     pub(super) fn new(engine: &Engine, live: bool) -> Self {
         let marker = live.then(|| engine.dir().join(CHANGED));
+        // Whoever wears a sensor moves in another way every few minutes.
+        let width = match engine.recorded() {
+            Recorded::Sound => engine.session().learner().contract().width(),
+            Recorded::Sensor => 0,
+        };
         Self {
-            drift: Drift::new(),
+            drift: Drift::new(width),
             revision: 0,
             has_changed: marker.as_deref().is_some_and(Path::exists),
             marker,
@@ -122,22 +127,19 @@ impl PlaceWatch {
         }
     }
 
-    /// Takes the next windows. Distances from before the learner changed are not comparable.
+    /// Takes the next windows, which hold their features.
     pub(super) fn step(&mut self, session: &Session, made: &[WindowDecision]) {
         let revision = session.memory.at.id;
         if revision != self.revision {
+            // There may be a new soundscape.
             self.revision = revision;
-            self.drift.restart();
             if let Some(marker) = &self.marker {
                 self.has_changed = marker.exists();
             }
         }
         for window in made {
-            let distances = window.squared_distances.iter().copied();
-            let Some(nearest) = distances.min_by(f32::total_cmp) else {
-                continue;
-            };
-            if let Some(change) = self.drift.step(window.start, nearest.ln()) {
+            let features = &window.vectors.features;
+            if let Some(change) = self.drift.step(window.start, features) {
                 self.has_changed = true;
                 self.latest = Some(change);
             }

@@ -9,6 +9,7 @@ use serde::ser::{SerializeMap, Serializer};
 use crate::decision::AnswerRule;
 use crate::decision::{Answer, AnswerFrom, Probabilities};
 use crate::signal::Label;
+use crate::source::Note;
 
 /// The classes of a learner with their probabilities for one recording.
 ///
@@ -24,6 +25,8 @@ pub struct Prediction {
     novelty_score: Option<f32>,
     p_value: Option<f32>,
     published: Option<PublishedPart>,
+    /// Whether the recording is digital silence.
+    silent: bool,
 }
 
 /// The part of published classes.
@@ -59,7 +62,14 @@ impl Prediction {
             novelty_score: judgement.novelty_score,
             p_value: judgement.p_value,
             published: None,
+            silent: false,
         }
+    }
+
+    /// The same prediction, of a recording with these notes.
+    pub(super) fn noting(self, notes: &[Note]) -> Self {
+        let silent = notes.contains(&Note::Silence);
+        Self { silent, ..self }
     }
 
     /// The same prediction with the most probable published classes, and the answer of both.
@@ -83,9 +93,13 @@ impl Prediction {
     }
 
     /// Whether the recording is probably of no taught class: fewer than one in twenty taught clips
-    /// is as unlike its own. `false` if [`Self::novelty`] is `None`. With published classes: whether
+    /// is as unlike its own, or it is digital silence, which is of no class but the background.
+    /// Otherwise `false` if [`Self::novelty`] is `None`. With published classes: whether
     /// neither these nor the taught ones name a class.
     pub fn is_unknown(&self) -> bool {
+        if self.silent {
+            return self.best().is_none_or(|(label, _)| !label.is_silent());
+        }
         match &self.published {
             Some(published) => published.answer.is_none(),
             None => self.p_value.is_some_and(|p| p < Self::UNKNOWN_BELOW),

@@ -1,6 +1,7 @@
 //! Teaching and forgetting: first in memory, then on disk. If the write fails, memory is restored
 //! from the log.
 
+use super::adapt::is_assumed;
 use super::batch::{Durability, Pending};
 use super::command::{Command, note_stored, numbered};
 use super::replay::loaded;
@@ -300,6 +301,9 @@ pub(super) fn decide(mut clip: TaughtClip, before: Option<TaughtClip>) -> (Taugh
         TaughtAs::Regrouped {
             from: before.group.clone(),
         }
+    } else if is_assumed(&before) && !is_assumed(&clip) {
+        // A label that was assumed is now given.
+        TaughtAs::New
     } else {
         return (TaughtAs::Already, Vec::new());
     };

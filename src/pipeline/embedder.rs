@@ -11,7 +11,7 @@ use super::{Gate, PipelineError};
 use crate::backbone::Backbone;
 use crate::learner::Learner;
 use crate::model::Card;
-use crate::signal::{Channel, Chunk, Micros, SampleRate, Segment};
+use crate::signal::{Channel, Chunk, Micros, SOUND, SampleRate, Segment};
 
 /// A reader of an embedder: a decider, its learner, and the list of its events.
 ///
@@ -89,6 +89,9 @@ pub struct Embedder {
     rows_seen: u64,
     /// The latest frame at which the gate was open.
     last_sound: Option<u64>,
+    /// The frame of digital silence, if the source is sound, and the latest other frame.
+    silence: Option<Vec<f32>>,
+    last_audible: Option<u64>,
     /// Scratch.
     frames: Vec<f32>,
 }
@@ -118,6 +121,8 @@ impl Embedder {
             bands: card.bands(),
             rows_seen: 0,
             last_sound: None,
+            silence: silent_frame(card)?,
+            last_audible: None,
             frames: Vec::new(),
         })
     }
@@ -177,6 +182,7 @@ impl Embedder {
         }
         self.rows_seen = 0;
         self.last_sound = None;
+        self.last_audible = None;
         self.segment.restart(self.segment.end());
         self.segments_before += 1;
         Ok(())
@@ -194,6 +200,13 @@ impl Embedder {
                 && gate.push(frame)
             {
                 self.last_sound = Some(self.lookback.frames_seen());
+            }
+            if self
+                .silence
+                .as_deref()
+                .is_some_and(|silence| frame != silence)
+            {
+                self.last_audible = Some(self.lookback.frames_seen());
             }
             self.lookback.push(frame);
             while self.rows_seen < self.lookback.rows_seen() {
@@ -252,10 +265,13 @@ impl Embedder {
         self.rows_seen.max(self.lookback.first_row_in_reach())
     }
 
-    /// Whether the gate was open at any frame since the window of `row` began.
+    /// Whether the gate was open at any frame since the window of `row` began, and any frame of
+    /// sound was no digital silence.
     pub(super) fn sounded_since(&self, row: u64) -> bool {
         let begin = self.lookback.first_frame(row);
-        self.gate.is_none() || self.last_sound.is_some_and(|frame| frame >= begin)
+        let since = |frame: Option<u64>| frame.is_some_and(|frame| frame >= begin);
+        let is_open = self.gate.is_none() || since(self.last_sound);
+        is_open && (self.silence.is_none() || since(self.last_audible))
     }
 
     /// The embeddings from `first` to the latest, row-major; see [`Lookback::look`].
@@ -274,4 +290,21 @@ impl Embedder {
         let end = at(end).min(self.segment.end());
         (at(first * self.hop_samples), end)
     }
+}
+
+/// The frame of digital silence; `None` for a sensor, whose channels may rest at zero.
+fn silent_frame(card: &Card) -> Result<Option<Vec<f32>>, PipelineError> {
+    if card.sensor().is_some() {
+        return Ok(None);
+    }
+    let mut stream = FrameStream::new(card, card.sample_rate, &SOUND)?;
+    let (zeros, mut frames) = (vec![0.0; card.hop_samples().max(1)], Vec::new());
+    let most = 2 * card.receptive_field_samples() / zeros.len() + 2;
+    for _ in 0..most {
+        stream.push(&zeros, &mut frames);
+        if let Some(frame) = frames.get(..card.bands()) {
+            return Ok(Some(frame.to_vec()));
+        }
+    }
+    Ok(None)
 }
