@@ -39,6 +39,11 @@ pub struct FieldArgs {
     #[arg(long, value_name = "RATE", value_parser = str::parse::<AlarmRate>)]
     false_alarms: Option<AlarmRate>,
 
+    /// Variant to run, by its name in the table, such as full or 'next day'; can be repeated
+    /// [default: all]
+    #[arg(long, value_name = "NAME", value_parser = variant)]
+    variant: Vec<Variant>,
+
     /// Write the picture of the first day to this file
     #[arg(long, value_name = "OUT.svg")]
     picture: Option<PathBuf>,
@@ -55,6 +60,7 @@ impl FieldArgs {
             (self.known.is_some(), "--known"),
             (self.soundscape_class.is_some(), "--soundscape-class"),
             (self.false_alarms.is_some(), "--false-alarms"),
+            (!self.variant.is_empty(), "--variant"),
             (self.picture.is_some(), "--picture"),
         ];
         match flags.into_iter().find(|(given, _)| *given) {
@@ -133,6 +139,17 @@ fn show(bar: &ProgressBar, progress: FieldProgress) {
     bar.set_message(format!("seed {seed}, {variant}: {what}"));
 }
 
+/// The variant of a name.
+fn variant(name: &str) -> Result<Variant, String> {
+    let variant = Variant::ALL
+        .into_iter()
+        .find(|variant| variant.name() == name);
+    variant.ok_or_else(|| {
+        let names = Variant::ALL.map(|variant| format!("'{}'", variant.name()));
+        format!("the variants are {}", names.join(", "))
+    })
+}
+
 /// Rejects arguments that have no effect on days of sound.
 fn check(args: &EvaluateArgs) -> Result<()> {
     args.check_own_learners()?;
@@ -149,6 +166,17 @@ fn check(args: &EvaluateArgs) -> Result<()> {
 
 fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> {
     let default = DayPlan::default();
+    let mut variants = Variant::suiting(card);
+    if let Some(other) = (args.field.variant.iter()).find(|asked| !variants.contains(asked)) {
+        bail!(
+            "--variant {}: the card of {} names no decision windows\nhint: choose another backbone or variant",
+            other.name(),
+            card.name
+        );
+    }
+    if !args.field.variant.is_empty() {
+        variants.retain(|variant| args.field.variant.contains(variant));
+    }
     Ok(FieldPlan {
         day: DayPlan {
             minutes: args.field.minutes.unwrap_or(default.minutes),
@@ -162,6 +190,6 @@ fn plan(args: &EvaluateArgs, places: &Places, card: &Card) -> Result<FieldPlan> 
         learner: args.own_learners()?,
         engine: places.engine(),
         false_alarms_per_day: args.field.false_alarms.map(|rate| rate.0),
-        variants: Variant::suiting(card),
+        variants,
     })
 }
