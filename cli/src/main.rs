@@ -10,6 +10,7 @@ mod compact;
 mod correct;
 mod data;
 mod demo;
+mod demo_pump;
 mod devices;
 mod diff;
 mod doctor;
@@ -50,6 +51,7 @@ mod run_bar;
 mod soundscape;
 mod status;
 mod teach;
+mod trend;
 mod typed;
 mod unknown;
 
@@ -120,6 +122,7 @@ enum Command {
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Trend(trend::TrendArgs),
     Memory(memory::MemoryArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
@@ -154,6 +157,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args, places),
         Command::Report(args) => report::run(args, places),
+        Command::Trend(args) => trend::run(args, places),
         Command::Memory(args) => memory::run(args, places),
         Command::Export(args) => export::run(args, places),
         Command::Import(args) => import::run(args, places),

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::alarms::Alarms;
 use super::event::Audio;
 use super::novelty::Calibration;
+use super::one_class::Monitor;
 use super::published::PublishedListener;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
 use crate::decision::{Decision, Novelty, ScoredWindow, Segment, SegmentKind, Segmenter};
@@ -27,6 +28,8 @@ pub(super) struct Heard {
     pub(super) segmenter: Option<Segmenter>,
     /// What makes an event unknown.
     pub(super) alarms: Alarms,
+    /// Makes events in its place as long as one class is taught to a sensor.
+    pub(super) monitor: Option<Monitor>,
     /// Makes windows or events in its place, for a learner with published classes.
     pub(super) published: Option<PublishedListener>,
     /// The end of the latest window.
@@ -98,6 +101,9 @@ impl Heard {
         session: &mut Session,
         segments: &mut Vec<Segment>,
     ) -> Result<(), Error> {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.finish();
+        }
         if let Some(segmenter) = &mut self.segmenter {
             segmenter.finish(&session.novelty()?.heard.novelty, segments);
         }
@@ -120,6 +126,13 @@ impl Heard {
         self.decided = latest.end;
         if let Some(published) = &mut self.published {
             return published.join(session, made, &mut self.decider, segments);
+        }
+        if let Some(monitor) = self.monitor.as_mut().filter(|_| session.is_one_class()) {
+            for window in made.drain(..) {
+                monitor.step(session, &window, segments)?;
+                self.decider.recycle(window);
+            }
+            return Ok(());
         }
         let Calibration {
             novelty,

@@ -32,6 +32,7 @@ mod loudness;
 mod memory;
 mod merge;
 mod novelty;
+mod one_class;
 mod options;
 mod pooled_clip;
 mod prediction;

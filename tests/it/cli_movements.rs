@@ -124,13 +124,19 @@ fn each_movement_is_one_event_and_rest_is_none() {
     assert!(!strange.is_empty(), "{events:#?}");
     for event in strange {
         assert_eq!(event["kind"], "unknown", "{event}");
-        assert!(event["label"].is_null() && number(event, "novelty") > 0.9, "{event}");
+        assert!(
+            event["label"].is_null() && number(event, "novelty") > 0.9,
+            "{event}"
+        );
     }
     let labels: Vec<&Value> = known.iter().map(|event| &event["label"]).collect();
     assert_eq!(labels, ["ER", "ROW", "PEN"], "{events:#?}");
     for (event, begins) in known.iter().zip([10.0, 35.0, 85.0]) {
         assert!((number(event, "start") - begins).abs() < 2.5, "{event}");
-        assert!((number(event, "end") - begins - 15.0).abs() < 2.5, "{event}");
+        assert!(
+            (number(event, "end") - begins - 15.0).abs() < 2.5,
+            "{event}"
+        );
         assert_eq!(event["kind"], "known", "{event}");
     }
 
