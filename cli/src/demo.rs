@@ -3,7 +3,7 @@
 //! It runs `afield evaluate --protocol class-incremental` and shows the results class by class. It
 //! fetches the data and the backbone. `afield demo imu` uses movements instead of sound: first
 //! exercise by exercise, then person by person. stdout has the demo, or with `--json` only the
-//! reports.
+//! reports. `afield demo pump` shows something else: see `demo_pump`.
 
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -29,6 +29,7 @@ use clap::{Args, ValueEnum};
 
 use super::batch::{Batch, BatchArgs};
 use super::data;
+use super::demo_pump::{self, PumpArgs};
 use super::evaluate::{MadeOn, note_draw, write_page};
 use super::hints;
 use super::labelled::Labelled;
@@ -49,12 +50,17 @@ const PAUSE: Duration = Duration::from_millis(150);
 #[command(after_help = "Examples:\n  \
     afield demo\n  \
     afield demo imu\n  \
+    afield demo pump\n  \
     afield demo --data clips/ --backbone yamnet --group-pattern '^(\\d+)-' --test-groups 3")]
 pub struct DemoArgs {
-    /// Subject of the demo: drums (16 instruments) or imu (7 exercises with a smartwatch)
+    /// Subject of the demo: drums (16 instruments), imu (7 exercises with a smartwatch) or pump
+    /// (condition monitoring)
     ///
     /// drums uses a speech backbone. imu uses the backbone in the program; it teaches
-    /// exercise after exercise, then person after person.
+    /// exercise after exercise, then person after person. pump teaches hours of the vibration of
+    /// a healthy pump and nothing else, then listens for days, in which a bearing fault begins
+    /// and grows. It prints the false alarms a day, when the fault was found, and the trend. The
+    /// vibration is simulated: it says nothing about a real machine.
     #[arg(default_value = "drums", value_name = "WHAT")]
     what: Subject,
 
@@ -101,6 +107,9 @@ pub struct DemoArgs {
     /// Page with accuracy curves to write [default: afield-demo.html]
     #[arg(long, value_name = "OUT.html")]
     report: Option<PathBuf>,
+
+    #[command(flatten)]
+    pump: PumpArgs,
 }
 
 /// What is shown.
@@ -108,27 +117,46 @@ pub struct DemoArgs {
 enum Subject {
     Drums,
     Imu,
+    Pump,
 }
 
 impl Subject {
-    fn demo(self) -> Demo {
+    /// The demo of heads; `None` for the pump.
+    fn demo(self) -> Option<Demo> {
         match self {
-            Self::Drums => Demo::DRUMS,
-            Self::Imu => Demo::IMU,
+            Self::Drums => Some(Demo::DRUMS),
+            Self::Imu => Some(Demo::IMU),
+            Self::Pump => None,
         }
     }
 }
 
 /// Runs the command.
 pub fn run(args: DemoArgs, places: &Places) -> Result<()> {
+    let Some(demo) = args.what.demo() else {
+        let others = [
+            (args.data.is_some(), "--data"),
+            (args.backbone.is_some(), "--backbone"),
+            (args.cut.is_some(), "--cut"),
+            (!args.test_groups.is_empty(), "--test-groups"),
+        ];
+        if let Some((_, flag)) = others.into_iter().find(|(given, _)| *given) {
+            bail!("{flag}: the pump is simulated\nhint: leave {flag} out");
+        }
+        let page = args.report.as_deref().unwrap_or(Path::new(PAGE));
+        let page = (page, args.report.is_some());
+        return demo_pump::run(&args.pump, args.seed, args.json, page, places);
+    };
+    if let Some(flag) = args.pump.given() {
+        bail!("{flag} is an option of `afield demo pump`\nhint: leave {flag} out");
+    }
     let mut batch = Batch::new(BatchArgs::default());
-    let shown = run_demo(&args, places, &mut batch);
+    let shown = run_demo(&args, demo, places, &mut batch);
     batch.finish_after(shown)
 }
 
-fn run_demo(args: &DemoArgs, places: &Places, batch: &mut Batch) -> Result<()> {
+fn run_demo(args: &DemoArgs, demo: Demo, places: &Places, batch: &mut Batch) -> Result<()> {
     let started = Instant::now();
-    let demo = args.what.demo();
     let cache = places.cache()?;
     let name = args.backbone.as_deref().unwrap_or(demo.backbone);
     let card = cache.find(name).context("--backbone")?;

@@ -39,6 +39,9 @@ use super::typed::Typed;
 /// Teach a recording of the place in which nothing happens as the class `background`:
 /// events are told from it. Without that class, all sound belongs to one event or another.
 ///
+/// A sensor's learner that was taught one class, such as `normal`, monitors a machine: each
+/// line is a block of some minutes, and its kind is unknown if it is an alarm.
+///
 /// With --windows, each line is one decision: the time at which its window ends, the label
 /// and the confidence. The label is null if no class reaches --min-confidence.
 ///
@@ -125,8 +128,8 @@ pub struct ListenArgs {
     #[arg(long, value_name = "DIR", conflicts_with_all = ["learn", "windows"])]
     clips: Option<PathBuf>,
 
-    /// Keep the sounds that are unknown or unlike the taught clips, to be answered by
-    /// `afield queue`
+    /// Keep the sounds or movements that are unknown or unlike the taught clips, to be answered
+    /// by `afield queue`
     #[arg(long, conflicts_with_all = ["learn", "windows"])]
     ask: bool,
 
@@ -173,7 +176,7 @@ pub struct ListenArgs {
     /// What is too unlike the taught clips is unknown. How unlike follows from this number, from
     /// the taught classes, each as if it had not been taught, and from the unknown events that
     /// are heard. At most about an eighth of the sounds of taught classes is lost by it. Not with published
-    /// classes.
+    /// classes. Of a sensor with one class: alarms of a healthy machine.
     #[arg(
         long,
         default_value_t = AlarmRate(2.0),
@@ -283,7 +286,8 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         false => None,
     };
     let started = Instant::now();
-    let mut lacks_background = !args.windows && !knows_background(&engine);
+    let monitors = engine.card().sensor().is_some() && engine.classes().len() == 1;
+    let mut lacks_background = !args.windows && !monitors && !knows_background(&engine);
     let mut out = io::stdout().lock();
     lines.begin(&mut out).map_err(|e| gone(e.into(), live))?;
     loop {

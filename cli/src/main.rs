@@ -11,6 +11,7 @@ mod compact;
 mod correct;
 mod data;
 mod demo;
+mod demo_pump;
 mod devices;
 mod diff;
 mod discover;
@@ -52,6 +53,7 @@ mod run_bar;
 mod soundscape;
 mod status;
 mod teach;
+mod trend;
 mod typed;
 mod unknown;
 
@@ -124,6 +126,7 @@ enum Command {
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
     Report(report::ReportArgs),
+    Trend(trend::TrendArgs),
     Memory(memory::MemoryArgs),
     Export(export::ExportArgs),
     Import(import::ImportArgs),
@@ -160,6 +163,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args, places),
         Command::Report(args) => report::run(args, places),
+        Command::Trend(args) => trend::run(args, places),
         Command::Memory(args) => memory::run(args, places),
         Command::Export(args) => export::run(args, places),
         Command::Import(args) => import::run(args, places),

@@ -196,6 +196,12 @@ pub fn described(question: &Question) -> String {
 /// Plays a sound with the first player that there is.
 fn play(question: &Question) -> Result<()> {
     let path = &question.sound.path;
+    if path.extension().is_some_and(|ending| ending == "csv") {
+        bail!(
+            "{} is the table of a sensor, which cannot be played\nhint: plot it, or label it by its time",
+            path.display()
+        );
+    }
     let players: [(&str, &[&str]); 3] = [
         ("aplay", &["-q"]),
         ("afplay", &[]),

@@ -120,6 +120,7 @@ const ORDER: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    ("monitor", &["pump", "trend", "run"]),
     (
         "render",
         &[
@@ -140,6 +141,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "unknown_page",
             "learner_table",
             "learner_page",
+            "trend_chart",
+            "trend_page",
         ],
     ),
     ("demo", &[]),

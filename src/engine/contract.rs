@@ -17,11 +17,7 @@ pub fn backbone_contract(
     let spec = &card.embedding;
     let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
     let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
-    let contract = Contract::new(space(card), pool, transform)?;
-    if own == (pool, transform) && !spec.nuisance.is_empty() {
-        return contract.damped(Nuisance::new(spec.nuisance.clone())?);
-    }
-    Ok(contract)
+    damped(Contract::new(space(card), pool, transform)?, card)
 }
 
 /// The contract of a learner on the decision windows of `card`'s backbone; `None` if the card names
@@ -39,8 +35,20 @@ pub fn window_contract(
     };
     let own: (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
     let (pool, transform) = (pool.unwrap_or(own.0), transform.unwrap_or(own.1));
-    let contract = Contract::new(space(card), pool, transform)?;
+    let contract = damped(Contract::new(space(card), pool, transform)?, card)?;
     Ok(Some(contract.windowed(spec.rows)))
+}
+
+/// `contract` with the card's nuisance directions, if it pools and transforms as the directions
+/// were measured.
+fn damped(contract: Contract, card: &Card) -> Result<Contract, LearnError> {
+    let spec = &card.embedding;
+    let (pool, transform): (Pool, Transform) = (spec.pool.parse()?, spec.transform.parse()?);
+    let is_own = contract.pool == pool && contract.transform_name() == transform.name();
+    if is_own && !spec.nuisance.is_empty() {
+        return contract.damped(Nuisance::new(spec.nuisance.clone())?);
+    }
+    Ok(contract)
 }
 
 fn space(card: &Card) -> EmbeddingSpace {

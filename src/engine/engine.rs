@@ -410,6 +410,20 @@ impl Engine {
         Listening::begin(self.clone(), source, options)
     }
 
+    /// As [`Self::listen_with`], for samples that the caller has opened, such as a
+    /// [`Source`](crate::source::Source) of its own. They are heard as a file is, as fast as they
+    /// come.
+    ///
+    /// # Errors
+    /// As [`Self::listen`].
+    pub fn listen_to(
+        &self,
+        recording: Recording,
+        options: ListenOptions,
+    ) -> Result<Listening, Error> {
+        Listening::to_recording(self.clone(), recording, options)
+    }
+
     /// The last `span` of audio of another process that listens with this learner, the name of its
     /// source, and the age of the last sample.
     ///

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use super::alarms::Alarms;
 use super::event::Audio;
 use super::novelty::Calibration;
+use super::one_class::Monitor;
 use super::place::PlaceWatch;
 use super::published::PublishedListener;
 use super::{Engine, Error, Lending, RetainedAudio, Session};
@@ -28,6 +29,8 @@ pub(super) struct Heard {
     pub(super) segmenter: Option<Segmenter>,
     /// What makes an event unknown.
     pub(super) alarms: Alarms,
+    /// Makes events in its place as long as one class is taught to a sensor.
+    pub(super) monitor: Option<Monitor>,
     /// Makes windows or events in its place, for a learner with published classes.
     pub(super) published: Option<PublishedListener>,
     /// Whether the place sounds different.
@@ -102,6 +105,9 @@ impl Heard {
         segments: &mut Vec<Segment>,
     ) -> Result<(), Error> {
         let before = segments.len();
+        if let Some(monitor) = &mut self.monitor {
+            monitor.finish();
+        }
         if let Some(segmenter) = &mut self.segmenter {
             segmenter.finish(&session.novelty()?.heard.novelty, segments);
             self.alarms.count(&segments[before..]);
@@ -126,6 +132,13 @@ impl Heard {
         self.place.step(session, made);
         if let Some(published) = &mut self.published {
             return published.join(session, made, &mut self.decider, segments);
+        }
+        if let Some(monitor) = self.monitor.as_mut().filter(|_| session.is_one_class()) {
+            for window in made.drain(..) {
+                monitor.step(session, &window, segments)?;
+                self.decider.recycle(window);
+            }
+            return Ok(());
         }
         let Calibration {
             novelty,

@@ -11,6 +11,7 @@ use super::alarms::Alarms;
 use super::arrival::Arrival;
 use super::event::{Audio, first_sample};
 use super::heard::Heard;
+use super::one_class::Monitor;
 use super::place::{PlaceWatch, QuietMoments};
 use super::{
     Engine, Error, Event, EventId, Lending, ListenOptions, OptionError, Recording, RetainedAudio,
@@ -74,6 +75,19 @@ pub struct Listening {
 }
 
 impl Listening {
+    /// Listens to samples that the caller has opened.
+    pub(super) fn to_recording(
+        engine: Engine,
+        recording: Recording,
+        options: ListenOptions,
+    ) -> Result<Self, Error> {
+        let mut listening = Self::idle(engine, false, options)?;
+        let name = recording.name().to_owned();
+        listening.origin = listening.origin_of_files(&name);
+        listening.hear(recording.into_source(), Arc::from(name))?;
+        Ok(listening)
+    }
+
     pub(super) fn begin(
         engine: Engine,
         spec: SourceSpec,
@@ -93,13 +107,50 @@ impl Listening {
             }
             .into());
         }
-        engine.backbone()?;
         let (live, is_stdin) = (spec.is_live(), spec.is_stdin());
         if live && options.start.is_some() {
             return Err(OptionError::StartOfSeveral.into());
         }
+        let mut listening = Self::idle(engine, live, options)?;
+        if listening.options.keep_quiet {
+            listening.quiet = Some(QuietMoments::open(&listening.engine)?);
+        }
+        if live {
+            // Live sources do not wait for a solve. Files do, and give the same events every time.
+            listening.prepare()?;
+            let now = listening.engine.now();
+            listening.origin = u64::try_from(now).unwrap_or(0);
+            // The header of a stream of sound comes with its first bytes: a caller need not wait
+            // for them.
+            let waits = kind == Recorded::Sound && is_stdin;
+            let is_network = spec.is_network();
+            listening.unopened = Some(spec);
+            if waits {
+                listening.pipe = Some(Piped::new(std::io::stdin()));
+                listening.arrival = Some(Arrival::of_pipe(Duration::ZERO));
+            } else {
+                listening.open()?;
+            }
+            listening.began = Instant::now();
+            if is_network {
+                listening.arrival = Some(Arrival::of_network(Duration::ZERO));
+            }
+        } else {
+            listening.origin = listening.origin_of_files(&spec.to_string());
+            let clips = spec.recordings(kind)?;
+            if listening.options.start.is_some() && clips.len() != 1 {
+                return Err(OptionError::StartOfSeveral.into());
+            }
+            listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
+        }
+        Ok(listening)
+    }
+
+    /// A listener that hears nothing yet.
+    fn idle(engine: Engine, live: bool, options: ListenOptions) -> Result<Self, Error> {
+        engine.backbone()?;
         let window = listening_window(&engine, &options)?;
-        let mut listening = Self {
+        Ok(Self {
             window,
             recordings: Vec::new(),
             unopened: None,
@@ -125,39 +176,7 @@ impl Listening {
             health: None,
             engine,
             options,
-        };
-        if listening.options.keep_quiet {
-            listening.quiet = Some(QuietMoments::open(&listening.engine)?);
-        }
-        if live {
-            // Live sources do not wait for a solve. Files do, and give the same events every time.
-            listening.prepare()?;
-            let now = listening.engine.now();
-            listening.origin = u64::try_from(now).unwrap_or(0);
-            // The header of a stream of sound comes with its first bytes: a caller need not wait
-            // for them.
-            let waits = kind == Recorded::Sound && is_stdin;
-            let is_network = spec.is_network();
-            listening.unopened = Some(spec);
-            if waits {
-                listening.pipe = Some(Piped::new(std::io::stdin()));
-                listening.arrival = Some(Arrival::of_pipe(Duration::ZERO));
-            } else {
-                listening.open()?;
-            }
-            listening.began = Instant::now();
-            if is_network {
-                listening.arrival = Some(Arrival::of_network(Duration::ZERO));
-            }
-        } else {
-            listening.origin = listening.origin_of_files(&spec);
-            let clips = spec.recordings(kind)?;
-            if listening.options.start.is_some() && clips.len() != 1 {
-                return Err(OptionError::StartOfSeveral.into());
-            }
-            listening.recordings = clips.into_iter().map(|clip| clip.path).rev().collect();
-        }
-        Ok(listening)
+        })
     }
 
     /// Does what would make a live source wait later.
@@ -187,7 +206,7 @@ impl Listening {
 
     /// A number that is the same whenever the same files are read with the same windows, and
     /// differs otherwise: the first eight bytes of a sha256. Windows and events differ.
-    fn origin_of_files(&self, spec: &SourceSpec) -> u64 {
+    fn origin_of_files(&self, spec: &str) -> u64 {
         let Window { rows, every_rows } = self.window;
         let gate = self.options.gate_db;
         let windows = self.options.windows;
@@ -218,6 +237,10 @@ impl Listening {
             .engine
             .published_listener(options, self.options.windows)?;
         let joins = published.is_none() && !self.options.windows;
+        let monitor = match joins && self.options.window_seconds.is_none() {
+            true => self.monitor()?,
+            false => None,
+        };
         let segmenter = joins.then(|| Segmenter::new(options));
         let known = self.alarms.take();
         let mut alarms = known.unwrap_or_else(|| Alarms::new(&self.options, self.live));
@@ -246,6 +269,7 @@ impl Listening {
             embedder,
             decider,
             segmenter,
+            monitor,
             alarms,
             published,
             place: PlaceWatch::new(&self.engine, self.live),
@@ -261,6 +285,23 @@ impl Listening {
             noted_at: None,
         });
         Ok(())
+    }
+
+    /// What judges the blocks of a source if the learner knows one class of a sensor.
+    fn monitor(&mut self) -> Result<Option<Monitor>, Error> {
+        let session = self.engine.session();
+        let Some(known) = session.one_class()? else {
+            return Ok(None);
+        };
+        let every = self.window.every_span(self.engine.card());
+        let (per_day, below) = (
+            self.options.false_alarms_per_day,
+            self.options.unknown_below,
+        );
+        let monitor = Monitor::new(&session, known, per_day, below, every);
+        drop(session);
+        self.notes.extend(monitor.note());
+        Ok(Some(monitor))
     }
 
     /// Drops the kept samples of the file that was read last. The engine may keep its events for
@@ -557,7 +598,10 @@ impl Listening {
                 kind: segment.kind,
                 from: segment.from,
                 confidence: segment.confidence,
-                novelty: segment.p_value.map(novelty_of),
+                novelty: segment.p_value.map(match heard.monitor {
+                    Some(_) => |p| 1.0 - p,
+                    None => novelty_of,
+                }),
                 quiet: is_quiet,
                 drift: heard.place.has_changed(),
                 source: Arc::clone(&heard.name),
@@ -588,8 +632,13 @@ fn listening_window(engine: &Engine, options: &ListenOptions) -> Result<Window, 
             rows,
             every_rows: 1,
         };
-        let quarter = span.span(engine.card()).as_secs_f64() / 4.0;
-        let every = options.every_seconds.unwrap_or(quarter.min(EVERY_SECONDS));
+        let length = span.span(engine.card()).as_secs_f64();
+        let usual = match !options.windows && session.is_one_class() {
+            // As far from each other as those that were taught.
+            true => session.seconds_per_window()?.unwrap_or(length).max(length),
+            false => (length / 4.0).min(EVERY_SECONDS),
+        };
+        let every = options.every_seconds.unwrap_or(usual);
         return Ok(Window {
             rows,
             ..Window::spanning(engine.card(), 0.0, every)

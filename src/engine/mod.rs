@@ -33,6 +33,7 @@ mod loudness;
 mod memory;
 mod merge;
 mod novelty;
+mod one_class;
 mod options;
 mod place;
 mod pooled_clip;

@@ -177,12 +177,6 @@ pub enum OptionError {
     /// A soundscape of digital silence.
     #[error("the recording of the soundscape is digital silence")]
     SoundscapeSilent,
-    /// Questions about a sensor.
-    #[error("questions are about sounds; {backbone} takes a sensor")]
-    QuestionsOfSensor {
-        /// The backbone.
-        backbone: String,
-    },
     /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {
@@ -200,7 +194,6 @@ impl OptionError {
             | Self::NoPublishedClasses { .. }
             | Self::GateOfSensor { .. }
             | Self::SoundscapeOfSensor { .. }
-            | Self::QuestionsOfSensor { .. }
             | Self::SoundscapeOfClips => ErrorKind::Unsupported,
             _ => ErrorKind::InvalidInput,
         }

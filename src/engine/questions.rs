@@ -1,7 +1,7 @@
 //! Open questions: sounds whose label would teach most, kept until somebody answers.
 //!
-//! Each is two files in the folder `questions` of a learner: the sound, and the event. Sounds that
-//! are alike are one question.
+//! Each is two files in the folder `questions` of a learner: the sound, or a sensor's samples as a
+//! table, and the event. Sounds that are alike are one question.
 
 use std::fs;
 use std::io;
@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::soundscape::write_durably;
-use super::{Durability, Engine, Error, Event, EventId, OptionError, Recording};
+use super::{Durability, Engine, Error, Event, EventId, Recording};
 use crate::decision::SegmentKind;
 use crate::head::dot;
 use crate::signal::Label;
@@ -56,7 +56,7 @@ pub struct AskedSound {
     pub novelty: Option<f32>,
     /// The source.
     pub source: String,
-    /// Its sound: a WAV file.
+    /// Its sound: a WAV file; of a sensor, a table (CSV).
     #[serde(skip_deserializing)]
     pub path: PathBuf,
 }
@@ -99,10 +99,8 @@ impl Engine {
     /// removed if there are more than 200, and after 30 days.
     ///
     /// # Errors
-    /// [`Error`] if the sound is no longer kept by its source, or cannot be written;
-    /// [`OptionError::QuestionsOfSensor`].
+    /// [`Error`] if the sound is no longer kept by its source, or cannot be written.
     pub fn ask(&self, event: &Event) -> Result<bool, Error> {
-        self.check_questions()?;
         let is_odd = match event.novelty {
             Some(novelty) => novelty >= ASKED_FROM,
             None => event.confidence < ASKED_BELOW,
@@ -113,10 +111,14 @@ impl Engine {
         }
         let folder = self.dir().join(FOLDER);
         let text = serde_json::to_vec(event).map_err(super::error::damaged)?;
-        let wave = event.recording()?.to_wave()?;
+        let mut recording = event.recording()?;
+        let samples = match self.recorded() {
+            Recorded::Sound => recording.to_wave()?,
+            Recorded::Sensor => recording.to_table()?.into_bytes(),
+        };
         fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
         // A sound without its event is not seen.
-        for (ending, bytes) in [("wav", wave), ("json", text)] {
+        for (ending, bytes) in [(self.ending(), samples), ("json", text)] {
             let path = folder.join(format!("{}.{ending}", event.id));
             write_durably(&path, &bytes).map_err(|error| failed(&path, error))?;
         }
@@ -127,7 +129,7 @@ impl Engine {
     /// Removes the oldest sounds that are too many, and those that are too old.
     fn expire(&self, folder: &Path) -> Result<(), Error> {
         let mut kept = Vec::new();
-        for path in files(folder)? {
+        for path in files(folder, self.ending())? {
             let modified = fs::metadata(&path).and_then(|data| data.modified()).ok();
             let since_1970 = modified.and_then(|at| at.duration_since(UNIX_EPOCH).ok());
             kept.push((since_1970.unwrap_or_default(), path));
@@ -148,13 +150,11 @@ impl Engine {
     /// number.
     ///
     /// # Errors
-    /// [`Error`] if the folder cannot be read, or the backbone fails;
-    /// [`OptionError::QuestionsOfSensor`].
+    /// [`Error`] if the folder cannot be read, or the backbone fails.
     pub fn questions(&self, progress: &dyn Fn(usize, usize)) -> Result<OpenQuestions, Error> {
-        self.check_questions()?;
         let (mut sounds, mut damaged) = (Vec::new(), Vec::new());
-        for path in files(&self.dir().join(FOLDER))? {
-            match AskedSound::read(&path) {
+        for path in files(&self.dir().join(FOLDER), self.ending())? {
+            match AskedSound::read(&path, self.ending()) {
                 Ok(sound) => sounds.push(sound),
                 Err(error) => damaged.push(error),
             }
@@ -231,28 +231,26 @@ impl Engine {
     /// # Errors
     /// [`Error::File`]
     pub fn drop_questions(&self) -> Result<usize, Error> {
-        let paths = files(&self.dir().join(FOLDER))?;
+        let paths = files(&self.dir().join(FOLDER), self.ending())?;
         paths.iter().try_for_each(|path| remove(path))?;
         Ok(paths.len())
     }
 
-    fn check_questions(&self) -> Result<(), Error> {
+    /// The ending of the files of sounds.
+    fn ending(&self) -> &'static str {
         match self.recorded() {
-            Recorded::Sound => Ok(()),
-            Recorded::Sensor => Err(OptionError::QuestionsOfSensor {
-                backbone: self.card().name.clone(),
-            }
-            .into()),
+            Recorded::Sound => "wav",
+            Recorded::Sensor => "csv",
         }
     }
 }
 
 impl AskedSound {
-    fn read(path: &Path) -> Result<Self, Error> {
+    fn read(path: &Path, ending: &str) -> Result<Self, Error> {
         let text = fs::read(path).map_err(|error| failed(path, error))?;
         let sound: Result<Self, _> = serde_json::from_slice(&text);
         let sound = sound.map_err(|error| failed(path, io::Error::from(error)))?;
-        let path = path.with_extension("wav");
+        let path = path.with_extension(ending);
         Ok(Self { path, ..sound })
     }
 }
@@ -308,8 +306,8 @@ impl Group {
     }
 }
 
-/// The events that are kept: their files, sorted.
-fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+/// The events that are kept: their files, sorted. The samples of each have the ending `ending`.
+fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
     let entries = match fs::read_dir(folder) {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -318,7 +316,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut paths = Vec::new();
     for entry in entries {
         let path = entry.map_err(|error| failed(folder, error))?.path();
-        let has_sound = path.with_extension("wav").is_file();
+        let has_sound = path.with_extension(ending).is_file();
         if path.extension().is_some_and(|ending| ending == "json") && has_sound {
             paths.push(path);
         }
@@ -329,7 +327,8 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
 
 /// Removes an event and its sound.
 fn remove(path: &Path) -> Result<(), Error> {
-    for path in [path.to_owned(), path.with_extension("wav")] {
+    let samples = ["wav", "csv"].map(|ending| path.with_extension(ending));
+    for path in std::iter::once(path.to_owned()).chain(samples) {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(failed(&path, error));

@@ -100,8 +100,8 @@ impl Recording {
         Ok(Self::from_source(Box::new(excerpt), "memory".to_owned()))
     }
 
-    /// All samples of `source` until it ends.
-    pub(crate) fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
+    /// All samples of `source` until it ends. `name` is stored with the examples.
+    pub fn from_source(source: Box<dyn Source>, name: impl Into<String>) -> Self {
         Self {
             source,
             name: name.into(),
@@ -155,6 +155,38 @@ impl Recording {
             name: self.name.clone(),
         })?;
         Ok([head.as_slice(), &data].concat())
+    }
+
+    /// The rest of its samples as a table (CSV) with the rate, a head and one row a sample. Read
+    /// again, they are the same to the bit.
+    ///
+    /// # Errors
+    /// [`Error::Source`] if it cannot be read.
+    pub fn to_table(&mut self) -> Result<String, Error> {
+        let source = self.source();
+        let channels = source.channels().len().max(1);
+        let mut table = format!("# rate: {} Hz\n", source.rate().hz());
+        for (at, channel) in source.channels().iter().enumerate() {
+            let name = channel.to_string().replace('"', "\"\"");
+            let comma = if at > 0 { "," } else { "" };
+            table.push_str(&format!("{comma}\"{name}\""));
+        }
+        let mut chunk = Chunk::default();
+        while source.read(&mut chunk)? {
+            for row in chunk.samples.chunks_exact(channels) {
+                for (at, value) in row.iter().enumerate() {
+                    table.push(if at > 0 { ',' } else { '\n' });
+                    table.push_str(&value.to_string());
+                }
+            }
+        }
+        table.push('\n');
+        Ok(table)
+    }
+
+    /// The samples, to be read without the recording.
+    pub(super) fn into_source(self) -> Box<dyn Source> {
+        self.source
     }
 
     /// The samples.

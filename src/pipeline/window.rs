@@ -37,6 +37,12 @@ impl Window {
         Duration::from_micros(Micros::from_samples(samples, card.sample_rate).0)
     }
 
+    /// The time between two decisions.
+    pub(crate) fn every_span(self, card: &Card) -> Micros {
+        let samples = (self.every_rows.max(1) as u64).saturating_mul(card.hop_samples() as u64);
+        Micros::from_samples(samples, card.sample_rate)
+    }
+
     /// The pieces of a clip of `rows` embeddings. Each is as long as the window, and one begins
     /// every `every_rows`. Rows left over at the end belong to no piece. A clip that is not longer
     /// than the window is one piece.

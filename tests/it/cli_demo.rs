@@ -109,3 +109,26 @@ fn missing_data_are_an_error_with_a_hint() {
     assert!(said.contains("nowhere/at-all"), "{said}");
     assert_eq!(fs::read_dir(sandbox.root()).unwrap().count(), 0);
 }
+
+#[test]
+fn the_fault_of_a_simulated_pump_is_found_and_the_healthy_pump_is_not_alarming() {
+    let sandbox = Sandbox::cold();
+    let short = "--taught-hours 2 --healthy-days 0.15 --fault-days 0.2 --fault-doubles 0.8";
+    let demo = sandbox.afield("demo pump --json --report pump.html");
+    let report = demo.args(short).run().ok().json();
+    // Fifteen minutes a false alarm would be a hundred a day.
+    assert!(report["false_alarms"].as_u64().unwrap() <= 3, "{report}");
+    assert!(report["found_hours"].as_f64().unwrap() < 4.5, "{report}");
+    let page = fs::read_to_string(sandbox.path("pump.html")).unwrap();
+    for word in ["<svg", "simulated", "onset of the fault"] {
+        assert!(page.contains(word), "{word}");
+    }
+    let text = sandbox.afield("demo pump").args(short).run().ok().stdout;
+    for word in ["simulated", "false alarms in", "lasting alarm", "<- onset"] {
+        assert!(text.contains(word), "{text}");
+    }
+    let refused = sandbox.run("demo pump --data watch").refused();
+    assert!(refused.contains("--data"), "{refused}");
+    let refused = sandbox.run("demo imu --fault-days 1").refused();
+    assert!(refused.contains("demo pump"), "{refused}");
+}

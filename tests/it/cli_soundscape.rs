@@ -294,7 +294,7 @@ fn a_changed_place_is_told_and_its_quiet_moments_become_the_soundscape() {
     let is_changed = || sandbox.status().get("changed_place").is_some();
     assert!(!is_changed());
 
-    let heard = listen([of("rain"), of("sea_waves")].concat());
+    let heard = listen([of("rain"), of("chainsaw")].concat());
     assert_eq!(heard.stderr.matches(said).count(), 1, "{heard}");
     assert!(is_changed());
     assert!(

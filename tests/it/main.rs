@@ -62,6 +62,8 @@ mod cli_learner;
 mod cli_listen;
 mod cli_live;
 mod cli_model;
+mod cli_monitor;
+mod cli_movements;
 mod cli_report;
 mod cli_sensors;
 mod messages;

@@ -2,7 +2,8 @@
 //!
 //! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) a
 //! [`Series`](crate::evaluate::Series), a [`FieldReport`](crate::field::FieldReport), an
-//! [`UnknownReport`](crate::unknown::UnknownReport) or a
+//! [`UnknownReport`](crate::unknown::UnknownReport), a
+//! [`MonitorReport`](crate::monitor::MonitorReport) or a
 //! [`LearnerReport`](afield::engine::LearnerReport) holds.
 
 mod chart;
@@ -20,6 +21,8 @@ mod provenance;
 mod scoreboard;
 mod style;
 mod table;
+mod trend_chart;
+mod trend_page;
 mod unknown_page;
 mod unknown_table;
 
@@ -34,5 +37,7 @@ pub use learner_table::learner_table;
 pub use provenance::Provenance;
 pub use scoreboard::Scoreboard;
 pub use table::{series_table, table};
+pub use trend_chart::{monitor_text, trend_chart};
+pub use trend_page::{monitor_html, trend_html};
 pub use unknown_page::unknown_html;
 pub use unknown_table::unknown_table;
