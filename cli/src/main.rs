@@ -13,6 +13,7 @@ mod demo;
 mod devices;
 mod diff;
 mod doctor;
+mod doubts;
 mod durability;
 mod embed;
 mod embedding;
@@ -22,6 +23,7 @@ mod event_output;
 mod export;
 mod field;
 mod forget;
+mod guard;
 mod heads;
 mod hints;
 mod history;
@@ -106,6 +108,7 @@ enum Command {
     Teach(teach::TeachArgs),
     Correct(correct::CorrectArgs),
     Queue(queue::QueueArgs),
+    Doubts(doubts::DoubtsArgs),
     Forget(forget::ForgetArgs),
     History(history::HistoryArgs),
     Undo(rollback::UndoArgs),
@@ -141,6 +144,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Teach(args) => teach::run(args, places),
         Command::Correct(args) => correct::run(args, places),
         Command::Queue(args) => queue::run(args, places),
+        Command::Doubts(args) => doubts::run(args, places),
         Command::Forget(args) => forget::run(args, places),
         Command::History(args) => history::run(args, places),
         Command::Undo(args) => rollback::undo(args, places),
