@@ -28,6 +28,7 @@ use serde::Serialize;
 
 use super::batch::{Batch, BatchArgs};
 use super::field::{self, FieldArgs};
+use super::guard;
 use super::heads;
 use super::hints;
 use super::labelled::{Labelled, Read, ReadJson};
@@ -64,7 +65,7 @@ pub struct EvaluateArgs {
     pub(super) embeddings: Option<PathBuf>,
 
     /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift; or
-    /// field, days of sound; or unknown, classes left out
+    /// field, days of sound; unknown, classes left out; or guard, wrong labels
     ///
     /// class-incremental: one class after another, tested on the classes so far. All
     /// other orders are tested on all test clips.
@@ -91,6 +92,11 @@ pub struct EvaluateArgs {
     /// asked about all test clips, as by predict. Scored is how well it tells taught classes
     /// from never taught ones, and how far its confidence can be trusted. With --test-groups
     /// each, every draw has one learner a group. The head is lda if --head names none.
+    ///
+    /// guard: a learner is taught the training clips with right labels, with wrong ones (5 %,
+    /// 20 %, half a class at once), and asked about the test clips with and without the guard.
+    /// Scored are accuracy, the wrong labels that are found, and the right ones that are
+    /// doubted. The head is lda.
     #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
     pub(super) protocol: Order,
 
@@ -175,7 +181,7 @@ pub struct EvaluateArgs {
     pub(super) seed: u64,
 
     /// Number of seeds, from --seed up, one run each. Several runs give means and 95 %
-    /// confidence intervals [default: 1; with --protocol unknown: 5]
+    /// confidence intervals [default: 1; with --protocol unknown or guard: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(super) seeds: Option<u64>,
 
@@ -230,6 +236,10 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
         Order::Unknown => {
             args.field.check_not_given()?;
             return unknown::evaluate(args, places, batch);
+        }
+        Order::Guard => {
+            args.field.check_not_given()?;
+            return guard::evaluate(args, places, batch);
         }
     };
     args.field.check_not_given()?;
@@ -286,7 +296,7 @@ impl EvaluateArgs {
     /// The seeds of the runs.
     pub(super) fn seeds(&self) -> Result<RangeInclusive<u64>> {
         let default = match self.protocol {
-            Order::Unknown => 5,
+            Order::Unknown | Order::Guard => 5,
             Order::Stream(_) | Order::Field => 1,
         };
         let seeds = self.seeds.unwrap_or(default);
@@ -301,12 +311,14 @@ impl EvaluateArgs {
     }
 }
 
-/// What to evaluate: a stream of clips in some order, days in the field, or classes left out.
+/// What to evaluate: a stream of clips in some order, days in the field, classes left out, or wrong
+/// labels.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Stream(Protocol),
     Field,
     Unknown,
+    Guard,
 }
 
 impl fmt::Display for Order {
@@ -315,6 +327,7 @@ impl fmt::Display for Order {
             Self::Stream(protocol) => protocol.fmt(f),
             Self::Field => f.pad("field"),
             Self::Unknown => f.pad("unknown"),
+            Self::Guard => f.pad("guard"),
         }
     }
 }
@@ -325,10 +338,11 @@ impl FromStr for Order {
         match text {
             "field" => Ok(Self::Field),
             "unknown" => Ok(Self::Unknown),
+            "guard" => Ok(Self::Guard),
             text => text
                 .parse()
                 .map(Self::Stream)
-                .map_err(|error| error + ", field, unknown"),
+                .map_err(|error| error + ", field, unknown, guard"),
         }
     }
 }

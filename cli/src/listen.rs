@@ -407,6 +407,8 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
         );
     }
     let mut lesson = engine.lesson(args.durability)?;
+    // Each label comes by itself, as from a user.
+    lesson.despite_doubts();
     engine.backbone()?;
     let mut out = io::stdout().lock();
     let mut time = 0.0;

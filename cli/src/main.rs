@@ -16,6 +16,7 @@ mod devices;
 mod diff;
 mod discover;
 mod doctor;
+mod doubts;
 mod durability;
 mod embed;
 mod embedding;
@@ -25,6 +26,7 @@ mod event_output;
 mod export;
 mod field;
 mod forget;
+mod guard;
 mod heads;
 mod hints;
 mod history;
@@ -112,6 +114,7 @@ enum Command {
     Queue(queue::QueueArgs),
     Discover(discover::DiscoverArgs),
     Adapt(adapt::AdaptArgs),
+    Doubts(doubts::DoubtsArgs),
     Forget(forget::ForgetArgs),
     History(history::HistoryArgs),
     Undo(rollback::UndoArgs),
@@ -150,6 +153,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Queue(args) => queue::run(args, places),
         Command::Discover(args) => discover::run(args, places),
         Command::Adapt(args) => adapt::run(args, places),
+        Command::Doubts(args) => doubts::run(args, places),
         Command::Forget(args) => forget::run(args, places),
         Command::History(args) => history::run(args, places),
         Command::Undo(args) => rollback::undo(args, places),

@@ -61,6 +61,9 @@ enum QueueCommand {
         question: EventId,
         /// The class
         label: Label,
+        /// Teach the sounds even if earlier recordings suffer
+        #[arg(long)]
+        despite_doubts: bool,
         #[command(flatten)]
         place: LearnerPlace,
     },
@@ -109,12 +112,16 @@ pub fn run(args: QueueArgs, places: &Places) -> Result<()> {
         QueueCommand::Label {
             question,
             label,
+            despite_doubts,
             place,
         } => {
             let engine = place.open(places)?;
             let question = found(&questions(&engine)?, question)?;
             note_look_alike(&engine, &label);
-            let taught = engine.answer(&question, &label)?;
+            let taught = match despite_doubts {
+                true => engine.answer_despite_doubts(&question, &label)?,
+                false => engine.answer(&question, &label)?,
+            };
             eprintln!("learned {} as {label}", counted(taught));
             Ok(engine.close()?)
         }

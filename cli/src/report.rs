@@ -57,6 +57,9 @@ pub fn run(args: ReportArgs, places: &Places) -> Result<()> {
         let page = learner_html(&report, &provenance(None));
         fs::write(path, page).with_context(|| format!("--html {}", path.display()))?;
     }
+    if let Some(clips @ 1..) = report.doubtful {
+        eprintln!("note: doubtful clips: {clips}; `afield doubts list` names them");
+    }
     write_stdout(&match args.json {
         true => serde_json::to_string(&report)? + "\n",
         false => learner_table(&report),

@@ -26,6 +26,10 @@ use super::recording::{Cut, SensorArgs, note};
 /// A clip with another class or group is corrected. A clip that already has this class is
 /// skipped. A clip keeps its group until it is taught with another.
 ///
+/// Four recordings or more are judged when all are taught: if earlier recordings of a class
+/// would no longer be recognised, or most of the new ones are like another class, the
+/// command takes them back and says so.
+///
 /// With --last or --event, the clip is retained audio of a running `afield listen` on
 /// this learner (mic, stdin or serial). The result equals that of a recording of the same
 /// samples.
@@ -90,6 +94,10 @@ pub struct TeachArgs {
     #[arg(long, default_value = "immediate", value_name = "WHEN", value_parser = durability)]
     durability: Durability,
 
+    /// Teach the clips even if earlier recordings suffer
+    #[arg(long)]
+    despite_doubts: bool,
+
     #[command(flatten)]
     place: LearnerPlace,
 }
@@ -98,6 +106,9 @@ pub struct TeachArgs {
 pub fn run(args: TeachArgs, places: &Places) -> Result<()> {
     let engine = args.place.open(places)?;
     let mut lesson = engine.lesson(args.durability)?;
+    if args.despite_doubts {
+        lesson.despite_doubts();
+    }
     args.sensor.check(engine.card())?;
     let pattern: Option<GroupPattern> = match &args.group_pattern {
         Some(pattern) => Some(pattern.parse().context("--group-pattern")?),

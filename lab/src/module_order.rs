@@ -120,6 +120,7 @@ const ORDER: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    ("guard", &["error", "case", "score", "report", "run"]),
     ("monitor", &["pump", "trend", "run"]),
     (
         "render",
@@ -139,6 +140,8 @@ const ORDER: &[(&str, &[&str])] = &[
             "field_page",
             "unknown_table",
             "unknown_page",
+            "guard_table",
+            "guard_page",
             "learner_table",
             "learner_page",
             "trend_chart",

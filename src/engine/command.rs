@@ -17,6 +17,11 @@ impl Command {
     pub fn new() -> Self {
         Self::default()
     }
+
+    /// Its first revision; `None` if nothing of it is stored.
+    pub(super) fn first(&self) -> Option<RevisionId> {
+        self.0.get().copied()
+    }
 }
 
 /// The changes as they are stored after revision `at`, each with the number of its command.

@@ -153,6 +153,15 @@ pub enum Error {
         /// Its error.
         error: Box<Error>,
     },
+    /// The head cannot compare a clip with the others.
+    #[error("the head {head} finds no doubtful clips; lda does")]
+    NoDoubts {
+        /// The head.
+        head: String,
+    },
+    /// A change would make the learner clearly worse, and was not made or is taken back.
+    #[error("refused: {0}")]
+    Harmful(Box<super::Harm>),
     /// There is no change to undo.
     #[error("nothing to undo: {why}")]
     NothingToUndo {
@@ -193,7 +202,8 @@ impl Error {
             | Self::NoQuestion { .. }
             | Self::NothingToUndo { .. } => ErrorKind::NotFound,
             Self::File { .. } => ErrorKind::Io,
-            Self::TooLong { .. } => ErrorKind::Unsupported,
+            Self::TooLong { .. } | Self::NoDoubts { .. } => ErrorKind::Unsupported,
+            Self::Harmful(_) => ErrorKind::InvalidInput,
             Self::Contended => ErrorKind::Busy,
             Self::InCheckpoint { .. } | Self::CannotCompact { .. } => ErrorKind::Unsupported,
             Self::DiskLimit { .. } | Self::TooManyToTeachAnew { .. } => ErrorKind::Limit,

@@ -163,7 +163,11 @@ impl Session {
         Ok((learner, clips.into_iter().map(|clip| clip.value).collect()))
     }
 
-    fn go_back(
+    /// As [`Self::roll_back`], with the reason `why`.
+    ///
+    /// # Errors
+    /// As [`Self::roll_back`].
+    pub(super) fn go_back(
         &mut self,
         why: String,
         target: RevisionId,

@@ -37,6 +37,11 @@ pub enum Lack {
         /// Clips of the class.
         of: usize,
     },
+    /// Clips are like another class than theirs.
+    Doubtful {
+        /// How many.
+        clips: usize,
+    },
     /// There is no class of what is no event.
     Background,
     /// There are too few clips to call anything unknown.
@@ -107,6 +112,13 @@ impl fmt::Display for Lack {
             } => write!(
                 f,
                 "{count} of {of} clips of {label} are taken for {told}: teach more clips of both"
+            ),
+            Self::Doubtful { clips: 1 } => {
+                f.write_str("1 clip is like another class than its own: its label may be wrong")
+            }
+            Self::Doubtful { clips } => write!(
+                f,
+                "{clips} clips are like another class than their own: their labels may be wrong"
             ),
             Self::Background => write!(
                 f,

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs, clip_sha256};
 use crate::pipeline::Window;
 use crate::signal::{ClipId, Group, Label};
-use crate::store::ClipFilter;
+use crate::store::{ClipFilter, RevisionId};
 
 /// A change of several recordings, begun by [`Engine::lesson`].
 ///
@@ -14,6 +14,8 @@ use crate::store::ClipFilter;
 pub struct Lesson {
     engine: Engine,
     command: Command,
+    /// The revision before it; `None` if it is not judged.
+    start: Option<RevisionId>,
     cut: Option<Window>,
     /// The clips of the class that was asked about last, by the names of their recordings.
     known: Option<(Label, HashMap<String, Known>)>,
@@ -24,13 +26,24 @@ type Known = (ClipId, Option<Group>);
 
 impl Lesson {
     pub(super) fn begin(engine: Engine, durability: Durability) -> Result<Self, Error> {
-        engine.session().set_durability(durability)?;
+        let start = {
+            let mut session = engine.session();
+            session.set_durability(durability)?;
+            session.catch_up()?;
+            session.status().revision
+        };
         Ok(Self {
             engine,
             command: Command::new(),
+            start: Some(start),
             cut: None,
             known: None,
         })
+    }
+
+    /// Takes the change as it is, whatever it does to earlier recordings.
+    pub fn despite_doubts(&mut self) {
+        self.start = None;
     }
 
     /// Cuts each later recording into windows; each window becomes an example.
@@ -114,9 +127,25 @@ impl Lesson {
 
     /// Stores the pending examples, and ends the change.
     ///
+    /// If four recordings or more were taught, they are judged: by the recordings that were there
+    /// before, each left out, with and without the change; and by whether most of the new ones are
+    /// like another class. A change that harms is taken back by a revision, whose reason has the
+    /// figures; [`Engine::roll_back`] brings it back. Heads other than `lda` judge nothing.
+    ///
     /// # Errors
-    /// [`Error`] if the write fails; the pending examples are then neither stored nor learned.
+    /// [`Error::Harmful`]; [`Error`] if the write fails: the pending examples are then neither
+    /// stored nor learned.
     pub fn finish(self) -> Result<(), Error> {
-        self.engine.close()
+        let judged = match self.start {
+            Some(start) => self.judge(start),
+            None => Ok(()),
+        };
+        self.engine.close()?;
+        judged
+    }
+
+    fn judge(&self, start: RevisionId) -> Result<(), Error> {
+        let now = self.engine.now();
+        self.engine.session().judge_since(start, &self.command, now)
     }
 }

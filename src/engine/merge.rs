@@ -38,6 +38,24 @@ impl Session {
             return Ok(Merged::default());
         };
         let contract = first.learner().contract();
+        let (entries, merged) = Self::merged_entries(parts)?;
+        let empty = Learner::new(contract.clone(), *first.learner().settings())?;
+        let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
+        let card = first.card().clone();
+        let made = Self::create_from(into, card, empty, &entries, &reason)?;
+        made.close()?;
+        Ok(merged)
+    }
+
+    /// The entries of a learner that is merged from `parts`.
+    ///
+    /// # Errors
+    /// As [`Self::merge`].
+    pub(super) fn merged_entries(parts: &[Self]) -> Result<(Vec<NewEntry>, Merged), Error> {
+        let Some(first) = parts.first() else {
+            return Ok((Vec::new(), Merged::default()));
+        };
+        let contract = first.learner().contract();
         for part in parts {
             if let Some(difference) = contract.difference(part.learner().contract()) {
                 return Err(LearnError::OtherContract(Box::new(difference)).into());
@@ -86,12 +104,7 @@ impl Session {
         clips.sort_by_key(|clip| (clip.value.taught_unix_ms, clip.value.id));
         merged.clips = clips.len();
         entries.extend(clips.into_iter().map(|clip| clip.again(Entry::Learn)));
-        let empty = Learner::new(contract.clone(), *first.learner().settings())?;
-        let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
-        let card = first.card().clone();
-        let made = Self::create_from(into, card, empty, &entries, &reason)?;
-        made.close()?;
-        Ok(merged)
+        Ok((entries, merged))
     }
 }
 

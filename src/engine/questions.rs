@@ -11,7 +11,7 @@ use std::time::{Duration, UNIX_EPOCH};
 use serde::{Deserialize, Serialize};
 
 use super::soundscape::write_durably;
-use super::{Durability, Engine, Error, Event, EventId, Recording};
+use super::{Durability, Engine, Error, Event, EventId, Lesson, Recording};
 use crate::decision::SegmentKind;
 use crate::head::dot;
 use crate::signal::Label;
@@ -194,12 +194,34 @@ impl Engine {
     }
 
     /// Teaches the sounds of a question as the class `label`, as one change, and closes it. Returns
-    /// the number of examples.
+    /// the number of examples. The change is judged as by [`Lesson::finish`](super::Lesson::finish).
+    ///
+    /// # Errors
+    /// As [`Engine::teach`], and [`Error::Harmful`]; the question then stays open.
+    pub fn answer(&self, question: &Question, label: &Label) -> Result<usize, Error> {
+        self.answer_in(self.lesson(Durability::Immediate)?, question, label)
+    }
+
+    /// As [`Self::answer`], whatever it does to earlier recordings.
     ///
     /// # Errors
     /// As [`Engine::teach`]; the question then stays open.
-    pub fn answer(&self, question: &Question, label: &Label) -> Result<usize, Error> {
+    pub fn answer_despite_doubts(
+        &self,
+        question: &Question,
+        label: &Label,
+    ) -> Result<usize, Error> {
         let mut lesson = self.lesson(Durability::Immediate)?;
+        lesson.despite_doubts();
+        self.answer_in(lesson, question, label)
+    }
+
+    fn answer_in(
+        &self,
+        mut lesson: Lesson,
+        question: &Question,
+        label: &Label,
+    ) -> Result<usize, Error> {
         let mut taught = 0;
         for sound in question.sounds() {
             let name = format!(

@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use serde::Serialize;
 
 use super::adapt::is_assumed;
+use super::doubt::doubts;
 use super::held_out::{Answer, Taught, units};
 use super::lack::WANTED_SOURCES;
 use super::{CompactedStatus, Engine, Error, Lack, Session, Share};
@@ -55,6 +56,8 @@ pub struct LearnerReport {
     pub ece: Option<f64>,
     /// Accuracy with 1, 2, 4... clips a class.
     pub curve: Vec<LearningPoint>,
+    /// Clips that the others contradict, see [`Engine::doubts`]. `None` if the head cannot say so.
+    pub doubtful: Option<usize>,
     /// What is lacking.
     pub lacking: Vec<Lack>,
 }
@@ -123,11 +126,15 @@ impl Engine {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn report(&self, progress: &dyn Fn(usize, usize)) -> Result<LearnerReport, Error> {
-        let (mut taught, compacted) = {
+        let (mut taught, compacted, own) = {
             let mut session = self.session();
             session.catch_up()?;
             let compacted = session.compacted()?;
-            (session.taught()?, compacted)
+            let own = match session.learner().settings().head.judges_novelty() {
+                true => Some((session.own_recordings()?, session.kept()?)),
+                false => None,
+            };
+            (session.taught()?, compacted, own)
         };
         let units = units(&taught.clips);
         // Two passes: answers, then the curve.
@@ -143,6 +150,9 @@ impl Engine {
         });
         let mut report = LearnerReport::of(&taught, &units, &answers);
         report.curve = points.collect();
+        if let Some((own, kept)) = own {
+            report.doubtful = Some(doubts(own, &kept, &|_, _| {})?.len());
+        }
         report.lacking = lacking(&report, &taught, &compacted);
         Ok(report)
     }
@@ -227,6 +237,7 @@ impl LearnerReport {
             confusion,
             reliability,
             curve: Vec::new(),
+            doubtful: None,
             lacking: Vec::new(),
         }
     }
@@ -255,6 +266,9 @@ fn lacking(report: &LearnerReport, taught: &Taught, compacted: &[CompactedStatus
             sources: class.sources,
             are_groups: report.held_out == HeldOut::Groups,
         });
+    }
+    if let Some(clips @ 1..) = report.doubtful {
+        lacking.push(Lack::Doubtful { clips });
     }
     for (class, row) in report.classes.iter().zip(&report.confusion) {
         let of: usize = row.iter().sum();

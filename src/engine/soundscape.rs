@@ -270,6 +270,8 @@ impl Engine {
         self.drop_soundscape()?;
         let label = Label::new(Label::BACKGROUND)?;
         let mut lesson = self.lesson(Durability::Immediate)?;
+        // The place is what it is.
+        lesson.despite_doubts();
         // Pieces overlap by half or more, so that their windows begin at more moments. A place is
         // more alike than the sounds of a class, so a short recording has as many pieces.
         let piece = PIECE_SECONDS * soundscape.rate.hz() as usize;

@@ -230,7 +230,7 @@ impl Session {
     ///
     /// They are learned first: an entry that the learner rejects must never reach the log. If the
     /// write then fails, memory is restored from the log.
-    fn commit(
+    pub(super) fn commit(
         &mut self,
         why: String,
         now_unix_ms: i64,

@@ -403,16 +403,39 @@ impl Learner {
         label: &Label,
         left_out: &mut LeftOutEvidence,
     ) -> Result<bool, LearnError> {
-        let copies = self.copies_of_row(example)?;
+        self.together_left_out_into(std::slice::from_ref(example), label, left_out)
+    }
+
+    /// As [`Self::left_out_into`], for the rows of several examples of a class, as if none of them
+    /// had been learned.
+    ///
+    /// # Errors
+    /// [`LearnError::Width`]
+    pub(crate) fn together_left_out_into(
+        &self,
+        examples: &[Example],
+        label: &Label,
+        left_out: &mut LeftOutEvidence,
+    ) -> Result<bool, LearnError> {
         let Some(class) = self.class(label) else {
             return Ok(false);
         };
-        let rows = example.features();
-        let weights = vec![copies as f64; rows.len() / self.contract.width()];
-        let is_known = (self.head).left_out_into(rows, class, &weights, left_out);
-        // The clip may be the only one of its class.
+        let (rows, weights) = self.rows_of(examples)?;
+        let is_known = (self.head).left_out_into(&rows, class, &weights, left_out);
+        // They may be the only ones of their class.
         let own = left_out.squared_distances.get(class);
         Ok(is_known && own.is_some_and(|distance| distance.is_finite()))
+    }
+
+    /// The rows of several examples, and how often the head has learned each.
+    fn rows_of(&self, examples: &[Example]) -> Result<(Vec<i16>, Vec<f64>), LearnError> {
+        let (mut rows, mut weights) = (Vec::new(), Vec::new());
+        for example in examples {
+            let copies = self.copies_of_row(example)?;
+            rows.extend_from_slice(example.features());
+            weights.resize(rows.len() / self.contract.width(), copies as f64);
+        }
+        Ok((rows, weights))
     }
 
     /// As [`Self::left_out_into`], for the rows of several examples of a class, as if the whole
@@ -429,13 +452,7 @@ impl Learner {
         let Some(class) = self.class(label) else {
             return Ok(false);
         };
-        let (mut rows, mut weights) = (Vec::new(), Vec::new());
-        for example in examples {
-            let copies = self.copies_of_row(example)?;
-            let features = example.features();
-            rows.extend_from_slice(features);
-            weights.resize(rows.len() / self.contract.width(), copies as f64);
-        }
+        let (rows, mut weights) = self.rows_of(examples)?;
         // The examples may be a part of the class: they then stand for all of it.
         let known: f64 = weights.iter().sum();
         let of_class = self.head.counts().get(class).copied().unwrap_or(0);

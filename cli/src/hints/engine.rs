@@ -62,6 +62,8 @@ fn engine(error: &Error) -> Option<String> {
             "forget classes that are not needed, or raise the limit with `afield compact --max-disk SIZE`"
         }
         Error::NoQuestion { .. } => "`afield queue list` lists the open questions",
+        Error::Harmful(_) => "look at the labels; `--despite-doubts` takes it as it is",
+        Error::NoDoubts { .. } => "`afield init` makes a learner with the head lda",
         Error::File { .. } => "check whose folder the learner is, and how its disk is mounted",
         Error::NothingToUndo { .. } => "`afield history` lists what can be gone back to",
         _ => return None,

@@ -10,6 +10,7 @@ use afield_lab::data::{
     ArrayFault, ArrayType, DataError, EmbedError, ManifestFault, NpzFault, PatternFault, SplitFault,
 };
 use afield_lab::field::FieldError;
+use afield_lab::guard::GuardError;
 use afield_lab::streams::StreamError;
 use afield_lab::unknown::UnknownError;
 
@@ -43,6 +44,9 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
         }
         Some(_) => return None,
         None => {}
+    }
+    if let Some(GuardError::Classes { .. }) = error.downcast_ref() {
+        return some("lay clips out as DIR/<class>/<clip>, two classes at least");
     }
     of_corpus(error.downcast_ref()?)
 }

@@ -203,6 +203,7 @@ mod tests {
                     accuracy: Share::of(right, 7).unwrap(),
                 })
                 .to_vec(),
+            doubtful: None,
             lacking: vec![Lack::Background],
         }
     }

@@ -2,7 +2,7 @@
 //!
 //! This room computes no figure: it formats what a [`Report`](crate::evaluate::Report) a
 //! [`Series`](crate::evaluate::Series), a [`FieldReport`](crate::field::FieldReport), an
-//! [`UnknownReport`](crate::unknown::UnknownReport), a
+//! [`UnknownReport`](crate::unknown::UnknownReport), a [`GuardReport`](crate::guard::GuardReport), a
 //! [`MonitorReport`](crate::monitor::MonitorReport) or a
 //! [`LearnerReport`](afield::engine::LearnerReport) holds.
 
@@ -12,6 +12,8 @@ mod day_picture;
 mod error;
 mod field_page;
 mod field_table;
+mod guard_page;
+mod guard_table;
 mod html;
 mod learner_page;
 mod learner_table;
@@ -31,6 +33,8 @@ pub use day_picture::day_picture;
 pub use error::ChartError;
 pub use field_page::field_html;
 pub use field_table::field_table;
+pub use guard_page::guard_html;
+pub use guard_table::guard_table;
 pub use html::{html, series_html};
 pub use learner_page::learner_html;
 pub use learner_table::learner_table;
