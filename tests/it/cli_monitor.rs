@@ -80,7 +80,7 @@ fn blocks_of_a_healthy_machine_are_normal_and_those_of_a_broken_one_alarms() {
     sandbox
         .run("trend good.csv")
         .ok()
-        .prints(["-log10 p", "####"]);
+        .prints(["-log10 p", "##"]);
 
     // A second class is told apart by windows, and there is no trend.
     sandbox.run("teach broken bad.csv --cut 12:12").ok();
