@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 
 use super::own_recordings::{OwnRecording, OwnRecordings};
 use super::{Command, Engine, Error, Session};
@@ -34,7 +34,8 @@ const DROP: &str = "doubts drop";
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Doubt {
-    /// The hash of its samples.
+    /// The hash of its samples; in JSON, 64 hex digits.
+    #[serde(serialize_with = "as_digits")]
     pub clip: ClipId,
     /// The class that it was taught as.
     pub label: Label,
@@ -90,6 +91,10 @@ impl Engine {
         let now = self.now();
         self.session().change_doubtful(doubts, KEEP, now)
     }
+}
+
+fn as_digits<S: Serializer>(clip: &ClipId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(clip)
 }
 
 /// Only `lda` compares a clip with the others without another solve.
@@ -271,4 +276,72 @@ fn reason(why: &str, count: usize, pairs: &BTreeMap<(&Label, &Label), usize>) ->
     }
     let clips = if count == 1 { "clip" } else { "clips" };
     format!("{why}: {count} {clips} ({})", named.join(", "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::own_recordings::testing::own;
+
+    /// Ten recordings of each of three classes, and others: of a class, by a seed, as a label.
+    fn found(others: &[(usize, u64, &str)], kept: &[ClipId]) -> Vec<Doubt> {
+        let mut clips = Vec::new();
+        for (class, label) in ["bell", "kettle", "rain"].into_iter().enumerate() {
+            clips.extend((0..10).map(|seed| (class, seed, label)));
+        }
+        clips.extend_from_slice(others);
+        doubts(own(&clips), kept, &|_, _| {}).unwrap()
+    }
+
+    #[test]
+    fn wrong_labels_are_found_and_right_ones_are_not() {
+        assert_eq!(found(&[], &[]), []);
+        let wrong = [(0, 20, "rain"), (1, 21, "rain"), (2, 22, "kettle")];
+        let doubts = found(&wrong, &[]);
+        let mut pairs: Vec<_> = (doubts.iter())
+            .map(|of| (of.source.as_str(), of.label.as_str(), of.like.as_str()))
+            .collect();
+        pairs.sort_unstable();
+        let expected = [
+            ("0 20.wav", "rain", "bell"),
+            ("1 21.wav", "rain", "kettle"),
+            ("2 22.wav", "kettle", "rain"),
+        ];
+        assert_eq!(pairs, expected);
+        assert!(doubts.is_sorted_by(|a, b| a.margin >= b.margin));
+        let kept: Vec<ClipId> = doubts.iter().map(|of| of.clip).collect();
+        assert_eq!(found(&wrong, &kept), []);
+    }
+
+    #[test]
+    fn classes_of_few_recordings_and_without_events_are_not_doubted() {
+        let few: Vec<_> = (20..25).map(|seed| (0, seed, "chime")).collect();
+        assert!(
+            found(&few, &[])
+                .iter()
+                .all(|of| of.label.as_str() != "chime")
+        );
+        for label in ["background", "not bell"] {
+            let none: Vec<_> = (20..28).map(|seed| (0, seed, label)).collect();
+            let doubts = found(&none, &[]);
+            let names = |label: &Label| label.is_silent();
+            assert!(
+                !doubts.iter().any(|of| names(&of.label) || names(&of.like)),
+                "{doubts:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_reason_names_the_classes() {
+        let labels = ["a", "b", "c", "d", "e", "f"].map(|name| Label::new(name).unwrap());
+        let pairs = labels
+            .windows(2)
+            .zip(1..)
+            .map(|(pair, n)| ((&pair[0], &pair[1]), n));
+        let pairs: BTreeMap<_, _> = pairs.collect();
+        let expected =
+            "doubts drop: 15 clips (e like f 5, d like e 4, c like d 3, b like c 2, ...)";
+        assert_eq!(reason(DROP, 15, &pairs), expected);
+    }
 }

@@ -20,14 +20,15 @@ const FEWEST_NEW: usize = 4;
 /// A class is harmed if it loses at least this many recordings more than it gains, and this share of
 /// those that were right.
 const FEWEST_LOST: usize = 4;
-const SHARE_LOST: f64 = 0.2;
+const SHARE_LOST: f64 = 1.0 / 3.0;
 
-/// New recordings are contradicted if at least this share of them is taken for one other class.
+/// New recordings are contradicted if at least [`FEWEST_NEW`] and this share of them are taken for one
+/// other class.
 const SHARE_CONTRADICTED: f64 = 0.4;
 
 /// The most recordings of one class, and of all, that are judged.
-const MOST_OF_CLASS: usize = 48;
-const MOST: usize = 480;
+const MOST_OF_CLASS: usize = 40;
+const MOST: usize = 240;
 
 /// Why a change is refused: the figures, by the learner's own recordings, each left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -191,7 +192,7 @@ fn contradicted<'a>(
         }
         let most = taken_for.into_iter().max_by_key(|&(_, count)| count);
         if let Some((other, count)) = most
-            && of >= FEWEST_NEW
+            && count >= FEWEST_NEW
             && count as f64 >= SHARE_CONTRADICTED * of as f64
         {
             let like = after.learner.classes()[other].clone();
@@ -300,5 +301,96 @@ impl Session {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::engine::own_recordings::testing::{clip, own};
+
+    /// Twelve recordings of each of three classes.
+    fn before() -> Vec<(usize, u64, &'static str)> {
+        let classes = ["bell", "kettle", "rain"].into_iter().enumerate();
+        let clips =
+            classes.flat_map(|(class, label)| (0..12).map(move |seed| (class, seed, label)));
+        clips.collect()
+    }
+
+    /// What the guard says of more clips: of a class, by their seeds, as a label.
+    fn judged(class: usize, seeds: std::ops::Range<u64>, label: &'static str) -> Option<Harm> {
+        let mut clips = before();
+        let was = own(&clips);
+        clips.extend(seeds.map(|seed| (class, seed, label)));
+        judge(&was, &own(&clips)).unwrap()
+    }
+
+    #[test]
+    fn right_labels_and_few_recordings_are_taken() {
+        assert_eq!(judged(0, 20..32, "bell"), None);
+        // A new class.
+        assert_eq!(judged(3, 20..32, "door"), None);
+        assert_eq!(judged(0, 20..23, "rain"), None);
+        // Nothing is known yet.
+        let clips = [
+            (0, 1, "bell"),
+            (0, 2, "rain"),
+            (0, 3, "rain"),
+            (0, 4, "rain"),
+            (0, 5, "rain"),
+        ];
+        assert_eq!(judge(&own(&[]), &own(&clips)).unwrap(), None);
+    }
+
+    #[test]
+    fn recordings_of_one_class_taught_as_another_are_contradicted() {
+        let harm = judged(0, 20..32, "rain").unwrap();
+        assert_eq!(harm.label.as_str(), "rain");
+        let like = Label::new("bell").unwrap();
+        let count = 10;
+        assert_eq!(
+            harm.kind,
+            HarmKind::Contradicted {
+                like,
+                count,
+                of: 12
+            }
+        );
+        assert_eq!(harm.of, 36);
+        assert!(
+            harm.to_string().starts_with(
+                "10 of 12 new recordings of rain are like bell, even after they are learned (all classes: "
+            ),
+            "{harm}"
+        );
+    }
+
+    #[test]
+    fn a_class_that_takes_the_recordings_of_another_one_harms_it() {
+        let harm = judged(0, 20..44, "chime").unwrap();
+        assert!(
+            matches!(harm.kind, HarmKind::Lost { before: 12, .. }),
+            "{harm:?}"
+        );
+        assert_eq!(harm.label.as_str(), "bell");
+        assert!(harm.right_after < harm.right_before);
+    }
+
+    #[test]
+    fn pieces_of_one_recording_are_one() {
+        let pieces = |label: &'static str| {
+            (20..32).map(move |seed| TaughtClip {
+                source: "long.wav".to_owned(),
+                ..clip(0, seed, label)
+            })
+        };
+        let mut clips: Vec<TaughtClip> = (before().iter())
+            .map(|&(class, seed, label)| clip(class, seed, label))
+            .collect();
+        let was = crate::engine::own_recordings::testing::of_clips(clips.clone());
+        clips.extend(pieces("rain"));
+        let is = crate::engine::own_recordings::testing::of_clips(clips);
+        assert_eq!(is.recordings.len(), 37);
+        assert_eq!(judge(&was, &is).unwrap(), None);
     }
 }

@@ -161,3 +161,95 @@ impl Session {
         Ok(OwnRecordings::of(copy, clips, self.has_soundscape()?))
     }
 }
+
+/// Toy recordings for tests.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::*;
+    use crate::learner::{Contract, EmbeddingSpace, Pool, Settings, Transform};
+    use crate::signal::{ClipId, Micros};
+
+    fn empty() -> Learner {
+        let space = EmbeddingSpace::new("toy", 6, 8.0);
+        let contract = Contract::new(space, Pool::Mean, Transform::None).unwrap();
+        Learner::new(contract, Settings::default()).unwrap()
+    }
+
+    /// A recording that sounds like class `class`, taught as `label`.
+    pub(in crate::engine) fn clip(class: usize, seed: u64, label: &str) -> TaughtClip {
+        let mixed = |at: usize| {
+            let number = seed
+                .wrapping_mul(31)
+                .wrapping_add((class * 101 + at * 7) as u64 + 1);
+            let number = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            let number = (number ^ (number >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            (number >> 40) as f32 / (1 << 24) as f32
+        };
+        let value = |at: usize| mixed(at) + if at == class { 2.0 } else { 0.0 };
+        let row: Vec<f32> = (0..6).map(value).collect();
+        TaughtClip {
+            label: Label::new(label).unwrap(),
+            features: empty().encode(&row).unwrap().features().to_vec(),
+            id: ClipId::from([(class * 60) as u8 + seed as u8; 32]),
+            duration: Micros(1),
+            source: format!("{class} {seed}.wav"),
+            group: None,
+            taught_unix_ms: 0,
+        }
+    }
+
+    pub(in crate::engine) fn of_clips(clips: Vec<TaughtClip>) -> OwnRecordings {
+        let mut learner = empty();
+        for clip in &clips {
+            crate::engine::replay::learn(&mut learner, clip).unwrap();
+        }
+        OwnRecordings::of(learner, clips, false)
+    }
+
+    /// A learner of clips: the class that each sounds like, its seed and its label.
+    pub(in crate::engine) fn own(clips: &[(usize, u64, &str)]) -> OwnRecordings {
+        let clips = clips.iter();
+        of_clips(
+            clips
+                .map(|&(class, seed, label)| clip(class, seed, label))
+                .collect(),
+        )
+    }
+
+    #[test]
+    fn a_recording_left_out_is_judged_as_if_it_had_not_been_learned() {
+        let mut clips: Vec<TaughtClip> = Vec::new();
+        for class in 0..3 {
+            clips.extend((0..12).map(|seed| clip(class, seed, ["a", "b", "c"][class])));
+        }
+        // Three pieces of one recording.
+        for piece in &mut clips[..3] {
+            piece.source = "long.wav".to_owned();
+        }
+        let mut all = of_clips(clips);
+        assert_eq!(all.recordings.len(), 34);
+        assert_eq!(all.recordings[0].clips, [0, 1, 2]);
+        for at in [0, 1, 20] {
+            let recording = all.recordings[at].clone();
+            let fast = all.said(&recording).unwrap().unwrap();
+            all.unlearn(&recording).unwrap();
+            let slow = all.said_unlearned(&recording).unwrap().unwrap();
+            for &clip in &recording.clips {
+                crate::engine::replay::learn(&mut all.learner, &all.clips[clip]).unwrap();
+            }
+            assert_eq!(fast.other, slow.other);
+            // The shrinkage and the divisor of the covariance stay those of all clips.
+            assert!(
+                (fast.margin / slow.margin - 1.0).abs() < 0.25,
+                "{fast:?} {slow:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_only_recording_of_a_class_is_not_judged() {
+        let own = own(&[(0, 1, "a"), (1, 2, "b"), (1, 3, "b")]);
+        assert_eq!(own.said(&own.recordings[0]).unwrap(), None);
+        assert!(own.said(&own.recordings[1]).unwrap().is_some());
+    }
+}

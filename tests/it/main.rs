@@ -39,6 +39,7 @@ mod doctor;
 mod forget_merge;
 mod formats;
 mod groups;
+mod guard;
 mod history;
 mod power_cut;
 mod published_classes;
