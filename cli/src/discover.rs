@@ -34,7 +34,7 @@ pub struct DiscoverArgs {
     files: Vec<PathBuf>,
 
     /// The fewest sounds of a group
-    #[arg(long, default_value_t = 3, value_name = "N")]
+    #[arg(long, default_value_t = 2, value_name = "N")]
     at_least: usize,
 
     /// Print one JSON line a group

@@ -58,6 +58,7 @@ mod teach;
 mod trend;
 mod typed;
 mod unknown;
+mod upgrade;
 
 use std::io;
 use std::process::ExitCode;
@@ -125,6 +126,7 @@ enum Command {
     Soundscape(soundscape::SoundscapeArgs),
     Doctor(doctor::DoctorArgs),
     Merge(merge::MergeArgs),
+    Upgrade(upgrade::UpgradeArgs),
     Predict(predict::PredictArgs),
     Listen(listen::ListenArgs),
     Status(status::StatusArgs),
@@ -163,6 +165,7 @@ fn run(arguments: Arguments) -> anyhow::Result<()> {
         Command::Soundscape(args) => soundscape::run(args, places),
         Command::Doctor(args) => doctor::run(args, places),
         Command::Merge(args) => merge::run(args),
+        Command::Upgrade(args) => upgrade::run(args, places),
         Command::Predict(args) => predict::run(args, places),
         Command::Listen(args) => listen::run(args, places),
         Command::Status(args) => status::run(args, places),

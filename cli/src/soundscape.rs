@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 
 use afield::Recording;
-use afield::engine::Soundscape;
-use anyhow::{Context, Result};
+use afield::engine::{Relearned, Share, Soundscape};
+use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
+use super::embedding::{advance, progress};
 use super::learner::LearnerPlace;
 use super::model::Places;
 use super::recording::SensorArgs;
@@ -34,8 +35,8 @@ enum SoundscapeCommand {
     },
     /// Use a recording as the soundscape, in place of an earlier one
     ///
-    /// Examples that were taught before stay as they are. Teach their clips again after
-    /// `afield forget` if they shall be learned in this place, too.
+    /// Examples that were taught before stay as they are; `afield soundscape relearn` learns them
+    /// in this place, too.
     #[command(after_help = "Examples:\n  \
         arecord -d 60 -f S16_LE -r 16000 -c 1 quiet.wav\n  \
         afield soundscape use quiet.wav --learner box")]
@@ -53,6 +54,15 @@ enum SoundscapeCommand {
         afield listen --source mic --soundscape keep --learner box\n  \
         afield soundscape record --learner box")]
     Record {
+        #[command(flatten)]
+        place: LearnerPlace,
+    },
+    /// Learn the clips whose recordings are still there again, mixed with the soundscape
+    ///
+    /// For a learner that is moved, after `use` or `record`. One change, which `afield undo`
+    /// takes back. It is taken back at once if the clips, each held out with its group or
+    /// recording, would be known less well.
+    Relearn {
         #[command(flatten)]
         place: LearnerPlace,
     },
@@ -97,6 +107,15 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
             eprintln!("soundscape: {}", described(&soundscape));
             Ok(engine.close()?)
         }
+        SoundscapeCommand::Relearn { place } => {
+            let engine = place.open(places)?;
+            let bar = progress(0, "learned again");
+            let relearned = engine.relearn(&|done, all| advance(&bar, done, all));
+            bar.finish_and_clear();
+            let relearned = relearned?;
+            engine.close()?;
+            report(&relearned)
+        }
         SoundscapeCommand::Drop { place } => {
             let engine = place.open(places)?;
             engine.drop_quiet_moments()?;
@@ -107,6 +126,33 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
             Ok(engine.close()?)
         }
     }
+}
+
+/// Says what was learned again.
+fn report(relearned: &Relearned) -> Result<()> {
+    let accuracy = |share: Option<Share>| {
+        share.map_or("not known".to_owned(), |share| {
+            format!("{:.3}", share.share)
+        })
+    };
+    let (before, after) = (accuracy(relearned.before), accuracy(relearned.after));
+    let missing = relearned.missing.len();
+    if missing > 0 {
+        eprintln!(
+            "note: {missing} clips stay as they are, since their recordings are no longer there: {}",
+            relearned.missing.join(", ")
+        );
+    }
+    if relearned.taken_back {
+        bail!(
+            "taken back: the clips would be known less well ({before} before, {after} after)\nhint: `afield history` and `afield rollback` bring it back"
+        );
+    }
+    eprintln!(
+        "learned {} clips again; accuracy on held-out clips {before} before, {after} after",
+        relearned.clips
+    );
+    Ok(())
 }
 
 fn described(soundscape: &Soundscape) -> String {

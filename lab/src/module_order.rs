@@ -102,6 +102,7 @@ const ORDER: &[(&str, &[&str])] = &[
             "collar",
             "intersection",
             "score",
+            "discovery",
             "variant",
             "report",
             "run",

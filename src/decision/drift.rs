@@ -14,9 +14,11 @@ const LATEST: usize = 12;
 const FEWEST_BEFORE: usize = 18;
 const MOST_BEFORE: usize = 90;
 
-/// How much nearer the latest blocks are to one another than to those before, in mean squared
-/// distances of those from their own mean, from which on the place has changed.
-const LEAST_EFFECT: f64 = 1.0;
+/// How many of the latest blocks must be nearer to the other latest ones than to those before.
+const FEWEST_NEARER: usize = 10;
+/// How much nearer they must be on average, in mean squared distances of those before from their
+/// own mean.
+const LEAST_EFFECT: f64 = 1.25;
 
 /// A change of the place.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,9 +31,9 @@ pub struct PlaceChange {
 ///
 /// It is stepped by the features of each window, in the order of a stream. The median of ten
 /// seconds in each feature is a block, so that short events do not count. The latest twelve blocks
-/// are compared with up to ninety before them: the place has changed if each of the latest lies
-/// nearer to the mean of the other latest ones than to the mean of those before, and on average by
-/// the spread of those before. It needs no labels, no taught class and no clock, and allocates
+/// are compared with up to ninety before them: the place has changed if at least ten of the latest
+/// lie nearer to the mean of the other latest ones than to the mean of those before, and all of them
+/// on average by more than the spread of those before. It needs no labels, no taught class and no clock, and allocates
 /// nothing after [`Self::new`]. A change is told once; what follows it is then the place.
 ///
 /// ```
@@ -138,16 +140,14 @@ impl Drift {
         let spread = spread.sum::<f64>() / first as f64;
         // The mean of the others lies n / (n - 1) times as far as the mean of all.
         let farther = (LATEST as f64 / (LATEST - 1) as f64).powi(2);
-        let mut effect = 0.0;
+        let (mut effect, mut count) = (0.0, 0);
         for block in latest.chunks_exact(width) {
             let nearer = squared_distance(block, &self.before)
                 - farther * squared_distance(block, &self.latest);
-            if nearer <= 0.0 {
-                return false;
-            }
+            count += usize::from(nearer > 0.0);
             effect += nearer / LATEST as f64;
         }
-        effect > LEAST_EFFECT * spread
+        count >= FEWEST_NEARER && effect > LEAST_EFFECT * spread
     }
 }
 

@@ -159,7 +159,10 @@ impl Adaptation {
 }
 
 /// The accuracy on the clips that were taught, each held out with its group or recording.
-fn accuracy(taught: &mut Taught, progress: &dyn Fn(usize, usize)) -> Result<Option<Share>, Error> {
+pub(super) fn accuracy(
+    taught: &mut Taught,
+    progress: &dyn Fn(usize, usize),
+) -> Result<Option<Share>, Error> {
     let units = units(&taught.clips);
     let answers = taught.answers(&units, progress)?;
     let asked = taught.clips.iter().zip(&answers);

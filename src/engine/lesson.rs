@@ -41,6 +41,12 @@ impl Lesson {
         })
     }
 
+    /// Makes it a part of a command.
+    #[must_use]
+    pub(super) fn of(self, command: Command) -> Self {
+        Self { command, ..self }
+    }
+
     /// Takes the change as it is, whatever it does to earlier recordings.
     pub fn despite_doubts(&mut self) {
         self.start = None;

@@ -177,6 +177,37 @@ pub enum OptionError {
     /// A soundscape of digital silence.
     #[error("the recording of the soundscape is digital silence")]
     SoundscapeSilent,
+    /// An upgrade of a learner of decision windows.
+    #[error("the learner learns decision windows already")]
+    UpgradeOfWindows,
+    /// An upgrade of a learner whose backbone names no decision windows.
+    #[error("the card of {backbone} names no decision windows")]
+    UpgradeWithoutWindows {
+        /// The backbone.
+        backbone: String,
+    },
+    /// An upgrade of a learner with which another process listens.
+    #[error("another process listens with the learner, to {heard}")]
+    UpgradeWhileListening {
+        /// What it listens to.
+        heard: String,
+    },
+    /// An upgrade beside an earlier one.
+    #[error("an earlier upgrade has kept a learner in {}", kept.display())]
+    UpgradedBefore {
+        /// The folder.
+        kept: PathBuf,
+    },
+    /// An upgrade that would lose clips.
+    #[error(
+        "recordings of {} clips are no longer there, such as {}",
+        missing.len(),
+        missing.first().map_or("", String::as_str)
+    )]
+    UpgradeLoses {
+        /// The names of the recordings.
+        missing: Vec<String>,
+    },
     /// A gate for a sensor.
     #[error("a gate is for sound; {backbone} takes a sensor")]
     GateOfSensor {
@@ -194,7 +225,9 @@ impl OptionError {
             | Self::NoPublishedClasses { .. }
             | Self::GateOfSensor { .. }
             | Self::SoundscapeOfSensor { .. }
-            | Self::SoundscapeOfClips => ErrorKind::Unsupported,
+            | Self::SoundscapeOfClips
+            | Self::UpgradeWithoutWindows { .. } => ErrorKind::Unsupported,
+            Self::UpgradeWhileListening { .. } => ErrorKind::Busy,
             _ => ErrorKind::InvalidInput,
         }
     }

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
-use super::{Durability, Engine, Error, OptionError, Recording};
+use super::{Command, Durability, Engine, Error, OptionError, Recording};
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::EmbeddingStream;
@@ -251,7 +251,7 @@ impl Engine {
     }
 
     /// Whether the learner can have a soundscape.
-    fn check_place(&self) -> Result<(), Error> {
+    pub(super) fn check_place(&self) -> Result<(), Error> {
         let card = self.card();
         if card.sensor().is_some() {
             return Err(OptionError::SoundscapeOfSensor {
@@ -267,9 +267,11 @@ impl Engine {
 
     /// Learns a soundscape in place of an earlier one, and keeps it.
     fn learn_place(&self, soundscape: &Soundscape) -> Result<(), Error> {
-        self.drop_soundscape()?;
+        let command = Command::new();
+        let now = self.now();
+        self.session().forget_in(&command, &pieces()?, now)?;
         let label = Label::new(Label::BACKGROUND)?;
-        let mut lesson = self.lesson(Durability::Immediate)?;
+        let mut lesson = self.lesson(Durability::Immediate)?.of(command);
         // The place is what it is.
         lesson.despite_doubts();
         // Pieces overlap by half or more, so that their windows begin at more moments. A place is
@@ -293,12 +295,7 @@ impl Engine {
     /// # Errors
     /// [`Error`] if the examples cannot be unlearned or the file cannot be removed.
     pub fn drop_soundscape(&self) -> Result<bool, Error> {
-        let filter = ClipFilter {
-            label: Some(Label::new(Label::BACKGROUND)?),
-            source: Some(NAME.to_owned()),
-            ..ClipFilter::default()
-        };
-        let forgotten = self.forget(&filter)?;
+        let forgotten = self.forget(&pieces()?)?;
         self.place_is_known()?;
         match std::fs::remove_file(self.dir().join(FILE)) {
             Ok(()) => Ok(true),
@@ -306,6 +303,15 @@ impl Engine {
             Err(error) => Err(unwritten(self.dir(), error)),
         }
     }
+}
+
+/// What is learned of a soundscape.
+fn pieces() -> Result<ClipFilter, Error> {
+    Ok(ClipFilter {
+        label: Some(Label::new(Label::BACKGROUND)?),
+        source: Some(NAME.to_owned()),
+        ..ClipFilter::default()
+    })
 }
 
 /// The samples of the beginning of `recording` at the rate of `card`.

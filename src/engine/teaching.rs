@@ -135,6 +135,16 @@ impl Session {
         which: &ClipFilter,
         now_unix_ms: i64,
     ) -> Result<Vec<TaughtClip>, Error> {
+        self.forget_in(&Command::new(), which, now_unix_ms)
+    }
+
+    /// As [`Self::forget`], as a part of `command`.
+    pub(super) fn forget_in(
+        &mut self,
+        command: &Command,
+        which: &ClipFilter,
+        now_unix_ms: i64,
+    ) -> Result<Vec<TaughtClip>, Error> {
         self.flush()?;
         self.retry(|session| {
             let clips = session.clips(which)?;
@@ -156,7 +166,7 @@ impl Session {
             }
             if !entries.is_empty() {
                 let why = forgetting(which, &clips);
-                session.commit(why, now_unix_ms, entries, &Command::new())?;
+                session.commit(why, now_unix_ms, entries, command)?;
                 session.flush()?;
             }
             Ok(clips)

@@ -279,10 +279,19 @@ fn the_sounds_of_events_are_kept_as_clips_of_a_bounded_number() {
         .map(|event| format!("{:010.3}_low.wav", number(event, "start")))
         .collect();
     assert_eq!(names, named);
-    // A clip has the samples of the stream, to the bit.
+    // A clip has the samples of the stream, to the bit, from half a second before the event on.
     let clip = fs::read(sandbox.path("heard/low").join(&names[1])).unwrap();
     let sample = |key: &str| (number(&events[2], key) * HZ as f64).round() as usize;
-    assert!(clip[44..] == recording::pcm(&samples[sample("start")..sample("end")]));
+    let (start, end) = (sample("start"), sample("end"));
+    assert!(clip[44..] == recording::pcm(&samples[start - HZ / 2..end]));
+    let without = "listen --every 0.25 --source wav:long.wav --clips exact --pre-roll 0s";
+    sandbox.run(without).ok();
+    let clip = fs::read(sandbox.path("exact/low").join(&names[1])).unwrap();
+    assert!(clip[44..] == recording::pcm(&samples[start..end]));
+    let long = sandbox
+        .run("listen --source wav:long.wav --clips exact --pre-roll 11s")
+        .fails(2);
+    assert!(long.stderr.contains("at most 10s is kept"), "{long}");
 
     // Again: nothing new. With bounds: the oldest go, and no file that is not a clip.
     listen("");

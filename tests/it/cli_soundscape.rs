@@ -319,7 +319,7 @@ fn a_changed_place_is_told_and_its_quiet_moments_become_the_soundscape() {
     let recorded = sandbox.run("soundscape record").ok().stderr;
     let length: f64 = recorded.split(' ').nth(1).unwrap().parse().unwrap();
     let expected = (4 * moments) as f64 - 0.05 * (moments - 1) as f64;
-    assert!((length - expected.min(120.0)).abs() < 0.2, "{recorded}");
+    assert!((length - expected.min(120.0)).abs() < 1.0, "{recorded}");
     assert!(!is_changed());
     let refused = sandbox.run("soundscape record").refused();
     assert!(refused.contains("no quiet moments") && refused.contains("hint: "));
@@ -407,4 +407,107 @@ fn unknown_sounds_of_recordings_are_proposed_in_groups() {
     let id = groups[0]["question"].as_str().unwrap();
     sandbox.run(["queue", "label", id, "helicopter"]).ok();
     assert!(examples(&sandbox, "helicopter") >= 2);
+}
+
+#[test]
+fn clips_that_are_still_there_are_learned_again_in_a_new_place_as_one_change() {
+    let Some((sandbox, shared)) = in_the_rain("relearning") else {
+        return;
+    };
+    let mut dogs = clips(&shared, "dog_bark", "1");
+    let gone = sandbox.path("gone.ogg");
+    fs::copy(dogs.pop().unwrap(), &gone).unwrap();
+    let roosters = clips(&shared, "rooster", "1");
+    sandbox.afield("teach dog gone.ogg").args(&dogs).run().ok();
+    sandbox.afield("teach rooster").args(&roosters).run().ok();
+    fs::remove_file(&gone).unwrap();
+    let state = || sandbox.open("box").learner().save();
+    let in_the_rain = state();
+    let waves = clips(&shared, "sea_waves", "1").remove(0);
+    sandbox.afield("soundscape use").args([waves]).run().ok();
+    let moved = state();
+    let said = sandbox.run("soundscape relearn").ok().stderr;
+    assert!(
+        said.contains("1 clips stay as they are") && said.contains("gone.ogg"),
+        "{said}"
+    );
+    assert!(
+        said.contains("learned 15 clips again; accuracy on held-out clips 1.000"),
+        "{said}"
+    );
+    assert_ne!(state(), moved);
+    let again = state();
+    sandbox.run("soundscape relearn").ok();
+    assert_eq!(state(), again);
+    sandbox.run("undo").ok();
+    assert_eq!(state(), moved);
+    // A new soundscape is one change, too.
+    sandbox.run("undo").ok();
+    assert_eq!(state(), in_the_rain);
+}
+
+#[test]
+fn a_learner_of_whole_clips_becomes_one_of_decision_windows() {
+    let Some((sandbox, shared)) = in_the_rain("upgrades") else {
+        return;
+    };
+    let refused = sandbox.run("upgrade box").refused();
+    assert!(
+        refused.contains("learns decision windows already"),
+        "{refused}"
+    );
+    sandbox
+        .run("init old --backbone yamnet-256 --whole-clips")
+        .ok();
+    let gone = sandbox.path("gone.ogg");
+    let mut dogs = clips(&shared, "dog_bark", "1");
+    fs::copy(dogs.pop().unwrap(), &gone).unwrap();
+    let old = |command: &str| sandbox.afield(command).args(["--learner", "old"]);
+    old("teach dog gone.ogg").args(&dogs).run().ok();
+    let rain = clips(&shared, "rain", "1");
+    old("teach rain").args(&rain).run().ok();
+    fs::remove_file(&gone).unwrap();
+    let before = sandbox.open("old").learner().save();
+
+    let refused = sandbox.run("upgrade old").refused();
+    assert!(
+        refused.contains("gone.ogg") && refused.contains("--without-missing"),
+        "{refused}"
+    );
+    assert!(!sandbox.path("old.upgrade").exists());
+    assert_eq!(sandbox.open("old").learner().save(), before);
+
+    let said = sandbox.run("upgrade old --without-missing").ok().stderr;
+    assert!(
+        said.contains("taught 15 clips again as decision windows"),
+        "{said}"
+    );
+    assert_eq!(sandbox.open("old.before-upgrade").learner().save(), before);
+    assert!(
+        sandbox
+            .open("old")
+            .learner()
+            .contract()
+            .window_rows
+            .is_some()
+    );
+    let dog = old("predict")
+        .args(&clips(&shared, "dog_bark", "2")[..1])
+        .run()
+        .ok();
+    assert_eq!(dog.json_lines()[0]["label"], "dog");
+    // It is the learner that would have been taught so from the beginning.
+    sandbox.run("init new --backbone yamnet-256").ok();
+    let new = |command: &str| sandbox.afield(command).args(["--learner", "new"]);
+    new("teach dog").args(&dogs).run().ok();
+    new("teach rain").args(&rain).run().ok();
+    assert_eq!(
+        sandbox.open("old").learner().save(),
+        sandbox.open("new").learner().save()
+    );
+    let refused = sandbox.run("upgrade old").refused();
+    assert!(
+        refused.contains("an earlier upgrade has kept a learner"),
+        "{refused}"
+    );
 }

@@ -92,6 +92,13 @@ fn of_options(error: &OptionError) -> String {
             "make a learner without --whole-clips, on a backbone whose card names decision windows"
                 .to_owned()
         }
+        OptionError::UpgradeOfWindows => "there is nothing to do".to_owned(),
+        OptionError::UpgradeWithoutWindows { .. } => "go on with the learner as it is".to_owned(),
+        OptionError::UpgradeWhileListening { .. } => "stop `afield listen` first".to_owned(),
+        OptionError::UpgradedBefore { .. } => "move that folder away".to_owned(),
+        OptionError::UpgradeLoses { .. } => {
+            "bring them back, or leave them out by --without-missing".to_owned()
+        }
         OptionError::NoQuietMoments => "`afield listen --soundscape keep` keeps them".to_owned(),
         OptionError::SoundscapeTooShort { .. } | OptionError::SoundscapeSilent => {
             "record a minute or two in which nothing happens".to_owned()

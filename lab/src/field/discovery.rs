@@ -7,12 +7,12 @@ use super::event::{TrueEvent, shared};
 use super::score::Spread;
 
 /// The fewest sounds of a group that is a proposal.
-const FEWEST: usize = 3;
+const FEWEST: usize = 2;
 
 /// Groups of unknown sounds of one day, or their spread over several.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
 pub struct Discovery<T = Option<f64>> {
-    /// The number of groups of at least three unknown sounds.
+    /// The number of groups of at least two unknown sounds.
     pub groups: T,
     /// The share of their sounds that are of the class of most sounds of their group.
     pub purity: T,
