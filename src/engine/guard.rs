@@ -151,10 +151,10 @@ pub(super) fn judge(before: &OwnRecordings, after: &OwnRecordings) -> Result<Opt
         return Ok(Some(harm(label, HarmKind::Lost { before, after, of })));
     }
     let was_known = |label: &Label| classes.get(label).is_some_and(|c| c.old.len() >= FEWEST);
+    // A new class may be hard to tell from another one: it is judged by what it does to that.
+    let is_there = |of: &&OwnRecording| classes.contains_key(&of.label);
+    let new: Vec<&OwnRecording> = new.into_iter().filter(is_there).collect();
     let contradicted = contradicted(after, &new, each, &was_known)?;
-    // A new class that is hard to tell from another one harms nothing if the others gain by it.
-    let gains = sum(&|class| class.after) > sum(&|class| class.before);
-    let contradicted = contradicted.filter(|_| !gains);
     Ok(contradicted.map(|(label, kind)| harm(label, kind)))
 }
 
