@@ -114,33 +114,28 @@ impl Engine {
         without_missing: bool,
         progress: &dyn Fn(usize, usize),
     ) -> Result<(Relearned, PathBuf), Error> {
-        let beside = |ending: &str| {
-            let mut name = dir.file_name().unwrap_or_default().to_owned();
-            name.push(ending);
-            dir.with_file_name(name)
-        };
-        let (fresh, kept) = (beside(".upgrade"), beside(".before-upgrade"));
         let failed = |path: &Path| {
             let path = path.to_owned();
             move |error| Error::File { path, error }
         };
+        let mut name = dir.file_name().unwrap_or_default().to_owned();
+        name.push(".before-upgrade");
+        let kept = dir.with_file_name(name);
         if kept.exists() {
             return Err(OptionError::UpgradedBefore { kept }.into());
         }
         let old = Self::open_with(dir, options.clone())?;
-        if fresh.exists() {
-            // Of an upgrade that was interrupted.
-            fs::remove_dir_all(&fresh).map_err(failed(&fresh))?;
-        }
-        let made = old.upgrade_to(&fresh, options, without_missing, progress);
-        let relearned = match made {
-            Ok(relearned) => relearned,
-            Err(error) => {
-                // What is left of it is removed by the next upgrade at the latest.
-                let _ = fs::remove_dir_all(&fresh);
-                return Err(error);
-            }
+        let parent = match dir.parent() {
+            Some(parent) if parent.as_os_str().is_empty() => Path::new("."),
+            parent => parent.unwrap_or(Path::new(".")),
         };
+        // It is removed if anything fails.
+        let beside = tempfile::Builder::new()
+            .prefix(".afield-upgrade-")
+            .tempdir_in(parent)
+            .map_err(failed(parent))?;
+        let fresh = beside.path().join("learner");
+        let relearned = old.upgrade_to(&fresh, options, without_missing, progress)?;
         old.close()?;
         drop(old);
         fs::rename(dir, &kept).map_err(failed(dir))?;

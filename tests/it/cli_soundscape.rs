@@ -474,7 +474,11 @@ fn a_learner_of_whole_clips_becomes_one_of_decision_windows() {
         refused.contains("gone.ogg") && refused.contains("--without-missing"),
         "{refused}"
     );
-    assert!(!sandbox.path("old.upgrade").exists());
+    let hidden = fs::read_dir(sandbox.path(".")).unwrap().filter(|entry| {
+        let name = entry.as_ref().unwrap().file_name();
+        name.to_string_lossy().starts_with(".afield-upgrade")
+    });
+    assert_eq!(hidden.count(), 0);
     assert_eq!(sandbox.open("old").learner().save(), before);
 
     let said = sandbox.run("upgrade old --without-missing").ok().stderr;
