@@ -22,7 +22,8 @@ pub struct ClipEmbeddings {
     /// Embeddings, row-major `[rows, embedding size]`.
     pub windows: Vec<f32>,
     /// The share in `[0, 1]` of the window of each embedding that sounds: that lies within 15 dB
-    /// of the loudest tenth of a second of the clip; or that moves, for a sensor. Empty if that is not known.
+    /// of the loudest tenth of a second of the clip; or that moves, for a sensor. Empty if that is
+    /// not known.
     pub sounding: Vec<f32>,
     /// Embeddings of the same windows, mixed with the soundscape: one list a level. Empty without
     /// a soundscape.

@@ -15,7 +15,7 @@ use crate::signal::{ClipId, Label};
 use crate::store::{ClipFilter, Entry, RevisionId, TaughtClip};
 
 /// The fewest new recordings that are judged.
-const FEWEST_NEW: usize = 4;
+pub(super) const FEWEST_NEW: usize = 4;
 
 /// A class is harmed if it loses at least this many recordings more than it gains, and this share of
 /// those that were right.

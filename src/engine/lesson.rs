@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 
+use super::guard::FEWEST_NEW;
 use super::{ClipEmbeddings, Command, Durability, Engine, Error, Recording, TaughtAs, clip_sha256};
 use crate::pipeline::Window;
 use crate::signal::{ClipId, Group, Label};
@@ -16,6 +17,8 @@ pub struct Lesson {
     command: Command,
     /// The revision before it; `None` if it is not judged.
     start: Option<RevisionId>,
+    /// The clips that were taught.
+    taught: usize,
     cut: Option<Window>,
     /// The clips of the class that was asked about last, by the names of their recordings.
     known: Option<(Label, HashMap<String, Known>)>,
@@ -30,12 +33,13 @@ impl Lesson {
             let mut session = engine.session();
             session.set_durability(durability)?;
             session.catch_up()?;
-            session.status().revision
+            session.memory.at.id
         };
         Ok(Self {
             engine,
             command: Command::new(),
             start: Some(start),
+            taught: 0,
             cut: None,
             known: None,
         })
@@ -122,6 +126,7 @@ impl Lesson {
             Some(window) => embeddings.cut(size, window),
             None => vec![embeddings.clone()],
         };
+        self.taught += pieces.len();
         let (name, group) = (recording.name(), recording.group());
         let now = self.engine.now();
         let mut session = self.engine.session();
@@ -142,7 +147,8 @@ impl Lesson {
     /// [`Error::Harmful`]; [`Error`] if the write fails: the pending examples are then neither
     /// stored nor learned.
     pub fn finish(self) -> Result<(), Error> {
-        let judged = match self.start {
+        // A single correction reads nothing of the log.
+        let judged = match self.start.filter(|_| self.taught >= FEWEST_NEW) {
             Some(start) => self.judge(start),
             None => Ok(()),
         };

@@ -28,6 +28,7 @@ mod guard;
 mod heard;
 mod held_out;
 mod history;
+mod kept_files;
 mod lack;
 mod lesson;
 mod listen;

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::soundscape::write_durably;
+use super::kept_files::{failed, remove, with_ending, write_durably};
 use super::{Engine, Error, Recording, RetainedAudio, Session};
 use crate::decision::{Drift, PlaceChange};
 use crate::pipeline::WindowDecision;
@@ -50,13 +50,10 @@ impl Engine {
         match fs::read(&path) {
             Ok(text) => match serde_json::from_slice(&text) {
                 Ok(changed) => Ok(Some(changed)),
-                Err(error) => Err(Error::File {
-                    error: io::Error::from(error),
-                    path,
-                }),
+                Err(error) => Err(failed(&path, io::Error::from(error))),
             },
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(Error::File { path, error }),
+            Err(error) => Err(failed(&path, error)),
         }
     }
 
@@ -71,13 +68,12 @@ impl Engine {
             source: source.to_owned(),
         };
         let text = serde_json::to_vec(&changed).map_err(super::error::damaged)?;
-        let path = self.dir().join(CHANGED);
-        write_durably(&path, &text).map_err(|error| Error::File { path, error })
+        write_durably(&self.dir().join(CHANGED), &text)
     }
 
     /// Forgets that the place had changed: its sound is known now.
     pub(super) fn place_is_known(&self) -> Result<(), Error> {
-        remove(&self.dir().join(CHANGED))
+        remove(&self.dir().join(CHANGED)).map(drop)
     }
 
     /// The quiet moments that [`ListenOptions::keep_quiet`](super::ListenOptions::keep_quiet) has
@@ -86,7 +82,7 @@ impl Engine {
     /// # Errors
     /// [`Error::File`] if the folder cannot be read.
     pub fn quiet_moments(&self) -> Result<Vec<PathBuf>, Error> {
-        moments(&self.dir().join(QUIET))
+        with_ending(&self.dir().join(QUIET), "wav")
     }
 
     /// Removes the quiet moments.
@@ -96,7 +92,7 @@ impl Engine {
     pub fn drop_quiet_moments(&self) -> Result<(), Error> {
         self.quiet_moments()?
             .iter()
-            .try_for_each(|path| remove(path))
+            .try_for_each(|path| remove(path).map(drop))
     }
 }
 
@@ -174,7 +170,7 @@ impl QuietMoments {
     pub(super) fn open(engine: &Engine) -> Result<Self, Error> {
         let folder = engine.dir().join(QUIET);
         fs::create_dir_all(&folder).map_err(|error| failed(&folder, error))?;
-        let latest = moments(&folder)?.pop();
+        let latest = with_ending(&folder, "wav")?.pop();
         let number = latest.and_then(|path| path.file_stem()?.to_str()?.parse().ok());
         Ok(Self {
             folder,
@@ -214,46 +210,16 @@ impl QuietMoments {
         };
         let wave = Recording::from_source(Box::new(moment), QUIET).to_wave()?;
         let path = self.folder.join(format!("{:012}.wav", self.number));
-        write_durably(&path, &wave).map_err(|error| failed(&path, error))?;
+        write_durably(&path, &wave)?;
         self.number += 1;
-        let kept = moments(&self.folder)?;
+        let kept = with_ending(&self.folder, "wav")?;
         if kept.len() > MOST_MOMENTS {
-            kept.iter().step_by(2).try_for_each(|path| remove(path))?;
+            kept.iter()
+                .step_by(2)
+                .try_for_each(|path| remove(path).map(drop))?;
             self.every = Micros(self.every.0.saturating_mul(2));
         }
         Ok(())
-    }
-}
-
-/// The moments in a folder, oldest first.
-fn moments(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(folder, error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| failed(folder, error))?.path();
-        if path.extension().is_some_and(|ending| ending == "wav") {
-            paths.push(path);
-        }
-    }
-    paths.sort();
-    Ok(paths)
-}
-
-fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed(path, error)),
-        _ => Ok(()),
-    }
-}
-
-fn failed(path: &Path, error: io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        error,
     }
 }
 
@@ -286,7 +252,7 @@ mod tests {
             recent.push(&chunk, Instant::now());
             let until = Micros((second + 1) * 1_000_000);
             quiet.step(&recent, until).unwrap();
-            moments(folder.path()).unwrap()
+            with_ending(folder.path(), "wav").unwrap()
         };
         // Loud but for the seconds from 6 to 12 of each 20.
         for second in 0..20 {
@@ -297,7 +263,7 @@ mod tests {
             };
             hear(second, level);
         }
-        let kept = moments(folder.path()).unwrap();
+        let kept = with_ending(folder.path(), "wav").unwrap();
         assert_eq!(kept.len(), 1);
         let mut recording = Recording::open(&kept[0]).unwrap();
         let mut chunk = Chunk::default();
@@ -306,11 +272,11 @@ mod tests {
         let most = (20..3_000).map(|second| hear(second, 0.3).len()).max();
         assert_eq!(most, Some(MOST_MOMENTS));
         // Silence is kept by nobody.
-        let before = moments(folder.path()).unwrap();
+        let before = with_ending(folder.path(), "wav").unwrap();
         for second in 3_010..3_400 {
             hear(second, 0.0);
         }
-        let after = moments(folder.path()).unwrap();
+        let after = with_ending(folder.path(), "wav").unwrap();
         assert!(after.len() <= before.len() + 1, "{before:?} {after:?}");
     }
 }

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 use serde::{Deserialize, Serialize};
 
-use super::soundscape::write_durably;
+use super::kept_files::{self, failed, write_durably};
 use super::{Durability, Engine, Error, Event, EventId, Lesson, Recording};
 use crate::decision::SegmentKind;
 use crate::head::dot;
@@ -120,7 +120,7 @@ impl Engine {
         // A sound without its event is not seen.
         for (ending, bytes) in [(self.ending(), samples), ("json", text)] {
             let path = folder.join(format!("{}.{ending}", event.id));
-            write_durably(&path, &bytes).map_err(|error| failed(&path, error))?;
+            write_durably(&path, &bytes)?;
         }
         self.expire(&folder)?;
         Ok(true)
@@ -330,20 +330,8 @@ impl Group {
 
 /// The events that are kept: their files, sorted. The samples of each have the ending `ending`.
 fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(failed(folder, error)),
-    };
-    let mut paths = Vec::new();
-    for entry in entries {
-        let path = entry.map_err(|error| failed(folder, error))?.path();
-        let has_sound = path.with_extension(ending).is_file();
-        if path.extension().is_some_and(|ending| ending == "json") && has_sound {
-            paths.push(path);
-        }
-    }
-    paths.sort();
+    let mut paths = kept_files::with_ending(folder, "json")?;
+    paths.retain(|path| path.with_extension(ending).is_file());
     Ok(paths)
 }
 
@@ -351,19 +339,7 @@ fn files(folder: &Path, ending: &str) -> Result<Vec<PathBuf>, Error> {
 fn remove(path: &Path) -> Result<(), Error> {
     let samples = ["wav", "csv"].map(|ending| path.with_extension(ending));
     for path in std::iter::once(path.to_owned()).chain(samples) {
-        match fs::remove_file(&path) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                return Err(failed(&path, error));
-            }
-            _ => {}
-        }
+        kept_files::remove(&path)?;
     }
     Ok(())
-}
-
-fn failed(path: &Path, error: io::Error) -> Error {
-    Error::File {
-        path: path.to_owned(),
-        error,
-    }
 }

@@ -10,6 +10,7 @@ use serde::Serialize;
 
 use super::adapt::accuracy;
 use super::contract::window_contract;
+use super::kept_files::failed;
 use super::{
     ClipEmbeddings, Command, Durability, Engine, EngineOptions, Error, OptionError, Recording,
     Session, Share, soundscape,
@@ -52,7 +53,7 @@ impl Engine {
             let mut session = self.session();
             session.catch_up()?;
             session.set_durability(Durability::Immediate)?;
-            (session.taught()?, session.status().revision)
+            (session.taught()?, session.memory.at.id)
         };
         let mut relearned = Relearned {
             before: accuracy(&mut taught, &|_, _| {})?,
@@ -114,10 +115,6 @@ impl Engine {
         without_missing: bool,
         progress: &dyn Fn(usize, usize),
     ) -> Result<(Relearned, PathBuf), Error> {
-        let failed = |path: &Path| {
-            let path = path.to_owned();
-            move |error| Error::File { path, error }
-        };
         let mut name = dir.file_name().unwrap_or_default().to_owned();
         name.push(".before-upgrade");
         let kept = dir.with_file_name(name);
@@ -133,15 +130,15 @@ impl Engine {
         let beside = tempfile::Builder::new()
             .prefix(".afield-upgrade-")
             .tempdir_in(parent)
-            .map_err(failed(parent))?;
+            .map_err(|error| failed(parent, error))?;
         let fresh = beside.path().join("learner");
         let relearned = old.upgrade_to(&fresh, options, without_missing, progress)?;
         old.close()?;
         drop(old);
-        fs::rename(dir, &kept).map_err(failed(dir))?;
+        fs::rename(dir, &kept).map_err(|error| failed(dir, error))?;
         if let Err(error) = fs::rename(&fresh, dir) {
-            fs::rename(&kept, dir).map_err(failed(&kept))?;
-            return Err(failed(&fresh)(error));
+            fs::rename(&kept, dir).map_err(|error| failed(&kept, error))?;
+            return Err(failed(&fresh, error));
         }
         Ok((relearned, kept))
     }

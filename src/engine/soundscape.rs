@@ -5,13 +5,12 @@
 //! [`Label::BACKGROUND`].
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::kept_files::{remove, write_durably};
 use super::{Command, Durability, Engine, Error, OptionError, Recording};
 use crate::backbone::Backbone;
 use crate::model::Card;
@@ -284,8 +283,7 @@ impl Engine {
             lesson.teach(&label, Recording::from_source(Box::new(excerpt), NAME))?;
         }
         lesson.finish()?;
-        write_durably(&self.dir().join(FILE), &soundscape.to_wave())
-            .map_err(|error| unwritten(self.dir(), error))?;
+        write_durably(&self.dir().join(FILE), &soundscape.to_wave())?;
         self.place_is_known()
     }
 
@@ -297,11 +295,7 @@ impl Engine {
     pub fn drop_soundscape(&self) -> Result<bool, Error> {
         let forgotten = self.forget(&pieces()?)?;
         self.place_is_known()?;
-        match std::fs::remove_file(self.dir().join(FILE)) {
-            Ok(()) => Ok(true),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(!forgotten.is_empty()),
-            Err(error) => Err(unwritten(self.dir(), error)),
-        }
+        Ok(remove(&self.dir().join(FILE))? || !forgotten.is_empty())
     }
 }
 
@@ -346,21 +340,4 @@ fn join(samples: &mut Vec<f32>, next: &[f32], fade: usize) {
         *sample = *sample * angle.cos() + next * angle.sin();
     }
     samples.extend_from_slice(&next[fade..]);
-}
-
-/// Replaces the file at `path`, or leaves it as it is.
-pub(super) fn write_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let folder = path.parent().unwrap_or(Path::new("."));
-    let mut file = tempfile::NamedTempFile::new_in(folder)?;
-    file.write_all(bytes)?;
-    file.as_file().sync_all()?;
-    file.persist(path)?;
-    File::open(folder)?.sync_all()
-}
-
-fn unwritten(dir: &Path, error: io::Error) -> Error {
-    Error::File {
-        path: dir.join(FILE),
-        error,
-    }
 }
