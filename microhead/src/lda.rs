@@ -1,6 +1,6 @@
 //! Linear discriminant analysis.
 
-use crate::arithmetic::oas_intensity;
+use crate::arithmetic::{oas_intensity, probe_sign, varying_features};
 use crate::discriminant::Discriminant;
 use crate::means::ClassMeans;
 use crate::statistic::{Statistic, triangle};
@@ -25,7 +25,7 @@ impl<const D: usize, const K: usize> Lda<D, K> {
         };
         let means = ClassMeans::new(statistic, steps);
         let mut matrix = within_scatter(&means);
-        let variance = shrink(&mut matrix, &means);
+        let (variance, intensity) = shrink(&mut matrix, &means);
         let mut directions = means.offsets;
         // A covariance that is shrunk by any amount is positive definite. If rounding still breaks
         // the factorisation, the shrinkage target replaces the covariance; the result is nearest
@@ -37,7 +37,18 @@ impl<const D: usize, const K: usize> Lda<D, K> {
                 false => direction.iter_mut().for_each(|d| *d /= variance),
             }
         }
-        Self(means.discriminant(&directions, D, 1.0))
+        let uncertain = match statistic.unit {
+            1 => D,
+            _ if !factorised => D,
+            _ => varying_features(D, intensity, variance, |probe| {
+                let signs: [f64; D] =
+                    core::array::from_fn(|j| f64::from(probe_sign(probe * D + j)));
+                let mut solution = signs;
+                solve_in_place(&matrix, &mut solution);
+                signs.iter().zip(&solution).map(|(a, b)| a * b).sum()
+            }),
+        };
+        Self(means.discriminant(&directions, uncertain, 1.0))
     }
 
     /// The score of each class in nats, up to a common constant. Unused classes score minus
@@ -76,19 +87,27 @@ fn within_scatter<const D: usize, const K: usize, const M: usize>(
 }
 
 /// Replaces the scatter by the shrunk covariance. Returns the mean variance of the shrinkage
-/// target.
+/// target, and its intensity.
 fn shrink<const D: usize, const K: usize, const M: usize>(
     matrix: &mut [f64; M],
     means: &ClassMeans<'_, D, K, M>,
-) -> f64 {
+) -> (f64, f64) {
     let p = D as f64;
     let statistic = means.statistic;
-    let freedom = (statistic.total() as f64 - statistic.classes as f64).max(1.0);
+    // The scatter of clips that are several examples each is that of their copies. One degree of
+    // freedom a class is not lost then: windows of one clip differ, too.
+    let unit = statistic.unit as f64;
+    let lost = if statistic.unit == 1 {
+        statistic.classes as f64
+    } else {
+        0.0
+    };
+    let freedom = (statistic.total() as f64 / unit - lost).max(1.0);
     let (mut trace, mut squares) = (0.0, 0.0);
     let mut at = 0;
     for j in 0..D {
         for i in j..D {
-            let value = matrix[at] / freedom;
+            let value = matrix[at] / unit / freedom;
             match i == j {
                 true => (trace, squares) = (trace + value, squares + value * value),
                 false => squares += 2.0 * value * value,
@@ -100,12 +119,12 @@ fn shrink<const D: usize, const K: usize, const M: usize>(
     // Rounding to the grid adds at least this variance.
     let rounding: f64 = means.steps.iter().map(|step| step * step / 12.0).sum();
     let variance = trace.max(rounding) / p;
-    let kept = (1.0 - intensity) / freedom;
+    let kept = (1.0 - intensity) / unit / freedom;
     matrix.iter_mut().for_each(|value| *value *= kept);
     for j in 0..D {
         matrix[column(D, j)] += intensity * variance;
     }
-    variance
+    (variance, intensity)
 }
 
 /// Overwrites a triangle, packed by columns, with its Cholesky factor. Returns whether the matrix

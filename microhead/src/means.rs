@@ -73,7 +73,7 @@ impl<'a, const D: usize, const K: usize, const M: usize> ClassMeans<'a, D, K, M>
                 row = k;
             }
             let (direction, offset) = (&directions[row], &self.offsets[row]);
-            let n = self.statistic.counts[class];
+            let n = self.statistic.observations_of_mean(class);
             let mut bias = sharpness * half_excess(uncertain, n);
             for j in 0..D {
                 let weight = sharpness * direction[j];

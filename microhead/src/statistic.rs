@@ -25,6 +25,8 @@ pub struct Statistic<const D: usize, const K: usize, const M: usize> {
     pub(crate) counts: [u64; K],
     pub(crate) sums: [[i64; D]; K],
     pub(crate) second: [i64; M],
+    /// Examples for one independent observation, at least 1.
+    pub(crate) unit: u64,
 }
 
 impl<const D: usize, const K: usize, const M: usize> Default for Statistic<D, K, M> {
@@ -36,6 +38,9 @@ impl<const D: usize, const K: usize, const M: usize> Default for Statistic<D, K,
 impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
     /// The maximum number of examples for which no overflow is proven.
     pub const MAX_EXAMPLES: u64 = 1 << 32;
+
+    /// Examples of a clip in a statistic [`Self::of_clips`], as the host counts them.
+    pub const ROWS_OF_CLIP: u64 = 16;
 
     /// Whether the whole triangle of `G` is stored.
     pub(crate) const FULL: bool = M == triangle(D);
@@ -51,6 +56,18 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
             counts: [0; K],
             sums: [[0; D]; K],
             second: [0; M],
+            unit: 1,
+        }
+    }
+
+    /// This statistic for clips that are several examples each, the decision windows of a clip:
+    /// every clip is learned as [`Self::ROWS_OF_CLIP`] examples, by [`Self::add_clip`]. The saved
+    /// bytes do not say so.
+    #[must_use]
+    pub const fn of_clips(self) -> Self {
+        Self {
+            unit: Self::ROWS_OF_CLIP,
+            ..self
         }
     }
 
@@ -89,6 +106,69 @@ impl<const D: usize, const K: usize, const M: usize> Statistic<D, K, M> {
         self.counts[class] += 1;
         self.accumulate::<1>(x, class);
         Ok(())
+    }
+
+    /// Adds the windows of a clip, 1, 2, 4, 8 or 16 of them, each so often that the clip counts as
+    /// much as any other.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the statistic is then unchanged.
+    pub fn add_clip(&mut self, windows: &[[i16; D]], class: usize) -> Result<(), Refusal> {
+        let copies = Self::copies(windows)?;
+        if class > self.classes || class >= K {
+            return Err(Refusal::Class);
+        }
+        if self.total() > Self::MAX_EXAMPLES - Self::ROWS_OF_CLIP {
+            return Err(Refusal::Full);
+        }
+        for window in windows {
+            for _ in 0..copies {
+                self.add(window, class)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes a clip that [`Self::add_clip`] added.
+    ///
+    /// # Errors
+    /// [`Refusal`]; the statistic is then unchanged.
+    pub fn remove_clip(&mut self, windows: &[[i16; D]], class: usize) -> Result<(), Refusal> {
+        let copies = Self::copies(windows)?;
+        // A class that loses its last example in between would give its number to another.
+        if (self.counts().get(class)).is_none_or(|&n| n < Self::ROWS_OF_CLIP) {
+            return Err(Refusal::NeverLearned);
+        }
+        let mut removed = 0;
+        let all = windows.len() * copies;
+        while removed < all {
+            if let Err(refusal) = self.remove(&windows[removed / copies], class) {
+                for at in 0..removed {
+                    self.add(&windows[at / copies], class)?;
+                }
+                return Err(refusal);
+            }
+            removed += 1;
+        }
+        Ok(())
+    }
+
+    /// How often each window of a clip counts.
+    fn copies(windows: &[[i16; D]]) -> Result<usize, Refusal> {
+        let all = Self::ROWS_OF_CLIP as usize;
+        match windows.len() {
+            0 => Err(Refusal::Windows),
+            rows if !all.is_multiple_of(rows) => Err(Refusal::Windows),
+            rows => Ok(all / rows),
+        }
+    }
+
+    /// The observations by which the uncertainty of the mean of a class is counted. Of clips at least
+    /// four: in a stream of sounds a mean of fewer would have so much subtracted from its distance
+    /// that most sounds were nearest to it.
+    pub(crate) fn observations_of_mean(&self, class: usize) -> u64 {
+        let least = if self.unit == 1 { 1 } else { 4 };
+        (self.counts[class] / self.unit).max(least)
     }
 
     /// Removes one example. An empty class is removed, and the classes after it move down by one.
@@ -170,6 +250,8 @@ pub enum Refusal {
     NeverLearned,
     /// No statistic of this layout saves these bytes.
     Damaged,
+    /// The number of windows of a clip does not divide 16.
+    Windows,
 }
 
 impl fmt::Display for Refusal {
@@ -179,6 +261,7 @@ impl fmt::Display for Refusal {
             Self::Full => "as many examples as can be summed exactly",
             Self::NeverLearned => "the example was never learned",
             Self::Damaged => "the bytes are no statistic of this layout",
+            Self::Windows => "a clip has 1, 2, 4, 8 or 16 windows",
         })
     }
 }

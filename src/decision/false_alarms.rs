@@ -9,6 +9,9 @@
 /// heard so far: those of a small p-value, less the taught ones among them. At first
 /// [`Self::PER_HOUR`] are assumed, as if they had been counted for a quarter of an hour.
 ///
+/// In a place with so many strange sounds that no p-value allows for it, a false alarm counts as much
+/// as two taught sounds that are lost.
+///
 /// ```
 /// use afield::decision::FalseAlarms;
 /// // Of the sounds left out, a tenth has p-values above .1.
@@ -39,6 +42,9 @@ impl FalseAlarms {
     pub const WITHOUT_STRANGERS: f32 = 0.1;
     /// Sounds that were never taught, by the hour, as long as little was heard.
     pub const PER_HOUR: f64 = 20.0;
+    /// How many lost sounds of taught classes are as bad as one false alarm, where the number that is
+    /// allowed cannot be kept.
+    const LOST_FOR_ONE: f64 = 2.0;
     /// The hours that this number counts for.
     const ASSUMED_HOURS: f64 = 0.25;
 
@@ -80,18 +86,24 @@ impl FalseAlarms {
     }
 
     /// The p-value below which a sound is unknown: the smallest at which no more false alarms are
-    /// expected than allowed, between [`Self::LEAST`] and [`Self::MOST`].
+    /// expected than allowed, between [`Self::LEAST`] and [`Self::MOST`]. If there is none, the one
+    /// with the lowest sum of the false alarms, each counted twice, and the taught sounds lost.
     pub fn unknown_below(&self) -> f32 {
         if !self.has_strangers() {
             return Self::WITHOUT_STRANGERS;
         }
-        let rate = self.strangers_per_hour();
-        let is_enough = |&p: &f32| rate * self.taken_for_taught(p) <= self.per_hour;
+        let (strangers, taught) = (self.strangers_per_hour(), self.taught_per_hour());
+        let false_alarms = |p: f32| strangers * self.taken_for_taught(p);
         // Each p-value of a stranger is one at which the share of them changes.
         let changes = self.strangers.iter().map(|p| p + f32::EPSILON);
-        let mut candidates = std::iter::once(Self::LEAST)
-            .chain(changes.filter(|p| (Self::LEAST..Self::MOST).contains(p)));
-        candidates.find(is_enough).unwrap_or(Self::MOST)
+        let within = changes.filter(|p| (Self::LEAST..Self::MOST).contains(p));
+        let candidates = std::iter::once(Self::LEAST).chain(within);
+        let candidates = candidates.chain([Self::MOST]);
+        let cost = |p: f32| Self::LOST_FOR_ONE * false_alarms(p) + taught * f64::from(p);
+        (candidates.clone())
+            .find(|&p| false_alarms(p) <= self.per_hour)
+            .or_else(|| candidates.min_by(|&a, &b| cost(a).total_cmp(&cost(b))))
+            .unwrap_or(Self::MOST)
     }
 
     /// The false alarms to expect in a day, at the p-value that was chosen.
@@ -108,14 +120,24 @@ impl FalseAlarms {
 
     /// Sounds that were never taught, by the hour.
     fn strangers_per_hour(&self) -> f64 {
+        let assumed = Self::PER_HOUR * Self::ASSUMED_HOURS;
+        (self.strangers_heard() + assumed) / (self.hours + Self::ASSUMED_HOURS)
+    }
+
+    /// Sounds of taught classes, by the hour.
+    fn taught_per_hour(&self) -> f64 {
+        let all = (self.unlike + self.like) as f64;
+        (all - self.strangers_heard()).max(0.0) / (self.hours + Self::ASSUMED_HOURS)
+    }
+
+    /// The estimated number of sounds heard that were never taught.
+    fn strangers_heard(&self) -> f64 {
         // `unlike = s (1 - q) + t l` and `like = s q + t (1 - l)`: s strangers, of which the share
         // q is like a taught class, and t taught sounds, of which the share l is not.
         let (q, l) = (self.taken_for_taught(Self::LEAST), f64::from(Self::LEAST));
         let odds = l / (1.0 - l);
         let strangers = self.unlike as f64 - self.like as f64 * odds;
-        let strangers = strangers.max(0.0) / (1.0 - q - q * odds).max(0.1);
-        let assumed = Self::PER_HOUR * Self::ASSUMED_HOURS;
-        (strangers + assumed) / (self.hours + Self::ASSUMED_HOURS)
+        strangers.max(0.0) / (1.0 - q - q * odds).max(0.1)
     }
 }
 
@@ -158,6 +180,22 @@ mod tests {
         };
         assert!((quiet.strangers_per_hour() - 0.5).abs() < 1e-9);
         assert_eq!(quiet.unknown_below(), 0.05);
+    }
+
+    #[test]
+    fn where_the_number_cannot_be_kept_it_is_weighed_against_lost_sounds() {
+        let mut alarms = FalseAlarms::new(2.0, strangers());
+        alarms.listened(3600.0);
+        // Many strangers and few taught sounds: caution costs little.
+        (0..100).for_each(|_| alarms.heard(0.01));
+        (0..40).for_each(|_| alarms.heard(0.5));
+        assert_eq!(alarms.unknown_below(), FalseAlarms::MOST);
+        // 400 taught sounds an hour: .12 loses 28 more of them than .05, for 16 false alarms less.
+        (0..500).for_each(|_| alarms.heard(0.5));
+        (0..15).for_each(|_| alarms.heard(0.01));
+        let chosen = alarms.unknown_below();
+        assert!(chosen < FalseAlarms::MOST, "{chosen}");
+        assert!(alarms.expected_per_day() > 24.0);
     }
 
     #[test]

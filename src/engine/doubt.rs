@@ -99,7 +99,7 @@ fn as_digits<S: Serializer>(clip: &ClipId, serializer: S) -> Result<S::Ok, S::Er
 
 /// Only `lda` compares a clip with the others without another solve.
 pub(super) fn check_head(head: HeadKind) -> Result<(), Error> {
-    match head.judges_novelty() {
+    match head.judges_labels() {
         true => Ok(()),
         false => Err(Error::NoDoubts {
             head: head.to_string(),

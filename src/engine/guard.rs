@@ -218,7 +218,7 @@ impl Session {
     ) -> Result<(), Error> {
         self.flush()?;
         let head = self.learner().settings().head;
-        let Some(command) = command.first().filter(|_| head.judges_novelty()) else {
+        let Some(command) = command.first().filter(|_| head.judges_labels()) else {
             return Ok(());
         };
         let Some((first, taught)) = self.taught_by(command)? else {
@@ -274,7 +274,7 @@ impl Session {
         let Some(first) = parts.first() else {
             return Ok(());
         };
-        if !first.learner().settings().head.judges_novelty() {
+        if !first.learner().settings().head.judges_labels() {
             return Ok(());
         }
         let (entries, _) = Self::merged_entries(parts)?;

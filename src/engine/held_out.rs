@@ -110,7 +110,7 @@ impl Taught {
         let by_unit = folds(units, usize::MAX);
         let alone = by_unit.iter().all(|unit| unit.len() == 1);
         // Single clips need no solve.
-        let folds = match alone && settings.head.judges_novelty() {
+        let folds = match alone && settings.head.judges_labels() {
             true => by_unit,
             false => folds(units, most),
         };
@@ -133,7 +133,8 @@ impl Taught {
 
     /// The answer for one clip, without another solve. `None` if the head has none.
     fn answer_alone(&self, clip: usize) -> Result<Option<Answer>, Error> {
-        let Some(clip) = self.clips.get(clip) else {
+        let judges = self.learner.settings().head.judges_labels();
+        let Some(clip) = self.clips.get(clip).filter(|_| judges) else {
             return Ok(None);
         };
         let mut left_out = LeftOutEvidence::default();

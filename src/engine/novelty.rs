@@ -58,7 +58,7 @@ impl Session {
     }
 
     /// Computes the scores of taught clips, each as if it had not been taught. Compacted clips are
-    /// no longer known. Only `lda` gives scores.
+    /// no longer known. Heads without distances give none.
     ///
     /// # Errors
     /// [`Error`] when the log cannot be read.
@@ -81,11 +81,11 @@ impl Session {
                 let rows = example.features().len() / width;
                 let parts = |rows: usize| {
                     let distances = left_out.squared_distances.chunks(rows * all);
-                    let parts = distances.zip(left_out.log_scores.chunks(rows * all));
-                    parts.map(|(distances, scores)| LeftOutClip {
+                    let mut scores = left_out.log_scores.chunks(rows * all);
+                    distances.map(move |distances| LeftOutClip {
                         class,
                         squared_distances: mean(distances, all),
-                        log_scores: mean(scores, all),
+                        log_scores: scores.next().map_or(Vec::new(), |scores| mean(scores, all)),
                     })
                 };
                 clips.extend(parts(as_it_is(rows, is_mixed)).next());

@@ -36,7 +36,7 @@ impl Session {
     pub(super) fn is_one_class(&self) -> bool {
         let learner = &self.memory.learner;
         let is_windowed = learner.contract().window_rows.is_some();
-        let has_distances = learner.settings().head.judges_novelty();
+        let has_distances = learner.settings().judges_novelty();
         let is_one = learner.classes().len() == 1 && self.card.classes.is_none();
         is_one && is_windowed && has_distances && self.card.sensor().is_some()
     }

@@ -32,7 +32,7 @@ const ASKED_FROM: f32 = 0.7;
 const ASKED_BELOW: f32 = 0.7;
 
 /// The cosine, in the metric of the head, from which on two sounds are one question.
-const ALIKE: f32 = 0.6;
+const ALIKE: f32 = 0.45;
 
 /// A sound that is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

@@ -130,7 +130,7 @@ impl Engine {
             let mut session = self.session();
             session.catch_up()?;
             let compacted = session.compacted()?;
-            let own = match session.learner().settings().head.judges_novelty() {
+            let own = match session.learner().settings().head.judges_labels() {
                 true => Some((session.own_recordings()?, session.kept()?)),
                 false => None,
             };
@@ -288,7 +288,7 @@ fn lacking(report: &LearnerReport, taught: &Taught, compacted: &[CompactedStatus
         lacking.push(Lack::Background);
     }
     let clips = taught.calibration.novelty.clips();
-    if !taught.learner.settings().head.judges_novelty() {
+    if !taught.learner.settings().judges_novelty() {
         let head = report.head.clone();
         lacking.push(Lack::HeadForUnknown { head });
     } else if clips < FEWEST_FOR_UNKNOWN {

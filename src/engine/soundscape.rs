@@ -10,17 +10,19 @@ use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
+use super::clip_embeddings::clip_sha256;
 use super::kept_files::{remove, write_durably};
 use super::{Command, Durability, Engine, Error, OptionError, Recording};
 use crate::backbone::Backbone;
 use crate::model::Card;
 use crate::pipeline::EmbeddingStream;
-use crate::signal::{Chunk, Label, SOUND, SampleRate};
+use crate::signal::{Chunk, ClipId, Label, SOUND, SampleRate};
 use crate::source::{Excerpt, SensorFormat, WaveEncoding, open_recording, wave_head};
-use crate::store::ClipFilter;
+use crate::store::{ClipFilter, TaughtClip};
 
-/// Its file in a learner's folder.
+/// Its file in a learner's folder, and that of the one before, which an undo brings back.
 const FILE: &str = "soundscape.wav";
+const BEFORE: &str = "soundscape-before.wav";
 /// The name of the recording of its examples.
 pub(super) const NAME: &str = "soundscape";
 
@@ -76,13 +78,12 @@ impl Soundscape {
         Ok(soundscape)
     }
 
-    /// The soundscape in the folder of a learner, if there is one.
-    fn read(dir: &Path) -> Result<Option<Self>, Error> {
-        let path = dir.join(FILE);
+    /// The soundscape in a file, if there is such a file.
+    fn read(path: &Path) -> Result<Option<Self>, Error> {
         if !path.exists() {
             return Ok(None);
         }
-        let mut source = open_recording(&path, &SensorFormat::default())?;
+        let mut source = open_recording(path, &SensorFormat::default())?;
         let (mut chunk, mut samples) = (Chunk::default(), Vec::new());
         while source.read(&mut chunk)? {
             samples.extend_from_slice(&chunk.samples);
@@ -99,6 +100,26 @@ impl Soundscape {
         let head = wave_head(self.rate.hz(), 1, WaveEncoding::Float32, bytes);
         let samples = self.samples.iter().flat_map(|sample| sample.to_le_bytes());
         head.into_iter().flatten().chain(samples).collect()
+    }
+
+    /// The clips of the class background. They overlap by half or more, so that their windows begin
+    /// at more moments. A place is more alike than the sounds of a class, so a short recording has as
+    /// many clips.
+    fn pieces(&self) -> impl Iterator<Item = Excerpt> {
+        let piece = PIECE_SECONDS * self.rate.hz() as usize;
+        let rest = self.samples.len().saturating_sub(piece);
+        let step = (piece / 2).min(rest / (LEAST_PIECES - 1)).max(1);
+        let pieces = self.samples.windows(piece).step_by(step);
+        pieces.map(|samples| Excerpt::new(self.rate, SOUND.to_vec(), samples.to_vec()))
+    }
+
+    /// Whether the clips of the class background are of this soundscape.
+    fn is_of(&self, taught: &[TaughtClip]) -> Result<bool, Error> {
+        let Some(mut first) = self.pieces().next() else {
+            return Ok(false);
+        };
+        let first = ClipId::from_bytes(clip_sha256(&mut first)?);
+        Ok(taught.iter().any(|clip| clip.id == first))
     }
 
     /// The embeddings of a clip mixed with the soundscape: one list a level. The clip's hash
@@ -204,7 +225,35 @@ impl Engine {
     /// # Errors
     /// [`Error::Source`] if its file cannot be read.
     pub fn soundscape(&self) -> Result<Option<Soundscape>, Error> {
-        Soundscape::read(self.dir())
+        let taught = self.clips(&pieces()?)?;
+        // The log says which recording was learned last and not undone.
+        for name in [FILE, BEFORE] {
+            let found = Soundscape::read(&self.dir().join(name))?;
+            if let Some(soundscape) = found.filter(|_| !taught.is_empty())
+                && soundscape.is_of(&taught)?
+            {
+                return Ok(Some(soundscape));
+            }
+        }
+        // Compacted clips are in no log.
+        match taught.is_empty() && self.has_compacted_background()? {
+            true => Soundscape::read(&self.dir().join(FILE)),
+            false => Ok(None),
+        }
+    }
+
+    /// Whether the class background was learned from clips that the log no longer holds.
+    fn has_compacted_background(&self) -> Result<bool, Error> {
+        let filter = ClipFilter {
+            label: Some(Label::new(Label::BACKGROUND)?),
+            ..ClipFilter::default()
+        };
+        let known = self.clips(&filter)?.len() as u64;
+        let session = self.session();
+        let learner = session.learner();
+        let of_class = learner.classes().iter().zip(learner.counts());
+        let mut of_background = of_class.filter(|(label, _)| label.is_background());
+        Ok(of_background.any(|(_, learned)| learned > known))
     }
 
     /// Makes the beginning of `recording` the soundscape, up to [`Soundscape::LONGEST`]. It is
@@ -264,8 +313,13 @@ impl Engine {
         Ok(())
     }
 
-    /// Learns a soundscape in place of an earlier one, and keeps it.
+    /// Learns a soundscape in place of an earlier one, and keeps it; the earlier one for an undo.
     fn learn_place(&self, soundscape: &Soundscape) -> Result<(), Error> {
+        let (file, before) = (self.dir().join(FILE), self.dir().join(BEFORE));
+        if let Some(earlier) = self.soundscape()? {
+            write_durably(&before, &earlier.to_wave())?;
+        }
+        write_durably(&file, &soundscape.to_wave())?;
         let command = Command::new();
         let now = self.now();
         self.session().forget_in(&command, &pieces()?, now)?;
@@ -273,28 +327,23 @@ impl Engine {
         let mut lesson = self.lesson(Durability::Immediate)?.of(command);
         // The place is what it is.
         lesson.despite_doubts();
-        // Pieces overlap by half or more, so that their windows begin at more moments. A place is
-        // more alike than the sounds of a class, so a short recording has as many pieces.
-        let piece = PIECE_SECONDS * soundscape.rate.hz() as usize;
-        let rest = soundscape.samples.len() - piece;
-        let step = (piece / 2).min(rest / (LEAST_PIECES - 1)).max(1);
-        for samples in soundscape.samples.windows(piece).step_by(step) {
-            let excerpt = Excerpt::new(soundscape.rate, SOUND.to_vec(), samples.to_vec());
-            lesson.teach(&label, Recording::from_source(Box::new(excerpt), NAME))?;
+        for piece in soundscape.pieces() {
+            lesson.teach(&label, Recording::from_source(Box::new(piece), NAME))?;
         }
         lesson.finish()?;
-        write_durably(&self.dir().join(FILE), &soundscape.to_wave())?;
         self.place_is_known()
     }
 
-    /// Removes the soundscape, and what was learned from it as [`Label::BACKGROUND`]. Returns
-    /// whether there was one.
+    /// Removes the soundscape, the one before, and what was learned from it as
+    /// [`Label::BACKGROUND`]. Returns whether there was one. An undo does not bring the recordings
+    /// back.
     ///
     /// # Errors
     /// [`Error`] if the examples cannot be unlearned or the file cannot be removed.
     pub fn drop_soundscape(&self) -> Result<bool, Error> {
         let forgotten = self.forget(&pieces()?)?;
         self.place_is_known()?;
+        remove(&self.dir().join(BEFORE))?;
         Ok(remove(&self.dir().join(FILE))? || !forgotten.is_empty())
     }
 }

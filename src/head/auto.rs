@@ -2,6 +2,7 @@
 
 use super::kind::Kind;
 use super::knn::Knn;
+use super::left_out::LeftOutEvidence;
 use super::recipe::Recipe;
 use super::selection::{CANDIDATES, Selection};
 use super::statistic_state::damaged;
@@ -55,6 +56,15 @@ impl Auto {
                 let index = EXACT.iter().position(|&exact| exact == kind);
                 &*self.exact[index.unwrap_or(0)]
             }
+        }
+    }
+
+    /// The head whose distances count: the one that answers if it has some, or the nearest rows of
+    /// the memory.
+    fn measuring(&self) -> &dyn Head {
+        match self.selection.head.0 {
+            Kind::Linear(_) | Kind::Ridge(_) => &self.knn,
+            _ => self.head(self.selection.head),
         }
     }
 
@@ -151,7 +161,30 @@ impl Head for Auto {
     }
 
     fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
-        self.head(self.selection.head).evidence_into(x, evidence)
+        self.head(self.selection.head).evidence_into(x, evidence)?;
+        match evidence.squared_distances() {
+            Some(_) => Ok(()),
+            None => self.knn.distances_into(x, evidence),
+        }
+    }
+
+    fn left_out_into(
+        &self,
+        rows: &[i16],
+        class: usize,
+        weights: &[f64],
+        left_out: &mut LeftOutEvidence,
+    ) -> bool {
+        let is_known = (self.measuring()).left_out_into(rows, class, weights, left_out);
+        if !std::ptr::addr_eq(self.measuring(), self.head(self.selection.head)) {
+            left_out.log_scores.clear();
+        }
+        is_known
+    }
+
+    fn metric_into(&self, x: &[i16], point: &mut Vec<f32>, direction: &mut Vec<f32>) {
+        self.head(self.selection.head)
+            .metric_into(x, point, direction);
     }
 
     fn solve(&self) {

@@ -55,10 +55,7 @@ pub(crate) trait Method: Clone + fmt::Debug + Send + Sync + 'static {
     ) {
     }
 
-    /// Overwrites `left_out` with the evidence for each of `rows`, row-major, as if the rows had not
-    /// been learned; `weights` is how often each is in the statistic as an example of `class`. If
-    /// they are the whole class, the distances to it are infinite. Returns whether there is an
-    /// answer.
+    /// See [`Head::left_out_into`].
     fn left_out_into(
         &self,
         _solved: &Self::Solved,

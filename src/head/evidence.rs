@@ -75,11 +75,14 @@ impl Evidence {
 
     /// The squared distance from the example to the mean of each class, at least 0.
     ///
-    /// The distance is Euclidean, in the units of the embedding, for `ncm`. It is Mahalanobis,
+    /// The distance is Euclidean, in the units of the embedding, for `ncm`, and `2 - 2 cos` for
+    /// `ncm:cosine`. For heads with a rehearsal memory it is not that to the mean, but to the nearest
+    /// row of the class in the memory, `2 - 2 cos` around the centre of the classes; `auto` takes
+    /// the distances of the head that answers, if that has some. For `lda` it is Mahalanobis,
     /// under the shrunk covariance within classes, for `lda`. The mean of `n` examples lies
     /// farther away than the true mean, by `features / n` on average for `lda`. For a learner of
     /// decision windows this excess is subtracted, counted as of at least four clips; a quarter of
-    /// the distance stays. Otherwise it is not. Returns `None` for other heads and options, before anything was learned, and
+    /// the distance stays. Otherwise it is not. Returns `None` for other heads, before anything was learned, and
     /// unless [`Self::with_distances`] made this evidence.
     pub fn squared_distances(&self) -> Option<&[f32]> {
         let measured = !self.squared_distances.is_empty();
@@ -124,6 +127,11 @@ impl Evidence {
     pub(super) fn votes(&mut self) -> (&mut Vec<f32>, &mut Vec<f32>) {
         self.kind = ScoreKind::Votes;
         (&mut self.scores, &mut self.scratch)
+    }
+
+    /// Whether squared distances were requested.
+    pub(crate) fn wants_distances(&self) -> bool {
+        self.wants_distances
     }
 
     /// The buffer for squared distances, and a scratch buffer. `None` if distances were not

@@ -175,9 +175,24 @@ impl HeadKind {
         matches!(self.0, Kind::Ncm(_) | Kind::Lda(_) | Kind::Ridge(_))
     }
 
-    /// Whether the head can tell how unlike everything taught an example is: `lda` alone.
+    /// Whether there is a distance that tells how unlike everything taught an example is: of `lda`
+    /// and `ncm` to the class means, of heads with a rehearsal memory to the nearest rows of it.
+    /// `ridge` has none: its features are too many for another factorisation, and it keeps no
+    /// examples. Nor have the baselines.
     pub fn judges_novelty(self) -> bool {
+        !matches!(self.0, Kind::Ridge(_)) && !self.is_baseline()
+    }
+
+    /// Whether the head can tell what it would say of taught clips without them, without being
+    /// taught anew, so well that labels are judged by it: `lda` alone.
+    pub fn judges_labels(self) -> bool {
         matches!(self.0, Kind::Lda(_))
+    }
+
+    /// Whether the distances of an example are those of `knn` on the rehearsal memory, as the head
+    /// has none of its own.
+    pub(crate) fn measures_by_memory(self) -> bool {
+        matches!(self.0, Kind::Linear(_) | Kind::Mlp(_))
     }
 
     /// Whether the head is a baseline that demonstrates forgetting: it sees no example again and

@@ -4,6 +4,7 @@ use std::num::NonZeroU8;
 use std::sync::OnceLock;
 
 use super::discriminant::dot;
+use super::left_out::LeftOutEvidence;
 use super::statistic_state::{damaged, take, take_many};
 use super::{Evidence, Formula, Head, HeadError, MemoryHead, Neighbours, Replay, Statistic};
 
@@ -47,6 +48,13 @@ impl Knn {
     /// The initial value of every class; the vote of the nearest neighbour is 1.
     const FLOOR: f32 = 0.01;
 
+    /// A row of a class that is at least as similar to an example is the example itself, as the
+    /// memory stores it.
+    const SAME: f32 = 0.999;
+
+    /// The squared distance of opposite directions.
+    const FARTHEST: f32 = 4.0;
+
     /// Creates a head without classes that uses `k` neighbours. One unit of feature `i` is worth
     /// `steps[i]`.
     pub(crate) fn new(k: NonZeroU8, steps: &[f32]) -> Self {
@@ -85,6 +93,67 @@ impl Knn {
         match expected == actual {
             true => Ok(()),
             false => Err(HeadError::Width { expected, actual }),
+        }
+    }
+
+    /// The head that only measures: with these counts and rows, and the default number of
+    /// neighbours.
+    pub(super) fn of_memory(steps: &[f32], counts: &[u64], kept: Replay<'_>) -> Self {
+        let mut head = Self::new(Self::NEIGHBOURS, steps);
+        head.counts.extend_from_slice(counts);
+        head.set_memory(kept);
+        head
+    }
+
+    /// Overwrites `similarities` with the direction of the example, followed by its similarity to
+    /// each row.
+    fn similarities_into<'a>(&self, x: &[i16], similarities: &'a mut Vec<f32>) -> &'a mut [f32] {
+        let Neighbourhood { centre, rows } = self.solved();
+        let width = self.steps.len();
+        similarities.clear();
+        similarities.extend(x.iter().zip(&self.steps).map(|(&x, s)| f32::from(x) * s));
+        direct(similarities, centre);
+        for row in rows.chunks_exact(width.max(1)) {
+            let similarity = dot(&similarities[..width], row);
+            similarities.push(similarity);
+        }
+        &mut similarities[width..]
+    }
+
+    /// Overwrites `votes` with the votes of the most similar rows, and `similarities` with minus
+    /// infinity for them.
+    fn votes_into(&self, similarities: &mut [f32], votes: &mut Vec<f32>) {
+        votes.clear();
+        votes.resize(self.counts.len(), Self::FLOOR);
+        let nearest = |similarities: &[f32]| {
+            // The first of equal similarities.
+            let numbered = similarities.iter().copied().enumerate().rev();
+            numbered.max_by(|(_, a), (_, b)| a.total_cmp(b))
+        };
+        let top = nearest(similarities).map_or(0.0, |(_, top)| top);
+        for _ in 0..self.k.get() {
+            let Some((row, similarity)) = nearest(similarities) else {
+                break;
+            };
+            if similarity == f32::NEG_INFINITY {
+                break;
+            }
+            similarities[row] = f32::NEG_INFINITY;
+            if let Some(vote) = self.classes.get(row).and_then(|&c| votes.get_mut(c)) {
+                *vote += ((similarity - top) / Self::TEMPERATURE).exp();
+            }
+        }
+    }
+
+    /// Appends the squared distance from a direction to the nearest one of each class,
+    /// `2 - 2 similarity`; the greatest one, 4, to a class of which no row is held.
+    fn append_distances(&self, similarities: &[f32], distances: &mut Vec<f32>) {
+        let start = distances.len();
+        distances.resize(start + self.counts.len(), Self::FARTHEST);
+        for (&similarity, &class) in similarities.iter().zip(&self.classes) {
+            if let Some(distance) = distances.get_mut(start + class) {
+                *distance = distance.min((2.0 - 2.0 * similarity).max(0.0));
+            }
         }
     }
 
@@ -132,38 +201,68 @@ impl Head for Knn {
     fn evidence_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
         self.check_width(x)?;
         evidence.start(&self.counts, 1);
-        let Neighbourhood { centre, rows } = self.solved();
-        let width = self.steps.len();
-        let (votes, scratch) = evidence.votes();
-        votes.resize(self.counts.len(), Self::FLOOR);
-        // The query, followed by its similarity to each row.
-        scratch.clear();
-        scratch.extend(x.iter().zip(&self.steps).map(|(&x, s)| f32::from(x) * s));
-        direct(scratch, centre);
-        for row in rows.chunks_exact(width.max(1)) {
-            let similarity = dot(&scratch[..width], row);
-            scratch.push(similarity);
+        if evidence.distances().is_some() {
+            self.distances_into(x, evidence)?;
+        } else {
+            self.similarities_into(x, evidence.votes().1);
         }
-        let similarities = &mut scratch[width..];
-        let nearest = |similarities: &[f32]| {
-            // The first of equal similarities.
-            let numbered = similarities.iter().copied().enumerate().rev();
-            numbered.max_by(|(_, a), (_, b)| a.total_cmp(b))
-        };
-        let top = nearest(similarities).map_or(0.0, |(_, top)| top);
-        for _ in 0..self.k.get() {
-            let Some((row, similarity)) = nearest(similarities) else {
-                break;
-            };
-            if similarity == f32::NEG_INFINITY {
-                break;
-            }
-            similarities[row] = f32::NEG_INFINITY;
-            if let Some(vote) = self.classes.get(row).and_then(|&c| votes.get_mut(c)) {
-                *vote += ((similarity - top) / Self::TEMPERATURE).exp();
-            }
+        let (votes, scratch) = evidence.votes();
+        self.votes_into(&mut scratch[self.steps.len()..], votes);
+        Ok(())
+    }
+
+    fn distances_into(&self, x: &[i16], evidence: &mut Evidence) -> Result<(), HeadError> {
+        self.check_width(x)?;
+        if let Some((distances, scratch)) = evidence.distances() {
+            distances.clear();
+            let similarities = self.similarities_into(x, scratch);
+            self.append_distances(similarities, distances);
         }
         Ok(())
+    }
+
+    /// The rows that are as similar to one of `rows` as it is to itself do not count. If the
+    /// rows weigh as much as the class, it has no rows.
+    fn left_out_into(
+        &self,
+        rows: &[i16],
+        class: usize,
+        weights: &[f64],
+        left_out: &mut LeftOutEvidence,
+    ) -> bool {
+        let Some(&n) = self.counts.get(class) else {
+            return false;
+        };
+        let whole = weights.iter().sum::<f64>() > n as f64 - 0.5;
+        let (mut similarities, mut votes) = (Vec::new(), Vec::new());
+        let mut own = vec![whole; self.classes.len()];
+        for row in rows.chunks_exact(self.steps.len()) {
+            let similarities = self.similarities_into(row, &mut similarities);
+            for (own, &similarity) in own.iter_mut().zip(&*similarities) {
+                *own |= similarity >= Self::SAME;
+            }
+        }
+        left_out.squared_distances.clear();
+        left_out.log_scores.clear();
+        for row in rows.chunks_exact(self.steps.len()) {
+            let similarities = self.similarities_into(row, &mut similarities);
+            for ((similarity, &other), &own) in similarities.iter_mut().zip(&self.classes).zip(&own)
+            {
+                if own && other == class {
+                    *similarity = f32::NEG_INFINITY;
+                }
+            }
+            let start = left_out.squared_distances.len();
+            self.append_distances(similarities, &mut left_out.squared_distances);
+            if whole {
+                left_out.squared_distances[start + class] = f32::INFINITY;
+            }
+            self.votes_into(similarities, &mut votes);
+            left_out
+                .log_scores
+                .extend(votes.iter().map(|vote| vote.ln()));
+        }
+        true
     }
 
     fn solve(&self) {
@@ -323,6 +422,33 @@ mod tests {
         set_memory(&mut head, &[[8, 8]], &[1]);
         let p = probabilities(&head, [8, 8]);
         assert!(p.iter().all(|p| p.is_finite()) && p[1] > 0.9, "{p:?}");
+    }
+
+    #[test]
+    fn a_distance_is_that_to_the_nearest_row_of_a_class_other_than_the_example() {
+        let mut head = knn(1, &[2, 2]);
+        let rows = [[100, 0], [100, 20], [-100, 0], [-100, -20]];
+        set_memory(&mut head, &rows, &[0, 0, 1, 1]);
+        let mut evidence = Evidence::with_distances();
+        head.evidence_into(&[100, 0], &mut evidence).unwrap();
+        let distances = evidence.squared_distances().unwrap();
+        assert!(distances[0] < 1e-6 && distances[1] > 3.9, "{distances:?}");
+        let (votes, near) = (evidence.scores().to_vec(), distances[1]);
+        // Without itself, its class is as far as the other row of it.
+        let mut left_out = LeftOutEvidence::default();
+        assert!(head.left_out_into(&[100, 0], 0, &[1.0], &mut left_out));
+        let own = left_out.squared_distances[0];
+        assert!((0.005..0.02).contains(&own), "{own}");
+        assert_eq!(left_out.squared_distances[1], near);
+        assert!(left_out.log_scores[0] > left_out.log_scores[1]);
+        // Votes without distances are the same.
+        let mut plain = Evidence::default();
+        head.evidence_into(&[100, 0], &mut plain).unwrap();
+        assert_eq!(plain.scores(), votes);
+        // Its whole class left out.
+        assert!(head.left_out_into(&rows.as_flattened()[..4], 0, &[1.0; 2], &mut left_out));
+        assert!(left_out.squared_distances[0].is_infinite());
+        assert!(!head.left_out_into(&[100, 0], 2, &[1.0], &mut left_out));
     }
 
     #[test]

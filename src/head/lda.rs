@@ -6,6 +6,8 @@ use faer::linalg::triangular_solve::{
     solve_lower_triangular_in_place, solve_upper_triangular_in_place,
 };
 
+use microhead::arithmetic::{PROBES, probe_sign, varying_features};
+
 use super::closed_form::{Change, ClosedForm, Method};
 use super::covariance::{Shrunk, factorise, shrunk, within_scatter};
 use super::discriminant::{Discriminant, dot};
@@ -391,29 +393,20 @@ fn less_excess(squared: f64, excess: f64) -> f64 {
     (squared - excess).max(squared / 4.0).max(0.0)
 }
 
-/// The number of features that vary: the trace of the sample covariance under the inverse of the
-/// shrunk one, `Q`. The uncertainty of a mean adds as much to its distance. In directions in which
-/// examples hardly vary, `Q` is the target alone, and nothing is added.
-///
-/// As `Q = (1 - a) S + a v I`, the trace is `(d - a v tr(Q^-1)) / (1 - a)`. That of the inverse is
-/// estimated by fixed vectors of ones and minus ones (Hutchinson 1990).
+/// See [`varying_features`].
 fn effective_features(factor: &Factor, width: usize, intensity: f64, variance: f64) -> usize {
-    const PROBES: usize = 16;
-    if intensity > 0.95 {
-        return width;
-    }
-    let sign = |at: usize| {
-        let mixed = (at as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let mixed = (mixed ^ (mixed >> 29)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        if mixed >> 63 == 0 { 1.0 } else { -1.0 }
-    };
-    let probes: Vec<f32> = (0..PROBES * width).map(sign).collect();
-    let mut solutions = probes.clone();
-    factor.solve_in_place(&mut solutions);
-    let pairs = probes.iter().zip(&solutions);
-    let trace = pairs.map(|(a, b)| f64::from(a * b)).sum::<f64>() / PROBES as f64;
-    let varying = (width as f64 - intensity * variance * trace) / (1.0 - intensity);
-    varying.round().clamp(0.0, width as f64) as usize
+    let mut solutions = Vec::new();
+    let mut probes = Vec::new();
+    varying_features(width, intensity, variance, |probe| {
+        if solutions.is_empty() {
+            probes.extend((0..PROBES * width).map(probe_sign));
+            solutions.clone_from(&probes);
+            factor.solve_in_place(&mut solutions);
+        }
+        let at = probe * width..(probe + 1) * width;
+        let pairs = probes[at.clone()].iter().zip(&solutions[at]);
+        pairs.map(|(a, b)| f64::from(a * b)).sum()
+    })
 }
 
 /// The sharpness of classes whose offsets have any common origin.

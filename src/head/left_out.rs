@@ -12,7 +12,8 @@ use super::discriminant::dot;
 pub(crate) struct LeftOutEvidence {
     /// The squared distance from each row to the mean of each class, `[rows, classes]`.
     pub(crate) squared_distances: Vec<f32>,
-    /// The log score of each class for each row, `[rows, classes]`.
+    /// The log score of each class for each row, `[rows, classes]`. Empty if the head that measures
+    /// is not the one that answers.
     pub(crate) log_scores: Vec<f32>,
 }
 
@@ -267,8 +268,46 @@ mod tests {
             assert!(distances[0].is_infinite() && distances[1].is_finite());
         }
         assert!(!head.left_out_into(&rows, 5, &[4.0; 4], &mut left_out));
-        let ncm = HeadKind::NCM.build(&[0.001; WIDTH], 0, 16);
-        assert!(!ncm.left_out_into(&rows, 0, &[4.0; 4], &mut left_out));
+        let ridge = HeadKind::RIDGE.build(&[0.001; WIDTH], 0, 16);
+        assert!(!ridge.left_out_into(&rows, 0, &[4.0; 4], &mut left_out));
+    }
+
+    #[test]
+    fn a_class_mean_without_a_clip_is_as_if_it_had_never_been_learned() {
+        for kind in ["ncm", "ncm:cosine"] {
+            let kind: HeadKind = kind.parse().unwrap();
+            let (mut all, mut less) = (
+                kind.build(&[0.001; WIDTH], 0, 16),
+                kind.build(&[0.001; WIDTH], 0, 16),
+            );
+            let mut clip = Vec::new();
+            for class in 0..3 {
+                for at in 0..12 {
+                    let row = row(class, at, 0);
+                    all.learn_one(&row, class).unwrap();
+                    match (class, at) {
+                        (1, 4..6) => clip.extend(row),
+                        _ => less.learn_one(&row, class).unwrap(),
+                    }
+                }
+            }
+            let mut left_out = LeftOutEvidence::default();
+            assert!(all.left_out_into(&clip, 1, &[1.0; 2], &mut left_out));
+            let mut evidence = crate::head::Evidence::with_distances();
+            for (at, row) in clip.chunks(WIDTH).enumerate() {
+                less.evidence_into(row, &mut evidence).unwrap();
+                let fast = &left_out.squared_distances[at * 3..][..3];
+                for (fast, slow) in fast.iter().zip(evidence.squared_distances().unwrap()) {
+                    assert!((fast - slow).abs() < 1e-5 * slow.max(1.0), "{fast} {slow}");
+                }
+                // Only the sharpness is that of all clips.
+                let gap = |scores: &[f32]| scores[1] - scores[0];
+                let (fast, slow) = (gap(&left_out.log_scores[at * 3..]), gap(evidence.scores()));
+                assert!((fast / slow - 1.0).abs() < 0.1, "{fast} {slow}");
+            }
+            assert!(all.left_out_into(&clip, 1, &[6.0; 2], &mut left_out));
+            assert!(left_out.squared_distances[1].is_infinite());
+        }
     }
 
     #[test]

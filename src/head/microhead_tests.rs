@@ -8,7 +8,7 @@ use super::lda::Lda;
 use super::lda::LdaOptions;
 use super::ncm::Distance;
 use super::ncm::Ncm;
-use super::{Moments, Statistic as Host};
+use super::{HeadKind, Moments, Statistic as Host};
 
 const D: usize = 6;
 const K: usize = 4;
@@ -118,6 +118,43 @@ proptest! {
     }
 
     #[test]
+    fn clips_of_windows_are_learned_alike(
+        examples in examples(),
+        x in prop::array::uniform6(-12_000..12_000_i16),
+        unlearned in any::<prop::sample::Index>(),
+    ) {
+        let (mut micro, mut host) = (Micro::new().of_clips(), Host::new(D, Moments::Full));
+        let mut clips = Vec::new();
+        for (at, clip) in examples.chunks(4).enumerate() {
+            let windows = 1 << (at % 3).min(clip.len().ilog2() as usize);
+            let class = clip[0].1.min(host.counts().len());
+            let clip: Vec<[i16; D]> = clip[..windows].iter().map(|(x, _)| *x).collect();
+            micro.add_clip(&clip, class).unwrap();
+            for window in &clip {
+                (0..16 / windows).for_each(|_| host.add(window, class).unwrap());
+            }
+            clips.push((clip, class));
+        }
+        let (clip, class) = &clips[unlearned.index(clips.len())];
+        let before = micro.clone();
+        if host.counts()[*class] > 16 {
+            micro.remove_clip(clip, *class).unwrap();
+            prop_assert_eq!(micro.counts()[*class], before.counts()[*class] - 16);
+            micro.add_clip(clip, *class).unwrap();
+        }
+        prop_assert_eq!(&micro, &before);
+        let bytes = saved(&host);
+        prop_assert_eq!(&micro.saved().collect::<Vec<u8>>(), &bytes);
+        prop_assert_eq!(&Micro::load(&bytes).unwrap().of_clips(), &micro);
+        let head = HeadKind::LDA.load(&STEPS, 0, 16, &bytes).unwrap();
+        let expected = super::testing::probabilities(&*head, &x);
+        let actual = probabilities(microhead::Lda::solve(&micro, &STEPS).scores(&x), expected.len());
+        for (a, b) in actual.iter().zip(&expected) {
+            prop_assert!((a - b).abs() < 1e-4, "{:?} {:?}", actual, expected);
+        }
+    }
+
+    #[test]
     fn bytes_load_on_both_sides_or_on_neither(
         examples in examples(),
         at in any::<prop::sample::Index>(),
@@ -137,6 +174,26 @@ proptest! {
         let cut = &whole[..cut.index(whole.len())];
         prop_assert!(Micro::load(cut).is_err());
     }
+}
+
+#[test]
+fn a_clip_that_was_never_learned_is_refused() {
+    let mut micro = Micro::new().of_clips();
+    micro.add_clip(&[[5; D], [7; D]], 0).unwrap();
+    let before = micro.clone();
+    let never = [[5; D], [5; D], [7; D], [9000; D]];
+    assert_eq!(
+        micro.remove_clip(&never, 0),
+        Err(microhead::Refusal::NeverLearned)
+    );
+    assert_eq!(
+        micro.add_clip(&[[0; D]; 3], 0),
+        Err(microhead::Refusal::Windows)
+    );
+    assert_eq!(micro.add_clip(&[], 0), Err(microhead::Refusal::Windows));
+    assert_eq!(micro, before);
+    micro.remove_clip(&[[5; D], [7; D]], 0).unwrap();
+    assert_eq!(micro.counts(), [0_u64; 0]);
 }
 
 #[test]

@@ -89,10 +89,19 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     /// [`HeadError::Width`].
     fn evidence_into(&self, features: &[i16], evidence: &mut Evidence) -> Result<(), HeadError>;
 
+    /// Overwrites the squared distances of `evidence`, if they are wanted, and nothing else. For
+    /// heads that measure without another answer: `knn`.
+    ///
+    /// # Errors
+    /// [`HeadError::Width`].
+    fn distances_into(&self, _features: &[i16], _: &mut Evidence) -> Result<(), HeadError> {
+        Ok(())
+    }
+
     /// Overwrites `left_out` with the evidence for each of `rows`, as if the rows had not
-    /// been learned; `weights` is how often each is in the statistic as an example of `class`. If
+    /// been learned; `weights` is how often each was learned as an example of `class`. If
     /// they are the whole class, the distances to it are infinite. Returns whether the head has
-    /// an answer: `lda` has, if it knows other examples.
+    /// an answer: `lda`, `ncm` and `knn` have, if they know other examples.
     fn left_out_into(
         &self,
         _rows: &[i16],
@@ -157,6 +166,12 @@ pub(crate) trait Head: fmt::Debug + Send + Sync {
     fn memory(&mut self) -> Option<&mut dyn MemoryHead> {
         None
     }
+}
+
+/// Measures the distance to the nearest direction of each class in a rehearsal memory, for heads
+/// that measure none. One unit of feature `i` is worth `steps[i]`.
+pub(crate) fn nearest(steps: &[f32], counts: &[u64], kept: Replay<'_>) -> Box<dyn Head> {
+    Box::new(knn::Knn::of_memory(steps, counts, kept))
 }
 
 /// See [`Head::metric_into`].

@@ -28,6 +28,7 @@ mod windowed_tests;
 
 use std::cell::RefCell;
 use std::num::NonZeroUsize;
+use std::sync::OnceLock;
 
 use crate::decision::Probabilities;
 use crate::head::{
@@ -73,6 +74,8 @@ pub struct Learner {
     classes: Vec<Label>,
     head: Box<dyn Head>,
     rehearsal: Option<Rehearsal>,
+    /// Measures distances in the memory, for a head that measures none; made when one is wanted.
+    nearest: OnceLock<Box<dyn Head>>,
     /// Scratch for replayed rows; it saves allocations.
     replay: Rows,
 }
@@ -121,6 +124,7 @@ impl Learner {
             classes: Vec::new(),
             head,
             rehearsal,
+            nearest: OnceLock::new(),
             replay: Rows::default(),
         })
     }
@@ -299,6 +303,7 @@ impl Learner {
             self.classes.remove(class);
         }
         self.rehearsal = rehearsal;
+        self.nearest.take();
         Ok(())
     }
 
@@ -354,6 +359,7 @@ impl Learner {
 
     /// Passes the memory to a head that reads it.
     fn show_memory(&mut self) {
+        self.nearest.take();
         if let (true, Some(rehearsal)) = (self.settings.head.reads_memory(), &self.rehearsal)
             && let Some(head) = self.head.memory()
         {
@@ -378,17 +384,42 @@ impl Learner {
         self.copies_of_row(example)?;
         let mut rows = example.features().chunks_exact(width);
         if let Some(first) = rows.next() {
-            self.head.evidence_into(first, evidence)?;
+            self.evidence_of_row(first, evidence)?;
         }
         if rows.len() > 0 {
             let mut other = evidence.clone();
             for row in rows {
-                self.head.evidence_into(row, &mut other)?;
+                self.evidence_of_row(row, &mut other)?;
                 evidence.add(&other);
             }
             evidence.divide(example.features().len() / width);
         }
         Ok(())
+    }
+
+    fn evidence_of_row(&self, row: &[i16], evidence: &mut Evidence) -> Result<(), LearnError> {
+        self.head.evidence_into(row, evidence)?;
+        match self.nearest() {
+            Some(nearest) if evidence.wants_distances() => {
+                Ok(nearest.distances_into(row, evidence)?)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// What measures distances, for a head that measures none and a memory that is kept.
+    fn nearest(&self) -> Option<&dyn Head> {
+        let rehearsal = self.rehearsal.as_ref()?;
+        if !self.settings.head.measures_by_memory() {
+            return None;
+        }
+        let nearest = self.nearest.get_or_init(|| {
+            let mut rows = Rows::default();
+            rehearsal.all_into(&mut rows);
+            let steps = self.contract.fixed_point().steps();
+            crate::head::nearest(&steps, self.head.counts(), replayed(&rows))
+        });
+        Some(nearest.as_ref())
     }
 
     /// Overwrites `left_out` with the evidence for each row of an example that was learned, as if it
@@ -421,7 +452,7 @@ impl Learner {
             return Ok(false);
         };
         let (rows, weights) = self.rows_of(examples)?;
-        let is_known = (self.head).left_out_into(&rows, class, &weights, left_out);
+        let is_known = self.rows_left_out_into(&rows, class, &weights, left_out);
         // They may be the only ones of their class.
         let own = left_out.squared_distances.get(class);
         Ok(is_known && own.is_some_and(|distance| distance.is_finite()))
@@ -459,7 +490,23 @@ impl Learner {
         weights
             .iter_mut()
             .for_each(|w| *w *= of_class as f64 / known);
-        Ok(self.head.left_out_into(&rows, class, &weights, left_out))
+        Ok(self.rows_left_out_into(&rows, class, &weights, left_out))
+    }
+
+    fn rows_left_out_into(
+        &self,
+        rows: &[i16],
+        class: usize,
+        weights: &[f64],
+        left_out: &mut LeftOutEvidence,
+    ) -> bool {
+        let Some(nearest) = self.nearest() else {
+            return self.head.left_out_into(rows, class, weights, left_out);
+        };
+        let is_known = nearest.left_out_into(rows, class, weights, left_out);
+        // The memory is measured, but another head answers.
+        left_out.log_scores.clear();
+        is_known
     }
 
     /// The mean row of an example in the metric of the head; see `Head::metric_into`.
@@ -503,7 +550,7 @@ impl Learner {
         if let Some(head) = self.head.deferred() {
             return Ok(head.evidence_now_into(features, evidence)?);
         }
-        self.head.evidence_into(features, evidence)?;
+        self.evidence_of_row(features, evidence)?;
         Ok(0)
     }
 

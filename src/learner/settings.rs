@@ -18,6 +18,13 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// Whether a learner can tell how unlike everything taught an example is: see
+    /// [`HeadKind::judges_novelty`]. A head that measures in the rehearsal memory needs one.
+    pub fn judges_novelty(&self) -> bool {
+        let measures = self.head.is_exact() || self.rehearsal.capacity != Capacity::None;
+        self.head.judges_novelty() && measures
+    }
+
     pub(super) fn keeps_rehearsal(&self) -> bool {
         self.head.keeps_rehearsal() && self.rehearsal.capacity != Capacity::None
     }

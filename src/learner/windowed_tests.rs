@@ -192,3 +192,47 @@ fn the_contract_of_windows_is_another_and_is_pinned() {
     assert_eq!(difference.field, "window-rows");
     assert_eq!(difference.theirs, "all of a clip");
 }
+
+#[test]
+fn every_head_with_a_memory_has_distances_and_leaves_clips_out() {
+    use crate::head::LeftOutEvidence;
+    for head in HeadKind::ALL {
+        let mut learner = learner(head);
+        for seed in 0..40 {
+            let clip = clip(&learner, seed % 3, seed);
+            learner.learn_one(&clip, &label(seed % 3)).unwrap();
+        }
+        let (known, never) = (clip(&learner, 1, 4), clip(&learner, 5, 90));
+        let mut evidence = Evidence::with_distances();
+        let mut nearest = |example: &Example| {
+            learner.evidence_into(example, &mut evidence).unwrap();
+            let distances = evidence.squared_distances();
+            distances.map(|all| all.iter().copied().fold(f32::INFINITY, f32::min))
+        };
+        let (near, far) = (nearest(&known), nearest(&never));
+        assert_eq!(near.is_some(), head.judges_novelty(), "{head}");
+        assert!(near.is_none() || near < far, "{head}: {near:?} {far:?}");
+        let mut left_out = LeftOutEvidence::default();
+        let is_known = (learner.left_out_into(&known, &label(1), &mut left_out)).unwrap();
+        assert_eq!(is_known, head.judges_novelty(), "{head}");
+        if !is_known {
+            continue;
+        }
+        let rows = known.features().len() / SIZE;
+        assert_eq!(left_out.squared_distances.len(), 3 * rows);
+        let own: f32 = left_out.squared_distances.chunks(3).map(|d| d[1]).sum();
+        assert!(own / rows as f32 > near.unwrap(), "{head}");
+        // Only the head that answers gives scores.
+        let answers = !head.measures_by_memory();
+        assert_eq!(!left_out.log_scores.is_empty(), answers, "{head}");
+        // A change is measured, too.
+        let before = nearest(&never);
+        learner.learn_one(&never, &label(5)).unwrap();
+        learner.evidence_into(&never, &mut evidence).unwrap();
+        assert_eq!(evidence.squared_distances().unwrap().len(), 4, "{head}");
+        assert!(evidence.squared_distances().unwrap()[3] < before.unwrap());
+        learner.unlearn_one(&never, &label(5)).unwrap();
+        learner.evidence_into(&never, &mut evidence).unwrap();
+        assert_eq!(evidence.squared_distances().unwrap().len(), 3, "{head}");
+    }
+}

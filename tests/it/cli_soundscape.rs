@@ -109,7 +109,17 @@ fn a_soundscape_is_shown_replaced_and_dropped() {
     let waves = clips(&shared, "sea_waves", "1").remove(0);
     sandbox.afield("soundscape use").args([waves]).run().ok();
     assert_eq!(examples(&sandbox, "background"), 16);
-    assert_ne!(sandbox.run("soundscape show").ok().stdout, shown.stdout);
+    let replaced = sandbox.run("soundscape show").ok();
+    assert_ne!(replaced.stdout, shown.stdout);
+    // What follows the history is the recording, too.
+    sandbox.run("undo").ok();
+    assert_eq!(sandbox.run("soundscape show").ok().stdout, shown.stdout);
+    sandbox.run("undo").ok();
+    let none = sandbox.run("soundscape show").ok();
+    assert_eq!(none.stdout, "no soundscape\n");
+    let waves = clips(&shared, "sea_waves", "1").remove(0);
+    sandbox.afield("soundscape use").args([waves]).run().ok();
+    assert_eq!(sandbox.run("soundscape show").ok().stdout, replaced.stdout);
     sandbox.run("soundscape drop").ok();
     assert_eq!(examples(&sandbox, "background"), 0);
     assert_eq!(
