@@ -102,7 +102,8 @@ impl FalseAlarms {
         let cost = |p: f32| Self::LOST_FOR_ONE * false_alarms(p) + taught * f64::from(p);
         (candidates.clone())
             .find(|&p| false_alarms(p) <= self.per_hour)
-            .or_else(|| candidates.min_by(|&a, &b| cost(a).total_cmp(&cost(b))))
+            // Of equal costs the most careful.
+            .or_else(|| candidates.reduce(|best, p| if cost(p) <= cost(best) { p } else { best }))
             .unwrap_or(Self::MOST)
     }
 
