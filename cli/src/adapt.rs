@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use afield::Recording;
-use afield::engine::{Adapted, Share};
+use afield::engine::Adapted;
 use anyhow::{Result, bail};
 use clap::Args;
 
 use super::batch::{Batch, BatchArgs};
 use super::embedding::{advance, progress};
-use super::learner::LearnerPlace;
+use super::learner::{LearnerPlace, accuracy};
 use super::model::Places;
 use super::recording::SensorArgs;
 
@@ -90,8 +90,8 @@ pub fn run(args: AdaptArgs, places: &Places) -> Result<()> {
     if is_refused {
         bail!(
             "nothing was learned: the taught clips would be known less well ({} before, {} after)\nhint: `afield queue` and `afield teach` learn with labels",
-            accuracy(adapted.before.as_ref()),
-            accuracy(adapted.after.as_ref())
+            accuracy(adapted.before),
+            accuracy(adapted.after)
         );
     }
     Ok(())
@@ -109,13 +109,7 @@ fn described(adapted: &Adapted) -> String {
     format!(
         "learned {sure} of {all} recordings: {}; accuracy on the taught clips {} before, {} after",
         classes.join(", "),
-        accuracy(adapted.before.as_ref()),
-        accuracy(adapted.after.as_ref())
+        accuracy(adapted.before),
+        accuracy(adapted.after)
     )
-}
-
-fn accuracy(share: Option<&Share>) -> String {
-    share.map_or("not known".to_owned(), |share| {
-        format!("{:.3}", share.share)
-    })
 }
