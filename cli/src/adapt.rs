@@ -16,9 +16,9 @@ use super::recording::SensorArgs;
 /// Learn from recordings without labels, where the learner is sure of the class
 ///
 /// A recording is learned as the class that `afield predict` names if the confidence is at
-/// least .9 and the recording is not unknown. So a learner follows a new speaker, person,
-/// machine or microphone. Nothing is learned if the learner would then know the taught
-/// clips less well, each held out with its group or recording.
+/// least .9 and the recording is not unknown. A new speaker whom the learner knows badly
+/// gains by it; others gain little or nothing. Nothing is learned if the learner would then
+/// know the taught clips less well, each held out with its group or recording.
 ///
 /// `afield undo` takes the last adaptation back; --forget takes all of them back, also long
 /// after. Needs the head lda, and nine taught clips.

@@ -2,15 +2,14 @@
 
 use std::sync::Arc;
 
-use afield::model::Card;
 use afield_lab::adapt::examine_adapt;
-use afield_lab::data::{Dataset, splits};
-use afield_lab::exam::{EmbeddedRecordings, ExamError, ExamPlan, ExamProgress};
+use afield_lab::data::splits;
+use afield_lab::exam::{ExamError, ExamPlan, ExamProgress};
 use afield_lab::guard::examine_guard;
 use afield_lab::render::{
     Provenance, adapt_html, adapt_table, guard_html, guard_table, unknown_html, unknown_table,
 };
-use afield_lab::unknown::{Teaching, examine_unknown};
+use afield_lab::unknown::examine_unknown;
 use anyhow::Result;
 use indicatif::ProgressBar;
 use serde::Serialize;
@@ -46,14 +45,6 @@ impl Exam {
     }
 }
 
-/// What an exam is held on.
-struct Held {
-    plan: ExamPlan,
-    card: Card,
-    recordings: EmbeddedRecordings,
-    splits: Vec<(u64, Dataset)>,
-}
-
 /// Runs the draws that the arguments describe, and prints the report.
 ///
 /// # Errors
@@ -61,48 +52,30 @@ struct Held {
 /// be written.
 pub fn evaluate(exam: Exam, args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<()> {
     match exam {
-        Exam::Unknown => {
-            let run = |held: &Held, progress: &mut dyn FnMut(ExamProgress)| {
-                let teachings = Teaching::suiting(&held.card);
-                examine_unknown(
-                    &held.plan,
-                    &teachings,
-                    &held.recordings,
-                    &held.splits,
-                    progress,
-                )
-            };
-            report(args, places, batch, run, unknown_table, unknown_html)
-        }
-        Exam::Guard => {
-            let run = |held: &Held, progress: &mut dyn FnMut(ExamProgress)| {
-                examine_guard(&held.plan, &held.recordings, &held.splits, progress)
-            };
-            report(args, places, batch, run, guard_table, guard_html)
-        }
-        Exam::Adapt => {
-            let run = |held: &Held, progress: &mut dyn FnMut(ExamProgress)| {
-                examine_adapt(&held.plan, &held.recordings, &held.splits, progress)
-            };
-            report(args, places, batch, run, adapt_table, adapt_html)
-        }
+        Exam::Unknown => run(
+            args,
+            places,
+            batch,
+            examine_unknown,
+            unknown_table,
+            unknown_html,
+        ),
+        Exam::Guard => run(args, places, batch, examine_guard, guard_table, guard_html),
+        Exam::Adapt => run(args, places, batch, examine_adapt, adapt_table, adapt_html),
     }
 }
 
-fn report<R: Serialize>(
+fn run<R: Serialize>(
     args: &EvaluateArgs,
     places: &Places,
     batch: &mut Batch,
-    run: impl Fn(&Held, &mut dyn FnMut(ExamProgress)) -> Result<R, ExamError>,
+    examine: fn(&ExamPlan, &mut dyn FnMut(ExamProgress)) -> Result<R, ExamError>,
     table: fn(&R) -> String,
     html: fn(&R, &Provenance) -> String,
 ) -> Result<()> {
     args.check_own_learners()?;
     let (labelled, card) = labelled(args, places, batch)?;
-    let plan = ExamPlan {
-        learner: args.own_learners()?,
-        engine: places.engine(),
-    };
+    let learner = args.own_learners()?;
     let seeds = args.seeds()?;
     let cut = args.cut.map(|cut| cut.window(&card));
     let (recordings, read) = labelled.recordings(&card, &args.sensor.format(), cut, places)?;
@@ -111,14 +84,14 @@ fn report<R: Serialize>(
     for (_, dataset) in &splits {
         note_draw(dataset);
     }
-    let held = Held {
-        plan,
-        card,
+    let plan = ExamPlan {
+        learner,
+        engine: places.engine(),
         recordings,
         splits,
     };
     let bar = steps();
-    let report = run(&held, &mut |progress| show(&bar, progress));
+    let report = examine(&plan, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
     let report = report?;
     let made_on = MadeOn {

@@ -280,7 +280,11 @@ fn wrong_labels_of_a_folder_that_is_listened_to_are_named_at_the_end() {
         return;
     };
     for (class, fold) in [("dog_bark", "3"), ("rain", "3")] {
-        let of = if class == "dog_bark" { "rooster" } else { class };
+        let of = if class == "dog_bark" {
+            "rooster"
+        } else {
+            class
+        };
         let folder = sandbox.path("labelled").join(class);
         std::fs::create_dir_all(&folder).unwrap();
         for clip in &clips(&shared, of, fold)[..4] {

@@ -7,30 +7,18 @@ use super::halves::Halves;
 use super::hearing::Hearing;
 use super::report::{AdaptReport, AdaptedLearner, HearingReport};
 use super::score::{AdaptCounts, AdaptScore};
-use crate::data::Dataset;
-use crate::exam::{
-    EmbeddedRecordings, ExamError, ExamPlan, ExamProgress, Sitting, names_of, never_taught,
-};
+use crate::exam::{ExamError, ExamPlan, ExamProgress, Sitting, names_of, never_taught};
 
-/// Runs every case on every split of `recordings`, each with the seed that draws the halves of the
+/// Runs every case on every split, each with the seed that draws the halves of the
 /// test side and the classes that are never taught. `progress` is called before each learner.
 ///
 /// # Errors
 /// [`ExamError`] if too few classes or recordings are there, or a learner cannot be taught.
 pub fn examine_adapt(
     plan: &ExamPlan,
-    recordings: &EmbeddedRecordings,
-    splits: &[(u64, Dataset)],
     progress: &mut dyn FnMut(ExamProgress),
 ) -> Result<AdaptReport, ExamError> {
-    let run = plan.run(
-        "adapt",
-        &Hearing::ALL,
-        recordings,
-        splits,
-        progress,
-        &mut adapted,
-    )?;
+    let run = plan.run("adapt", &Hearing::ALL, progress, &mut adapted)?;
     let cases = Hearing::ALL.into_iter().zip(run.answers);
     let cases = cases.map(|(case, draws)| {
         let learners: Vec<AdaptedLearner> = draws.into_iter().flatten().collect();

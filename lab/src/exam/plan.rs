@@ -10,13 +10,17 @@ use super::recordings::EmbeddedRecordings;
 use super::sitting::Sitting;
 use crate::data::Dataset;
 
-/// How learners are created.
-#[derive(Debug, Clone)]
+/// How learners are created, and what they are taught and asked about.
+#[derive(Debug)]
 pub struct ExamPlan {
     /// How each learner is created.
     pub learner: LearnerOptions,
     /// The cache of backbones.
     pub engine: EngineOptions,
+    /// The recordings.
+    pub recordings: EmbeddedRecordings,
+    /// Their splits, each with the seed of its draws, seed after seed.
+    pub splits: Vec<(u64, Dataset)>,
 }
 
 /// What an exam compares: ways of teaching, or what is taught.
@@ -88,8 +92,6 @@ impl ExamPlan {
         &self,
         protocol: &'static str,
         cases: &[C],
-        recordings: &EmbeddedRecordings,
-        splits: &[(u64, Dataset)],
         progress: &mut dyn FnMut(ExamProgress),
         examine: &mut dyn FnMut(&Sitting<'_>, &Engine, C) -> Result<A, ExamError>,
     ) -> Result<Answers<A>, ExamError> {
@@ -97,13 +99,13 @@ impl ExamPlan {
             protocol,
             backbone: String::new(),
             head: self.learner.head.to_string(),
-            clips: recordings.list().clips.len(),
+            clips: self.recordings.list().clips.len(),
             classes: Vec::new(),
             folds: Vec::new(),
         };
         let (mut done, mut seeds) = (0, Vec::<u64>::new());
         let mut answers: Vec<Vec<Vec<A>>> = cases.iter().map(|_| Vec::new()).collect();
-        for (seed, split) in splits {
+        for (seed, split) in &self.splits {
             if seeds.last() != Some(seed) {
                 seeds.push(*seed);
                 answers.iter_mut().for_each(|draws| draws.push(Vec::new()));
@@ -113,7 +115,7 @@ impl ExamPlan {
                 examined.folds.push(groups);
             }
             let sitting = Sitting {
-                recordings,
+                recordings: &self.recordings,
                 split,
                 seed: *seed,
             };
@@ -121,7 +123,7 @@ impl ExamPlan {
             for (&case, draws) in cases.iter().zip(&mut answers) {
                 progress(ExamProgress {
                     done,
-                    total: splits.len() * cases.len(),
+                    total: self.splits.len() * cases.len(),
                     seed: *seed,
                     case: case.name(),
                 });

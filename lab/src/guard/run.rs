@@ -7,29 +7,24 @@ use afield::signal::Label;
 use super::case::{Case, Lessons};
 use super::report::{CaseReport, GuardReport};
 use super::score::{Counts, GuardScore};
-use crate::data::Dataset;
-use crate::exam::{EmbeddedRecordings, ExamError, ExamPlan, ExamProgress, Sitting};
+use crate::exam::{ExamError, ExamPlan, ExamProgress, Sitting};
 
 /// The name of a class that is not in the data.
 const NEW_NAME: &str = "new name";
 
-/// Runs every case on every split of `recordings`, each with the seed that draws the wrong labels.
+/// Runs every case on every split, each with the seed that draws the wrong labels.
 /// `progress` is called before each learner.
 ///
 /// # Errors
 /// [`ExamError`] if too few classes are there, or a learner cannot be taught.
 pub fn examine_guard(
     plan: &ExamPlan,
-    recordings: &EmbeddedRecordings,
-    splits: &[(u64, Dataset)],
     progress: &mut dyn FnMut(ExamProgress),
 ) -> Result<GuardReport, ExamError> {
     let mut right = 0;
     let run = plan.run(
         "guard",
         &Case::ALL,
-        recordings,
-        splits,
         progress,
         &mut |sitting, engine, case| {
             let mut counts = Run::of(sitting).learner(engine, case)?;

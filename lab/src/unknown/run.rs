@@ -5,33 +5,26 @@ use afield::Engine;
 use super::report::{DrawReport, TeachingReport, UnknownReport};
 use super::score::{Answer, UnknownScore};
 use super::teaching::Teaching;
-use crate::data::Dataset;
-use crate::exam::{
-    EmbeddedRecordings, ExamError, ExamPlan, ExamProgress, Sitting, names_of, never_taught,
-};
+use crate::exam::{ExamError, ExamPlan, ExamProgress, Sitting, names_of, never_taught};
 
 /// Of so many classes, how many are left out: a third, to the nearest whole number.
 fn a_third(classes: usize) -> usize {
     (classes + 1) / 3
 }
 
-/// Runs each way of teaching on every split of `recordings`, each with the seed that draws the
+/// Runs each way of teaching that suits the backbone on every split, each with the seed that draws the
 /// classes to leave out. `progress` is called before each learner.
 ///
 /// # Errors
 /// [`ExamError`] if too few classes are there, or a learner cannot be taught.
 pub fn examine_unknown(
     plan: &ExamPlan,
-    teachings: &[Teaching],
-    recordings: &EmbeddedRecordings,
-    splits: &[(u64, Dataset)],
     progress: &mut dyn FnMut(ExamProgress),
 ) -> Result<UnknownReport, ExamError> {
+    let teachings = Teaching::suiting(plan.recordings.card());
     let run = plan.run(
         "unknown",
-        teachings,
-        recordings,
-        splits,
+        &teachings,
         progress,
         &mut |sitting, engine, _| answers(sitting, engine),
     )?;
@@ -44,14 +37,17 @@ pub fn examine_unknown(
         })
     });
     let draws: Result<Vec<DrawReport>, ExamError> = draws.collect();
-    let teachings = teachings.iter().zip(&run.answers).map(|(&teaching, of)| {
-        let scores: Vec<UnknownScore> = of.iter().map(|draw| UnknownScore::of(draw)).collect();
-        TeachingReport {
-            teaching,
-            summary: UnknownScore::spread(&scores),
-            scores,
-        }
-    });
+    let teachings = teachings
+        .into_iter()
+        .zip(&run.answers)
+        .map(|(teaching, of)| {
+            let scores: Vec<UnknownScore> = of.iter().map(|draw| UnknownScore::of(draw)).collect();
+            TeachingReport {
+                teaching,
+                summary: UnknownScore::spread(&scores),
+                scores,
+            }
+        });
     Ok(UnknownReport {
         draws: draws?,
         teachings: teachings.collect(),
