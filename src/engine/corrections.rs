@@ -2,7 +2,8 @@
 //!
 //! Each of them counts at once, since a single correction is the user's word. Four together can be
 //! compared with the others: those that the other recordings contradict are named. Nothing is refused
-//! or set aside, and listening does not wait: a thread of its own looks at a copy.
+//! or set aside. A thread of its own looks at a copy, so listening waits only while the clips are
+//! read.
 
 use std::collections::HashSet;
 use std::thread::{self, JoinHandle};
@@ -46,7 +47,7 @@ impl Engine {
 
 impl Corrections {
     /// The clips taught since the beginning that the other recordings contradict, each once; see
-    /// [`Engine::doubts`]. It never waits: after every four changes, a thread begins to look, and a
+    /// [`Engine::doubts`]. It does not wait: after every four changes, a thread begins to look, and a
     /// later call returns what it found. Empty for heads other than `lda`, and for learners of more
     /// than 2,000 examples.
     ///
