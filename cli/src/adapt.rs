@@ -3,22 +3,22 @@
 use std::path::PathBuf;
 
 use afield::Recording;
-use afield::engine::{Adapted, Share};
+use afield::engine::Adapted;
 use anyhow::{Result, bail};
 use clap::Args;
 
 use super::batch::{Batch, BatchArgs};
 use super::embedding::{advance, progress};
-use super::learner::LearnerPlace;
+use super::learner::{LearnerPlace, accuracy};
 use super::model::Places;
 use super::recording::SensorArgs;
 
 /// Learn from recordings without labels, where the learner is sure of the class
 ///
 /// A recording is learned as the class that `afield predict` names if the confidence is at
-/// least .9 and the recording is not unknown. So a learner follows a new speaker, person,
-/// machine or microphone. Nothing is learned if the learner would then know the taught
-/// clips less well, each held out with its group or recording.
+/// least .9 and the recording is not unknown. A new speaker whom the learner knows badly
+/// gains by it; others gain little or nothing. Nothing is learned if the learner would then
+/// know the taught clips less well, each held out with its group or recording.
 ///
 /// `afield undo` takes the last adaptation back; --forget takes all of them back, also long
 /// after. Needs the head lda, and nine taught clips.
@@ -90,8 +90,8 @@ pub fn run(args: AdaptArgs, places: &Places) -> Result<()> {
     if is_refused {
         bail!(
             "nothing was learned: the taught clips would be known less well ({} before, {} after)\nhint: `afield queue` and `afield teach` learn with labels",
-            accuracy(adapted.before.as_ref()),
-            accuracy(adapted.after.as_ref())
+            accuracy(adapted.before),
+            accuracy(adapted.after)
         );
     }
     Ok(())
@@ -109,13 +109,7 @@ fn described(adapted: &Adapted) -> String {
     format!(
         "learned {sure} of {all} recordings: {}; accuracy on the taught clips {} before, {} after",
         classes.join(", "),
-        accuracy(adapted.before.as_ref()),
-        accuracy(adapted.after.as_ref())
+        accuracy(adapted.before),
+        accuracy(adapted.after)
     )
-}
-
-fn accuracy(share: Option<&Share>) -> String {
-    share.map_or("not known".to_owned(), |share| {
-        format!("{:.3}", share.share)
-    })
 }

@@ -2,9 +2,9 @@
 
 use std::io::{self, Write};
 
-use afield::Engine;
 use afield::engine::Doubt;
 use afield::signal::ClipIdPrefix;
+use afield::{Engine, Error};
 use anyhow::{Result, bail};
 use clap::{ArgGroup, Args, Subcommand};
 
@@ -137,6 +137,23 @@ fn doubts(engine: &Engine) -> Result<Vec<Doubt>> {
     let doubts = engine.doubts(&|done, all| advance(&bar, done, all));
     bar.finish_and_clear();
     Ok(doubts?)
+}
+
+/// Names clips that were taught while listening and are doubtful, or says why nothing is known.
+pub fn note_doubtful(doubts: Result<Vec<Doubt>, Error>) {
+    let doubts = match doubts {
+        Ok(doubts) if doubts.is_empty() => return,
+        Ok(doubts) => doubts,
+        Err(error) => return eprintln!("note: no doubts were looked for: {error}"),
+    };
+    let named: Vec<String> = (doubts.iter())
+        .map(|doubt| format!("{} ({}, like {})", doubt.source, doubt.label, doubt.like))
+        .collect();
+    eprintln!(
+        "note: {} taught while listening may have a wrong label: {}; see `afield doubts list`",
+        clips(doubts.len()),
+        named.join(", ")
+    );
 }
 
 fn described(doubt: &Doubt) -> String {

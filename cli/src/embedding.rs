@@ -1,4 +1,4 @@
-//! The progress bar of commands that embed many recordings.
+//! The progress bars of commands that embed many recordings, and of evaluations.
 
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -8,6 +8,12 @@ pub fn progress(len: usize, what: &'static str) -> ProgressBar {
     ProgressBar::new(len as u64)
         .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         .with_message(what)
+}
+
+/// A progress bar over the steps of an evaluation, whose messages say which step it is.
+pub fn steps() -> ProgressBar {
+    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}]");
+    ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }
 
 /// Shows that `done` of `of` are done.

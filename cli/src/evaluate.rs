@@ -27,15 +27,14 @@ use clap::{ArgGroup, Args};
 use serde::Serialize;
 
 use super::batch::{Batch, BatchArgs};
+use super::exam::{self, Exam};
 use super::field::{self, FieldArgs};
-use super::guard;
 use super::heads;
 use super::hints;
 use super::labelled::{Labelled, Read, ReadJson};
 use super::model::Places;
 use super::recording::{Cut, SensorArgs};
 use super::run_bar::RunBar;
-use super::unknown;
 
 /// Teach a stream of examples to heads, and score them beside the joint offline upper
 /// bound
@@ -48,7 +47,8 @@ use super::unknown;
         afield evaluate --embeddings speech.npz --test-groups each --seeds 5 --head finetune,best\n  \
         afield evaluate --embeddings speech.npz --protocol bursty --label-noise 0.05 --save-stream s.json\n  \
         afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups 3 --backbone yamnet --protocol field\n  \
-        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups each --backbone yamnet --protocol unknown")
+        afield evaluate --data esc10 --group-pattern '^(\\d+)-' --test-groups each --backbone yamnet --protocol unknown\n  \
+        afield evaluate --data fsdd --group-pattern '^([a-z]+)_' --test-groups each --backbone speech-embedding --protocol adapt")
 )]
 pub struct EvaluateArgs {
     /// Folder of clips, one folder per class: DIR/<class>/<clip>
@@ -65,7 +65,8 @@ pub struct EvaluateArgs {
     pub(super) embeddings: Option<PathBuf>,
 
     /// Order of the stream: class-incremental, domain-incremental, iid, bursty or drift; or
-    /// field, days of sound; unknown, classes left out; or guard, wrong labels
+    /// field, days of sound; unknown, classes left out; guard, wrong labels; or adapt,
+    /// recordings without labels
     ///
     /// class-incremental: one class after another, tested on the classes so far. All
     /// other orders are tested on all test clips.
@@ -97,6 +98,12 @@ pub struct EvaluateArgs {
     /// 20 %, half a class at once), and asked about the test clips with and without the guard.
     /// Scored are accuracy, the wrong labels that are found, and the right ones that are
     /// doubted. The head is lda.
+    ///
+    /// adapt: a learner is taught the training clips, hears half of the test recordings without
+    /// labels, as by `afield adapt`, and is asked about the other half before and after: with all
+    /// classes taught, with one class never taught, and with a quarter of them. Scored are
+    /// accuracy, the recordings that are learned, and the wrong labels among them. With
+    /// --test-groups each, every draw has one learner a group. The head is lda.
     #[arg(long, default_value_t = Order::Stream(Protocol::ClassIncremental), value_name = "ORDER")]
     pub(super) protocol: Order,
 
@@ -181,7 +188,8 @@ pub struct EvaluateArgs {
     pub(super) seed: u64,
 
     /// Number of seeds, from --seed up, one run each. Several runs give means and 95 %
-    /// confidence intervals [default: 1; with --protocol unknown or guard: 5]
+    /// confidence intervals [default: 1; with --protocol unknown, guard or
+    /// adapt: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1000))]
     pub(super) seeds: Option<u64>,
 
@@ -233,13 +241,9 @@ fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Result<(
     let order = match args.protocol {
         Order::Stream(order) => order,
         Order::Field => return field::evaluate(args, places, batch),
-        Order::Unknown => {
+        Order::Exam(exam) => {
             args.field.check_not_given()?;
-            return unknown::evaluate(args, places, batch);
-        }
-        Order::Guard => {
-            args.field.check_not_given()?;
-            return guard::evaluate(args, places, batch);
+            return exam::evaluate(exam, args, places, batch);
         }
     };
     args.field.check_not_given()?;
@@ -296,7 +300,7 @@ impl EvaluateArgs {
     /// The seeds of the runs.
     pub(super) fn seeds(&self) -> Result<RangeInclusive<u64>> {
         let default = match self.protocol {
-            Order::Unknown | Order::Guard => 5,
+            Order::Exam(_) => 5,
             Order::Stream(_) | Order::Field => 1,
         };
         let seeds = self.seeds.unwrap_or(default);
@@ -311,14 +315,12 @@ impl EvaluateArgs {
     }
 }
 
-/// What to evaluate: a stream of clips in some order, days in the field, classes left out, or wrong
-/// labels.
+/// What to evaluate: a stream of clips in some order, days in the field, or exams of learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Order {
     Stream(Protocol),
     Field,
-    Unknown,
-    Guard,
+    Exam(Exam),
 }
 
 impl fmt::Display for Order {
@@ -326,8 +328,7 @@ impl fmt::Display for Order {
         match self {
             Self::Stream(protocol) => protocol.fmt(f),
             Self::Field => f.pad("field"),
-            Self::Unknown => f.pad("unknown"),
-            Self::Guard => f.pad("guard"),
+            Self::Exam(exam) => f.pad(exam.name()),
         }
     }
 }
@@ -335,15 +336,14 @@ impl fmt::Display for Order {
 impl FromStr for Order {
     type Err = String;
     fn from_str(text: &str) -> Result<Self, String> {
-        match text {
-            "field" => Ok(Self::Field),
-            "unknown" => Ok(Self::Unknown),
-            "guard" => Ok(Self::Guard),
-            text => text
-                .parse()
-                .map(Self::Stream)
-                .map_err(|error| error + ", field, unknown, guard"),
+        if text == "field" {
+            return Ok(Self::Field);
         }
+        if let Some(exam) = Exam::ALL.into_iter().find(|exam| exam.name() == text) {
+            return Ok(Self::Exam(exam));
+        }
+        let order = text.parse().map(Self::Stream);
+        order.map_err(|error| error + ", field, unknown, guard, adapt")
     }
 }
 

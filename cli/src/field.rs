@@ -9,10 +9,11 @@ use afield_lab::field::{DayPlan, FieldError, FieldPlan, FieldProgress, FieldRepo
 use afield_lab::render::{day_picture, field_html, field_table};
 use anyhow::{Context, Result, bail};
 use clap::Args;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::ProgressBar;
 
 use super::alarm_rate::AlarmRate;
 use super::batch::Batch;
+use super::embedding::{advance, steps};
 use super::evaluate::{EvaluateArgs, MadeOn, labelled, write_page, write_stdout};
 use super::hints;
 use super::model::Places;
@@ -81,9 +82,7 @@ pub fn evaluate(args: &EvaluateArgs, places: &Places, batch: &mut Batch) -> Resu
     let plan = plan(args, places, &card)?;
     let library = labelled.sounds(&card, &args.sensor.format(), &args.test_groups);
     let (library, read) = library?;
-    let style = ProgressStyle::with_template("{bar:30} {pos}/{len} {msg} [{elapsed}]");
-    let bar =
-        ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    let bar = steps();
     let report = plan.run(&library, &mut |progress| show(&bar, progress));
     bar.finish_and_clear();
     let report = report.map_err(naming_flag)?;
@@ -129,8 +128,7 @@ fn picture(report: &FieldReport) -> String {
 }
 
 fn show(bar: &ProgressBar, progress: FieldProgress) {
-    bar.set_length(progress.total as u64);
-    bar.set_position(progress.done as u64);
+    advance(bar, progress.done, progress.total);
     let what = match progress.teaching {
         true => "teaching",
         false => "listening",

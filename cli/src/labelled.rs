@@ -12,8 +12,8 @@ use afield::source::{Note, SensorFormat};
 use afield_lab::data::{
     self, ClipList, Clips, FailedRecording, ListedClip, list_folder, read_manifest,
 };
+use afield_lab::exam::EmbeddedRecordings;
 use afield_lab::field::{FieldError, SoundLibrary};
-use afield_lab::unknown::EmbeddedRecordings;
 use anyhow::Result;
 use serde::Serialize;
 

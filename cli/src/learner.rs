@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use afield::Engine;
 use afield::backbone::{Backbone, Mode};
-use afield::engine::{Clock, EngineOptions};
+use afield::engine::{Clock, EngineOptions, Share};
 use afield::model::Card;
 use anyhow::{Context, Result, bail};
 use clap::Args;
@@ -87,4 +87,11 @@ pub fn now_unix_ms() -> i64 {
 /// The backbone of `card`, from the program or from the cache.
 pub fn load_backbone(card: &Card, places: &Places, mode: Mode) -> Result<Backbone> {
     Ok(afield::engine::load_backbone(card, &places.cache()?, mode)?)
+}
+
+/// An accuracy on a learner's own clips, as text.
+pub fn accuracy(share: Option<Share>) -> String {
+    share.map_or("not known".to_owned(), |share| {
+        format!("{:.3}", share.share)
+    })
 }

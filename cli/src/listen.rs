@@ -16,6 +16,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::alarm_rate::AlarmRate;
+use super::doubts::note_doubtful;
 use super::durability::durability;
 use super::event_clips::{EventClips, size};
 use super::event_output::{EventLines, Output};
@@ -47,7 +48,8 @@ use super::typed::Typed;
 ///
 /// The latest audio of a live source (mic, stdin, serial, a network stream) can be taught
 /// by `afield teach LABEL --last 2s` in another terminal. Except with stdin, you can also type a label and
-/// Enter here to teach the latest window.
+/// Enter here to teach the latest window. After every four examples that are taught meanwhile,
+/// a note names those that may have a wrong label; see `afield doubts`.
 ///
 /// A microphone needs a build with `--features mic`. --rate sets the sampling rate of a
 /// device on a serial line.
@@ -285,6 +287,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         true => Typed::begin(listening.span()),
         false => None,
     };
+    let mut corrections = engine.corrections();
     let started = Instant::now();
     let monitors = engine.card().sensor().is_some() && engine.classes().len() == 1;
     let mut lacks_background = !args.windows && !monitors && !knows_background(&engine);
@@ -329,6 +332,7 @@ pub fn run(args: ListenArgs, places: &Places) -> Result<()> {
         if let Some(typed) = &typed {
             typed.teach(&engine, &listening);
         }
+        note_doubtful(corrections.doubtful());
         if !more {
             break;
         }
@@ -406,6 +410,7 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
             "--learn: no labels come with a live stream\nhint: give --source dir:DIR with one folder a class"
         );
     }
+    let corrections = engine.corrections();
     let mut lesson = engine.lesson(args.durability)?;
     // Each label comes by itself, as from a user.
     lesson.despite_doubts();
@@ -437,7 +442,9 @@ fn learn(engine: &Engine, args: &ListenArgs) -> Result<()> {
         writeln!(out, "{}", serde_json::to_string(&line)?)?;
         out.flush()?;
     }
-    Ok(lesson.finish()?)
+    lesson.finish()?;
+    note_doubtful(corrections.finish());
+    Ok(())
 }
 
 impl ListenArgs {

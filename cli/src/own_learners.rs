@@ -1,5 +1,5 @@
 //! The options of `afield evaluate` for protocols that create learners of their own, as `afield
-//! init` does: `field` and `unknown`.
+//! init` does: `field`, `unknown`, `guard` and `adapt`.
 
 use afield::engine::LearnerOptions;
 use afield::head::HeadKind;

@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 
 use afield::Recording;
-use afield::engine::{Relearned, Share, Soundscape};
+use afield::engine::{Relearned, Soundscape};
 use anyhow::{Context, Result, bail};
 use clap::{Args, Subcommand};
 
 use super::embedding::{advance, progress};
-use super::learner::LearnerPlace;
+use super::learner::{LearnerPlace, accuracy};
 use super::model::Places;
 use super::recording::SensorArgs;
 
@@ -109,7 +109,7 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
         }
         SoundscapeCommand::Relearn { place } => {
             let engine = place.open(places)?;
-            let bar = progress(0, "learned again");
+            let bar = progress(0, "held out or learned again");
             let relearned = engine.relearn(&|done, all| advance(&bar, done, all));
             bar.finish_and_clear();
             let relearned = relearned?;
@@ -130,11 +130,6 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
 
 /// Says what was learned again.
 fn report(relearned: &Relearned) -> Result<()> {
-    let accuracy = |share: Option<Share>| {
-        share.map_or("not known".to_owned(), |share| {
-            format!("{:.3}", share.share)
-        })
-    };
     let (before, after) = (accuracy(relearned.before), accuracy(relearned.after));
     let missing = relearned.missing.len();
     if missing > 0 {

@@ -8,9 +8,8 @@ use std::collections::BTreeMap;
 
 use serde::Serialize;
 
-use super::held_out::{Taught, units};
 use super::replay::learn;
-use super::{Command, Engine, Error, Recording, Share};
+use super::{ClipEmbeddings, Command, Engine, Error, Recording, Share};
 use crate::signal::{ClipId, Label};
 use crate::store::{ClipFilter, TaughtClip};
 
@@ -84,9 +83,21 @@ impl Adaptation {
     /// # Errors
     /// [`Error`] if the recording cannot be read or the backbone fails.
     pub fn hear(&mut self, mut recording: Recording) -> Result<Option<Label>, Error> {
-        self.recordings += 1;
         let heard = self.engine.embed_to_teach(&mut recording)?;
-        let prediction = self.engine.predict_embeddings(&heard)?;
+        self.hear_embeddings(&heard, &recording)
+    }
+
+    /// As [`Self::hear`], for a recording that is already embedded.
+    ///
+    /// # Errors
+    /// As [`Self::hear`].
+    pub fn hear_embeddings(
+        &mut self,
+        heard: &ClipEmbeddings,
+        recording: &Recording,
+    ) -> Result<Option<Label>, Error> {
+        self.recordings += 1;
+        let prediction = self.engine.predict_embeddings(heard)?;
         let sure = prediction.best().filter(|(label, confidence)| {
             let is_known = prediction.novelty().is_some() && !prediction.is_unknown();
             *confidence >= SURE_FROM && is_known && !label.is_silent()
@@ -102,7 +113,7 @@ impl Adaptation {
         }
         self.sure.push(TaughtClip {
             label: label.clone(),
-            features: session.encode(&heard, true)?.features().to_vec(),
+            features: session.encode(heard, true)?.features().to_vec(),
             id,
             duration: heard.duration,
             source: format!("{ASSUMED}{}", recording.name()),
@@ -137,11 +148,11 @@ impl Adaptation {
             session.catch_up()?;
             session.taught()?
         };
-        adapted.before = accuracy(&mut taught, &|done, all| progress(done, all * 2))?;
+        adapted.before = taught.accuracy(&|done, all| progress(done, all * 2))?;
         for clip in &self.sure {
             learn(&mut taught.learner, clip)?;
         }
-        adapted.after = accuracy(&mut taught, &|done, all| progress(all + done, all * 2))?;
+        adapted.after = taught.accuracy(&|done, all| progress(all + done, all * 2))?;
         if let (Some(before), Some(after)) = (adapted.before, adapted.after)
             && after.share < before.share - NO_LOSS
         {
@@ -156,19 +167,4 @@ impl Adaptation {
         adapted.learned = true;
         Ok(adapted)
     }
-}
-
-/// The accuracy on the clips that were taught, each held out with its group or recording.
-pub(super) fn accuracy(
-    taught: &mut Taught,
-    progress: &dyn Fn(usize, usize),
-) -> Result<Option<Share>, Error> {
-    let units = units(&taught.clips);
-    let answers = taught.answers(&units, progress)?;
-    let asked = taught.clips.iter().zip(&answers);
-    let asked = asked.filter(|(_, answer)| answer.is_class_taught);
-    let right = asked
-        .clone()
-        .filter(|(clip, answer)| answer.told.as_ref() == Some(&clip.label));
-    Ok(Share::of(right.count(), asked.count()))
 }

@@ -41,7 +41,7 @@ impl Session {
 
     /// Compacts all but the `keep` latest examples, at any disk use. No prediction changes.
     /// Compacted examples can be forgotten only with their class. No rollback can return to an
-    /// earlier revision.
+    /// earlier revision. Doubtful clips that were kept stay marked, by a revision of its own.
     ///
     /// # Errors
     /// [`Error::CannotCompact`] for heads that are not exact; other [`Error`]s when it
@@ -52,7 +52,10 @@ impl Session {
         let _hold = self.store.hold("fold")?;
         self.catch_up()?;
         let plan = self.plan(keep)?;
-        self.carry_out(plan, now_unix_ms)
+        let kept = self.kept_clips()?;
+        let compacted = self.carry_out(plan, now_unix_ms)?;
+        self.keep_again(&kept, now_unix_ms)?;
+        Ok(compacted)
     }
 
     /// Makes room if there is a limit and disk use is close to it.
@@ -71,17 +74,21 @@ impl Session {
         let _hold = self.store.hold("fold")?;
         self.catch_up()?;
         let examples = self.clips(&ClipFilter::default())?.len();
+        let kept = self.kept_clips()?;
+        let mut is_compacted = false;
         for keep in [examples / 2, 0] {
             let plan = self.plan(keep)?;
             if plan.frees > 0 {
                 self.carry_out(plan, now_unix_ms)?;
+                is_compacted = true;
             }
             if self.store.used_bytes()? <= full / 4 * 3 {
-                return Ok(());
+                break;
             }
         }
         match self.store.used_bytes()? {
             used if used > full => Err(Error::DiskLimit { max_disk, used }),
+            _ if is_compacted => self.keep_again(&kept, now_unix_ms),
             _ => Ok(()),
         }
     }

@@ -191,6 +191,14 @@ impl Session {
     /// # Errors
     /// [`Error`] if the log cannot be read.
     pub(super) fn kept(&self) -> Result<Vec<ClipId>, Error> {
+        Ok(self.kept_clips()?.iter().map(|clip| clip.id).collect())
+    }
+
+    /// As [`Self::kept`], with their labels and features.
+    ///
+    /// # Errors
+    /// As [`Self::kept`].
+    pub(super) fn kept_clips(&self) -> Result<Vec<TaughtClip>, Error> {
         let history = self.store.history()?.into_iter();
         let keeping = history.filter(|revision| revision.reason.starts_with(KEEP));
         let ranges: Vec<_> = keeping.map(|of| of.first..=of.last).collect();
@@ -200,7 +208,34 @@ impl Session {
         let clips = (self.store).clips(&self.memory.lineage, &Default::default())?;
         let is_kept = |id: &i64| ranges.iter().any(|range| range.contains(id));
         let kept = clips.into_iter().filter(|clip| is_kept(&clip.id));
-        Ok(kept.map(|clip| clip.value.id).collect())
+        Ok(kept.map(|clip| clip.value).collect())
+    }
+
+    /// Marks clips as kept again, as one revision, in a log that was begun anew. Clips that are no
+    /// longer in it, or of another class, are left out.
+    ///
+    /// # Errors
+    /// [`Error`] if the write fails.
+    pub(super) fn keep_again(
+        &mut self,
+        kept: &[TaughtClip],
+        now_unix_ms: i64,
+    ) -> Result<(), Error> {
+        let (mut entries, mut count) = (Vec::new(), 0);
+        for clip in kept {
+            let taught = self.memory.taught(&self.store, &clip.id)?;
+            let Some(taught) = taught.filter(|taught| taught.label == clip.label) else {
+                continue;
+            };
+            count += 1;
+            entries.extend(marked(taught, now_unix_ms));
+        }
+        if entries.is_empty() {
+            return Ok(());
+        }
+        let reason = reason(KEEP, count, &BTreeMap::new());
+        self.learn_and_store(reason, now_unix_ms, entries, &Command::new())?;
+        self.flush()
     }
 
     /// Unlearns the clips of `doubts`, and learns them again if the reason `why` is to keep them.
@@ -221,12 +256,10 @@ impl Session {
                 };
                 *pairs.entry((&doubt.label, &doubt.like)).or_default() += 1;
                 count += 1;
-                entries.push(Entry::Unlearn(TaughtClip {
-                    taught_unix_ms: now_unix_ms,
-                    ..taught.clone()
-                }));
+                let [unlearn, learn] = marked(taught, now_unix_ms);
+                entries.push(unlearn);
                 if why == KEEP {
-                    entries.push(Entry::Learn(taught));
+                    entries.push(learn);
                 }
             }
             if !entries.is_empty() {
@@ -264,6 +297,15 @@ impl Session {
     }
 }
 
+/// The entries that unlearn a clip and learn it again.
+fn marked(taught: TaughtClip, now_unix_ms: i64) -> [Entry; 2] {
+    let unlearned = TaughtClip {
+        taught_unix_ms: now_unix_ms,
+        ..taught.clone()
+    };
+    [Entry::Unlearn(unlearned), Entry::Learn(taught)]
+}
+
 /// `doubts drop: 3 clips (rain like sea waves 2, dog like rooster 1)`, the most first.
 fn reason(why: &str, count: usize, pairs: &BTreeMap<(&Label, &Label), usize>) -> String {
     let mut pairs: Vec<_> = pairs.iter().collect();
@@ -275,7 +317,10 @@ fn reason(why: &str, count: usize, pairs: &BTreeMap<(&Label, &Label), usize>) ->
         named.push("...".to_owned());
     }
     let clips = if count == 1 { "clip" } else { "clips" };
-    format!("{why}: {count} {clips} ({})", named.join(", "))
+    match named.as_slice() {
+        [] => format!("{why}: {count} {clips}"),
+        named => format!("{why}: {count} {clips} ({})", named.join(", ")),
+    }
 }
 
 #[cfg(test)]

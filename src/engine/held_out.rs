@@ -7,7 +7,7 @@ use std::collections::HashMap;
 
 use super::novelty::{Calibration, PARTS, as_it_is, mean};
 use super::replay::learn;
-use super::{Error, audio_exchange};
+use super::{Error, Share, audio_exchange};
 use crate::decision::Probabilities;
 use crate::head::{Evidence, LeftOutEvidence};
 use crate::learner::{Example, Learner};
@@ -53,6 +53,14 @@ pub(super) struct CurvePoint {
     pub(super) clips_a_class: usize,
     pub(super) right: usize,
     pub(super) asked: usize,
+}
+
+/// The share of right answers about clips, among those of classes with other clips.
+pub(super) fn accuracy(clips: &[TaughtClip], answers: &[Answer]) -> Option<Share> {
+    let asked = clips.iter().zip(answers);
+    let asked = asked.filter(|(_, answer)| answer.is_class_taught);
+    let right = (asked.clone()).filter(|(clip, answer)| answer.told.as_ref() == Some(&clip.label));
+    Share::of(right.count(), asked.count())
 }
 
 /// The group or recording of each clip, as numbers from 0, in the order of their first clips. Clips
@@ -129,6 +137,19 @@ impl Taught {
         }
         progress(folds.len(), folds.len());
         Ok(answers.into_iter().flatten().collect())
+    }
+
+    /// The accuracy on the clips, each held out with its group or recording. `None` if there is
+    /// nothing to measure. `progress` as in [`Self::answers`].
+    ///
+    /// # Errors
+    /// As [`Self::answers`].
+    pub(super) fn accuracy(
+        &mut self,
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Option<Share>, Error> {
+        let answers = self.answers(&units(&self.clips), progress)?;
+        Ok(accuracy(&self.clips, &answers))
     }
 
     /// The answer for one clip, without another solve. `None` if the head has none.

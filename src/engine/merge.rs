@@ -27,7 +27,8 @@ impl Session {
     /// Creates a learner in the folder `into` from the clips of `parts`, in the order of teaching.
     /// Card and settings come from the first part. The latest label of a clip is used. If the latest
     /// entry has no group, the group of the latest entry that names one is used. Checkpoints are
-    /// merged unchanged: it is unknown whether another part contains the same clips.
+    /// merged unchanged: it is unknown whether another part contains the same clips. Doubtful clips
+    /// that a part has kept, with the label that is used, stay marked.
     ///
     /// # Errors
     /// [`LearnError::OtherContract`] names the first field in which a part differs from the first one.
@@ -42,7 +43,10 @@ impl Session {
         let empty = Learner::new(contract.clone(), *first.learner().settings())?;
         let reason = Reason::new(format!("merge {} learners", parts.len()), now_unix_ms);
         let card = first.card().clone();
-        let made = Self::create_from(into, card, empty, &entries, &reason)?;
+        let mut made = Self::create_from(into, card, empty, &entries, &reason)?;
+        for part in parts {
+            made.keep_again(&part.kept_clips()?, now_unix_ms)?;
+        }
         made.close()?;
         Ok(merged)
     }

@@ -3,12 +3,12 @@
 //!
 //! The log has the features of a clip and the name of its recording, not its samples.
 
+use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use super::adapt::accuracy;
 use super::contract::window_contract;
 use super::kept_files::failed;
 use super::{
@@ -43,7 +43,8 @@ pub struct Relearned {
 impl Engine {
     /// Learns the clips whose recordings are still there again, mixed with the present soundscape,
     /// as one change. The others stay as they are. It is taken back if accuracy on the clips falls.
-    /// `progress` receives the clips that are done, and all.
+    /// `progress` receives the steps that are done, and all: the groups or recordings that are held
+    /// out before, the clips, and those that are held out after.
     ///
     /// # Errors
     /// As [`Self::use_soundscape`]; [`Error`] if the log cannot be read or written.
@@ -55,17 +56,23 @@ impl Engine {
             session.set_durability(Durability::Immediate)?;
             (session.taught()?, session.memory.at.id)
         };
-        let mut relearned = Relearned {
-            before: accuracy(&mut taught, &|_, _| {})?,
-            ..Relearned::default()
-        };
         let clips = self.clips(&ClipFilter::default())?;
         let is_place =
             |clip: &TaughtClip| clip.label.is_background() && clip.source == soundscape::NAME;
         let clips: Vec<TaughtClip> = clips.into_iter().filter(|clip| !is_place(clip)).collect();
+        let held_out = Cell::new(0);
+        let step = |done: usize| progress(done, clips.len() + 2 * held_out.get());
+        let before = taught.accuracy(&|done, all| {
+            held_out.set(all);
+            step(done);
+        })?;
+        let mut relearned = Relearned {
+            before,
+            ..Relearned::default()
+        };
         let command = Command::new();
         for (done, clip) in clips.iter().enumerate() {
-            progress(done, clips.len());
+            step(held_out.get() + done);
             let Some(heard) = self.heard_again(clip) else {
                 relearned.missing.push(clip.source.clone());
                 continue;
@@ -76,9 +83,11 @@ impl Engine {
             session.replace_features(&command, clip, example.features(), now)?;
             relearned.clips += 1;
         }
-        progress(clips.len(), clips.len());
         let mut session = self.session();
-        relearned.after = accuracy(&mut session.taught()?, &|_, _| {})?;
+        let learned = held_out.get() + clips.len();
+        relearned.after = session
+            .taught()?
+            .accuracy(&|done, _| step(learned + done))?;
         if let (Some(before), Some(after)) = (relearned.before, relearned.after)
             && after.share < before.share - MOST_LOST
         {

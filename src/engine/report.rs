@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use super::adapt::is_assumed;
 use super::doubt::doubts;
-use super::held_out::{Answer, Taught, units};
+use super::held_out::{Answer, Taught, accuracy, units};
 use super::lack::WANTED_SOURCES;
 use super::{CompactedStatus, Engine, Error, Lack, Session, Share};
 use crate::decision::Reliability;
@@ -183,13 +183,10 @@ impl LearnerReport {
         let labels = &taught.classes;
         let position = |label: &Label| labels.iter().position(|known| known == label);
         let mut confusion = vec![vec![0; labels.len()]; labels.len()];
-        let (mut right, mut asked) = (0, 0);
         for (clip, answer) in clips.iter().zip(answers) {
             if !answer.is_class_taught {
                 continue;
             }
-            asked += 1;
-            right += usize::from(answer.told.as_ref() == Some(&clip.label));
             let told = answer.told.as_ref().and_then(position);
             if let (Some(class), Some(told)) = (position(&clip.label), told) {
                 confusion[class][told] += 1;
@@ -232,7 +229,7 @@ impl LearnerReport {
             },
             sources: units.iter().collect::<HashSet<_>>().len(),
             classes: classes.collect(),
-            accuracy: Share::of(right, asked),
+            accuracy: accuracy(clips, answers),
             ece: reliability.ece(),
             confusion,
             reliability,

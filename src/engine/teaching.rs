@@ -248,6 +248,17 @@ impl Session {
         command: &Command,
     ) -> Result<(), Error> {
         self.make_room(now_unix_ms)?;
+        self.learn_and_store(why, now_unix_ms, entries, command)
+    }
+
+    /// As [`Self::commit`], without making room.
+    pub(super) fn learn_and_store(
+        &mut self,
+        why: String,
+        now_unix_ms: i64,
+        entries: Vec<Entry>,
+        command: &Command,
+    ) -> Result<(), Error> {
         let reason = Reason::new(why, now_unix_ms);
         let learned = (entries.iter()).try_for_each(|entry| self.memory.learn(&self.store, entry));
         if let Err(error) = learned {

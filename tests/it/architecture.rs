@@ -93,6 +93,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "cli/src/",
             "src/engine/embedding.rs",
             "src/engine/audio_exchange.rs",
+            "src/engine/corrections.rs",
             "src/engine/solver.rs",
             "src/source/ffmpeg_child.rs",
             "src/source/network_stream.rs",

@@ -623,3 +623,78 @@ fn what_does_not_apply_to_classes_left_out_is_refused() {
         "{few}"
     );
 }
+
+const ADAPT: &str = "evaluate --data clips --backbone tiny --protocol adapt \
+                     --group-pattern ^(.)- --test-groups each";
+
+#[test]
+fn half_of_the_held_out_recordings_are_heard_without_labels() {
+    let sandbox = field_clips();
+    let more = "--json --report page.html";
+    let report = sandbox.afield(ADAPT).args(more).run().ok().json();
+    let again = sandbox.afield(ADAPT).args(more).run().ok().json();
+    assert_eq!(report, again);
+    assert_eq!(report["protocol"], "adapt");
+    assert_eq!(report["recordings"], 20);
+    assert_eq!(report["folds"].as_array().unwrap().len(), 2);
+    assert_eq!(report["seeds"].as_array().unwrap().len(), 5);
+    let cases = report["cases"].as_array().unwrap();
+    let names: Vec<&str> = (cases.iter())
+        .map(|case| case["case"].as_str().unwrap())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "all taught",
+            "one class never taught",
+            "a quarter never taught"
+        ]
+    );
+    for (case, never_taught) in cases.iter().zip([0, 1, 1]) {
+        let learners = case["learners"].as_array().unwrap();
+        assert_eq!(learners.len(), 10, "one a seed and group");
+        for learner in learners {
+            assert_eq!(learner["held_out"].as_array().unwrap().len(), 1);
+            let never = learner["never_taught"].as_array().unwrap();
+            assert_eq!(never.len(), never_taught);
+            let count = |name: &str| learner["counts"][name].as_u64().unwrap();
+            assert!(count("wrong") <= count("learned") && count("learned") <= count("sure"));
+            assert!(count("sure") <= count("heard"));
+            // Pure tones are far from each other.
+            assert_eq!(count("right_before"), count("known"));
+            let unknown = count("unknown");
+            assert_eq!(unknown > 0, never_taught > 0);
+        }
+        let accuracy = &case["summary"]["accuracy_before"];
+        assert_eq!(
+            (&accuracy["mean"], &accuracy["deviation"]),
+            (&1.0.into(), &0.0.into())
+        );
+    }
+    let page = fs::read_to_string(sandbox.path("page.html")).unwrap();
+    assert!(page.contains("Learning without labels") && page.contains("made on 20 recordings"));
+    let table = sandbox.afield(ADAPT).args("--seeds 1").run().ok().stdout;
+    for said in [
+        "adapt, seed 0, 2 groups held out in turn: 4 classes, 20 clips; tiny, lda",
+        "of the learned, wrong label",
+        "never taught, called unknown after",
+    ] {
+        assert!(table.contains(said), "{said}\n{table}");
+    }
+}
+
+#[test]
+fn what_does_not_apply_to_recordings_without_labels_is_refused() {
+    let sandbox = field_clips();
+    let noise = sandbox
+        .afield(ADAPT)
+        .args("--label-noise 0.1")
+        .run()
+        .fails(1);
+    noise.says(["--label-noise has no effect on --protocol adapt\nhint: leave it out"]);
+    for class in ["buzz", "whistle"] {
+        fs::remove_dir_all(sandbox.path(&format!("clips/{class}"))).unwrap();
+    }
+    let few = sandbox.run(ADAPT).fails(1);
+    few.says(["at least 3 classes are needed to leave one out, the data hold 2\nhint:"]);
+}

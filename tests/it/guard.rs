@@ -1,9 +1,11 @@
 //! The guard on real sounds: doubtful clips, and changes that are refused.
 
+use std::io::Write;
 use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::harness::listener::ListeningProcess;
 use crate::harness::{Sandbox, models, shared_data};
 
 /// A learner on YAMNet-256, taught sixteen clips of each of three classes of ESC-10, and the folder of
@@ -204,6 +206,95 @@ fn a_merge_that_harms_a_part_is_refused() {
     sandbox.run("merge box bad -o both --despite-doubts").ok();
     sandbox.run("merge box good -o better").ok();
     sandbox.run("merge box box -o same").ok();
+}
+
+#[test]
+fn what_is_kept_stays_kept_after_a_compaction_and_a_merge() {
+    let Some((sandbox, shared)) = taught("kept doubts") else {
+        return;
+    };
+    let roosters = clips(&shared, "rooster", "3");
+    for clip in &roosters[..2] {
+        teach(&sandbox, "dog_bark", std::slice::from_ref(clip), "box").ok();
+    }
+    assert_eq!(doubts(&sandbox).len(), 2);
+    sandbox.run("doubts keep --all").ok();
+    let before = state(&sandbox);
+    sandbox.run("compact --keep 50").ok();
+    assert_eq!(state(&sandbox), before);
+    assert!(doubts(&sandbox).is_empty());
+    assert_eq!(reason(&sandbox), "doubts keep: 2 clips");
+    sandbox.run("undo").ok();
+    assert_eq!(doubts(&sandbox).len(), 2, "only the mark is undone");
+    sandbox.run("doubts keep --all").ok();
+
+    sandbox.run("init other --backbone yamnet-256").ok();
+    teach(&sandbox, "rain", &clips(&shared, "rain", "3"), "other").ok();
+    sandbox.run("merge box other -o both").ok();
+    let merged = sandbox.run("doubts list --json --learner both").ok();
+    assert!(merged.json_lines().is_empty(), "{merged}");
+    // What the other learner calls otherwise later is not kept.
+    for clip in &roosters[..2] {
+        teach(&sandbox, "rain", std::slice::from_ref(clip), "other").ok();
+    }
+    sandbox.run("merge box other -o contested").ok();
+    let contested = sandbox.run("doubts list --json --learner contested").ok();
+    assert_eq!(contested.json_lines().len(), 2, "{contested}");
+}
+
+#[test]
+fn four_wrong_labels_are_named_while_a_learner_listens() {
+    let Some((sandbox, shared)) = taught("corrections while listening") else {
+        return;
+    };
+    let program = sandbox.afield("listen --source stdin").pipe_stdin();
+    let mut listening = ListeningProcess::start(program);
+    listening.read();
+    let mut stdin = listening.child.stdin.take().unwrap();
+    // A tenth of a second at a time, for as long as somebody listens.
+    std::thread::spawn(move || {
+        let quiet = crate::harness::recording::tone(16_000, 300.0, 0.1, 3);
+        let quiet = crate::harness::recording::pcm(&quiet);
+        while stdin.write_all(&quiet).is_ok() {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+        }
+    });
+    listening.wait_for("note: no class background");
+    let right = &clips(&shared, "rooster", "3");
+    for clip in &right[4..] {
+        teach(&sandbox, "rooster", std::slice::from_ref(clip), "box").ok();
+    }
+    for clip in &right[..4] {
+        teach(&sandbox, "dog_bark", std::slice::from_ref(clip), "box").ok();
+    }
+    let taught = state(&sandbox);
+    let note = listening.wait_for("taught while listening may have a wrong label: ");
+    assert!(note.contains("(dog_bark, like rooster)"), "{note}");
+    assert!(!note.contains("(rooster, "), "{note}");
+    assert_eq!(state(&sandbox), taught, "nothing is set aside");
+}
+
+#[test]
+fn wrong_labels_of_a_folder_that_is_listened_to_are_named_at_the_end() {
+    let Some((sandbox, shared)) = taught("labels of a folder") else {
+        return;
+    };
+    for (class, fold) in [("dog_bark", "3"), ("rain", "3")] {
+        let of = if class == "dog_bark" {
+            "rooster"
+        } else {
+            class
+        };
+        let folder = sandbox.path("labelled").join(class);
+        std::fs::create_dir_all(&folder).unwrap();
+        for clip in &clips(&shared, of, fold)[..4] {
+            std::fs::copy(clip, folder.join(clip.file_name().unwrap())).unwrap();
+        }
+    }
+    let learned = sandbox.run("listen --source dir:labelled --learn").ok();
+    let note = "note: 4 clips taught while listening may have a wrong label: ";
+    assert!(learned.stderr.contains(note), "{learned}");
+    assert_eq!(doubts(&sandbox).len(), 4);
 }
 
 #[test]

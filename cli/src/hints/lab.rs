@@ -9,10 +9,9 @@ use afield_lab::corpus::{CorpusError, FetchTask, PackageFault};
 use afield_lab::data::{
     ArrayFault, ArrayType, DataError, EmbedError, ManifestFault, NpzFault, PatternFault, SplitFault,
 };
+use afield_lab::exam::ExamError;
 use afield_lab::field::FieldError;
-use afield_lab::guard::GuardError;
 use afield_lab::streams::StreamError;
-use afield_lab::unknown::UnknownError;
 
 /// One thing to type or check, if there is a hint.
 pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
@@ -35,18 +34,8 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
     if let Some(error) = error.downcast_ref() {
         return of_field(error);
     }
-    match error.downcast_ref() {
-        Some(UnknownError::Classes { .. }) => {
-            return some("lay clips out as DIR/<class>/<clip>, three classes at least");
-        }
-        Some(UnknownError::NothingToTeach { .. }) => {
-            return some("leave a group of every class out of the test groups");
-        }
-        Some(_) => return None,
-        None => {}
-    }
-    if let Some(GuardError::Classes { .. }) = error.downcast_ref() {
-        return some("lay clips out as DIR/<class>/<clip>, two classes at least");
+    if let Some(error) = error.downcast_ref() {
+        return of_exam(error);
     }
     of_corpus(error.downcast_ref()?)
 }
@@ -144,6 +133,22 @@ fn of_field(error: &FieldError) -> Option<String> {
         }
         _ => None,
     }
+}
+
+fn of_exam(error: &ExamError) -> Option<String> {
+    some(match error {
+        ExamError::TooFewToLeaveOut { .. } => {
+            "lay clips out as DIR/<class>/<clip>, three classes at least"
+        }
+        ExamError::TooFewForWrongLabel { .. } => {
+            "lay clips out as DIR/<class>/<clip>, two classes at least"
+        }
+        ExamError::NothingToTeach { .. } => "leave a group of every class out of the test groups",
+        ExamError::NothingToHear => {
+            "give groups with --group-pattern, and hold each out with --test-groups each"
+        }
+        _ => return None,
+    })
 }
 
 fn of_corpus(error: &CorpusError) -> Option<String> {
@@ -341,6 +346,26 @@ mod tests {
                 "--soundscape-class",
             ),
             (split.into(), "--group-pattern"),
+        ]);
+    }
+
+    #[test]
+    fn faults_of_exams_have_their_hints() {
+        let all_left_out = ExamError::NothingToTeach {
+            seed: 0,
+            never_taught: vec![afield::signal::Label::new("rain").unwrap()],
+        };
+        check(vec![
+            (
+                ExamError::TooFewToLeaveOut { classes: 2 }.into(),
+                "three classes",
+            ),
+            (
+                ExamError::TooFewForWrongLabel { classes: 1 }.into(),
+                "two classes",
+            ),
+            (all_left_out.into(), "leave a group"),
+            (ExamError::NothingToHear.into(), "--test-groups each"),
         ]);
     }
 

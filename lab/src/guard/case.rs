@@ -4,8 +4,8 @@ use afield::signal::Label;
 use rand::SeedableRng;
 use rand::seq::SliceRandom;
 use rand_chacha::ChaCha8Rng;
-use serde::{Serialize, Serializer};
 
+use crate::exam::ExamCase;
 use crate::streams::LabelNoise;
 
 /// The recordings of a class that is taught last, one by one.
@@ -45,8 +45,17 @@ impl Case {
         Self::Renamed,
     ];
 
-    /// A short name.
-    pub fn name(self) -> &'static str {
+    /// Whether each label is right.
+    pub fn is_right(self) -> bool {
+        !matches!(
+            self,
+            Self::Wrong5 | Self::Wrong20 | Self::OtherClass | Self::Renamed
+        )
+    }
+}
+
+impl ExamCase for Case {
+    fn name(self) -> &'static str {
         match self {
             Self::Right => "right labels",
             Self::Wrong5 => "5 % wrong labels",
@@ -57,20 +66,6 @@ impl Case {
             Self::OtherClass => "wrong: half a class as another",
             Self::Renamed => "wrong: half a class as a new one",
         }
-    }
-
-    /// Whether each label is right.
-    pub fn is_right(self) -> bool {
-        !matches!(
-            self,
-            Self::Wrong5 | Self::Wrong20 | Self::OtherClass | Self::Renamed
-        )
-    }
-}
-
-impl Serialize for Case {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 

@@ -1,27 +1,18 @@
 //! The report of an evaluation of the guard.
 
-use afield::signal::Label;
 use serde::Serialize;
 
 use super::case::Case;
 use super::score::GuardScore;
+use crate::exam::{Examined, by_name};
 use crate::field::Spread;
 
 /// Cases, and how learners did in each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct GuardReport {
-    /// `guard`.
-    pub protocol: &'static str,
-    /// The backbone.
-    pub backbone: String,
-    /// The head.
-    pub head: String,
-    /// The number of clips, of both sides and all classes.
-    pub clips: usize,
-    /// The classes, sorted.
-    pub classes: Vec<Label>,
-    /// The held-out groups, each set once. One empty set if no whole group was held out.
-    pub folds: Vec<Vec<String>>,
+    /// What was examined.
+    #[serde(flatten)]
+    pub examined: Examined,
     /// The seeds of the draws.
     pub seeds: Vec<u64>,
     /// The cases, each in every draw.
@@ -32,6 +23,7 @@ pub struct GuardReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct CaseReport {
     /// The case.
+    #[serde(serialize_with = "by_name")]
     pub case: Case,
     /// The scores over all draws.
     pub summary: GuardScore<Option<Spread>>,

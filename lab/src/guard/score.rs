@@ -1,8 +1,6 @@
 //! The scores of one case in one draw, and their spread over several draws.
 
-use serde::Serialize;
-
-use crate::field::Spread;
+use crate::exam::scores;
 
 /// What happened to one learner.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -43,24 +41,25 @@ impl Counts {
     }
 }
 
-/// The scores of one draw, or their spread over several. Shares are in `[0, 1]`; `None` if there was
-/// nothing to count.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct GuardScore<T = Option<f64>> {
-    /// Accuracy on held-out clips if all training clips are taught with right labels.
-    pub accuracy: T,
-    /// Accuracy with the labels of the case, whatever the guard says.
-    pub accuracy_unguarded: T,
-    /// Accuracy with the guard: without a change that it refused, and without the doubtful clips.
-    pub accuracy_guarded: T,
-    /// The share of changes at once that were refused.
-    pub refused: T,
-    /// The share of wrong labels that were refused or doubted.
-    pub recall: T,
-    /// The share of wrong labels among those that were refused or doubted.
-    pub precision: T,
-    /// The share of right labels that were refused or doubted.
-    pub honest_doubted: T,
+scores! {
+    /// The scores of one draw, or their spread over several. Shares are in `[0, 1]`; `None` if there was
+    /// nothing to count.
+    pub struct GuardScore {
+        /// Accuracy on held-out clips if all training clips are taught with right labels.
+        pub accuracy,
+        /// Accuracy with the labels of the case, whatever the guard says.
+        pub accuracy_unguarded,
+        /// Accuracy with the guard: without a change that it refused, and without the doubtful clips.
+        pub accuracy_guarded,
+        /// The share of changes at once that were refused.
+        pub refused,
+        /// The share of wrong labels that were refused or doubted.
+        pub recall,
+        /// The share of wrong labels among those that were refused or doubted.
+        pub precision,
+        /// The share of right labels that were refused or doubted.
+        pub honest_doubted,
+    }
 }
 
 impl GuardScore {
@@ -80,22 +79,6 @@ impl GuardScore {
             recall: share(sum.wrong_found, sum.wrong),
             precision: share(sum.wrong_found, found),
             honest_doubted: share(sum.honest_found, sum.honest),
-        }
-    }
-
-    /// The spread of each score over several draws.
-    pub(crate) fn spread(draws: &[Self]) -> GuardScore<Option<Spread>> {
-        let of = |score: &dyn Fn(&Self) -> Option<f64>| {
-            Spread::of(&draws.iter().filter_map(score).collect::<Vec<f64>>())
-        };
-        GuardScore {
-            accuracy: of(&|draw| draw.accuracy),
-            accuracy_unguarded: of(&|draw| draw.accuracy_unguarded),
-            accuracy_guarded: of(&|draw| draw.accuracy_guarded),
-            refused: of(&|draw| draw.refused),
-            recall: of(&|draw| draw.recall),
-            precision: of(&|draw| draw.precision),
-            honest_doubted: of(&|draw| draw.honest_doubted),
         }
     }
 }

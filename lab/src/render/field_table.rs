@@ -171,7 +171,8 @@ fn rate(spread: Option<Spread>) -> String {
     written(spread, &|value| format!("{value:.0}"))
 }
 
-fn written(spread: Option<Spread>, number: &dyn Fn(f64) -> String) -> String {
+/// A mean and its deviation, as `number` writes them, the latter without a leading zero.
+pub(crate) fn written(spread: Option<Spread>, number: &dyn Fn(f64) -> String) -> String {
     let Some(spread) = spread else {
         return "-".to_owned();
     };

@@ -5,24 +5,15 @@ use serde::Serialize;
 
 use super::score::UnknownScore;
 use super::teaching::Teaching;
+use crate::exam::{Examined, by_name};
 use crate::field::Spread;
 
 /// Draws, and how learners did in each.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct UnknownReport {
-    /// `unknown`.
-    pub protocol: &'static str,
-    /// The backbone.
-    pub backbone: String,
-    /// The head.
-    pub head: String,
-    /// The number of clips, of both sides and all classes.
-    pub clips: usize,
-    /// The classes, sorted.
-    pub classes: Vec<Label>,
-    /// The held-out groups, each set once; one learner a set and draw. One empty set if no whole
-    /// group was held out.
-    pub folds: Vec<Vec<String>>,
+    /// What was examined.
+    #[serde(flatten)]
+    pub examined: Examined,
     /// The draws, one a seed.
     pub draws: Vec<DrawReport>,
     /// The ways of teaching, each in every draw.
@@ -42,6 +33,7 @@ pub struct DrawReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TeachingReport {
     /// The way of teaching.
+    #[serde(serialize_with = "by_name")]
     pub teaching: Teaching,
     /// The scores over all draws.
     pub summary: UnknownScore<Option<Spread>>,

@@ -1,9 +1,9 @@
 //! The scores of one draw, and their spread over several draws.
 
 use afield::decision::{Reliability, auroc};
-use serde::Serialize;
 
 use super::separation::false_share;
+use crate::exam::scores;
 use crate::field::Spread;
 
 /// The share of one side that a threshold is set by.
@@ -23,39 +23,40 @@ pub(crate) struct Answer {
     pub p_value: Option<f32>,
 }
 
-/// The scores of one draw, or their spread over several. Shares are in `[0, 1]`; `None` if there was
-/// nothing to count.
-///
-/// Areas and shares at a threshold are means over the learners of a draw, one for each held-out
-/// group, since scores of different learners are not comparable. All others count the clips of all
-/// learners.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct UnknownScore<T = Option<f64>> {
-    /// How well the novelty score tells never taught classes from taught ones: the area under the
-    /// receiver operating characteristic.
-    pub auroc: T,
-    /// The same for the highest probability before calibration, which is low for an unknown clip.
-    pub auroc_of_confidence: T,
-    /// The share of taught classes that is called unknown at the threshold where 95 % of the never
-    /// taught clips are.
-    pub known_lost_at_95_unknown_told: T,
-    /// The share of never taught classes that is called known at the threshold where 95 % of the
-    /// clips of taught classes are.
-    pub unknown_missed_at_95_known_kept: T,
-    /// The share of clips of taught classes with a p-value below .05.
-    pub known_told_unknown_at_05: T,
-    /// The share of clips of never taught classes with a p-value below .05.
-    pub unknown_told_at_05: T,
-    /// As the two above, below .1.
-    pub known_told_unknown_at_10: T,
-    /// See [`Self::known_told_unknown_at_10`].
-    pub unknown_told_at_10: T,
-    /// The share of clips of taught classes whose most probable class is right.
-    pub accuracy: T,
-    /// The expected calibration error of the confidence in clips of taught classes, in 15 ranges.
-    pub ece: T,
-    /// The same before calibration.
-    pub ece_before: T,
+scores! {
+    /// The scores of one draw, or their spread over several. Shares are in `[0, 1]`; `None` if there was
+    /// nothing to count.
+    ///
+    /// Areas and shares at a threshold are means over the learners of a draw, one for each held-out
+    /// group, since scores of different learners are not comparable. All others count the clips of all
+    /// learners.
+    pub struct UnknownScore {
+        /// How well the novelty score tells never taught classes from taught ones: the area under the
+        /// receiver operating characteristic.
+        pub auroc,
+        /// The same for the highest probability before calibration, which is low for an unknown clip.
+        pub auroc_of_confidence,
+        /// The share of taught classes that is called unknown at the threshold where 95 % of the never
+        /// taught clips are.
+        pub known_lost_at_95_unknown_told,
+        /// The share of never taught classes that is called known at the threshold where 95 % of the
+        /// clips of taught classes are.
+        pub unknown_missed_at_95_known_kept,
+        /// The share of clips of taught classes with a p-value below .05.
+        pub known_told_unknown_at_05,
+        /// The share of clips of never taught classes with a p-value below .05.
+        pub unknown_told_at_05,
+        /// As the two above, below .1.
+        pub known_told_unknown_at_10,
+        /// See [`Self::known_told_unknown_at_10`].
+        pub unknown_told_at_10,
+        /// The share of clips of taught classes whose most probable class is right.
+        pub accuracy,
+        /// The expected calibration error of the confidence in clips of taught classes, in 15 ranges.
+        pub ece,
+        /// The same before calibration.
+        pub ece_before,
+    }
 }
 
 impl UnknownScore {
@@ -110,26 +111,6 @@ impl UnknownScore {
             accuracy: share(&known, &|answer| Some(answer.right)),
             ece: ece(&|answer| answer.confidence),
             ece_before: ece(&|answer| answer.raw_confidence),
-        }
-    }
-
-    /// The spread of each score over several draws.
-    pub(crate) fn spread(draws: &[Self]) -> UnknownScore<Option<Spread>> {
-        let of = |score: &dyn Fn(&Self) -> Option<f64>| {
-            Spread::of(&draws.iter().filter_map(score).collect::<Vec<f64>>())
-        };
-        UnknownScore {
-            auroc: of(&|draw| draw.auroc),
-            auroc_of_confidence: of(&|draw| draw.auroc_of_confidence),
-            known_lost_at_95_unknown_told: of(&|draw| draw.known_lost_at_95_unknown_told),
-            unknown_missed_at_95_known_kept: of(&|draw| draw.unknown_missed_at_95_known_kept),
-            known_told_unknown_at_05: of(&|draw| draw.known_told_unknown_at_05),
-            unknown_told_at_05: of(&|draw| draw.unknown_told_at_05),
-            known_told_unknown_at_10: of(&|draw| draw.known_told_unknown_at_10),
-            unknown_told_at_10: of(&|draw| draw.unknown_told_at_10),
-            accuracy: of(&|draw| draw.accuracy),
-            ece: of(&|draw| draw.ece),
-            ece_before: of(&|draw| draw.ece_before),
         }
     }
 }

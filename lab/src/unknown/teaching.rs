@@ -1,7 +1,9 @@
 //! How a learner is taught: by decision windows, or by whole clips.
 
+use afield::engine::LearnerOptions;
 use afield::model::Card;
-use serde::{Serialize, Serializer};
+
+use crate::exam::ExamCase;
 
 /// How a learner is taught.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,18 +23,20 @@ impl Teaching {
             None => vec![Self::WholeClips],
         }
     }
+}
 
-    /// A short name.
-    pub fn name(self) -> &'static str {
+impl ExamCase for Teaching {
+    fn name(self) -> &'static str {
         match self {
             Self::Windows => "decision windows",
             Self::WholeClips => "whole clips",
         }
     }
-}
 
-impl Serialize for Teaching {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
+    fn learner(self, options: LearnerOptions) -> LearnerOptions {
+        LearnerOptions {
+            whole_clips: self == Self::WholeClips,
+            ..options
+        }
     }
 }

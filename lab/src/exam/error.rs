@@ -1,18 +1,22 @@
-//! Errors of evaluations with classes left out.
+//! Errors of exams.
 
 use afield::engine;
 use afield::signal::{ErrorKind, Label, SignalError};
 
-use crate::data::DataError;
-
 /// Why learners could not be taught or asked.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum UnknownError {
+pub enum ExamError {
     /// There are too few classes to leave one out.
     #[error("at least 3 classes are needed to leave one out, the data hold {classes}")]
-    Classes {
+    TooFewToLeaveOut {
         /// The classes that could be left out.
+        classes: usize,
+    },
+    /// There are too few classes for a wrong label.
+    #[error("at least 2 classes are needed for a wrong label, the training clips have {classes}")]
+    TooFewForWrongLabel {
+        /// The classes of the training clips.
         classes: usize,
     },
     /// The draw leaves nothing to teach.
@@ -26,9 +30,11 @@ pub enum UnknownError {
         /// The classes that it leaves out.
         never_taught: Vec<Label>,
     },
-    /// The clips cannot be split.
-    #[error("{0}")]
-    Data(#[from] DataError),
+    /// No class has two held-out recordings.
+    #[error(
+        "no class has two held-out recordings, one to be heard without its label and one to be asked about"
+    )]
+    NothingToHear,
     /// A learner failed.
     #[error("{0}")]
     Engine(#[from] engine::Error),
@@ -42,19 +48,21 @@ fn names(labels: &[Label]) -> String {
     names.join(", ")
 }
 
-impl UnknownError {
+impl ExamError {
     /// The kind of the error.
     pub fn kind(&self) -> ErrorKind {
         match self {
-            Self::Data(error) => error.kind(),
             Self::Engine(error) => error.kind(),
             Self::Io(_) => ErrorKind::Io,
-            Self::Classes { .. } | Self::NothingToTeach { .. } => ErrorKind::InvalidInput,
+            Self::TooFewToLeaveOut { .. }
+            | Self::TooFewForWrongLabel { .. }
+            | Self::NothingToTeach { .. }
+            | Self::NothingToHear => ErrorKind::InvalidInput,
         }
     }
 }
 
-impl From<SignalError> for UnknownError {
+impl From<SignalError> for ExamError {
     fn from(error: SignalError) -> Self {
         Self::Engine(error.into())
     }

@@ -13,7 +13,7 @@ use crate::data::{ClipList, Clips, DataError, EmbedError, FailedRecording, Liste
 /// Labelled recordings that are embedded, whole or cut into pieces.
 #[derive(Debug)]
 pub struct EmbeddedRecordings {
-    size: usize,
+    card: Card,
     list: ClipList,
     embeddings: Vec<ClipEmbeddings>,
     notes: Vec<(PathBuf, Vec<Note>)>,
@@ -40,7 +40,7 @@ impl EmbeddedRecordings {
         let paths: Vec<PathBuf> = list.clips.iter().map(|clip| clip.path.clone()).collect();
         let made = embed_files(&paths, card, &backbone, format, strict, progress);
         let mut all = Self {
-            size: card.embedding.size,
+            card: card.clone(),
             list: ClipList::default(),
             embeddings: Vec::new(),
             notes: Vec::new(),
@@ -62,7 +62,7 @@ impl EmbeddedRecordings {
             self.notes.push((clip.path.clone(), notes));
         }
         let pieces = match cut {
-            Some(window) => embeddings.cut(self.size, window),
+            Some(window) => embeddings.cut(self.card.embedding.size, window),
             None => vec![embeddings],
         };
         for piece in pieces {
@@ -76,12 +76,13 @@ impl EmbeddedRecordings {
     /// # Errors
     /// As [`Clips::new`].
     pub fn clips(&self) -> Result<Clips, DataError> {
+        let size = self.card.embedding.size;
         let (mut windows, mut offsets) = (Vec::new(), vec![0]);
         for embeddings in &self.embeddings {
             windows.extend_from_slice(&embeddings.windows);
-            offsets.push(windows.len() / self.size);
+            offsets.push(windows.len() / size);
         }
-        self.list.with_embeddings(self.size, windows, offsets)
+        self.list.with_embeddings(size, windows, offsets)
     }
 
     /// Where each clip comes from; pieces of one recording follow each other.
@@ -92,6 +93,11 @@ impl EmbeddedRecordings {
     /// What is odd about recordings.
     pub fn notes(&self) -> &[(PathBuf, Vec<Note>)] {
         &self.notes
+    }
+
+    /// The backbone that embedded them.
+    pub(crate) fn card(&self) -> &Card {
+        &self.card
     }
 
     /// The embeddings of each clip, in the order of [`Self::list`].
