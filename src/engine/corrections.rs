@@ -84,7 +84,7 @@ impl Corrections {
         let session = self.engine.session();
         let learner = session.learner();
         session.memory.at.id >= self.looked_at + FEWEST_NEW as RevisionId
-            && learner.settings().head.judges_novelty()
+            && learner.settings().head.judges_labels()
             && learner.examples() <= MOST
     }
 
