@@ -21,6 +21,9 @@ use super::evaluate::{
 };
 use super::model::Places;
 
+/// Holds an exam, with a callback for its progress.
+type Examine<R> = fn(&ExamPlan, &mut dyn FnMut(ExamProgress)) -> Result<R, ExamError>;
+
 /// An exam of learners.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Exam {
@@ -69,7 +72,7 @@ fn run<R: Serialize>(
     args: &EvaluateArgs,
     places: &Places,
     batch: &mut Batch,
-    examine: fn(&ExamPlan, &mut dyn FnMut(ExamProgress)) -> Result<R, ExamError>,
+    examine: Examine<R>,
     table: fn(&R) -> String,
     html: fn(&R, &Provenance) -> String,
 ) -> Result<()> {
