@@ -11,6 +11,7 @@ use super::embedding::{advance, progress};
 use super::learner::{LearnerPlace, accuracy};
 use super::model::Places;
 use super::recording::SensorArgs;
+use super::upgrade::MovedArgs;
 
 /// Show or set the sound of the learner's place when nothing happens
 ///
@@ -64,6 +65,9 @@ enum SoundscapeCommand {
     /// recording, would be known less well.
     Relearn {
         #[command(flatten)]
+        moved: MovedArgs,
+
+        #[command(flatten)]
         place: LearnerPlace,
     },
     /// Remove the soundscape, what was learned from it as `background`, and the quiet moments
@@ -107,10 +111,11 @@ pub fn run(args: SoundscapeArgs, places: &Places) -> Result<()> {
             eprintln!("soundscape: {}", described(&soundscape));
             Ok(engine.close()?)
         }
-        SoundscapeCommand::Relearn { place } => {
+        SoundscapeCommand::Relearn { moved, place } => {
             let engine = place.open(places)?;
             let bar = progress(0, "held out or learned again");
-            let relearned = engine.relearn(&|done, all| advance(&bar, done, all));
+            let relearned =
+                engine.relearn(&moved.recordings, &|done, all| advance(&bar, done, all));
             bar.finish_and_clear();
             let relearned = relearned?;
             engine.close()?;

@@ -1,5 +1,7 @@
 //! `afield upgrade`: makes a learner of decision windows of one of whole clips.
 
+use std::path::PathBuf;
+
 use afield::Engine;
 use anyhow::{Context, Result};
 use clap::Args;
@@ -12,20 +14,34 @@ use super::model::Places;
 ///
 /// A learner that was made by an earlier version, or with `afield init --whole-clips`,
 /// learns whole clips: it has no soundscape, and finds events less well. Its recordings are
-/// taught again, with the same head, seed and limits. They must still be where they were.
+/// taught again, with the same head, seed and limits. They must still be where they were, or
+/// in a folder that `--recordings` names.
 ///
 /// The old learner stays beside the new one, as DIR.before-upgrade, with its history.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield upgrade box\n  \
+    afield upgrade box --recordings /media/card/season\n  \
     afield upgrade box --without-missing")]
 pub struct UpgradeArgs {
     #[command(flatten)]
     place: NamedPlace,
 
+    #[command(flatten)]
+    moved: MovedArgs,
+
     /// Leave out clips whose recordings are no longer there
     #[arg(long)]
     without_missing: bool,
+}
+
+/// Where recordings are that were moved or renamed.
+#[derive(Debug, Args)]
+pub struct MovedArgs {
+    /// Where recordings are that were moved or renamed since: a file or a folder; can be
+    /// repeated. They are recognised by their samples
+    #[arg(long, value_name = "DIR")]
+    pub recordings: Vec<PathBuf>,
 }
 
 /// Runs the command.
@@ -33,7 +49,8 @@ pub fn run(args: UpgradeArgs, places: &Places) -> Result<()> {
     let dir = args.place.dir()?;
     let bar = progress(0, "taught again");
     let show = |done, all| advance(&bar, done, all);
-    let upgraded = Engine::upgrade(dir, &places.engine(), args.without_missing, &show);
+    let (moved, without_missing) = (&args.moved.recordings, args.without_missing);
+    let upgraded = Engine::upgrade(dir, &places.engine(), moved, without_missing, &show);
     bar.finish_and_clear();
     let (relearned, kept) = upgraded.context("--learner")?;
     eprintln!(

@@ -31,8 +31,10 @@ const ASKED_FROM: f32 = 0.7;
 /// The confidence below which it is asked about if the head has no novelty.
 const ASKED_BELOW: f32 = 0.7;
 
-/// The cosine, in the metric of the head, from which on two sounds are one question.
-const ALIKE: f32 = 0.45;
+/// The cosine, in the metric of the head, from which on two sounds are one question: if the learner
+/// took both for the same class, or for none, and if not.
+const ALIKE: f32 = 0.5;
+const ALIKE_BUT_TOLD_APART: f32 = 0.6;
 
 /// A sound that is kept.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -175,13 +177,26 @@ impl Engine {
             let session = self.session();
             let example = session.encode(&heard, false)?;
             let (point, direction) = session.learner().in_metric(&example)?;
-            let likeness = |group: &Group| group.likeness(&point, &direction);
+            let is_alike = |(likeness, group): &(f32, &mut Group)| {
+                let first = group
+                    .members
+                    .first()
+                    .and_then(|(first, _)| sounds.get(*first));
+                let is_told_alike = first.is_some_and(|first| first.label == sound.label);
+                *likeness
+                    >= if is_told_alike {
+                        ALIKE
+                    } else {
+                        ALIKE_BUT_TOLD_APART
+                    }
+            };
             let best = (groups.iter_mut())
-                .map(|group| (likeness(group), group))
+                .map(|group| (group.likeness(&point, &direction), group))
+                .filter(is_alike)
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             match best {
-                Some((likeness, group)) if likeness >= ALIKE => group.add(number, point, direction),
-                _ => groups.push(Group::new(number, point, direction)),
+                Some((_, group)) => group.add(number, point, direction),
+                None => groups.push(Group::new(number, point, direction)),
             }
         }
         let mut questions: Vec<Question> = groups.iter().map(|g| g.question(&sounds)).collect();

@@ -4,11 +4,13 @@
 //! The log has the features of a clip and the name of its recording, not its samples.
 
 use std::cell::Cell;
+use std::collections::HashMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::clip_embeddings::clip_sha256;
 use super::contract::window_contract;
 use super::kept_files::failed;
 use super::{
@@ -17,6 +19,8 @@ use super::{
 };
 use crate::learner::Settings;
 use crate::model::Cache;
+use crate::signal::ClipId;
+use crate::source::find_recordings;
 use crate::store::{ClipFilter, Entry, TaughtClip};
 
 /// The loss of accuracy with which recordings are still learned anew: clips that are mixed with a
@@ -43,12 +47,18 @@ pub struct Relearned {
 impl Engine {
     /// Learns the clips whose recordings are still there again, mixed with the present soundscape,
     /// as one change. The others stay as they are. It is taken back if accuracy on the clips falls.
+    /// A recording is the file that it was taught from, or one with the same samples in
+    /// `recordings`, which are files and folders.
     /// `progress` receives the steps that are done, and all: the groups or recordings that are held
     /// out before, the clips, and those that are held out after.
     ///
     /// # Errors
     /// As [`Self::use_soundscape`]; [`Error`] if the log cannot be read or written.
-    pub fn relearn(&self, progress: &dyn Fn(usize, usize)) -> Result<Relearned, Error> {
+    pub fn relearn(
+        &self,
+        recordings: &[PathBuf],
+        progress: &dyn Fn(usize, usize),
+    ) -> Result<Relearned, Error> {
         self.check_place()?;
         let (mut taught, start) = {
             let mut session = self.session();
@@ -71,9 +81,10 @@ impl Engine {
             ..Relearned::default()
         };
         let command = Command::new();
+        let moved = self.by_samples(recordings)?;
         for (done, clip) in clips.iter().enumerate() {
             step(held_out.get() + done);
-            let Some(heard) = self.heard_again(clip) else {
+            let Some(heard) = self.heard_again(clip, &moved) else {
                 relearned.missing.push(clip.source.clone());
                 continue;
             };
@@ -102,15 +113,27 @@ impl Engine {
     }
 
     /// The embeddings of the recording of a clip, if it is still there and has the same samples.
-    fn heard_again(&self, clip: &TaughtClip) -> Option<ClipEmbeddings> {
-        let mut recording = recording_of(clip)?;
+    fn heard_again(&self, clip: &TaughtClip, moved: &Moved) -> Option<ClipEmbeddings> {
+        let mut recording = recording_of(clip, moved)?;
         let heard = self.embed_to_teach(&mut recording).ok()?;
         (heard.clip_sha256 == *clip.id.as_bytes()).then_some(heard)
     }
 
+    /// The recordings among files and in folders. What cannot be read is left out.
+    fn by_samples(&self, recordings: &[PathBuf]) -> Result<Moved, Error> {
+        let mut moved = Moved::new();
+        for root in recordings {
+            for path in find_recordings(root, self.recorded())?.paths {
+                let sha256 = Recording::open(&path).and_then(|mut r| clip_sha256(r.source()));
+                moved.extend(sha256.map(|sha256| (ClipId::from_bytes(sha256), path)));
+            }
+        }
+        Ok(moved)
+    }
+
     /// Makes a learner of decision windows of the learner of whole clips in the folder `dir`: its
     /// recordings are taught again, with the same head, seed and limits. The old learner stays
-    /// beside it, in the folder that is returned. With `without_missing`, clips whose recordings
+    /// beside it, in the folder that is returned. `recordings` as in [`Self::relearn`]. With `without_missing`, clips whose recordings
     /// are no longer there are left out; without it, nothing is changed then. `progress` receives
     /// the clips that are done, and all.
     ///
@@ -121,6 +144,7 @@ impl Engine {
     pub fn upgrade(
         dir: &Path,
         options: &EngineOptions,
+        recordings: &[PathBuf],
         without_missing: bool,
         progress: &dyn Fn(usize, usize),
     ) -> Result<(Relearned, PathBuf), Error> {
@@ -141,7 +165,7 @@ impl Engine {
             .tempdir_in(parent)
             .map_err(|error| failed(parent, error))?;
         let fresh = beside.path().join("learner");
-        let relearned = old.upgrade_to(&fresh, options, without_missing, progress)?;
+        let relearned = old.upgrade_to(&fresh, options, recordings, without_missing, progress)?;
         old.close()?;
         drop(old);
         fs::rename(dir, &kept).map_err(|error| failed(dir, error))?;
@@ -156,6 +180,7 @@ impl Engine {
         &self,
         fresh: &Path,
         options: &EngineOptions,
+        recordings: &[PathBuf],
         without_missing: bool,
         progress: &dyn Fn(usize, usize),
     ) -> Result<Relearned, Error> {
@@ -183,7 +208,8 @@ impl Engine {
         let clips = self.clips(&ClipFilter::default())?;
         let folded: u64 = self.compacted()?.iter().map(|class| class.examples).sum();
         let mut missing = vec!["a compacted example".to_owned(); folded as usize];
-        let here = clips.iter().filter(|clip| recording_of(clip).is_none());
+        let moved = self.by_samples(recordings)?;
+        let here = (clips.iter()).filter(|clip| recording_of(clip, &moved).is_none());
         missing.extend(here.map(|clip| clip.source.clone()));
         if !missing.is_empty() && !without_missing {
             return Err(OptionError::UpgradeLoses { missing }.into());
@@ -201,7 +227,7 @@ impl Engine {
         for (done, clip) in clips.iter().enumerate() {
             progress(done, clips.len());
             // A recording may have gone since it was looked for.
-            let heard = recording_of(clip).map(|mut recording| {
+            let heard = recording_of(clip, &moved).map(|mut recording| {
                 let heard = new.embed_to_teach(&mut recording);
                 (recording, heard)
             });
@@ -231,9 +257,14 @@ impl Engine {
     }
 }
 
-/// The recording that a clip was taught from, if its name is that of a file that is still there.
-fn recording_of(clip: &TaughtClip) -> Option<Recording> {
-    let path = Path::new(&clip.source);
+/// Recordings by their samples.
+type Moved = HashMap<ClipId, PathBuf>;
+
+/// The recording that a clip was taught from: one with its samples, or a file of its name.
+fn recording_of(clip: &TaughtClip, moved: &Moved) -> Option<Recording> {
+    let path = moved
+        .get(&clip.id)
+        .map_or(Path::new(&clip.source), PathBuf::as_path);
     path.is_file().then(|| Recording::open(path).ok())?
 }
 

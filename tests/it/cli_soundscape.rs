@@ -185,7 +185,8 @@ fn sounds_that_are_alike_are_one_question_and_one_answer_teaches_them() {
         let run = sandbox.afield(["listen", "--source", &source, "--ask"]);
         run.run().ok().json_lines()
     };
-    let heard = clips(&shared, "helicopter", "2");
+    let mut heard = clips(&shared, "helicopter", "2");
+    heard.extend(clips(&shared, "baby_cry", "2"));
     let events: usize = heard.iter().map(|clip| listen(clip).len()).sum();
     assert!(events >= 4, "{events}");
     let questions = || sandbox.run("queue list --json").ok().json_lines();
@@ -471,7 +472,8 @@ fn a_learner_of_whole_clips_becomes_one_of_decision_windows() {
         .ok();
     let gone = sandbox.path("gone.ogg");
     let mut dogs = clips(&shared, "dog_bark", "1");
-    fs::copy(dogs.pop().unwrap(), &gone).unwrap();
+    let last = dogs.pop().unwrap();
+    fs::copy(&last, &gone).unwrap();
     let old = |command: &str| sandbox.afield(command).args(["--learner", "old"]);
     old("teach dog gone.ogg").args(&dogs).run().ok();
     let rain = clips(&shared, "rain", "1");
@@ -484,12 +486,27 @@ fn a_learner_of_whole_clips_becomes_one_of_decision_windows() {
         refused.contains("gone.ogg") && refused.contains("--without-missing"),
         "{refused}"
     );
+    let refused = sandbox.run("upgrade old --recordings nowhere").refused();
+    assert!(refused.contains("nowhere"), "{refused}");
     let hidden = fs::read_dir(sandbox.path(".")).unwrap().filter(|entry| {
         let name = entry.as_ref().unwrap().file_name();
         name.to_string_lossy().starts_with(".afield-upgrade")
     });
     assert_eq!(hidden.count(), 0);
     assert_eq!(sandbox.open("old").learner().save(), before);
+
+    // Recordings are recognised under another name and in another folder.
+    fs::create_dir(sandbox.path("moved")).unwrap();
+    fs::copy(&last, sandbox.path("moved/renamed.ogg")).unwrap();
+    let kept = sandbox.path("copy");
+    let copied = std::process::Command::new("cp")
+        .args(["-r", "old"])
+        .arg(&kept)
+        .current_dir(sandbox.path("."))
+        .status();
+    assert!(copied.unwrap().success());
+    let said = sandbox.run("upgrade copy --recordings moved").ok().stderr;
+    assert!(said.contains("taught 16 clips again"), "{said}");
 
     let said = sandbox.run("upgrade old --without-missing").ok().stderr;
     assert!(

@@ -97,7 +97,7 @@ fn of_options(error: &OptionError) -> String {
         OptionError::UpgradeWhileListening { .. } => "stop `afield listen` first".to_owned(),
         OptionError::UpgradedBefore { .. } => "move that folder away".to_owned(),
         OptionError::UpgradeLoses { .. } => {
-            "bring them back, or leave them out by --without-missing".to_owned()
+            "name their folder with --recordings, or leave them out by --without-missing".to_owned()
         }
         OptionError::NoQuietMoments => "`afield listen --soundscape keep` keeps them".to_owned(),
         OptionError::SoundscapeTooShort { .. } | OptionError::SoundscapeSilent => {
