@@ -113,13 +113,15 @@ impl Soundscape {
         pieces.map(|samples| Excerpt::new(self.rate, SOUND.to_vec(), samples.to_vec()))
     }
 
-    /// Whether the clips of the class background are of this soundscape.
+    /// Whether clips of the class background are of this soundscape.
     fn is_of(&self, taught: &[TaughtClip]) -> Result<bool, Error> {
-        let Some(mut first) = self.pieces().next() else {
-            return Ok(false);
-        };
-        let first = ClipId::from_bytes(clip_sha256(&mut first)?);
-        Ok(taught.iter().any(|clip| clip.id == first))
+        for mut piece in self.pieces() {
+            let id = ClipId::from_bytes(clip_sha256(&mut piece)?);
+            if taught.iter().any(|clip| clip.id == id) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// The embeddings of a clip mixed with the soundscape: one list a level. The clip's hash
@@ -225,21 +227,24 @@ impl Engine {
     /// # Errors
     /// [`Error::Source`] if its file cannot be read.
     pub fn soundscape(&self) -> Result<Option<Soundscape>, Error> {
-        let taught = self.clips(&pieces()?)?;
+        let [latest, before] = [FILE, BEFORE].map(|name| Soundscape::read(&self.dir().join(name)));
+        let (latest, before) = (latest?, before?);
+        if latest.is_none() && before.is_none() {
+            return Ok(None);
+        }
         // The log says which recording was learned last and not undone.
-        for name in [FILE, BEFORE] {
-            let found = Soundscape::read(&self.dir().join(name))?;
-            if let Some(soundscape) = found.filter(|_| !taught.is_empty())
-                && soundscape.is_of(&taught)?
-            {
+        let taught = self.clips(&pieces()?)?;
+        if taught.is_empty() {
+            // Compacted clips are in no log.
+            let is_known = latest.is_some() && self.has_compacted_background()?;
+            return Ok(latest.filter(|_| is_known));
+        }
+        for soundscape in [latest, before].into_iter().flatten() {
+            if soundscape.is_of(&taught)? {
                 return Ok(Some(soundscape));
             }
         }
-        // Compacted clips are in no log.
-        match taught.is_empty() && self.has_compacted_background()? {
-            true => Soundscape::read(&self.dir().join(FILE)),
-            false => Ok(None),
-        }
+        Ok(None)
     }
 
     /// Whether the class background was learned from clips that the log no longer holds.
