@@ -97,8 +97,9 @@ impl FalseAlarms {
         // Each p-value of a stranger is one at which the share of them changes.
         let changes = self.strangers.iter().map(|p| p + f32::EPSILON);
         let within = changes.filter(|p| (Self::LEAST..Self::MOST).contains(p));
-        let candidates = std::iter::once(Self::LEAST).chain(within);
-        let candidates = candidates.chain([Self::MOST]);
+        let candidates = std::iter::once(Self::LEAST)
+            .chain(within)
+            .chain([Self::MOST]);
         let cost = |p: f32| Self::LOST_FOR_ONE * false_alarms(p) + taught * f64::from(p);
         (candidates.clone())
             .find(|&p| false_alarms(p) <= self.per_hour)

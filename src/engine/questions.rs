@@ -177,22 +177,17 @@ impl Engine {
             let session = self.session();
             let example = session.encode(&heard, false)?;
             let (point, direction) = session.learner().in_metric(&example)?;
-            let is_alike = |(likeness, group): &(f32, &mut Group)| {
-                let first = group
-                    .members
-                    .first()
-                    .and_then(|(first, _)| sounds.get(*first));
-                let is_told_alike = first.is_some_and(|first| first.label == sound.label);
-                *likeness
-                    >= if is_told_alike {
-                        ALIKE
-                    } else {
-                        ALIKE_BUT_TOLD_APART
-                    }
+            let least = |group: &Group| {
+                let mut members = group.members.iter();
+                let first = members.find_map(|(member, _)| sounds.get(*member));
+                match first.is_some_and(|first| first.label == sound.label) {
+                    true => ALIKE,
+                    false => ALIKE_BUT_TOLD_APART,
+                }
             };
             let best = (groups.iter_mut())
                 .map(|group| (group.likeness(&point, &direction), group))
-                .filter(is_alike)
+                .filter(|(likeness, group)| *likeness >= least(group))
                 .max_by(|a, b| a.0.total_cmp(&b.0));
             match best {
                 Some((_, group)) => group.add(number, point, direction),

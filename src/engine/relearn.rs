@@ -133,9 +133,9 @@ impl Engine {
 
     /// Makes a learner of decision windows of the learner of whole clips in the folder `dir`: its
     /// recordings are taught again, with the same head, seed and limits. The old learner stays
-    /// beside it, in the folder that is returned. `recordings` as in [`Self::relearn`]. With `without_missing`, clips whose recordings
-    /// are no longer there are left out; without it, nothing is changed then. `progress` receives
-    /// the clips that are done, and all.
+    /// beside it, in the folder that is returned. `recordings` as in [`Self::relearn`]. With
+    /// `without_missing`, clips whose recordings are no longer there are left out; without it, nothing
+    /// is changed then. `progress` receives the clips that are done, and all.
     ///
     /// # Errors
     /// [`OptionError`] if the learner has decision windows already, its backbone names none, clips

@@ -227,24 +227,24 @@ impl Engine {
     /// # Errors
     /// [`Error::Source`] if its file cannot be read.
     pub fn soundscape(&self) -> Result<Option<Soundscape>, Error> {
-        let [latest, before] = [FILE, BEFORE].map(|name| Soundscape::read(&self.dir().join(name)));
-        let (latest, before) = (latest?, before?);
-        if latest.is_none() && before.is_none() {
+        let files = [FILE, BEFORE].map(|name| self.dir().join(name));
+        if !files.iter().any(|file| file.exists()) {
             return Ok(None);
         }
         // The log says which recording was learned last and not undone.
         let taught = self.clips(&pieces()?)?;
-        if taught.is_empty() {
-            // Compacted clips are in no log.
-            let is_known = latest.is_some() && self.has_compacted_background()?;
-            return Ok(latest.filter(|_| is_known));
-        }
-        for soundscape in [latest, before].into_iter().flatten() {
-            if soundscape.is_of(&taught)? {
+        for file in files.iter().filter(|_| !taught.is_empty()) {
+            if let Some(soundscape) = Soundscape::read(file)?
+                && soundscape.is_of(&taught)?
+            {
                 return Ok(Some(soundscape));
             }
         }
-        Ok(None)
+        // Compacted clips are in no log.
+        match taught.is_empty() && self.has_compacted_background()? {
+            true => Soundscape::read(&files[0]),
+            false => Ok(None),
+        }
     }
 
     /// Whether the class background was learned from clips that the log no longer holds.

@@ -62,10 +62,14 @@ impl Auto {
     /// The head whose distances count: the one that answers if it has some, or the nearest rows of
     /// the memory.
     fn measuring(&self) -> &dyn Head {
-        match self.selection.head.0 {
-            Kind::Linear(_) | Kind::Ridge(_) => &self.knn,
-            _ => self.head(self.selection.head),
+        match self.measures_by_memory() {
+            true => &self.knn,
+            false => self.head(self.selection.head),
         }
+    }
+
+    fn measures_by_memory(&self) -> bool {
+        matches!(self.selection.head.0, Kind::Linear(_) | Kind::Ridge(_))
     }
 
     fn chosen(&mut self) -> &mut dyn Head {
@@ -176,7 +180,7 @@ impl Head for Auto {
         left_out: &mut LeftOutEvidence,
     ) -> bool {
         let is_known = (self.measuring()).left_out_into(rows, class, weights, left_out);
-        if !std::ptr::addr_eq(self.measuring(), self.head(self.selection.head)) {
+        if self.measures_by_memory() {
             left_out.log_scores.clear();
         }
         is_known
