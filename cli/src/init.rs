@@ -26,8 +26,8 @@ pub struct InitArgs {
     #[command(flatten)]
     place: NamedPlace,
 
-    /// Name of the backbone; `afield model list` shows the names [default: imu, which is
-    /// part of the program, if no other backbone is in the cache]
+    /// Name of the backbone; `afield model list` shows the names [default: ears; imu with
+    /// options of a sensor. Both are part of the program]
     #[arg(long, value_name = "NAME")]
     backbone: Option<String>,
 

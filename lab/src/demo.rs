@@ -19,10 +19,10 @@ pub struct Demo {
 }
 
 impl Demo {
-    /// 16 drums, embedded by a speech backbone.
+    /// 16 drums.
     pub const DRUMS: Self = Self {
         corpus: "rock-kit",
-        backbone: "speech-embedding",
+        backbone: "ears",
         protocols: &[Protocol::ClassIncremental],
         cut_seconds: None,
     };

@@ -106,10 +106,7 @@ impl Engine {
     ) -> Result<Self, Error> {
         let dir = dir.as_ref();
         let cache = Cache::locate(options.cache_dir.as_deref())?;
-        let mut card = match &learner.backbone {
-            Some(name) => cache.find(name)?,
-            None => default_backbone(&cache)?,
-        };
+        let mut card = cache.find(learner.backbone())?;
         if !learner.with_classes {
             card.classes = None;
         } else if card.classes.is_none() {
@@ -660,22 +657,6 @@ pub fn recorded(card: &Card) -> Recorded {
     match card.sensor() {
         Some(_) => Recorded::Sensor,
         None => Recorded::Sound,
-    }
-}
-
-/// The backbone in the library. If others have been fetched, the caller has to choose.
-fn default_backbone(cache: &Cache) -> Result<Card, Error> {
-    let cards = cache.list()?.cards;
-    let built_in = |card: &&Card| matches!(card.origin, Origin::BuiltIn { .. });
-    let fetched = |card: &&Card| !built_in(card) && cache.place_of(card).is_file();
-    let fetched: Vec<&Card> = cards.iter().filter(fetched).collect();
-    match (cards.iter().find(built_in), fetched.as_slice()) {
-        (Some(card), []) => Ok(card.clone()),
-        (card, fetched) => {
-            let cards = card.into_iter().chain(fetched.iter().copied());
-            let names = cards.map(|card| card.name.clone()).collect();
-            Err(OptionError::WhichBackbone { names }.into())
-        }
     }
 }
 

@@ -26,8 +26,8 @@ pub struct EngineOptions {
 /// How a new learner is created; the defaults suit most uses.
 #[derive(Debug, Clone, Default)]
 pub struct LearnerOptions {
-    /// The backbone, by the name of its card; `None` means the one in the library, if no other has
-    /// been fetched.
+    /// The backbone, by the name of its card; `None` means one in the library: `imu` if there are
+    /// options of a sensor, else `ears`.
     pub backbone: Option<String>,
     /// The head that learns.
     pub head: HeadKind,
@@ -55,6 +55,15 @@ pub struct LearnerOptions {
     pub normalise: Vec<PathBuf>,
     /// How recordings are read.
     pub source: SourceOptions,
+}
+
+impl LearnerOptions {
+    /// The name of the backbone.
+    pub(super) fn backbone(&self) -> &str {
+        let of_sensor = !self.normalise.is_empty() || self.source.is_of_sensor();
+        let in_the_library = if of_sensor { "imu" } else { "ears" };
+        self.backbone.as_deref().unwrap_or(in_the_library)
+    }
 }
 
 /// Options of listening to a source.
@@ -114,12 +123,6 @@ impl Default for ListenOptions {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OptionError {
-    /// Several backbones are available, and none was chosen.
-    #[error("several backbones are available and none was chosen: {}", names.join(", "))]
-    WhichBackbone {
-        /// Their names.
-        names: Vec<String>,
-    },
     /// The learner uses another backbone than the requested one.
     #[error("the learner in {} listens through {found}, not through {expected}", dir.display())]
     OtherBackbone {

@@ -102,7 +102,7 @@ impl Cache {
     /// As [`Self::model_path`].
     pub fn model_bytes(&self, card: &Card) -> Result<Cow<'static, [u8]>, ModelError> {
         if let Origin::BuiltIn { sha256 } = &card.origin
-            && let Some(bytes) = embedded::bytes(sha256)
+            && let Some(bytes) = embedded::bytes(&card.name, sha256)
         {
             return Ok(Cow::Borrowed(bytes));
         }

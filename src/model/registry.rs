@@ -9,7 +9,8 @@ use std::sync::LazyLock;
 
 use super::{Cache, Card, ModelError, Origin};
 
-const SHIPPED: [(&str, &str); 5] = [
+const SHIPPED: [(&str, &str); 6] = [
+    ("models/ears.toml", include_str!("../../models/ears.toml")),
     (
         "models/speech-embedding.toml",
         include_str!("../../models/speech-embedding.toml"),
@@ -42,7 +43,7 @@ impl Card {
     ///
     /// ```
     /// let names: Vec<&str> = afield::model::Card::built_in().iter().map(|c| c.name.as_str()).collect();
-    /// assert_eq!(names, ["speech-embedding", "yamnet", "yamnet-256", "birdnet", "imu"]);
+    /// assert_eq!(names, ["ears", "speech-embedding", "yamnet", "yamnet-256", "birdnet", "imu"]);
     /// ```
     pub fn built_in() -> &'static [Self] {
         &BUILT_IN

@@ -69,10 +69,12 @@ impl SourceOptions {
                 reason: "the backbone takes a sensor, whose channels are columns",
             });
         }
-        let option = match (self.sensor.rate, self.sensor.columns.as_slice()) {
-            (Some(_), _) => "rate",
-            (None, [_, ..]) => "columns",
-            (None, []) => return Ok(()),
+        if !self.is_of_sensor() {
+            return Ok(());
+        }
+        let option = match self.sensor.rate {
+            Some(_) => "rate",
+            None => "columns",
         };
         match kind {
             Recorded::Sensor => Ok(()),
@@ -81,6 +83,11 @@ impl SourceOptions {
                 reason: "the backbone takes sound",
             }),
         }
+    }
+
+    /// Whether a rate or columns are given, which only a sensor has.
+    pub(crate) fn is_of_sensor(&self) -> bool {
+        self.sensor.rate.is_some() || !self.sensor.columns.is_empty()
     }
 }
 

@@ -24,7 +24,6 @@ pub fn flag(error: &(dyn Error + 'static)) -> Option<&'static str> {
 
 fn flag_of_option(error: &OptionError) -> Option<&'static str> {
     match error {
-        OptionError::WhichBackbone { .. } => Some("--backbone"),
         OptionError::NoPublishedClasses { .. } => Some("--with-classes"),
         OptionError::NothingToCalibrate => Some("--transform"),
         OptionError::CalibratedInVain => Some("--calibrate"),
@@ -66,9 +65,6 @@ pub fn of(error: &(dyn Error + 'static)) -> Option<String> {
 
 fn of_options(error: &OptionError) -> String {
     match error {
-        OptionError::WhichBackbone { names } => {
-            format!("name one of {}", names.join(", "))
-        }
         OptionError::NoPublishedClasses { .. } => {
             "leave it out, or name a backbone with classes, such as birdnet; `afield model show \
              NAME` tells"
