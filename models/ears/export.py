@@ -22,8 +22,8 @@ from onnx import TensorProto, helper, numpy_helper
 from network import BANDS, HOP, SIZE, WINDOW, Ears
 
 ROOT = Path(__file__).parents[2]
-# How much the distances of the speech embedding count, beside YAMNet's: its 96 numbers tell less of the whole.
-WORDS = 2.0
+# How much the distances of each teacher count: 96 numbers tell less than 1,024.
+WEIGHTS = {"world": 1.0, "words": 2.0, "sounds": 1.0}
 
 
 def folded(convolution, norm):
@@ -34,7 +34,7 @@ def folded(convolution, norm):
 
 def turned(state):
     """The last layer, so that distances of rows are those of the readouts."""
-    readouts = torch.cat([state["world.weight"], state["words.weight"] * WORDS]).double()
+    readouts = torch.cat([state[f"readouts.{name}.weight"] * weight for name, weight in WEIGHTS.items()]).double()
     values, vectors = torch.linalg.eigh(readouts.T @ readouts)
     root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
     root = root / root.pow(2).sum(1).mean().sqrt()

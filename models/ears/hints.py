@@ -1,16 +1,21 @@
-"""Hints: the maps inside a larger network's first layers, which the first blocks learn to reproduce
-(Romero et al. 2015, FitNets). They come from YAMNet-256, whose first layers have the same sizes; here it
-pads no frames. They only guide the start of the training: no weight of YAMNet-256 is copied.
+"""The third teacher: YAMNet-256, whose layers have the sizes of the student's trunk.
+
+Its maps are hints, which the blocks of the trunk learn to reproduce (Romero et al. 2015, FitNets). Its
+embedding, their mean, is a target beside those of the other teachers. Here it pads no frames. No weight
+of it is copied.
 """
 
 import hashlib
 import tomllib
 from pathlib import Path
 
+import numpy as np
 import onnx
 import torch
 import torch.nn.functional as F
 from onnx import numpy_helper
+
+from front import OFFSET
 
 CARD = Path(__file__).parent.parent / "yamnet-256.toml"
 
@@ -41,3 +46,13 @@ class Hints:
             x = F.relu(F.conv2d(x, *pointwise))
             given.append(x)
         return given
+
+    def embeddings(self, mel, window):
+        """Its embedding [n, rows, 256] of every window of `window` frames in magnitudes [n, time, 64]."""
+        parts = []
+        for part in np.array_split(mel, max(len(mel) // 50, 1)):
+            x = (torch.from_numpy(part.astype(np.float32)) + OFFSET).log()[:, None]
+            rows = self.maps(x.contiguous(memory_format=torch.channels_last))[-1].mean(3)
+            # The last map depends on 43 frames, and its rows are 8 frames apart.
+            parts.append(F.avg_pool1d(rows, (window - 43) // 8 + 1, 1).transpose(1, 2).numpy().astype(np.float16))
+        return np.concatenate(parts)

@@ -59,6 +59,18 @@ class Ears(nn.Module):
     def forward(self, x):
         return self.last(self.maps(x)[-1])[..., 0]
 
+    def above(self, frozen, x):
+        """As forward, in training: the first layers are kept as they are."""
+        for layer in (self.norm, *self.blocks[: frozen - 1]):
+            layer.eval()
+        with torch.no_grad():
+            x = F.relu(self.norm(self.stem(F.pad(x, (0, 1, 0, 0)))), inplace=True)
+            for block in self.blocks[: frozen - 1]:
+                x = block(x)
+        for block in self.blocks[frozen - 1 :]:
+            x = block(x)
+        return self.last(x)[..., 0]
+
 
 def receptive_field(top=TOP):
     """Frames that a row depends on."""
@@ -81,4 +93,22 @@ def costs(top=TOP, size=SIZE):
     return multiplications + channels * size, weights + channels * size + size
 
 
+def buffers(top=TOP):
+    """Values that a stream holds: the rows that each layer needs again, and those of one hop."""
+    bands, rate, channels = BANDS, HOP, 1
+    values = (2 + rate) * bands
+    bands, rate, channels = bands // 2, rate // 2, STEM
+    for outputs, rows, columns, row_stride, band_stride in TRUNK + top:
+        values += (rows - 1 + rate) * bands * channels
+        rate //= row_stride
+        bands = bands // band_stride if columns == 3 else 1
+        values += rate * bands * channels
+        channels = outputs
+    return values + channels
+
+
 WINDOW = receptive_field()
+
+if __name__ == "__main__":
+    multiplications, weights = costs()
+    print(f"window {WINDOW} frames, hop {HOP}: {multiplications:,} multiplications a hop, {weights:,} weights, {buffers():,} values held")

@@ -1,11 +1,11 @@
-"""Trains `ears`: first each block on hints alone, then all of it on what the teachers say.
+"""Trains `ears`: first each block of the trunk on hints alone, then the rest on what three teachers say.
 
     python models/ears/train.py DIR YAMNET256.onnx [--name NAME] [--steps N] [--minus INGREDIENT ...]
 
 DIR holds scenes/ (scenes.py). It gets NAME.pt, the state, from which the same command goes on, and
 NAME.tsv, the curve. Shards come into use one after the other, so training can start while they are
 made; it waits for a shard that is due. The same versions, processor and number of threads give the
-same weights. `--minus` leaves an ingredient out, for the ablation: hints, world, words, mixing.
+same weights. `--minus` leaves an ingredient out, for the ablation: hints, world, words, sounds, mixing.
 """
 
 import argparse
@@ -24,16 +24,17 @@ from network import Ears, HOP, WINDOW
 from scenes import WORDS, WORLD
 
 SEED = 0
-BATCH = 32
 RATE = 2e-3
+# Steps that learn hints, with few scenes each: a scene has thousands of positions. Then steps with more
+# scenes, which keep the first layers as they are.
+HINTED, HINTED_BATCH, BATCH, FROZEN = 6000, 8, 32, 4
 # Steps before the next shard comes into use, and shards at the start.
-STEPS_A_SHARD, FIRST_SHARDS = 100, 4
-# The share of all steps that learns hints.
-HINTED = 0.2
+STEPS_A_SHARD, FIRST_SHARDS = 100, 40
 # The row of the student whose window lies in the middle of a teacher's window: WORLD's windows have 96
 # frames, WORDS' 76.
 WORLD_ROWS = [(start + 96 // 2 - WINDOW // 2) // HOP for start in WORLD]
 WORDS_ROWS = [(start + 76 // 2 - WINDOW // 2) // HOP for start in WORDS]
+TEACHERS = {"world": 1024, "words": 96, "sounds": 256}
 
 
 class Student(nn.Module):
@@ -43,43 +44,48 @@ class Student(nn.Module):
         super().__init__()
         self.ears = Ears()
         size = self.ears.last.out_channels
-        self.world, self.words = nn.Linear(size, 1024), nn.Linear(size, 96)
+        self.readouts = nn.ModuleDict({name: nn.Linear(size, numbers) for name, numbers in TEACHERS.items()})
 
 
 class Shards:
     """The shards in use; they are loaded as they come into use."""
 
-    def __init__(self, folder, count):
-        self.folder, self.count, self.loaded = folder, count, []
+    def __init__(self, folder, count, hints):
+        self.folder, self.count, self.hints, self.loaded = folder, count, hints, []
 
     def at(self, step):
-        due = min(self.count, FIRST_SHARDS + step // STEPS_A_SHARD)
+        due = min(self.count, FIRST_SHARDS + max(step - HINTED, 0) // STEPS_A_SHARD)
         while len(self.loaded) < due:
             path = self.folder / f"{len(self.loaded):04}.npz"
             while not path.exists():
                 time.sleep(1)
             with np.load(path) as data:
-                self.loaded.append((data["mel"], data["world"], data["words"]))
+                mel = data["mel"]
+                sounds = self.hints.embeddings(mel, WINDOW)
+                self.loaded.append({"mel": mel, "world": data["world"], "words": data["words"], "sounds": sounds})
         return self.loaded
 
-    def batch(self, step, rng):
-        """BATCH scenes: magnitudes, and what both teachers say."""
+    def batch(self, step, count, rng):
+        """Scenes: magnitudes, and what the teachers say."""
         shards = self.at(step)
-        picks = [(int(rng.integers(len(shards))), int(rng.integers(len(shards[0][0])))) for _ in range(BATCH)]
-        return [torch.from_numpy(np.stack([shards[s][part][i] for s, i in picks]).astype(np.float32)) for part in range(3)]
+        picks = [(int(rng.integers(len(shards))), int(rng.integers(len(shards[0]["mel"])))) for _ in range(count)]
+        parts = {part: np.stack([shards[s][part][i] for s, i in picks]) for part in shards[0]}
+        return {part: torch.from_numpy(values.astype(np.float32)) for part, values in parts.items()}
 
 
-def targets(world, words, scales):
-    """Both embeddings, each number with mean 0 and deviation 1."""
-    (mean, deviation), (words_mean, words_deviation) = scales
-    return (world.clamp(min=0).sqrt() - mean) / deviation, (words - words_mean) / words_deviation
+def rooted(name, values):
+    """Of embeddings that are never negative, the root: large values count less."""
+    return values if name == "words" else values.clamp(min=0).sqrt()
 
 
 def scales_of(shards):
-    """Mean and deviation of each number of both embeddings; a number that hardly varies stays small."""
-    world, words = (torch.from_numpy(np.concatenate([s[part] for s in shards]).astype(np.float32)) for part in (1, 2))
-    flat = (world.clamp(min=0).sqrt().reshape(-1, 1024), words.reshape(-1, 96))
-    return tuple((x.mean(0), x.std(0) + 0.1 * x.std(0).mean()) for x in flat)
+    """Mean and deviation of each teacher's numbers; a number that hardly varies stays small."""
+    scales = {}
+    for name, numbers in TEACHERS.items():
+        values = torch.from_numpy(np.concatenate([s[name] for s in shards]).astype(np.float32))
+        values = rooted(name, values.reshape(-1, numbers))
+        scales[name] = (values.mean(0), values.std(0) + 0.1 * values.std(0).mean())
+    return scales
 
 
 def mixed(mel, rng):
@@ -88,7 +94,7 @@ def mixed(mel, rng):
     The teachers' answers stay those of the clean scene, so the student learns to hear through it.
     """
     batch, frames, bands = mel.shape
-    level = mel.pow(2).mean((1, 2), keepdim=True).sqrt()
+    level = mel.pow(2).mean((1, 2), keepdim=True).sqrt().clamp(min=1e-6)
     knots = rng.normal(0, 3, (batch, 1, 8)).astype(np.float32)
     positions = np.linspace(0, 7, bands)
     response = np.stack([np.interp(positions, np.arange(8), k[0]) for k in knots])[:, None].astype(np.float32)
@@ -96,7 +102,8 @@ def mixed(mel, rng):
     # Another scene of the batch, as a faint background; or a steady noise with a random spectrum.
     scene = torch.roll(noisy, 1, 0) / torch.roll(level, 1, 0)
     shape = np.stack([np.interp(positions, np.arange(8), k) for k in rng.normal(0, 8, (batch, 8))])[:, None]
-    steady = torch.from_numpy((10 ** (shape / 20) * np.sqrt(rng.gamma(6, 1 / 6, (batch, frames, bands)))).astype(np.float32))
+    wavering = np.abs(1 + 0.3 * rng.standard_normal((batch, frames, bands), np.float32))
+    steady = torch.from_numpy(10 ** (shape / 20).astype(np.float32) * wavering)
     steady = steady / steady.pow(2).mean((1, 2), keepdim=True).sqrt()
     kind = rng.random(batch)
     below = np.where(kind < 0.25, rng.uniform(8, 30, batch), rng.uniform(0, 30, batch))
@@ -113,31 +120,29 @@ def log(mel):
     return (mel + OFFSET).log()[:, None].contiguous(memory_format=torch.channels_last)
 
 
-def answers(student, rows, world, words, scales, minus):
-    """The loss of rows [batch, size, n] against the teachers, and the share of variance left of each."""
-    to_world, to_words = targets(world, words, scales)
-    rows = rows.transpose(1, 2)
-    of_world = (student.world(rows[:, WORLD_ROWS]) - to_world).pow(2).mean()
-    of_words = (student.words(rows[:, WORDS_ROWS]) - to_words).pow(2).mean()
-    loss = (0 if "world" in minus else of_world) + (0 if "words" in minus else of_words)
-    return loss, of_world.item(), of_words.item()
+def answers(student, rows, said, scales, minus):
+    """The loss of rows [batch, size, n], and the mean squared error against each teacher."""
+    rows, errors = rows.transpose(1, 2), {}
+    at = {"world": WORLD_ROWS, "words": WORDS_ROWS, "sounds": slice(None)}
+    for name in TEACHERS:
+        mean, deviation = scales[name]
+        target = (rooted(name, said[name]) - mean) / deviation
+        errors[name] = (student.readouts[name](rows[:, at[name]]) - target).pow(2).mean()
+    loss = sum(error for name, error in errors.items() if name not in minus)
+    return loss, [error.item() for error in errors.values()]
 
 
-def hinted(student, x, hints):
-    """Each block on what the hints' network gives before it. Returns the rows, and the loss of the maps."""
-    maps, ears = hints.maps(x), student.ears
+def hinted(ears, x, hints):
+    """The loss of each block's map, on what the hints' network gives before it."""
+    maps = hints.maps(x)
     given = [torch.relu(ears.norm(ears.stem(nn.functional.pad(x, (0, 1, 0, 0)))))]
     given += [block(map) for block, map in zip(ears.blocks, maps)]
-    loss = sum((g - m).pow(2).mean() / m.var() for g, m in zip(given, maps))
-    top = maps[-1]
-    for block in list(ears.blocks)[len(maps) - 1 :]:
-        top = block(top)
-    return ears.last(top)[..., 0], loss
+    return sum((g - m).pow(2).mean() / m.var() for g, m in zip(given, maps))
 
 
 def rate_at(step, steps):
     """Rises for 200 steps, then falls as a cosine; anew when the hints end."""
-    start, end = (0, HINTED * steps) if step < HINTED * steps else (HINTED * steps, steps)
+    start, end = (0, HINTED) if step < HINTED else (HINTED, steps)
     done = (step - start) / max(end - start, 1)
     return RATE * min(1, (step - start + 1) / 200) * (0.02 + 0.98 * (1 + math.cos(math.pi * done)) / 2)
 
@@ -147,7 +152,7 @@ def main():
     parser.add_argument("folder", type=Path)
     parser.add_argument("hints")
     parser.add_argument("--name", default="ears")
-    parser.add_argument("--steps", type=int, default=16000)
+    parser.add_argument("--steps", type=int, default=20000)
     parser.add_argument("--shards", type=int, default=80)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--minus", nargs="*", default=[])
@@ -157,43 +162,47 @@ def main():
     student = Student().to(memory_format=torch.channels_last)
     decayed = [p for p in student.parameters() if p.ndim > 1]
     others = [p for p in student.parameters() if p.ndim <= 1]
-    optimiser = torch.optim.AdamW([{"params": decayed, "weight_decay": 1e-2}, {"params": others, "weight_decay": 0.0}], lr=RATE, betas=(0.9, 0.98))
-    hints, shards = Hints(args.hints), Shards(args.folder / "scenes", args.shards)
-    scales = scales_of(shards.at(0)[:FIRST_SHARDS])
+    groups = [{"params": decayed, "weight_decay": 1e-2}, {"params": others, "weight_decay": 0.0}]
+    optimiser = torch.optim.AdamW(groups, lr=RATE, betas=(0.9, 0.98))
+    hints = Hints(args.hints)
+    shards = Shards(args.folder / "scenes", args.shards, hints)
+    scales = scales_of(shards.at(0)[:4])
     state, curve = args.folder / f"{args.name}.pt", args.folder / f"{args.name}.tsv"
-    first = 0
+    first = HINTED if "hints" in args.minus else 0
     if state.exists():
         saved = torch.load(state)
         student.load_state_dict(saved["student"])
         optimiser.load_state_dict(saved["optimiser"])
         first = saved["step"]
     else:
-        curve.write_text("step\tCPU seconds\thints\tworld\twords\n")
-    sums = np.zeros(3)
+        curve.write_text("step\tCPU seconds\thints\t" + "\t".join(TEACHERS) + "\n")
+    sums = np.zeros(1 + len(TEACHERS))
     for step in range(first, args.steps):
         rng = np.random.default_rng([SEED, step])
-        mel, world, words = shards.batch(step, rng)
-        x = log(mel if "mixing" in args.minus else mixed(mel, rng))
+        said = shards.batch(step, HINTED_BATCH if step < HINTED else BATCH, rng)
+        x = log(said["mel"] if "mixing" in args.minus else mixed(said["mel"], rng))
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, args.steps)
         student.train()
-        if step < HINTED * args.steps and "hints" not in args.minus:
-            rows, of_hints = hinted(student, x, hints)
+        if step < HINTED:
+            loss = hinted(student.ears, x, hints)
+            errors = [loss.item()] + [0.0] * len(TEACHERS)
         else:
-            rows, of_hints = student.ears(x), torch.zeros(())
-        loss, of_world, of_words = answers(student, rows, world, words, scales, args.minus)
-        (loss + of_hints).backward()
+            rows = student.ears(x) if "hints" in args.minus else student.ears.above(FROZEN, x)
+            loss, errors = answers(student, rows, said, scales, args.minus)
+            errors = [0.0, *errors]
+        loss.backward()
         nn.utils.clip_grad_norm_(student.parameters(), 5.0)
         optimiser.step()
         optimiser.zero_grad(set_to_none=True)
-        sums += of_hints.item(), of_world, of_words
+        sums += errors
         if (step + 1) % 100 == 0:
             row = [step + 1, round(time.process_time()), *(sums / 100).round(4)]
             sums[:] = 0
             with curve.open("a") as file:
                 file.write("\t".join(map(str, row)) + "\n")
         if (step + 1) % 500 == 0 or step + 1 == args.steps:
-            saved = {"student": student.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1, "scales": scales}
+            saved = {"student": student.state_dict(), "optimiser": optimiser.state_dict(), "step": step + 1}
             torch.save(saved, state.with_suffix(".partial"))
             os.replace(state.with_suffix(".partial"), state)
 

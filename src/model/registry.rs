@@ -213,7 +213,7 @@ mod tests {
                 ..
             })
         ));
-        assert_eq!(&cache.find("yamnet").unwrap(), &Card::built_in()[1]);
+        assert_eq!(&cache.find("yamnet").unwrap(), &Card::built_in()[2]);
         assert!(matches!(
             cache.find("../cards/mine"),
             Err(ModelError::Unknown { .. })

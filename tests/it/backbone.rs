@@ -554,17 +554,30 @@ fn a_file_that_is_not_a_model_is_an_error_that_names_it() {
 
 #[test]
 fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
-    // The model is part of the program, so it is never fetched and this test is never skipped.
     // models/imu/train.py stored ONNX Runtime's embeddings of these frames.
+    streams_the_golden_embeddings("imu", 6, |t, axis| {
+        (0.1 * (axis + 1.0) * t).sin() * (1.0 + 0.3 * axis)
+    });
+}
+
+#[test]
+fn the_backbone_for_sound_streams_the_embeddings_of_onnx_runtime() {
+    // models/ears/export.py stored ONNX Runtime's embeddings of these frames.
+    streams_the_golden_embeddings("ears", 64, |t, band| {
+        -4.0 + 3.0 * (0.05 * t + 0.3 * band).sin() * (0.11 * t).cos()
+    });
+}
+
+/// Holds a backbone of the program against tests/goldens/NAME.npy, the embeddings of 200 frames. It
+/// is never fetched, so the test is never skipped.
+fn streams_the_golden_embeddings(name: &str, values: u32, value: impl Fn(f64, f64) -> f64) {
     let cache = afield::model::Cache::at("/nowhere");
-    let card = cache.find("imu").unwrap();
-    let golden: Array2<f32> = ndarray_npy::read_npy(goldens().with_file_name("imu.npy")).unwrap();
+    let card = cache.find(name).unwrap();
+    let golden = goldens().with_file_name(format!("{name}.npy"));
+    let golden: Array2<f32> = ndarray_npy::read_npy(golden).unwrap();
     let frames: Vec<f32> = (0..200)
-        .flat_map(|t| (0..6).map(move |axis| (t, axis)))
-        .map(|(t, axis)| {
-            let (t, axis) = (f64::from(t), f64::from(axis));
-            ((0.1 * (axis + 1.0) * t).sin() * (1.0 + 0.3 * axis)) as f32
-        })
+        .flat_map(|t| (0..values).map(move |of| (t, of)))
+        .map(|(t, of)| value(f64::from(t), f64::from(of)) as f32)
         .collect();
     let bytes = cache.model_bytes(&card).unwrap();
     for mode in [Mode::Streaming, Mode::Windowed] {
@@ -572,7 +585,7 @@ fn the_imu_backbone_streams_the_embeddings_of_onnx_runtime() {
         assert_eq!(backbone.tract_because(), None);
         let mut stream = backbone.stream().unwrap();
         let mut rows = Vec::new();
-        for part in frames.chunks(7 * 6) {
+        for part in frames.chunks(7 * values as usize) {
             stream.push(part, &mut rows).unwrap();
         }
         stream.finish(&mut rows).unwrap();

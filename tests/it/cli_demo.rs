@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use crate::harness::{Run, Sandbox, models, shared_data};
+use crate::harness::{Run, Sandbox, shared_data};
 
 /// Four digits, eight clips of each of two speakers.
 struct Digits(Sandbox);
@@ -14,7 +14,6 @@ impl Digits {
     /// `None` where the data or the model cannot be had.
     fn collect(test: &str) -> Option<Self> {
         let shared = shared_data::folder(test)?;
-        models::real("speech-embedding", test)?;
         let sandbox = Sandbox::new();
         for digit in ["0", "1", "2", "3"] {
             let to = sandbox.folder(&format!("digits/{digit}"));
@@ -98,7 +97,7 @@ fn the_demo_gives_the_same_report_as_evaluate() {
     assert!(digits.0.path("other.html").exists());
 
     // The same object, once the heads stand in the same order.
-    let evaluate = "--backbone speech-embedding --head finetune,linear,ncm,lda --json";
+    let evaluate = "--backbone ears --head finetune,linear,ncm,lda --json";
     assert_eq!(untimed(&digits.afield("evaluate", evaluate)), report);
 }
 

@@ -49,7 +49,7 @@ fn write_movement(sandbox: &Sandbox, name: &str, movement: Movement, who: f64) {
 /// A learner on the backbone in the program, with an empty cache, taught both movements.
 fn taught() -> Sandbox {
     let sandbox = Sandbox::cold().with_learner("box");
-    let made = sandbox.run("init box").ok();
+    let made = sandbox.run("init box --backbone imu").ok();
     made.says(["lda on imu, pool mean+std+max"]);
     for (movement, label) in [(ROW, "row"), (LIFT, "lift")] {
         for who in [0, 1, 2] {
@@ -186,7 +186,7 @@ fn tables_are_embedded_and_evaluated_in_pieces() {
 #[test]
 fn recordings_of_sound_and_of_sensors_are_told_apart() {
     let sandbox = Sandbox::cold().with_learner("box");
-    sandbox.run("init box").ok();
+    sandbox.run("init box --backbone imu").ok();
     sandbox.run("doctor").ok().prints(["imu is the one"]);
     let sound = crate::root().join("tests/goldens/audio/stereo.wav");
     let error = sandbox.run(["teach", "x", sound.to_str().unwrap()]);
@@ -261,7 +261,7 @@ fn normalised_channels_are_part_of_the_contract() {
 #[test]
 fn forget_takes_a_table_or_json_lines_as_a_clip() {
     let sandbox = Sandbox::cold().with_learner("box");
-    sandbox.run("init box").ok();
+    sandbox.run("init box --backbone imu").ok();
     write_movement(&sandbox, "row.csv", ROW, 0.0);
     write_movement(&sandbox, "lift.csv", LIFT, 0.0);
     let line = |i: i32| {

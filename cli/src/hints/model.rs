@@ -202,7 +202,7 @@ mod tests {
     use super::*;
 
     fn pypi() -> Box<Origin> {
-        Box::new(afield::model::Card::built_in()[0].origin.clone())
+        Box::new(afield::model::Card::built_in()[1].origin.clone())
     }
 
     fn file() -> Box<Origin> {
