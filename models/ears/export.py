@@ -2,8 +2,8 @@
 
     python models/ears/export.py DIR/ears.pt [OUT.onnx] [--bits 8|32]
 
-A row is turned so that distances between rows are those between what the readouts tell of the teachers.
-Each output channel of a convolution has its own scale. Without OUT.onnx, the script writes
+Rows are centred and partly whitened on the scenes of DIR/scenes/0000.npz, so that what varies much does not
+drown the rest. Each output channel of a convolution has its own scale. Without OUT.onnx, the script writes
 models/ears.onnx, tests/goldens/ears.npy (ONNX Runtime's rows, the reference for the kernels) and the
 checksum and shapes in models/ears.toml.
 """
@@ -19,11 +19,12 @@ import onnxruntime
 import torch
 from onnx import TensorProto, helper, numpy_helper
 
+from front import OFFSET
 from network import BANDS, HOP, SIZE, WINDOW, Ears
 
 ROOT = Path(__file__).parents[2]
-# How much the distances of each teacher count: 96 numbers tell less than 1,024.
-WEIGHTS = {"world": 1.0, "words": 2.0, "sounds": 1.0}
+# Rows of scenes are whitened by this power of their covariance; .5 would be wholly.
+WHITENING = 0.25
 
 
 def folded(convolution, norm):
@@ -32,27 +33,33 @@ def folded(convolution, norm):
     return convolution.weight * scale[:, None, None, None], norm.bias - norm.running_mean * scale
 
 
-def turned(state):
-    """The last layer, so that distances of rows are those of the readouts."""
-    readouts = torch.cat([state[f"readouts.{name}.weight"] * weight for name, weight in WEIGHTS.items()]).double()
-    values, vectors = torch.linalg.eigh(readouts.T @ readouts)
-    root = (vectors * values.clamp(min=0).sqrt()) @ vectors.T
-    root = root / root.pow(2).sum(1).mean().sqrt()
-    weight = state["ears.last.weight"].double()[..., 0, 0]
-    return (root @ weight)[..., None, None].float(), (root @ state["ears.last.bias"].double()).float()
+def whitened(ears, mel):
+    """The last layer, so that rows of scenes vary more alike: by a power of their covariance."""
+    x = (torch.from_numpy(mel.astype(np.float32)) + OFFSET).log()[:, None]
+    rows = torch.cat([ears(part).transpose(1, 2).reshape(-1, SIZE)[::4] for part in x.split(25)]).double()
+    values, vectors = torch.linalg.eigh(torch.cov(rows.T))
+    values = values.clamp(min=values.max() * 1e-4)
+    turn = (vectors * values ** -WHITENING) @ vectors.T
+    turn = turn / (values ** (1 - 2 * WHITENING)).mean().sqrt()
+    weight = turn @ ears.last.weight.double()[..., 0, 0]
+    bias = turn @ (ears.last.bias.double() - rows.mean(0))
+    return weight[..., None, None].float(), bias.float()
 
 
-def layers_of(state):
-    """Weights, bias, stride, padding across bands, groups, and whether ReLU follows, of each convolution."""
+def trained(state):
     ears = Ears()
     ears.load_state_dict({k.removeprefix("ears."): v for k, v in state.items() if k.startswith("ears.")})
-    ears.eval()
+    return ears.eval()
+
+
+def layers_of(ears, mel):
+    """Weights, bias, stride, padding across bands, groups, and whether ReLU follows, of each convolution."""
     layers = [(*folded(ears.stem, ears.norm), (2, 2), (0, 1), 1, True)]
     for block in ears.blocks:
         depthwise, bias = folded(block.depthwise, block.first)
         layers.append((depthwise, bias, block.depthwise.stride, block.padding, depthwise.shape[0], True))
         layers.append((*folded(block.pointwise, block.second), (1, 1), (0, 0), 1, True))
-    return layers + [(*turned(state), (1, 1), (0, 0), 1, False)]
+    return layers + [(*whitened(ears, mel), (1, 1), (0, 0), 1, False)]
 
 
 def quantised(weights):
@@ -115,8 +122,9 @@ def main():
     parser.add_argument("--bits", type=int, choices=[8, 32], default=8)
     args = parser.parse_args()
     saved = torch.load(args.state)
+    mel = np.load(args.state.parent / "scenes" / "0000.npz")["mel"]
     with torch.no_grad():
-        onnx.save(graph_of(layers_of(saved["student"]), args.bits), args.out)
+        onnx.save(graph_of(layers_of(trained(saved["student"]), mel), args.bits), args.out)
     session = onnxruntime.InferenceSession(str(args.out), providers=["CPUExecutionProvider"])
     rows = golden(session)
     sha256 = hashlib.sha256(args.out.read_bytes()).hexdigest()

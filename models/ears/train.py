@@ -25,9 +25,10 @@ from scenes import WORDS, WORLD
 
 SEED = 0
 RATE = 2e-3
-# Steps that learn hints, with few scenes each: a scene has thousands of positions. Then steps with more
+# Steps that learn hints, with few scenes each: a scene has thousands of positions. The last of them keep
+# the statistics of the batch normalisation, since the hints' network has fixed ones. Then steps with more
 # scenes, which keep the first layers as they are.
-HINTED, HINTED_BATCH, BATCH, FROZEN = 6000, 8, 32, 4
+HINTED, FIXED, HINTED_BATCH, BATCH, FROZEN = 6000, 4500, 8, 32, 4
 # Steps before the next shard comes into use, and shards at the start.
 STEPS_A_SHARD, FIRST_SHARDS = 100, 40
 # The row of the student whose window lies in the middle of a teacher's window: WORLD's windows have 96
@@ -183,7 +184,7 @@ def main():
         x = log(said["mel"] if "mixing" in args.minus else mixed(said["mel"], rng))
         for group in optimiser.param_groups:
             group["lr"] = rate_at(step, args.steps)
-        student.train()
+        student.train(step < FIXED or step >= HINTED)
         if step < HINTED:
             loss = hinted(student.ears, x, hints)
             errors = [loss.item()] + [0.0] * len(TEACHERS)
