@@ -1,6 +1,6 @@
 //! The input of a drafted card: which axis is time, and what its frames are.
 
-use crate::model::Card;
+use crate::model::{Card, Origin};
 
 /// Frames of a window if the file leaves them open.
 pub(super) const OPEN_FRAMES: usize = 96;
@@ -141,10 +141,11 @@ fn kind_of(bands: Option<usize>) -> Kind {
     }
 }
 
-/// The shipped card for audio whose input has these sizes.
+/// The shipped card for audio whose input has these sizes, of a network that others publish.
 fn known(frames: Option<usize>, bands: Option<usize>) -> Option<Card> {
     let fits = |card: &&Card| {
         card.log_mel().is_some()
+            && !matches!(card.origin, Origin::BuiltIn { .. })
             && bands == Some(card.bands())
             && frames.is_none_or(|frames| frames == card.window_frames())
     };

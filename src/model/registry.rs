@@ -194,10 +194,10 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::at(folder.path());
         cache.install_card("broken", "name = ").unwrap();
-        let good = SHIPPED[0].1.replace("\"speech-embedding\"", "\"mine\"");
+        let good = SHIPPED[1].1.replace("\"speech-embedding\"", "\"mine\"");
         cache.install_card("mine", &good).unwrap();
         cache.install_card("misnamed", &good).unwrap();
-        cache.install_card("yamnet", SHIPPED[1].1).unwrap();
+        cache.install_card("yamnet", SHIPPED[2].1).unwrap();
         let listing = cache.list().unwrap();
         assert_eq!(listing.cards.len(), SHIPPED.len() + 1);
         assert_eq!(listing.broken.len(), 3, "{:?}", listing.broken);

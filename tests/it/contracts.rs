@@ -51,7 +51,7 @@ fn contracts() -> Vec<Contract> {
         all.push(standardised.unwrap().damped(nuisance(width)).unwrap());
     }
     let cache = Cache::at("/nowhere");
-    for name in ["speech-embedding", "yamnet", "yamnet-256", "imu", "ears"] {
+    for name in ["speech-embedding", "yamnet", "yamnet-256", "imu"] {
         let card = cache.find(name).unwrap();
         all.push(backbone_contract(&card, None, None).unwrap());
         let asked = backbone_contract(&card, Some(Pool::Mean), Some(Transform::L2));
