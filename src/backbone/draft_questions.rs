@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::CardDraft;
 use super::draft::{Shape, quoted};
 use super::draft_input::{Kind, rate_of};
-use crate::model::{Card, LogMel};
+use crate::model::{Card, LogMel, Origin};
 
 /// The start of the topics of a front end's values.
 pub(super) const FRONT_END: &str = "frontend.";
