@@ -43,8 +43,9 @@ const PAUSE: Duration = Duration::from_millis(150);
 
 /// Show on real recordings which heads forget and which do not
 ///
-/// Fetches recordings (with your apt or pip) if the cache lacks them; nothing is installed. Teaches one class after the other to several heads.
-/// After each class, tests every head on held-out clips of all classes so far.
+/// Fetches recordings (with your apt or pip) if the cache lacks them; nothing is installed.
+/// Teaches one class after the other to several heads. After each class, tests every head on
+/// held-out clips of all classes so far.
 #[derive(Debug, Args)]
 #[command(after_help = "Examples:\n  \
     afield demo\n  \
@@ -56,10 +57,10 @@ pub struct DemoArgs {
     /// (condition monitoring)
     ///
     /// drums and imu use the backbones in the program. imu teaches exercise after exercise, then
-    /// person after person. pump teaches hours of the vibration of
-    /// a healthy pump and nothing else, then listens for days, in which a bearing fault begins
-    /// and grows. It prints the false alarms a day, when the fault was found, and the trend. The
-    /// vibration is simulated: it says nothing about a real machine.
+    /// person after person. pump teaches hours of the vibration of a healthy pump and nothing else,
+    /// then listens for days, in which a bearing fault begins and grows. It prints the false alarms
+    /// a day, when the fault was found, and the trend. The vibration is simulated: it says nothing
+    /// about a real machine.
     #[arg(default_value = "drums", value_name = "WHAT")]
     what: Subject,
 
