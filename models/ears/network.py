@@ -47,24 +47,22 @@ class Ears(nn.Module):
         self.blocks = nn.ModuleList(blocks)
         self.last = nn.Conv2d(channels, size, 1)
 
-    def maps(self, x):
-        """What each layer gives: the stem, then every block."""
-        x = F.relu(self.norm(self.stem(F.pad(x, (0, 1, 0, 0)))), inplace=True)
-        given = [x]
-        for block in self.blocks:
-            x = block(x)
-            given.append(x)
-        return given
+    def first(self, x):
+        """What the stem gives."""
+        return F.relu(self.norm(self.stem(F.pad(x, (0, 1, 0, 0)))), inplace=True)
 
     def forward(self, x):
-        return self.last(self.maps(x)[-1])[..., 0]
+        x = self.first(x)
+        for block in self.blocks:
+            x = block(x)
+        return self.last(x)[..., 0]
 
     def above(self, frozen, x):
         """As forward, in training: the first layers are kept as they are."""
         for layer in (self.norm, *self.blocks[: frozen - 1]):
             layer.eval()
         with torch.no_grad():
-            x = F.relu(self.norm(self.stem(F.pad(x, (0, 1, 0, 0)))), inplace=True)
+            x = self.first(x)
             for block in self.blocks[: frozen - 1]:
                 x = block(x)
         for block in self.blocks[frozen - 1 :]:

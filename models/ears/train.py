@@ -136,7 +136,7 @@ def answers(student, rows, said, scales, minus):
 def hinted(ears, x, hints):
     """The loss of each block's map, on what the hints' network gives before it."""
     maps = hints.maps(x)
-    given = [torch.relu(ears.norm(ears.stem(nn.functional.pad(x, (0, 1, 0, 0)))))]
+    given = [ears.first(x)]
     given += [block(map) for block, map in zip(ears.blocks, maps)]
     return sum((g - m).pow(2).mean() / m.var() for g, m in zip(given, maps))
 

@@ -1,5 +1,5 @@
-//! Backbones that are part of the program: trained in this repository (models/ears/ and models/imu/), small, and
-//! available without a network or a cache.
+//! Backbones that are part of the program: trained in this repository (models/ears/ and
+//! models/imu/), small, and available without a network or a cache.
 
 use super::checksum;
 
